@@ -1,0 +1,32 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Says whether the store holds the run's results; the recorder has brought them there when this task starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import current
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Report on the flush."""
+
+    def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the run and its journal; fail where the results are not in the store."""
+        result = super().run(tmp, task_vars)
+        self.validate_argument_spec({})
+        try:
+            run = current()
+        except RackError as error:
+            raise AnsibleActionFail(str(error)) from error
+        if run.stored != "":
+            raise AnsibleActionFail(f"the results are not in the store: {run.stored}")
+        return {**result, "changed": True, "run_id": run.run_id, "journal": str(run.path)}

@@ -1,0 +1,31 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Makes the recap and the exit code tell the truth: fails each host that did not pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import current
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.outcome import host_result
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Judge the host of the task by the run's record."""
+
+    def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return ok, failed or unreachable with the host's reasons; nothing is run on the host."""
+        result = super().run(tmp, task_vars)
+        self.validate_argument_spec({})
+        try:
+            run = current()
+        except RackError as error:
+            raise AnsibleActionFail(str(error)) from error
+        return {**result, **host_result(run, (task_vars or {})["inventory_hostname"])}

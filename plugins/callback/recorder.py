@@ -1,0 +1,100 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Records the runs of compiled recipes."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: recorder
+type: notification
+short_description: Records a recipe's run and brings it into the store
+description:
+  - Keeps the shared context of a run in memory for the stages and lookups that follow, writes what concerns the run
+    to its journal, and has a process of its own bring the journal into the store.
+  - Does nothing for a playbook without C(rack.recipes.stage) tasks.
+  - A run whose results could not be stored ends with exit code 5.
+version_added: 0.1.0
+author: rack.recipes contributors (@rack-recipes)
+requirements:
+  - enable it in ansible.cfg with C(callbacks_enabled = rack.recipes.recorder)
+options:
+  db:
+    description: URL of the store.
+    default: sqlite:///.rack-recipes/results.db
+    type: str
+    ini: [{section: rack_recipes, key: db}]
+    env: [{name: RACK_RECIPES_DB}]
+  runs:
+    description: Folder of the run folders, each with the journal of a run.
+    default: .rack-recipes/runs
+    type: str
+    ini: [{section: rack_recipes, key: runs}]
+    env: [{name: RACK_RECIPES_RUNS}]
+  scriptlets:
+    description: Trusted folders of drop-in scriptlets, separated by colons, before the collection's own.
+    default: scriptlets
+    type: str
+    ini: [{section: rack_recipes, key: scriptlets}]
+    env: [{name: RACK_RECIPES_SCRIPTLETS}]
+  flush_interval:
+    description: Seconds between two flushes of a longer run into the store.
+    default: 10
+    type: float
+    ini: [{section: rack_recipes, key: flush_interval}]
+    env: [{name: RACK_RECIPES_FLUSH_INTERVAL}]
+  store_timeout:
+    description: Seconds to wait for the store at the end of a run.
+    default: 60
+    type: float
+    ini: [{section: rack_recipes, key: store_timeout}]
+    env: [{name: RACK_RECIPES_STORE_TIMEOUT}]
+  reconnect_timeout:
+    description: Seconds for which a host and its controller wait for each other when the connection is lost.
+    default: 120
+    type: float
+    ini: [{section: rack_recipes, key: reconnect_timeout}]
+    env: [{name: RACK_RECIPES_RECONNECT_TIMEOUT}]
+  slots:
+    description: How many parallel steps a host runs at once.
+    default: 4
+    type: int
+    ini: [{section: rack_recipes, key: slots}]
+    env: [{name: RACK_RECIPES_SLOTS}]
+"""
+
+from typing import Any
+
+from ansible.plugins.callback import CallbackBase
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder import Recorder
+
+
+class CallbackModule(CallbackBase):  # type: ignore[misc]
+    """Passes Ansible's events on to the recorder."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "notification"
+    CALLBACK_NAME = "rack.recipes.recorder"
+    CALLBACK_NEEDS_ENABLED = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.recorder = Recorder(self._display.warning)
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        """A play starts."""
+        self.recorder.guarded(self.recorder.play_starts, play)
+
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        """A task starts, no worker is forked yet."""
+        self.recorder.guarded(self.recorder.task_starts, task)
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        """Everything has ended; this is the one place where a callback can set the exit code."""
+        code = self.recorder.guarded(self.recorder.ends)
+        if code is None and self.recorder.failures:
+            code = 5
+        if code:
+            raise SystemExit(code)

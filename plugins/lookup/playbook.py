@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Compiles a recipe while Ansible parses a playbook."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: playbook
+short_description: The playbook that a recipe compiles to
+description:
+  - Compiles a recipe and returns the path of its playbook, for C(import_playbook).
+  - Nothing is run, and nothing is written but the compiled playbook, beside the run folders.
+version_added: 0.1.0
+author: rack.recipes contributors (@rack-recipes)
+options:
+  _terms:
+    description: Path of the recipe, relative to the current folder.
+    type: list
+    elements: str
+    required: true
+"""
+
+EXAMPLES = r"""
+- name: Run the recipe that the extra var recipe names
+  ansible.builtin.import_playbook: "{{ lookup('rack.recipes.playbook', recipe) }}"
+"""
+
+RETURN = r"""
+_raw:
+  description: Paths of the compiled playbooks.
+  type: list
+  elements: path
+"""
+
+from typing import Any
+
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import compile_to_file
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+
+
+class LookupModule(LookupBase):  # type: ignore[misc]
+    """Compile recipes."""
+
+    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
+        """Return the path of each compiled playbook."""
+        self.set_options(var_options=variables, direct=kwargs)
+        try:
+            return [str(compile_to_file(str(recipe))) for recipe in terms]
+        except RackError as error:
+            raise AnsibleLookupError(str(error)) from error

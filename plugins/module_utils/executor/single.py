@@ -1,0 +1,60 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One scriptlet by itself: the step that an ordinary Ansible module runs, by the executor of the stages."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+from ansible_collections.rack.recipes.plugins.module_utils.executor.launch import Launcher
+from ansible_collections.rack.recipes.plugins.module_utils.executor.stage import Stage
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+
+DEFAULTS: dict[str, Any] = {"depends_on": [], "after": [], "parallel": False, "success": {}}
+
+
+def run_single(scriptlet: type[Scriptlet], params: dict[str, Any]) -> dict[str, Any]:
+    """Verdict, reason, `context` (the keys set), measurements, stdout and stderr of one run of `scriptlet`."""
+    step = {
+        **DEFAULTS,
+        "name": scriptlet.__name__,
+        "kind": "python",
+        "class": scriptlet,
+        "args": {name: value for name, value in params.items() if value is not None},
+        "options": scriptlet.options,
+        "scope": scriptlet.scope,
+        "retry": {"max": 1, "delay_sec": 0},
+    }
+    request: dict[str, Any] = {
+        "stage": 1,
+        "host": "",
+        "settled": {},
+        "steps": [step],
+        "slots": 1,
+        "context": {"own": {}, "run": {}, "hosts": {}},
+    }
+    records: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as cache:
+        Stage(request, Launcher("", "", os.getcwd(), cache), records.append, lambda: True).run()
+    return _result(records)
+
+
+def _result(records: list[dict[str, Any]]) -> dict[str, Any]:
+    last = records[-1]
+    tried = last["attempts"][-1] if last["attempts"] else {"stdout": "", "stderr": ""}
+    return {
+        "verdict": last["verdict"],
+        "reason": last["reason"],
+        "context": {record["key"]: record["after"] for record in records if record["kind"] == "delta"},
+        "measurements": last["measurements"],
+        "stdout": tried["stdout"],
+        "stderr": tried["stderr"],
+    }

@@ -1,0 +1,187 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a host is made of, read from /proc and /sys without running any command.
+
+Nothing in here changes while the machine stays as it is: free memory or counters do not belong to an inventory, since
+inventories are compared. What a machine does not have, or does not tell, is None or an empty list.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Iterable
+
+    Values = dict[str, Any]
+
+NOT_DISKS = re.compile(r"(fd|loop|ram|sr|zram)\d+")
+SECTOR = 512  # in sysfs, whatever the disk's own sectors are
+KIB = 1024
+
+
+class Tree:
+    """The /proc, /sys and /etc below `root`; what is absent or refuses to be read is None."""
+
+    def __init__(self, root: str = "/") -> None:
+        self.root = root
+        self.live = os.path.realpath(root) == "/"
+
+    def path(self, path: str) -> str:
+        """Where `path` lies below the root."""
+        return os.path.join(self.root, path)
+
+    def text(self, path: str) -> str | None:
+        """A file's text without white space around it; None also for an empty one."""
+        try:
+            with open(self.path(path), encoding="utf-8", errors="replace") as file:
+                return file.read().strip(" \t\n\0") or None
+        except OSError:  # a link that is down answers EINVAL when it is asked for its speed
+            return None
+
+    def number(self, path: str) -> int | None:
+        """A file's text as an integer."""
+        text = self.text(path)
+        return int(text) if text is not None and re.fullmatch(r"-?[0-9]{1,18}", text) else None
+
+    def names(self, path: str) -> list[str]:
+        """The names in a folder, `eth2` before `eth10`."""
+        try:
+            return sorted(os.listdir(self.path(path)), key=_by_number)
+        except OSError:
+            return []
+
+    def target(self, path: str) -> str | None:
+        """The last name of what a symbolic link points to."""
+        try:
+            return os.path.basename(os.readlink(self.path(path))) or None
+        except OSError:
+            return None
+
+    def fields(self, path: str, separator: str = ":") -> list[tuple[str, str]]:
+        """The pairs of a file that holds a name and a value a line."""
+        lines = (self.text(path) or "").splitlines()
+        pairs = (line.partition(separator) for line in lines if separator in line)
+        return [(name.strip(), value.strip()) for name, _separator, value in pairs]
+
+
+def inventory(tree: Tree) -> Values:
+    """All of it, as `host.inventory_v1` holds it."""
+    return {
+        "hostname": tree.text("proc/sys/kernel/hostname"),
+        "system": system(tree),
+        "os": operating_system(tree),
+        "kernel": {
+            "release": tree.text("proc/sys/kernel/osrelease"),
+            "version": tree.text("proc/sys/kernel/version"),
+        },
+        "cpu": cpu(tree),
+        "memory": memory(tree),
+        "disks": disks(tree),
+        "links": links(tree),
+    }
+
+
+def system(tree: Tree) -> Values:
+    """Vendor, product and firmware of the machine."""
+    folder = "sys/class/dmi/id/"
+    return {
+        "vendor": tree.text(folder + "sys_vendor"),
+        "product": tree.text(folder + "product_name") or tree.text("proc/device-tree/model"),
+        "firmware_version": tree.text(folder + "bios_version"),
+        "firmware_date": tree.text(folder + "bios_date"),
+    }
+
+
+def operating_system(tree: Tree) -> Values:
+    """Name and version as the distribution gives them."""
+    fields = dict(tree.fields("etc/os-release", "=") or tree.fields("usr/lib/os-release", "="))
+    known = {"id": "ID", "version": "VERSION_ID", "name": "PRETTY_NAME"}
+    return {name: fields.get(field, "").strip("\"'") or None for name, field in known.items()}
+
+
+def cpu(tree: Tree) -> Values:
+    """Model, and how many sockets, cores and hardware threads are online."""
+    fields = tree.fields("proc/cpuinfo")
+    online = _numbers(tree.text("sys/devices/system/cpu/online") or "")
+    topology = ["sys/devices/system/cpu/cpu%d/topology/" % number for number in online]
+    return {
+        "model": _model(dict(reversed(fields))),
+        "sockets": _distinct(tree.text(folder + "physical_package_id") for folder in topology),
+        "cores": _distinct(tree.text(folder + "thread_siblings_list") for folder in topology),
+        "threads": len(online) or [name for name, _value in fields].count("processor") or None,
+        "architecture": tree.text("proc/sys/kernel/arch") or (os.uname().machine if tree.live else None),
+        "microcode": dict(fields).get("microcode"),
+    }
+
+
+def _model(fields: dict[str, str]) -> str | None:
+    named = (fields.get(name) for name in ("model name", "cpu", "Model", "Processor"))
+    arm = "implementer %s part %s" % (fields.get("CPU implementer"), fields.get("CPU part"))
+    return next(filter(None, named), arm if "CPU implementer" in fields else None)
+
+
+def _distinct(answers: Iterable[str | None]) -> int | None:
+    """How many different answers there are; -1 is the kernel's word for not knowing."""
+    return len(set(answers) - {None, "-1"}) or None
+
+
+def _numbers(ranges: str) -> list[int]:
+    """The numbers in a list such as `0-3,8`."""
+    found = re.findall(r"(\d+)(?:-(\d+))?", ranges)
+    return [number for first, last in found for number in range(int(first), int(last or first) + 1)]
+
+
+def memory(tree: Tree) -> Values:
+    """Sizes in bytes. The total lacks what the kernel keeps for itself, so twins differ by some kilobytes."""
+    fields = dict(tree.fields("proc/meminfo"))
+    sizes = {name: re.match(r"\d+", fields.get(name, "")) for name in ("MemTotal", "SwapTotal")}
+    total, swap = (int(size[0]) * KIB if size else None for size in sizes.values())
+    nodes = [name for name in tree.names("sys/devices/system/node") if re.fullmatch(r"node\d+", name)]
+    return {"total_bytes": total, "swap_bytes": swap, "numa_nodes": len(nodes) or None}
+
+
+def disks(tree: Tree) -> list[Values]:
+    """The disks that are devices: no loop, RAM, optical or floppy drive, no logical volume, no hidden path."""
+    names = [name for name in tree.names("sys/block") if not NOT_DISKS.fullmatch(name)]
+    folders = {
+        name: "sys/block/%s/" % name for name in names if os.path.exists(tree.path("sys/block/%s/device" % name))
+    }
+    return [_disk(tree, name, folder) for name, folder in folders.items() if tree.number(folder + "hidden") != 1]
+
+
+def _disk(tree: Tree, name: str, folder: str) -> Values:
+    sectors, rotational = tree.number(folder + "size"), tree.number(folder + "queue/rotational")
+    return {
+        "name": name.replace("!", "/"),
+        "size_bytes": None if sectors is None else sectors * SECTOR,
+        "rotational": None if rotational is None else rotational == 1,
+        "model": tree.text(folder + "device/model") or tree.text(folder + "device/name"),
+        "firmware": tree.text(folder + "device/firmware_rev") or tree.text(folder + "device/rev"),
+    }
+
+
+def links(tree: Tree) -> list[Values]:
+    """The network interfaces except the loopback; speeds in Mbit/s. Those without a device have no driver."""
+    folders = {name: "sys/class/net/%s/" % name for name in tree.names("sys/class/net") if name != "lo"}
+    return [_link(tree, name, folder) for name, folder in folders.items() if os.path.isdir(tree.path(folder))]
+
+
+def _link(tree: Tree, name: str, folder: str) -> Values:
+    speed = tree.number(folder + "speed")
+    return {
+        "name": name,
+        "mac": tree.text(folder + "address"),
+        "mtu": tree.number(folder + "mtu"),
+        "speed_mbps": speed if speed is not None and speed > 0 else None,
+        "state": tree.text(folder + "operstate"),
+        "driver": tree.target(folder + "device/driver"),
+    }
+
+
+def _by_number(name: str) -> list[tuple[bool, int, str]]:
+    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", name)]

@@ -1,0 +1,50 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an author of a Python scriptlet writes against."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ansible_collections.rack.recipes.plugins.module_utils.view import View
+
+
+class Failed(Exception):
+    """What is under test is not as it must be: the step's verdict is `failed`, not `error`."""
+
+
+class Scriptlet:
+    """A reusable test step.
+
+    `options` is an Ansible argument spec, or None to take any argument; `reads` and `writes` are tuples of context
+    keys (`reads = None`: not declared); `scope = "run"` marks a scriptlet for steps that run once for the run. All
+    four are literals: the controller reads them without running the file.
+    """
+
+    options: dict[str, Any] | None = None
+    reads: tuple[str, ...] | None = None
+    writes: tuple[str, ...] = ()
+    scope: str = "host"
+
+    def validate(self, ctx: View, params: dict[str, Any]) -> None:
+        """Check cheaply what `options` cannot say; raise ValueError with a clear reason."""
+
+    def run(self, ctx: View, params: dict[str, Any]) -> int | None:
+        """Do the work. Return nothing, or print an envelope and return an exit code; raise to end with a reason."""
+        raise NotImplementedError("%s has no run method" % type(self).__name__)
+
+
+def run_as_module(scriptlet: type[Scriptlet]) -> None:
+    """Run a published scriptlet as an Ansible module, by the same executor as in a stage."""
+    from ansible.module_utils.basic import AnsibleModule
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.single import run_single
+
+    module = AnsibleModule(argument_spec=scriptlet.options or {})
+    result = run_single(scriptlet, module.params)
+    if result["verdict"] == "passed":
+        module.exit_json(changed=False, **result)
+    module.fail_json(msg=result["reason"], **result)

@@ -1,0 +1,44 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation of the flush action."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: flush
+short_description: Bring the results of the run into the store
+description:
+  - When this task starts, the recorder gives every planned step a verdict and brings the journal into the store.
+  - Fails where that was not possible; the results are safe in the journal then.
+version_added: 0.1.0
+author: rack.recipes contributors (@rack-recipes)
+attributes:
+  check_mode:
+    description: Can run in check mode.
+    support: none
+notes:
+  - The callback P(rack.recipes.recorder#callback) must be enabled.
+"""
+
+EXAMPLES = r"""
+- name: Bring the results into the store
+  rack.recipes.flush:
+  run_once: true
+  delegate_to: localhost
+"""
+
+RETURN = r"""
+run_id:
+  description: The run.
+  returned: success
+  type: str
+  sample: 20261125-120000-3f9a2c
+journal:
+  description: Path of the run's journal on the controller.
+  returned: success
+  type: str
+  sample: .rack-recipes/runs/20261125-120000-3f9a2c/journal.jsonl
+"""

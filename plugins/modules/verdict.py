@@ -1,0 +1,38 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Documentation of the verdict action."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: verdict
+short_description: Fail the hosts that did not pass
+description:
+  - Ends each host by the record of the run, so that recap and exit code tell the truth.
+  - A host with failed steps fails, a host that could not be reached is unreachable.
+  - Steps that run once for the run count for the run's first host.
+version_added: 0.1.0
+author: rack.recipes contributors (@rack-recipes)
+attributes:
+  check_mode:
+    description: Can run in check mode.
+    support: full
+notes:
+  - The callback P(rack.recipes.recorder#callback) must be enabled.
+"""
+
+EXAMPLES = r"""
+- name: Fail the hosts that did not pass
+  rack.recipes.verdict:
+"""
+
+RETURN = r"""
+msg:
+  description: How many steps passed, or what did not pass and why.
+  returned: always
+  type: str
+  sample: 2 of 2 steps passed
+"""

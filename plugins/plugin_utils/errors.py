@@ -1,0 +1,99 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The errors that this project raises on the controller, each with the exit code it ends a command with.
+
+    RackError               1
+    ├── UsageError          2   the command line or a setting is wrong, or nothing matched
+    ├── RecipeError         2   one problem in a recipe, with its place
+    ├── RecipeErrors        2   all problems found in a recipe
+    ├── CatalogError        2   a scriptlet cannot be found, trusted or read
+    ├── JournalError        5   a journal cannot be read or written
+    └── StoreError          5   results could not be brought into the store, or read from it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+class RackError(Exception):
+    """Base of all errors that a user can do something about; its text is what they read."""
+
+    exit_code = 1
+
+
+class UsageError(RackError):
+    """A command, an option or a setting that cannot be followed."""
+
+    exit_code = 2
+
+
+class CatalogError(RackError):
+    """A scriptlet that cannot be found, trusted or read; the text says where it was looked for, or its place."""
+
+    exit_code = 2
+
+
+class JournalError(RackError):
+    """A run's journal cannot be read or written."""
+
+    exit_code = 5
+
+
+class StoreError(RackError):
+    """The database refused, or could not be reached."""
+
+    exit_code = 5
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where something stands in a file; line and column count from 1."""
+
+    file: str
+    line: int = 1
+    column: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+class RecipeError(RackError):
+    """One problem in a recipe: where it is, what was expected, what was found, the nearest valid word."""
+
+    exit_code = 2
+
+    def __init__(self, place: Place, expected: str, got: str = "", near: str = "") -> None:
+        super().__init__(place, expected, got, near)  # all in args: it pickles
+        self.place = place
+        self.expected = expected
+        self.got = got
+        self.near = near
+
+    def __str__(self) -> str:
+        got = f", got {self.got}" if self.got else ""
+        near = f" (did you mean {self.near!r}?)" if self.near else ""
+        return f"{self.place}: expected {self.expected}{got}{near}"
+
+
+class RecipeErrors(RackError):
+    """Every problem found in one recipe, in the order of the file."""
+
+    exit_code = 2
+
+    def __init__(self, errors: Sequence[RecipeError]) -> None:
+        ordered = tuple(sorted(errors, key=lambda error: error.place))
+        super().__init__(ordered)
+        self.errors = ordered
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.errors))
+
+
+def nearest(word: str, valid: Sequence[str]) -> str:
+    """The valid word that `word` was probably meant to be, or an empty string."""
+    return next(iter(get_close_matches(word, valid, n=1, cutoff=0.6)), "")

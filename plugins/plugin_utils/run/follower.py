@@ -1,0 +1,71 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The process that follows a run's journal into the store: at an interval, when asked, and at the end."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import time
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.view import now
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
+
+
+def main() -> None:
+    """Serve `flush` and `end` on stdin, a line each, answered by `ok` or by what went wrong."""
+    journal, url, interval = sys.argv[1], sys.argv[2], float(sys.argv[3])
+    store = Store(journal, url)
+    due = time.monotonic() + interval
+    while True:
+        if select.select([0], [], [], max(0.0, due - time.monotonic()))[0]:
+            word = os.read(0, 4096).split()
+            if not word:
+                _abandoned(journal)
+            problem = store.flush()
+            if word:
+                sys.stdout.write(f"{problem or 'ok'}\n")
+                sys.stdout.flush()
+            if not word or word[-1] == b"end":
+                raise SystemExit(5 if problem else 0)
+        else:
+            store.flush()
+            due = time.monotonic() + interval
+
+
+class Store:
+    """The database, opened at the first flush and again after a failure."""
+
+    def __init__(self, journal: str, url: str) -> None:
+        self._journal = journal
+        self._url = url
+        self._engine: Any = None
+
+    def flush(self) -> str:
+        """Bring what is new into the store; returns what went wrong, empty for nothing."""
+        from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
+        from ansible_collections.rack.recipes.plugins.plugin_utils.store.follow import follow
+
+        try:
+            self._engine = self._engine or engine(self._url)
+            follow(self._engine, self._journal)
+        except RackError as error:
+            self._engine = None
+            text = " ".join(str(error).split())
+            sys.stderr.write(f"{now()} {text}\n")
+            sys.stderr.flush()
+            return text
+        return ""
+
+
+def _abandoned(journal: str) -> None:
+    """The run's process is gone; without an end the run was interrupted."""
+    kinds = {line.record["kind"] for line in Follower(journal).read() if line.record}
+    if "end" not in kinds:
+        append(journal, [{"kind": "end", "time": now(), "status": "interrupted", "exit_code": 1, "counts": {}}])

@@ -1,0 +1,147 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the recorder does at each of Ansible's events; the callback plugin only passes them on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.view import now
+from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.begin import STAGE, begin, stage_tasks
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run, set_current
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.outcome import EXIT_CODES, counts_of, status_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.perform import no_result
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.storing import Storing
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import pack
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import files_of
+
+FLUSH = "rack.recipes.flush"
+
+
+class Recorder:
+    """One `ansible-playbook`. `warn` shows a line to the user; `failures` keeps what went wrong in a hook."""
+
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self.warn = warn
+        self.run: Run | None = None
+        self.storing: Storing | None = None
+        self.failures: list[str] = []
+        self._counts: dict[str, int] = {}
+        self._variables: Any = None
+        self._hosts: dict[str, Any] = {}
+
+    def play_starts(self, play: Any) -> None:
+        """Begin the run at its first play with stages; pattern and tags are resolved here, once."""
+        if self.run is not None or not stage_tasks(play):
+            return
+        self._variables = play.get_variable_manager()
+        inventory = self._variables._inventory
+        settings = project.load(self._variables.extra_vars)
+        self.run = begin(play, settings, lambda pattern: [host.name for host in inventory.get_hosts(pattern)])
+        self._hosts = {name: inventory.get_host(name) for name in self.run.hosts}
+        self.run.unselected = _unselected(self.run, play)
+        set_current(self.run)
+        self._set_facts(self.run.hosts)
+        self.storing = Storing(self.run)
+
+    def task_starts(self, task: Any) -> None:
+        """Bring the context up to date before Ansible forks the workers that will read it."""
+        if self.storing is None or self.run is None:
+            return
+        self.catch_up()
+        if task.resolved_action == STAGE:
+            pack(files_of(task.args["steps"], tuple(map(Path, self.run.settings.scriptlets))))
+        elif task.resolved_action == FLUSH:
+            self._complete()
+            self._flush()
+
+    def catch_up(self) -> None:
+        """Follow the journal."""
+        if self.run is not None:
+            self.run.catch_up()
+            self._set_facts(self.run.context.changed_hosts())
+
+    def ends(self) -> int | None:
+        """Write the end of the run; returns the exit code to end with, None to leave Ansible's own."""
+        if self.run is None or self.storing is None:
+            return 5 if self.failures else None
+        self._complete()
+        problem = self.storing.finish()
+        if problem or self.failures:
+            self.warn(_not_stored(self.run, "; ".join([problem, *self.failures] if problem else self.failures)))
+            return 5
+        return None
+
+    def _flush(self) -> None:
+        assert self.run is not None and self.storing is not None
+        self.run.stored = self.storing.flush()
+
+    def _complete(self) -> None:
+        """Each planned step has a verdict on each of its hosts, also where no result of it came."""
+        assert self.run is not None
+        self.run.catch_up()
+        records = []
+        for step, host in self.run.missing():
+            left_out = (step.name, host) in self.run.unselected
+            verdict = ("skipped", "left out by its tags") if left_out else ("error", "it gave no result")
+            records.append(no_result(step.stage, step.name, host, *verdict))
+        append(self.run.path, records)
+        self.run.catch_up()
+        self._end()
+
+    def _end(self) -> None:
+        """The last record; written before the report is, which shows it."""
+        assert self.run is not None
+        counts = counts_of(self.run)
+        if counts != self._counts:
+            status = status_of(counts)
+            end = {"kind": "end", "time": now(), "status": status, "exit_code": EXIT_CODES[status], "counts": counts}
+            append(self.run.path, [end])
+            self._counts = counts
+
+    def _set_facts(self, hosts: Any) -> None:
+        """The host's context as `ansible_facts.rack_recipes`, whole: a fact cache may hold an older run's."""
+        assert self.run is not None
+        for name in hosts:
+            if name in self._hosts:
+                keys = {key: value for key, (_version, value) in self.run.context.held(name).items()}
+                facts = {"rack_recipes": {"run_id": self.run.run_id, "context": keys}}
+                self._variables.set_host_facts(name, facts)
+
+    def guarded(self, call: Callable[..., Any], *args: Any) -> Any:
+        """Ansible would only warn of an exception in a callback, and end with exit code 0."""
+        try:
+            return call(*args)
+        except RackError as error:
+            self._failed(str(error))
+        except Exception as error:  # whatever it is, the run must not look recorded
+            self._failed(f"{type(error).__name__}: {error}")
+        return None
+
+    def _failed(self, text: str) -> None:
+        self.failures.append(text)
+        self.warn(f"rack.recipes.recorder: {text}")
+
+
+def _unselected(run: Run, play: Any) -> set[tuple[str, str]]:
+    """The steps that --tags or --skip-tags leave out, by Ansible's own rules for a task with that tag."""
+    left_out = set()
+    for task in stage_tasks(play):
+        probe = task.copy()
+        for step in task.args["steps"]:
+            probe.tags = [step["name"]]
+            if not probe.evaluate_tags(play.only_tags, play.skip_tags, {}):
+                left_out.update((step["name"], host) for host in run.steps[step["name"]].hosts)
+    return left_out
+
+
+def _not_stored(run: Run, problem: str) -> str:
+    where = run.path.absolute()
+    return f"the results are not in the store ({problem}); they are safe in {where}: rack-recipes flush {run.run_id}"

@@ -1,0 +1,78 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The follower of a run: a process of its own that brings the journal into the store while stages run."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run
+
+ROOT = str(Path(__file__).parents[6])
+
+
+class Storing:
+    """Starts the follower and asks it: an absent or slow database never holds up a run, nor crosses a fork."""
+
+    def __init__(self, run: Run) -> None:
+        self._timeout = run.settings.store_timeout
+        path = os.pathsep.join(filter(None, (ROOT, os.environ.get("PYTHONPATH"))))
+        name = "ansible_collections.rack.recipes.plugins.plugin_utils.run.follower"
+        arguments = [str(run.path), run.settings.db, str(run.settings.flush_interval)]
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", f"from {name} import main; main()", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=(run.folder / "follower.log").open("wb"),
+            env={**os.environ, "PYTHONPATH": path},
+            start_new_session=True,  # an interrupt at the terminal must not end it before the last flush
+        )
+        # A worker that outlives the main process must not keep the follower waiting.
+        os.register_at_fork(after_in_child=self._close)
+
+    def _close(self) -> None:
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+    def flush(self) -> str:
+        """Bring everything so far into the store; returns what went wrong, empty for nothing."""
+        return self._ask(b"flush\n")
+
+    def finish(self) -> str:
+        """Flush for the last time and end the follower; returns what went wrong, empty for nothing."""
+        problem = self._ask(b"end\n")
+        self._close()
+        if problem:
+            self._process.kill()
+        self._process.wait()
+        return problem
+
+    def _ask(self, word: bytes) -> str:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        try:
+            self._process.stdin.write(word)
+            self._process.stdin.flush()
+        except (BrokenPipeError, ValueError):
+            return "the process that writes to the store has ended, see follower.log in the run's folder"
+        answer = self._read_line(self._process.stdout.fileno())
+        return "" if answer == "ok" else answer or "the process that writes to the store gave no answer"
+
+    def _read_line(self, pipe: int) -> str:
+        line = b""
+        deadline = time.monotonic() + self._timeout
+        while not line.endswith(b"\n"):
+            if not select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                return f"the store did not answer within {self._timeout:g} s"
+            data = os.read(pipe, 65536)
+            if not data:
+                break
+            line += data
+        return line.decode("utf-8", "replace").strip()

@@ -1,0 +1,46 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a host answers: its state, and the records of its journal from the offset asked for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.executor.main import MARK
+from ansible_collections.rack.recipes.plugins.module_utils.record import decode
+
+SHOWN = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`state` is one of the executor's, or `silent` where none came; then `reason` says what was printed instead."""
+
+    state: str
+    offset: int
+    records: tuple[dict[str, Any], ...] = ()
+    reason: str = ""
+    boot_id: str = ""
+
+
+def read_answer(stage: str, code: int, stdout: str, stderr: str) -> Answer:
+    """Find the answer for `stage` in what came back: banners and noise may stand before it."""
+    _before, mark, answer = stdout.partition(f"{MARK}{stage}\n")
+    if not mark:
+        return Answer("silent", 0, reason=_no_answer(code, stdout, stderr))
+    *lines, last = answer.encode("utf-8", "surrogateescape").strip(b"\n").split(b"\n")
+    try:
+        status = json.loads(last)
+    except ValueError:
+        return Answer("silent", 0, reason="the answer was cut off")
+    records = tuple(record for line in lines if line and (record := decode(line)) is not None)
+    return Answer(status["state"], status["offset"], records, status.get("reason", ""), status["boot_id"])
+
+
+def _no_answer(code: int, stdout: str, stderr: str) -> str:
+    said = (stderr.strip() or stdout.strip())[-SHOWN:]
+    return f"the executor did not answer (exit code {code}){': ' + said if said else ''}"

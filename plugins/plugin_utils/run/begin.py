@@ -7,11 +7,8 @@
 from __future__ import annotations
 
 import getpass
-import os
 import platform
-import secrets
 import socket
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,11 +22,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append, make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RUN_HOST, Planned, Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import chosen_run_id
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
 
 STAGE = "rack.recipes.stage"
-RUN_ID = "RACK_RECIPES_RUN_ID"
 
 Resolve = Callable[[str], Sequence[str]]
 
@@ -51,18 +48,13 @@ def begin(play: Any, settings: Settings, resolve: Resolve) -> Run:
     """
     hosts = tuple(resolve(play.hosts))
     steps = _planned(stage_tasks(play), hosts, resolve)
-    run_id = os.environ.get(RUN_ID) or new_run_id()
+    run_id = chosen_run_id()
     folder = Path(settings.runs) / run_id
     make_private(folder)
     context = Context(run_id)
     run = Run(run_id, folder, settings, hosts, steps, context, Follower(folder / "journal.jsonl"))
     append(run.path, [_first_record(run, play.vars.get("rack_recipes_recipe") or {})])
     return run
-
-
-def new_run_id() -> str:
-    """A name that sorts by time and meets no other."""
-    return time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + secrets.token_hex(3)
 
 
 def _planned(tasks: Iterable[Any], hosts: tuple[str, ...], resolve: Resolve) -> dict[str, Planned]:

@@ -1,0 +1,133 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The commands run and watch."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.recipe import plan
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import compile_to_file
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import new_run_id
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.playbook import Invocation, run_ansible
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.progress import Drawing, Progress
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.summary import Summary, summarize
+
+Answer = tuple[dict[str, Any] | str | None, int]
+NOT_STORED = 5
+SHOWN_LINES = 15
+SHOWN_PROBLEMS = 10
+WATCH = 0.3  # seconds between two drawings
+
+
+def run(options: argparse.Namespace) -> Answer:
+    """Compile, run, and tell how it ended by the run's own record."""
+    if options.dry_run:
+        options.format = "tree"
+        return plan(options)
+    playbook = compile_to_file(options.recipe)
+    settings = project.load()
+    run_id = new_run_id()
+    folder = Path(settings.runs) / run_id
+    make_private(folder)
+    log = folder / "ansible.log"
+    progress = Progress.of(folder / "journal.jsonl")
+    drawing = Drawing(sys.stderr) if not options.json and not options.verbose else None
+    with log.open("wb") as output:
+        code = run_ansible(_asked(options, playbook, run_id), None if options.verbose else output, _tick(progress, drawing))
+    if drawing:
+        drawing.clear()
+    return _answer(options, summarize(progress.journal.path), code, log)
+
+
+def _asked(options: argparse.Namespace, playbook: Path, run_id: str) -> Invocation:
+    return Invocation(
+        playbook=playbook,
+        run_id=run_id,
+        inventories=options.inventory,
+        limit=options.limit,
+        forks=options.forks,
+        extra_vars=[*options.extra_vars, *(["rack_recipes_report=true"] if options.report else [])],
+        db=options.db,
+        verbose=options.verbose,
+        more=options.ansible,
+    )
+
+
+def _tick(progress: Progress, drawing: Drawing | None) -> Any:
+    def tick() -> None:
+        if drawing is not None and drawing.shown:
+            progress.catch_up()
+            drawing.draw(progress.line())
+
+    return tick
+
+
+def _answer(options: argparse.Namespace, summary: Summary, code: int, log: Path) -> Answer:
+    if not summary.run_id:
+        raise UsageError(f"nothing was run; Ansible said ({log}):\n{_last_lines(log)}")
+    exit_code = NOT_STORED if code == NOT_STORED else summary.exit_code
+    answer = summary.to_data()
+    if code == NOT_STORED:
+        answer.update(status="not stored", reason=_last_lines(log, 3), journal=str(log.with_name("journal.jsonl")))
+    if options.report:
+        answer["report"] = sorted(str(path) for path in (log.parent / "report").glob("**/*") if path.is_file())
+    if not options.json:
+        _tell(summary, answer)
+    return answer, exit_code
+
+
+def _tell(summary: Summary, answer: dict[str, Any]) -> None:
+    """The end of a run for people."""
+    lines = [f"{host or 'run'}  {step}  {verdict}: {reason}" for step, host, verdict, reason in summary.problems]
+    more = len(lines) - SHOWN_PROBLEMS
+    for line in lines[:SHOWN_PROBLEMS] + ([f"and {more} more: rack-recipes show {summary.run_id}"] if more > 0 else []):
+        sys.stderr.write(f"{line}\n")
+    counts = ", ".join(f"{number} {verdict}" for verdict, number in summary.counts.items())
+    sys.stderr.write(f"run {summary.run_id} {answer['status']}: {counts}\n")
+    for path in answer.get("report", ()):
+        sys.stderr.write(f"report: {path}\n")
+    if "reason" in answer:
+        sys.stderr.write(f"{answer['reason']}\n")
+
+
+def _last_lines(log: Path, number: int = SHOWN_LINES) -> str:
+    text = log.read_text(encoding="utf-8", errors="replace").strip()
+    return "\n".join(text.splitlines()[-number:])
+
+
+def watch(options: argparse.Namespace) -> Answer:
+    """Draw a run's progress until it has ended."""
+    path = _journal(options.run)
+    progress, drawing = Progress.of(path), Drawing(sys.stderr)
+    progress.catch_up()
+    try:
+        while not progress.end:
+            drawing.draw(progress.line())
+            time.sleep(WATCH)
+            progress.catch_up()
+    finally:
+        drawing.clear()
+    summary = summarize(path)
+    if not options.json:
+        _tell(summary, summary.to_data())
+    return summary.to_data(), summary.exit_code
+
+
+def _journal(run_id: str) -> Path:
+    folder = Path(project.load().runs)
+    found = sorted(path for path in folder.glob(f"{run_id or '2'}*/journal.jsonl"))
+    if not found:
+        raise UsageError(f"no run {run_id or ''} in {folder}".replace("  ", " "))
+    if run_id and len({path.parent.name for path in found}) > 1 and found[0].parent.name != run_id:
+        raise UsageError(f"{run_id!r} begins the names of {len(found)} runs in {folder}; give more of it")
+    return found[0] if run_id else found[-1]

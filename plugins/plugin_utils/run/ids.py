@@ -1,0 +1,23 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The names of runs."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+
+RUN_ID = "RACK_RECIPES_RUN_ID"  # set by the command, which has to find its run afterwards
+
+
+def new_run_id() -> str:
+    """A name that sorts by time and meets no other."""
+    return time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + secrets.token_hex(3)
+
+
+def chosen_run_id() -> str:
+    """The name that the command chose for the run, or a new one."""
+    return os.environ.get(RUN_ID) or new_run_id()

@@ -1,0 +1,63 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A run as its journal tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.context import Context
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import PASSING
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is said of a run when it has ended. `problems` holds (step, host, verdict, reason)."""
+
+    run_id: str = ""
+    status: str = "interrupted"
+    exit_code: int = 1
+    counts: Mapping[str, int] = field(default_factory=dict)
+    keys: tuple[str, ...] = ()
+    problems: tuple[tuple[str, str, str, str], ...] = ()
+
+    def to_data(self) -> dict[str, Any]:
+        """The JSON object that a run ends with."""
+        status = "ok" if self.status == "passed" else self.status
+        return {"status": status, "run_id": self.run_id, "ctx_keys": list(self.keys), "counts": dict(self.counts)}
+
+
+def summarize(path: Path) -> Summary:
+    """The summary of a journal; empty where no run was begun. Raises JournalError."""
+    if not path.exists():
+        return Summary()
+    context = Context()
+    steps: dict[tuple[str, str], dict[str, Any]] = {}
+    end: dict[str, Any] = {}
+    for line in Follower(path).read():
+        record = line.record
+        if record is None:
+            continue
+        context.fold(record)
+        if record["kind"] == "end":
+            end = record
+        elif record["kind"] == "step" and (record["n"] or (record["step"], record["host"]) not in steps):
+            steps[record["step"], record["host"]] = record
+    return Summary(
+        context.run_id,
+        end.get("status", "interrupted"),
+        end.get("exit_code", 1),
+        end.get("counts", {}),
+        tuple(context.keys()),
+        tuple((*place, step["verdict"], step["reason"]) for place, step in steps.items() if _is_problem(step)),
+    )
+
+
+def _is_problem(step: Mapping[str, Any]) -> bool:
+    return step["verdict"] not in PASSING and step["verdict"] not in ("skipped", "blocked")

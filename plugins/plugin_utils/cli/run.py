@@ -17,6 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.recipe import pla
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import compile_to_file
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import journal_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import new_run_id
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.playbook import Invocation, run_ansible
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.progress import Drawing, Progress
@@ -78,7 +79,7 @@ def _answer(options: argparse.Namespace, summary: Summary, code: int, log: Path)
     exit_code = NOT_STORED if code == NOT_STORED else summary.exit_code
     answer = summary.to_data()
     if code == NOT_STORED:
-        answer.update(status="not stored", reason=_last_lines(log, 3), journal=str(log.with_name("journal.jsonl")))
+        answer.update(status="not stored", reason=_why_not_stored(log), journal=str(log.with_name("journal.jsonl")))
     if options.report:
         answer["report"] = sorted(str(path) for path in (log.parent / "report").glob("**/*") if path.is_file())
     if not options.json:
@@ -100,6 +101,12 @@ def _tell(summary: Summary, answer: dict[str, Any]) -> None:
         sys.stderr.write(f"{answer['reason']}\n")
 
 
+def _why_not_stored(log: Path) -> str:
+    """The follower's last word, without its time."""
+    said = _last_lines(log.with_name("follower.log"), 1).partition(" ")[2]
+    return said or _last_lines(log, 1)
+
+
 def _last_lines(log: Path, number: int = SHOWN_LINES) -> str:
     text = log.read_text(encoding="utf-8", errors="replace").strip()
     return "\n".join(text.splitlines()[-number:])
@@ -107,7 +114,7 @@ def _last_lines(log: Path, number: int = SHOWN_LINES) -> str:
 
 def watch(options: argparse.Namespace) -> Answer:
     """Draw a run's progress until it has ended."""
-    path = _journal(options.run)
+    path = journal_of(Path(project.load().runs), options.run)
     progress, drawing = Progress.of(path), Drawing(sys.stderr)
     progress.catch_up()
     try:
@@ -122,12 +129,3 @@ def watch(options: argparse.Namespace) -> Answer:
         _tell(summary, summary.to_data())
     return summary.to_data(), summary.exit_code
 
-
-def _journal(run_id: str) -> Path:
-    folder = Path(project.load().runs)
-    found = sorted(path for path in folder.glob(f"{run_id or '2'}*/journal.jsonl"))
-    if not found:
-        raise UsageError(f"no run {run_id or ''} in {folder}".replace("  ", " "))
-    if run_id and len({path.parent.name for path in found}) > 1 and found[0].parent.name != run_id:
-        raise UsageError(f"{run_id!r} begins the names of {len(found)} runs in {folder}; give more of it")
-    return found[0] if run_id else found[-1]

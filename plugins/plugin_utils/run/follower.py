@@ -17,11 +17,13 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackErr
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
 
+URL = "RACK_RECIPES_STORE"  # in the environment: arguments are shown to everybody
+
 
 def main() -> None:
     """Serve `flush` and `end` on stdin, a line each, answered by `ok` or by what went wrong."""
-    journal, url, interval = sys.argv[1], sys.argv[2], float(sys.argv[3])
-    store = Store(journal, url)
+    journal, interval, patience = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])
+    store = Store(journal, os.environ.pop(URL), patience)
     due = time.monotonic() + interval
     while True:
         if select.select([0], [], [], max(0.0, due - time.monotonic()))[0]:
@@ -42,26 +44,31 @@ def main() -> None:
 class Store:
     """The database, opened at the first flush and again after a failure."""
 
-    def __init__(self, journal: str, url: str) -> None:
+    def __init__(self, journal: str, url: str, patience: float) -> None:
         self._journal = journal
         self._url = url
-        self._engine: Any = None
+        self._patience = patience
+        self._following: Any = None
 
     def flush(self) -> str:
         """Bring what is new into the store; returns what went wrong, empty for nothing."""
-        from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
-        from ansible_collections.rack.recipes.plugins.plugin_utils.store.follow import follow
-
         try:
-            self._engine = self._engine or engine(self._url)
-            follow(self._engine, self._journal)
+            self._following = self._following or self._open()
+            self._following.catch_up()
         except RackError as error:
-            self._engine = None
+            self._following = None
             text = " ".join(str(error).split())
             sys.stderr.write(f"{now()} {text}\n")
             sys.stderr.flush()
             return text
         return ""
+
+    def _open(self) -> Any:
+        """A run of a second is over before this process needs SQLAlchemy, which takes 0.2 s to import."""
+        from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
+        from ansible_collections.rack.recipes.plugins.plugin_utils.store.follow import Following, Limits
+
+        return Following(engine(self._url, self._patience), self._journal, Limits(patience=self._patience))
 
 
 def _abandoned(journal: str) -> None:

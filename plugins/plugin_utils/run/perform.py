@@ -103,10 +103,11 @@ def summary(records: Iterable[Record]) -> dict[str, Any]:
     """What Ansible shows of a stage: each step with verdict, duration and reason; in `msg` what failed and why."""
     steps = list(records)
     bad = [step for step in steps if step["verdict"] not in PASSING]
-    result: dict[str, Any] = {"changed": False, "steps": [_line(step) for step in steps]}
+    lines = [_line(step) for step in steps]
+    result: dict[str, Any] = {"changed": False, "steps": lines, "_ansible_verbose_always": True}
     if not bad:
         seconds = sum(step["seconds"] for step in steps)
-        return {**result, "msg": f"{_count(steps)} in {seconds:.3f} s", "_ansible_verbose_always": True}
+        return {**result, "msg": f"{_count(steps)} in {seconds:.3f} s"}
     first = next((step for step in bad if step["verdict"] != "blocked"), bad[0])
     reason = f"{first['step']} {first['verdict']}: {first['reason'] or 'no reason given'} ({_count(steps)})"
     kind = "unreachable" if first["verdict"] == "unreachable" else "failed"

@@ -14,8 +14,10 @@ import time
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.follower import URL
 
 ROOT = str(Path(__file__).parents[6])
+PATIENT = 0.8  # of the time that the recorder waits, so that it hears what went wrong
 
 
 class Storing:
@@ -25,13 +27,14 @@ class Storing:
         self._timeout = run.settings.store_timeout
         path = os.pathsep.join(filter(None, (ROOT, os.environ.get("PYTHONPATH"))))
         name = "ansible_collections.rack.recipes.plugins.plugin_utils.run.follower"
-        arguments = [str(run.path), run.settings.db, str(run.settings.flush_interval)]
+        patience = self._timeout * PATIENT
+        arguments = [str(run.path), str(run.settings.flush_interval), str(patience)]
         self._process = subprocess.Popen(
             [sys.executable, "-c", f"from {name} import main; main()", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=(run.folder / "follower.log").open("wb"),
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, "PYTHONPATH": path, URL: run.settings.db},
             start_new_session=True,  # an interrupt at the terminal must not end it before the last flush
         )
         # A worker that outlives the main process must not keep the follower waiting.

@@ -19,7 +19,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.answer import Answer, read_answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import pack
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import Request
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import Request, wait_of
 
 # The code comes on stdin behind the message and is imported from memory: no file, no second round trip.
 BOOT = (
@@ -46,6 +46,7 @@ class Remote:
         self._task_vars = task_vars
         self._reconnect_timeout = reconnect_timeout
         self._parent = os.getppid()
+        self._connected = False
         self.facts: dict[str, Any] = {}
 
     def stage(self, request: Request) -> Iterator[Answer]:
@@ -53,28 +54,36 @@ class Remote:
 
         Raises Unreachable with the reason.
         """
-        payload = pack(request.files)
         message = request.message
-        answer = self._insist(message, payload)
+        answer = self._insist(message, pack(request.files))
         yield answer
         while answer.state == "running":
-            poll = {"id": message["id"], "offset": answer.offset, "attach": POLL_WAIT}
+            poll = {"id": message["id"], "offset": answer.offset, "attach": wait_of(message["lease"], POLL_WAIT)}
             answer = self._insist(poll, pack(()))
             yield answer
 
     def _insist(self, message: Mapping[str, Any], payload: bytes) -> Answer:
-        """Ask, and ask again while the host is away: the same question gets the same answer."""
-        deadline = time.monotonic() + self._reconnect_timeout
+        """Ask, and ask again while a host that was there is away: the same question gets the same answer."""
+        deadline = 0.0
+        lost = ""
         while True:
             try:
-                return self._ask(message, payload)
+                answer = self._ask(message, payload)
             except AnsibleConnectionFailure as error:
-                reason = str(error)
-                never = "offset" not in message or message["offset"] == 0
-                if time.monotonic() >= deadline or (never and any(text in reason for text in NEVER_CONNECTED)):
-                    raise Unreachable(reason) from error
+                reason = " ".join(str(error).split())
+                self._connected = self._connected or not any(text in reason for text in NEVER_CONNECTED)
+                lost = lost or reason
+                deadline = deadline or time.monotonic() + self._reconnect_timeout
+                if not self._connected or time.monotonic() >= deadline:
+                    raise Unreachable(self._why(lost)) from error
                 self._stop_if_orphaned()
                 time.sleep(PAUSE)
+            else:
+                self._connected = True
+                return answer
+
+    def _why(self, lost: str) -> str:
+        return f"lost, and not back within {self._reconnect_timeout:g} s: {lost}" if self._connected else lost
 
     def _stop_if_orphaned(self) -> None:
         """A worker outlives a killed main process, and would renew the lease of the stage for ever."""

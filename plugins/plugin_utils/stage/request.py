@@ -66,7 +66,7 @@ def make_request(number: int, steps: Sequence[Mapping[str, Any]], around: Surrou
             "stage": number,
             "host": around.host,
             "offset": 0,
-            "attach": FIRST_WAIT,
+            "attach": wait_of(around.lease, FIRST_WAIT),
             "lease": around.lease,
             "slots": around.slots,
             "settled": dict(around.settled),
@@ -77,6 +77,11 @@ def make_request(number: int, steps: Sequence[Mapping[str, Any]], around: Surrou
         },
         tuple(sorted(files.items())),
     )
+
+
+def wait_of(lease: float, wait: float) -> float:
+    """How long a host may keep an answer back: well below the lease, which only a question renews."""
+    return min(wait, lease / 3)
 
 
 def stage_id(run_id: str, number: int, host: str) -> str:

@@ -91,6 +91,18 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         """A task starts, no worker is forked yet."""
         self.recorder.guarded(self.recorder.task_starts, task)
 
+    def v2_runner_on_ok(self, result: Any) -> None:
+        """A task ended well on a host."""
+        self.recorder.guarded(self.recorder.task_ended, result)
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        """A task failed on a host."""
+        self.recorder.guarded(self.recorder.task_ended, result)
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        """A host could not be reached."""
+        self.recorder.guarded(self.recorder.task_ended, result)
+
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Everything has ended; this is the one place where a callback can set the exit code."""
         code = self.recorder.guarded(self.recorder.ends)

@@ -69,7 +69,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
             return current().context.get(key, host)
         except RackError as error:
             raise AnsibleLookupError(str(error)) from error
-        except KeyError as error:
+        except KeyError:
             if has_default:
                 return self.get_option("default")
-            raise AnsibleLookupError(f"the context has no key {key} for {host or 'the run'}") from error
+            raise AnsibleLookupError(f"the context has no key {key} for {host or 'the run'}") from None

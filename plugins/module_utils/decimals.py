@@ -18,7 +18,7 @@ from itertools import islice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Iterator
+    from collections.abc import Iterator
 
 LINES = 10000
 LARGEST = Decimal(sys.float_info.max)
@@ -38,7 +38,7 @@ def exactly() -> Iterator[None]:
         try:
             yield
         except Inexact:
-            raise ValueError("the numbers span more than %d digits" % DIGITS) from None
+            raise ValueError(f"the numbers span more than {DIGITS} digits") from None
 
 
 class NumberFile:
@@ -62,14 +62,14 @@ class NumberFile:
                     empty = False
                     yield found
         if empty:
-            raise ValueError("%s: holds no number" % self.path)
+            raise ValueError(f"{self.path}: holds no number")
 
     def _read(self, first: int, lines: list[str]) -> list[Decimal]:
         try:
             return self._parse("".join(lines))
         except ValueError:
             for number, line in enumerate(lines, first):
-                self._parse(line, "%s:%d: " % (self.path, number))
+                self._parse(line, f"{self.path}:{number}: ")
             raise
 
     def _parse(self, text: str, place: str = "") -> list[Decimal]:
@@ -84,11 +84,11 @@ class NumberFile:
             numbers = []
         if FOREIGN.search(text) or len(numbers) < len(words):
             wrong = next((word for word in words if not NUMBER.fullmatch(word)), text.strip())
-            raise ValueError("%sexpected a number, got %.80r" % (place, wrong))
+            raise ValueError(f"{place}expected a number, got {wrong[:80]!r}")
         if not numbers:
             return []
         if max(numbers) > LARGEST or min(numbers) < -LARGEST:
-            raise ValueError("%s%.80s is larger than %g" % (place, max(numbers, key=abs), LARGEST))
+            raise ValueError(f"{place}{max(numbers, key=abs):.6g} is larger than {LARGEST:.6g}")
         self.whole = self.whole and not POINT.search(text)
         return numbers
 
@@ -103,4 +103,4 @@ class NumberFile:
         try:
             return over / under
         except OverflowError:
-            raise ValueError("%s: the %s is larger than %g" % (self.path, what, LARGEST)) from None
+            raise ValueError(f"{self.path}: the {what} is larger than {LARGEST:.6g}") from None

@@ -11,7 +11,8 @@ from fnmatch import fnmatchcase
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Iterator
+    from collections.abc import Iterator
+    from typing import Any
 
     Flat = dict[str, "Field"]
 
@@ -20,9 +21,9 @@ LISTED = 10
 
 
 class Field:
-    """One field of one host. `item` is the list item that it belongs to, "" for none; `is_item` marks the item itself."""
+    """One field of one host. `item` is the list item that it belongs to, "" for none; `is_item` marks the item."""
 
-    def __init__(self, value: Any, item: str, is_item: bool = False) -> None:
+    def __init__(self, value: Any, item: str, *, is_item: bool = False) -> None:
         self.value = value
         self.item = item
         self.is_item = is_item
@@ -35,11 +36,11 @@ def flatten(value: Any, path: str = "", item: str = "") -> Iterator[tuple[str, F
     """
     if isinstance(value, dict):
         for name, inner in value.items():
-            yield from flatten(inner, "%s.%s" % (path, name) if path else str(name), item)
+            yield from flatten(inner, f"{path}.{name}" if path else str(name), item)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             named = isinstance(inner, dict) and isinstance(inner.get("name"), str)
-            place = "%s.%s" % (path, inner["name"] if named else index)
+            place = f"{path}.{inner['name'] if named else index}"
             yield place, Field(PRESENT, item, is_item=True)
             rest = {key: part for key, part in inner.items() if key != "name"} if named else inner
             yield from flatten(rest, place, place) if isinstance(rest, (dict, list)) else [(place, Field(rest, item))]
@@ -72,11 +73,11 @@ def describe(differences: list[dict[str, Any]], host: str) -> str:
     """In one line, what `host` differs in."""
     own = [difference for difference in differences if host in difference["hosts"]]
     parts = [
-        "%s is %s instead of %s" % (one["field"], json.dumps(one["hosts"][host]), json.dumps(one["majority"]))
+        f"{one['field']} is {json.dumps(one['hosts'][host])} instead of {json.dumps(one['majority'])}"
         for one in own[:LISTED]
     ]
-    more = ["and %d more" % (len(own) - LISTED)] if len(own) > LISTED else []
-    return "%s: %s" % (host, "; ".join(parts + more))
+    more = [f"and {len(own) - LISTED} more"] if len(own) > LISTED else []
+    return f"{host}: {'; '.join(parts + more)}"
 
 
 def _matches(name: str, patterns: list[str]) -> bool:

@@ -15,7 +15,8 @@ import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Iterable
+    from collections.abc import Iterable
+    from typing import Any
 
     Values = dict[str, Any]
 
@@ -30,6 +31,10 @@ class Tree:
     def __init__(self, root: str = "/") -> None:
         self.root = root
         self.live = os.path.realpath(root) == "/"
+
+    def is_host(self) -> bool:
+        """Whether there is a host at all below the root."""
+        return any(os.path.isdir(self.path(name)) for name in ("proc", "sys"))
 
     def path(self, path: str) -> str:
         """Where `path` lies below the root."""
@@ -108,7 +113,7 @@ def cpu(tree: Tree) -> Values:
     """Model, and how many sockets, cores and hardware threads are online."""
     fields = tree.fields("proc/cpuinfo")
     online = _numbers(tree.text("sys/devices/system/cpu/online") or "")
-    topology = ["sys/devices/system/cpu/cpu%d/topology/" % number for number in online]
+    topology = [f"sys/devices/system/cpu/cpu{number}/topology/" for number in online]
     return {
         "model": _model(dict(reversed(fields))),
         "sockets": _distinct(tree.text(folder + "physical_package_id") for folder in topology),
@@ -120,9 +125,10 @@ def cpu(tree: Tree) -> Values:
 
 
 def _model(fields: dict[str, str]) -> str | None:
-    named = (fields.get(name) for name in ("model name", "cpu", "Model", "Processor"))
-    arm = "implementer %s part %s" % (fields.get("CPU implementer"), fields.get("CPU part"))
-    return next(filter(None, named), arm if "CPU implementer" in fields else None)
+    named = (fields.get(name) for name in ("model name", "Model Name", "cpu", "uarch", "Model", "Processor"))
+    arm = f"implementer {fields.get('CPU implementer')} part {fields.get('CPU part')}"
+    model = next(filter(None, named), arm if "CPU implementer" in fields else None)
+    return model and " ".join(model.split())
 
 
 def _distinct(answers: Iterable[str | None]) -> int | None:
@@ -148,10 +154,9 @@ def memory(tree: Tree) -> Values:
 def disks(tree: Tree) -> list[Values]:
     """The disks that are devices: no loop, RAM, optical or floppy drive, no logical volume, no hidden path."""
     names = [name for name in tree.names("sys/block") if not NOT_DISKS.fullmatch(name)]
-    folders = {
-        name: "sys/block/%s/" % name for name in names if os.path.exists(tree.path("sys/block/%s/device" % name))
-    }
-    return [_disk(tree, name, folder) for name, folder in folders.items() if tree.number(folder + "hidden") != 1]
+    folders = {name: f"sys/block/{name}/" for name in names}
+    devices = {name: folder for name, folder in folders.items() if os.path.exists(tree.path(folder + "device"))}
+    return [_disk(tree, name, folder) for name, folder in devices.items() if tree.number(folder + "hidden") != 1]
 
 
 def _disk(tree: Tree, name: str, folder: str) -> Values:
@@ -167,7 +172,7 @@ def _disk(tree: Tree, name: str, folder: str) -> Values:
 
 def links(tree: Tree) -> list[Values]:
     """The network interfaces except the loopback; speeds in Mbit/s. Those without a device have no driver."""
-    folders = {name: "sys/class/net/%s/" % name for name in tree.names("sys/class/net") if name != "lo"}
+    folders = {name: f"sys/class/net/{name}/" for name in tree.names("sys/class/net") if name != "lo"}
     return [_link(tree, name, folder) for name, folder in folders.items() if os.path.isdir(tree.path(folder))]
 
 

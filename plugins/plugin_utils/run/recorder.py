@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils import settings as pr
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.begin import STAGE, begin, stage_tasks
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run, set_current
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RUN_HOST, Run, set_current
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.outcome import EXIT_CODES, counts_of, status_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.perform import no_result
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.storing import Storing
@@ -34,6 +34,7 @@ class Recorder:
         self.storing: Storing | None = None
         self.failures: list[str] = []
         self._counts: dict[str, int] = {}
+        self._said: dict[tuple[str, str], str] = {}
         self._variables: Any = None
         self._hosts: dict[str, Any] = {}
 
@@ -52,21 +53,25 @@ class Recorder:
         self.storing = Storing(self.run)
 
     def task_starts(self, task: Any) -> None:
-        """Bring the context up to date before Ansible forks the workers that will read it."""
+        """Before Ansible forks the workers: make the payload that all of them send, bring the store up to date."""
         if self.storing is None or self.run is None:
             return
-        self.catch_up()
         if task.resolved_action == STAGE:
             pack(files_of(task.args["steps"], tuple(map(Path, self.run.settings.scriptlets))))
         elif task.resolved_action == FLUSH:
             self._complete()
-            self._flush()
+            self.run.stored = self.storing.flush()
 
-    def catch_up(self) -> None:
-        """Follow the journal."""
-        if self.run is not None:
-            self.run.catch_up()
-            self._set_facts(self.run.context.changed_hosts())
+    def task_ended(self, result: Any) -> None:
+        """Follow the journal after each host's stage: the first host's next task has its variables early."""
+        if self.run is None or result.task.resolved_action != STAGE:
+            return
+        self.run.catch_up()
+        self._set_facts(self.run.context.changed_hosts())
+        host = RUN_HOST if result.task.run_once else result.host.name
+        for step in result.task.args["steps"]:
+            if (place := (str(step["name"]), host)) not in self.run.ended:
+                self._said[place] = str(result.result.get("msg", ""))
 
     def ends(self) -> int | None:
         """Write the end of the run; returns the exit code to end with, None to leave Ansible's own."""
@@ -79,10 +84,6 @@ class Recorder:
             return 5
         return None
 
-    def _flush(self) -> None:
-        assert self.run is not None and self.storing is not None
-        self.run.stored = self.storing.flush()
-
     def _complete(self) -> None:
         """Each planned step has a verdict on each of its hosts, also where no result of it came."""
         assert self.run is not None
@@ -90,7 +91,8 @@ class Recorder:
         records = []
         for step, host in self.run.missing():
             left_out = (step.name, host) in self.run.unselected
-            verdict = ("skipped", "left out by its tags") if left_out else ("error", "it gave no result")
+            said = self._said.get((step.name, host)) or "it gave no result"
+            verdict = ("skipped", "left out by its tags") if left_out else ("error", said)
             records.append(no_result(step.stage, step.name, host, *verdict))
         append(self.run.path, records)
         self.run.catch_up()

@@ -1,0 +1,124 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The rows of one run as pandas frames, hosts and steps in the order in which people read them.
+
+pandas is imported inside the functions: it takes longer to load than everything else here together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+Row = Mapping[str, Any]
+
+TEXT, WHOLE, REAL = "object", "Int64", "float64"
+
+STEPS = {
+    "host": TEXT,
+    "step": TEXT,
+    "stage": WHOLE,
+    "idx": WHOLE,
+    "scope": TEXT,
+    "verdict": TEXT,
+    "reason": TEXT,
+    "started": TEXT,
+    "seconds": REAL,
+    "tries": WHOLE,
+    "exit_code": WHOLE,
+    "user_sec": REAL,
+    "system_sec": REAL,
+    "max_rss_kib": WHOLE,
+    "in_blocks": WHOLE,
+    "out_blocks": WHOLE,
+    "stderr": TEXT,
+}
+MEASUREMENTS = {"host": TEXT, "step": TEXT, "n": WHOLE, "name": TEXT, "value": REAL, "text": TEXT, "unit": TEXT}
+CONTEXT = {"key": TEXT, "host": TEXT, "version": WHOLE, "after": TEXT, "step": TEXT, "who": TEXT, "time": TEXT}
+CONFLICTS = {
+    "key": TEXT,
+    "host": TEXT,
+    "step": TEXT,
+    "based_on": WHOLE,
+    "version": WHOLE,
+    "before": TEXT,
+    "after": TEXT,
+    "time": TEXT,
+}
+RUNS = {"run_id": TEXT, "test_id": TEXT, "started": TEXT, "ended": TEXT, "status": TEXT, "counts": TEXT}
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What the store holds of one run, as plain rows; `runs` are all runs that it may be seen beside."""
+
+    run: Row
+    steps: Sequence[Row] = ()
+    measurements: Sequence[Row] = ()
+    context: Sequence[Row] = ()
+    conflicts: Sequence[Row] = ()
+    runs: Sequence[Row] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """`Rows` with fixed columns and types. `host` and `step` are ordered categories; the run itself is host ""."""
+
+    run: Row
+    steps: DataFrame
+    measurements: DataFrame
+    context: DataFrame
+    conflicts: DataFrame
+    runs: DataFrame
+
+
+def frames(rows: Rows) -> Frames:
+    """Unknown columns are left out, missing ones are empty: an older store still gives a report."""
+    parts = (rows.steps, rows.measurements, rows.context, rows.conflicts)
+    hosts = sorted({row["host"] for row in chain(*parts)}, key=natural)
+    steps = _step_order(rows.steps, {row["step"] for row in chain(*parts)})
+    return Frames(
+        run=rows.run,
+        steps=_ordered(_frame(rows.steps, STEPS), hosts, steps, ["host", "step"]),
+        measurements=_ordered(_frame(rows.measurements, MEASUREMENTS), hosts, steps, ["host", "step", "n"]),
+        context=_ordered(_frame(rows.context, CONTEXT), hosts, steps, ["key", "host"]),
+        conflicts=_ordered(_frame(rows.conflicts, CONFLICTS), hosts, steps, ["time", "key", "host"]),
+        runs=_frame(rows.runs, RUNS),
+    )
+
+
+def natural(text: str) -> tuple[Sequence[str | int], str]:
+    """Sort key by which r2 comes before r10."""
+    parts = re.split(r"([0-9]{1,18})", text)
+    return [int(part) if odd % 2 else part for odd, part in enumerate(parts)], text
+
+
+def _step_order(rows: Iterable[Row], names: set[str]) -> list[str]:
+    places: dict[str, tuple[int, int]] = {}
+    for row in rows:
+        place = (row.get("stage") or 0, row.get("idx") or 0)
+        places[row["step"]] = min(place, places.get(row["step"], place))
+    return sorted(names, key=lambda name: (places.get(name, (0, 0)), natural(name)))
+
+
+def _frame(rows: Sequence[Row], types: Mapping[str, str]) -> DataFrame:
+    import pandas as pd
+
+    # Text stays Python text: a string type of Arrow's refuses lone surrogates.
+    frame = pd.DataFrame(list(rows), columns=list(types), dtype=object)
+    return frame.astype({name: kind for name, kind in types.items() if kind != TEXT})
+
+
+def _ordered(frame: DataFrame, hosts: list[str], steps: list[str], by: list[str]) -> DataFrame:
+    import pandas as pd
+
+    categories = {"host": pd.CategoricalDtype(hosts, ordered=True), "step": pd.CategoricalDtype(steps, ordered=True)}
+    return frame.astype(categories).sort_values(by, kind="stable", ignore_index=True)

@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Write to a journal: many records in one write, so that writers never mix and a killed one tears at most its last."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import accumulate
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import Record, encode
+
+Target = str | os.PathLike[str] | int
+
+
+class ShortWriteError(JournalError):
+    """Not all of the records reached the file: the first `safe` of them did, the others must be appended again."""
+
+    def __init__(self, where: str, why: str, safe: int, records: int) -> None:
+        super().__init__(where, why, safe, records)  # all in args: it pickles
+        self.safe = safe
+
+    def __str__(self) -> str:
+        where, why, safe, records = self.args
+        return f"{where}: {why}; {safe} of {records} records are safe, free some space and append the rest again"
+
+
+def append(target: Target, records: Iterable[Record], *, sync: bool = False) -> int:
+    """Append the records to the journal at a path, or open for appending as a file descriptor; returns the bytes.
+
+    A missing file is made with its missing folders, for their owner alone. With `sync` the records are on the
+    disk when this returns, without it in the kernel's hands (they survive a crash of this process, not of the
+    machine). Raises JournalError, nothing written, where the file cannot be opened or a record is none, and
+    ShortWriteError where only some of the records reached it.
+    """
+    lines = [encode(record) for record in records]
+    try:
+        with _opened(target) as descriptor:
+            _write(target, descriptor, lines)
+            if sync:
+                os.fdatasync(descriptor)
+    except OSError as error:
+        raise JournalError(f"{_name(target)}: {error.strerror}") from error
+    return sum(map(len, lines))
+
+
+def make_private(folder: Path) -> None:
+    """Make the folder and those above it that are missing, each for its owner alone. Raises OSError."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(0o700, exist_ok=True)
+
+
+@contextmanager
+def _opened(target: Target) -> Iterator[int]:
+    if isinstance(target, int):
+        yield target
+        return
+    path = Path(target)
+    make_private(path.parent)
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _write(target: Target, descriptor: int, lines: list[bytes]) -> None:
+    """One write for all: what is left of a short one is not sent after it, as others may have written meanwhile."""
+    ends = list(accumulate(map(len, lines), initial=0))
+    try:
+        written = os.write(descriptor, b"".join(lines))
+    except OSError as error:
+        raise ShortWriteError(_name(target), str(error.strerror), 0, len(lines)) from error
+    if written != ends[-1]:
+        safe = sum(end <= written for end in ends[1:])
+        raise ShortWriteError(_name(target), f"only {written} of {ends[-1]} bytes written", safe, len(lines))
+
+
+def _name(target: Target) -> str:
+    return f"file descriptor {target}" if isinstance(target, int) else os.fspath(target)

@@ -1,0 +1,78 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Read a journal while others write to it: finished records, each once, whatever killed writers left between them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+from typing import NamedTuple
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import Record, decode
+
+NUMBERED = frozenset({"delta", "step"})  # the kinds of which a repeated one is left out
+
+
+class Line(NamedTuple):
+    """One finished line: its record, or None and why it is set aside. `start` and `end` are offsets in bytes."""
+
+    start: int
+    end: int
+    record: Record | None
+    damage: str = ""
+
+
+class Follower:
+    """Reads on from where it stopped.
+
+    `offset`, in bytes, is where the read part of the journal ends; the lines yielded and those left out lie before
+    it. `set_aside` counts the damaged and foreign lines. Started in the middle of a journal, a follower cannot know
+    which records were there before, and may repeat them.
+    """
+
+    def __init__(self, path: str | PathLike[str], offset: int = 0) -> None:
+        self.path = Path(path)
+        self.offset = offset
+        self.set_aside = 0
+        self._seen: dict[tuple[str, int, str], int] = {}
+
+    def read(self, until: int = sys.maxsize) -> Iterator[Line]:
+        """The lines finished since the last call; an unfinished one at the end waits. Raises JournalError.
+
+        No line that starts at the offset `until` or behind it is read. Empty lines are left out, and records that
+        were there before (same kind, stage, host and n above 0).
+        """
+        try:
+            with self.path.open("rb") as journal:
+                journal.seek(self.offset)
+                for line in journal:
+                    if self.offset >= until or not line.endswith(b"\n"):
+                        return
+                    start = self.offset
+                    self.offset = end = start + len(line)
+                    if line != b"\n" and (found := self._found(start, end, line)):
+                        yield found
+        except OSError as error:
+            raise JournalError(f"{self.path}: {error.strerror}") from error
+
+    def _found(self, start: int, end: int, line: bytes) -> Line | None:
+        try:
+            record = decode(line)
+        except JournalError as error:
+            self.set_aside += 1
+            return Line(start, end, None, str(error))
+        return Line(start, end, record) if self._is_new(record) else None
+
+    def _is_new(self, record: Record) -> bool:
+        number = record["n"] if record["kind"] in NUMBERED else 0
+        if not number:
+            return True
+        place = (record["kind"], record["stage"], record["host"])
+        seen = self._seen.get(place, 0)  # bit n: number n was there; numbers may come late, after a damaged line
+        self._seen[place] = seen | 1 << number
+        return not seen >> number & 1

@@ -1,0 +1,136 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+r"""One record of a journal: a JSON object on a line of its own that carries its length and checksum.
+
+    \n{"_":"LLLLLLLLCCCCCCCC","kind":"step",...}\n
+
+`LLLLLLLL` is the length and `CCCCCCCC` the CRC-32, both in hexadecimal, of the bytes after that field up to
+the closing brace. The newline in front keeps a record whole where a killed writer left a stump before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from json import JSONDecoder, JSONEncoder
+from math import isinf
+from operator import itemgetter
+from typing import Any, NoReturn
+from zlib import crc32
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
+
+Record = dict[str, Any]
+
+# The fields that a record of each kind must have; more may stand beside them, and more kinds may come.
+FIELDS: Mapping[str, Mapping[str, type]] = {
+    "run": {"run": str, "time": str},
+    "delta": {
+        "stage": int,
+        "n": int,
+        "host": str,
+        "step": str,
+        "attempt": int,
+        "scope": str,
+        "key": str,
+        "after": object,
+        "based_on": int,
+        "who": str,
+        "time": str,
+    },
+    "step": {"stage": int, "n": int, "host": str, "step": str, "verdict": str},
+    "end": {"time": str, "status": str},
+}
+
+_START = b'{"_":"'
+_REST = len(b'{"_":"LLLLLLLLCCCCCCCC",')
+_NUMBERED_AT_MOST = 2**24  # a follower remembers one bit for each number
+
+_compact = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_ascii = JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+
+
+def json_text(value: Any) -> str:
+    r"""The value as compact JSON that every file and database takes: a lone surrogate stays as its `\ud800` escape.
+
+    Raises TypeError, ValueError or RecursionError for what is not JSON.
+    """
+    text = _compact(value)
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _ascii(value)
+    return text
+
+
+def encode(record: Record) -> bytes:
+    """The record as it stands in the file, with both newlines. Raises JournalError for what is no record."""
+    if not _well_formed(record):
+        raise JournalError(f"not a record for a journal: {_fault(record)}")
+    try:
+        rest = json_text(record).encode()[1:]
+    except (TypeError, ValueError, RecursionError) as error:
+        raise JournalError(f"a {record['kind']} record that is not JSON: {error}") from error
+    return b'\n{"_":"%08x%08x",%b\n' % (len(rest), crc32(rest), rest)
+
+
+def decode(line: bytes) -> Record:
+    """The record on one line, newlines at its ends or not. Raises JournalError with what is wrong with it."""
+    line = line.strip(b"\n")
+    rest = line[_REST:]
+    if line[:_REST] != b'{"_":"%08x%08x",' % (len(rest), crc32(rest)):
+        raise JournalError(_damage(line))
+    try:
+        text = "{" + rest.decode()
+        record, end = _decoder.raw_decode(text)
+    except (ValueError, RecursionError) as error:
+        raise JournalError(f"not JSON: {error}") from error
+    if end != len(text) or not _well_formed(record):
+        raise JournalError(_fault(record))
+    return record  # type: ignore[no-any-return]  # an object: its text starts with a brace
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if isinf(value):
+        raise ValueError(f"{text} does not fit a number")
+    return value
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not JSON")
+
+
+_decoder = JSONDecoder(parse_float=_finite, parse_constant=_refuse)
+
+
+def _damage(line: bytes) -> str:
+    return "torn or altered: length or checksum differ" if line.startswith(_START) else "not a record of a journal"
+
+
+# For each kind its fields' values and their types, so that the check of a sound record runs in C.
+_SHAPES: Mapping[str, tuple[Callable[[Record], tuple[Any, ...]], tuple[type, ...]]] = {
+    kind: (itemgetter(*fields), tuple(fields.values())) for kind, fields in FIELDS.items()
+}
+_FOREIGN = (itemgetter("kind", "kind"), (str, str))
+
+
+def _well_formed(record: Record) -> bool:
+    try:
+        values, types = _SHAPES.get(record["kind"], _FOREIGN)
+        return all(map(isinstance, values(record), types)) and 0 <= record.get("n", 0) <= _NUMBERED_AT_MOST
+    except (KeyError, TypeError):
+        return False
+
+
+def _fault(record: Record) -> str:
+    kind = record.get("kind")
+    if not isinstance(kind, str):
+        return "a record without a kind"
+    for field, expected in FIELDS.get(kind, {}).items():
+        if not isinstance(record.get(field, ...), expected) or field not in record:
+            return f"a {kind} record without {field!r} as {expected.__name__}"
+    return f"a {kind} record with n={record.get('n')!r}"

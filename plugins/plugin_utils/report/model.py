@@ -1,0 +1,59 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The form in which every writer gets a run: named tables whose cells are plain Python values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Kind = Literal["text", "number", "seconds", "time", "verdict", "json"]
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """`name` is for programs, `title` for people. Times are ISO 8601 UTC text, seconds and numbers int or float."""
+
+    name: str
+    title: str
+    kind: Kind = "text"
+    unit: str = ""
+
+    @property
+    def label(self) -> str:
+        """The title with its unit."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table of a report; None is an empty cell. A `record` has one row and reads better turned on its side."""
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    about: str = ""
+    layout: Literal["rows", "record"] = "rows"
+
+    def place(self, column: str) -> int:
+        """The index of a column, by its name."""
+        return next(place for place, own in enumerate(self.columns) if own.name == column)
+
+    def values(self, column: str) -> list[Any]:
+        """One column's cells, from top to bottom."""
+        place = self.place(column)
+        return [row[place] for row in self.rows]
+
+    def record(self) -> Mapping[str, Any]:
+        """The first row by column names."""
+        return dict(zip((column.name for column in self.columns), self.rows[0], strict=True))
+
+
+def named(tables: Sequence[Table]) -> dict[str, Table]:
+    """The tables of a report by name."""
+    return {table.name: table for table in tables}

@@ -1,0 +1,33 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Column types that mean the same on every database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import String, Text
+from sqlalchemy.dialects.mysql import LONGTEXT, VARCHAR
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+NAME_LENGTH = 255
+
+LongText = Text().with_variant(LONGTEXT(), "mysql")  # MySQL's TEXT ends at 64 KB, its JSON reorders
+
+
+class Name(TypeDecorator[str]):
+    """A short text that is compared byte by byte: by default MySQL takes `ABC` and `abc ` for one."""
+
+    impl = String(NAME_LENGTH)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """MySQL and MariaDB name their binary collation that does not pad differently."""
+        if dialect.name != "mysql":
+            return dialect.type_descriptor(String(NAME_LENGTH))
+        is_mariadb = getattr(dialect, "is_mariadb", False)
+        collation = "utf8mb4_nopad_bin" if is_mariadb else "utf8mb4_0900_bin"
+        return dialect.type_descriptor(VARCHAR(NAME_LENGTH, charset="utf8mb4", collation=collation))

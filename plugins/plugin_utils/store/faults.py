@@ -1,0 +1,127 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a database says when it refuses: which faults pass by themselves, and what a user reads of the others."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from sqlalchemy import URL
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
+
+# Codes of the faults after which the same transaction may succeed.
+PASSING: Mapping[str, frozenset[int]] = {
+    "sqlite3": frozenset(
+        {
+            5,  # SQLITE_BUSY: another writer, for longer than the connection waits
+            6,  # SQLITE_LOCKED
+        }
+    ),
+    "pymysql": frozenset(
+        {
+            1021,  # disk full
+            1040,  # too many connections
+            1053,  # the server is shutting down
+            1114,  # table full
+            1205,  # lock wait timeout
+            1213,  # deadlock
+            2003,  # no server
+            2006,  # the server has gone away
+            2013,  # connection lost
+        }
+    ),
+}
+
+ADVICE: Mapping[str, Mapping[int, str]] = {
+    "sqlite3": {
+        8: "the file or its folder is read-only",
+        11: "the file is damaged; restore it, the runs' journals bring back what is missing",
+        13: "the disk is full",
+        14: "check that its folder exists and may be written",
+        26: "the file is not an SQLite database",
+    },
+    "pymysql": {
+        1044: "the user has no right to this database",
+        1045: "check user and password",
+        1049: "create it first: CREATE DATABASE ... CHARACTER SET utf8mb4",
+        1142: "the user lacks a right on this table",
+        1290: "the server is read-only",
+    },
+}
+
+
+class TooBigError(StoreError):
+    """One row alone is more than the database takes in a statement."""
+
+
+@contextmanager
+def translated(url: URL) -> Iterator[None]:
+    """Turn SQLAlchemy's errors into StoreError: the database without its password, its words, what to do."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise StoreError(f"{shown(url)}: {reason(error, url)}") from None  # its text may quote values or the URL
+
+
+def shown(url: URL) -> str:
+    """The URL as it may be printed: no password, nor options, among which one may stand too."""
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
+def reason(error: SQLAlchemyError, url: URL) -> str:
+    """The database's own words, and what to do where that is known."""
+    if not isinstance(error, DBAPIError) or error.orig is None:
+        return _without_password(str(error), url)
+    driver, code = _origin(error)
+    words = str(error.orig.args[-1]) if error.orig.args else ""
+    advice = ADVICE.get(driver, {}).get(code, "")
+    told = words.strip() or "the connection is lost"
+    return _without_password(f"{told} ({advice})" if advice else told, url)
+
+
+def is_passing(error: DBAPIError) -> bool:
+    """Whether the same may succeed a little later."""
+    driver, code = _origin(error)
+    return error.connection_invalidated or code in PASSING.get(driver, ())
+
+
+def may_be_too_big(error: DBAPIError) -> bool:
+    """Whether a statement longer than the server takes may be the cause; above its limit it mostly hangs up."""
+    driver, code = _origin(error)
+    return driver == "pymysql" and code in {1153, 2006, 2013}
+
+
+def patiently[T](call: Callable[[], T], patience: float) -> T:
+    """Call, and again while it meets a passing fault, for up to `patience` seconds; the last fault is raised."""
+    deadline = time.monotonic() + patience
+    pause = 0.02
+    while True:
+        try:
+            return call()
+        except DBAPIError as error:
+            if not is_passing(error) or time.monotonic() > deadline:
+                raise
+        time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  # two that met in a deadlock part ways
+        pause = min(pause * 2, 1.0)
+
+
+def _origin(error: DBAPIError) -> tuple[str, int]:
+    """The driver that raised the error, and its code; SQLite's is reduced to the primary one."""
+    raised = error.orig
+    driver = type(raised).__module__.partition(".")[0]
+    code = getattr(raised, "sqlite_errorcode", None)
+    if code is not None:
+        return driver, code & 0xFF
+    first = raised.args[0] if raised is not None and raised.args else None
+    return driver, first if isinstance(first, int) else 0
+
+
+def _without_password(text: str, url: URL) -> str:
+    return text.replace(str(url.password), "***") if url.password else text

@@ -1,0 +1,150 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Bring what is new in a run's journal into the store, whatever the store holds of it already."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from sqlalchemy import Engine, func, select
+from sqlalchemy.exc import DBAPIError
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.store import schema
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import reading
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.faults import patiently, translated
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.fold import Batch, Fold, Tally
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.rows import Row, name
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.write import (
+    forget_measurements,
+    refuse_too_big,
+    upsert,
+    write,
+)
+
+COUNTED = (schema.context, schema.steps, schema.measurements, schema.conflicts)  # as in Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a batch is written, and for how many seconds a fault that may pass is waited out."""
+
+    records: int = 5_000
+    size: int = 4 * 2**20  # bytes of journal
+    patience: float = 30.0
+
+
+class Followed(NamedTuple):
+    """What one pass did: rows written, and the offset up to which the journal is stored, both 0 if there was nothing.
+
+    `set_aside` counts the damaged or foreign lines of the whole journal.
+    """
+
+    run_id: str
+    offset: int
+    rows: int
+    set_aside: int
+
+
+def follow(engine: Engine, journal: str | os.PathLike[str], limits: Limits = Limits()) -> Followed:
+    """Bring everything new in the journal into the store; raises StoreError or JournalError.
+
+    It is written in batches, each in one transaction with its place in the journal, so that it can be killed at
+    any moment and called again.
+    """
+    return Following(engine, journal, limits).catch_up()
+
+
+class Following:
+    """Follows one journal for as long as its run lasts: what was read stays in mind from one call to the next."""
+
+    def __init__(self, engine: Engine, journal: str | os.PathLike[str], limits: Limits = Limits()) -> None:
+        self._engine = engine
+        self._journal = Path(journal).absolute()
+        self._limits = limits
+        self._follower = Follower(self._journal)
+        self._fold: Fold | None = None
+        self._batch = Batch()
+        self._stored = 0
+
+    def catch_up(self) -> Followed:
+        """Store what the journal gained. After a StoreError call again: nothing is lost, nothing written twice."""
+        try:
+            with translated(self._engine.url):
+                return self._catch_up()
+        except StoreError as error:
+            raise type(error)(f"{error}; the results are safe in {self._journal}") from None
+
+    def _catch_up(self) -> Followed:
+        fold = self._fold = self._fold or patiently(self._resume, self._limits.patience)
+        rows = self._flush(fold)  # what an earlier call could not write
+        for line in self._follower.read():
+            if line.record:
+                fold.take(line.record, self._batch)
+            if self._is_full():
+                rows += self._flush(fold)
+        rows += self._flush(fold)
+        return Followed(fold.run_id, self._stored, rows, self._follower.set_aside)
+
+    def _resume(self) -> Fold:
+        """Fold what is stored already without writing it; all is written again if the store does not hold it whole."""
+        run_id = name(run_of(self._journal)) or ""
+        self._stored, held = stored(self._engine, run_id)
+        self._follower, fold = Follower(self._journal), Fold(run_id)
+        for line in self._follower.read(until=self._stored):
+            if line.record:
+                fold.take(line.record)
+        if (self._follower.offset, fold.tally()) == (self._stored, held):
+            return fold
+        self._follower, self._stored = Follower(self._journal), 0
+        return Fold(run_id)
+
+    def _is_full(self) -> bool:
+        waiting = self._follower.offset - self._stored
+        return self._batch.records >= self._limits.records or waiting >= self._limits.size
+
+    def _flush(self, fold: Fold) -> int:
+        """Write the batch and the place in the journal in one transaction; returns the number of rows."""
+        offset = self._follower.offset
+        if offset == self._stored:
+            return 0
+        tables = [(schema.runs, [fold.run_row(str(self._journal), offset)]), *self._batch.tables()]
+        batch = [(upsert(self._engine.dialect, table), rows) for table, rows in tables if rows]
+        patiently(lambda: self._write(fold.run_id, batch), self._limits.patience)
+        self._stored, self._batch = offset, Batch()
+        return sum(len(rows) for _, rows in batch)
+
+    def _write(self, run_id: str, batch: list[tuple[str, list[Row]]]) -> None:
+        """The run's row comes first: there others that follow the same journal wait."""
+        try:
+            with self._engine.begin() as connection:
+                for sql, rows in batch[:1]:
+                    write(connection, sql, rows)
+                forget_measurements(connection, run_id, self._batch.again)
+                for sql, rows in batch[1:]:
+                    write(connection, sql, rows)
+        except DBAPIError as error:
+            refuse_too_big(self._engine, error, batch)
+            raise
+
+
+def run_of(journal: Path) -> str:
+    """The id of the journal's run: as its first whole `run` record has it, or else its folder's name."""
+    records = (line.record for line in Follower(journal).read() if line.record)
+    return next((record["run"] for record in records if record["kind"] == "run"), journal.parent.name)
+
+
+def stored(engine: Engine, run_id: str) -> tuple[int, Tally]:
+    """Up to where a run's journal is stored, and how many rows of it there are."""
+    counts = [
+        select(func.count()).select_from(table).where(table.c.run_id == run_id).scalar_subquery() for table in COUNTED
+    ]
+    with reading(engine) as connection:
+        offset = connection.scalar(select(schema.runs.c.journal_offset).where(schema.runs.c.run_id == run_id))
+        return offset or 0, Tally(*connection.execute(select(*counts)).one())

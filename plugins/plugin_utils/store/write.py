@@ -1,0 +1,83 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Write rows in bulk, such that writing them again changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, delete
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.engine import Dialect
+from sqlalchemy.exc import DBAPIError
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.faults import TooBigError, may_be_too_big, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.rows import Row
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema import measurements
+
+Build = Callable[[Table, list[str], list[str]], Any]
+
+
+def _on_conflict(insert: Callable[[Table], Any]) -> Build:
+    def build(table: Table, key: list[str], others: list[str]) -> Any:
+        inserted = insert(table)
+        return inserted.on_conflict_do_update(index_elements=key, set_={c: inserted.excluded[c] for c in others})
+
+    return build
+
+
+def _on_duplicate_key(table: Table, key: list[str], others: list[str]) -> Any:
+    inserted = mysql.insert(table)
+    return inserted.on_duplicate_key_update({c: inserted.inserted[c] for c in others})
+
+
+UPSERTS: Mapping[str, Build] = {
+    "sqlite": _on_conflict(sqlite.insert),
+    "postgresql": _on_conflict(postgresql.insert),
+    "mysql": _on_duplicate_key,
+}
+
+
+def upsert(dialect: Dialect, table: Table) -> str:
+    """The SQL that inserts a row, its values in the order of the table's columns, or updates the one that is there."""
+    key = [column.name for column in table.primary_key]
+    others = [column.name for column in table.columns if column.name not in key]
+    return str(UPSERTS[dialect.name](table, key, others).compile(dialect=dialect))
+
+
+def write(connection: Connection, sql: str, rows: Sequence[Row]) -> None:
+    """Execute the statement for all rows. With text and tuples SQLite takes twice as many as with a Core insert."""
+    if rows:
+        connection.exec_driver_sql(sql, list(rows))
+
+
+def forget_measurements(connection: Connection, run_id: str, steps: Iterable[tuple[str, str]]) -> None:
+    """Delete what (host, step) pairs measured: a step that is recorded again may have measured less."""
+    for host, step in sorted(steps):
+        held = (measurements.c.run_id == run_id, measurements.c.host == host, measurements.c.step == step)
+        connection.execute(delete(measurements).where(*held))
+
+
+def refuse_too_big(engine: Engine, error: DBAPIError, statements: Iterable[tuple[str, Sequence[Row]]]) -> None:
+    """Raise TooBigError where one row alone is the cause of the error; PyMySQL splits where they are many."""
+    if not may_be_too_big(error):
+        return
+    with engine.connect() as connection:
+        limit = connection.info["max_allowed_packet"]
+        cursor = connection.connection.cursor()
+        for sql, rows in statements:
+            for row in rows:
+                length = len(cursor.mogrify(sql, row).encode())
+                if length >= limit:
+                    raise TooBigError(
+                        f"{shown(engine.url)}: {_start(row)}... takes {length} bytes, the server at most {limit}: "
+                        "raise its max_allowed_packet"
+                    ) from None
+
+
+def _start(row: Row) -> str:
+    """The first columns, enough to know the row."""
+    return ", ".join(str(value) for value in row[:5])

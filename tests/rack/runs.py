@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Call the command as its users do, and read what the store holds then."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+CHECKOUT = Path(__file__).parents[2]
+COMMAND = "from ansible_collections.rack.recipes.plugins.plugin_utils.cli.main import main; main()"
+TIMEOUT = 300
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """The one JSON object on stdout."""
+        found: dict[str, Any] = json.loads(self.stdout)
+        return found
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the store holds of a run; steps by (step, host), context by (key, host)."""
+
+    run: dict[str, Any]
+    steps: dict[tuple[str, str], dict[str, Any]]
+    context: dict[tuple[str, str], Any]
+    measurements: list[tuple[Any, ...]]
+
+    def verdicts(self) -> dict[tuple[str, str], str]:
+        """The verdict of each (step, host)."""
+        return {place: step["verdict"] for place, step in self.steps.items()}
+
+
+def environment(**env: object) -> dict[str, str]:
+    """The environment with the interpreter's own scripts first in PATH."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, **{name: str(value) for name, value in env.items()}}
+
+
+def call(*command: object, **env: object) -> Done:
+    """Run a command in the current folder to its end."""
+    words = [str(word) for word in command]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=TIMEOUT, env=environment(**env))
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def rack_recipes(*arguments: object, **env: object) -> Done:
+    """The command `rack-recipes`."""
+    return call(sys.executable, "-c", COMMAND, *arguments, **env)
+
+
+def results(run_id: str = "", **env: object) -> Results:
+    """The results of a run, of the newest by default, as `rack-recipes show` gives them."""
+    shown = rack_recipes("show", "--json", *filter(None, [run_id]), **env)
+    assert shown.code == 0, shown.stderr
+    found = shown.answer
+    columns = ("step", "host", "name", "value", "unit")
+    return Results(
+        found["run"],
+        {(step["step"], step["host"]): step for step in found["steps"]},
+        {(entry["key"], entry["host"]): entry["value"] for entry in found["context"]},
+        [tuple(row[name] for name in columns) for row in found["measurements"]],
+    )
+
+
+def write_recipe(steps: Sequence[dict[str, Any]], name: str = "recipe.yml") -> str:
+    """Write a recipe of these steps into the current folder."""
+    Path(name).write_text(json.dumps({"test_meta": {"test_id": "T-1"}, "steps": list(steps)}), encoding="utf-8")
+    return name
+
+
+def shell(name: str, script: str = "", **fields: Any) -> dict[str, Any]:
+    """A step that runs the test's script `t.<script>`, by default the one of its own name."""
+    return {"name": name, "type": "shell", "module": f"t.{script or name}", **fields}

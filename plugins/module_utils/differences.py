@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 PRESENT, ABSENT = "present", "absent"
 LISTED = 10
+SHOWN = 4
 
 
 class Field:
@@ -67,6 +68,18 @@ def compare(values: dict[str, Any], ignore: list[str], tolerance: dict[str, floa
         "undecided": [vote for vote in votes if vote and "majority" not in vote],
         "differing_hosts": sorted({host for difference in differences for host in difference["hosts"]}),
     }
+
+
+def describe_tie(undecided: dict[str, Any]) -> str:
+    """In one line, the values of a field without a majority, and their hosts."""
+    parts = [f"{json.dumps(one['value'])} on {shortened(one['hosts'])}" for one in undecided["values"]]
+    return f"{undecided['field']} has no majority: {shortened(parts, '; ')}"
+
+
+def shortened(texts: list[str], separator: str = ", ") -> str:
+    """The first texts of a list, and how many there are more."""
+    more = f" and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
+    return separator.join(texts[:SHOWN]) + more
 
 
 def describe(differences: list[dict[str, Any]], host: str) -> str:

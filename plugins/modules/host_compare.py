@@ -48,7 +48,7 @@ options:
     default:
       memory.total_bytes: 1
   fail:
-    description: Whether hosts that differ make the step fail.
+    description: Whether hosts that differ make the step fail, and fields without a majority too.
     type: bool
     default: false
 notes:
@@ -106,7 +106,7 @@ stderr:
   sample: ""
 """
 
-from ansible_collections.rack.recipes.plugins.module_utils.differences import compare, describe
+from ansible_collections.rack.recipes.plugins.module_utils.differences import compare, describe, describe_tie
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, run_as_module
 
 TYPE_CHECKING = False
@@ -179,12 +179,13 @@ def _note(found: dict[str, Any]) -> str:
 def _insist(found: dict[str, Any], note: str) -> None:
     if note:
         raise ValueError(note)
-    differing = found["differing_hosts"]
-    if differing:
-        lines = [describe(found["differences"], host) for host in differing[:NAMED]]
-        more = [f"and {len(differing) - NAMED} more hosts"] if len(differing) > NAMED else []
-        head = f"{len(differing)} of {found['hosts']} hosts differ from the others:"
-        raise Failed("\n".join([head, *lines, *more]))
+    hosts, ties = found["differing_hosts"], found["undecided"]
+    lines = [describe(found["differences"], host) for host in hosts] + [describe_tie(tie) for tie in ties]
+    if lines:
+        differing = f"{len(hosts)} of {found['hosts']} hosts differ from the others:"
+        head = differing if hosts else "the hosts differ, and there is no majority:"
+        more = [f"and {len(lines) - NAMED} more"] if len(lines) > NAMED else []
+        raise Failed("\n".join([head, *lines[:NAMED], *more]))
 
 
 if __name__ == "__main__":

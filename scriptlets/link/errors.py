@@ -1,0 +1,54 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Error counters of the network interfaces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+
+COUNTERS = ("rx_errors", "tx_errors", "rx_dropped", "tx_dropped", "rx_crc_errors", "collisions")
+FAULTS = ("rx_errors", "tx_errors", "rx_crc_errors")
+
+
+class LinkErrors(Scriptlet):
+    """Error counters of the network interfaces, since they came up."""
+
+    options = {
+        "names": {"type": "list", "elements": "str"},
+        "max_errors": {"type": "int"},
+        "root": {"type": "path", "default": "/"},
+    }
+    reads = ()
+    writes = ("link.errors_v1",)
+
+    def run(self, ctx, params):
+        folder = Path(params["root"], "sys/class/net")
+        there = {path.parent.name for path in folder.glob("*/statistics")}
+        names = params["names"] or sorted(there - {"lo"})
+        missing = sorted(set(names) - there)
+        if missing:
+            raise Failed(f"no such link: {', '.join(missing)}")
+        found = {name: read_counters(folder / name / "statistics") for name in names}
+        ctx.set("link.errors_v1", found)
+        errors = {name: sum(counters[fault] or 0 for fault in FAULTS) for name, counters in found.items()}
+        ctx.measure("link_errors", sum(errors.values()), "frames")
+        faulty = [f"{name} ({count})" for name, count in errors.items() if count > (params["max_errors"] or 0)]
+        if params["max_errors"] is not None and faulty:
+            raise Failed(f"more than {params['max_errors']} errors on {', '.join(faulty)}")
+
+
+def read_counters(folder):
+    """The counters of one link; None for what its driver does not count."""
+    return {counter: read_counter(folder / counter) for counter in COUNTERS}
+
+
+def read_counter(path):
+    """One counter."""
+    try:
+        return int(path.read_text(encoding="ascii"))
+    except OSError:
+        return None

@@ -1,0 +1,37 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs a scriptlet as the executor does, with the real view of the context."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.module_utils.arguments import complete
+from ansible_collections.rack.recipes.plugins.module_utils.view import View
+
+
+class Outcome:
+    """What a scriptlet set and measured."""
+
+    def __init__(self, events):
+        self.context = {event["key"]: event["after"] for event in events if event["kind"] == "delta"}
+        measured = [event for event in events if event["kind"] == "measurement"]
+        self.measurements = {event["name"]: (event["value"], event["unit"]) for event in measured}
+
+
+@pytest.fixture
+def run():
+    def run(scriptlet, params, hosts=None):
+        """Run a class; `hosts` are the keys of every host, for one that runs once for the run."""
+        events = []
+        others = {host: {key: [1, value] for key, value in keys.items()} for host, keys in (hosts or {}).items()}
+        ctx = View("step", "" if hosts else "r1", scriptlet.scope, {}, {}, others, events.append)
+        given = complete(scriptlet.options, params)
+        scriptlet().validate(ctx, given)
+        scriptlet().run(ctx, given)
+        assert set(Outcome(events).context) == set(scriptlet.writes)
+        return Outcome(events)
+
+    return run

@@ -1,0 +1,178 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from fractions import Fraction
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.rack.recipes.plugins.modules.numbers_median import NumbersMedian
+from ansible_collections.rack.recipes.plugins.modules.numbers_stats import NumbersStats
+
+FIXTURES = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100)
+
+
+@pytest.fixture
+def figures(run, tmp_path):
+    """A function: the figures of a text, as of a file that holds it."""
+
+    def figures(text, scriptlet=NumbersStats):
+        path = tmp_path / "numbers.csv"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        (key,) = scriptlet.writes
+        return run(scriptlet, {"src": str(path)}).context[key]
+
+    return figures
+
+
+def refusal(figures, text, scriptlet=NumbersStats):
+    with pytest.raises(ValueError) as caught:
+        figures(text, scriptlet)
+    return re.sub("^.*/", "", str(caught.value))
+
+
+def exactly(numbers):
+    """The figures of exact numbers, in exact arithmetic."""
+    count = len(numbers)
+    mean = sum(numbers) / count
+    ranked = sorted(numbers)
+    return {
+        "mean": mean,
+        "variance": sum((number - mean) ** 2 for number in numbers) / count,
+        "count": count,
+        "min": ranked[0],
+        "max": ranked[-1],
+        "median": (ranked[(count - 1) // 2] + ranked[count // 2]) / 2,
+    }
+
+
+def same(found, exact, whole):
+    """Whether a result is the exact one, or the double nearest to it."""
+    if whole and exact.denominator == 1 and abs(exact) < 2**63:
+        return found == exact and isinstance(found, int)
+    return isinstance(found, float) and found == exact.numerator / exact.denominator
+
+
+def check(figures, words):
+    expected = exactly([Fraction(word) for word in words])
+    found = {**figures("\n".join(words)), **figures("\n".join(words), NumbersMedian)}
+    assert found.pop("count") == expected.pop("count")
+    whole = all(re.fullmatch("[-+]?[0-9]+", word) for word in words)
+    assert {name: same(found[name], exact, whole) for name, exact in expected.items()} == dict.fromkeys(expected, True)
+
+
+def test_the_proposals_numbers(figures):
+    assert figures("10\n20\n30\n40\n") == {"mean": 25, "variance": 125, "count": 4, "min": 10, "max": 40}
+    assert figures("10\n20\n30\n40\n", NumbersMedian) == {"median": 25, "count": 4}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 2 3",
+        "1,2,3",
+        "1, 2, 3,",
+        "1\t2 ,3\n",
+        "\n\n1\n  \n2 # two\n# 7\n3",
+        "1\r\n2\r\n3\r\n",
+        "\ufeff1\n2\n3",
+        "+1\n02\n3",
+    ],
+)
+def test_forms_of_a_file(figures, text):
+    assert figures(text) == {"mean": 2, "variance": pytest.approx(2 / 3), "count": 3, "min": 1, "max": 3}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1\n2\nx", "numbers.csv:3: expected a number, got 'x'"),
+        ("1\n\n# a\n3, nan", "numbers.csv:4: expected a number, got 'nan'"),
+        ("inf", "numbers.csv:1: expected a number, got 'inf'"),
+        ("-Infinity", "numbers.csv:1: expected a number, got '-Infinity'"),
+        ("1_000", "numbers.csv:1: expected a number, got '1_000'"),
+        ("0x10", "numbers.csv:1: expected a number, got '0x10'"),
+        ("1;2", "numbers.csv:1: expected a number, got '1;2'"),
+        ("1-2", "numbers.csv:1: expected a number, got '1-2'"),
+        ("1.5.2", "numbers.csv:1: expected a number, got '1.5.2'"),
+        ('"1"', "numbers.csv:1: expected a number, got '\"1\"'"),
+        ("\u0663", "numbers.csv:1: expected a number, got '\u0663'"),
+        (b"1\n\xff\xfe", "numbers.csv:2: expected a number, got '\\\\xff\\\\xfe'"),
+        ("1,,2", "numbers.csv:1: an empty field between commas"),
+        ("1\n ,2", "numbers.csv:2: an empty field between commas"),
+        ("", "numbers.csv: holds no number"),
+        ("# only a comment\n\n", "numbers.csv: holds no number"),
+        ("1\n-1e309", "numbers.csv:2: -1e+309 is larger than 1.79769e+308"),
+        ("1e99999999999999999999", "numbers.csv:1: expected a number, got '1e99999999999999999999'"),
+        ("1e200\n-1e200", "numbers.csv: the variance is larger than 1.79769e+308"),
+        ("1\n1e-9000", "the numbers span more than 5000 digits"),
+    ],
+)
+def test_what_is_refused(figures, text, expected):
+    assert refusal(figures, text) == expected
+
+
+@pytest.mark.parametrize("scriptlet", [NumbersStats, NumbersMedian])
+def test_a_fault_behind_many_lines_is_found(figures, scriptlet):
+    text = "1\n" * 25000 + "oops\n" + "1\n" * 25000
+    assert refusal(figures, text, scriptlet) == "numbers.csv:25001: expected a number, got 'oops'"
+
+
+def test_a_missing_file_is_named(run, tmp_path):
+    with pytest.raises(FileNotFoundError, match="absent"):
+        run(NumbersStats, {"src": str(tmp_path / "absent.csv")})
+
+
+@pytest.mark.parametrize("text", ["1e-300000000", "0e300000000", "0e-300000000\n5", "-0", "-0.0"])
+def test_odd_zeros_are_cheap(figures, text):
+    assert figures(text)["min"] == 0
+
+
+@FIXTURES
+@given(st.lists(st.integers(), min_size=1))
+def test_integers_are_exact(figures, numbers):
+    check(figures, [str(number) for number in numbers])
+
+
+@FIXTURES
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e150, max_value=1e150), min_size=1))
+def test_every_result_is_rounded_once(figures, numbers):
+    check(figures, [repr(number) for number in numbers])
+
+
+@FIXTURES
+@given(st.lists(st.decimals(allow_nan=False, allow_infinity=False, min_value=-1000, max_value=1000), min_size=1))
+def test_decimals_are_taken_as_they_are_written(figures, numbers):
+    check(figures, [str(number) for number in numbers])
+
+
+@pytest.mark.parametrize(
+    ("offset", "digits"), [("1000000", 0), ("1000000000", 0), ("1000000000000", 0), ("100000000", 3)]
+)
+def test_a_small_spread_far_from_zero(figures, offset, digits):
+    generator = random.Random(7)
+    words = [
+        f"{offset}.{generator.randrange(1000):03}" if digits else str(int(offset) + generator.choice((-1, 1)))
+        for _number in range(1001)
+    ]
+    check(figures, words)
+
+
+def test_the_hard_case_by_hand(figures):
+    found = figures("99999999.999\n100000000.000\n100000000.001\n")
+    assert (found["mean"], found["variance"]) == (1e8, 6.666666666666667e-07)
+
+
+def test_a_hundred_thousand_lines_take_less_than_seconds(figures):
+    text = "\n".join(f"{number * 0.1:.3f}" for number in range(100_000))
+    started = time.process_time()
+    figures(text)
+    figures(text, NumbersMedian)
+    assert time.process_time() - started < 5

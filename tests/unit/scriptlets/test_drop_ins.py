@@ -1,0 +1,231 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The drop-ins that we ship, run as programs, by every shell and awk that this machine has."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.rack.recipes.plugins.module_utils.arguments import complete
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed
+from ansible_collections.rack.recipes.plugins.module_utils.view import View
+
+ROOT = Path(__file__).resolve().parents[3] / "scriptlets"
+SHELLS = [[name] for name in ("sh", "dash", "bash", "ksh", "yash") if shutil.which(name)]
+AWKS = [[name, "-f"] for name in ("awk", "gawk", "mawk", "original-awk") if shutil.which(name)]
+if shutil.which("busybox"):
+    SHELLS.append(["busybox", "sh"])
+    AWKS.append(["busybox", "awk", "-f"])
+STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror"]
+MEMINFO = """\
+MemTotal:           1000 kB
+MemFree:             100 kB
+MemAvailable:        250 kB
+SwapTotal:       8388608 kB
+SwapFree:              4 kB
+"""
+TABLE = """\
+Filesystem 1024-blocks Used Available Capacity Mounted on
+//nas/my share 2000 500 1500 25% /mnt/a  b 7 8
+"""
+
+
+def envelope(command: list[str], tmp_path: Path, **params: Any) -> dict[str, Any]:
+    """The last line that a program prints; it gets its parameters as the executor gives them."""
+    env = {"RACK_PARAM_" + name.upper(): str(value) for name, value in params.items()}
+    given = json.dumps({"params": params, "context": {}, "run": "", "step": "", "host": ""})
+    done = subprocess.run(
+        command, input=given, env={**os.environ, **env}, cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    assert done.returncode == found.get("exit_code", 0)
+    return found
+
+
+@pytest.fixture(scope="session")
+def jitter(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """The compiled program."""
+    if not shutil.which("cc"):
+        pytest.skip("no C compiler")
+    program = str(tmp_path_factory.mktemp("programs") / "jitter")
+    flags = yaml.safe_load((ROOT / "clock/jitter.yml").read_text())["flags"]
+    subprocess.run(["cc", *STRICT, *flags, "-o", program, ROOT / "clock/jitter.c"], check=True)
+    return [program]
+
+
+@pytest.fixture(scope="session")
+def link_errors() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("link_errors", ROOT / "link/errors.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+class TestDiskUsage:
+    def test_a_file_system(self, shell, tmp_path):
+        found = envelope([*shell, ROOT / "disk/usage.sh"], tmp_path, path=str(tmp_path))
+        value = found["outputs"]["disk.usage_v1"]
+        total = os.statvfs(tmp_path)
+        assert found["status"] == "ok"
+        assert value["path"] == str(tmp_path)
+        assert value["size_bytes"] == pytest.approx(total.f_blocks * total.f_frsize, rel=0.01)
+        assert os.path.ismount(value["mount"])
+        assert 0 <= value["used_percent"] <= 100
+        assert found["measurements"] == [{"name": "disk_used", "value": value["used_percent"], "unit": "%"}]
+
+    def test_without_parameters_it_is_the_root(self, shell, tmp_path):
+        assert envelope([*shell, ROOT / "disk/usage.sh"], tmp_path)["outputs"]["disk.usage_v1"]["mount"] == "/"
+
+    def test_more_than_the_limit_fails(self, shell, tmp_path):
+        found = envelope([*shell, ROOT / "disk/usage.sh"], tmp_path, path=str(tmp_path), max_percent=0.0)
+        assert found["status"] == "failed"
+        assert found["reason"].endswith("% full, more than 0.0 %")
+        assert "disk.usage_v1" in found["outputs"]
+
+    @pytest.mark.parametrize("name", ['a "b" \\c', "tab\there", "%s %d", "-k", "$(id)", "é"])
+    def test_odd_names_stay_what_they_are(self, shell, name, tmp_path):
+        (tmp_path / name).mkdir()
+        value = envelope([*shell, ROOT / "disk/usage.sh"], tmp_path, path=name)["outputs"]["disk.usage_v1"]
+        assert value["path"] == name.replace("\t", "?")
+
+    def test_a_missing_path_is_an_error(self, shell, tmp_path):
+        found = envelope([*shell, ROOT / "disk/usage.sh"], tmp_path, path="absent")
+        assert found == {"status": "error", "reason": "df knows no file system for absent", "exit_code": 1}
+
+    def test_names_with_blanks_in_the_table(self, shell, tmp_path):
+        (tmp_path / "df").write_text(f"#!/bin/sh\ncat <<'END'\n{TABLE}END\n")
+        (tmp_path / "df").chmod(0o755)
+        script = ["/usr/bin/env", f"PATH={tmp_path}:{os.environ['PATH']}", *shell, ROOT / "disk/usage.sh"]
+        value = envelope(script, tmp_path)["outputs"]["disk.usage_v1"]
+        assert (value["device"], value["mount"], value["used_percent"]) == ("//nas/my share", "/mnt/a  b 7 8", 25)
+
+
+@pytest.mark.parametrize("awk", AWKS, ids=" ".join)
+class TestMemoryUsage:
+    def test_a_captured_file(self, awk, tmp_path):
+        (tmp_path / "meminfo").write_text(MEMINFO)
+        found = envelope([*awk, ROOT / "memory/usage.awk"], tmp_path, path="meminfo", max_percent=75.0)
+        assert found["status"] == "ok"
+        assert found["outputs"]["memory.usage_v1"] == {
+            "total_bytes": 1024000,
+            "available_bytes": 256000,
+            "used_bytes": 768000,
+            "used_percent": 75,
+            "swap_total_bytes": 2**33,
+            "swap_free_bytes": 4096,
+        }
+        assert found["measurements"] == [{"name": "memory_used", "value": 75, "unit": "%"}]
+
+    def test_this_machine(self, awk, tmp_path):
+        value = envelope([*awk, ROOT / "memory/usage.awk"], tmp_path)["outputs"]["memory.usage_v1"]
+        assert value["total_bytes"] == os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+    def test_more_than_the_limit_fails(self, awk, tmp_path):
+        (tmp_path / "meminfo").write_text(MEMINFO)
+        found = envelope([*awk, ROOT / "memory/usage.awk"], tmp_path, path="meminfo", max_percent=74.5)
+        assert (found["status"], found["reason"]) == ("failed", "75.00 % of the memory is in use, more than 74.5 %")
+
+    @pytest.mark.parametrize("text", ["", "MemTotal: 1 kB\n", "\xff\n"])
+    def test_what_is_no_meminfo_is_an_error(self, awk, text, tmp_path):
+        (tmp_path / "meminfo").write_text(text, encoding="latin-1")
+        assert envelope([*awk, ROOT / "memory/usage.awk"], tmp_path, path="meminfo")["status"] == "error"
+
+    def test_a_missing_file_is_an_error(self, awk, tmp_path):
+        assert envelope([*awk, ROOT / "memory/usage.awk"], tmp_path, path="absent")["status"] == "error"
+
+
+class TestClockJitter:
+    def test_a_short_run(self, jitter, tmp_path):
+        found = envelope(jitter, tmp_path, samples=100, interval_us=100)
+        value = found["outputs"]["clock.jitter_v1"]
+        assert found["status"] == "ok"
+        assert (value["samples"], value["interval_us"]) == (100, 100)
+        assert 0 <= value["min_us"] <= value["mean_us"] <= value["max_us"]
+        assert value["min_us"] <= value["p99_us"] <= value["max_us"]
+        assert {(one["name"], one["unit"]) for one in found["measurements"]} == {
+            ("jitter_min", "us"),
+            ("jitter_mean", "us"),
+            ("jitter_p99", "us"),
+        }
+
+    def test_more_than_the_limit_fails(self, jitter, tmp_path):
+        found = envelope(jitter, tmp_path, samples=100, interval_us=100, max_us=0.0)
+        assert found["status"] == "failed"
+        assert found["reason"].endswith("us late or more, the limit is 0 us")
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("samples", 99),
+            ("samples", 1000001),
+            ("samples", "many"),
+            ("samples", "100x"),
+            ("samples", 10**30),
+            ("interval_us", 0),
+        ],
+    )
+    def test_what_is_out_of_range_is_an_error(self, jitter, name, value, tmp_path):
+        found = envelope(jitter, tmp_path, **{name: value})
+        assert found["status"] == "error"
+        assert found["reason"].startswith(name + ": expected a whole number from")
+
+
+class TestLinkErrors:
+    @pytest.fixture
+    def run(self, link_errors, tmp_path):
+        for name in ("lo", "eth0", "eth1"):
+            folder = tmp_path / "sys/class/net" / name / "statistics"
+            folder.mkdir(parents=True)
+            for counter in link_errors.COUNTERS[:-1]:
+                (folder / counter).write_text("7\n" if (name, counter) == ("eth1", "rx_errors") else "0\n")
+
+        def run(**params):
+            events: list[dict[str, Any]] = []
+            given = complete(link_errors.LinkErrors.options, {"root": str(tmp_path), **params})
+            link_errors.LinkErrors().run(View("step", "r1", "host", {}, {}, {}, events.append), given)
+            return events
+
+        return run
+
+    def test_the_counters_of_all_links_but_the_loopback(self, run):
+        delta, measured = run()
+        assert sorted(delta["after"]) == ["eth0", "eth1"]
+        assert delta["after"]["eth1"]["rx_errors"] == 7
+        assert delta["after"]["eth0"]["collisions"] is None
+        assert (measured["name"], measured["value"], measured["unit"]) == ("link_errors", 7, "frames")
+
+    def test_the_links_that_are_named(self, run):
+        assert list(run(names=["lo"], max_errors=0)[0]["after"]) == ["lo"]
+
+    def test_more_than_the_limit_fails(self, run):
+        with pytest.raises(Failed, match=r"more than 6 errors on eth1 \(7\)"):
+            run(max_errors=6)
+        assert run(max_errors=7)
+
+    def test_a_missing_link_fails(self, run):
+        with pytest.raises(Failed, match="no such link: eth9"):
+            run(names=["eth0", "eth9"])
+
+
+def test_every_drop_in_is_in_the_catalog():
+    from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.discover import faults, list_all
+
+    sources = {path for path in ROOT.rglob("*.*") if path.suffix in {".py", ".sh", ".awk", ".c"}}
+    found = {entry.path.resolve() for entry in list_all([ROOT])}
+    assert sources <= found
+    assert faults([ROOT]) == ()

@@ -1,0 +1,181 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Compare this project with its rivals on the same work, over the same hosts, in one run.
+
+python -m tests.bench.fleet --hosts 1,8,32 --steps 20,100 --rounds 5 --write docs/performance.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from . import environments, machine, report, targets
+from .contestants import CONTESTANTS, NAMED
+from .figures import SMALL, ratio
+from .model import BenchError, Contestant, Run, Size
+from .report import Findings
+from .rounds import Course, play
+
+RACK = Path(__file__).parents[2] / "rack" / "hosts.py"
+INVENTORY = "RACK_INVENTORY"
+SLICE_CONTESTANTS, SLICE_ROUNDS = "ours,plain,floor", 2
+SPEND = "start no contestant again at a size where it has taken that many seconds (default: no limit)"
+SLICE_LIMIT = 6.0
+"""Plain Ansible by this project at 8 x 20: half of the goal, so that a noisy machine does not fail the check."""
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    words = sys.argv[1:] if words is None else words
+    options = parsed(words)
+    try:
+        if options.render:
+            return rendered(options)
+        if not options.inventory:
+            return with_hosts(options, words)
+        return bench(options)
+    except BenchError as error:
+        tell(f"fleet: {error}")
+        return 2
+
+
+def parsed(words: Sequence[str]) -> argparse.Namespace:
+    """The options; `--slice` stands for a few of them."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.fleet", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--hosts", type=numbers, default=[1, 8, 32], metavar="N,...", help="default: 1,8,32")
+    parser.add_argument("--steps", type=numbers, default=[20, 100], metavar="N,...", help="default: 20,100")
+    parser.add_argument("--rounds", type=int, default=5, metavar="N", help="counted rounds (default: 5)")
+    parser.add_argument("--only", type=chosen, default=CONTESTANTS, metavar="NAME,...", help=f"of {', '.join(NAMED)}")
+    parser.add_argument("--slice", action="store_true", help="8 x 20 of ours, plain, floor: a check for CI")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the page of documentation")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every run's figures, anew after each run")
+    parser.add_argument("--render", type=Path, metavar="FILE", help="measure nothing, read the figures from here")
+    parser.add_argument("--inventory", type=Path, metavar="FILE", help="hosts that run already (else new ones)")
+    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keeps the rivals' virtual environments")
+    parser.add_argument("--work", type=Path, metavar="FOLDER", help="keep every contestant's files here")
+    parser.add_argument("--timeout", type=float, default=3600, metavar="S", help="of one run (default: 3600)")
+    parser.add_argument("--spend", type=float, default=math.inf, metavar="S", help=SPEND)
+    options = parser.parse_args(words)
+    if options.slice:
+        options.hosts, options.steps, options.rounds = [SMALL.hosts], [SMALL.steps], SLICE_ROUNDS
+        options.only = chosen(SLICE_CONTESTANTS)
+    if not options.inventory and INVENTORY in os.environ:
+        options.inventory = Path(os.environ[INVENTORY])
+    return options
+
+
+def numbers(text: str) -> list[int]:
+    """Numbers between commas, from 1 on."""
+    found = sorted({int(word) for word in text.split(",")})
+    if found[0] < 1:
+        raise argparse.ArgumentTypeError("numbers from 1 on")
+    return found
+
+
+def chosen(text: str) -> tuple[Contestant, ...]:
+    """Contestants by their names, in the order of the table."""
+    names = set(text.split(","))
+    if unknown := names - NAMED.keys():
+        raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: not one of {', '.join(NAMED)}")
+    return tuple(contestant for contestant in CONTESTANTS if contestant.name in names)
+
+
+def with_hosts(options: argparse.Namespace, words: Sequence[str]) -> int:
+    """The same command again, with SSH hosts of its own, which end with it."""
+    count = ["--count", str(max(options.hosts))]
+    again = [sys.executable, "-m", str(__package__), *words]
+    return subprocess.call([sys.executable, str(RACK), "run", *count, "--", *again])
+
+
+def rendered(options: argparse.Namespace) -> int:
+    """The page of figures that were measured before."""
+    publish(options, report.from_json(options.render.read_text()))
+    return 0
+
+
+def bench(options: argparse.Namespace) -> int:
+    """Measure, then write what was found."""
+    folder = options.work.absolute() if options.work else Path(tempfile.mkdtemp(prefix="fleet-"))
+    try:
+        findings = measured(options, folder)
+    finally:
+        if not options.work:
+            shutil.rmtree(folder, ignore_errors=True)
+    publish(options, findings)
+    failed = [run for run in findings.runs if run.error]
+    if options.slice and not failed:
+        return judged(findings)
+    return 1 if failed else 0
+
+
+def measured(options: argparse.Namespace, folder: Path) -> Findings:
+    """Run everything; the figures so far are kept after each run."""
+    cache = options.cache or environments.default_cache()
+    programs = {one.name: environments.programs(cache, one.name, one.requirements) for one in options.only}
+    hosts = targets.described(options.inventory)
+    sizes = [Size(hosts, steps) for hosts in options.hosts for steps in options.steps]
+    course = Course(hosts, folder, programs, options.timeout, options.spend)
+    about = {
+        "rounds": options.rounds,
+        "machine": machine.facts(hosts.values()),
+        "contestants": {one.name: one.title for one in options.only},
+        "versions": {one.name: environments.releases(programs[one.name], one.packages) for one in options.only},
+    }
+    started, runs = now(), list[Run]()
+    for run in play(course, options.only, sizes, options.rounds, tell):
+        runs.append(run)
+        if options.json:
+            write(options.json, report.to_json(Findings(started, now(), **about, runs=tuple(runs))))
+    return Findings(started, now(), **about, runs=tuple(runs))
+
+
+def publish(options: argparse.Namespace, findings: Findings) -> None:
+    """The page to its file, or to stdout; the figures to theirs."""
+    text = report.page(findings)
+    if options.json:
+        write(options.json, report.to_json(findings))
+    if options.write:
+        write(options.write, text)
+    else:
+        print(text)
+
+
+def write(path: Path, text: str) -> None:
+    """A file, and its folder where there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def judged(findings: Findings) -> int:
+    """The slice's verdict: only a ratio far below the goal fails it."""
+    found = ratio(findings.runs, "plain", "ours", SMALL)
+    if not found:
+        raise BenchError("the slice has no ratio of plain Ansible and this project")
+    wanted = f"at least {SLICE_LIMIT:g} wanted"
+    tell(f"fleet: plain Ansible takes {report.shown(found)} times as long as this project, {wanted}")
+    return 0 if found.median >= SLICE_LIMIT else 1
+
+
+def now() -> str:
+    """The time, UTC."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def tell(text: str) -> None:
+    """A line for the one who waits; stdout is for the page."""
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

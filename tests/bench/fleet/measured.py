@@ -1,0 +1,130 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run one command and print its figures as JSON: a script, so that nothing else is among its children.
+
+The process is a subreaper: what the command leaves behind (ssh's persistent masters above all) becomes its
+child, is ended here, and its CPU counts. So the next run finds no warm connection.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import os
+import resource
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+PR_SET_CHILD_SUBREAPER = 36
+GRACE = 10.0
+"""Seconds that a process which outlives the command may take to end by itself."""
+
+
+def main() -> int:
+    """Measure the command line's command; the exit code is 0 whatever the command's was."""
+    options = parsed(sys.argv[1:])
+    become_subreaper()
+    try:
+        print(json.dumps(measure(options)))
+    finally:
+        end_children(0.0)
+    return 0
+
+
+def parsed(words: list[str]) -> argparse.Namespace:
+    """The options and, after `--`, the command."""
+    parser = argparse.ArgumentParser(description="Run one command and print its figures as JSON.")
+    parser.add_argument("--stdout", type=Path, required=True)
+    parser.add_argument("--stderr", type=Path, required=True)
+    parser.add_argument("--timeout", type=float, required=True, help="seconds")
+    parser.add_argument("command", nargs="+")
+    return parser.parse_args(words)
+
+
+def become_subreaper() -> None:
+    """Orphans among our descendants become our children."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+
+
+def measure(options: argparse.Namespace) -> dict[str, object]:
+    """Wall seconds of the command, CPU seconds of it and all that it started."""
+    with options.stdout.open("wb") as stdout, options.stderr.open("wb") as stderr:
+        started = time.monotonic()
+        process = subprocess.Popen(
+            options.command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True
+        )
+        in_time = ended(process.pid, options.timeout)
+        if not in_time:
+            os.killpg(process.pid, signal.SIGKILL)
+        exit_code = process.wait()
+        wall = time.monotonic() - started
+    left = end_children(GRACE if in_time else 0.0)
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {
+        "wall": wall,
+        "cpu": usage.ru_utime + usage.ru_stime,
+        "max_rss_kib": usage.ru_maxrss,
+        "exit_code": exit_code,
+        "timed_out": not in_time,
+        "left": left,
+    }
+
+
+def ended(pid: int, timeout: float) -> bool:
+    """Wait for a process to end, without a polling delay; false when the time is over."""
+    descriptor = os.pidfd_open(pid)
+    try:
+        return bool(select.select([descriptor], [], [], timeout)[0])
+    finally:
+        os.close(descriptor)
+
+
+def end_children(grace: float) -> list[str]:
+    """Reap every child: ssh masters are told to end, others may take `grace` seconds before they are killed.
+
+    Returns the names of those that had to be killed.
+    """
+    killed: dict[int, str] = {}
+    deadline = time.monotonic() + grace
+    while reap():
+        for pid in children():
+            if name(pid) == "ssh":
+                os.kill(pid, signal.SIGTERM)
+            elif time.monotonic() >= deadline:
+                killed[pid] = name(pid)
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.01)
+    return sorted(killed.values())
+
+
+def reap() -> bool:
+    """Collect the children that have ended; whether others are left."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return False
+    return True
+
+
+def children() -> list[int]:
+    """The processes that are our children now."""
+    return [int(pid) for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()]
+
+
+def name(pid: int) -> str:
+    """A child's command name; it cannot be gone, only a zombie, before we have reaped it."""
+    return Path(f"/proc/{pid}/comm").read_text().strip()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,180 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How fast a journal comes into the store, against the bare driver's executemany of the same rows.
+
+    python tests/bench/flush.py [DELTAS [ROUNDS]]
+
+Both sides write to the same tables with the same indexes, in turn, over a connection that is open before the clock
+starts; the bare side in one transaction. Each line shows medians: rows a second and the ratio to the bare driver, by
+wall time and by this process's CPU time. `write` is the part of `follow` in which it writes, `read` what it takes to
+read, check and fold the journal and to make the rows.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+sys.path.append(str(Path(__file__).parents[1] / "rack"))
+
+from sqlalchemy import Engine, text
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.fold import Batch, Fold
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.follow import Following
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema import context
+from database import MariaDB
+
+KEYS = 100  # a host
+TIME = "2026-11-25T12:00:00.123456Z"
+RUN = "INSERT INTO runs (run_id, status, journal_offset, next_seq) VALUES ('R1', '', 0, 1)"
+
+Spent = tuple[float, float]  # seconds: wall, cpu
+
+
+def records(deltas: int) -> Iterator[dict[str, Any]]:
+    yield {"kind": "run", "run": "R1", "time": TIME}
+    value = {"mean": 12.25, "median": 12.0, "count": 1000, "outliers": [3, 14, 159]}
+    for number in range(deltas):
+        host, key = divmod(number, KEYS)
+        yield {
+            "kind": "delta",
+            "stage": 1,
+            "n": key + 1,
+            "host": f"rack-{host:04}",
+            "step": "compute_numbers",
+            "attempt": 1,
+            "scope": "host",
+            "key": f"numbers.stats{key}_v1",
+            "after": value | {"number": number},
+            "based_on": 0,
+            "who": "compute_numbers",
+            "time": TIME,
+        }
+
+
+def rows_of(journal: Path) -> list[Any]:
+    fold, batch = Fold("R1"), Batch()
+    for line in Follower(journal).read():
+        fold.take(line.record or {}, batch)
+    return batch.context
+
+
+def now() -> Spent:
+    return time.perf_counter(), time.process_time()
+
+
+def since(start: Spent) -> Spent:
+    return time.perf_counter() - start[0], time.process_time() - start[1]
+
+
+def emptied(store: Engine) -> None:
+    with store.connect() as connection:
+        if store.dialect.name == "sqlite":
+            connection.execute(text("DELETE FROM runs"))
+        else:
+            for statement in (
+                "SET foreign_key_checks = 0",
+                "TRUNCATE context",
+                "TRUNCATE runs",
+                "SET foreign_key_checks = 1",
+            ):
+                connection.execute(text(statement))
+        connection.commit()
+        if store.dialect.name == "sqlite":
+            connection.connection.dbapi_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def bare(store: Engine, rows: list[Any]) -> Spent:
+    sign = "?" if store.dialect.name == "sqlite" else "%s"
+    sql = f"INSERT INTO context VALUES ({', '.join([sign] * len(context.columns))})"
+    with store.connect() as pooled:
+        driver = pooled.connection.dbapi_connection
+        cursor = driver.cursor()
+        cursor.execute("BEGIN")
+        cursor.execute(RUN)
+        start = now()
+        cursor.executemany(sql, rows)
+        driver.commit()
+        return since(start)
+
+
+def ours(store: Engine, journal: Path) -> tuple[Spent, Spent]:
+    """The whole of `follow`, and the part of it that writes."""
+    following, write, parts = Following(store, journal), Following._write, []
+
+    def timed(self: Following, *batch: Any) -> None:
+        start = now()
+        write(self, *batch)
+        parts.append(since(start))
+
+    Following._write = timed  # type: ignore[method-assign]
+    try:
+        start = now()
+        following.catch_up()
+        whole = since(start)
+    finally:
+        Following._write = write  # type: ignore[method-assign]
+    return whole, (sum(wall for wall, _ in parts), sum(cpu for _, cpu in parts))
+
+
+def measure(store: Engine, journal: Path, rows: list[Any], rounds: int) -> dict[str, list[Spent]]:
+    """Each part's figures; the sides change places every round, and the first one only warms them up."""
+    figures: dict[str, list[Spent]] = {"bare": [], "write": [], "read": [], "follow": []}
+
+    def plain() -> None:
+        figures["bare"].append(bare(store, rows))
+
+    def follow() -> None:
+        whole, write = ours(store, journal)
+        figures["follow"].append(whole)
+        figures["write"].append(write)
+        figures["read"].append((whole[0] - write[0], whole[1] - write[1]))
+
+    for number in range(rounds + 1):
+        for side in (plain, follow) if number % 2 else (follow, plain):
+            emptied(store)
+            side()
+    return {part: spent[1:] for part, spent in figures.items()}
+
+
+def show(figures: dict[str, list[Spent]], rows: int) -> None:
+    for part, spent in figures.items():
+        wall, cpu = (statistics.median(values) for values in zip(*spent, strict=True))
+        pairs = list(zip(figures["bare"], spent, strict=True))
+        ratios = [statistics.median(base[kind] / mine[kind] for base, mine in pairs) for kind in (0, 1)]
+        shown = "" if part == "read" else f"   of bare: wall {ratios[0]:.2f}, cpu {ratios[1]:.2f}"
+        print(f"  {part:7} {rows / wall:9,.0f} rows/s   wall {wall:.3f} s, cpu {cpu:.3f} s{shown}")
+
+
+@contextmanager
+def stores(folder: Path) -> Iterator[dict[str, Engine]]:
+    with MariaDB() as database:
+        opened = {"SQLite": engine(f"sqlite:///{folder}/results.db"), "MariaDB": engine(database.url)}
+        yield opened
+        for store in opened.values():
+            store.dispose()
+
+
+def main(deltas: int = 100_000, rounds: int = 5) -> None:
+    with tempfile.TemporaryDirectory() as temporary, stores(Path(temporary)) as opened:
+        journal = Path(temporary) / "R1" / "journal.jsonl"
+        append(journal, records(deltas))
+        rows = rows_of(journal)
+        for name, store in opened.items():
+            print(f"{name}: {len(rows)} deltas, medians of {rounds} rounds")
+            show(measure(store, journal, rows, rounds), len(rows))
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import c
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import journal_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import new_run_id
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import REFUSED, new_run_id
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.playbook import Invocation, run_ansible
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.progress import Drawing, Progress
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.summary import Summary, summarize
@@ -75,7 +75,7 @@ def _tick(progress: Progress, drawing: Drawing | None) -> Any:
 
 def _answer(options: argparse.Namespace, summary: Summary, code: int, log: Path) -> Answer:
     if not summary.run_id:
-        raise UsageError(f"nothing was run; Ansible said ({log}):\n{_last_lines(log)}")
+        raise UsageError(_why_nothing_ran(log))
     exit_code = NOT_STORED if code == NOT_STORED else summary.exit_code
     answer = summary.to_data()
     if code == NOT_STORED:
@@ -97,8 +97,16 @@ def _tell(summary: Summary, answer: dict[str, Any]) -> None:
     sys.stderr.write(f"run {summary.run_id} {answer['status']}: {counts}\n")
     for path in answer.get("report", ()):
         sys.stderr.write(f"report: {path}\n")
-    if "reason" in answer:
-        sys.stderr.write(f"{answer['reason']}\n")
+    if "journal" in answer:
+        safe = f"the results are safe in {answer['journal']}: rack-recipes flush {summary.run_id}"
+        sys.stderr.write(f"{answer['reason']}\n{safe}\n")
+
+
+def _why_nothing_ran(log: Path) -> str:
+    """The recorder's reason, or else what Ansible said last."""
+    text = log.read_text(encoding="utf-8", errors="replace")
+    reason = text.partition(REFUSED)[2].partition("\n")[0]
+    return f"nothing was run: {reason}" if reason else f"nothing was run; Ansible said ({log}):\n{_last_lines(log)}"
 
 
 def _why_not_stored(log: Path) -> str:

@@ -47,6 +47,8 @@ def begin(play: Any, settings: Settings, resolve: Resolve) -> Run:
     Raises UsageError where the play matches no host, or a step none of them.
     """
     hosts = tuple(resolve(play.hosts))
+    if not hosts:
+        raise UsageError(f"no host matches {play.hosts!r} here, see the inventory and --limit")
     steps = _planned(stage_tasks(play), hosts, resolve)
     run_id = chosen_run_id()
     folder = Path(settings.runs) / run_id

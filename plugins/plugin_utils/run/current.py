@@ -94,6 +94,10 @@ class Run:
 
 class _Holder:
     run: Run | None = None
+    refusal = UsageError(
+        "no run is being recorded: set `callbacks_enabled = rack.recipes.recorder` in the section [defaults] of "
+        "ansible.cfg, or ANSIBLE_CALLBACKS_ENABLED=rack.recipes.recorder in the environment"
+    )
 
 
 _HOLDER = _Holder()
@@ -104,11 +108,13 @@ def set_current(run: Run | None) -> None:
     _HOLDER.run = run
 
 
+def refuse(error: UsageError) -> None:
+    """Remember why there is no run, for all who ask for it."""
+    _HOLDER.refusal = error
+
+
 def current() -> Run:
-    """The run of this process. Raises UsageError where the recorder was not loaded."""
+    """The run of this process. Raises UsageError where there is none, with the reason."""
     if _HOLDER.run is None:
-        raise UsageError(
-            "no run is being recorded: set `callbacks_enabled = rack.recipes.recorder` in the section [defaults] of "
-            "ansible.cfg, or ANSIBLE_CALLBACKS_ENABLED=rack.recipes.recorder in the environment"
-        )
+        raise _HOLDER.refusal
     return _HOLDER.run

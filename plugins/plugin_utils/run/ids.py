@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The names of runs."""
+"""What the command and the recorder, two processes, both know: how a run is named, how a refusal begins."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import secrets
 import time
 
 RUN_ID = "RACK_RECIPES_RUN_ID"  # set by the command, which has to find its run afterwards
+REFUSED = "rack.recipes.recorder: nothing is run: "
 
 
 def new_run_id() -> str:

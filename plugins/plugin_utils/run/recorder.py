@@ -12,10 +12,11 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.view import now
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.begin import STAGE, begin, stage_tasks
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RUN_HOST, Run, set_current
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RUN_HOST, Run, refuse, set_current
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import REFUSED
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.outcome import EXIT_CODES, counts_of, status_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.perform import no_result
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.storing import Storing
@@ -33,6 +34,7 @@ class Recorder:
         self.run: Run | None = None
         self.storing: Storing | None = None
         self.failures: list[str] = []
+        self.refused = 0
         self._counts: dict[str, int] = {}
         self._said: dict[tuple[str, str], str] = {}
         self._variables: Any = None
@@ -40,7 +42,7 @@ class Recorder:
 
     def play_starts(self, play: Any) -> None:
         """Begin the run at its first play with stages; pattern and tags are resolved here, once."""
-        if self.run is not None or not stage_tasks(play):
+        if self.run is not None or self.refused or not stage_tasks(play):
             return
         self._variables = play.get_variable_manager()
         inventory = self._variables._inventory
@@ -76,7 +78,7 @@ class Recorder:
     def ends(self) -> int | None:
         """Write the end of the run; returns the exit code to end with, None to leave Ansible's own."""
         if self.run is None or self.storing is None:
-            return 5 if self.failures else None
+            return self.refused or (5 if self.failures else None)
         self._complete()
         problem = self.storing.finish()
         if problem or self.failures:
@@ -121,6 +123,10 @@ class Recorder:
         """Ansible would only warn of an exception in a callback, and end with exit code 0."""
         try:
             return call(*args)
+        except UsageError as error:
+            self.refused = error.exit_code
+            refuse(error)
+            self.warn(f"{REFUSED}{error}")
         except RackError as error:
             self._failed(str(error))
         except Exception as error:  # whatever it is, the run must not look recorded
@@ -133,14 +139,22 @@ class Recorder:
 
 
 def _unselected(run: Run, play: Any) -> set[tuple[str, str]]:
-    """The steps that --tags or --skip-tags leave out, by Ansible's own rules for a task with that tag."""
+    """The steps that --tags or --skip-tags leave out, by Ansible's own rules for a task with that tag.
+
+    A stage keeps the tags of the other steps only: one skipped step must not take its whole stage along.
+    """
     left_out = set()
     for task in stage_tasks(play):
         probe = task.copy()
-        for step in task.args["steps"]:
-            probe.tags = [step["name"]]
-            if not probe.evaluate_tags(play.only_tags, play.skip_tags, {}):
-                left_out.update((step["name"], host) for host in run.steps[step["name"]].hosts)
+        selected = []
+        for name in (str(step["name"]) for step in task.args["steps"]):
+            probe.tags = [name]
+            if probe.evaluate_tags(play.only_tags, play.skip_tags, {}):
+                selected.append(name)
+            else:
+                left_out.update((name, host) for host in run.steps[name].hosts)
+        if selected:
+            task.tags = selected
     return left_out
 
 

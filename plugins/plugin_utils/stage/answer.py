@@ -14,11 +14,15 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.main import 
 from ansible_collections.rack.recipes.plugins.module_utils.record import decode
 
 SHOWN = 500
+SSH_FAILED = 255
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`state` is one of the executor's, or `silent` where none came; then `reason` says what was printed instead."""
+    """`state` is one of the executor's, `cut` where the connection ended before it, `silent` where there is none.
+
+    `reason` says what came instead.
+    """
 
     state: str
     offset: int
@@ -31,12 +35,13 @@ def read_answer(stage: str, code: int, stdout: str, stderr: str) -> Answer:
     """Find the answer for `stage` in what came back: banners and noise may stand before it."""
     _before, mark, answer = stdout.partition(f"{MARK}{stage}\n")
     if not mark:
-        return Answer("silent", 0, reason=_no_answer(code, stdout, stderr))
+        state = "cut" if code < 0 or code == SSH_FAILED else "silent"
+        return Answer(state, 0, reason=_no_answer(code, stdout, stderr))
     *lines, last = answer.encode("utf-8", "surrogateescape").strip(b"\n").split(b"\n")
     try:
         status = json.loads(last)
     except ValueError:
-        return Answer("silent", 0, reason="the answer was cut off")
+        return Answer("cut", 0, reason="the answer was cut off")
     records = tuple(record for line in lines if line and (record := decode(line)) is not None)
     return Answer(status["state"], status["offset"], records, status.get("reason", ""), status["boot_id"])
 

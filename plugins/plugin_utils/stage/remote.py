@@ -96,7 +96,10 @@ class Remote:
         data = b"%d %d\n%b%b" % (len(text), len(payload), text, payload)
         python = shlex.quote(self._interpreter())
         done = self._action._low_level_execute_command(f"{python} -c {shlex.quote(BOOT)}", in_data=data)
-        return read_answer(message["id"], done["rc"], done["stdout"], done["stderr"])
+        answer = read_answer(message["id"], done["rc"], done["stdout"], done["stderr"])
+        if answer.state == "cut":
+            raise AnsibleConnectionFailure(answer.reason)
+        return answer
 
     def _interpreter(self) -> str:
         """The target's Python: as set, as known, or as Ansible finds it."""

@@ -14,20 +14,12 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.discover import find
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.model import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook import DEFAULTS as SAID
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
 FIRST_WAIT = 5.0  # seconds that the first answer may wait for the stage's end; a longer stage is polled
-DEFAULTS: Mapping[str, Any] = {
-    "type": "python",
-    "function": "",
-    "scope": "host",
-    "depends_on": (),
-    "after": (),
-    "reads": None,
-    "timeout": None,
-    "retry": {"max": 1, "delay_sec": 0},
-    "parallel": False,
-}
+# A step without `reads` has not said what it reads.
+DEFAULTS: Mapping[str, Any] = {**SAID, "reads": None}
 
 Keys = Mapping[str, Sequence[Any]]
 

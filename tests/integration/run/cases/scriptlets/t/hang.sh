@@ -1,0 +1,3 @@
+#!/bin/sh
+sleep 4321 &
+sleep 4321

@@ -1,0 +1,3 @@
+#!/bin/sh
+sleep "$RACK_PARAM_SECONDS"
+echo '{"status": "ok"}'

@@ -1,0 +1,28 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Projects for the tests of whole runs."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from runs import CHECKOUT
+
+
+@pytest.fixture
+def shipped(project: Path) -> Path:
+    """A project with the recipes and data that we ship."""
+    for folder in ("recipes", "data"):
+        shutil.copytree(CHECKOUT / folder, project / folder)
+    return project
+
+
+@pytest.fixture
+def steps(project: Path) -> Path:
+    """A project with the scriptlets of these tests."""
+    shutil.copytree(Path(__file__).parent / "cases" / "scriptlets", project / "scriptlets")
+    return project

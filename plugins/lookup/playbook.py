@@ -39,6 +39,7 @@ from typing import Any
 from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
+from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import compile_to_file
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 
@@ -50,6 +51,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         """Return the path of each compiled playbook."""
         self.set_options(var_options=variables, direct=kwargs)
         try:
-            return [str(compile_to_file(str(recipe))) for recipe in terms]
+            settings = project.load(variables)
+            return [str(compile_to_file(str(recipe), settings)) for recipe in terms]
         except RackError as error:
             raise AnsibleLookupError(str(error)) from error

@@ -7,70 +7,104 @@
 from __future__ import annotations
 
 import json
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Callable
+
+    Spec = Mapping[str, Any]
+    Options = Mapping[str, Spec]
 
 TRUE = ("yes", "on", "1", "true", "y", "t")
 FALSE = ("no", "off", "0", "false", "n", "f")
+OF_ELEMENTS = ("options", "choices", "no_log")  # what the spec of a list says of its elements
 
 
-def problems_of_names(options: dict[str, dict], given: object) -> list[tuple[str, str]]:
+def problems_of_names(options: Options, given: Mapping[str, object]) -> list[tuple[str, str]]:
     """Names that are missing or unknown, each with what is wrong; known before any value is."""
-    accepted = set(options) | {alias for spec in options.values() for alias in spec.get("aliases", ())}
+    accepted = {known for name, spec in options.items() for known in _names(name, spec)}
     found = [(name, _unknown(name, accepted)) for name in given if name not in accepted]
     for name, spec in options.items():
-        if spec.get("required") and not any(known in given for known in (name, *spec.get("aliases", ()))):
+        if spec.get("required") and all(given.get(known) is None for known in _names(name, spec)):
             found.append((name, "is required"))
     return found
+
+
+def _names(name: str, spec: Spec) -> tuple[str, ...]:
+    return (name, *spec.get("aliases", ()))
 
 
 def _unknown(name: str, accepted: set[str]) -> str:
     from difflib import get_close_matches  # only a mistake pays for it
 
     near = get_close_matches(name, sorted(accepted), n=1)
-    hint = ", did you mean %r?" % near[0] if near else "; it takes %s" % (", ".join(sorted(accepted)) or "none")
+    hint = f", did you mean {near[0]!r}?" if near else f"; it takes {', '.join(sorted(accepted)) or 'none'}"
     return "is not an argument" + hint
 
 
-def complete(options: dict[str, dict] | None, given: dict[str, object]) -> dict[str, object]:
-    """The arguments with defaults and types as declared; raises ValueError that names the faulty one."""
+def complete(options: Options | None, given: Mapping[str, object], inside: str = "") -> dict[str, object]:
+    """The arguments with defaults and types as declared; raises ValueError that names the faulty one.
+
+    `inside` is what stands before the names in an error: these may be the options of an option.
+    """
     if options is None:
         return dict(given)
     for name, problem in problems_of_names(options, given):
-        raise ValueError("argument %r %s" % (name, problem))
-    return {name: _value(name, spec, given) for name, spec in options.items()}
+        raise ValueError(f"argument {inside + name!r} {problem}")
+    return {name: _complete_one(inside + name, name, spec, given) for name, spec in options.items()}
 
 
-def _value(name: str, spec: dict, given: dict[str, object]) -> object:
-    names = (name, *spec.get("aliases", ()))
-    value = next((given[known] for known in names if given.get(known) is not None), spec.get("default"))
-    if value is None:
-        return None
-    value = convert(name, value, spec.get("type", "str"))
-    if spec.get("type") == "list" and "elements" in spec:
-        value = [convert("%s[%d]" % (name, index), item, spec["elements"]) for index, item in enumerate(value)]
-    if spec.get("type") == "dict" and "options" in spec:
-        value = complete(spec["options"], value)
-    _check_choices(name, value, spec.get("choices"))
+def _complete_one(path: str, name: str, spec: Spec, given: Mapping[str, object]) -> object:
+    there = (given[known] for known in _names(name, spec) if given.get(known) is not None)
+    value = next(there, spec.get("default"))
+    return None if value is None else _converted(path, spec, value)
+
+
+def _converted(path: str, spec: Spec, value: object) -> object:
+    value = convert(path, value, spec.get("type", "str"), secret=bool(spec.get("no_log")))
+    if isinstance(value, list) and "elements" in spec:
+        inner = {"type": spec["elements"], **{name: spec[name] for name in OF_ELEMENTS if name in spec}}
+        return [_converted(f"{path}[{index}]", inner, item) for index, item in enumerate(value)]
+    if isinstance(value, dict) and spec.get("options"):
+        value = complete(spec["options"], value, path + ".")
+    _check_choices(path, spec, value)
     return value
 
 
-def _check_choices(name: str, value: object, choices: list | None) -> None:
+def _check_choices(path: str, spec: Spec, value: object) -> None:
+    choices = spec.get("choices")
     for item in value if isinstance(value, list) else [value]:
         if choices is not None and item not in choices:
-            raise ValueError("argument %r: expected one of %s, got %r" % (name, ", ".join(map(str, choices)), item))
+            expected = ", ".join(map(str, choices))
+            raise ValueError(f"argument {path!r}: expected one of {expected}, got {_shown(item, spec.get('no_log'))}")
 
 
-def convert(name: str, value: object, kind: str) -> object:
-    """`value` as the type that Ansible calls `kind`; raises ValueError."""
+def convert(name: str, value: object, kind: str, *, secret: bool = False) -> object:
+    """`value` as the type that Ansible calls `kind`; raises ValueError, which does not show a `secret`."""
+    if kind not in CONVERSIONS:
+        raise ValueError(f"argument {name!r}: {kind!r} is no type of an argument")
     try:
         return CONVERSIONS[kind](value)
-    except (TypeError, ValueError):
-        raise ValueError("argument %r: expected %s, got %.80r" % (name, NAMES.get(kind, kind), value)) from None
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        expected, got = NAMES.get(kind, f"a {kind}"), _shown(value, secret)
+        raise ValueError(f"argument {name!r}: expected {expected}, got {got}") from None
+
+
+def _shown(value: object, secret: object) -> str:
+    return "a value that is not shown" if secret else f"{value!r:.80}"
 
 
 def _str(value: object) -> str:
-    if isinstance(value, (dict, list)):
+    if value is None or isinstance(value, (dict, list)):
         raise TypeError
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def _path(value: object) -> str:
+    """As Ansible does: `~` and variables are those of the user on the host."""
+    return os.path.expanduser(os.path.expandvars(_str(value)))
 
 
 def _bool(value: object) -> bool:
@@ -80,16 +114,19 @@ def _bool(value: object) -> bool:
     return text in TRUE
 
 
-def _int(value: object) -> int:
+def _int(value: Any) -> int:
     if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
         raise TypeError
-    return int(value)  # type: ignore[call-overload,no-any-return]
+    return int(value)
 
 
-def _float(value: object) -> float:
+def _float(value: Any) -> float:
     if isinstance(value, bool):
         raise TypeError
-    return float(value)  # type: ignore[arg-type]
+    number = float(value)
+    if not float("-inf") < number < float("inf"):
+        raise ValueError
+    return number
 
 
 def _list(value: object) -> list[object]:
@@ -107,15 +144,30 @@ def _dict(value: object) -> dict[str, object]:
     return found
 
 
-CONVERSIONS = {
+def _json(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _raw(value: object) -> object:
+    return value
+
+
+CONVERSIONS: dict[str, Callable[[Any], object]] = {
     "str": _str,
-    "path": _str,
+    "path": _path,
     "bool": _bool,
     "int": _int,
     "float": _float,
     "list": _list,
     "dict": _dict,
-    "raw": lambda value: value,
-    "json": lambda value: value if isinstance(value, str) else json.dumps(value),
+    "raw": _raw,
+    "json": _json,
 }
-NAMES = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text", "path": "a path"}
+NAMES = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "text",
+    "dict": "a mapping",
+    "json": "JSON data",
+}

@@ -15,9 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, TypeVar
 
-    from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
-
-    Class = TypeVar("Class", bound=type[Scriptlet])
+    Class = TypeVar("Class", bound=type)
 
 REGISTRY: dict[str, type] = {}
 
@@ -39,11 +37,12 @@ def track_resources(run: Callable[..., Any]) -> Callable[..., Any]:
         finally:
             seconds, grown = time.monotonic() - started, (_peak() - before) / 1024
             sys.stderr.write(
-                "[resource] step=%s duration_sec=%.3f memory_diff=%.1fMB\n" % (type(self).__name__, seconds, grown)
+                f"[resource] step={type(self).__name__} duration_sec={seconds:.3f} memory_diff={grown:.1f}MB\n"
             )
 
     return wrapper
 
 
 def _peak() -> int:
+    """The largest memory so far, in KiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

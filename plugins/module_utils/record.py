@@ -2,11 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One record of a journal: a line of JSON that carries its own length and checksum.
+r"""One record of a journal: a line of JSON that carries its own length and checksum.
 
-`\n{"_":"LLLLLLLLCCCCCCCC",...}\n`: eight hexadecimal digits for the length in bytes of what follows the comma up to
-the closing brace, eight for its CRC-32. A newline stands on both sides, since a killed writer can leave a stump in
-the middle of a file and would otherwise spoil the record behind it.
+    \n{"_":"LLLLLLLLCCCCCCCC","kind":"step",...}\n
+
+`LLLLLLLL` is the length and `CCCCCCCC` the CRC-32, both in hexadecimal, of the bytes after that field up to the
+closing brace. A newline stands on both sides, since a killed writer can leave a stump in the middle of a file and
+would otherwise spoil the record behind it.
 """
 
 from __future__ import annotations
@@ -19,19 +21,47 @@ if TYPE_CHECKING:
     from typing import Any
 
 START = b'{"_":"'
-REST = len(START) + 18
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+REST = len(b'{"_":"LLLLLLLLCCCCCCCC",')
+_compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_ascii = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
+
+
+def json_text(value: Any) -> str:
+    r"""The value as compact JSON that every file and database takes: a lone surrogate stays as its `\ud800` escape.
+
+    Raises TypeError, ValueError or RecursionError for what is not JSON.
+    """
+    text = _compact(value)
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _ascii(value)
+    return text
+
+
+def framed(text: str) -> bytes:
+    """The bytes to append for the JSON text of an object that is not empty."""
+    rest = text[1:].encode()
+    return b'\n{"_":"%08x%08x",%b\n' % (len(rest), crc32(rest), rest)
+
+
+def unframed(line: bytes) -> bytes | None:
+    """The JSON text of the record in a line without its newlines; None where the line is torn, altered or foreign."""
+    rest = line[REST:]
+    return b"{" + rest if line[:REST] == b'{"_":"%08x%08x",' % (len(rest), crc32(rest)) else None
 
 
 def encode(record: dict[str, Any]) -> bytes:
     """The bytes to append for `record`, which must not be empty."""
-    rest = _encode(record)[1:].encode("utf-8", "surrogatepass")
-    return b'\n{"_":"%08x%08x",%s\n' % (len(rest), crc32(rest), rest)
+    return framed(json_text(record))
 
 
 def decode(line: bytes) -> dict[str, Any] | None:
-    """The record in a line without its newline; None where the line is torn, altered or foreign."""
-    rest = line[REST:]
-    if not line.startswith(START) or line[len(START) : REST] != b'%08x%08x",' % (len(rest), crc32(rest)):
+    """The record in a line without its newlines; None where the line is torn, altered or foreign."""
+    text = unframed(line)
+    try:
+        return None if text is None else json.loads(text)
+    except ValueError:
         return None
-    return json.loads(b"{" + rest)  # type: ignore[no-any-return]

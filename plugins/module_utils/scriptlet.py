@@ -35,12 +35,13 @@ class Scriptlet:
 
     def run(self, ctx: View, params: dict[str, Any]) -> int | None:
         """Do the work. Return nothing, or print an envelope and return an exit code; raise to end with a reason."""
-        raise NotImplementedError("%s has no run method" % type(self).__name__)
+        raise NotImplementedError(f"{type(self).__name__} has no run method")
 
 
 def run_as_module(scriptlet: type[Scriptlet]) -> None:
     """Run a published scriptlet as an Ansible module, by the same executor as in a stage."""
     from ansible.module_utils.basic import AnsibleModule
+
     from ansible_collections.rack.recipes.plugins.module_utils.executor.single import run_single
 
     module = AnsibleModule(argument_spec=scriptlet.options or {})

@@ -7,14 +7,15 @@
 from __future__ import annotations
 
 import sys
-from types import ModuleType
+from importlib.machinery import ModuleSpec
 
-from ansible_collections.rack.recipes.plugins.module_utils import decorators
+from ansible_collections.rack.recipes.plugins.module_utils.decorators import register_scriptlet, track_resources
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
 from ansible_collections.rack.recipes.plugins.module_utils.view import View
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import ModuleType
     from typing import Any
 
 
@@ -22,23 +23,37 @@ class BaseScriptlet(Scriptlet):
     """A scriptlet that calls its own `validate` from `run`, prints an envelope and returns an exit code."""
 
 
-NAMES: dict[str, dict[str, Any]] = {
-    "scriptlets": {"__path__": []},
-    "scriptlets.core": {"__path__": []},
+PACKAGES = ("scriptlets", "scriptlets.core", "orchestrator")
+MODULES: dict[str, dict[str, Any]] = {
     "scriptlets.core.base": {"BaseScriptlet": BaseScriptlet},
     "scriptlets.core.decorator": {
-        name: getattr(decorators, name) for name in ("register_scriptlet", "track_resources")
+        "register_scriptlet": register_scriptlet,
+        "track_resources": track_resources,
     },
-    "orchestrator": {"__path__": []},
     "orchestrator.context": {"Context": View},
 }
 
 
+class Finder:
+    """Finds the names where nothing else in this process answers to them."""
+
+    @classmethod
+    def find_spec(cls, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
+        """As Python's import asks."""
+        known = name in PACKAGES or name in MODULES
+        return ModuleSpec(name, cls, is_package=name in PACKAGES) if known else None  # type: ignore[arg-type]
+
+    @staticmethod
+    def create_module(_spec: ModuleSpec) -> None:
+        """Leave it to Python."""
+
+    @staticmethod
+    def exec_module(module: ModuleType) -> None:
+        """Fill in what the module is known to hold."""
+        vars(module).update(MODULES.get(module.__name__, {}))
+
+
 def install() -> None:
-    """Make the names importable in this process, beside whatever else lies in packages of the same name."""
-    for name, content in NAMES.items():
-        try:
-            __import__(name)
-        except ImportError:
-            sys.modules[name] = module = ModuleType(name)
-            vars(module).update(content)
+    """Make the names importable in this process, behind whatever else is."""
+    if Finder not in sys.meta_path:
+        sys.meta_path.append(Finder)

@@ -2,67 +2,128 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What may be a key and a value of the context."""
+"""What may be a key and a value of the context, and which text every database takes."""
 
 from __future__ import annotations
 
 import re
 
+TYPE_CHECKING = False  # importing typing costs a target 5 ms
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
 KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*_v[0-9]+")
 DEEPEST = 100
 LARGEST = 2**63
+LONGEST_REASON = 4000
+
+
+class _Fault(Exception):
+    """What is wrong with a value; on its way up it gains the path, last part first."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.parts: list[str] = []
 
 
 def check_key(key: object) -> str:
     """Return `key`; raise ValueError where it is no dotted, versioned name."""
     if not isinstance(key, str) or not KEY.fullmatch(key):
-        raise ValueError("expected a context key such as numbers.stats_v1, got %.80r" % (key,))
+        raise ValueError(f"expected a context key such as numbers.stats_v1, got {key!r:.80}")
     return key
 
 
-def check_value(value: object, path: str = "value", depth: int = 0) -> object:
-    """Return `value` as plain JSON data; raise ValueError with the path of what is none."""
+def check_value(value: object, name: str = "value") -> Any:
+    """A copy of `value` as plain JSON data; raises ValueError with the path, from `name` on, of what is none."""
+    try:
+        return _plain(value, 0)
+    except _Fault as fault:
+        raise ValueError(f"{name}{''.join(reversed(fault.parts))}: {fault}") from None
+
+
+def _plain(value: object, depth: int) -> object:
     if value is None or value is True or value is False:
         return value
-    if depth > DEEPEST:
-        raise ValueError("%s: nested deeper than %d levels" % (path, DEEPEST))
-    kind = next((kind for kind in CHECKS if isinstance(value, kind)), None)
-    if kind is None:
-        raise ValueError("%s: expected JSON data, got a %s" % (path, type(value).__name__))
-    return CHECKS[kind](value, path, depth)
+    check = CHECKS.get(type(value)) or next((CHECKS[kind] for kind in CHECKS if isinstance(value, kind)), None)
+    if check is None:
+        raise _Fault(f"expected JSON data, got a {type(value).__name__}")
+    return check(value, depth)
 
 
-def _text(value: str, path: str, depth: int) -> str:
+def _text(value: str, _depth: int) -> str:
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise ValueError("%s: character %d is half a surrogate pair" % (path, error.start)) from None
-    return str(value)
+        raise _Fault(f"character {error.start} is half a surrogate pair") from None
+    return str.__str__(value)  # of an enumeration the text, not its name
 
 
-def _integer(value: int, path: str, depth: int) -> int:
+def _integer(value: int, _depth: int) -> int:
     if not -LARGEST <= value < LARGEST:
-        raise ValueError("%s: an integer beyond 64 bits, which databases cannot hold; write it as text" % path)
+        raise _Fault("an integer beyond 64 bits, which databases cannot hold; write it as text")
     return int(value)
 
 
-def _number(value: float, path: str, depth: int) -> float:
-    if value != value or value in (float("inf"), float("-inf")):
-        raise ValueError("%s: %r is not a JSON number" % (path, value))
+def _number(value: float, _depth: int) -> float:
+    if not float("-inf") < value < float("inf"):
+        raise _Fault(f"{float(value)} is not a JSON number")
     return float(value)
 
 
-def _list(value: list[object], path: str, depth: int) -> list[object]:
-    return [check_value(item, "%s[%d]" % (path, index), depth + 1) for index, item in enumerate(value)]
-
-
-def _mapping(value: dict[object, object], path: str, depth: int) -> dict[str, object]:
-    checked = {}
-    for key, item in value.items():
-        if not isinstance(key, str):
-            raise ValueError("%s: a mapping's key must be text, got %.80r" % (path, key))
-        checked[_text(key, path, depth)] = check_value(item, "%s.%s" % (path, key), depth + 1)
+def _list(value: list[object] | tuple[object, ...], depth: int) -> list[object]:
+    _check_depth(depth)
+    checked: list[object] = []
+    for index, item in enumerate(value):
+        try:
+            checked.append(_plain(item, depth + 1))
+        except _Fault as fault:
+            fault.parts.append(f"[{index}]")
+            raise
     return checked
 
 
-CHECKS = {str: _text, int: _integer, float: _number, list: _list, tuple: _list, dict: _mapping}
+def _mapping(value: dict[object, object], depth: int) -> dict[str, object]:
+    _check_depth(depth)
+    checked: dict[str, object] = {}
+    for key, item in value.items():
+        if not isinstance(key, str):
+            raise _Fault(f"a mapping's key must be text, got {key!r:.80}")
+        try:
+            checked[_text(key, depth)] = _plain(item, depth + 1)
+        except _Fault as fault:
+            fault.parts.append(f".{storable(key)}")
+            raise
+    return checked
+
+
+def _check_depth(depth: int) -> None:
+    if depth >= DEEPEST:
+        raise _Fault(f"nested deeper than {DEEPEST} levels")
+
+
+CHECKS: dict[type, Callable[[Any, int], object]] = {
+    str: _text,
+    int: _integer,
+    float: _number,
+    list: _list,
+    tuple: _list,
+    dict: _mapping,
+}
+
+
+def copied(value: Any) -> Any:
+    """A copy of JSON data: what a scriptlet does to it changes nothing else."""
+    if isinstance(value, dict):
+        return {key: copied(item) for key, item in value.items()}
+    return [copied(item) for item in value] if isinstance(value, list) else value
+
+
+def storable(text: str) -> str:
+    """Any text as files and databases take it: half surrogate pairs and NUL as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
+
+
+def as_reason(text: object) -> str:
+    """Any text as the reason of a verdict: storable, and short enough to be read."""
+    whole = storable(str(text)).strip()
+    return whole if len(whole) <= LONGEST_REASON else whole[: LONGEST_REASON - 3] + "..."

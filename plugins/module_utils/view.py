@@ -9,19 +9,20 @@ from __future__ import annotations
 import json
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.values import check_key, check_value
+from ansible_collections.rack.recipes.plugins.module_utils.values import check_key, check_value, copied, storable
 
-TYPE_CHECKING = False  # importing typing costs a target 5 ms
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
     Keys = dict[str, list[Any]]
+    Emit = Callable[[dict[str, Any]], None]
 
 
 def now() -> str:
     """The time in UTC, as all records write it."""
     seconds, nanos = divmod(time.time_ns(), 10**9)
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + ".%06dZ" % (nanos // 1000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{nanos // 1000:06d}Z"
 
 
 class View:
@@ -29,6 +30,7 @@ class View:
 
     `own` holds the keys of the step's scope, `run` those of the run, `others` those of every host (for steps that
     run once for the run); each maps a key to `[version, value]`. Every change is handed to `emit` as it is made.
+    What is read is a copy: only `set` changes the context.
     """
 
     def __init__(
@@ -39,7 +41,7 @@ class View:
         own: Keys,
         run: Keys,
         others: dict[str, Keys],
-        emit: Callable[[dict[str, Any]], None],
+        emit: Emit,
     ) -> None:
         self.step = step
         self.host = host
@@ -49,37 +51,39 @@ class View:
         self._others = others
         self._emit = emit
 
-    def send_to(self, emit: Callable[[dict[str, Any]], None]) -> None:
+    def send_to(self, emit: Emit) -> None:
         """From now on hand changes to `emit`: in a forked child they must cross a pipe."""
         self._emit = emit
 
     def get(self, key: str, default: Any = None, host: str | None = None) -> Any:
-        """The value of `key`: of this step's scope, else of the run; with `host`, of that host."""
-        places = (self._own, self._run) if host is None else (self._others.get(host, {}), self._run)
-        return next((place[key][1] for place in places if key in place), default)
+        """The value of `key`: of this step's scope, else of the run; with `host`, of that host, else of the run."""
+        for place in self._places(host):
+            if key in place:
+                return copied(place[key][1])
+        return default
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._own or key in self._run
+
+    def _places(self, host: str | None) -> tuple[Keys, Keys]:
+        if host is None or host == self.host:
+            return self._own, self._run
+        return self._others.get(host, {}), self._run
 
     def set(self, key: str, value: Any, who: str | None = None, scope: str | None = None) -> None:
         """Set `key`, for this host or, with `scope="run"`, for the run. Raises ValueError for what is not JSON."""
         scope = scope or self.scope
         if scope not in ("host", "run") or (scope == "host" and self.scope == "run"):
-            raise ValueError("scope %r: a step of the %s cannot set it" % (scope, self.scope))
+            raise ValueError(f"scope {scope!r}: a step of the {self.scope} cannot set it")
         place = self._own if scope == self.scope else self._run
         value = check_value(value, check_key(key))
-        based_on, before = place.get(key, (0, None))
-        if based_on and json.dumps(before, sort_keys=True) == json.dumps(value, sort_keys=True):
+        version, before = place.get(key, (0, None))
+        if version and _same(before, value):
             return
-        place[key] = [based_on + 1, value]
-        self._emit(
-            {
-                "kind": "delta",
-                "scope": scope,
-                "key": key,
-                "after": value,
-                "based_on": based_on,
-                "who": str(who or self.step),
-                "time": now(),
-            }
-        )
+        who = storable(str(who or self.step))
+        change = {"scope": scope, "key": key, "after": value, "based_on": version, "who": who, "time": now()}
+        self._emit({"kind": "delta", **change})
+        place[key] = [version + 1, value]
 
     def measure(self, name: str, value: Any, unit: str = "") -> None:
         """Record one measured value with its unit."""
@@ -88,14 +92,14 @@ class View:
     def take_measurement(self, given: Any) -> None:
         """Record what an envelope gives as a measurement; raises ValueError for what is none."""
         if not isinstance(given, dict) or not isinstance(given.get("name"), str) or "value" not in given:
-            raise ValueError("a measurement needs a name and a value, got %.200r" % (given,))
-        value = check_value(given["value"], "measurement %s" % given["name"])
-        unit = str(given.get("unit") or "")
-        self._emit({"kind": "measurement", "name": given["name"], "value": value, "unit": unit})
+            raise ValueError(f"a measurement needs a name and a value, got {given!r:.200}")
+        name = storable(given["name"])
+        value, unit = check_value(given["value"], f"measurement {name}"), storable(str(given.get("unit") or ""))
+        self._emit({"kind": "measurement", "name": name, "value": value, "unit": unit})
 
     def values(self, key: str) -> dict[str, Any]:
         """The value of `key` on each host that has it, by host name."""
-        return {host: keys[key][1] for host, keys in sorted(self._others.items()) if key in keys}
+        return {host: copied(keys[key][1]) for host, keys in sorted(self._others.items()) if key in keys}
 
     def hosts(self) -> list[str]:
         """The names of the hosts that have any key."""
@@ -103,8 +107,13 @@ class View:
 
     def keys(self) -> list[str]:
         """All keys that `get` would find."""
-        return sorted(set(self._own) | set(self._run))
+        return sorted({*self._own, *self._run})
 
     def to_dict(self) -> dict[str, Any]:
         """Every key that `get` would find, with its value."""
         return {key: self.get(key) for key in self.keys()}
+
+
+def _same(before: Any, after: Any) -> bool:
+    """Whether both are the same JSON: to Python 1, 1.0 and true are equal."""
+    return json.dumps(before, sort_keys=True) == json.dumps(after, sort_keys=True)

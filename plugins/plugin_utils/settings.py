@@ -5,19 +5,21 @@
 """The settings, each under one name in three forms.
 
 An extra var `rack_recipes_<name>` wins over the environment's `RACK_RECIPES_<NAME>`, which wins over `<name>` in
-ansible.cfg's section `[rack_recipes]`. Lists are separated by colons, as in PATH.
+ansible.cfg's section `[rack_recipes]`. Lists are separated by colons, as in PATH; an empty value counts as none.
 """
 
 from __future__ import annotations
 
 import configparser
+import math
 import os
-from collections.abc import Callable, Mapping
+import stat
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
 
 SECTION = "rack_recipes"
 MEANING: dict[str, str] = {
@@ -29,6 +31,8 @@ MEANING: dict[str, str] = {
     "reconnect_timeout": "seconds for which a host and its controller wait for each other",
     "slots": "how many parallel steps a host runs at once",
 }
+
+Given = dict[str, tuple[str, Any]]  # a setting's name -> where it was set, and to what
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,25 +49,32 @@ class Settings:
 
 
 def load(extra_vars: Mapping[str, Any] | None = None) -> Settings:
-    """The settings in force in this folder. Raises UsageError for a value of the wrong kind."""
-    sources = (
-        {name.removeprefix(f"{SECTION}_"): value for name, value in (extra_vars or {}).items()},
-        {name: os.environ[variable] for name in MEANING if (variable := f"{SECTION}_{name}".upper()) in os.environ},
-        _configured(),
-    )
-    given = {name: source[name] for source in reversed(sources) for name in MEANING if name in source}
-    return Settings(**{name: _convert(name, value) for name, value in given.items()})
+    """The settings in force in this folder; of `extra_vars` only those of ours count.
+
+    Raises UsageError for a value of the wrong kind, and for a name in our section of ansible.cfg that is none.
+    """
+    given = {**_configured(), **_environment(), **_extra(extra_vars or {})}
+    return Settings(**{name: _convert(name, *found) for name, found in given.items() if found[1] not in ("", None)})
 
 
 def config_file() -> Path | None:
-    """The ansible.cfg that Ansible itself would read here."""
-    candidates = (os.environ.get("ANSIBLE_CONFIG"), "ansible.cfg", "~/.ansible.cfg", "/etc/ansible/ansible.cfg")
-    paths = (Path(candidate).expanduser() for candidate in candidates if candidate)
-    return next((path for path in paths if path.is_file()), None)
+    """The ansible.cfg that Ansible itself would read here: never one in a folder that everybody may write to."""
+    return next((path for path in _candidates() if path.is_file() and os.access(path, os.R_OK)), None)
+
+
+def _candidates() -> Iterator[Path]:
+    named = os.environ.get("ANSIBLE_CONFIG")
+    if named is not None:
+        path = Path(os.path.expandvars(named)).expanduser()
+        yield path / "ansible.cfg" if path.is_dir() else path
+    if not Path.cwd().stat().st_mode & stat.S_IWOTH:
+        yield Path("ansible.cfg")
+    yield Path("~/.ansible.cfg").expanduser()
+    yield Path("/etc/ansible/ansible.cfg")
 
 
 def read_config() -> configparser.ConfigParser:
-    """Ansible's configuration file, empty where there is none."""
+    """Ansible's configuration file, empty where there is none. Raises UsageError."""
     parser = configparser.ConfigParser(inline_comment_prefixes=(";",), interpolation=None, strict=False)
     path = config_file()
     try:
@@ -74,21 +85,67 @@ def read_config() -> configparser.ConfigParser:
     return parser
 
 
-def _configured() -> dict[str, str]:
+def _configured() -> Given:
     parser = read_config()
-    return dict(parser[SECTION]) if parser.has_section(SECTION) else {}
+    if not parser.has_section(SECTION):
+        return {}
+    path = config_file()
+    given = {name: value for name, value in parser[SECTION].items() if name not in parser.defaults()}
+    for name in given:
+        if name not in MEANING:
+            near = nearest(name, [*MEANING])
+            hint = f" (did you mean {near!r}?)" if near else f"; there are {', '.join(MEANING)}"
+            raise UsageError(f"{path}: [{SECTION}] has no setting {name!r}{hint}")
+    return {name: (f"{path}: [{SECTION}] {name}", value) for name, value in given.items()}
 
 
-def _convert(name: str, value: Any) -> Any:
+def _environment() -> Given:
+    variables = {name: f"{SECTION}_{name}".upper() for name in MEANING}
+    return {name: (variable, os.environ[variable]) for name, variable in variables.items() if variable in os.environ}
+
+
+def _extra(extra_vars: Mapping[str, Any]) -> Given:
+    variables = {name: f"{SECTION}_{name}" for name in MEANING}
+    return {name: (variable, extra_vars[variable]) for name, variable in variables.items() if variable in extra_vars}
+
+
+def _convert(name: str, origin: str, value: Any) -> Any:
     kind = next(str(field.type) for field in fields(Settings) if field.name == name)
+    expected, convert = KINDS[kind]
     try:
-        return KINDS[kind](value)
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"setting {name} ({MEANING[name]}): expected a number, got {value!r}") from error
+        return convert(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UsageError(f"{origin} ({MEANING[name]}): expected {expected}, got {value!r}") from error
 
 
-def _paths(value: Any) -> tuple[str, ...]:
-    return tuple(part for part in (value.split(":") if isinstance(value, str) else value) if part)
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
 
 
-KINDS: dict[str, Callable[[Any], Any]] = {"str": str, "float": float, "int": int, "tuple[str, ...]": _paths}
+def _folders(value: Any) -> tuple[str, ...]:
+    parts = value.split(":") if isinstance(value, str) else list(value)
+    return tuple(_text(part) for part in parts if part)
+
+
+def _seconds(value: Any) -> float:
+    number = float(value)
+    if isinstance(value, bool) or not math.isfinite(number) or number <= 0:
+        raise ValueError
+    return number
+
+
+def _count(value: Any) -> int:
+    number = int(value)
+    if isinstance(value, bool) or number != float(value) or number < 1:
+        raise ValueError
+    return number
+
+
+KINDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "str": ("text", _text),
+    "float": ("a number of seconds above 0", _seconds),
+    "int": ("a whole number above 0", _count),
+    "tuple[str, ...]": ("folders, separated by colons", _folders),
+}

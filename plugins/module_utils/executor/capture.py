@@ -2,9 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a child prints, with a bound on memory: its beginning and its end."""
+"""What a child prints and sends, with bounds on memory."""
 
 from __future__ import annotations
+
+import codecs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable
 
 HEAD = 16 * 1024
 TAIL = 4 * 1024 * 1024
@@ -23,8 +29,8 @@ class Capture:
         """Take what was read next."""
         head, tail = self._limits
         self.size += len(data)
-        if len(self._head) < head:
-            room = head - len(self._head)
+        room = head - len(self._head)
+        if room:
             self._head, data = self._head + data[:room], data[room:]
         self._tail += data
         if len(self._tail) > 2 * tail:
@@ -36,12 +42,48 @@ class Capture:
         return tail if self.size > len(self._head) + len(tail) else self._head + tail
 
     def text(self, limit: int) -> str:
-        """Head and tail for people, at most about `limit` characters, with a note of what was left out."""
+        """For people: all of it, or of more than `limit` bytes head and tail, with a note of what was left out."""
         whole = self.ending()
-        half = limit // 2
         if self.size <= limit:
-            return whole.decode("utf-8", "backslashreplace")
-        tail = whole[-half:].lstrip(b"\x80\x81\x82\x83\x84\x85\x86\x87\x88\x89\x8a\x8b\x8c\x8d\x8e\x8f")
-        head = self._head[:half]
-        note = "\n[... %d bytes left out ...]\n" % (self.size - len(head) - len(tail))
-        return head.decode("utf-8", "backslashreplace") + note + tail.decode("utf-8", "backslashreplace")
+            return _without_nul(whole.decode("utf-8", "backslashreplace"))
+        head, tail = self._head[: limit // 2], whole[-(limit // 2) :]
+        left_out = self.size - len(head) - len(tail)
+        return _without_nul(f"{_before_cut(head)}\n[... {left_out} bytes left out ...]\n{_after_cut(tail)}")
+
+
+def _before_cut(data: bytes) -> str:
+    """Text without the half of a character at its end."""
+    return codecs.getincrementaldecoder("utf-8")("backslashreplace").decode(data)
+
+
+def _after_cut(data: bytes) -> str:
+    """Text without the half of a character, at most three bytes, at its beginning."""
+    start = next((place for place in range(min(4, len(data))) if data[place] & 0xC0 != 0x80), 0)
+    return data[start:].decode("utf-8", "backslashreplace")
+
+
+def _without_nul(text: str) -> str:
+    return text.replace("\0", "\\x00")
+
+
+class Lines:
+    """Puts together the lines of what arrives in pieces, and hands them to `take`."""
+
+    def __init__(self, take: Callable[[bytes], None], longest: int) -> None:
+        self._take = take
+        self._longest = longest
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def add(self, data: bytes) -> None:
+        """Take what was read next; raises ValueError for a line that is too long to be kept."""
+        *ends, rest = data.split(b"\n")
+        for end in ends:
+            line = b"".join((*self._pieces, end))
+            self._pieces, self._size = [], 0
+            self._take(line)
+        self._pieces.append(rest)
+        self._size += len(rest)
+        if self._size > self._longest:
+            self._pieces, self._size = [], 0
+            raise ValueError(f"a line of more than {self._longest} bytes")

@@ -9,15 +9,21 @@ from __future__ import annotations
 import os
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.folders import remove
+from ansible_collections.rack.recipes.plugins.module_utils.executor.descriptors import write_all
+from ansible_collections.rack.recipes.plugins.module_utils.executor.folders import PROGRAMS, remove
 from ansible_collections.rack.recipes.plugins.module_utils.record import encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
 LEASE = b"%020.3f"
-PAUSE = 0.05
+PAUSE = 0.05  # seconds between two looks at a stage that is waited for
+STARTING = 10.0  # seconds that a stage may be without a runner at its beginning
+PATIENCE = 60.0  # seconds for which a full disk may keep a stage from its end
+KEPT = 24 * 3600  # seconds for which a stage can be collected after its end
+ANSWER = 8 * 1024 * 1024  # bytes of the journal in one answer, or one record that is larger
 
 
 class Detached:
@@ -29,6 +35,7 @@ class Detached:
         self._journal = -1
         self._lease = -1
         self._written = 0
+        self._unwritten = bytearray()
 
     def path(self, name: str) -> str:
         """A file of this stage."""
@@ -40,8 +47,12 @@ class Detached:
             os.mkdir(self.folder, 0o700)
         except FileExistsError:
             return False
-        os.mkdir(self.work, 0o700)
-        self.renew()
+        try:
+            os.mkdir(self.work, 0o700)
+            self.renew()
+        except OSError:
+            remove(self.folder)
+            raise
         return True
 
     def renew(self) -> None:
@@ -51,63 +62,139 @@ class Detached:
         os.close(lease)
 
     def begin(self) -> None:
-        """The runner starts: leave its number, and open what it writes to."""
-        runner = os.open(self.path("runner"), os.O_WRONLY | os.O_CREAT, 0o600)
-        os.write(runner, b"%d %s" % (os.getpid(), _started(os.getpid())))
-        os.close(runner)
+        """The runner starts: leave its number, and open what it works with."""
+        self._leave("runner", _identity(os.getpid()))
         self._journal = os.open(self.path("journal.jsonl"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._lease = os.open(self.path("lease"), os.O_RDONLY)
+
+    def _leave(self, name: str, content: bytes) -> None:
+        file = os.open(self.path(name), os.O_WRONLY | os.O_CREAT, 0o600)
+        write_all(file, content)
+        os.close(file)
 
     def write(self, record: dict[str, Any]) -> None:
         """Append one record to the journal on this host, numbered."""
         self._written += 1
         record["n"] = self._written
-        data = memoryview(encode(record))
-        while data:
-            data = data[os.write(self._journal, data) :]
+        self._unwritten += encode(record)
+        self._flush()
+
+    def _flush(self) -> str:
+        """Write what waits for it; why that could not be done, such as a full disk, after which it waits in memory."""
+        try:
+            while self._unwritten:
+                del self._unwritten[: os.write(self._journal, self._unwritten)]
+        except OSError as error:
+            return str(error.strerror)
+        return ""
 
     def leased(self, seconds: float) -> bool:
         """Whether the controller was heard of within the last `seconds`."""
         return time.monotonic() - float(os.pread(self._lease, 20, 0)) <= seconds
 
     def end(self) -> None:
-        """The runner ends: only the journal stays, to be collected."""
+        """The runner ends: only the journal stays, to be collected. Raises OSError where it cannot be written."""
         remove(self.work)
-        os.close(os.open(self.path("ended"), os.O_WRONLY | os.O_CREAT, 0o600))
-
-    def await_end(self, seconds: float) -> None:
-        """Renew the lease of a stage that runs, and wait until it has ended, or for `seconds`."""
-        if self.state() == "running":
-            self.renew()
-        until = time.monotonic() + seconds
-        while self.state() == "running" and time.monotonic() < until:
+        until = time.monotonic() + PATIENCE
+        problem = self._flush()
+        while problem and time.monotonic() < until:
             time.sleep(PAUSE)
+            problem = self._flush()
+        if problem:
+            raise OSError(f"the journal cannot be written: {problem}")
+        os.rename(self.path("runner"), self.path("ended"))  # unlike a new file it needs no room
 
-    def state(self) -> str:
-        """`ended`, `running`, `killed` (the runner is gone without an end) or `unknown` (no such stage here)."""
-        if os.path.exists(self.path("ended")):
-            return "ended"
-        try:
-            with open(self.path("runner"), "rb") as runner:
-                pid, started = runner.read().split(b" ", 1)
-        except FileNotFoundError:
-            return "running" if os.path.isdir(self.folder) else "unknown"
-        return "running" if _started(int(pid)) == started else "killed"
+    def fail(self, reason: str) -> None:
+        """The runner cannot go on; `reason` is for the controller."""
+        self._leave("failure", reason.encode("utf-8", "backslashreplace"))
 
-    def journal_from(self, offset: int) -> bytes:
-        """What the journal holds from `offset` on."""
+    def failure(self) -> str:
+        """Why the runner could not go on; empty where it could."""
+        return self._read("failure").decode("utf-8", "replace")
+
+    def _read(self, name: str) -> bytes:
         try:
-            with open(self.path("journal.jsonl"), "rb") as journal:
-                journal.seek(offset)
-                return journal.read()
+            with open(self.path(name), "rb") as file:
+                return file.read()
         except FileNotFoundError:
             return b""
 
+    def await_end(self, seconds: float, offset: int) -> None:
+        """Renew the lease of a stage that runs, until it has ended, has much to tell, or for `seconds`."""
+        until = time.monotonic() + seconds
+        while self.state() == "running":
+            self.renew()
+            if time.monotonic() >= until or self._size() - offset >= ANSWER:
+                return
+            time.sleep(PAUSE)
 
-def _started(pid: int) -> bytes:
-    """When a process began, in ticks since boot: a process number alone is used again."""
+    def _size(self) -> int:
+        try:
+            return os.stat(self.path("journal.jsonl")).st_size
+        except FileNotFoundError:
+            return 0
+
+    def state(self) -> str:
+        """`ended`, `running`, `killed` (the runner is gone without an end) or `unknown` (no such stage here)."""
+        runner = self._read("runner")
+        if runner and runner == _identity(int(runner.split()[0])):
+            return "running"
+        if os.path.exists(self.path("ended")):
+            return "ended"
+        return "killed" if runner else self._state_at_start()
+
+    def _state_at_start(self) -> str:
+        """Whoever makes the folder leads the stage to its runner within moments, or was killed before."""
+        try:
+            age = time.time() - os.stat(self.folder).st_mtime
+        except FileNotFoundError:
+            return "unknown"
+        return "running" if age < STARTING else "killed"
+
+    def journal_from(self, offset: int) -> tuple[bytes, bool]:
+        """Whole records from `offset` on, about `ANSWER` bytes at most, and whether more of the journal follows."""
+        try:
+            with open(self.path("journal.jsonl"), "rb") as journal:
+                journal.seek(offset)
+                data = journal.read(ANSWER) + journal.readline()
+                more = bool(journal.read(1))
+        except FileNotFoundError:
+            return b"", False
+        return data[: data.rfind(b"}\n") + 2] if b"}\n" in data else b"", more
+
+    def is_over(self, *, collected: bool) -> bool:
+        """Whether the folder is of no use any more."""
+        if self.state() == "running":
+            return False
+        changed = max(os.stat(path).st_mtime for path in (self.folder, *os.scandir(self.folder)))
+        return collected or time.time() - changed > KEPT
+
+
+def clean(base: str, collected: Iterable[str]) -> None:
+    """Remove the stages that were collected, and those that ended long ago."""
+    names = frozenset(collected)
+    for entry in list(os.scandir(base)):
+        if entry.name != PROGRAMS and entry.is_dir(follow_symlinks=False):
+            try:
+                over = Detached(entry.path).is_over(collected=entry.name in names)
+            except OSError:  # somebody else cleans too
+                continue
+            if over:
+                remove(entry.path)
+
+
+def boot_id() -> bytes:
+    """What tells one run of this machine's kernel from the next."""
+    with open("/proc/sys/kernel/random/boot_id", "rb") as file:
+        return file.read().strip()
+
+
+def _identity(pid: int) -> bytes:
+    """What no other process has ever had: a number alone is used again. Empty where the process has ended."""
     try:
-        with open("/proc/%d/stat" % pid, "rb") as stat:
-            return stat.read().rpartition(b")")[2].split()[19]
-    except FileNotFoundError:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            state, *fields = stat.read().rpartition(b")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
         return b""
+    started = fields[18]  # in ticks since boot
+    return b"" if state in (b"Z", b"X") else b"%d %b %b" % (pid, started, boot_id())

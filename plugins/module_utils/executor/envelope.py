@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.capture import Capture
+from ansible_collections.rack.recipes.plugins.module_utils.executor.capture import TAIL, Capture
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,22 +16,35 @@ if TYPE_CHECKING:
 
 VERDICTS = {"ok": "passed", "failed": "failed", "error": "error"}
 SHOWN = 400
+DIGITS = 1000  # Python takes minutes to read a number of a million digits
 
 
-def read_envelope(stdout: Capture) -> dict[str, Any] | None:
-    """The envelope, or None where the last line is no JSON object. Raises ValueError for one that breaks the rules."""
-    line = stdout.ending().rstrip().rpartition(b"\n")[2].strip()
+def _integer(digits: str) -> int:
+    if len(digits) > DIGITS:
+        raise ValueError
+    return int(digits)
+
+
+_decode = json.JSONDecoder(parse_int=_integer).decode
+
+
+def read_envelope(stdout: Capture, *, needed: bool = True) -> dict[str, Any] | None:
+    """The envelope, or None where the last line is no JSON object. Raises ValueError for one that breaks the rules.
+
+    Where it is not `needed`, because a Python class has ended by itself, an object without a status is none.
+    """
+    line = stdout.ending().rstrip().rpartition(b"\n")[2]
     try:
-        found = json.loads(line.decode("utf-8"))
+        found = _decode(line.decode("utf-8"))
     except (ValueError, RecursionError):
         return None
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or not (needed or "status" in found):
         return None
     if not isinstance(found.get("status"), str) or found["status"] not in VERDICTS:
-        raise ValueError("the envelope's status must be ok, failed or error, got %.80r" % (found.get("status"),))
-    if not isinstance(found.get("outputs", []), (list, dict)):
+        raise ValueError(f"the envelope's status must be ok, failed or error, got {found.get('status')!r:.80}")
+    if not isinstance(found.get("outputs") or [], (list, dict)):
         raise ValueError("the envelope's outputs must be a list of keys or an object of key and value")
-    if not isinstance(found.get("measurements", []), list):
+    if not isinstance(found.get("measurements") or [], list):
         raise ValueError("the envelope's measurements must be a list")
     return found
 
@@ -40,5 +53,8 @@ def missing(stdout: Capture) -> str:
     """Why there is no envelope, with what was printed instead."""
     if not stdout.size:
         return "printed no envelope: its stdout is empty"
-    text = stdout.ending()[-SHOWN:].decode("utf-8", "backslashreplace").strip()
-    return "printed no envelope as its last line, but %d bytes that end with: %s" % (stdout.size, text)
+    kept = stdout.ending().rstrip()
+    if stdout.size > TAIL and b"\n" not in kept:
+        return f"printed no envelope: its last line is longer than {TAIL} bytes"
+    text = kept[-SHOWN:].decode("utf-8", "backslashreplace").strip()
+    return f"printed no envelope as its last line, but {stdout.size} bytes that end with: {text}"

@@ -2,71 +2,68 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the executor keeps things on a host: a folder a stage, and the programs that it compiled."""
+"""Where the executor keeps things on a host: a folder for each stage, and the programs that it compiled."""
 
 from __future__ import annotations
 
 import os
 import stat
-import time
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-BASES = ("/var/tmp", "/tmp")  # /var/tmp outlives a reboot
-KEPT = 24 * 3600  # seconds for which an ended stage can still be collected
+BASES = ("/var/tmp", "/tmp")  # noqa: S108 - only this user can write in the folder there; /var/tmp outlives a reboot
+PROGRAMS = "programs"
 
 
-class NoFolder(Exception):
+class NoFolder(OSError):
     """No folder on this host can be written."""
 
 
 def base_folder() -> str:
-    """This user's own folder on this host; raises NoFolder with the reason for each candidate."""
+    """The user's own folder on this host, made where it is missing; raises NoFolder with each candidate's reason."""
     reasons = []
-    for base in (*BASES, os.path.expanduser("~")):
-        folder = os.path.join(base, "rack-recipes-%d" % os.geteuid())
+    for folder in _candidates():
         try:
-            return _own(folder)
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            reason = _objection(folder)
+            if not reason:
+                os.makedirs(os.path.join(folder, PROGRAMS), mode=0o700, exist_ok=True)
+                return folder
         except OSError as error:
-            reasons.append("%s: %s" % (folder, error.strerror or error))
-    raise NoFolder("no folder to work in: " + "; ".join(reasons))
+            reason = str(error.strerror)
+        reasons.append(f"{folder}: {reason}")
+    raise NoFolder(f"no folder to work in: {'; '.join(reasons)}")
 
 
-def _own(folder: str) -> str:
-    """Make `folder` or accept it; somebody else may have put a link or a folder of theirs there."""
+def find_folder(stage: str) -> str | None:
+    """The folder of a stage that was started before, in whichever base there was room for it then."""
+    places = (os.path.join(base, stage) for base in _candidates() if not _objection(base))
+    return next((folder for folder in places if os.path.isdir(folder)), None)
+
+
+def _candidates() -> list[str]:
+    return [os.path.join(base, f"rack-recipes-{os.geteuid()}") for base in (*BASES, os.path.expanduser("~"))]
+
+
+def _objection(folder: str) -> str:
+    """Why a folder cannot be used: somebody else may have put a link or a folder of theirs there."""
     try:
-        os.mkdir(folder, 0o700)
-        os.mkdir(os.path.join(folder, "programs"), 0o700)
-    except FileExistsError:
         found = os.lstat(folder)
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
-            raise PermissionError(0, "is not a private folder of this user") from None
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(0, "cannot be written")
-    return folder
+    except OSError as error:
+        return str(error.strerror)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        return "is not a private folder of this user"
+    return "" if os.access(folder, os.W_OK | os.X_OK) else "cannot be written"
 
 
-def clean(base: str, collected: Iterable[str]) -> None:
-    """Remove the stages that were collected, and those that ended long ago."""
-    for name in collected:
-        remove(os.path.join(base, name))
-    for entry in os.scandir(base):
-        ended = os.path.join(entry.path, "ended")
-        if os.path.exists(ended) and time.time() - os.stat(ended).st_mtime > KEPT:
-            remove(entry.path)
-
-
-def remove(folder: str) -> None:
-    """Remove a folder and all in it; links are removed, never followed."""
+def remove(path: str, device: int | None = None) -> None:
+    """Remove a file or a folder as far as it can be removed: links are not followed, nor other devices entered."""
     try:
-        entries = list(os.scandir(folder))
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    for entry in entries:
-        if entry.is_dir(follow_symlinks=False):
-            remove(entry.path)
-        else:
-            os.unlink(entry.path)
-    os.rmdir(folder)
+        found = os.lstat(path)
+        if not stat.S_ISDIR(found.st_mode):
+            os.unlink(path)
+        elif device in (None, found.st_dev):
+            os.chmod(path, 0o700)
+            for entry in list(os.scandir(path)):
+                remove(entry.path, found.st_dev)
+            os.rmdir(path)
+    except (OSError, RecursionError):
+        pass

@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.envelope import VERDICTS, missing, read_envelope
+from ansible_collections.rack.recipes.plugins.module_utils.values import as_reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,39 +18,47 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.module_utils.executor.attempt import Attempt
     from ansible_collections.rack.recipes.plugins.module_utils.view import View
 
+    Judged = tuple[str, str]
 
-def judge(attempt: Attempt, ctx: View, success: dict[str, Any]) -> tuple[str, str]:
+
+def judge(attempt: Attempt, ctx: View, success: dict[str, Any]) -> Judged:
     """Verdict and reason; keys and measurements of the envelope are handed to `ctx` on the way."""
-    ended = _ended_badly(attempt)
-    if ended:
-        return "error", ended
     try:
-        verdict, reason = _said(attempt, ctx)
+        verdict, reason = _said(attempt, ctx) if not _ended_badly(attempt) else ("error", _ended_badly(attempt))
+        if verdict == "passed":
+            verdict, reason = _check(success, ctx)
     except ValueError as error:
-        return "error", str(error)
-    if verdict != "passed":
-        return verdict, reason
-    return next((failed for name in success for failed in CRITERIA[name](success[name], ctx)), ("passed", ""))
+        verdict, reason = "error", str(error)
+    return verdict, "" if verdict == "passed" else as_reason(reason) or "gave no reason"
 
 
 def _ended_badly(attempt: Attempt) -> str:
     if attempt.stopped:
         return attempt.stopped
-    if attempt.signal:
-        return "killed by %s" % signal.Signals(attempt.signal).name
-    return ""
+    return f"killed by {_signal_name(attempt.signal)}" if attempt.signal else ""
 
 
-def _said(attempt: Attempt, ctx: View) -> tuple[str, str]:
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"  # a real-time one
+
+
+def _said(attempt: Attempt, ctx: View) -> Judged:
     """What the scriptlet itself says: its envelope, or the end of its Python class."""
-    envelope = read_envelope(attempt.stdout)
+    ending = attempt.ending
+    envelope = read_envelope(attempt.stdout, needed=ending is None)
     if envelope is None:
-        if attempt.ending is not None:
-            return attempt.ending["verdict"], attempt.ending["reason"]
-        raise ValueError(missing(attempt.stdout) + _exit(attempt))
+        if ending is None:
+            raise ValueError(missing(attempt.stdout) + _exit(attempt))
+        return ending["verdict"], ending["reason"]
+    if envelope["status"] == "ok":
+        if ending is not None and ending["verdict"] != "passed":
+            return ending["verdict"], ending["reason"]
+        if attempt.exit_code:
+            raise ValueError(f"the envelope says ok, but the exit code is {attempt.exit_code}")
     _take_outputs(envelope, ctx)
-    if envelope["status"] == "ok" and attempt.exit_code:
-        raise ValueError("the envelope says ok, but the exit code is %d" % attempt.exit_code)
     return VERDICTS[envelope["status"]], str(envelope.get("reason") or "")
 
 
@@ -57,7 +66,7 @@ def _exit(attempt: Attempt) -> str:
     if not attempt.exit_code:
         return ""
     log = attempt.stderr.text(400).strip().rpartition("\n")[2]
-    return " (exit code %d%s)" % (attempt.exit_code, ": " + log if log else "")
+    return f" (exit code {attempt.exit_code}{': ' + log if log else ''})"
 
 
 def _take_outputs(envelope: dict[str, Any], ctx: View) -> None:
@@ -66,17 +75,27 @@ def _take_outputs(envelope: dict[str, Any], ctx: View) -> None:
         for key, value in outputs.items():
             ctx.set(key, value)
     else:
-        absent = [key for key in outputs if key not in ctx.keys()]
+        absent = [str(key) for key in outputs if not isinstance(key, str) or key not in ctx]
         if absent:
-            raise ValueError("the envelope names outputs that were never set: %s" % ", ".join(map(str, absent)))
+            raise ValueError(f"the envelope names outputs that were never set: {', '.join(absent)}")
     for item in envelope.get("measurements") or ():
         ctx.take_measurement(item)
 
 
-def _has_keys(keys: list[str], ctx: View) -> list[tuple[str, str]]:
-    there = set(ctx.keys())
-    absent = [key for key in keys if key not in there]
-    return [("failed", "the context has no key %s" % ", ".join(absent))] if absent else []
+def _check(success: dict[str, Any], ctx: View) -> Judged:
+    """The first criterion that does not hold."""
+    for name, wanted in success.items():
+        if name not in CRITERIA:
+            raise ValueError(f"{name!r} is no criterion")
+        problem = CRITERIA[name](wanted, ctx)
+        if problem:
+            return "failed", problem
+    return "passed", ""
 
 
-CRITERIA: dict[str, Callable[[Any, View], list[tuple[str, str]]]] = {"ctx_has_keys": _has_keys}
+def _has_keys(keys: list[str], ctx: View) -> str:
+    absent = [key for key in keys if key not in ctx]
+    return f"the context has no key {', '.join(absent)}" if absent else ""
+
+
+CRITERIA: dict[str, Callable[[Any, View], str]] = {"ctx_has_keys": _has_keys}

@@ -2,35 +2,28 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a step's child becomes, by kind of scriptlet: a Python class, a script, a native program."""
+"""What a step's child does, by kind of scriptlet: run a Python class, become a script or a native program."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor import child
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from typing import Any, Callable, NoReturn
 
     from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
     from ansible_collections.rack.recipes.plugins.module_utils.view import View
 
-    Become = Callable[[child.Emit], None]
+    # A program to start, with its environment; or what a fork of the executor is to do.
+    Program = tuple[list[str], dict[str, str]] | Callable[[child.Emit], NoReturn]
 
-# Compiled once per digest; a rename makes it safe for several hosts that are one machine.
-COMPILE = """
-program=$1 source=$2; shift 2
-if [ ! -x "$program" ]; then
-  for cc in "${CC:-}" cc gcc clang; do [ -n "$cc" ] && command -v "$cc" >/dev/null 2>&1 && break; cc=; done
-  [ -n "$cc" ] || { echo '{"status":"error","reason":"no C compiler (cc, gcc, clang) on this host"}'; exit 1; }
-  "$cc" -o "$program.$$" "$source" "$@" </dev/null >&2 && mv "$program.$$" "$program" ||
-    { rm -f "$program.$$"; echo '{"status":"error","reason":"the C source does not compile, see stderr"}'; exit 1; }
-fi
-exec "$program"
-"""
+VARIABLE = re.compile(r"[A-Za-z0-9_]+")
+LONGEST = 100_000  # bytes of one variable; the kernel refuses to start a program with one of 128 KiB
 
 
 class Launcher:
@@ -41,61 +34,87 @@ class Launcher:
         self.host = host
         self.work = work
         self.cache = cache
+        self._base = {**os.environ, "RACK_RUN": run, "RACK_HOST": host}
+        self._interpreters: dict[str, list[str]] = {}
 
-    def become(self, step: dict[str, Any], ctx: View, params: dict[str, Any]) -> Become:
-        """A function for the child that becomes the step's program."""
-        if step["kind"] == "python":
-            return self._python(step, ctx, params)
-        argv = KINDS[step["kind"]](self, step)
-        env = dict(os.environ, **self._environment(step, params))
-        return lambda _emit: child.become(argv, env)
-
-    def _python(self, step: dict[str, Any], ctx: View, params: dict[str, Any]) -> Become:
-        def become(emit: child.Emit) -> None:
-            ctx.send_to(emit)
-            child.run_class(lambda: _class_of(step), ctx, params, emit)
-
-        return become
+    def program(self, step: dict[str, Any], ctx: View, params: dict[str, Any]) -> Program:
+        """What the child is to become. Raises OSError where a file of the stage is missing."""
+        return KINDS[step["kind"]](self, step, ctx, params)
 
     def stdin(self, step: dict[str, Any], ctx: View, params: dict[str, Any]) -> bytes:
         """What a script or program reads: parameters and the context that it declares to read."""
         if step["kind"] == "python":
             return b""
-        reads = step.get("reads")
-        keys = ctx.keys() if reads is None else reads
-        context = {key: ctx.get(key) for key in keys}
+        keys = ctx.keys() if step.get("reads") is None else step["reads"]
+        context = {key: ctx.get(key) for key in keys if key in ctx}
         given = {"params": params, "context": context, "run": self.run, "step": step["name"], "host": self.host}
-        return json.dumps(given).encode() + b"\n"
+        return json.dumps(given, allow_nan=False).encode() + b"\n"
+
+    def _python(self, step: dict[str, Any], ctx: View, params: dict[str, Any]) -> Program:
+        load = _loader(step)
+
+        def program(emit: child.Emit) -> NoReturn:
+            ctx.send_to(emit)
+            child.run_class(load, ctx, params, emit)
+
+        return program
+
+    def _script(self, step: dict[str, Any], _ctx: View, params: dict[str, Any]) -> Program:
+        path = os.path.join(self.work, step["file"])
+        if path not in self._interpreters:
+            self._interpreters[path] = _interpreter(path)
+        return [*self._interpreters[path], path], self._environment(step, params)
+
+    def _native(self, step: dict[str, Any], _ctx: View, params: dict[str, Any]) -> Program:
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.native import run_native
+
+        source = os.path.join(self.work, step["file"])
+        os.stat(source)
+        program = os.path.join(self.cache, f"{step['digest'].replace(':', '-')}-{os.uname().machine}")
+        flags = step.get("flags") or []
+        return lambda _emit: run_native(source, program, flags, self._environment(step, params))
 
     def _environment(self, step: dict[str, Any], params: dict[str, Any]) -> dict[str, str]:
-        env = {"RACK_RUN": self.run, "RACK_STEP": step["name"], "RACK_HOST": self.host}
+        """The executor's own and the parameters, but for long ones and for secrets, which others here could see.
+
+        Those are on stdin alone.
+        """
+        env = {**self._base, "RACK_STEP": step["name"]}
+        options = step.get("options") or {}
         for name, value in params.items():
-            if value is not None:
-                env["RACK_PARAM_" + name.upper()] = value if isinstance(value, str) else json.dumps(value)
-        return {name: value.replace("\0", "") for name, value in env.items()}
-
-    def _script(self, step: dict[str, Any]) -> list[str]:
-        """The interpreter is called by name: the folder may be mounted noexec."""
-        path = os.path.join(self.work, step["file"])
-        with open(path, "rb") as script:
-            first = script.readline(256)
-        interpreter = first[2:].decode("utf-8", "replace").split(None, 1) if first.startswith(b"#!") else ["/bin/sh"]
-        return [part.strip() for part in interpreter] + [path]
-
-    def _native(self, step: dict[str, Any]) -> list[str]:
-        source = os.path.join(self.work, step["file"])
-        if not source.endswith(".c"):
-            os.chmod(source, 0o700)
-            return [source]
-        program = os.path.join(self.cache, step["digest"].replace(":", "-"))
-        return ["/bin/sh", "-c", COMPILE, "sh", program, source, *step.get("flags", ())]
+            if value is None or not VARIABLE.fullmatch(name) or _has_secret(options.get(name, {})):
+                continue
+            text = value if isinstance(value, str) else json.dumps(value)
+            if len(text.encode("utf-8", "replace")) <= LONGEST:
+                env[f"RACK_PARAM_{name.upper()}"] = text.replace("\0", "")
+        return env
 
 
-def _class_of(step: dict[str, Any]) -> type[Scriptlet]:
-    return step["class"] if "class" in step else child.load_class(step["module"], step["function"])
+def _interpreter(script: str) -> list[str]:
+    """What runs a script, to be called by name: the script's folder may be mounted noexec."""
+    with open(script, "rb") as file:
+        first = file.readline(256)
+    if not first.startswith(b"#!"):
+        return ["awk", "-f"] if script.endswith(".awk") else ["/bin/sh"]
+    return [part.strip() for part in first[2:].decode("utf-8", "replace").split(None, 1)] or ["/bin/sh"]
 
 
-KINDS: dict[str, Callable[[Launcher, dict[str, Any]], list[str]]] = {
+def _has_secret(spec: dict[str, Any]) -> bool:
+    return bool(spec.get("no_log")) or any(map(_has_secret, (spec.get("options") or {}).values()))
+
+
+def _loader(step: dict[str, Any]) -> Callable[[], type[Scriptlet]]:
+    if "class" in step:
+        return lambda: step["class"]
+    if step["module"].startswith("scriptlets."):  # a drop-in: the first proposal's import lines work in it
+        from ansible_collections.rack.recipes.plugins.module_utils import seed
+
+        seed.install()
+    return lambda: child.load_class(step["module"], step["function"])
+
+
+KINDS: dict[str, Callable[[Launcher, dict[str, Any], View, dict[str, Any]], Program]] = {
+    "python": Launcher._python,
     "shell": Launcher._script,
     "native": Launcher._native,
 }

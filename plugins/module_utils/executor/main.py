@@ -4,9 +4,10 @@
 
 """What runs on a host for a stage: start it apart from the connection, wait a little, answer with its records.
 
-The answer on stdout is a line that marks its start, the journal's bytes from the offset asked for, and a last line of
-JSON: `{"state": ..., "offset": ..., "boot_id": ...}`. Asked to start a stage that is there, it answers for that one,
-so a controller that lost an answer may simply ask again.
+The answer on stdout is a line that marks its start, whole records of the journal from the offset asked for, and a last
+line of JSON: `{"state": ..., "offset": ..., "boot_id": ...}`. `offset` is where to ask on. The state is `running` for
+as long as there is more to be asked for. Asked to start a stage that is there, it answers for that one, so a
+controller that lost an answer may simply ask again.
 """
 
 from __future__ import annotations
@@ -15,60 +16,106 @@ import json
 import os
 import select
 import sys
+import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.detached import Detached
-from ansible_collections.rack.recipes.plugins.module_utils.executor.folders import NoFolder, base_folder, clean
-from ansible_collections.rack.recipes.plugins.module_utils.executor.launch import Launcher
-from ansible_collections.rack.recipes.plugins.module_utils.executor.stage import Stage
+from ansible_collections.rack.recipes.plugins.module_utils.executor.code import add_payload, content_of, keep_code
+from ansible_collections.rack.recipes.plugins.module_utils.executor.detached import Detached, boot_id, clean
+from ansible_collections.rack.recipes.plugins.module_utils.executor.folders import PROGRAMS, base_folder, find_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 MARK = "rack.recipes answer "
+RENEWAL = 1.0  # seconds between two renewals of the lease while the controller waits
 
 
 def main(arguments: bytes, payload: str) -> None:
     """Serve one request; `payload` is the path of the zip that this code came in."""
     request = json.loads(arguments)
+    add_payload(payload)
     try:
-        base = base_folder()
-        detached = Detached(os.path.join(base, request["id"]))
-        if "stage" in request and detached.create():
-            _start(request, detached, base, payload)
-        else:
-            detached.await_end(request["attach"])
-    except (NoFolder, OSError) as error:
-        _answer(request, b"", {"state": "refused", "offset": request["offset"], "reason": str(error)})
-        return
-    state = detached.state()
-    journal = detached.journal_from(request["offset"])
-    _answer(request, journal, {"state": state, "offset": request["offset"] + len(journal)})
+        state, records, reason = _serve(request, payload)
+    except OSError as error:
+        state, records, reason = "refused", b"", str(error)
+    status = {"state": state, "offset": request["offset"] + len(records), "boot_id": boot_id().decode()}
+    if reason:
+        status["reason"] = reason
+    head = f"\n{MARK}{request['id']}\n".encode()
+    sys.stdout.buffer.write(head + records + b"\n" + json.dumps(status).encode() + b"\n")
+    sys.stdout.flush()
 
 
-def _start(request: dict[str, Any], detached: Detached, base: str, payload: str) -> None:
+def _serve(request: dict[str, Any], payload: str) -> tuple[str, bytes, str]:
+    """The state, the records that are new, and the reason where the host cannot run the stage."""
+    folder = find_folder(request["id"])
+    if folder is None and "stage" not in request:
+        return "unknown", b"", ""
+    detached = Detached(folder or os.path.join(base_folder(), request["id"]))
+    if "stage" in request and detached.create():
+        _start(request, detached, payload)
+    else:
+        detached.await_end(request["attach"], request["offset"])
+    return _look_at(detached, request["offset"])
+
+
+def _look_at(detached: Detached, offset: int) -> tuple[str, bytes, str]:
+    state, reason = detached.state(), detached.failure()  # before the journal, which is whole once it has ended
+    records, more = detached.journal_from(offset)
+    if more:
+        return "running", records, ""
+    return "refused" if reason else state, records, reason
+
+
+def _start(request: dict[str, Any], detached: Detached, payload: str) -> None:
     """Start the stage in a process of its own; come back once it ended, or after `attach` seconds."""
-    _unpack(request["files"], payload, detached.work)
-    ended, tell = os.pipe()
+    told, tell = os.pipe()
     if not os.fork():
-        _run(request, detached, base, tell)
+        _run(request, detached, payload, tell)
     os.close(tell)
-    clean(base, request["collected"])
-    select.select([ended], [], [], request["attach"])
+    clean(os.path.dirname(detached.folder), request["collected"])
+    until = time.monotonic() + request["attach"]
+    while not select.select([told], [], [], max(0.0, min(RENEWAL, until - time.monotonic())))[0]:
+        if time.monotonic() >= until:
+            return
+        detached.renew()
 
 
-def _run(request: dict[str, Any], detached: Detached, base: str, tell: int) -> NoReturn:
+def _run(request: dict[str, Any], detached: Detached, payload: str, tell: int) -> NoReturn:
+    """The runner: a process that outlives the connection."""
+    base = os.path.dirname(detached.folder)
     try:
         _leave_connection()
         detached.begin()
-        launcher = Launcher(request["run"], request["host"], detached.work, os.path.join(base, "programs"))
-        Stage(request, launcher, detached.write, lambda: detached.leased(request["lease"])).run()
+        _unpack(request["files"], payload, detached.work)
+        _run_stage(request, detached)
         detached.end()
-        os.write(tell, b".")  # a daemon that a step left behind may hold this pipe, so its end alone says nothing
-    except BrokenPipeError:
-        pass
+    except BaseException as error:
+        detached.fail(_described(error))
     finally:
+        _tell_end(tell)
+        _keep(request, payload, base)
         os._exit(0)
+
+
+def _keep(request: dict[str, Any], payload: str, base: str) -> None:
+    """Nobody waits any more; a host where it cannot be kept, such as a full one, compiles it again."""
+    try:
+        keep_code(base, payload, request["code"]["digest"], request["code"]["files"])
+    except OSError:
+        pass
+
+
+def _run_stage(request: dict[str, Any], detached: Detached) -> None:
+    # A poll does without these.
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.launch import Launcher
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage import Stage
+
+    os.chdir(detached.work)
+    sys.path[:] = filter(None, sys.path)  # the working folder holds files of the project, whatever their names
+    programs = os.path.join(os.path.dirname(detached.folder), PROGRAMS)
+    launcher = Launcher(request["run"], request["host"], detached.work, programs)
+    Stage(request, launcher, detached.write, lambda: detached.leased(request["lease"])).run()
 
 
 def _leave_connection() -> None:
@@ -81,17 +128,25 @@ def _leave_connection() -> None:
 
 def _unpack(names: list[str], payload: str, work: str) -> None:
     """Write the files that travel with the stage; zipfile would cost 15 ms to import."""
-    loader = sys.path_importer_cache.get(payload)
     for name in names:
         path = os.path.join(work, name)
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         with open(path, "wb") as target:
-            target.write(loader.get_data(os.path.join(payload, name)))  # type: ignore[union-attr]
+            target.write(content_of(payload, name))
 
 
-def _answer(request: dict[str, Any], journal: bytes, status: dict[str, Any]) -> None:
-    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as boot:
-        status["boot_id"] = boot.read().strip()
-    mark = "\n" + MARK + request["id"] + "\n"
-    sys.stdout.buffer.write(mark.encode() + journal + b"\n" + json.dumps(status).encode() + b"\n")
-    sys.stdout.flush()
+def _tell_end(tell: int) -> None:
+    """A daemon that a step left behind may hold this pipe, so its end alone says nothing."""
+    try:  # noqa: SIM105 - a target would pay for contextlib
+        os.write(tell, b".")
+    except BrokenPipeError:  # nobody waits any more
+        pass
+
+
+def _described(error: BaseException) -> str:
+    """The error and where it came from: nobody sees a traceback of this process."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f" ({os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno})" if place else ""
+    return f"{type(error).__name__}: {error}{where}"

@@ -44,16 +44,16 @@ def resolve(value: Any, ctx: View) -> Any:
 
 
 def _look_up(match: re.Match[str], ctx: View) -> Any:
+    if match[1] not in ctx:
+        raise ValueError(f"{match[0]}: the context has no key {match[1]}")
     found = ctx.get(match[1])
-    if found is None:
-        raise ValueError("%s: the context has no key %s" % (match[0], match[1]))
     for part in match[2].split(".")[1:]:
         try:
             found = found[int(part)] if isinstance(found, list) else found[part]
         except (KeyError, IndexError, TypeError, ValueError):
-            raise ValueError("%s: %s has no %r" % (match[0], match[1], part)) from None
+            raise ValueError(f"{match[0]}: {match[1]} has no {part!r}") from None
     return found
 
 
 def _as_text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

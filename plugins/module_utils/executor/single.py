@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.launch import Launcher
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage import Stage
@@ -18,36 +17,12 @@ if TYPE_CHECKING:
 
     from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
 
-DEFAULTS: dict[str, Any] = {"depends_on": [], "after": [], "parallel": False, "success": {}}
-
 
 def run_single(scriptlet: type[Scriptlet], params: dict[str, Any]) -> dict[str, Any]:
     """Verdict, reason, `context` (the keys set), measurements, stdout and stderr of one run of `scriptlet`."""
-    step = {
-        **DEFAULTS,
-        "name": scriptlet.__name__,
-        "kind": "python",
-        "class": scriptlet,
-        "args": {name: value for name, value in params.items() if value is not None},
-        "options": scriptlet.options,
-        "scope": scriptlet.scope,
-        "retry": {"max": 1, "delay_sec": 0},
-    }
-    request: dict[str, Any] = {
-        "stage": 1,
-        "host": "",
-        "settled": {},
-        "steps": [step],
-        "slots": 1,
-        "context": {"own": {}, "run": {}, "hosts": {}},
-    }
     records: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as cache:
-        Stage(request, Launcher("", "", os.getcwd(), cache), records.append, lambda: True).run()
-    return _result(records)
-
-
-def _result(records: list[dict[str, Any]]) -> dict[str, Any]:
+    launcher = Launcher(run="", host="", work=os.getcwd(), cache="")
+    Stage(_request(scriptlet, params), launcher, records.append, lambda: True).run()
     last = records[-1]
     tried = last["attempts"][-1] if last["attempts"] else {"stdout": "", "stderr": ""}
     return {
@@ -58,3 +33,22 @@ def _result(records: list[dict[str, Any]]) -> dict[str, Any]:
         "stdout": tried["stdout"],
         "stderr": tried["stderr"],
     }
+
+
+def _request(scriptlet: type[Scriptlet], params: dict[str, Any]) -> dict[str, Any]:
+    """A stage of one step."""
+    step = {
+        "name": scriptlet.__name__,
+        "kind": "python",
+        "class": scriptlet,
+        "args": {name: value for name, value in params.items() if value is not None},
+        "options": scriptlet.options,
+        "scope": scriptlet.scope,
+        "depends_on": [],
+        "after": [],
+        "parallel": False,
+        "retry": {"max": 1, "delay_sec": 0},
+        "success": {},
+    }
+    context: dict[str, Any] = {"own": {}, "run": {}, "hosts": {}}
+    return {"stage": 1, "host": "", "settled": {}, "steps": [step], "slots": 1, "context": context}

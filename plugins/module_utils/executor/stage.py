@@ -11,210 +11,242 @@ import select
 import signal
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils import arguments
+from ansible_collections.rack.recipes.plugins.module_utils.arguments import complete
 from ansible_collections.rack.recipes.plugins.module_utils.executor.attempt import Attempt
 from ansible_collections.rack.recipes.plugins.module_utils.executor.judge import judge
 from ansible_collections.rack.recipes.plugins.module_utils.executor.references import resolve
+from ansible_collections.rack.recipes.plugins.module_utils.executor.schedule import Schedule
+from ansible_collections.rack.recipes.plugins.module_utils.values import as_reason
 from ansible_collections.rack.recipes.plugins.module_utils.view import View, now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from collections.abc import Callable
+    from typing import Any
 
     from ansible_collections.rack.recipes.plugins.module_utils.executor.launch import Launcher
 
-    Write = Callable[[dict[str, Any]], None]
+    Record = dict[str, Any]
+    Step = dict[str, Any]
 
 PASSING = ("passed", "marginal", "cached", "waived")
 TICK = 1.0  # seconds between two looks at the lease
+LOST = "the controller was not heard of any more"
 
 
 class Trial:
     """A step that is being tried: its attempts so far, and the one that runs or the time of the next."""
 
-    def __init__(self, step: dict[str, Any]) -> None:
+    def __init__(self, step: Step) -> None:
         self.step = step
         self.started = time.monotonic()
         self.time = now()
-        self.attempts: list[dict[str, Any]] = []
-        self.attempt: Attempt | None = None
-        self.ctx: View | None = None
+        self.attempts: list[Record] = []
+        self.measurements: list[Record] = []
+        self.running: tuple[Attempt, View] | None = None
         self.next_try = 0.0
+
+    @property
+    def due(self) -> float | None:
+        """When it has to be looked at again, if nothing happens before."""
+        return self.next_try if self.running is None else self.running[0].deadline
+
+
+class ChildSignal:
+    """A pipe that can be read as soon as a child has ended."""
+
+    def __enter__(self) -> int:
+        self._ends = os.pipe()
+        for end in self._ends:
+            os.set_blocking(end, False)
+        self._wakeup = signal.set_wakeup_fd(self._ends[1], warn_on_full_buffer=False)
+        self._handler = signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        return self._ends[0]
+
+    def __exit__(self, *_error: object) -> None:
+        signal.signal(signal.SIGCHLD, self._handler or signal.SIG_DFL)
+        signal.set_wakeup_fd(self._wakeup)
+        for end in self._ends:
+            os.close(end)
 
 
 class Stage:
     """Runs the steps of a request; `write` receives each record, `alive` tells whether to go on."""
 
-    def __init__(self, request: dict[str, Any], launcher: Launcher, write: Write, alive: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        request: dict[str, Any],
+        launcher: Launcher,
+        write: Callable[[Record], None],
+        alive: Callable[[], bool],
+    ) -> None:
         self.request = request
         self.launcher = launcher
         self.write = write
         self.alive = alive
         self.verdicts: dict[str, str] = dict(request["settled"])
-        self.waiting: list[dict[str, Any]] = list(request["steps"])
-        self.names = {step["name"] for step in self.waiting}
+        self.schedule = Schedule(request["steps"])
         self.trials: list[Trial] = []
         self.poll = select.poll()
-        self.owners: dict[int, Attempt] = {}
+        self.readers: dict[int, Attempt] = {}
 
     def run(self) -> None:
-        """Run every step to its verdict."""
-        wake, self._wake = os.pipe()
-        for end in (wake, self._wake):
-            os.set_blocking(end, False)
-        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
-        self.poll.register(wake, select.POLLIN)
-        self._start_ready()
-        while self.trials or self.waiting:
-            self._wait(wake)
-            for trial in list(self.trials):
-                self._advance(trial)
-            if not self.alive():
-                self._give_up()
-            self._start_ready()
+        """Run every step to its verdict, in this process's working folder: what is spawned cannot be given another."""
+        try:
+            with ChildSignal() as ended:
+                self.poll.register(ended, select.POLLIN)
+                self._start_ready()
+                while self.trials:
+                    self._wait(ended)
+                    for trial in list(self.trials):
+                        self._advance(trial)
+                    if not self.alive():
+                        self._give_up()
+                    self._start_ready()
+        finally:
+            self._kill_all()
 
-    def _wait(self, wake: int) -> None:
-        due = [trial.attempt.deadline if trial.attempt else trial.next_try for trial in self.trials]
-        soonest = min([time.monotonic() + TICK] + [moment for moment in due if moment is not None])
-        for pipe, event in self.poll.poll(max(0, int((soonest - time.monotonic()) * 1000) + 1)):
-            if pipe == wake:
-                os.read(wake, 4096)
-            elif not self.owners[pipe].read(pipe) and event & select.POLLHUP:
-                self.poll.unregister(pipe)
+    def _wait(self, ended: int) -> None:
+        """Sleep until a child prints or ends, or a trial is due; take what was printed."""
+        due = [moment for moment in (trial.due for trial in self.trials) if moment is not None]
+        pause = min([TICK, *(moment - time.monotonic() for moment in due)])
+        for pipe, event in self.poll.poll(max(0, int(pause * 1000) + 1)):
+            if pipe == ended:
+                os.read(ended, 4096)
+            elif not self.readers[pipe].read(pipe) and event & select.POLLHUP:
+                self._unwatch(pipe)
 
     def _start_ready(self) -> None:
-        """Start what may start now, in the order of the plan; settle what is blocked."""
-        for step in list(self.waiting):
-            if any(self._is_open(name) for name in step["depends_on"] + step["after"]):
-                if step["parallel"]:
-                    continue
-                return
-            cause = next(
-                (name for name in step["depends_on"] if self.verdicts.get(name, "passed") not in PASSING), None
-            )
+        """Start what may start now, in the order of the plan; settle what is blocked, or can never start."""
+        step = self.schedule.next()
+        while step is not None:
+            cause = next((name for name in step["depends_on"] if self._has_not_passed(name)), None)
             if cause is not None:
-                self.waiting.remove(step)
-                self._settle(step, "blocked", "%s did not pass (%s)" % (cause, self.verdicts[cause]))
+                self._settle(self.schedule.take(), "blocked", f"{cause} did not pass ({self.verdicts[cause]})")
             elif self._has_room(step):
-                self.waiting.remove(step)
-                self.trials.append(Trial(step))
+                self.trials.append(Trial(self.schedule.take()))
                 self._try(self.trials[-1])
             else:
                 return
+            step = self.schedule.next()
+        if not self.trials:
+            self._drop("cannot start: what it waits for cannot start before it")
 
-    def _is_open(self, name: str) -> bool:
-        return name in self.names and name not in self.verdicts
+    def _has_not_passed(self, name: str) -> bool:
+        return self.verdicts.get(name, "passed") not in PASSING
 
-    def _has_room(self, step: dict[str, Any]) -> bool:
+    def _has_room(self, step: Step) -> bool:
         if not self.trials:
             return True
         together = step["parallel"] and all(trial.step["parallel"] for trial in self.trials)
         return together and len(self.trials) < self.request["slots"]
 
     def _try(self, trial: Trial) -> None:
+        """Begin an attempt; where the arguments do not fit, or there is no room for it, the step has its verdict."""
         step = trial.step
-        number = len(trial.attempts) + 1
-        attempt = Attempt(number, step.get("timeout"), lambda source, event: self._take(trial, source, event))
-        ctx = self._view(step, lambda event: self._take(trial, attempt, event))
+        attempt = Attempt(len(trial.attempts) + 1, step.get("timeout"), lambda *change: self._take(step, *change))
+        ctx = self._view(step, attempt)
         try:
-            params = arguments.complete(step.get("options"), resolve(step["args"], ctx))
-            stdin = self.launcher.stdin(step, ctx, params)
-            attempt.start(stdin, self.launcher.work, self.launcher.become(step, ctx, params))
+            params = complete(step.get("options"), resolve(step["args"], ctx))
+            stdin, program = self.launcher.stdin(step, ctx, params), self.launcher.program(step, ctx, params)
+            attempt.start(stdin, program)
         except (ValueError, OSError) as error:
-            self._finish(trial, "error", str(error))
+            self._finish(trial, "error", _told(error))
             return
-        trial.attempt, trial.ctx = attempt, ctx
+        trial.running = attempt, ctx
         for pipe in attempt.pipes:
-            self.owners[pipe] = attempt
+            self.readers[pipe] = attempt
             self.poll.register(pipe, select.POLLIN)
 
-    def _view(self, step: dict[str, Any], emit: Write) -> View:
+    def _view(self, step: Step, attempt: Attempt) -> View:
         context = self.request["context"]
         own = context["own"] if step["scope"] == "host" else context["run"]
-        return View(step["name"], self.request["host"], step["scope"], own, context["run"], context["hosts"], emit)
+        host, others = self.request["host"], context["hosts"]
+        return View(step["name"], host, step["scope"], own, context["run"], others, attempt.take)
 
-    def _take(self, trial: Trial, attempt: Attempt, event: dict[str, Any]) -> None:
-        """An event of a running step."""
-        kind = event.pop("kind")
-        if kind == "measurement":
-            attempt.measurements.append(event)
-        elif kind == "ending":
-            attempt.ending = event
-        else:
-            context = self.request["context"]
-            place = context["run"] if event["scope"] == "run" else context["own"]
-            place[event["key"]] = [event["based_on"] + 1, event["after"]]
-            self._record("delta", trial.step, attempt=attempt.number, **event)
+    def _take(self, step: Step, attempt: Attempt, change: Record) -> None:
+        """A change of the context, by a running step or by its envelope."""
+        context = self.request["context"]
+        place = context["run"] if change["scope"] == "run" else context["own"]
+        version = place[change["key"]][0] if change["key"] in place else 0
+        place[change["key"]] = [version + 1, change["after"]]
+        self._record("delta", step, attempt=attempt.number, **change)
 
     def _advance(self, trial: Trial) -> None:
-        if trial.attempt is None:
+        if trial.running is None:
             if time.monotonic() >= trial.next_try:
                 self._try(trial)
             return
-        pipes = list(trial.attempt.pipes)
-        usage = trial.attempt.reap()
-        if usage is None:
-            trial.attempt.check_deadline()
-            return
-        for pipe in pipes:
-            del self.owners[pipe]
-            try:
-                self.poll.unregister(pipe)
-            except KeyError:
-                pass  # it was at its end before
-        verdict, reason = judge(trial.attempt, trial.ctx, trial.step["success"])
-        trial.attempts.append(trial.attempt.record(verdict, reason, usage))
-        self._conclude(trial, verdict, reason)
+        attempt, ctx = trial.running
+        if attempt.has_ended():
+            self._end(trial, attempt, ctx)
+        else:
+            attempt.check_deadline()
 
-    def _conclude(self, trial: Trial, verdict: str, reason: str) -> None:
-        """After an attempt: the step's verdict, or another try."""
+    def _end(self, trial: Trial, attempt: Attempt, ctx: View) -> None:
+        """An attempt has ended: the step's verdict, or another try."""
+        for pipe in attempt.pipes:
+            self._unwatch(pipe)
+        usage = attempt.finish()
+        verdict, reason = judge(attempt, ctx, trial.step["success"])
+        trial.attempts.append(attempt.record(verdict, reason, usage))
+        trial.measurements = attempt.measurements
+        trial.running = None
         retry = trial.step["retry"]
         if verdict not in PASSING and len(trial.attempts) < retry["max"] and self.alive():
-            trial.attempt = None
             trial.next_try = time.monotonic() + retry["delay_sec"]
         else:
             self._finish(trial, verdict, reason)
 
+    def _unwatch(self, pipe: int) -> None:
+        if self.readers.pop(pipe, None):
+            self.poll.unregister(pipe)
+
     def _finish(self, trial: Trial, verdict: str, reason: str) -> None:
         self.trials.remove(trial)
-        measurements = trial.attempt.measurements if trial.attempt else []
-        seconds = round(time.monotonic() - trial.started, 6)
-        self._settle(trial.step, verdict, reason, trial.time, seconds, trial.attempts, measurements)
+        self._settle(trial.step, verdict, reason, trial)
 
-    def _settle(
-        self,
-        step: dict[str, Any],
-        verdict: str,
-        reason: str,
-        started: str = "",
-        seconds: float = 0.0,
-        attempts: list[dict[str, Any]] | None = None,
-        measurements: list[dict[str, Any]] | None = None,
-    ) -> None:
+    def _settle(self, step: Step, verdict: str, reason: str, trial: Trial | None = None) -> None:
+        """Record a step's verdict; without a `trial` it was not tried."""
         self.verdicts[step["name"]] = verdict
+        self.schedule.end(step["name"])
         self._record(
             "step",
             step,
             verdict=verdict,
-            reason=reason,
-            started=started or now(),
-            seconds=seconds,
-            attempts=attempts or [],
-            measurements=measurements or [],
+            reason=as_reason(reason),
+            started=trial.time if trial else now(),
+            seconds=round(time.monotonic() - trial.started, 6) if trial else 0.0,
+            attempts=trial.attempts if trial else [],
+            measurements=trial.measurements if trial else [],
         )
 
-    def _record(self, kind: str, step: dict[str, Any], **fields: Any) -> None:
+    def _record(self, kind: str, step: Step, **fields: Any) -> None:
         head = {"kind": kind, "stage": self.request["stage"], "n": 0, "host": self.request["host"]}
         self.write({**head, "step": step["name"], **fields})
 
+    def _drop(self, reason: str) -> None:
+        for step in self.schedule.drop():
+            self._settle(step, "error", reason)
+
     def _give_up(self) -> None:
         """The controller is gone: end what runs, and leave the rest untried."""
-        for step in self.waiting:
-            self._settle(step, "error", "not run: the controller was not heard of any more")
-        self.waiting = []
+        self._drop(f"not run: {LOST}")
+        for trial in list(self.trials):
+            if trial.running is None:
+                self._finish(trial, trial.attempts[-1]["verdict"], trial.attempts[-1]["reason"])
+            elif not trial.running[0].stopped:
+                trial.running[0].stop(f"stopped: {LOST}")
+
+    def _kill_all(self) -> None:
+        """Leave nothing behind where the executor itself fails."""
         for trial in self.trials:
-            if trial.attempt is None:
-                trial.next_try = 0.0
-            elif not trial.attempt.stopped:
-                trial.attempt.stop("stopped: the controller was not heard of any more")
+            if trial.running is not None:
+                trial.running[0].kill(signal.SIGKILL)
+
+
+def _told(error: ValueError | OSError) -> str:
+    """The error for people, as a shell would say it."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)

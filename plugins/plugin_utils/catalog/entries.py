@@ -126,5 +126,3 @@ def _check_first_line(path: str, code: bytes) -> None:
     first = code.partition(b"\n")[0]
     if first.startswith(b"#!") and first.endswith(b"\r"):
         raise CatalogError(f"{path}:1:1: expected Unix line ends, got those of Windows")
-    if path.endswith(".awk") and not first.startswith(b"#!"):
-        raise CatalogError(f"{path}:1:1: expected an interpreter, such as #!/usr/bin/awk -f, as the first line")

@@ -12,9 +12,9 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
 
 EXIT_CODES = """\
@@ -36,6 +36,8 @@ COMMANDS = {
     "flush": "results",
 }
 
+INTERRUPTED = 130
+
 Answer = tuple[dict[str, Any] | str | None, int]
 
 
@@ -43,43 +45,54 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command; ends the process with its exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     ours, theirs = (given[: given.index("--")], given[given.index("--") + 1 :]) if "--" in given else (given, [])
-    options = parser().parse_args(ours)
-    options.ansible = theirs
-    raise SystemExit(_guarded(options))
-
-
-def _guarded(options: argparse.Namespace) -> int:
     try:
-        _print(*_call(options))
+        answer, code = _call(ours, theirs)
     except RackError as error:
         sys.stderr.write(f"{error}\n")
-        if options.json:
-            _print({"status": "error", "reason": str(error), "exit_code": error.exit_code}, error.exit_code)
-        return error.exit_code
+        answer = {"status": "error", "reason": str(error), "exit_code": error.exit_code} if "--json" in ours else None
+        code = error.exit_code
     except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has had enough, and Python would complain at exit
-    return options.exit_code
+        answer, code = None, INTERRUPTED
+    _print(answer)
+    raise SystemExit(code)
 
 
-def _call(options: argparse.Namespace) -> Answer:
+def _call(ours: Sequence[str], theirs: Sequence[str]) -> Answer:
+    options = parser().parse_args(ours)
+    options.ansible = theirs
     module = import_module(f"ansible_collections.rack.recipes.plugins.plugin_utils.cli.{COMMANDS[options.command]}")
     call: Callable[[argparse.Namespace], Answer] = getattr(module, options.command.replace("-", "_"))
-    answer, options.exit_code = call(options)
-    return answer, options.exit_code
+    try:
+        return call(options)
+    except OSError as error:
+        raise UsageError(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
 
 
-def _print(answer: dict[str, Any] | str | None, _code: int) -> None:
-    if answer is not None:
-        text = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+def _print(answer: dict[str, Any] | str | None) -> None:
+    """One answer in UTF-8; a file's name may hold what no encoding does."""
+    if answer is None:
+        return
+    text = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
+    try:
         sys.stdout.flush()
+        sys.stdout.buffer.write(f"{text.removesuffix('\n')}\n".encode(errors="backslashreplace"))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has had enough, and Python would complain at exit
+
+
+class Parser(argparse.ArgumentParser):
+    """Its errors are as any other."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the command line."""
+        raise UsageError(f"{self.format_usage()}{self.prog}: {message}")
 
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    whole = argparse.ArgumentParser(
+    whole = Parser(
+        allow_abbrev=False,
         prog="rack-recipes",
         description="Run test recipes on racks: compiled into a playbook, recorded, reported.",
         epilog=EXIT_CODES,
@@ -88,7 +101,7 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--version", action="version", version=f"rack-recipes {VERSION}")
     commands = whole.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, add in ADD.items():
-        command = commands.add_parser(name, help=add.__doc__, description=add.__doc__)
+        command = commands.add_parser(name, help=add.__doc__, description=add.__doc__, allow_abbrev=False)
         command.add_argument("--json", action="store_true", help="only JSON, on stdout; errors too")
         add(command)
     return whole
@@ -100,7 +113,9 @@ def _add_run(command: argparse.ArgumentParser) -> None:
     command.add_argument("-i", "--inventory", action="append", default=[], help="inventory; without one: this machine")
     command.add_argument("-l", "--limit", help="only these hosts of the inventory")
     command.add_argument("-e", "--extra-vars", action="append", default=[], help="variables for Ansible")
-    command.add_argument("-f", "--forks", type=int, help="how many hosts at once (default: as many as there are, 64 at most)")
+    command.add_argument(
+        "-f", "--forks", type=int, help="how many hosts at once (default: as many as there are, 64 at most)"
+    )
     command.add_argument("--db", help="URL of the store, for this run")
     command.add_argument("--report", action="store_true", help="write the report, too")
     command.add_argument("--dry-run", action="store_true", help="show the plan, run nothing")

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Engine
+
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.table import to_text
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
@@ -19,7 +21,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import jo
 from ansible_collections.rack.recipes.plugins.plugin_utils.store import load
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine, reader
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.follow import follow
-from sqlalchemy import Engine
 
 Answer = tuple[dict[str, Any] | str | None, int]
 

@@ -14,12 +14,13 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.recipe import plan
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.table import printable
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import compile_to_file
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import journal_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import REFUSED, new_run_id
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.playbook import Invocation, run_ansible
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.playbook import Invocation, extra_vars, run_ansible
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.progress import Drawing, Progress
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.summary import Summary, summarize
 
@@ -35,8 +36,8 @@ def run(options: argparse.Namespace) -> Answer:
     if options.dry_run:
         options.format = "tree"
         return plan(options)
-    playbook = compile_to_file(options.recipe)
-    settings = project.load()
+    settings = project.load(extra_vars(options.extra_vars))
+    playbook = compile_to_file(options.recipe, settings)
     run_id = new_run_id()
     folder = Path(settings.runs) / run_id
     make_private(folder)
@@ -44,7 +45,9 @@ def run(options: argparse.Namespace) -> Answer:
     progress = Progress.of(folder / "journal.jsonl")
     drawing = Drawing(sys.stderr) if not options.json and not options.verbose else None
     with log.open("wb") as output:
-        code = run_ansible(_asked(options, playbook, run_id), None if options.verbose else output, _tick(progress, drawing))
+        code = run_ansible(
+            _asked(options, playbook, run_id), None if options.verbose else output, _tick(progress, drawing)
+        )
     if drawing:
         drawing.clear()
     return _answer(options, summarize(progress.journal.path), code, log)
@@ -92,7 +95,7 @@ def _tell(summary: Summary, answer: dict[str, Any]) -> None:
     lines = [f"{host or 'run'}  {step}  {verdict}: {reason}" for step, host, verdict, reason in summary.problems]
     more = len(lines) - SHOWN_PROBLEMS
     for line in lines[:SHOWN_PROBLEMS] + ([f"and {more} more: rack-recipes show {summary.run_id}"] if more > 0 else []):
-        sys.stderr.write(f"{line}\n")
+        sys.stderr.write(f"{printable(line)}\n")
     counts = ", ".join(f"{number} {verdict}" for verdict, number in summary.counts.items())
     sys.stderr.write(f"run {summary.run_id} {answer['status']}: {counts}\n")
     for path in answer.get("report", ()):
@@ -136,4 +139,3 @@ def watch(options: argparse.Namespace) -> Answer:
     if not options.json:
         _tell(summary, summary.to_data())
     return summary.to_data(), summary.exit_code
-

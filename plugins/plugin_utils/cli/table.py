@@ -13,7 +13,7 @@ WIDEST = 60
 
 def to_text(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A line a row, columns aligned; what is too wide is cut, except in the last column."""
-    cells = [[_clean(str(cell)) for cell in row] for row in (titles, *rows)]
+    cells = [[printable(str(cell)) for cell in row] for row in (titles, *rows)]
     widths = [min(WIDEST, max(map(len, column))) for column in zip(*cells, strict=True)]
     return "".join(_line(row, widths) for row in cells)
 
@@ -27,6 +27,6 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join([*fitted, last]).rstrip() + "\n"
 
 
-def _clean(text: str) -> str:
+def printable(text: str) -> str:
     """A host's text must not steer the terminal."""
     return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+from hashlib import sha256
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
@@ -15,22 +16,28 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.make import make_plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import Plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import load
+from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 
 
-def plan_of(recipe: str) -> Plan:
-    """The plan of a recipe file, with the scriptlets that this project's settings trust. Raises RackError."""
-    return make_plan(load(recipe), tuple(map(Path, project.load().scriptlets)))
+def plan_of(recipe: str, settings: Settings | None = None) -> Plan:
+    """The plan of a recipe file, with the scriptlets that the project's settings trust. Raises RackError."""
+    folders = (settings or project.load()).scriptlets
+    return make_plan(load(recipe), tuple(map(Path, folders)))
 
 
-def compile_to_file(recipe: str) -> Path:
-    """Compile `recipe`; returns the playbook's absolute path. The file is replaced whole. Raises RackError."""
-    folder = Path(project.load().runs).parent / "compiled"
-    target = folder / f"{Path(recipe).stem}.yml"
-    text = to_playbook(plan_of(recipe))
+def compile_to_file(recipe: str, settings: Settings | None = None) -> Path:
+    """Compile `recipe`; returns the playbook's absolute path. Raises RackError.
+
+    The file's name tells its content, so that no other run, of a changed recipe or of a namesake, replaces it.
+    """
+    settings = settings or project.load()
+    text = to_playbook(plan_of(recipe, settings)).encode()
+    folder = Path(settings.runs).parent / "compiled"
+    target = folder / f"{Path(recipe).stem}-{sha256(text).hexdigest()[:12]}.yml"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         partial = folder / f".{target.name}.{os.getpid()}"
-        partial.write_text(text, encoding="utf-8")
+        partial.write_bytes(text)
         partial.replace(target)
     except OSError as error:
         raise UsageError(f"{target}: {error.strerror}") from error

@@ -6,23 +6,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.text import to_yaml
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import Plan, PlannedStep, Stage
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Recipe, Retry, Step
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Recipe
 
 Pairs = Iterable[tuple[str, Any]]
+
+# What a stage task takes for a step that does not say it.
+DEFAULTS: Mapping[str, Any] = {
+    "type": "python",
+    "function": "",
+    "args": {},
+    "hosts": None,
+    "scope": "host",
+    "depends_on": (),
+    "after": (),
+    "reads": (),
+    "writes": (),
+    "retry": {"max": 1, "delay_sec": 0},
+    "timeout": None,
+    "parallel": False,
+    "success": {},
+}
+_HEAD = """\
+# Compiled by rack-recipes: change the recipe, not this file.
+# {}
+---
+"""
 ON_CONTROLLER = {"run_once": True, "delegate_to": "localhost"}
 TITLE_LENGTH = 100
 
 
 def to_playbook(plan: Plan) -> str:
     """The playbook's text. The same recipe and scriptlets give the same bytes."""
-    plays = [_run(plan), _close(plan.recipe), _verdict(plan.recipe)]
-    head = f"# Compiled by rack-recipes from {plan.recipe.path}. Change the recipe, not this file.\n---\n"
-    return head + "\n".join(to_yaml([play]) for play in plays)
+    return _HEAD.format(_comment(plan.recipe.path)) + "\n".join(to_yaml([play]) for play in to_plays(plan))
+
+
+def to_plays(plan: Plan) -> tuple[dict[str, Any], ...]:
+    """The playbook as data: its three plays."""
+    return _run(plan), _close(plan.recipe), _verdict(plan.recipe)
+
+
+def _comment(path: str) -> str:
+    return path if path.isprintable() else ascii(path)
 
 
 def _run(plan: Plan) -> dict[str, Any]:
@@ -52,7 +81,7 @@ def _verdict(recipe: Recipe) -> dict[str, Any]:
     """Only for the hosts that did not pass: a task costs a process a host."""
     fail = {"name": "Fail the host for its reasons", "rack.recipes.verdict": {}, "tags": ["always"]}
     play = _play("Verdict", recipe)
-    hosts = "{{ query('rack.recipes.not_passed', %s) }}" % _quoted(recipe.hosts)
+    hosts = f"{{{{ query('rack.recipes.not_passed', {_quoted(recipe.hosts)}) }}}}"
     return {**play, "name": f"{play['name']}, hosts that did not pass", "hosts": hosts, "tasks": [fail]}
 
 
@@ -95,8 +124,7 @@ def _title(number: int, names: list[str]) -> str:
 
 def _step(planned: PlannedStep) -> dict[str, Any]:
     """What is said of a step: only what differs from the default."""
-    defaults = Step(idx=0, name="", type="python", module="", place=planned.step.place)
-    return {name: value for name, value in _fields(planned) if value != getattr(defaults, name, None) and value != ()}
+    return {name: value for name, value in _fields(planned) if name not in DEFAULTS or value != DEFAULTS[name]}
 
 
 def _fields(planned: PlannedStep) -> Pairs:
@@ -113,9 +141,12 @@ def _fields(planned: PlannedStep) -> Pairs:
     yield "after", planned.after
     yield "reads", step.reads
     yield "writes", step.writes
-    if step.retry != Retry():
-        yield "retry", {"max": step.retry.max, "delay_sec": step.retry.delay_sec}
-    yield "timeout", step.timeout
+    yield "retry", {"max": step.retry.max, "delay_sec": _number(step.retry.delay_sec)}
+    yield "timeout", _number(step.timeout)
     yield "parallel", step.parallel
-    if step.success.ctx_has_keys:
-        yield "success", {"ctx_has_keys": step.success.ctx_has_keys}
+    yield "success", {"ctx_has_keys": step.success.ctx_has_keys} if step.success.ctx_has_keys else {}
+
+
+def _number(value: float | None) -> float | None:
+    """A whole number without its `.0`."""
+    return int(value) if value is not None and value.is_integer() else value

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plain data as YAML text: block style, indented as ansible-lint wants it, the same bytes for the same data.
+"""Plain data as YAML text: block style, as ansible-lint wants it, the same bytes for the same data.
 
 PyYAML's C emitter cannot indent lists and its Python one takes seconds for a large recipe.
 """
@@ -12,10 +12,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
-PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./-]+)*")
+WIDTH = 120
+LONGEST_KEY = 1000  # readers of YAML take no longer one in its short form
+# What every reader takes for text without quotes; inside a list in brackets a comma would end it.
+WORD = r"(?:\.{0,2}/|[A-Za-z_])%s*(?: %s+)*"
+PLAIN = re.compile(WORD % (("[A-Za-z0-9_./,()'-]",) * 2))
+PLAIN_IN_BRACKETS = re.compile(WORD % (("[A-Za-z0-9_./-]",) * 2))
 WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "nan", "inf"))
+UNPRINTABLE = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+# Where long text in quotes may go on in the next line: behind a word, and around what is escaped.
+FOLDS = re.compile(r"(?:[^\\ ]{1,60}|(?:\\u.{4}){1,10}|(?:\\[^u]){1,30}) {0,30}| {1,60}")
 
 
 def to_yaml(value: Any) -> str:
@@ -26,36 +35,93 @@ def to_yaml(value: Any) -> str:
 def _block(value: Any, indent: str) -> Iterator[str]:
     if isinstance(value, Mapping) and value:
         for key, item in value.items():
-            yield from _entry(f"{indent}{_scalar(key)}:", item, indent + "  ")
+            yield from _entry(_head(indent, key), item, indent)
     elif isinstance(value, (list, tuple)) and value:
         for item in value:
-            lines = _block(item, indent + "  ")
-            yield f"{indent}- {next(lines).lstrip(' ')}"
-            yield from lines
+            yield from _item(item, indent)
     else:
-        yield f"{indent}{_scalar(value)}"
+        yield from _scalar(indent, value, indent)
+
+
+def _head(indent: str, key: str) -> str:
+    text = _text(key)
+    return f"{indent}{text}:" if len(text) <= LONGEST_KEY else f"{indent}? {text}\n{indent}:"
 
 
 def _entry(head: str, item: Any, indent: str) -> Iterator[str]:
-    if isinstance(item, (Mapping, list, tuple)) and item:
-        flow = _flow(item)
-        if flow is not None and len(head) + len(flow) < 100:
-            yield f"{head} {flow}"
-        else:
-            yield head
-            yield from _block(item, indent)
+    """A key and what it holds; a short list of scalars reads best on one line."""
+    if not _is_filled(item):
+        yield from _scalar(f"{head} ", item, indent)
+        return
+    nested = isinstance(item, Mapping) or any(map(_is_filled, item))
+    line = head if nested else f"{head} {_in_brackets(item)}"
+    if nested or len(line) > WIDTH:
+        yield head
+        yield from _block(item, indent + "  ")
     else:
-        yield f"{head} {_scalar(item)}"
+        yield line
 
 
-def _flow(item: Any) -> str | None:
-    """A short list of scalars reads best on one line."""
-    if isinstance(item, (list, tuple)) and not any(isinstance(part, (Mapping, list, tuple)) for part in item):
-        return "[" + ", ".join(map(_scalar, item)) + "]"
-    return None
+def _item(item: Any, indent: str) -> Iterator[str]:
+    if _is_filled(item):
+        lines = _block(item, indent + "  ")
+        yield f"{indent}- {next(lines).lstrip(' ')}"
+        yield from lines
+    else:
+        yield from _scalar(f"{indent}- ", item, indent)
 
 
-def _scalar(value: Any) -> str:
-    if isinstance(value, str) and PLAIN.fullmatch(value) and value.lower() not in WORDS and not value.endswith("."):
+def _is_filled(value: Any) -> bool:
+    return isinstance(value, (Mapping, list, tuple)) and bool(value)
+
+
+def _in_brackets(items: Any) -> str:
+    return f"[{', '.join(_text(item, PLAIN_IN_BRACKETS) if isinstance(item, str) else _other(item) for item in items)}]"
+
+
+def _scalar(head: str, value: Any, indent: str) -> Iterator[str]:
+    """Text that spans lines is written as it is, other text that is too long in quotes and folded."""
+    if not isinstance(value, str):
+        yield head + _other(value)
+    elif "\n" in value and (lines := _literal(value, WIDTH - len(indent))):
+        yield head + ("|" if value.endswith("\n") else "|-")
+        yield from (f"{indent}  {line}".rstrip(" ") for line in lines)
+    elif len(head) + len(text := _text(value)) <= WIDTH:
+        yield head + text
+    else:
+        yield from _folded(head, value, indent + "  ")
+
+
+def _literal(value: str, room: int) -> list[str] | None:
+    """The lines of text that needs no escapes; None for other text."""
+    lines = value.removesuffix("\n").split("\n")
+    edges = bool(lines[0]) and not lines[0].startswith(" ") and bool(lines[-1]) and "\n\n\n" not in value
+    sound = (line.isprintable() and not line.endswith(" ") and len(line) < room for line in lines)
+    return lines if edges and all(sound) else None
+
+
+def _folded(head: str, value: str, indent: str) -> Iterator[str]:
+    line = f'{head}"'
+    for part in FOLDS.findall(_quoted(value)[1:-1]):
+        if len(line) + len(part) >= WIDTH and len(line) > len(indent):
+            yield line + "\\"
+            line = indent + ("\\" if part.startswith(" ") else "")
+        line += part
+    yield f'{line}"'
+
+
+@lru_cache(maxsize=8192)
+def _text(value: str, plain: re.Pattern[str] = PLAIN) -> str:
+    if plain.fullmatch(value) and value.lower() not in WORDS and not value.endswith("."):
         return value
-    return json.dumps(value, ensure_ascii=False)
+    return _quoted(value)
+
+
+def _quoted(value: str) -> str:
+    return UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
+
+
+def _other(value: Any) -> str:
+    """A number, true, false, null, or an empty list or mapping."""
+    text = json.dumps(value, allow_nan=False)
+    return text.replace("e", ".0e") if isinstance(value, float) and "e" in text and "." not in text else text

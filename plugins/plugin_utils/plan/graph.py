@@ -2,17 +2,31 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The edges between steps, and an order that respects them."""
+"""The edges between steps, and an order that respects them.
+
+A step needs what it depends on, and the steps that write what it reads: where these do not pass, it is blocked.
+Beside that, two uses of a key of which one is a write keep the order of the recipe: such edges order, but do not block,
+and only steps that run beside each other have to look at them.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
+from itertools import pairwise
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Step
+
+Names = dict[str, None]  # a set that keeps its order
+Before = Mapping[str, Names]
+Where = tuple[str, str | None]  # a step's scope and hosts
+Writers = dict[Where, str]
+
+EVERY_HOST: Where = ("host", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,55 +45,108 @@ class Edges:
     after: tuple[str, ...]
 
 
-def edges(steps: Sequence[Step], data: Mapping[str, Data]) -> dict[str, Edges]:
-    """For each step what comes before it: `depends_on`, and the flow of the declared keys.
+@dataclass(slots=True)
+class Uses:
+    """Who used a key: its last writer on each set of hosts, and all readers."""
 
-    A reader needs the earlier steps that write its key, or, where there is none, the later ones. Two writers of a key
-    keep their order, and so do a reader and a later writer: such edges order, but do not block.
-    """
-    position = {step.name: index for index, step in enumerate(steps)}
-    writers = _by_key(steps, {name: found.writes for name, found in data.items()})
-    readers = _by_key(steps, {name: found.reads for name, found in data.items()})
-    found: dict[str, Edges] = {}
-    for step in steps:
-        here = position[step.name]
-        needs = dict.fromkeys(step.depends_on)
-        for key in sorted(data[step.name].reads):
-            others = [name for name in writers.get(key, ()) if name != step.name]
-            needs.update(dict.fromkeys([name for name in others if position[name] < here] or others))
-        before = (name for key in sorted(data[step.name].writes) for name in writers[key] + readers.get(key, []))
-        after = dict.fromkeys(name for name in before if position[name] < here and name not in needs)
-        found[step.name] = Edges(tuple(needs), tuple(after))
-    return _without_contradiction(found)
+    writers: Writers = field(default_factory=dict)
+    readers: list[str] = field(default_factory=list)
+    overtaken: dict[Where, int] = field(default_factory=dict)  # so many readers came before the last write there
+
+    def before_write(self, where: Where) -> list[str]:
+        """The steps that a write there has to wait for, as far as no earlier write waits for them."""
+        covering = (where, EVERY_HOST) if where[0] == "host" else (where,)
+        since = max(self.overtaken.get(there, 0) for there in covering)
+        return [*self.writers.values(), *self.readers[since:]]
+
+    def write(self, name: str, where: Where) -> None:
+        """A step writes the key."""
+        _overwrite(self.writers, name, where)
+        self.overtaken[where] = len(self.readers)
 
 
-def _by_key(steps: Sequence[Step], keys: Mapping[str, frozenset[str]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for step in steps:
-        for key in keys[step.name]:
-            found.setdefault(key, []).append(step.name)
-    return found
-
-
-def _without_contradiction(found: dict[str, Edges]) -> dict[str, Edges]:
-    """An order-only edge gives way to a need in the other direction."""
-    return {
-        name: Edges(edge.needs, tuple(other for other in edge.after if name not in found[other].needs))
-        for name, edge in found.items()
-    }
-
-
-def order(steps: Sequence[Step], found: Mapping[str, Edges]) -> list[Step]:
-    """The steps so that each comes after all before it, otherwise as the recipe has them.
+def arrange(steps: Sequence[Step], data: Mapping[str, Data]) -> list[tuple[Step, Edges]]:
+    """The steps with their edges, each after all before it, otherwise as the recipe has them.
 
     Raises RecipeError that names the steps of a cycle.
     """
-    position = {step.name: index for index, step in enumerate(steps)}
-    sorter = TopologicalSorter({name: (*edge.needs, *edge.after) for name, edge in found.items()})
+    needs = _needs(steps, data)
+    after = _conflicts(steps, data)
     try:
-        sorter.prepare()
-    except CycleError as error:
-        raise _cycle(error.args[1], steps) from None
+        ordered = _sorted(steps, _wished(needs, after))
+    except CycleError:
+        ordered = _sorted_by_needs(steps, needs, data)
+    if ordered != list(steps):
+        after = _conflicts(ordered, data)
+    return [(step, _edges(needs[step.name], after[step.name])) for step in ordered]
+
+
+def _wished(needs: Before, after: Before) -> Before:
+    """All edges, without those that what a step needs turns round: a reader in front of the only writer."""
+    return {
+        name: {**before, **{other: None for other in after[name] if name not in needs[other]}}
+        for name, before in needs.items()
+    }
+
+
+def _edges(needs: Names, after: Names) -> Edges:
+    return Edges(tuple(needs), tuple(name for name in after if name not in needs))
+
+
+def _needs(steps: Sequence[Step], data: Mapping[str, Data]) -> dict[str, Names]:
+    """What each step depends on, and who writes what it reads: the last one before it, else the first one behind it."""
+    needs = {step.name: dict.fromkeys(step.depends_on) for step in steps}
+    earlier: dict[str, Writers] = {}
+    unwritten: dict[str, list[str]] = {}
+    for step in steps:
+        keys = sorted(data[step.name].reads)
+        unwritten[step.name] = [key for key in keys if key not in earlier and key not in data[step.name].writes]
+        _need_writers(step, keys, data, earlier, needs)
+    later: dict[str, Writers] = {}
+    for step in reversed(steps):
+        _need_writers(step, unwritten[step.name], data, later, needs)
+    return needs
+
+
+def _need_writers(
+    step: Step, reads: Sequence[str], data: Mapping[str, Data], written: dict[str, Writers], needs: Before
+) -> None:
+    for key in reads:
+        needs[step.name].update(dict.fromkeys(written.get(key, {}).values()))
+    for key in data[step.name].writes:
+        _overwrite(written.setdefault(key, {}), step.name, (step.scope, step.hosts))
+
+
+def _overwrite(writers: Writers, name: str, where: Where) -> None:
+    """A write on every host makes up for those on some of them."""
+    if where == EVERY_HOST:
+        for there in [there for there in writers if there[0] == "host"]:
+            del writers[there]
+    writers[where] = name
+
+
+def _conflicts(steps: Sequence[Step], data: Mapping[str, Data]) -> dict[str, Names]:
+    """For each step those in front of it that use a key which it writes, or write a key which it reads."""
+    found: dict[str, Names] = {}
+    uses: dict[str, Uses] = defaultdict(Uses)
+    for step in steps:
+        where = (step.scope, step.hosts)
+        before = found[step.name] = Names()
+        for key in sorted(data[step.name].reads):
+            before |= dict.fromkeys(uses[key].writers.values())
+            uses[key].readers.append(step.name)
+        for key in sorted(data[step.name].writes):
+            before |= dict.fromkeys(uses[key].before_write(where))
+            uses[key].write(step.name, where)
+        before.pop(step.name, None)
+    return found
+
+
+def _sorted(steps: Sequence[Step], before: Before) -> list[Step]:
+    """Of the steps that have all before them, the first one of the recipe always comes next. Raises CycleError."""
+    position = {step.name: index for index, step in enumerate(steps)}
+    sorter = TopologicalSorter(before)
+    sorter.prepare()
     ready: list[int] = []
     ordered: list[Step] = []
     while sorter.is_active():
@@ -91,10 +158,25 @@ def order(steps: Sequence[Step], found: Mapping[str, Edges]) -> list[Step]:
     return ordered
 
 
-def _cycle(names: Sequence[str], steps: Sequence[Step]) -> RecipeError:
-    """The cycle, each step after the one that it waits for, from the one that stands first in the recipe."""
-    ring = list(names[:-1])
-    first = next(step for step in steps if step.name in ring)
-    start = ring.index(first.name)
-    path = " -> ".join([*ring[start:], *ring[:start], first.name])
-    return RecipeError(first.place, "an order in which the steps can run", f"a cycle: {path}")
+def _sorted_by_needs(steps: Sequence[Step], needs: Before, data: Mapping[str, Data]) -> list[Step]:
+    """Where the recipe's order contradicts what the steps need, only that counts."""
+    try:
+        return _sorted(steps, needs)
+    except CycleError as error:
+        raise _cycle(error.args[1][:-1], steps, data) from None
+
+
+def _cycle(ring: Sequence[str], steps: Sequence[Step], data: Mapping[str, Data]) -> RecipeError:
+    """The cycle, each step after the one that it needs, from the one that stands first in the recipe."""
+    by_name = {step.name: step for step in steps if step.name in ring}
+    first = next(iter(by_name))
+    start = ring.index(first)
+    names = [*ring[start:], *ring[:start], first]
+    path = [first, *(f"{name}{_why(by_name[name], before, data)}" for before, name in pairwise(names))]
+    return RecipeError(by_name[first].place, "an order in which the steps can run", f"a cycle: {' -> '.join(path)}")
+
+
+def _why(step: Step, before: str, data: Mapping[str, Data]) -> str:
+    if before in step.depends_on:
+        return ""
+    return f" (reads {min(data[step.name].reads & data[before].writes)})"

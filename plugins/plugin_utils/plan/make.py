@@ -2,12 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From a recipe to its plan: find the scriptlets, draw the edges, order, cut."""
+"""From a recipe to its plan: find the scriptlets, check what each is given, draw the edges, order, cut."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.arguments import problems_of_names
 from ansible_collections.rack.recipes.plugins.module_utils.executor.references import keys_in
@@ -15,89 +17,129 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.discover impo
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.model import Entry
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import (
     CatalogError,
-    Place,
     RecipeError,
     RecipeErrors,
     nearest,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.graph import Data, edges, order
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.graph import Data, arrange
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import Plan, PlannedStep
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.stages import cut_into_stages
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Path as ValuePath
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Recipe, Step
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.places import KEY
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.reader import MOST
+
+Named = tuple[str, str, str]  # a step's module, function and type
+
+
+class Problem(NamedTuple):
+    """What is wrong with a step, and at which of its values; where that is not there, at what holds it."""
+
+    step: Step
+    path: tuple[str, ...]
+    expected: str
+    got: str = ""
+    near: str = ""
 
 
 def make_plan(recipe: Recipe, folders: Sequence[Path]) -> Plan:
     """The plan of `recipe`, with drop-ins from `folders`. Raises RecipeErrors; runs nothing."""
-    errors: list[RecipeError] = []
-    entries = {step.name: _entry(step, folders, errors) for step in recipe.steps}
-    for step in recipe.steps:
-        errors += _argument_errors(recipe, step, entries[step.name]) + _file_errors(recipe, step)
-    if errors:
-        raise RecipeErrors(errors)
-    found = {step.name: _known(entries[step.name]) for step in recipe.steps}
-    data = {step.name: _data(step, found[step.name]) for step in recipe.steps}
-    before = edges(recipe.steps, data)
-    planned = (
+    found = _find_all(recipe.steps, folders)
+    problems = (problem for step in recipe.steps for problem in _problems(step, found[_named(step)]))
+    first = list(islice(problems, MOST))
+    if first:
+        raise RecipeErrors(_located(recipe, first))
+    entries = {named: entry for named, entry in found.items() if isinstance(entry, Entry)}
+    return _planned(recipe, {step.name: entries[_named(step)] for step in recipe.steps})
+
+
+def _planned(recipe: Recipe, entries: Mapping[str, Entry]) -> Plan:
+    data = {step.name: _data(step, entries[step.name]) for step in recipe.steps}
+    try:
+        arranged = arrange(recipe.steps, data)
+    except RecipeError as error:
+        raise RecipeErrors([error]) from None
+    steps = (
         PlannedStep(
             step,
-            found[step.name],
+            entries[step.name],
             tuple(sorted(data[step.name].reads)),
             tuple(sorted(data[step.name].writes)),
-            before[step.name].needs,
-            before[step.name].after,
+            edges.needs,
+            edges.after,
         )
-        for step in order(recipe.steps, before)
+        for step, edges in arranged
     )
-    return Plan(recipe, cut_into_stages(planned))
-
-
-def _known(entry: Entry | None) -> Entry:
-    assert entry is not None  # an unknown scriptlet is among the errors
-    return entry
-
-
-def _entry(step: Step, folders: Sequence[Path], errors: list[RecipeError]) -> Entry | None:
-    try:
-        return find(step.module, step.function, step.type, folders)
-    except CatalogError as error:
-        errors.append(RecipeError(step.place, f"a scriptlet for step {step.name!r}", str(error)))
-        return None
+    return Plan(recipe, cut_into_stages(steps))
 
 
 def _data(step: Step, entry: Entry) -> Data:
-    reads = {*step.reads, *(entry.reads or ()), *keys_in(dict(step.args))}
+    reads = {*step.reads, *(entry.reads or ()), *keys_in(step.args)}
     return Data(frozenset(reads), frozenset({*step.writes, *entry.writes}))
 
 
-def _argument_errors(recipe: Recipe, step: Step, entry: Entry | None) -> list[RecipeError]:
+def _named(step: Step) -> Named:
+    return step.module, step.function, step.type
+
+
+def _find_all(steps: Iterable[Step], folders: Sequence[Path]) -> dict[Named, Entry | CatalogError]:
+    """The scriptlet of each name, or why there is none; many steps use the same."""
+    found: dict[Named, Entry | CatalogError] = {}
+    for named in dict.fromkeys(map(_named, steps)):
+        try:
+            found[named] = find(*named, folders)
+        except CatalogError as error:
+            found[named] = error
+    return found
+
+
+def _problems(step: Step, entry: Entry | CatalogError) -> Iterator[Problem]:
+    if isinstance(entry, CatalogError):
+        yield Problem(step, ("module",), f"a scriptlet for step {step.name!r}: {entry}")
+    else:
+        yield from _scope_problems(step, entry)
+        yield from _argument_problems(step, entry)
+    yield from _file_problems(step)
+
+
+def _scope_problems(step: Step, entry: Entry) -> Iterator[Problem]:
+    if (entry.scope, step.scope) == ("run", "host"):
+        yield Problem(step, ("scope",), f"scope: run, for which {entry.name} is meant", repr(step.scope))
+
+
+def _argument_problems(step: Step, entry: Entry) -> Iterator[Problem]:
     """Arguments that the scriptlet does not take, and those that it requires and did not get."""
-    if entry is None or entry.options is None:
-        return []
+    if entry.options is None:
+        return
     options = dict(entry.options)
-    return [
-        RecipeError(_place(recipe, step, name), f"an argument of {entry.name}", repr(name), nearest(name, [*options]))
-        if name in step.args
-        else RecipeError(_place(recipe, step), f"the argument {name!r}, which {entry.name} requires", "none")
-        for name, _problem in problems_of_names(options, step.args)
-    ]
+    for name, _problem in problems_of_names(options, step.args):
+        if name in step.args:
+            near = nearest(name, [*options])
+            known = "" if near else f" ({', '.join(options) or 'it takes none'})"
+            yield Problem(step, ("args", name, KEY), f"an argument of {entry.name}{known}", repr(name), near)
+        else:
+            yield Problem(step, ("args",), f"the argument {name!r}, which {entry.name} requires")
 
 
-def _file_errors(recipe: Recipe, step: Step) -> list[RecipeError]:
+def _file_problems(step: Step) -> Iterator[Problem]:
     """A relative `src` is a file of the project, as in Ansible's copy: it has to be there."""
     src = step.args.get("src")
     if not isinstance(src, str) or not src or src.startswith("/") or "{{" in src or "${" in src:
-        return []
+        return
     if ".." in Path(src).parts:
-        return [RecipeError(_place(recipe, step, "src"), "a path inside the project", repr(src))]
-    if not Path(src).is_file():
+        yield Problem(step, ("args", "src"), "a path inside the project", repr(src))
+    elif not Path(src).is_file():
         expected = "a file of the project (an absolute path names a file of the host)"
-        return [RecipeError(_place(recipe, step, "src"), expected, repr(src))]
-    return []
+        yield Problem(step, ("args", "src"), expected, repr(src))
 
 
-def _place(recipe: Recipe, step: Step, argument: str = "") -> Place:
-    """Where an argument of a step stands, or its list of arguments, or the step."""
-    numbers = range(len(recipe.steps))
-    path = next((("steps", number) for number in numbers if recipe.places.get(("steps", number)) == step.place), ())
-    wanted = ((*path, "args", argument), (*path, "args"), path)
-    return next((recipe.places[where] for where in wanted if where in recipe.places), step.place)
+def _located(recipe: Recipe, problems: Iterable[Problem]) -> list[RecipeError]:
+    """The problems with their places; a recipe's places are known by the number that a step has in the file."""
+    numbers = {recipe.places.get(("steps", number)): number for number in range(len(recipe.steps))}
+    errors = []
+    for step, path, expected, got, near in problems:
+        whole: ValuePath = ("steps", numbers.get(step.place, -1), *path)
+        paths = (whole[:length] for length in range(len(whole), 2, -1))
+        place = next((recipe.places[part] for part in paths if part in recipe.places), step.place)
+        errors.append(RecipeError(place, expected, got, near))
+    return errors

@@ -45,6 +45,7 @@ def _step_data(planned: PlannedStep) -> dict[str, Any]:
         "timeout": step.timeout,
         "tries": step.retry.max,
         "parallel": step.parallel,
+        "checks": list(step.success.ctx_has_keys),
     }
 
 
@@ -56,7 +57,7 @@ def to_json(plan: Plan) -> str:
 def to_tree(plan: Plan) -> str:
     """The plan as a tree of text."""
     recipe = plan.recipe
-    about = ": ".join(filter(None, (recipe.test_meta.test_id, recipe.test_meta.description)))
+    about = ": ".join(filter(None, (recipe.test_meta.test_id, " ".join(recipe.test_meta.description.split()))))
     lines = [f"{recipe.path}  {about}", *_branches(plan.stages, lambda stage: _stage_title(plan, stage), _stage_lines)]
     return "".join(f"{line}\n" for line in lines)
 
@@ -120,7 +121,9 @@ def to_mermaid(plan: Plan) -> str:
     for stage in plan.stages:
         lines.append(f'  subgraph stage{stage.number}["stage {stage.number}"]')
         lines += [f'    {number[planned.step.name]}["{planned.step.name}"]' for planned in stage.steps] + ["  end"]
-    lines += [f"  {number[before]} {'-->' if blocks else '-.->'} {number[after]}" for before, after, blocks in _edges(plan)]
+    lines += [
+        f"  {number[before]} {'-->' if blocks else '-.->'} {number[after]}" for before, after, blocks in _edges(plan)
+    ]
     return "\n".join([*lines, ""])
 
 

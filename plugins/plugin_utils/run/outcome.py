@@ -44,7 +44,8 @@ def host_result(run: Run, host: str) -> dict[str, Any]:
     if not bad:
         return {"changed": False, "msg": "every step passed"}
     reasons = [f"{step} {end.verdict}: {end.reason}" for step, end in bad.items()]
-    lost = {end.verdict for end in bad.values()} <= {"unreachable", "blocked"}
+    verdicts = {end.verdict for end in bad.values()}
+    lost = "unreachable" in verdicts <= {"unreachable", "blocked"}
     return {"changed": False, "unreachable" if lost else "failed": True, "msg": "; ".join(reasons[:REASONS])}
 
 

@@ -44,8 +44,10 @@ def perform(action: ActionBase, number: int, steps: Steps, task_vars: Mapping[st
     chosen = [step for step in wanted if (step["name"], host) not in run.unselected]
     if not chosen:
         return {"skipped": True, "msg": f"no step of this stage is for {host or 'this run'}"}
-    records = _follow(run, Remote(action, task_vars, run.settings.reconnect_timeout), number, chosen, host)
-    return summary(records)
+    remote = Remote(action, task_vars, run.settings.reconnect_timeout)
+    result = summary(_follow(run, remote, number, chosen, host))
+    # The interpreter that Ansible found, for the next stage; the controller's would be taken for all hosts'.
+    return {**result, "ansible_facts": remote.facts} if remote.facts and host != RUN_HOST else result
 
 
 def _follow(run: Run, remote: Remote, number: int, steps: Steps, host: str) -> list[Record]:

@@ -11,17 +11,19 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import RUN_ID
-from ansible_collections.rack.recipes.plugins.plugin_utils.settings import read_config
+from ansible_collections.rack.recipes.plugins.plugin_utils.settings import SECTION, config_file, read_config
 
 ROOT = str(Path(__file__).parents[6])
 RECORDER = "rack.recipes.recorder"
+MOST_AT_ONCE = 64
 TICK = 0.1  # seconds between two looks at the journal
 
 
@@ -44,7 +46,7 @@ def command(asked: Invocation) -> list[str]:
     """The command line of Ansible. Without any inventory the run is about this machine."""
     line = [sys.executable, "-m", "ansible", "playbook", str(asked.playbook)]
     line += [part for inventory in asked.inventories for part in ("--inventory", inventory)]
-    if not asked.inventories and not _has_inventory():
+    if not asked.inventories and not _has_inventory(asked.more):
         python = json.dumps({"ansible_python_interpreter": sys.executable})
         line += ["--inventory", "localhost,", "--connection", "local", "--extra-vars", python]
     line += ["--limit", asked.limit] if asked.limit else []
@@ -57,13 +59,9 @@ def command(asked: Invocation) -> list[str]:
 def environment(asked: Invocation) -> dict[str, str]:
     """Ansible's environment: this collection before any other copy, and the recorder beside what is configured."""
     env = dict(os.environ)
-    config = read_config()
-    callbacks = env.get("ANSIBLE_CALLBACKS_ENABLED") or config.get("defaults", "callbacks_enabled", fallback="")
-    enabled = [name.strip() for name in callbacks.split(",") if name.strip()]
-    paths = env.get("ANSIBLE_COLLECTIONS_PATH") or config.get("defaults", "collections_path", fallback="")
-    default = "~/.ansible/collections:/usr/share/ansible/collections"
+    enabled = [name.strip() for name in _configured("callbacks_enabled").split(",") if name.strip()]
     env["ANSIBLE_CALLBACKS_ENABLED"] = ",".join(dict.fromkeys([*enabled, RECORDER]))
-    env["ANSIBLE_COLLECTIONS_PATH"] = f"{ROOT}:{paths or default}"
+    env["ANSIBLE_COLLECTIONS_PATH"] = f"{ROOT}:{_collections_path()}"
     env[RUN_ID] = asked.run_id
     if asked.db:
         env["RACK_RECIPES_DB"] = asked.db
@@ -97,11 +95,56 @@ def _signals_passed_on(child: subprocess.Popen[bytes]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _has_inventory() -> bool:
-    return bool(os.environ.get("ANSIBLE_INVENTORY") or read_config().get("defaults", "inventory", fallback=""))
+def extra_vars(given: Sequence[str]) -> dict[str, Any]:
+    """The variables of -e as Ansible will read them. Raises UsageError.
+
+    Most runs give none that could be a setting of ours, and need not pay for the import.
+    """
+    found: dict[str, Any] = {}
+    for text in given:
+        if text.startswith("@") or SECTION in text:
+            found |= _parsed(text)
+    return found
+
+
+def _parsed(text: str) -> Mapping[str, Any]:
+    from ansible.errors import AnsibleError
+    from ansible.parsing.dataloader import DataLoader
+    from ansible.parsing.splitter import parse_kv
+
+    try:
+        if text.startswith("@"):
+            data = DataLoader().load_from_file(text[1:])
+        else:
+            data = DataLoader().load(text) if text.startswith(("{", "[")) else parse_kv(text)
+    except AnsibleError as error:
+        raise UsageError(f"--extra-vars {text}: {error}") from error
+    if not isinstance(data, Mapping):
+        raise UsageError(f"--extra-vars {text}: expected variables with their values")
+    return data
+
+
+def _has_inventory(more: Sequence[str]) -> bool:
+    given = any(argument.startswith(("-i", "--inv")) for argument in more)
+    return given or bool(_configured("inventory"))
+
+
+def _configured(option: str) -> str:
+    """An option of Ansible's as the environment or ansible.cfg has it."""
+    return os.environ.get(f"ANSIBLE_{option.upper()}") or read_config().get("defaults", option, fallback="") or ""
+
+
+def _collections_path() -> str:
+    """Where other collections are; in ansible.cfg a path is relative to that file, in the environment it is not."""
+    default = "~/.ansible/collections:/usr/share/ansible/collections"
+    config = config_file()
+    if os.environ.get("ANSIBLE_COLLECTIONS_PATH") or config is None:
+        return os.environ.get("ANSIBLE_COLLECTIONS_PATH") or default
+    paths = filter(None, _configured("collections_path").split(":"))
+    return ":".join(str(config.absolute().parent / Path(path).expanduser()) for path in paths) or default
 
 
 def _forks() -> int:
     """Enough for all hosts of a rack at once: a stage waits for its slowest host, not for a free fork."""
-    configured = os.environ.get("ANSIBLE_FORKS") or read_config().get("defaults", "forks", fallback="")
-    return int(configured) if configured.isdigit() else 64
+    configured = _configured("forks")
+    return int(configured) if configured.isdigit() else MOST_AT_ONCE

@@ -143,7 +143,7 @@ def _unselected(run: Run, play: Any) -> set[tuple[str, str]]:
 
     A stage keeps the tags of the other steps only: one skipped step must not take its whole stage along.
     """
-    left_out = set()
+    left_out: set[tuple[str, str]] = set()
     for task in stage_tasks(play):
         probe = task.copy()
         selected = []

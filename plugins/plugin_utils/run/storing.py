@@ -29,14 +29,15 @@ class Storing:
         name = "ansible_collections.rack.recipes.plugins.plugin_utils.run.follower"
         patience = self._timeout * PATIENT
         arguments = [str(run.path), str(run.settings.flush_interval), str(patience)]
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", f"from {name} import main; main()", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=(run.folder / "follower.log").open("wb"),
-            env={**os.environ, "PYTHONPATH": path, URL: run.settings.db},
-            start_new_session=True,  # an interrupt at the terminal must not end it before the last flush
-        )
+        with (run.folder / "follower.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", f"from {name} import main; main()", *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env={**os.environ, "PYTHONPATH": path, URL: run.settings.db},
+                start_new_session=True,  # an interrupt at the terminal must not end it before the last flush
+            )
         # A worker that outlives the main process must not keep the follower waiting.
         os.register_at_fork(after_in_child=self._close)
 

@@ -15,6 +15,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.record import decode
 
 SHOWN = 500
 SSH_FAILED = 255
+STATUS = {"state", "offset", "boot_id"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +38,21 @@ def read_answer(stage: str, code: int, stdout: str, stderr: str) -> Answer:
     if not mark:
         state = "cut" if code < 0 or code == SSH_FAILED else "silent"
         return Answer(state, 0, reason=_no_answer(code, stdout, stderr))
-    *lines, last = answer.encode("utf-8", "surrogateescape").strip(b"\n").split(b"\n")
-    try:
-        status = json.loads(last)
-    except ValueError:
+    lines = answer.encode("utf-8", "surrogateescape").split(b"\n")
+    status = next(filter(None, map(_status, reversed(lines))), None)
+    if status is None:
         return Answer("cut", 0, reason="the answer was cut off")
-    records = tuple(record for line in lines if line and (record := decode(line)) is not None)
+    records = tuple(record for line in lines if (record := decode(line)) is not None)
     return Answer(status["state"], status["offset"], records, status.get("reason", ""), status["boot_id"])
+
+
+def _status(line: bytes) -> dict[str, Any] | None:
+    """The answer's last line; behind it a shell may say goodbye."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and found.keys() >= STATUS else None
 
 
 def _no_answer(code: int, stdout: str, stderr: str) -> str:

@@ -7,15 +7,19 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import io
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
+
 COLLECTION = "ansible_collections.rack.recipes."
+DROP_INS = "scriptlets."
 ROOT = Path(__file__).parents[3]
-EXECUTOR = COLLECTION + "plugins.module_utils.executor.main"
+EXECUTOR = f"{COLLECTION}plugins.module_utils.executor.main"
 MOMENT = (1980, 1, 1, 0, 0, 0)
 
 Files = Mapping[str, Path]
@@ -25,58 +29,95 @@ Files = Mapping[str, Path]
 def pack(files: tuple[tuple[str, Path], ...]) -> bytes:
     """The zip of `files` (path inside, path here), of the executor, and of all that these import of ours.
 
-    Full names are kept, so the same imports work here, there and under AnsiballZ.
+    Full names are kept, so the same imports work here, there and under AnsiballZ. Raises CatalogError.
     """
-    whole = dict(files)
-    waiting = [_module_file(EXECUTOR), *files]
+    return _zip({**_closure(_modules(EXECUTOR, "", ROOT)), **_closure(files)})
+
+
+@lru_cache(maxsize=1)
+def executor_code() -> tuple[str, tuple[str, ...]]:
+    """Digest and files of the executor itself, which a host keeps: the same in every payload."""
+    whole = _in_packages(_closure(_modules(EXECUTOR, "", ROOT)))
+    digest = hashlib.sha256()
+    for name, content in sorted(whole.items()):
+        digest.update(b"%b\0%d\0%b" % (name.encode(), len(content), content))
+    return digest.hexdigest()[:16], tuple(sorted(whole))
+
+
+def _closure(files: Iterable[tuple[str, Path]]) -> dict[str, Path]:
+    """The files, and all of ours that they import."""
+    whole: dict[str, Path] = {}
+    waiting = list(files)
     while waiting:
         inside, path = waiting.pop()
         whole[inside] = path
-        waiting += [found for found in _imports(inside, path, dict(files)) if found[0] not in whole]
-    return _zip(whole)
+        waiting += [found for found in _imports(inside, path) if found[0] not in whole]
+    return whole
 
 
-def _module_file(name: str) -> tuple[str, Path]:
-    inside = PurePosixPath(*name.split(".")).with_suffix(".py")
-    return str(inside), ROOT.joinpath(*inside.parts[3:])
+def is_code(inside: str) -> bool:
+    """Whether a file of the payload is there to be imported, and not to be read."""
+    return inside.endswith(".py") and inside.startswith((COLLECTION.replace(".", "/"), DROP_INS.replace(".", "/")))
+
+
+def _imports(inside: str, path: Path) -> Iterator[tuple[str, Path]]:
+    """Our own modules that a file imports: of the collection, or from the folder of drop-ins that it stands in."""
+    if is_code(inside):
+        for name in _imported(inside, path):
+            yield from _modules(name, inside, path)
+
+
+def _modules(name: str, inside: str, path: Path) -> Iterator[tuple[str, Path]]:
+    """The file of a module, or of a package, that the file `inside` means by `name`."""
+    parts = name.split(".")
+    if name.startswith(COLLECTION):
+        folder, below = ROOT, parts[COLLECTION.count(".") :]
+    elif name.startswith(DROP_INS) and inside.startswith(DROP_INS.replace(".", "/")):
+        folder, below = path.parents[inside.count("/") - 1], parts[1:]
+    else:
+        return
+    for end in (".py", "/__init__.py"):
+        file = folder / ("/".join(below) + end)
+        if file.is_file():
+            yield "/".join(parts) + end, file
 
 
 @lru_cache(maxsize=1024)
-def _imported(path: Path) -> tuple[str, ...]:
-    tree = ast.parse(path.read_bytes())
+def _imported(inside: str, path: Path) -> tuple[str, ...]:
+    """The full names of all that a Python file may import, in functions too."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (OSError, SyntaxError, ValueError) as error:
+        raise CatalogError(f"{path}: cannot be read as Python: {error}") from error
     names: set[str] = set()
     for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names.update({node.module, *(f"{node.module}.{alias.name}" for alias in node.names)})
+        if isinstance(node, ast.ImportFrom):
+            package = PurePosixPath(inside).parts[: -node.level] if node.level else ()
+            module = ".".join((*package, *filter(None, (node.module,))))
+            names.update({module, *(f"{module}.{alias.name}" for alias in node.names)})
         elif isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
     return tuple(sorted(names))
 
 
-def _imports(inside: str, path: Path, given: Files) -> Iterator[tuple[str, Path]]:
-    """Our own modules that a file imports: of the collection, or from the folder of drop-ins that it stands in."""
-    if not inside.endswith(".py"):
-        return
-    for name in _imported(path):
-        if name.startswith(COLLECTION):
-            found = _module_file(name)
-        elif name.startswith("scriptlets.") and inside.startswith("scriptlets/"):
-            relative = PurePosixPath(*name.split(".")).with_suffix(".py")
-            folder = path.parents[len(PurePosixPath(inside).parts) - 1]
-            found = str(relative), folder.joinpath(*relative.parts)
-        else:
-            continue
-        if found[1].is_file() and found[0] not in given:
-            yield found
+def _in_packages(files: Files) -> dict[str, bytes]:
+    """Only what is code stands in packages: a project's folder `statistics` must not hide Python's module."""
+    code = filter(is_code, files)
+    packages = {str(folder / "__init__.py") for name in code for folder in PurePosixPath(name).parents[:-1]}
+    return {**dict.fromkeys(packages, b""), **{name: _read(path) for name, path in files.items()}}
 
 
 def _zip(files: Files) -> bytes:
+    contents = _in_packages(files)
     target = io.BytesIO()
-    packages = {str(folder / "__init__.py") for name in files for folder in PurePosixPath(name).parents[:-1]}
-    contents = {**dict.fromkeys(packages, b""), **{name: path.read_bytes() for name, path in files.items()}}
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(contents):
             archive.writestr(zipfile.ZipInfo(name, MOMENT), contents[name])
     return target.getvalue()
 
 
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CatalogError(f"{path}: cannot be read: {error.strerror}") from error

@@ -18,18 +18,26 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.answer import Answer, read_answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import pack
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import executor_code, pack
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import Request, wait_of
 
-# The code comes on stdin behind the message and is imported from memory: no file, no second round trip.
+# The code comes on stdin behind the message and is imported from memory: no second round trip. A host that has run the
+# same executor before has kept it compiled, in a folder that nobody else can write to.
 BOOT = (
     "import os,sys;f=sys.stdin.buffer;n,m=map(int,f.readline().split());a=f.read(n);c=f.read(m);"
-    "z=os.memfd_create('rack');os.write(z,c);p='/proc/self/fd/%d'%z;sys.path.insert(0,p);"
+    "z=os.memfd_create('rack');os.write(z,c);p='/proc/self/fd/%d'%z;u=os.geteuid();b='/var/tmp/rack-recipes-%d'%u;"
+    "d=b+'/code-DIGEST';s=os.path.isdir(d) and os.lstat(b);"
+    "sys.path.insert(0,d if s and (s.st_mode,s.st_uid)==(0o40700,u) else p);"
     "from ansible_collections.rack.recipes.plugins.module_utils.executor.main import main;main(a,p)"
 )
 POLL_WAIT = 10.0  # seconds that a poll may wait on the host for the stage's end
 PAUSE = 1.0
 NEVER_CONNECTED = ("connect to host", "resolve", "Permission denied", "verification failed", "No route", "Exchange")
+
+
+def boot() -> str:
+    """The Python program that a host is given on its command line."""
+    return BOOT.replace("DIGEST", executor_code()[0])
 
 
 class Unreachable(RackError):
@@ -44,6 +52,7 @@ class Remote:
     def __init__(self, action: ActionBase, task_vars: Mapping[str, Any], reconnect_timeout: float) -> None:
         self._action = action
         self._task_vars = task_vars
+        self._delegate = action._task.delegate_to
         self._reconnect_timeout = reconnect_timeout
         self._parent = os.getppid()
         self._connected = False
@@ -55,11 +64,12 @@ class Remote:
         Raises Unreachable with the reason.
         """
         message = request.message
-        answer = self._insist(message, pack(request.files))
+        payload = pack(request.files)
+        answer = self._insist(message, payload)
         yield answer
         while answer.state == "running":
             poll = {"id": message["id"], "offset": answer.offset, "attach": wait_of(message["lease"], POLL_WAIT)}
-            answer = self._insist(poll, pack(()))
+            answer = self._insist(poll, payload)
             yield answer
 
     def _insist(self, message: Mapping[str, Any], payload: bytes) -> Answer:
@@ -95,7 +105,7 @@ class Remote:
         text = json.dumps(message).encode()
         data = b"%d %d\n%b%b" % (len(text), len(payload), text, payload)
         python = shlex.quote(self._interpreter())
-        done = self._action._low_level_execute_command(f"{python} -c {shlex.quote(BOOT)}", in_data=data)
+        done = self._action._low_level_execute_command(f"{python} -c {shlex.quote(boot())}", in_data=data)
         answer = read_answer(message["id"], done["rc"], done["stdout"], done["stderr"])
         if answer.state == "cut":
             raise AnsibleConnectionFailure(answer.reason)
@@ -103,13 +113,20 @@ class Remote:
 
     def _interpreter(self) -> str:
         """The target's Python: as set, as known, or as Ansible finds it."""
-        known = str(self._task_vars.get("ansible_python_interpreter") or "auto")
+        known = str(self._host_vars().get("ansible_python_interpreter") or "auto")
         if known.startswith("auto"):
             known = self._discovered()
         return known
 
+    def _host_vars(self) -> Mapping[str, Any]:
+        """The variables of the host that is really asked, which for a step of the run is the controller."""
+        if not self._delegate:
+            return self._task_vars
+        delegated: Mapping[str, Any] = self._task_vars.get("ansible_delegated_vars", {}).get(self._delegate, {})
+        return delegated
+
     def _discovered(self) -> str:
-        facts: Mapping[str, Any] = {**(self._task_vars.get("ansible_facts") or {}), **self.facts}
+        facts: Mapping[str, Any] = {**(self._host_vars().get("ansible_facts") or {}), **self.facts}
         if "discovered_interpreter_python" not in facts:
             pong = self._action._execute_module(module_name="ansible.builtin.ping", task_vars=self._task_vars)
             if pong.get("unreachable"):

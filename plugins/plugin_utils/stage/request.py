@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -16,6 +17,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.discover impo
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.model import Entry
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook import DEFAULTS as SAID
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import executor_code
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import is_code
 
 FIRST_WAIT = 5.0  # seconds that the first answer may wait for the stage's end; a longer stage is polled
 # A step without `reads` has not said what it reads.
@@ -64,8 +67,9 @@ def make_request(number: int, steps: Sequence[Mapping[str, Any]], around: Surrou
             "settled": dict(around.settled),
             "context": {"own": around.own, "run": around.run, "hosts": around.hosts},
             "collected": list(around.collected),
+            "code": dict(zip(("digest", "files"), executor_code(), strict=True)),
             "steps": [_step({**DEFAULTS, **step}, around.folders, files) for step in steps],
-            "files": [name for name in files if not name.endswith(".py")],
+            "files": [name for name in files if not is_code(name)],
         },
         tuple(sorted(files.items())),
     )
@@ -90,8 +94,14 @@ def files_of(steps: Sequence[Mapping[str, Any]], folders: tuple[Path, ...]) -> t
     return tuple(sorted(files.items()))
 
 
+@lru_cache(maxsize=None)
+def _find(module: str, function: str, kind: str, folders: tuple[Path, ...]) -> Entry:
+    """The scriptlet, found once: all hosts of a run get the same, and a worker inherits what is known."""
+    return find(module, function, kind, folders)
+
+
 def _step(step: Mapping[str, Any], folders: tuple[Path, ...], files: dict[str, Path]) -> dict[str, Any]:
-    entry = find(step["module"], step["function"], step["type"], folders)
+    entry = _find(step["module"], step["function"], step["type"], folders)
     files[entry.inside] = entry.path
     args = step.get("args") or {}
     files.update(project_files(args))

@@ -219,7 +219,6 @@ def test_the_class_of_a_file(folder):
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
-        ("a.awk", "BEGIN {}", "scriptlets/a.awk:1:1: expected an interpreter"),
         ("a.sh", "#!/bin/sh\r\n", "scriptlets/a.sh:1:1: expected Unix line ends"),
     ],
 )

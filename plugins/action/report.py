@@ -1,0 +1,71 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Writes the report of a run on the controller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+from ansible.utils.vars import transform_to_native_types
+
+from ansible_collections.rack.recipes.plugins.plugin_utils import settings
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import current
+
+FORMATS = ("html", "xlsx", "csv", "md")
+ARGUMENTS = {
+    "run": {"type": "str"},
+    "formats": {"type": "list", "elements": "str", "choices": FORMATS, "default": list(FORMATS)},
+    "dest": {"type": "path"},
+    "db": {"type": "str", "no_log": True},
+}
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Write the report."""
+
+    _supports_check_mode = False
+
+    def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Return the run and the report's files; fail where the run is not in the store."""
+        result = super().run(tmp, task_vars)
+        arguments = self.validate_argument_spec(ARGUMENTS)[1]
+        try:
+            return {**result, **report(transform_to_native_types(arguments), task_vars or {})}
+        except RackError as error:
+            raise AnsibleActionFail(str(error)) from error
+
+
+def report(arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
+    """The result of the task."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.report.make import make
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import reader
+
+    project = settings.load(own_vars(task_vars))
+    run_id = arguments["run"] or this_run(task_vars)
+    folder = Path(arguments["dest"] or Path(project.runs, run_id, "report"))
+    made = make(reader(arguments["db"] or project.db), run_id, folder, arguments["formats"])
+    return {"changed": any(made.values()), "run_id": run_id, "files": list(map(str, made))}
+
+
+def own_vars(task_vars: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables that are settings of ours."""
+    names = [f"{settings.SECTION}_{name}" for name in settings.MEANING]
+    return {name: transform_to_native_types(task_vars[name]) for name in names if name in task_vars}
+
+
+def this_run(task_vars: Mapping[str, Any]) -> str:
+    """The run that this playbook is; without a recorder, the one that the host's facts come from."""
+    facts = task_vars.get("ansible_facts", {}).get("rack_recipes", {})
+    try:
+        return current().run_id
+    except UsageError as error:
+        if "run_id" not in facts:
+            raise UsageError(f"which run? {error}; or name it with the option `run`") from error
+        return str(facts["run_id"])

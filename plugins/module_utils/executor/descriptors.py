@@ -1,0 +1,24 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Writing to file descriptors, whole."""
+
+from __future__ import annotations
+
+import os
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of `data`, in as many pieces as it takes."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def in_memory(data: bytes) -> int:
+    """An anonymous file to read `data` from: unlike a pipe it takes any amount at once."""
+    descriptor = os.memfd_create("rack")
+    write_all(descriptor, data)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor

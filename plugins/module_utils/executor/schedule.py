@@ -1,0 +1,65 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which step of a stage may start next; asking costs the same however many wait."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Step = dict[str, Any]
+
+
+class Schedule:
+    """The steps of a stage that have not started, in the order of the plan.
+
+    A step waits for those of the stage that it depends on, or has to come after. One that is not parallel runs alone,
+    so whatever stands behind it in the plan waits until it has started.
+    """
+
+    def __init__(self, steps: list[Step]) -> None:
+        self.waiting: dict[int, Step] = dict(enumerate(steps))
+        self._places = {step["name"]: place for place, step in self.waiting.items()}
+        self._followers: list[list[int]] = [[] for _step in steps]
+        self._open = [self._enter(place, step) for place, step in self.waiting.items()]
+        self._ready = [place for place, needs in enumerate(self._open) if not needs]  # sorted, so it is a heap
+        self._alone = [place for place, step in self.waiting.items() if not step["parallel"]][::-1]
+
+    def _enter(self, place: int, step: Step) -> int:
+        """How many steps of this stage have to end before this one starts."""
+        needs = {self._places[name] for name in (*step["depends_on"], *step["after"]) if name in self._places}
+        for need in needs:
+            self._followers[need].append(place)
+        return len(needs)
+
+    def next(self) -> Step | None:
+        """The first step that waits for nothing, or None while one that runs alone stands before it."""
+        if not self._ready or (self._alone and self._ready[0] > self._alone[-1]):
+            return None
+        return self.waiting[self._ready[0]]
+
+    def take(self) -> Step:
+        """The step that `next` tells, which starts, or is given up."""
+        place = heappop(self._ready)
+        if self._alone and self._alone[-1] == place:
+            self._alone.pop()
+        return self.waiting.pop(place)
+
+    def end(self, name: str) -> None:
+        """A step of the stage has got its verdict."""
+        for follower in self._followers[self._places[name]]:
+            self._open[follower] -= 1
+            if not self._open[follower] and follower in self.waiting:
+                heappush(self._ready, follower)
+
+    def drop(self) -> list[Step]:
+        """All that wait, which will not be asked for any more."""
+        dropped = list(self.waiting.values())
+        self.waiting.clear()
+        self._ready.clear()
+        return dropped

@@ -15,6 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.perform import perform
 
+
 class ActionModule(ActionBase):  # type: ignore[misc]
     """Run the steps of one stage on the host of the task."""
 

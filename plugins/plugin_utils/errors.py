@@ -4,13 +4,13 @@
 
 """The errors that this project raises on the controller, each with the exit code it ends a command with.
 
-    RackError               1
-    ├── UsageError          2   the command line or a setting is wrong, or nothing matched
-    ├── RecipeError         2   one problem in a recipe, with its place
-    ├── RecipeErrors        2   all problems found in a recipe
-    ├── CatalogError        2   a scriptlet cannot be found, trusted or read
-    ├── JournalError        5   a journal cannot be read or written
-    └── StoreError          5   results could not be brought into the store, or read from it
+RackError               1
+├── UsageError          2   the command line or a setting is wrong, or nothing matched
+├── RecipeError         2   one problem in a recipe, with its place
+├── RecipeErrors        2   all problems found in a recipe
+├── CatalogError        2   a scriptlet cannot be found, trusted or read
+├── JournalError        5   a journal cannot be read or written
+└── StoreError          5   results could not be brought into the store, or read from it
 """
 
 from __future__ import annotations

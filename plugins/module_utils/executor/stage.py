@@ -17,6 +17,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.judge import
 from ansible_collections.rack.recipes.plugins.module_utils.executor.references import resolve
 from ansible_collections.rack.recipes.plugins.module_utils.executor.schedule import Schedule
 from ansible_collections.rack.recipes.plugins.module_utils.values import as_reason
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.module_utils.view import View, now
 
 TYPE_CHECKING = False
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     Record = dict[str, Any]
     Step = dict[str, Any]
 
-PASSING = ("passed", "marginal", "cached", "waived")
 TICK = 1.0  # seconds between two looks at the lease
 LOST = "the controller was not heard of any more"
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import NOT_RUN, PASSING, UNTIMED, rank
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import NOT_RUN, UNTIMED, rank
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def counts(steps: DataFrame) -> DataFrame:
     """`verdict`, `results`, `share` in percent; the gravest verdict first."""
     found = steps["verdict"].value_counts().rename_axis("verdict").reset_index(name="results")
-    found["share"] = 100 * found["results"] / max(len(steps), 1)
+    found["share"] = (100 * found["results"] / max(len(steps), 1)).round(2)
     return _gravest_first(found, [])
 
 
@@ -40,7 +41,7 @@ def matrix(steps: DataFrame) -> DataFrame:
 
 
 def by_step(steps: DataFrame) -> DataFrame:
-    """A row for each step: results by kind of verdict, `retried`, `median`, `max` and `total` seconds, `slowest_host`."""
+    """A row for each step: results by kind of verdict, how many were retried, seconds, and the slowest host."""
     verdict, step = steps["verdict"], steps["step"]
     marks = steps.assign(
         passing=verdict.isin(PASSING),
@@ -70,8 +71,8 @@ def by_measurement(measurements: DataFrame) -> DataFrame:
     filled = measurements.fillna({"unit": ""})
     grouped = filled.groupby(by, observed=True)
     found = grouped.agg(hosts=("host", "nunique"), values=("name", "size"))
-    numbers = filled[filled["value"].notna()]
-    values = numbers.groupby(by, observed=True)["value"]
+    numbers = filled[filled["number"].notna()]
+    values = numbers.groupby(by, observed=True)["number"]
     spread = values.agg(["min", "median", "max"])
     spread["min_host"] = _host_at(values.idxmin(), numbers)
     spread["max_host"] = _host_at(values.idxmax(), numbers)

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
-TEXT, WHOLE, REAL = "object", "Int64", "float64"
+TEXT = ANY = "object"
+WHOLE, REAL = "Int64", "float64"
 
 STEPS = {
     "host": TEXT,
@@ -41,24 +43,24 @@ STEPS = {
     "out_blocks": WHOLE,
     "stderr": TEXT,
 }
-MEASUREMENTS = {"host": TEXT, "step": TEXT, "n": WHOLE, "name": TEXT, "value": REAL, "text": TEXT, "unit": TEXT}
-CONTEXT = {"key": TEXT, "host": TEXT, "version": WHOLE, "after": TEXT, "step": TEXT, "who": TEXT, "time": TEXT}
+MEASUREMENTS = {"host": TEXT, "step": TEXT, "n": WHOLE, "name": TEXT, "value": ANY, "unit": TEXT}
+CONTEXT = {"key": TEXT, "host": TEXT, "version": WHOLE, "value": ANY, "step": TEXT, "who": TEXT, "time": TEXT}
 CONFLICTS = {
     "key": TEXT,
     "host": TEXT,
     "step": TEXT,
     "based_on": WHOLE,
     "version": WHOLE,
-    "before": TEXT,
-    "after": TEXT,
+    "before": ANY,
+    "after": ANY,
     "time": TEXT,
 }
-RUNS = {"run_id": TEXT, "test_id": TEXT, "started": TEXT, "ended": TEXT, "status": TEXT, "counts": TEXT}
+RUNS = {"run_id": TEXT, "test_id": TEXT, "started": TEXT, "ended": TEXT, "status": TEXT, "counts": ANY}
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What the store holds of one run, as plain rows; `runs` are all runs that it may be seen beside."""
+    """What the store holds of one run, as its `load` gives it; `runs` are the runs that it may be seen beside."""
 
     run: Row
     steps: Sequence[Row] = ()
@@ -70,7 +72,10 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """`Rows` with fixed columns and types. `host` and `step` are ordered categories; the run itself is host ""."""
+    """`Rows` with fixed columns and types. `host` and `step` are ordered categories; the run itself is host "".
+
+    A measurement's `value` is exact and of any type, its `number` the float to reckon with, if it is one.
+    """
 
     run: Row
     steps: DataFrame
@@ -88,7 +93,7 @@ def frames(rows: Rows) -> Frames:
     return Frames(
         run=rows.run,
         steps=_ordered(_frame(rows.steps, STEPS), hosts, steps, ["host", "step"]),
-        measurements=_ordered(_frame(rows.measurements, MEASUREMENTS), hosts, steps, ["host", "step", "n"]),
+        measurements=_ordered(_measured(rows.measurements), hosts, steps, ["host", "step", "n"]),
         context=_ordered(_frame(rows.context, CONTEXT), hosts, steps, ["key", "host"]),
         conflicts=_ordered(_frame(rows.conflicts, CONFLICTS), hosts, steps, ["time", "key", "host"]),
         runs=_frame(rows.runs, RUNS),
@@ -115,6 +120,18 @@ def _frame(rows: Sequence[Row], types: Mapping[str, str]) -> DataFrame:
     # Text stays Python text: a string type of Arrow's refuses lone surrogates.
     frame = pd.DataFrame(list(rows), columns=list(types), dtype=object)
     return frame.astype({name: kind for name, kind in types.items() if kind != TEXT})
+
+
+def _measured(rows: Sequence[Row]) -> DataFrame:
+    frame = _frame(rows, MEASUREMENTS)
+    return frame.assign(number=[_number(value) for value in frame["value"]]).astype({"number": REAL})
+
+
+def _number(value: Any) -> float:
+    try:
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else nan
+    except OverflowError:  # a whole number of more than 308 digits
+        return nan
 
 
 def _ordered(frame: DataFrame, hosts: list[str], steps: list[str], by: list[str]) -> DataFrame:

@@ -9,7 +9,6 @@ from __future__ import annotations
 SEVERITY = ("failed", "error", "unreachable", "blocked", "skipped", "marginal", "waived", "cached", "passed")
 """Every verdict, the gravest first."""
 
-PASSING = frozenset({"passed", "marginal", "cached", "waived"})
 NOT_RUN = frozenset({"unreachable", "blocked", "skipped"})
 UNTIMED = NOT_RUN | {"cached"}
 """Verdicts whose seconds say nothing about the step."""

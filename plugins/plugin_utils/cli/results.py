@@ -13,10 +13,10 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.table import to_text
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import journal_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.store import load
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine, reader

@@ -38,7 +38,7 @@ class Context:
             return (self._change(record),)
         if record["kind"] == "run":
             self.run_id = record["run"]
-            self._hosts |= dict.fromkeys(record.get("hosts", ()))
+            self._hosts |= dict.fromkeys(record.get("hosts") or ())
         return ()
 
     def get(self, key: str, host: str = RUN) -> Any:

@@ -2,24 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-r"""One record of a journal: a JSON object on a line of its own that carries its length and checksum.
-
-    \n{"_":"LLLLLLLLCCCCCCCC","kind":"step",...}\n
-
-`LLLLLLLL` is the length and `CCCCCCCC` the CRC-32, both in hexadecimal, of the bytes after that field up to
-the closing brace. The newline in front keeps a record whole where a killed writer left a stump before it.
-"""
+"""What a record of a run's journal must hold; its form on disk is that of the journals on the hosts."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from json import JSONDecoder, JSONEncoder
+from json import JSONDecoder
 from math import isinf
 from operator import itemgetter
 from typing import Any, NoReturn
-from zlib import crc32
 
+from ansible_collections.rack.recipes.plugins.module_utils.record import START, framed, json_text, unframed
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
+
+__all__ = ["FIELDS", "Record", "decode", "encode", "json_text"]
 
 Record = dict[str, Any]
 
@@ -43,27 +39,7 @@ FIELDS: Mapping[str, Mapping[str, type]] = {
     "end": {"time": str, "status": str},
 }
 
-_START = b'{"_":"'
-_REST = len(b'{"_":"LLLLLLLLCCCCCCCC",')
 _NUMBERED_AT_MOST = 2**24  # a follower remembers one bit for each number
-
-_compact = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-_ascii = JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", ":")).encode
-
-
-def json_text(value: Any) -> str:
-    r"""The value as compact JSON that every file and database takes: a lone surrogate stays as its `\ud800` escape.
-
-    Raises TypeError, ValueError or RecursionError for what is not JSON.
-    """
-    text = _compact(value)
-    if text.isascii():
-        return text
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return _ascii(value)
-    return text
 
 
 def encode(record: Record) -> bytes:
@@ -71,20 +47,19 @@ def encode(record: Record) -> bytes:
     if not _well_formed(record):
         raise JournalError(f"not a record for a journal: {_fault(record)}")
     try:
-        rest = json_text(record).encode()[1:]
+        return framed(json_text(record))
     except (TypeError, ValueError, RecursionError) as error:
         raise JournalError(f"a {record['kind']} record that is not JSON: {error}") from error
-    return b'\n{"_":"%08x%08x",%b\n' % (len(rest), crc32(rest), rest)
 
 
 def decode(line: bytes) -> Record:
     """The record on one line, newlines at its ends or not. Raises JournalError with what is wrong with it."""
     line = line.strip(b"\n")
-    rest = line[_REST:]
-    if line[:_REST] != b'{"_":"%08x%08x",' % (len(rest), crc32(rest)):
+    content = unframed(line)
+    if content is None:
         raise JournalError(_damage(line))
     try:
-        text = "{" + rest.decode()
+        text = content.decode()
         record, end = _decoder.raw_decode(text)
     except (ValueError, RecursionError) as error:
         raise JournalError(f"not JSON: {error}") from error
@@ -108,7 +83,7 @@ _decoder = JSONDecoder(parse_float=_finite, parse_constant=_refuse)
 
 
 def _damage(line: bytes) -> str:
-    return "torn or altered: length or checksum differ" if line.startswith(_START) else "not a record of a journal"
+    return "torn or altered: length or checksum differ" if line.startswith(START) else "not a record of a journal"
 
 
 # For each kind its fields' values and their types, so that the check of a sound record runs in C.

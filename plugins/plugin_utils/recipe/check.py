@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError, RecipeErrors
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.faults import fault_errors
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.reader import Document
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.reader import MOST, Document
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules import rule_errors
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
 SCHEMA = Path(__file__).with_name("recipe.schema.json")
-MOST = 100  # errors at once
 
 
 def check(document: Document) -> None:
@@ -40,6 +38,8 @@ def check(document: Document) -> None:
 def problems(document: Document) -> Iterator[RecipeError]:
     """Everything that is wrong with a recipe, one by one."""
     for error in validator().iter_errors(document.data):
+        from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.faults import fault_errors  # only now: slow
+
         yield from fault_errors(error, document, validator())
     yield from rule_errors(document)
 

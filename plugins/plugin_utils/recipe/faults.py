@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeError
@@ -22,6 +23,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.words import c
 if TYPE_CHECKING:
     from jsonschema import ValidationError
     from jsonschema.protocols import Validator
+
+GUESSED = 100  # unknown keys that are compared with a missing one
 NO_BREAK_SPACE = "\u00a0"
 JAMMED_COLON = re.compile(r"[A-Za-z_]\w*:\S")
 
@@ -40,6 +43,10 @@ class Fault:
     def place(self) -> Place:
         """Where the value stands."""
         return self.document.places[self.path]
+
+    def unknown(self) -> Iterator[str]:
+        """Keys of a mapping that its schema does not have."""
+        return (key for key in self.value if key not in self.schema["properties"])
 
     def accepts(self, value: Any) -> bool:
         """Whether the schema would take `value` in this place."""
@@ -92,7 +99,7 @@ def expected(schema: Mapping[str, Any]) -> str:
 def unknown_keys(fault: Fault) -> Iterator[RecipeError]:
     """Keys that a mapping does not have."""
     valid = tuple(fault.schema["properties"])
-    for key in fault.value.keys() - set(valid):
+    for key in fault.unknown():
         near, remark = guess(key, fault)
         more = "" if near or remark else f" ({', '.join(valid)})"
         place = fault.document.places[*fault.path, key, KEY]
@@ -115,8 +122,7 @@ def guess(key: str, fault: Fault) -> tuple[str, str]:
 
 def missing_keys(fault: Fault) -> Iterator[RecipeError]:
     """Keys that a mapping must have; one that is there under a wrong name is an unknown key and no more."""
-    unknown = fault.value.keys() - set(fault.schema["properties"])
-    misspelt = {guess(key, fault)[0] for key in unknown}
+    misspelt = {guess(key, fault)[0] for key in islice(fault.unknown(), GUESSED)}
     missing = [key for key in fault.schema["required"] if key not in fault.value and key not in misspelt]
     if missing:
         got = f"only {listed(fault.value)}" if fault.value else "an empty mapping"

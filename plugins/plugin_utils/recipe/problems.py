@@ -13,10 +13,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from yaml import MarkedYAMLError
+
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.trouble import Surroundings, Trouble, place_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.words import quoted
-from yaml import MarkedYAMLError
 
 CONFLICT = re.compile(r"<{7} |>{7} ")
 JAMMED_DASH = re.compile(r"\s*(?:- +)*(?P<found>-[A-Za-z\"'{\[].*)")
@@ -27,7 +28,6 @@ QUOTES = {
     '"': ' (inside the text a double quote is written \\")',
     "'": " (inside the text a single quote is written twice)",
 }
-JINJA = "a Jinja expression in quotes, since YAML takes { for a mapping"
 
 
 type Explanation = Callable[[Trouble], RecipeError]
@@ -39,7 +39,7 @@ def explain(error: MarkedYAMLError, around: Surroundings) -> RecipeError:
     at = place_of(error.problem_mark, name)
     begin = place_of(error.context_mark, name) if error.context_mark else at
     problem = error.problem or ""
-    trouble = Trouble(around, around.source.lines(), problem, error.context or "", at, begin)
+    trouble = Trouble(around, around.source.lines, problem, error.context or "", at, begin)
     return merge_conflict(trouble) or PROBLEMS.get(problem, BY_CONTEXT.get(trouble.context, unknown))(trouble)
 
 
@@ -58,7 +58,7 @@ def unknown(trouble: Trouble) -> RecipeError:
 def slip(trouble: Trouble, line: int) -> RecipeError | None:
     """A space or a colon that is missing in a line."""
     for pattern, expected in SLIPS.items():
-        if found := pattern.match(trouble.lines[line - 1]):
+        if found := pattern.match(trouble.line(line)):
             return trouble.error(trouble.place(line, found.start("found") + 1), expected)
     return None
 
@@ -76,9 +76,7 @@ def second_colon(trouble: Trouble) -> RecipeError:
     if found:
         place = trouble.place(trouble.at.line, found.start("found") + 1)
         return trouble.error(place, "text in quotes, since it holds a colon and a space")
-    above = trouble.above()
-    fits = len(trouble.before()) - len(trouble.before().lstrip()) + 1 in trouble.around.columns
-    return slip(trouble, above.line) or (trouble.error(above, "a key and a colon") if fits else indentation(trouble))
+    return slip(trouble, trouble.above()) or indentation(trouble)
 
 
 def no_colon(trouble: Trouble) -> RecipeError:
@@ -91,8 +89,6 @@ def no_place(trouble: Trouble) -> RecipeError:
     before = trouble.before().strip()
     if not before:
         return other_kind(trouble) if trouble.at.column in trouble.around.columns else indentation(trouble)
-    if before.endswith("}}") and "{{" in before:
-        return trouble.error(trouble.place(trouble.at.line, trouble.before().index("{{") + 1), JINJA)
     if before[-1] in QUOTES:
         return after_quote(trouble, before[-1])
     return trouble.error(trouble.at, f"nothing after {'the closing bracket' if before[-1] in '}]' else 'the value'}")
@@ -108,19 +104,30 @@ def after_quote(trouble: Trouble, quote: str) -> RecipeError:
 def other_kind(trouble: Trouble) -> RecipeError:
     """A list item among keys, or a key among list items."""
     wanted = "a list item, '- ' and a value" if "'-'" in trouble.problem else "a key and a colon"
+    if "'-'" in trouble.problem and trouble.rest(trouble.at).startswith("-"):
+        wanted = SLIPS[JAMMED_DASH]
     return trouble.error(trouble.at, f"{wanted}, as in line {trouble.begin.line}")
 
 
 def indentation(trouble: Trouble) -> RecipeError:
-    """A line that starts in a column in which nothing above starts."""
-    line = trouble.lines[trouble.at.line - 1] if trouble.at.line <= len(trouble.lines) else ""
+    """A line that starts in a column in which nothing above starts, or behind a line that is no key and no value."""
+    line = trouble.line(trouble.at.line)
     column = len(line) - len(line.lstrip()) + 1
-    above = columns_of(trouble.lines[trouble.above().line - 1])
-    known = {indent - 1 for indent in trouble.around.columns} | above
-    *others, last = [str(indent) for indent in sorted(known) if indent != column - 1] or ["other"]
+    above = trouble.above()
+    known = sorted({indent - 1 for indent in trouble.around.columns} | columns_of(trouble.line(above)))
+    others = [str(indent) for indent in known if indent != column - 1]
+    if not others or column in trouble.around.columns:
+        return slip(trouble, above) or trouble.error(trouble.place(above, 1), "a key and a colon")
+    return trouble.error(
+        trouble.place(trouble.at.line, column), spaces(others), f"{column - 1} before {quoted(line.strip())}"
+    )
+
+
+def spaces(numbers: list[str]) -> str:
+    """The indentations that a line may have."""
+    *others, last = numbers
     allowed = f"{', '.join(others)} or {last}" if others else last
-    place = trouble.place(trouble.at.line, column)
-    return trouble.error(place, f"{allowed} spaces before this line", f"{column - 1} before {trouble.found(place)}")
+    return f"{allowed} space{'' if allowed == '1' else 's'} before this line"
 
 
 def columns_of(line: str) -> set[int]:
@@ -138,6 +145,11 @@ def open_bracket(trouble: Trouble) -> RecipeError:
     return trouble.error(trouble.begin, f"a {bracket!r} that closes {trouble.found(trouble.begin)}", trouble.ending())
 
 
+def jammed(trouble: Trouble) -> RecipeError:
+    """A colon in brackets that YAML takes for part of a word."""
+    return trouble.error(trouble.at, "a space after the colon")
+
+
 def no_value(trouble: Trouble) -> RecipeError:
     """A comma or a closing bracket where a value must be."""
     return trouble.error(trouble.at, "a value")
@@ -145,7 +157,7 @@ def no_value(trouble: Trouble) -> RecipeError:
 
 def bad_start(trouble: Trouble) -> RecipeError:
     """A character that means something else at the start of a word, or a tab."""
-    rest = trouble.lines[trouble.at.line - 1][trouble.at.column - 1 :]
+    rest = trouble.line(trouble.at.line)[trouble.at.column - 1 :]
     if rest.startswith("\t"):
         return tab(trouble)
     return trouble.error(trouble.at, f"text in quotes, since it starts with {rest[:1]!r}")
@@ -202,7 +214,7 @@ def directive(trouble: Trouble) -> RecipeError:
 
 def after_end(trouble: Trouble) -> RecipeError:
     """Something after the end of the mapping at the top."""
-    if trouble.lines[0].startswith("%"):
+    if trouble.line(1).startswith("%"):
         return directive(trouble)
     return indentation(trouble) if not trouble.before().strip() else no_place(trouble)
 
@@ -232,13 +244,16 @@ PROBLEMS: dict[str, Explanation] = {
     "block sequence entries are not allowed in this context": list_inline,
     "mapping keys are not allowed in this context": list_inline,
     "found incompatible YAML document": directive,
+    "found duplicate %YAML directive": directive,
     "found undefined tag handle": bad_word,
+    "found unexpected ':'": jammed,
     "exceeded maximum nesting depth": too_deep,
 }
 BY_CONTEXT: dict[str, Explanation] = {
     "while scanning an alias": bad_word,
     "while scanning an anchor": bad_word,
     "while scanning a tag": bad_word,
+    "while parsing a tag": bad_word,
     "while scanning a block scalar": bad_word,
     "while scanning a directive": directive,
     "while scanning a %YAML directive": directive,

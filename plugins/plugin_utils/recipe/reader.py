@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import yaml
+from yaml import events
+
 from ansible_collections.rack.recipes.plugins.module_utils.values import DEEPEST
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeError, RecipeErrors
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.parts import (
@@ -28,16 +30,16 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.parts import (
     take_over,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.places import Places, Spot
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.problems import JINJA, explain
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.scalars import UnclearError, resolve
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.source import Source, decode, refused
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.trouble import Surroundings
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.words import closest, quoted, shown
-from yaml import events
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+JINJA = "a Jinja expression in quotes, since YAML takes { for a mapping"
+MOST = 100  # errors at once
 REPEATED = 100_000  # values that aliases may repeat
 JAMMED_COLON = re.compile(r"[A-Za-z_][\w.-]*:\S")
+QUOTES = ('"', "'")
 CORE = "tag:yaml.org,2002:"
 PLAIN_TAGS = {None, "!", CORE + "str", CORE + "seq", CORE + "map"}
 TAG_HINTS = {
@@ -101,7 +103,7 @@ class Builder:
                 if handle:
                     handle(event)
         except yaml.MarkedYAMLError as error:
-            raise RecipeErrors([*self.errors, explain(error, self._surroundings())]) from None
+            raise RecipeErrors([*self.errors, self._explained(error)]) from None
         except FOREIGN as error:
             raise refused(Place(self.source.name), "valid YAML", shown(str(error))) from None
 
@@ -217,7 +219,7 @@ class Builder:
         if key is MERGE:
             self._merge(part, value, spot)
             return
-        if value is None and part.flow and JAMMED_COLON.match(key):
+        if value is None and part.flow and JAMMED_COLON.match(key) and not self._starts_with(QUOTES, part.key_spot):
             self._report(part.key_spot, "a space after the colon", quoted(key))
         part.data[key] = value
         part.spots[key] = (part.key_spot, spot)
@@ -234,14 +236,15 @@ class Builder:
 
     def _refuse_key(self, spot: Spot) -> NoReturn:
         part = self.open[-1]
-        if self._line(part.line, part.column).startswith("{{"):
-            self._stop((part.line, part.column, None), JINJA, quoted(self._line(part.line, part.column)))
+        outer = (part.line, part.column, None)
+        if self._starts_with("{{", outer):
+            self._stop(outer, JINJA, quoted(self.source.lines[part.line - 1][part.column - 1 :]))
         self._stop(spot, "a key that is text", "a list or a mapping")
 
     def _check_tag(self, tag: str, spot: Spot) -> None:
         if tag not in PLAIN_TAGS:
             hint = TAG_HINTS.get(tag, PLAIN_HINT if tag.startswith(CORE) else QUOTES_HINT)
-            self._report(spot, "a value without a tag", f"{tag.replace(CORE, '!!')} ({hint})")
+            self._report(spot, "a value without a tag", f"{quoted(tag.replace(CORE, '!!'))} ({hint})")
 
     def _name(self, name: str, anchor: Anchor) -> None:
         if name in self.anchors:
@@ -257,18 +260,24 @@ class Builder:
         if len(self.open) + anchor.height > DEEPEST:
             self._stop(spot, f"at most {DEEPEST} levels of lists and mappings inside each other", f"more with {alias}")
 
-    def _surroundings(self) -> Surroundings:
-        columns = {part.column for part in self.open[1:]} or {spot[1] for spot in self.top.spots}
-        return Surroundings(self.source, columns, self.quote_line)
+    def _explained(self, error: yaml.MarkedYAMLError) -> RecipeError:
+        # a good recipe does not pay for these imports
+        from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.problems import explain
+        from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.trouble import Surroundings
 
-    def _line(self, line: int, column: int) -> str:
-        return self.source.lines()[line - 1][column - 1 :]
+        columns = {part.column for part in self.open[1:]} or {spot[1] for spot in self.top.spots}
+        return explain(error, Surroundings(self.source, columns, self.quote_line))
+
+    def _starts_with(self, text: str | tuple[str, ...], spot: Spot) -> bool:
+        return self.source.lines[spot[0] - 1].startswith(text, spot[1] - 1)
 
     def _place(self, spot: Spot) -> Place:
         return Place(self.source.name, spot[0], spot[1])
 
     def _report(self, spot: Spot, expected: str, got: str, near: str = "") -> None:
         self.errors.append(RecipeError(self._place(spot), expected, got, near))
+        if len(self.errors) == MOST:
+            raise RecipeErrors(self.errors)
 
     def _stop(self, spot: Spot, expected: str, got: str, near: str = "") -> NoReturn:
         self._report(spot, expected, got, near)

@@ -38,7 +38,7 @@ def value(field: Mapping[str, Any]) -> str:
     return str(field["errorMessage"])
 
 
-def default(field: Mapping[str, Any], required: bool) -> str:  # noqa: FBT001 - a fact about the field
+def default(field: Mapping[str, Any], required: bool) -> str:
     """What counts where a field is left out."""
     if required:
         return "required"
@@ -48,7 +48,7 @@ def default(field: Mapping[str, Any], required: bool) -> str:  # noqa: FBT001 - 
 def meaning(field: Mapping[str, Any]) -> str:
     """What a field is for, with an example."""
     examples = " or ".join(map(written, field.get("examples", ())))
-    return field["description"] + (f" Example: {examples}" if examples else "")
+    return f"{field['description']} Example: {examples}" if examples else str(field["description"])
 
 
 def written(sample: Any) -> str:

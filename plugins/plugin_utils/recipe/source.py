@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeError, RecipeErrors
@@ -27,13 +28,14 @@ REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Source:
     """A recipe as text, free of what no editor shows. `name` is the file's, as the user gave it."""
 
     name: str
     text: str
 
+    @cached_property
     def lines(self) -> list[str]:
         """The lines as YAML and editors count them."""
         return BREAK.split(self.text)

@@ -10,10 +10,11 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from yaml.error import Mark
+
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.source import Source
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.words import quoted
-from yaml.error import Mark
 
 BLANK = re.compile(r"\s*(?:#.*)?$")
 
@@ -42,23 +43,26 @@ class Trouble:
         """A place in the same file."""
         return Place(self.at.file, line, column)
 
+    def line(self, number: int) -> str:
+        """A line, empty behind the end of the file."""
+        return self.lines[number - 1] if number <= len(self.lines) else ""
+
     def rest(self, place: Place) -> str:
         """What stands there, up to the end of the line."""
-        return self.lines[place.line - 1][place.column - 1 :].strip() if place.line <= len(self.lines) else ""
+        return self.line(place.line)[place.column - 1 :].strip()
 
     def before(self) -> str:
         """What stands before the problem, on its line."""
-        return self.lines[self.at.line - 1][: self.at.column - 1] if self.at.line <= len(self.lines) else ""
+        return self.line(self.at.line)[: self.at.column - 1]
 
-    def above(self) -> Place:
-        """The start of the nearest line above the problem that holds more than a comment."""
-        numbers = range(min(self.at.line - 1, len(self.lines)), 0, -1)
-        return self.place(next((number for number in numbers if not BLANK.match(self.lines[number - 1])), 1), 1)
+    def above(self) -> int:
+        """The nearest line above the problem that holds more than a comment."""
+        return next((number for number in range(self.at.line - 1, 0, -1) if not BLANK.match(self.line(number))), 1)
 
     def ending(self) -> str:
         """The line at which something breaks off, in words."""
-        line = self.rest(self.place(self.at.line, 1))
-        return f"{quoted(line)} in line {self.at.line}" if line else "the end of the file"
+        line = self.line(self.at.line).strip()
+        return f"{quoted(line)} in line {self.at.line}" if self.rest(self.at) else "the end of the file"
 
     def error(self, place: Place, expected: str, got: str = "") -> RecipeError:
         """An error about what stands at `place`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import nearest
@@ -42,8 +43,9 @@ def shown(value: Any) -> str:
 
 def listed(words: Iterable[object], most: int = 8) -> str:
     """Words between commas, the first of them where there are many."""
-    known = [str(word) if len(str(word)) <= LONGEST else quoted(str(word)) for word in words]
-    return ", ".join(known[:most]) + (", ..." if len(known) > most else "")
+    known = list(islice(map(str, words), most + 1))
+    short = (word if len(word) <= LONGEST and word.isprintable() else quoted(word) for word in known[:most])
+    return ", ".join(short) + (", ..." if len(known) > most else "")
 
 
 @lru_cache(maxsize=4096)

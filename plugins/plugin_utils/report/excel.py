@@ -15,9 +15,9 @@ from functools import partial
 from itertools import batched, groupby
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.model import Column, Kind, Row, Table, named
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.palette import LOOKS
@@ -46,6 +46,9 @@ class Styles:
         self.head = book.add_format({"bold": True, "bottom": 1, "bg_color": "#eef0f3"})
         self.title = book.add_format({"bold": True, "font_size": 14})
         self.kinds = {kind: book.add_format({"num_format": shape}) for kind, shape in NUMBER_FORMATS.items()}
+        shapes = {**dict.fromkeys(get_args(Kind), "General"), **NUMBER_FORMATS}
+        self.left = {kind: book.add_format({"num_format": shape, "align": "left"}) for kind, shape in shapes.items()}
+        self.top = {kind: book.add_format({"num_format": shape, "valign": "top"}) for kind, shape in shapes.items()}
         self.verdicts = {name: book.add_format(_colours(name)) for name in LOOKS}
 
 
@@ -89,13 +92,15 @@ def _front(book: Workbook, styles: Styles, summary: Table, counts: Table) -> Non
     _put(sheet, 0, [cell(summary.record()["test_id"], "text") or summary.title], styles.title)
     for row, (column, value) in enumerate(zip(summary.columns, summary.rows[0], strict=True), 2):
         _put(sheet, row, [column.label], styles.head)
-        _put(sheet, row, [cell(value, column.kind)], styles.kinds.get(column.kind), first=1)
+        _put(sheet, row, [cell(value, column.kind)], styles.left[column.kind], first=1)
     top = len(summary.columns) + 3
     _put(sheet, top, [column.label for column in counts.columns], styles.head)
     for number, values in enumerate(_cells(counts.rows, counts.columns), top + 1):
         _put(sheet, number, values)
-    _colour(sheet, styles, 2, 1, top, 1)
+    status = 2 + summary.place("status")
+    _colour(sheet, styles, status, 1, status, 1)
     _colour(sheet, styles, top + 1, 0, top + max(len(counts.rows), 1), 0)
+    _for_paper(sheet)
     if counts.rows:
         _chart(book, sheet, counts, top)
 
@@ -103,7 +108,9 @@ def _front(book: Workbook, styles: Styles, summary: Table, counts: Table) -> Non
 def _chart(book: Workbook, sheet: Worksheet, counts: Table, top: int) -> None:
     first, last = top + 1, top + len(counts.rows)
     chart = book.add_chart({"type": "column"})
-    points = [{"fill": {"color": LOOKS[verdict].light}} if verdict in LOOKS else None for verdict, *_ in counts.rows]
+    points = [
+        {"fill": {"color": LOOKS[verdict].light}} if verdict in LOOKS else None for verdict in counts.values("verdict")
+    ]
     chart.add_series({
         "name": "Results", "categories": [sheet.name, first, 0, last, 0], "values": [sheet.name, first, 1, last, 1],
         "points": points, "data_labels": {"value": True}, "gap": 60,
@@ -124,15 +131,24 @@ def _sheets(book: Workbook, styles: Styles, table: Table) -> None:
 
 
 def _sheet(sheet: Worksheet, styles: Styles, columns: Sequence[Column], rows: Sequence[Row]) -> None:
+    has_tall_rows = any(column.kind == "log" for column in columns)
+    looks = styles.top if has_tall_rows else styles.kinds
     for place, column in enumerate(columns):
-        sheet.set_column(place, place, _width(place, column, rows), styles.kinds.get(column.kind))
+        sheet.set_column(place, place, _width(place, column, rows), looks.get(column.kind))
     _put(sheet, 0, [cell(column.label, "text") for column in columns], styles.head)
     for number, values in enumerate(_cells(rows, columns), 1):
         _put(sheet, number, values)
+    sheet.repeat_rows(0)
+    _for_paper(sheet)
     sheet.freeze_panes(1, 1 if columns[0].name == "host" else 0)
     sheet.autofilter(0, 0, len(rows), len(columns) - 1)
     for first, last in _verdict_columns(columns):
         _colour(sheet, styles, 1, first, max(len(rows), 1), last)
+
+
+def _for_paper(sheet: Worksheet) -> None:
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
 
 
 def _narrowed(table: Table) -> tuple[Sequence[Column], Sequence[Row]]:
@@ -144,8 +160,8 @@ def _narrowed(table: Table) -> tuple[Sequence[Column], Sequence[Row]]:
     return (*table.columns[:kept], note), [(*row[:kept], None) for row in table.rows]
 
 
-def _put(sheet: Worksheet, row: int, values: Iterable[Any], format: Format | None = None, first: int = 0) -> None:
-    if sheet.write_row(row, first, values, format) != 0:
+def _put(sheet: Worksheet, row: int, values: Iterable[Any], look: Format | None = None, first: int = 0) -> None:
+    if sheet.write_row(row, first, values, look) != 0:
         raise RackError(f"report.xlsx: row {row + 1} of the sheet {sheet.name!r} could not be written")
 
 
@@ -199,7 +215,7 @@ def _width(place: int, column: Column, rows: Sequence[Row]) -> int:
 def _verdict_columns(columns: Sequence[Column]) -> Iterator[tuple[int, int]]:
     """First and last place of each stretch of columns that hold verdicts."""
     for kind, stretch in groupby(enumerate(columns), key=lambda pair: pair[1].kind):
-        places = [place for place, _ in stretch]
+        places = [pair[0] for pair in stretch]
         if kind == "verdict":
             yield places[0], places[-1]
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.report import palette, svg
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.model import Column, Table, named
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.text import cut, shown, visible
@@ -29,6 +29,7 @@ MOST_CHARACTERS = 400_000
 """Of one table's cells: no log makes the page slow."""
 
 MOST_IN_CELL = 1000
+MOST_IN_LINE = 100
 WIDE_FROM = 36
 """Characters from which on a cell asks for a wide column."""
 
@@ -60,10 +61,12 @@ class View:
 
     @property
     def total(self) -> int:
+        """How many rows the table has."""
         return len(self.table.rows)
 
     @property
     def left_out(self) -> int:
+        """How many of them are not on the page."""
         return self.total - len(self.rows)
 
 
@@ -80,10 +83,10 @@ def render(tables: Sequence[Table]) -> str:
     style = palette.css() + (STATIC / "report.css").read_text(encoding="utf-8")
     script = (STATIC / "report.js").read_text(encoding="utf-8")
     environment = Environment(
-        loader=FileSystemLoader(STATIC), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
+        loader=FileSystemLoader(STATIC), autoescape=True, undefined=StrictUndefined, finalize=_printed,
+        trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters.update(visible=lambda text: visible(str(text)), duration=svg.seconds)
+    environment.filters["duration"] = svg.seconds
     return environment.get_template("report.html.j2").render(
         policy=_policy(style, script),
         style=Markup(style),
@@ -98,6 +101,11 @@ def render(tables: Sequence[Table]) -> str:
         charts=_charts(by_name),
         data=_data(by_name["matrix"]),
     )
+
+
+def _printed(value: Any) -> Any:
+    """Whatever the template prints, it hides nothing; escaping follows."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def view(table: Table) -> View:
@@ -119,11 +127,11 @@ def _fitting(table: Table) -> Iterator[list[Cell]]:
 
 def cell(value: Any, column: Column) -> Cell:
     """One value as the page prints it."""
-    text = cut(shown(value, column.kind), MOST_IN_CELL)
+    text = cut(shown(value, column.kind), MOST_IN_CELL, at_end=column.kind != "log")
     if column.kind == "verdict":
         return Cell(text, "", palette.look(str(value)) if value else "")
     if "\n" in text:
-        return Cell(text, "log", last=cut(text.rstrip().rpartition("\n")[2], 100))
+        return Cell(text, "log", last=cut(text.rstrip().rpartition("\n")[2], MOST_IN_LINE))
     if column.kind in ("number", "seconds"):
         return Cell(text, "n" if len(text) <= WIDE_FROM else "w")
     return Cell(text, _text_css(text, column))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from html import escape
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ ROOM = {
 """Tables, in the order of the file, and the characters each may fill: a comment holds 65,536."""
 
 MOST_ROWS = {"slowest": 10}
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?")
 _SPECIAL = re.compile(r"[\\`*_{}\[\]()#+\-.!|~>$:]")
 
 
@@ -43,12 +45,13 @@ def write(tables: Sequence[Table], folder: Path) -> list[Path]:
 def render(tables: Sequence[Table]) -> str:
     """The file's text; rows that do not fit are counted, never dropped in silence."""
     by_name = named(tables)
-    return "\n".join([*_head(by_name["summary"]), *(line for name in ROOM for line in _section(by_name[name]))])
+    lines = chain(_head(by_name["summary"]), *(_section(by_name[name]) for name in ROOM))
+    return "".join(f"{line}\n" for line in lines)
 
 
-def plain(text: str) -> str:
-    """Text that Markdown shows as it is, on one line: no markup, no link, no mention."""
-    one_line = cut(visible(text), MOST_IN_CELL).replace("\n", "⏎").replace("\t", " ")
+def plain(text: str, *, at_end: bool = True) -> str:
+    """Text that Markdown shows as it is, on one line, cut `at_end` or at its start: no markup, link or mention."""
+    one_line = cut(visible(text), MOST_IN_CELL, at_end=at_end).replace("\n", "⏎").replace("\t", " ")
     escaped = _SPECIAL.sub(r"\\\g<0>", escape(one_line, quote=False))
     return escaped.replace("@", "&#64;<!-- -->")
 
@@ -94,7 +97,9 @@ def _cells(row: Row, columns: Sequence[Column]) -> list[str]:
 def _cell(value: Any, kind: Kind) -> str:
     if kind == "verdict" and value:
         return _verdict(value)
-    return plain(shown(value, kind))
+    text = shown(value, kind)
+    is_harmless = isinstance(value, int | float) or (kind == "time" and _TIME.fullmatch(text))
+    return text if is_harmless else plain(text, at_end=kind != "log")
 
 
 def _verdict(verdict: str) -> str:

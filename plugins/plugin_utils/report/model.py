@@ -10,13 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Kind = Literal["text", "number", "seconds", "time", "verdict", "json"]
+Kind = Literal["text", "number", "seconds", "time", "verdict", "json", "log"]
 Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`name` is for programs, `title` for people. Times are ISO 8601 UTC text, seconds and numbers int or float."""
+    """`name` is for programs, `title` for people. Times are ISO 8601 UTC text, seconds and numbers int or float.
+
+    A log is text whose end matters most.
+    """
 
     name: str
     title: str

@@ -47,14 +47,14 @@ CLOCK = (15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 43200, 
 """Seconds between two ticks of an axis that are round on a clock."""
 
 
-
 def element(name: str, *content: str, **attributes: object) -> Markup:
-    """One SVG element; content and attribute values are escaped unless they are markup already."""
-    pairs = Markup("").join(
-        Markup(' {}="{}"').format(Markup(key.strip("_").replace("_", "-")), value) for key, value in attributes.items()
-    )
-    tag = Markup(name)
-    return Markup("<{}{}>{}</{}>").format(tag, pairs, Markup("").join(map(escape, content)), tag)
+    """One SVG element; content and attribute values are made harmless unless they are markup already."""
+    pairs = "".join(f' {key.strip("_").replace("_", "-")}="{_harmless(value)}"' for key, value in attributes.items())
+    return Markup(f"<{name}{pairs}>{''.join(map(_harmless, content))}</{name}>")
+
+
+def _harmless(value: object) -> Markup:
+    return value if isinstance(value, Markup) else escape(visible(str(value)))
 
 
 def label(text: str, letters: int = LABEL_LETTERS) -> str:
@@ -88,7 +88,7 @@ def proportions(counts: Table) -> Markup:
         place = {"x": f"{left:.2f}", "y": 0, "width": f"{width:.2f}", "height": 14}
         parts.append(element("rect", said, **place, class_=f"v-{look(verdict)}"))
         left += width
-    summary = ", ".join(f"{results:,} {verdict}" for verdict, results, _ in counts.rows)
+    summary = ", ".join(f"{row[1]:,} {row[0]}" for row in counts.rows)
     title = f"Results by verdict: {summary}"
     return _picture("proportions", WIDTH, 14, title, *parts, preserveAspectRatio="none")
 
@@ -138,7 +138,7 @@ def _pieces(rows: Sequence[Row]) -> dict[str, tuple[str, int]]:
     for y, row in enumerate(rows):
         x = 0
         for verdict, run in groupby(row[1:], key=lambda cell: cell or ""):
-            length = sum(1 for _ in run)
+            length = len(list(run))
             if verdict != "passed":
                 paths.setdefault(verdict, []).append(f"M{x} {y}h{length}v1h-{length}z")
                 cells[verdict] = cells.get(verdict, 0) + length
@@ -158,7 +158,7 @@ def _symbols(rows: Sequence[Row], across: float, down: int) -> Iterator[Markup]:
 def _names(hosts: Sequence[str], left: float, down: int) -> Markup:
     every = ceil(12 / down)
     texts = (
-        element("text", element("title", visible(host)), label(host), x=f"{left - 6:.1f}", y=f"{(y + 0.5) * down:.1f}")
+        element("text", element("title", host), label(host), x=f"{left - 6:.1f}", y=f"{(y + 0.5) * down:.1f}")
         for y, host in enumerate(hosts)
         if y % every == 0
     )
@@ -169,7 +169,7 @@ def _step_names(steps: Sequence[str], left: float, across: float, width: float) 
     every = ceil(13 / across)
     height = _label_width(steps) * SLANT + 14
     texts = (
-        element("text", element("title", visible(step)), label(step),
+        element("text", element("title", step), label(step),
                 transform=f"translate({left + (x + 0.5) * across + 3:.1f} {height - 5:.1f}) rotate(-45)")
         for x, step in enumerate(steps)
         if x % every == 0
@@ -205,7 +205,7 @@ def _bar(row: Row, number: int, left: float, scale: Callable[[float], float], pl
     end, far = scale(median), scale(longest)
     said = f"{row[0]}: median {seconds(median)}, longest {seconds(longest)} on {host or 'the run'}"
     return element(
-        "g", element("title", visible(said)),
+        "g", element("title", said),
         element("text", label(row[0]), x=f"{left - 8:.1f}", y=f"{middle:.1f}", class_="name"),
         element("path", d=f"M{end:.1f} {middle:.1f}H{far:.1f}M{far:.1f} {middle - 4:.1f}v8", class_="reach"),
         element("rect", x=f"{left:.1f}", y=f"{middle - 6:.1f}", width=f"{max(end - left, 1):.1f}", height=12, rx=2,

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import figures
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.frames import Frames
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.model import Column, Row, Table
 
 if TYPE_CHECKING:
@@ -24,8 +24,6 @@ RUN_SCOPED = "(run)"
 
 STDERR_LINES, STDERR_CHARACTERS = 20, 2000
 PAST_RUNS = 20
-LONGEST_NUMBER = 300
-"""Characters up to which a number is one; a longer one stays text."""
 
 HOST, STEP, VERDICT = Column("host", "Host"), Column("step", "Step"), Column("verdict", "Verdict", "verdict")
 REASON = Column("reason", "Reason")
@@ -55,7 +53,7 @@ SUMMARY = (
     Column("versions", "Versions"),
 )
 COUNTS = (VERDICT, Column("results", "Results", "number"), Column("share", "Share", "number", "%"))
-NOT_PASSED = (VERDICT, HOST, STEP, REASON, SECONDS, TRIES, Column("stderr", "Log (stderr, end)"))
+NOT_PASSED = (VERDICT, HOST, STEP, REASON, SECONDS, TRIES, Column("stderr", "Log", "log"))
 REASONS = (VERDICT, STEP, REASON, Column("hosts", "Hosts", "number"), Column("first_host", "First host"))
 STEPS = (
     STEP,
@@ -101,7 +99,7 @@ CONTEXT = (
     KEY,
     HOST,
     Column("version", "Version", "number"),
-    Column("after", "Value", "json"),
+    Column("value", "Value", "json"),
     Column("who", "Set by"),
     Column("time", "Set at", "time", "UTC"),
 )
@@ -137,7 +135,7 @@ def tables(frames: Frames) -> tuple[Table, ...]:
         _table("steps", "Steps", STEPS, figures.by_step(steps), ABOUT_STEPS),
         _table("slowest", "Slowest", SLOWEST, figures.slowest(steps), "The step runs that took longest."),
         _table("measurements", "Measurements", MEASUREMENTS, figures.by_measurement(frames.measurements), ABOUT_SPREAD),
-        _table("values", "Values", VALUES, _with_exact_values(frames.measurements), "Every measured value."),
+        _table("values", "Values", VALUES, frames.measurements, "Every measured value."),
         _table("verdicts", "Verdicts", VERDICTS, steps, "Every result: each step on each host."),
         _table("context", "Context keys", CONTEXT, frames.context, "The context as the run left it."),
         _table("conflicts", "Conflicts", CONFLICTS, frames.conflicts, ABOUT_CONFLICTS),
@@ -145,7 +143,9 @@ def tables(frames: Frames) -> tuple[Table, ...]:
     )
 
 
-ABOUT_NOT_PASSED = "Results that did not pass, the gravest first. Passed, marginal, cached and waived ones are left out."
+ABOUT_NOT_PASSED = (
+    "Results that did not pass, the gravest first. Passed, marginal, cached and waived ones are left out."
+)
 ABOUT_STEPS = "Times are those of results that ran; cached, skipped, blocked and unreachable ones do not count."
 ABOUT_SPREAD = "Spread over hosts by step, measurement and unit. Values that are not numbers count under Values only."
 ABOUT_CONFLICTS = "Writes of a key that another write had changed in between."
@@ -160,16 +160,25 @@ def _rows(frame: DataFrame, columns: tuple[Column, ...]) -> tuple[Row, ...]:
 
 
 def _cells(series: Series, column: Column) -> list[Any]:
+    if column.kind == "json":
+        return [_json(value) for value in series]
     plain = series.astype(object)
     values = plain.where(plain.notna(), None).tolist()
     if column.name.endswith("host"):
         return [RUN_SCOPED if host == "" else host for host in values]
-    return [_whole(value) for value in values] if column.kind == "number" else values
+    return [_number(value) for value in values] if column.kind == "number" else values
 
 
-def _whole(value: Any) -> Any:
-    """12 for 12.0: a float where pandas made one out of a count."""
-    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else value
+def _number(value: Any) -> Any:
+    """Whole numbers without a point, and what is no number as text: a measurement may be anything."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    is_plain = value is None or (isinstance(value, int | float | str) and not isinstance(value, bool))
+    return value if is_plain else _json(value)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _summary(frames: Frames) -> Row:
@@ -181,7 +190,7 @@ def _summary(frames: Frames) -> Row:
         "steps": int(steps["step"].nunique()),
         "results": len(steps),
         "not_passing": int((~steps["verdict"].isin(PASSING)).sum()),
-        "versions": ", ".join(f"{name} {version}" for name, version in (_value(run.get("versions")) or {}).items()),
+        "versions": ", ".join(f"{name} {version}" for name, version in (run.get("versions") or {}).items()),
     }
     return tuple(known.get(column.name) for column in SUMMARY)
 
@@ -195,14 +204,6 @@ def _with_tails(frame: DataFrame) -> DataFrame:
     return frame.assign(stderr=[tail(text) for text in frame["stderr"].fillna("")])
 
 
-def _with_exact_values(frame: DataFrame) -> DataFrame:
-    import pandas as pd
-
-    # Of type object, since a column of floats would round the whole numbers in it.
-    exact = [_number(text) for text in frame["text"].fillna("null")]
-    return frame.assign(value=pd.Series(exact, index=frame.index, dtype=object))
-
-
 def _past_runs(frames: Frames) -> tuple[Row, ...]:
     run, runs = frames.run, frames.runs
     twins = runs[(runs["test_id"] == run.get("test_id")) & (runs["started"] < (run.get("started") or ""))]
@@ -211,7 +212,7 @@ def _past_runs(frames: Frames) -> tuple[Row, ...]:
 
 
 def _past_run(run: Mapping[Any, Any]) -> Row:
-    counts = _value(run["counts"]) or {}
+    counts = run["counts"] or {}
     passing = sum(number for verdict, number in counts.items() if verdict in PASSING)
     seconds = duration(run["started"], run["ended"])
     status = run["status"] or "running"
@@ -231,14 +232,3 @@ def tail(text: str) -> str:
     end = "\n".join(stripped.split("\n")[-STDERR_LINES:])[-STDERR_CHARACTERS:]
     left_out = len(stripped) - len(end)
     return f"[{left_out:,} characters before this are left out]\n{end}" if left_out else end
-
-
-def _number(text: str) -> Any:
-    """The exact number in a JSON text; the text itself where it is something else."""
-    value = _value(text) if len(text) <= LONGEST_NUMBER else text
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else text
-
-
-def _value(value: Any) -> Any:
-    return json.loads(value) if isinstance(value, str) else value
-

@@ -25,9 +25,12 @@ def visible(text: str) -> str:
     return _HIDDEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text.replace("\r\n", "\n"))
 
 
-def cut(text: str, limit: int) -> str:
-    """At most `limit` characters of the text, and how many it had."""
-    return text if len(text) <= limit else f"{text[:limit]}… [cut: {len(text):,} characters in all]"
+def cut(text: str, limit: int, *, at_end: bool = True) -> str:
+    """At most `limit` characters of the text's start, or of its end, and how many it had."""
+    if len(text) <= limit:
+        return text
+    note = f"[cut: {len(text):,} characters in all]"
+    return f"{text[:limit]}… {note}" if at_end else f"{note} …{text[-limit:]}"
 
 
 def shown(value: Any, kind: Kind) -> str:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from filecmp import cmp
 from pathlib import Path
@@ -60,5 +59,5 @@ def _place(made: Path, path: Path) -> bool:
         return False
     path.parent.mkdir(mode=0o700, exist_ok=True)
     made.chmod(PRIVATE)
-    os.replace(made, path)
+    made.replace(path)
     return True

@@ -29,14 +29,13 @@ def main() -> None:
     due = time.monotonic() + interval
     while True:
         if select.select([0], [], [], max(0.0, due - time.monotonic()))[0]:
-            word = os.read(0, 4096).split()
-            if not word:
+            words = os.read(0, 4096).split()
+            if not words:
                 _abandoned(journal)
             problem = store.flush()
-            if word:
-                sys.stdout.write(f"{problem or 'ok'}\n")
-                sys.stdout.flush()
-            if not word or word[-1] == b"end":
+            sys.stdout.write(f"{problem or 'ok'}\n" * len(words))
+            sys.stdout.flush()
+            if not words or words[-1] == b"end":
                 raise SystemExit(5 if problem else 0)
         else:
             store.flush()

@@ -21,4 +21,4 @@ def new_run_id() -> str:
 
 def chosen_run_id() -> str:
     """The name that the command chose for the run, or a new one."""
-    return os.environ.get(RUN_ID) or new_run_id()
+    return os.environ.pop(RUN_ID, "") or new_run_id()  # no run that a step may start is this one

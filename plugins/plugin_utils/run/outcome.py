@@ -10,7 +10,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import PASSING, RUN_HOST, Ended, Run
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RUN_HOST, Ended, Run
 
 EXIT_CODES = {"passed": 0, "failed": 1, "unreachable": 3, "interrupted": 1}
 REASONS = 5  # shown in a recap; the store has them all

@@ -13,10 +13,11 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.module_utils.view import now
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import PASSING, RUN_HOST, Run, current
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RUN_HOST, Run, current
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote import Remote, Unreachable
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import (
     Request,

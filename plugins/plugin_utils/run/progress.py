@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import PASSING
 
 NAMED = 3  # hosts that are named while they are awaited
 

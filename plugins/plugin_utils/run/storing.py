@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.follower import URL
@@ -32,19 +33,22 @@ class Storing:
         with (run.folder / "follower.log").open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", f"from {name} import main; main()", *arguments],
+                bufsize=0,  # what a dead process did not take must not be sent again when the pipe is closed
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 env={**os.environ, "PYTHONPATH": path, URL: run.settings.db},
                 start_new_session=True,  # an interrupt at the terminal must not end it before the last flush
             )
+        self._stdin, self._stdout = _pipes(self._process)
+        self._asked = 0
+        self._heard = b""
         # A worker that outlives the main process must not keep the follower waiting.
         os.register_at_fork(after_in_child=self._close)
 
     def _close(self) -> None:
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                pipe.close()
+        self._stdin.close()
+        self._stdout.close()
 
     def flush(self) -> str:
         """Bring everything so far into the store; returns what went wrong, empty for nothing."""
@@ -60,23 +64,28 @@ class Storing:
         return problem
 
     def _ask(self, word: bytes) -> str:
-        assert self._process.stdin is not None and self._process.stdout is not None
         try:
-            self._process.stdin.write(word)
-            self._process.stdin.flush()
+            self._stdin.write(word)
         except (BrokenPipeError, ValueError):
             return "the process that writes to the store has ended, see follower.log in the run's folder"
-        answer = self._read_line(self._process.stdout.fileno())
+        self._asked += 1
+        answer = self._last_answer()
         return "" if answer == "ok" else answer or "the process that writes to the store gave no answer"
 
-    def _read_line(self, pipe: int) -> str:
-        line = b""
+    def _last_answer(self) -> str:
+        """The answer to the last question; one to an earlier question, which came too late, is none."""
         deadline = time.monotonic() + self._timeout
-        while not line.endswith(b"\n"):
-            if not select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        while self._heard.count(b"\n") < self._asked:
+            if not select.select([self._stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
                 return f"the store did not answer within {self._timeout:g} s"
-            data = os.read(pipe, 65536)
+            data = os.read(self._stdout.fileno(), 65536)
             if not data:
-                break
-            line += data
-        return line.decode("utf-8", "replace").strip()
+                return ""
+            self._heard += data
+        return self._heard.decode("utf-8", "replace").split("\n")[self._asked - 1]
+
+
+def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
+    if process.stdin is None or process.stdout is None:
+        raise TypeError("both were asked for")
+    return process.stdin, process.stdout

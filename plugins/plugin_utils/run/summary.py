@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import PASSING
 
 
 @dataclass(frozen=True, slots=True)

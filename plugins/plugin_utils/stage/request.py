@@ -17,8 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.discover impo
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.model import Entry
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook import DEFAULTS as SAID
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import executor_code
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import is_code
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import executor_code, is_code
 
 FIRST_WAIT = 5.0  # seconds that the first answer may wait for the stage's end; a longer stage is polled
 # A step without `reads` has not said what it reads.

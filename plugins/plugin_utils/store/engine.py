@@ -16,6 +16,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.store import files
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.faults import patiently, shown, translated
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import is_reading
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.upgrade import check, upgrade
 
 Kinds = Mapping[str, Callable[[URL], Engine]]
@@ -38,8 +39,6 @@ MYSQL_DEFAULTS = {
 }
 STATEMENT_MARGIN = 64  # bytes of a packet that are not the statement's
 
-READING = {"reading": True}  # execution options of a connection that only reads
-
 
 def engine(url: str, patience: float = PATIENCE) -> Engine:
     """The store at a URL, made where it is missing and migrated to the newest schema.
@@ -53,11 +52,6 @@ def engine(url: str, patience: float = PATIENCE) -> Engine:
 def reader(url: str, patience: float = PATIENCE) -> Engine:
     """The store at a URL for reading only: nothing is made or migrated. Raises StoreError, also for an old schema."""
     return _ready(_open(url, _readers), check, patience)
-
-
-def reading(opened: Engine) -> Connection:
-    """A connection of either engine for reading, which holds up no writer."""
-    return opened.connect().execution_options(**READING)
 
 
 def _ready(opened: Engine, prepare: Callable[[Engine], None], patience: float) -> Engine:
@@ -88,7 +82,7 @@ def _parsed(text: str) -> URL:
     except Exception:  # whatever it is, its text and its trace may hold the password
         raise StoreError(
             "the store's URL cannot be read: expected sqlite:///PATH or mysql://USER:PASSWORD@HOST/DATABASE, "
-            "special characters in the password written as in a web address (@ as %40)"
+            "special characters in the password percent-encoded as in a web address"
         ) from None
     return url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
 
@@ -118,14 +112,17 @@ def _sqlite_reader(url: URL) -> Engine:
 
 def _set_up_sqlite(connection: Any, record: object) -> None:
     connection.isolation_level = None  # so that only BEGIN begins, and DDL is rolled back with the rest
-    for pragma in ("foreign_keys = on", "synchronous = normal", "journal_mode = wal"):
-        connection.execute(f"PRAGMA {pragma}")
+    try:
+        for pragma in ("foreign_keys = on", "synchronous = normal", "journal_mode = wal"):
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:  # the pool does not know it yet
+        connection.close()
+        raise
 
 
 def _begin_sqlite(connection: Connection) -> None:
     """A transaction that turns from reading to writing fails at once when another wrote: begin as a writer."""
-    how = "BEGIN" if connection.get_execution_options().get("reading") else "BEGIN IMMEDIATE"
-    connection.exec_driver_sql(how)
+    connection.exec_driver_sql("BEGIN" if is_reading(connection) else "BEGIN IMMEDIATE")
 
 
 def _mysql(url: URL) -> Engine:

@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -17,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 
 # Codes of the faults after which the same transaction may succeed.
-PASSING: Mapping[str, frozenset[int]] = {
+PASSING: Mapping[str, frozenset[int | str]] = {
     "sqlite3": frozenset(
         {
             5,  # SQLITE_BUSY: another writer, for longer than the connection waits
@@ -37,9 +38,17 @@ PASSING: Mapping[str, frozenset[int]] = {
             2013,  # connection lost
         }
     ),
+    "psycopg": frozenset(
+        {
+            "25P03",  # idle for too long in a transaction
+            "40P01",  # deadlock
+            "55P03",  # lock wait timeout
+            "57P01",  # the server is shutting down
+        }
+    ),
 }
 
-ADVICE: Mapping[str, Mapping[int, str]] = {
+ADVICE: Mapping[str, Mapping[int | str, str]] = {
     "sqlite3": {
         8: "the file or its folder is read-only",
         11: "the file is damaged; restore it, the runs' journals bring back what is missing",
@@ -112,15 +121,18 @@ def patiently[T](call: Callable[[], T], patience: float) -> T:
         pause = min(pause * 2, 1.0)
 
 
-def _origin(error: DBAPIError) -> tuple[str, int]:
-    """The driver that raised the error, and its code; SQLite's is reduced to the primary one."""
-    raised = error.orig
-    driver = type(raised).__module__.partition(".")[0]
-    code = getattr(raised, "sqlite_errorcode", None)
-    if code is not None:
-        return driver, code & 0xFF
-    first = raised.args[0] if raised is not None and raised.args else None
-    return driver, first if isinstance(first, int) else 0
+def _origin(error: DBAPIError) -> tuple[str, int | str]:
+    """The driver that raised the error, and its code."""
+    driver = type(error.orig).__module__.partition(".")[0]
+    code = CODES[driver](error.orig) if driver in CODES else None
+    return driver, code if isinstance(code, int | str) else 0
+
+
+CODES: Mapping[str, Callable[[Any], Any]] = {
+    "sqlite3": lambda raised: getattr(raised, "sqlite_errorcode", 0) & 0xFF,  # of an extended code the primary one
+    "pymysql": lambda raised: next(iter(raised.args), 0),
+    "psycopg": lambda raised: raised.sqlstate,
+}
 
 
 def _without_password(text: str, url: URL) -> str:

@@ -102,7 +102,8 @@ class Fold:
 
     def _take_run(self, record: Record, batch: Batch | None) -> None:
         """A run that is taken up again is running again, and started when it first did."""
-        self._planned |= {step["name"]: step for step in record.get("steps") or () if isinstance(step, dict)}
+        steps = (step for step in record.get("steps") or () if isinstance(step, dict))
+        self._planned |= {step["name"]: step for step in steps if isinstance(step.get("name"), str)}
         started = self._run.get("started")
         self._run = {
             "run_id": self.run_id,

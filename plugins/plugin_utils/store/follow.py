@@ -17,9 +17,9 @@ from sqlalchemy.exc import DBAPIError
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
 from ansible_collections.rack.recipes.plugins.plugin_utils.store import schema
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import reading
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.faults import patiently, translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.fold import Batch, Fold, Tally
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import reading
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.rows import Row, name
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.write import (
     forget_measurements,
@@ -35,8 +35,8 @@ COUNTED = (schema.context, schema.steps, schema.measurements, schema.conflicts) 
 class Limits:
     """When a batch is written, and for how many seconds a fault that may pass is waited out."""
 
-    records: int = 5_000
-    size: int = 4 * 2**20  # bytes of journal
+    records: int = 20_000
+    size: int = 8 * 2**20  # bytes of journal
     patience: float = 30.0
 
 
@@ -80,6 +80,9 @@ class Following:
                 return self._catch_up()
         except StoreError as error:
             raise type(error)(f"{error}; the results are safe in {self._journal}") from None
+        except BaseException:  # it may have been stopped between reading a record and taking it
+            self._fold = None
+            raise
 
     def _catch_up(self) -> Followed:
         fold = self._fold = self._fold or patiently(self._resume, self._limits.patience)
@@ -90,13 +93,15 @@ class Following:
             if self._is_full():
                 rows += self._flush(fold)
         rows += self._flush(fold)
+        if not self._follower.offset:
+            self._fold = None  # the journal will name its run
         return Followed(fold.run_id, self._stored, rows, self._follower.set_aside)
 
     def _resume(self) -> Fold:
         """Fold what is stored already without writing it; all is written again if the store does not hold it whole."""
         run_id = name(run_of(self._journal)) or ""
         self._stored, held = stored(self._engine, run_id)
-        self._follower, fold = Follower(self._journal), Fold(run_id)
+        self._follower, self._batch, fold = Follower(self._journal), Batch(), Fold(run_id)
         for line in self._follower.read(until=self._stored):
             if line.record:
                 fold.take(line.record)
@@ -145,6 +150,7 @@ def stored(engine: Engine, run_id: str) -> tuple[int, Tally]:
     counts = [
         select(func.count()).select_from(table).where(table.c.run_id == run_id).scalar_subquery() for table in COUNTED
     ]
-    with reading(engine) as connection:
-        offset = connection.scalar(select(schema.runs.c.journal_offset).where(schema.runs.c.run_id == run_id))
-        return offset or 0, Tally(*connection.execute(select(*counts)).one())
+    offset = select(schema.runs.c.journal_offset).where(schema.runs.c.run_id == run_id).scalar_subquery()
+    with reading(engine) as connection:  # all at once: others may write meanwhile
+        place, *held = connection.execute(select(offset, *counts)).one()
+        return place or 0, Tally(*held)

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Engine, Select, Table, func, select
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.store import schema
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import reading
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.faults import translated
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import reading
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.rows import OUTPUTS
 
 Result = dict[str, Any]
@@ -70,13 +71,10 @@ def context(engine: Engine, run_id: str) -> list[Result]:
     """The newest value of each key of each host, and of the run (host ""); `value` is decoded."""
     table = schema.context
     place = (table.c.key, table.c.host)
-    latest = (
-        select(*place, func.max(table.c.version).label("version")).where(table.c.run_id == run_id).group_by(*place)
-    ).subquery()
-    is_latest = (table.c.key == latest.c.key, table.c.host == latest.c.host, table.c.version == latest.c.version)
+    newest = select(func.max(table.c.seq)).where(table.c.run_id == run_id).group_by(*place)
     columns = [column for column in table.c if column.name not in {"before", "after"}]
-    query = select(*columns, table.c.after.label("value")).where(table.c.run_id == run_id, *is_latest).order_by(*place)
-    return _read(engine, query, {"value": json.loads})
+    query = select(*columns, table.c.after.label("value")).where(table.c.run_id == run_id, table.c.seq.in_(newest))
+    return _read(engine, query.order_by(*place), {"value": json.loads})
 
 
 def history(engine: Engine, run_id: str, key: str | None = None, host: str | None = None) -> list[Result]:
@@ -85,12 +83,13 @@ def history(engine: Engine, run_id: str, key: str | None = None, host: str | Non
     `before` and `after` are decoded; a first value, of version 1, has None before it.
     """
     table = schema.context
-    query = _of(table, run_id).order_by(table.c.seq)
+    query = _of(table, run_id)
     if key is not None:
         query = query.where(table.c.key == key)
     if host is not None:
         query = query.where(table.c.host == host)
-    return _read(engine, query, {"before": _value, "after": _value})
+    changes = _read(engine, query, {"before": _value, "after": _value})
+    return sorted(changes, key=itemgetter("seq"))  # to sort here lets SQLite search by key
 
 
 def conflicts(engine: Engine, run_id: str) -> list[Result]:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.faults import shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import reading
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema import HEAD
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -22,12 +23,13 @@ VERSION_TABLE = "alembic_version"
 # How one migration keeps others out, and lets them in again; SQLite's transaction does so by itself.
 LOCKS: Mapping[str, tuple[str, str]] = {
     "mysql": ("SELECT GET_LOCK('rack.recipes.upgrade', 600)", "SELECT RELEASE_LOCK('rack.recipes.upgrade')"),
+    "postgresql": ("SELECT pg_advisory_xact_lock(hashtext('rack.recipes.upgrade'))", ""),  # until the commit
 }
 
 
 def upgrade(engine: Engine, migrations: Path = MIGRATIONS, head: str = HEAD) -> None:
     """Migrate the store to `head`, safe beside others that do the same. Raises StoreError for a newer schema."""
-    with engine.connect().execution_options(reading=True) as connection:
+    with reading(engine) as connection:
         if version(connection) == head:
             return
     with engine.begin() as connection, _alone(connection):
@@ -37,7 +39,7 @@ def upgrade(engine: Engine, migrations: Path = MIGRATIONS, head: str = HEAD) -> 
 
 def check(engine: Engine) -> None:
     """Raise StoreError unless the store has the newest schema."""
-    with engine.connect().execution_options(reading=True) as connection:
+    with reading(engine) as connection:
         held = version(connection)
     if held != HEAD:
         raise StoreError(

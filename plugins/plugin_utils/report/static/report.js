@@ -4,12 +4,12 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const number = new Intl.NumberFormat("en-US");
   const order = new Map(data.verdicts.map((verdict, place) => [verdict, place]));
-  const text = (cell) => cell.textContent.trim();
+  const text = (cell) => (cell.classList.contains("v") ? cell.lastChild : cell).textContent.trim();
   const numeric = (cell) => { const value = parseFloat(text(cell)); return Number.isNaN(value) ? -Infinity : value; };
   const keys = {
     number: numeric,
     seconds: numeric,
-    verdict: (cell) => order.get(text(cell).split(/\s+/).pop()) ?? -1,
+    verdict: (cell) => order.get(text(cell)) ?? -1,
   };
   const collator = new Intl.Collator("en", { numeric: true });
   const compare = (a, b) => (typeof a === "number" && typeof b === "number" ? a - b : collator.compare(a, b));
@@ -38,6 +38,11 @@
     });
   }
 
+  // Cells stand between END marks, so that a word in quotes finds a whole cell.
+  const END = "\u0001";
+  const content = (row) => END + Array.from(row.cells, text).join(END).toLowerCase() + END;
+  const terms = (words) => (words.toLowerCase().match(/"[^"]*"|\S+/g) ?? []).map((term) => term.replace(/^"(.*)"$/, `${END}$1${END}`));
+
   function searchable(section, table) {
     const input = section.querySelector("input");
     const count = section.querySelector(".count");
@@ -45,15 +50,16 @@
     const rows = Array.from(table.tBodies[0].rows);
     let contents = null;
     input.addEventListener("input", () => {
-      contents ??= rows.map((row) => row.textContent.toLowerCase());
-      const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+      contents ??= rows.map(content);
+      const words = terms(input.value);
       let found = 0;
       rows.forEach((row, place) => {
         row.hidden = !words.every((word) => contents[place].includes(word));
         if (!row.hidden) found += 1;
       });
       const all = `${number.format(total)} ${total === 1 ? "row" : "rows"}`;
-      count.textContent = words.length ? `${number.format(found)} of ${all}` : all;
+      const searched = rows.length < total ? `the first ${number.format(rows.length)} of ${all}` : all;
+      count.textContent = words.length ? `${number.format(found)} of ${searched}` : all;
     });
     section.querySelector(".search").hidden = false;
   }
@@ -94,7 +100,7 @@
     const section = document.getElementById("verdicts");
     const rows = Array.from(section.querySelector("tbody").rows);
     const row = rows.find((one) => text(one.cells[0]) === host && text(one.cells[1]) === step);
-    search(section, row ? "" : `${host} ${step}`);
+    search(section, row ? "" : `"${host}" "${step}"`);
     (row ?? section).scrollIntoView({ block: "center" });
     for (const old of section.querySelectorAll(".found")) old.classList.remove("found");
     row?.classList.add("found");
@@ -107,7 +113,7 @@
     if (Number(table.dataset.total) > 5) searchable(section, table);
   }
   for (const link of document.querySelectorAll("[data-search]")) {
-    link.addEventListener("click", () => search(document.querySelector(link.getAttribute("href")), link.dataset.search));
+    link.addEventListener("click", () => search(document.querySelector(link.getAttribute("href")), `"${link.dataset.search}"`));
   }
   const map = document.querySelector(".map");
   if (map) heatMap(map);

@@ -1,0 +1,42 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From a run in the store to the files of its report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.frames import Rows, frames
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables import tables
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.write import WRITERS, write
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+FORMATS = tuple(WRITERS)
+
+
+def make(engine: Engine, run_id: str, folder: Path, formats: Sequence[str] = FORMATS) -> dict[Path, bool]:
+    """Write the report of a run into a folder; the paths, each with whether its file changed.
+
+    Raises UsageError for a run or a format that is not known, StoreError and RackError where reading or writing fails.
+    """
+    return write(tables(frames(read(engine, run_id))), folder, formats)
+
+
+def read(engine: Engine, run_id: str) -> Rows:
+    """All that a report needs of a run."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store import load
+
+    return Rows(
+        run=load.run(engine, run_id),
+        steps=load.steps(engine, run_id),
+        measurements=load.measurements(engine, run_id),
+        context=load.context(engine, run_id),
+        conflicts=load.conflicts(engine, run_id),
+        runs=load.runs(engine),
+    )

@@ -1,0 +1,105 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The report of a run by every way to it: at the run's end, by command, by role and by module."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from runs import CHECKOUT, call, rack_recipes
+
+NAMES = {"report.html", "report.xlsx", "report.md", "summary.csv", "not_passed.csv", "verdicts.csv"}
+
+
+@pytest.fixture
+def run_id(project: Path) -> str:
+    """A run in the project's store."""
+    for folder in ("recipes", "data"):
+        shutil.copytree(CHECKOUT / folder, project / folder)
+    done = rack_recipes("run", "recipes/numbers.yml")
+    assert done.code == 0, done.stderr
+    return str(done.answer["run_id"])
+
+
+def play(*tasks: dict[str, Any], **options: str) -> Any:
+    """Play the tasks on this machine; the outcome of the last one as Ansible's JSON shows it."""
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": list(tasks)}
+    Path("play.yml").write_text(json.dumps([play]), encoding="utf-8")
+    arguments = [f"--{name}" for name in options]
+    return call("ansible-playbook", "play.yml", *arguments)
+
+
+def report(**arguments: Any) -> dict[str, Any]:
+    return {"name": "Write the report", "rack.recipes.report": arguments, "register": "written"}
+
+
+def say(text: str) -> dict[str, Any]:
+    return {"name": "Say", "ansible.builtin.debug": {"msg": text}}
+
+
+def test_a_run_ends_with_its_report(project: Path):
+    for folder in ("recipes", "data"):
+        shutil.copytree(CHECKOUT / folder, project / folder)
+    done = rack_recipes("run", "recipes/numbers.yml", "--report")
+    assert done.code == 0, done.stderr
+    paths = [Path(path) for path in done.answer["report"]]
+    assert {path.name for path in paths} >= NAMES
+    assert "✓</span> passed" in next(path for path in paths if path.suffix == ".html").read_text()
+
+
+def test_the_role_writes_the_report_once(run_id: str):
+    include = {
+        "name": "Include the role",
+        "ansible.builtin.include_role": {"name": "rack.recipes.report"},
+        "vars": {"report_run": run_id, "report_dest": "out/rack1", "report_formats": ["html", "csv"]},
+    }
+    first = play(include, say("{{ report_written.files | length }} files of {{ report_written.run_id }}"))
+    assert first.code == 0, first.stdout
+    assert f"14 files of {run_id}" in first.stdout
+    assert "changed=1" in first.stdout
+    assert {path.name for path in Path("out/rack1").iterdir()} == {"report.html", "csv"}
+    assert "changed=0" in play(include).stdout
+
+
+def test_the_module_writes_into_the_folder_of_the_run(run_id: str):
+    done = play(report(run=run_id, formats=["md"]), say("{{ written.files }}"))
+    assert done.code == 0, done.stdout
+    path = f".rack-recipes/runs/{run_id}/report/report.md"
+    assert path in done.stdout
+    assert Path(path).read_text().startswith("# ✓ passed")
+
+
+def test_the_run_may_come_from_facts(run_id: str):
+    fact = {"name": "Know the run", "ansible.builtin.set_fact": {"rack_recipes": {"run_id": run_id}, "cacheable": True}}
+    done = play(fact, report(formats=["md"]))
+    assert done.code == 0, done.stdout
+    assert Path(f".rack-recipes/runs/{run_id}/report/report.md").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"run": "nobody"}, "there is no run"),
+        ({}, "name it with the option"),
+        ({"run": "x", "formats": ["pdf"]}, "value of formats must be one or more of: html, xlsx, csv, md"),
+        ({"run": "x", "db": "sqlite:///missing.db"}, "missing.db"),
+    ],
+    ids=["run", "no run", "format", "store"],
+)
+def test_what_is_wrong_is_said(run_id: str, arguments: dict[str, Any], said: str):
+    done = play(report(**arguments))
+    assert done.code == 2
+    assert said in done.stdout
+    assert not Path("report").exists()
+
+
+def test_check_mode_writes_nothing(run_id: str):
+    done = play(report(run=run_id, dest="out"), check="")
+    assert done.code == 0, done.stdout
+    assert not Path("out").exists()

@@ -1,0 +1,73 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.frames import Rows, frames, natural
+
+
+def step(host="r1", name="one", **fields):
+    return {"host": host, "step": name, "stage": 1, "idx": 1, "verdict": "passed", **fields}
+
+
+@pytest.mark.parametrize(
+    "ordered",
+    [
+        ["r1", "r2", "r10"],
+        ["rack1-u2", "rack1-u10", "rack2-u1"],
+        ["", "a", "b"],
+        ["r01", "r1"],
+        ["1" * 30, "2" * 30],
+    ],
+)
+def test_natural_order(ordered):
+    shuffled = ordered[1:] + ordered[:1]
+    assert sorted(shuffled, key=natural) == ordered
+
+
+def test_rows_come_by_host_and_then_in_the_order_of_the_recipe():
+    steps = [
+        step("r10", "b", idx=2),
+        step("r2", "c", stage=2, idx=1),
+        step("r2", "b", idx=2),
+        step("r2", "a", idx=1),
+        step("", "d", stage=3),
+    ]
+    frame = frames(Rows(run={}, steps=steps)).steps
+    found = list(frame[["host", "step"]].itertuples(index=False, name=None))
+    assert found == [("", "d"), ("r2", "a"), ("r2", "b"), ("r2", "c"), ("r10", "b")]
+
+
+def test_whole_numbers_stay_whole_beside_missing_ones():
+    frame = frames(Rows(run={}, steps=[step(tries=1), step("r2", tries=None)])).steps
+    assert str(frame["tries"].dtype) == "Int64"
+    assert frame["tries"].isna().tolist() == [False, True]
+
+
+def test_unknown_columns_are_left_out():
+    assert "colour" not in frames(Rows(run={}, steps=[step(colour="blue")])).steps
+
+
+def test_hosts_and_steps_that_have_no_result_are_known_too():
+    context = [{"key": "a_v1", "host": "r9", "step": "other", "version": 1, "value": None}]
+    parts = frames(Rows(run={}, steps=[step()], context=context))
+    assert list(parts.steps["host"].cat.categories) == ["r1", "r9"]
+    assert parts.context["step"].tolist() == ["other"]
+
+
+@pytest.mark.parametrize(
+    ("value", "number"), [(3, 3.0), (2.5, 2.5), (True, None), ("3", None), (None, None), ([1], None), (10**400, None)]
+)
+def test_the_number_of_a_measurement(value, number):
+    row = {"host": "r1", "step": "one", "n": 1, "name": "m", "value": value, "unit": ""}
+    frame = frames(Rows(run={}, measurements=[row])).measurements
+    assert frame["value"].tolist() == [value]
+    assert frame["number"].astype(object).where(frame["number"].notna(), None).tolist() == [number]
+
+
+def test_a_run_without_rows():
+    parts = frames(Rows(run={"run_id": "r"}))
+    assert [len(frame) for frame in (parts.steps, parts.measurements, parts.context, parts.conflicts)] == [0] * 4

@@ -1,0 +1,75 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One run with every verdict, and a run whose every text is hostile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.frames import Rows, frames
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.model import Table, named
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables import tables
+
+CASES = Path(__file__).parent / "cases"
+HOSTILE: dict[str, str] = {
+    **json.loads((CASES / "hostile.json").read_text(encoding="utf-8")),
+    "long": "x" * 200_000,
+    "long emoji": "\U0001f600" * 40_000,
+}
+
+
+@pytest.fixture(scope="session")
+def rows() -> Rows:
+    return Rows(**json.loads((CASES / "run.json").read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="session")
+def report(rows: Rows) -> tuple[Table, ...]:
+    return tables(frames(rows))
+
+
+@pytest.fixture(scope="session")
+def by_name(report: tuple[Table, ...]) -> dict[str, Table]:
+    return named(report)
+
+
+@pytest.fixture
+def said() -> Callable[[str], tuple[Table, ...]]:
+    """The tables of a run in which every text is the given one."""
+    return saying
+
+
+@pytest.fixture(params=HOSTILE.values(), ids=HOSTILE)
+def hostile(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@cache
+def saying(text: str) -> tuple[Table, ...]:
+    name = text.encode(errors="replace").decode()  # what a store can hold
+    step: dict[str, Any] = {"host": name, "step": name, "stage": 1, "idx": 1, "scope": "host", "reason": text}
+    step |= {"verdict": "failed", "started": text, "seconds": 1.5, "tries": 1, "stderr": f"{text}\n{text}"}
+    other = step | {"host": "r1", "verdict": text, "seconds": 1.0}
+    time = "2026-11-25T12:00:00.000000Z"
+    run = dict.fromkeys(("run_id", "test_id", "recipe", "digest", "tester", "description", "controller", "user"), text)
+    rows = Rows(
+        run={**run, "started": time, "ended": time, "status": text, "hosts": 2, "versions": {text: text}},
+        steps=[step, other],
+        measurements=[{"host": name, "step": name, "n": 1, "name": text, "value": text, "unit": text}],
+        context=[
+            {"key": text, "host": name, "version": 1, "value": {text: text}, "who": text, "step": name, "time": text}
+        ],
+        conflicts=[
+            {"key": text, "host": name, "based_on": 0, "version": 2, "before": text, "after": text, "step": name}
+        ],
+        runs=[{"run_id": text, "test_id": text, "started": "2026", "ended": None, "status": text, "counts": {text: 1}}],
+    )
+    return tables(frames(rows))

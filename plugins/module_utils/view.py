@@ -80,7 +80,8 @@ class View:
         version, before = place.get(key, (0, None))
         if version and _same(before, value):
             return
-        who = storable(str(who or self.step))
+        author = storable(str(who or self.step))
+        who = f"{author}@{self.host}" if scope != self.scope else author
         change = {"scope": scope, "key": key, "after": value, "based_on": version, "who": who, "time": now()}
         self._emit({"kind": "delta", **change})
         place[key] = [version + 1, value]

@@ -25,7 +25,7 @@ from typing import Any
 
 sys.path.append(str(Path(__file__).parents[1] / "rack"))
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
@@ -79,27 +79,22 @@ def since(start: Spent) -> Spent:
 
 
 def emptied(store: Engine) -> None:
-    with store.connect() as connection:
-        if store.dialect.name == "sqlite":
-            connection.execute(text("DELETE FROM runs"))
-        else:
-            for statement in (
-                "SET foreign_key_checks = 0",
-                "TRUNCATE context",
-                "TRUNCATE runs",
-                "SET foreign_key_checks = 1",
-            ):
-                connection.execute(text(statement))
-        connection.commit()
-        if store.dialect.name == "sqlite":
-            connection.connection.dbapi_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    """Leave nothing behind in tables and log, outside of any transaction."""
+    statements = {
+        "sqlite": ("DELETE FROM runs", "PRAGMA wal_checkpoint(TRUNCATE)"),
+        "mysql": ("SET foreign_key_checks = 0", "TRUNCATE context", "TRUNCATE runs", "SET foreign_key_checks = 1"),
+    }
+    with store.connect() as pooled:
+        driver: Any = pooled.connection.dbapi_connection
+        for statement in statements[store.dialect.name]:
+            driver.cursor().execute(statement)
 
 
 def bare(store: Engine, rows: list[Any]) -> Spent:
     sign = "?" if store.dialect.name == "sqlite" else "%s"
     sql = f"INSERT INTO context VALUES ({', '.join([sign] * len(context.columns))})"
     with store.connect() as pooled:
-        driver = pooled.connection.dbapi_connection
+        driver: Any = pooled.connection.dbapi_connection
         cursor = driver.cursor()
         cursor.execute("BEGIN")
         cursor.execute(RUN)
@@ -118,7 +113,7 @@ def ours(store: Engine, journal: Path) -> tuple[Spent, Spent]:
         write(self, *batch)
         parts.append(since(start))
 
-    Following._write = timed  # type: ignore[method-assign]
+    Following._write = timed  # type: ignore[assignment, method-assign]
     try:
         start = now()
         following.catch_up()

@@ -10,8 +10,6 @@ are in the units that the columns' names and the journal give. A run's rows go w
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -32,7 +30,6 @@ NAMES = {
     "fk": "fk_%(table_name)s_%(column_0_name)s",
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
 }
-MYSQL: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4"}
 
 metadata = MetaData(naming_convention=NAMES)
 
@@ -63,7 +60,6 @@ runs = Table(
     Column("journal_offset", BigInteger, nullable=False),
     Column("next_seq", BigInteger, nullable=False),
     PrimaryKeyConstraint("run_id"),
-    **MYSQL,
 )
 
 steps = Table(
@@ -93,7 +89,6 @@ steps = Table(
     Column("attempts", LongText),
     PrimaryKeyConstraint("run_id", "host", "step"),
     _of_run(),
-    **MYSQL,
 )
 
 context = Table(
@@ -115,7 +110,6 @@ context = Table(
     PrimaryKeyConstraint("run_id", "seq"),
     _of_run(),
     Index(None, "run_id", "key", "host", "version"),
-    **MYSQL,
 )
 
 measurements = Table(
@@ -132,7 +126,6 @@ measurements = Table(
     PrimaryKeyConstraint("run_id", "host", "step", "n"),
     _of_run(),
     Index(None, "name"),
-    **MYSQL,
 )
 
 conflicts = Table(
@@ -150,5 +143,4 @@ conflicts = Table(
     Column("time", Name),
     PrimaryKeyConstraint("run_id", "seq"),
     _of_run(),
-    **MYSQL,
 )

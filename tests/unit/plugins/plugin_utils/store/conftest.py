@@ -1,0 +1,84 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The store's tests run over each database: a SQLite file, and a MariaDB that is real as well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pymysql
+import pytest
+from sqlalchemy import Engine, create_engine, inspect, text
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
+
+if TYPE_CHECKING:
+    from database import MariaDB
+
+Record = dict[str, Any]
+Written = Callable[..., Path]
+
+
+@pytest.fixture
+def emptied(mariadb: MariaDB) -> Iterator[MariaDB]:
+    """MariaDB, left without tables."""
+    yield mariadb
+    opened = create_engine(mariadb.url)
+    with opened.begin() as connection:
+        tables = inspect(connection).get_table_names()
+        connection.execute(text("SET foreign_key_checks = 0"))
+        for table in tables:
+            connection.execute(text(f"DROP TABLE {table}"))
+    opened.dispose()
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty store."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/store/results.db"
+    emptied: MariaDB = request.getfixturevalue("emptied")
+    return emptied.url
+
+
+@pytest.fixture
+def opened() -> Iterator[Callable[..., Engine]]:
+    """Opens stores that are closed after the test."""
+    engines: list[Engine] = []
+
+    def opened(url: str, opener: Callable[..., Engine] = engine, **options: Any) -> Engine:
+        engines.append(opener(url, **options))
+        return engines[-1]
+
+    yield opened
+    for each in engines:
+        each.dispose()
+
+
+@pytest.fixture
+def store(url: str, opened: Callable[..., Engine]) -> Engine:
+    return opened(url)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Written:
+    """Appends records to the journal of a run, and returns its path."""
+
+    def journal(records: Iterable[Record], run_id: str = "R1") -> Path:
+        path = tmp_path / "runs" / run_id / "journal.jsonl"
+        append(path, records)
+        return path
+
+    return journal
+
+
+@pytest.fixture
+def root(mariadb: MariaDB) -> Iterator[Any]:
+    """A cursor of MariaDB's administrator."""
+    with pymysql.connect(unix_socket=str(mariadb.socket), user="root", database="rack") as connection:
+        yield connection.cursor()

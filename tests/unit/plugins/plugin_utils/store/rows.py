@@ -1,0 +1,21 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a store holds, for comparing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Engine
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.store import load
+
+
+def everything(store: Engine, run_id: str = "R1") -> dict[str, Any]:
+    """All that a store holds of a run; the journal, which lies elsewhere in each test, by its name alone."""
+    run = load.run(store, run_id)
+    run["journal"] = run["journal"].rpartition("/")[2]
+    tables = (load.steps, load.context, load.history, load.measurements, load.conflicts)
+    return {"run": run, **{table.__name__: table(store, run_id) for table in tables}}

@@ -1,0 +1,156 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whatever a file holds, it is a recipe or it is refused with its places: never a traceback, and never a long wait."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import parse
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Recipe
+
+CASES = Path(__file__).parent / "cases"
+RECIPES = sorted(path.read_bytes() for path in CASES.rglob("*.yml"))
+SCRAPS = [
+    *(b"\t", b"\0", b"\xff", b"\xc3", b"\x1b", b"\r", b"\n", b"\xef\xbb\xbf", b"\xe2\x80\xa8", b" ", b"  ", b"    "),
+    *(b":", b": ", b"- ", b"-", b"? ", b"#", b" #", b"'", b'"', b"|\n", b">", b"%", b"@", b"`", b"!", b"!!", b"!<"),
+    *(
+        b"[",
+        b"]",
+        b"{",
+        b"}",
+        b"{{",
+        b"}}",
+        b",",
+        b"&a ",
+        b"*a",
+        b"*a ",
+        b"<<: *a\n",
+        b"---\n",
+        b"...\n",
+        b"\\",
+        b"\\u",
+    ),
+    *(
+        b"~",
+        b"null",
+        b"true",
+        b"yes",
+        b".nan",
+        b"1e999",
+        b"1.10",
+        b"0x1F",
+        b"-1",
+        b"9" * 30,
+        b"x" * 1100,
+        b"%YAML 1.2\n",
+    ),
+]
+TOKEN = re.compile(rb"\s+|[A-Za-z0-9_.]+|.")
+Mutation = Callable[[bytes], bytes]
+
+
+def at(share: float, length: int) -> int:
+    return min(int(share * length), max(length - 1, 0))
+
+
+def flipped(share: float, bit: int) -> Mutation:
+    def mutate(text: bytes) -> bytes:
+        index = at(share, len(text))
+        return text[:index] + bytes(byte ^ (1 << bit) for byte in text[index : index + 1]) + text[index + 1 :]
+
+    return mutate
+
+
+def line_moved(share: float, to: float, kept: bool) -> Mutation:
+    def mutate(text: bytes) -> bytes:
+        lines = text.splitlines(keepends=True)
+        line = lines[at(share, len(lines))] if lines else b""
+        rest = lines if kept else [one for index, one in enumerate(lines) if index != at(share, len(lines))]
+        index = at(to, len(rest))
+        return b"".join([*rest[:index], line, *rest[index:]])
+
+    return mutate
+
+
+def line_dropped(share: float) -> Mutation:
+    def mutate(text: bytes) -> bytes:
+        lines = text.splitlines(keepends=True)
+        return b"".join(line for index, line in enumerate(lines) if index != at(share, len(lines)))
+
+    return mutate
+
+
+def tokens_swapped(one: float, other: float) -> Mutation:
+    def mutate(text: bytes) -> bytes:
+        tokens = TOKEN.findall(text)
+        if tokens:
+            a, b = at(one, len(tokens)), at(other, len(tokens))
+            tokens[a], tokens[b] = tokens[b], tokens[a]
+        return b"".join(tokens)
+
+    return mutate
+
+
+def scrap_put(share: float, scrap: bytes, over: int) -> Mutation:
+    def mutate(text: bytes) -> bytes:
+        index = at(share, len(text))
+        return text[:index] + scrap + text[index + over :]
+
+    return mutate
+
+
+def cut(share: float) -> Mutation:
+    return lambda text: text[: at(share, len(text))]
+
+
+SHARE = st.floats(0, 1)
+MUTATIONS = st.one_of(
+    st.builds(flipped, SHARE, st.integers(0, 7)),
+    st.builds(line_moved, SHARE, SHARE, st.booleans()),
+    st.builds(line_dropped, SHARE),
+    st.builds(tokens_swapped, SHARE, SHARE),
+    st.builds(scrap_put, SHARE, st.sampled_from(SCRAPS), st.integers(0, 3)),
+    st.builds(cut, SHARE),
+)
+
+
+def check(content: bytes) -> None:
+    """Any other exception than ours is a failure by itself."""
+    found = refused(content)
+    if found is not None:
+        assert found.exit_code == 2
+        for line in str(found).split("\n"):
+            assert re.match(r"a\.yml:\d+:\d+: expected .", line)
+            assert line.isprintable()
+        assert str(found).encode()
+
+
+def refused(content: bytes) -> RackError | None:
+    try:
+        assert isinstance(parse(content, "a.yml"), Recipe)
+    except RackError as error:
+        return error
+    return None
+
+
+@settings(max_examples=300, deadline=2000, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(RECIPES), st.lists(MUTATIONS, min_size=1, max_size=6))
+def test_mutated_recipes(text: bytes, mutations: list[Mutation]) -> None:
+    for mutate in mutations:
+        text = mutate(text)
+    check(text)
+
+
+@settings(max_examples=200, deadline=2000)
+@given(st.binary(max_size=200) | st.lists(st.sampled_from(SCRAPS), max_size=40).map(b"".join))
+def test_any_bytes(content: bytes) -> None:
+    check(content)

@@ -23,7 +23,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Return what Ansible shows of the stage; its results are in the journal then."""
         result = super().run(tmp, task_vars)
         number, steps = self._task.args.get("number"), self._task.args.get("steps")
-        # validate_argument_spec copies every step, 27 ms for a hundred of them
+        # A worker hands the task's arguments back with its result; a hundred steps are 20 ms of pickling.
+        self._task.args = {"number": number}
+        # validate_argument_spec would copy every step, which is as slow.
         if not isinstance(number, int) or not isinstance(steps, list) or not steps:
             raise AnsibleActionFail("a stage needs its number and its steps, as a compiled recipe has them")
         try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from importlib.machinery import SourceFileLoader
 from zipimport import zipimporter
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.folders import remove
@@ -35,6 +34,8 @@ def content_of(payload: str, name: str) -> bytes:
 
 def keep_code(base: str, payload: str, digest: str, files: list[str]) -> None:
     """Keep the payload's `files`, compiled, where the next start looks for them. Raises OSError."""
+    from importlib.machinery import SourceFileLoader  # 1 ms, and only the first stage needs it
+
     folder = os.path.join(base, PREFIX + digest)
     if os.path.isdir(folder):
         os.utime(folder)

@@ -10,7 +10,7 @@ import os
 import time
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.descriptors import write_all
-from ansible_collections.rack.recipes.plugins.module_utils.executor.folders import PROGRAMS, remove
+from ansible_collections.rack.recipes.plugins.module_utils.executor.folders import remove
 from ansible_collections.rack.recipes.plugins.module_utils.record import encode
 
 TYPE_CHECKING = False
@@ -57,20 +57,13 @@ class Detached:
 
     def renew(self) -> None:
         """Say that the controller is there. Monotonic time: a clock that is set must not end a test."""
-        lease = os.open(self.path("lease"), os.O_WRONLY | os.O_CREAT, 0o600)
-        os.pwrite(lease, LEASE % time.monotonic(), 0)
-        os.close(lease)
+        self._put("lease", LEASE % time.monotonic())
 
     def begin(self) -> None:
         """The runner starts: leave its number, and open what it works with."""
-        self._leave("runner", _identity(os.getpid()))
+        self._put("runner", _identity(os.getpid()))
         self._journal = os.open(self.path("journal.jsonl"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._lease = os.open(self.path("lease"), os.O_RDONLY)
-
-    def _leave(self, name: str, content: bytes) -> None:
-        file = os.open(self.path(name), os.O_WRONLY | os.O_CREAT, 0o600)
-        write_all(file, content)
-        os.close(file)
 
     def write(self, record: dict[str, Any]) -> None:
         """Append one record to the journal on this host, numbered."""
@@ -106,11 +99,18 @@ class Detached:
 
     def fail(self, reason: str) -> None:
         """The runner cannot go on; `reason` is for the controller."""
-        self._leave("failure", reason.encode("utf-8", "backslashreplace"))
+        self._put("failure", reason.encode("utf-8", "backslashreplace"))
 
     def failure(self) -> str:
         """Why the runner could not go on; empty where it could."""
         return self._read("failure").decode("utf-8", "replace")
+
+    def _put(self, name: str, content: bytes) -> None:
+        file = os.open(self.path(name), os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            write_all(file, content)
+        finally:
+            os.close(file)
 
     def _read(self, name: str) -> bytes:
         try:
@@ -174,13 +174,13 @@ def clean(base: str, collected: Iterable[str]) -> None:
     """Remove the stages that were collected, and those that ended long ago."""
     names = frozenset(collected)
     for entry in list(os.scandir(base)):
-        if entry.name != PROGRAMS and entry.is_dir(follow_symlinks=False):
-            try:
-                over = Detached(entry.path).is_over(collected=entry.name in names)
-            except OSError:  # somebody else cleans too
-                continue
-            if over:
-                remove(entry.path)
+        stage = Detached(entry.path)
+        try:
+            over = os.path.exists(stage.path("lease")) and stage.is_over(collected=entry.name in names)
+        except OSError:  # somebody else cleans too
+            continue
+        if over:
+            remove(stage.folder)
 
 
 def boot_id() -> bytes:

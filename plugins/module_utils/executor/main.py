@@ -86,24 +86,18 @@ def _run(request: dict[str, Any], detached: Detached, payload: str, tell: int) -
     base = os.path.dirname(detached.folder)
     try:
         _leave_connection()
-        detached.begin()
-        _unpack(request["files"], payload, detached.work)
-        _run_stage(request, detached)
-        detached.end()
-    except BaseException as error:
-        detached.fail(_described(error))
-    finally:
+        try:
+            detached.begin()
+            _unpack(request["files"], payload, detached.work)
+            _run_stage(request, detached)
+            detached.end()
+        except BaseException as error:
+            detached.fail(_described(error))
         _tell_end(tell)
-        _keep(request, payload, base)
-        os._exit(0)
-
-
-def _keep(request: dict[str, Any], payload: str, base: str) -> None:
-    """Nobody waits any more; a host where it cannot be kept, such as a full one, compiles it again."""
-    try:
+        # Nobody waits any more. A host where it cannot be kept, such as a full one, compiles it again.
         keep_code(base, payload, request["code"]["digest"], request["code"]["files"])
-    except OSError:
-        pass
+    finally:
+        os._exit(0)
 
 
 def _run_stage(request: dict[str, Any], detached: Detached) -> None:

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ Answer = tuple[dict[str, Any] | str | None, int]
 
 def runs(options: argparse.Namespace) -> Answer:
     """List the runs."""
-    found = load.runs(_reader(options))[: options.number]
+    with _store(options, reader) as store:
+        found = load.runs(store)[: options.number]
     if options.json:
         return {"runs": found}, 0
     rows = [
@@ -39,12 +41,12 @@ def runs(options: argparse.Namespace) -> Answer:
 
 def show(options: argparse.Namespace) -> Answer:
     """Show one run, what did not pass first."""
-    store = _reader(options)
-    run_id = _run_id(store, options.run)
-    run, steps = load.run(store, run_id), load.steps(store, run_id)
-    if options.json:
-        found = {"measurements": load.measurements(store, run_id), "context": load.context(store, run_id)}
-        return {"run": run, "steps": steps, **found}, 0
+    with _store(options, reader) as store:
+        run_id = _run_id(store, options.run)
+        run, steps = load.run(store, run_id), load.steps(store, run_id)
+        if options.json:
+            found = {"measurements": load.measurements(store, run_id), "context": load.context(store, run_id)}
+            return {"run": run, "steps": steps, **found}, 0
     return "".join(_shown(run, steps)), 0
 
 
@@ -62,26 +64,28 @@ def report(options: argparse.Namespace) -> Answer:
     """Write the report of a run."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.report.make import FORMATS, make
 
-    store = _reader(options)
-    run_id = _run_id(store, options.run)
-    folder = Path(options.to) if options.to else Path(project.load().runs) / run_id / "report"
-    files = [str(path) for path in make(store, run_id, folder, options.format or [*FORMATS])]
+    with _store(options, reader) as store:
+        run_id = _run_id(store, options.run)
+        folder = Path(options.to) if options.to else Path(project.load().runs) / run_id / "report"
+        files = [str(path) for path in make(store, run_id, folder, options.format or [*FORMATS])]
     return ({"run_id": run_id, "files": files} if options.json else "\n".join(files)), 0
 
 
 def flush(options: argparse.Namespace) -> Answer:
     """Bring a journal into the store."""
     journal = journal_of(Path(project.load().runs), options.run)
-    done = follow(engine(_url(options)), journal)
+    with _store(options, engine) as store:
+        done = follow(store, journal)
     return {"status": "ok", "run_id": journal.parent.name, "rows": done.rows}, 0
 
 
-def _reader(options: argparse.Namespace) -> Engine:
-    return reader(_url(options))
-
-
-def _url(options: argparse.Namespace) -> str:
-    return options.db or project.load().db
+@contextmanager
+def _store(options: argparse.Namespace, opener: Callable[[str], Engine]) -> Iterator[Engine]:
+    store = opener(options.db or project.load().db)
+    try:
+        yield store
+    finally:
+        store.dispose()
 
 
 def _run_id(store: Engine, start: str) -> str:

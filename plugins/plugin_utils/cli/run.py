@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import time
 from pathlib import Path
@@ -27,6 +28,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.summary import Su
 Answer = tuple[dict[str, Any] | str | None, int]
 NOT_STORED = 5
 SHOWN_LINES = 15
+ERROR = re.compile(r"^(?:\[ERROR\]|ERROR!|ansible-playbook: error|.*: error):", re.MULTILINE)
 SHOWN_PROBLEMS = 10
 WATCH = 0.3  # seconds between two drawings
 
@@ -109,7 +111,9 @@ def _why_nothing_ran(log: Path) -> str:
     """The recorder's reason, or else what Ansible said last."""
     text = log.read_text(encoding="utf-8", errors="replace")
     reason = text.partition(REFUSED)[2].partition("\n")[0]
-    return f"nothing was run: {reason}" if reason else f"nothing was run; Ansible said ({log}):\n{_last_lines(log)}"
+    error = ERROR.search(text)
+    said = "\n".join(text[error.start() :].splitlines()[:SHOWN_LINES]) if error else _last_lines(log)
+    return f"nothing was run: {reason}" if reason else f"nothing was run; Ansible said ({log}):\n{said}"
 
 
 def _why_not_stored(log: Path) -> str:
@@ -119,7 +123,7 @@ def _why_not_stored(log: Path) -> str:
 
 
 def _last_lines(log: Path, number: int = SHOWN_LINES) -> str:
-    text = log.read_text(encoding="utf-8", errors="replace").strip()
+    text = log.read_text(encoding="utf-8", errors="replace").strip() if log.exists() else ""
     return "\n".join(text.splitlines()[-number:])
 
 

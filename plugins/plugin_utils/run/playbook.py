@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+import yaml
+
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import RUN_ID
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import SECTION, config_file, read_config
 
@@ -96,32 +98,20 @@ def _signals_passed_on(child: subprocess.Popen[bytes]) -> Iterator[None]:
 
 
 def extra_vars(given: Sequence[str]) -> dict[str, Any]:
-    """The variables of -e as Ansible will read them. Raises UsageError.
-
-    Most runs give none that could be a setting of ours, and need not pay for the import.
-    """
-    found: dict[str, Any] = {}
-    for text in given:
-        if text.startswith("@") or SECTION in text:
-            found |= _parsed(text)
-    return found
+    """The variables of -e among which settings of ours may be; Ansible itself tells of those it cannot read."""
+    texts = (text for text in given if text.startswith("@") or SECTION in text)
+    return {name: value for text in texts for name, value in _parsed(text).items()}
 
 
 def _parsed(text: str) -> Mapping[str, Any]:
-    from ansible.errors import AnsibleError
-    from ansible.parsing.dataloader import DataLoader
-    from ansible.parsing.splitter import parse_kv
-
     try:
-        if text.startswith("@"):
-            data = DataLoader().load_from_file(text[1:])
+        if text.startswith(("@", "{")):
+            data = yaml.safe_load(Path(text[1:]).expanduser().read_bytes() if text.startswith("@") else text)
         else:
-            data = DataLoader().load(text) if text.startswith(("{", "[")) else parse_kv(text)
-    except AnsibleError as error:
-        raise UsageError(f"--extra-vars {text}: {error}") from error
-    if not isinstance(data, Mapping):
-        raise UsageError(f"--extra-vars {text}: expected variables with their values")
-    return data
+            data = dict(word.split("=", 1) for word in shlex.split(text) if "=" in word)
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return data if isinstance(data, Mapping) else {}
 
 
 def _has_inventory(more: Sequence[str]) -> bool:

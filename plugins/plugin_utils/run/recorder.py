@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import REFUSE
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.outcome import EXIT_CODES, counts_of, status_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.perform import no_result
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.storing import Storing
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import pack
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import files_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import prepare
 
 FLUSH = "rack.recipes.flush"
 
@@ -36,7 +36,7 @@ class Recorder:
         self.failures: list[str] = []
         self.refused = 0
         self._counts: dict[str, int] = {}
-        self._said: dict[tuple[str, str], str] = {}
+        self._said: dict[tuple[int, str], str] = {}
         self._variables: Any = None
         self._hosts: dict[str, Any] = {}
 
@@ -47,21 +47,22 @@ class Recorder:
         self._variables = play.get_variable_manager()
         inventory = self._variables._inventory
         settings = project.load(self._variables.extra_vars)
-        self.run = begin(play, settings, lambda pattern: [host.name for host in inventory.get_hosts(pattern)])
-        self._hosts = {name: inventory.get_host(name) for name in self.run.hosts}
-        self.run.unselected = _unselected(self.run, play)
-        set_current(self.run)
-        self._set_facts(self.run.hosts)
-        self.storing = Storing(self.run)
+        self.run = run = begin(play, settings, lambda pattern: [host.name for host in inventory.get_hosts(pattern)])
+        self._hosts = {name: inventory.get_host(name) for name in run.hosts}
+        run.unselected = _unselected(run, play)
+        set_current(run)
+        self._set_facts(run, run.hosts)
+        self.storing = Storing(run)
 
     def task_starts(self, task: Any) -> None:
         """Before Ansible forks the workers: make the payload that all of them send, bring the store up to date."""
         if self.storing is None or self.run is None:
             return
         if task.resolved_action == STAGE:
-            pack(files_of(task.args["steps"], tuple(map(Path, self.run.settings.scriptlets))))
+            with suppress(RackError):  # each host's stage will tell it
+                prepare(task.args["steps"], tuple(map(Path, self.run.settings.scriptlets)))
         elif task.resolved_action == FLUSH:
-            self._complete()
+            self._complete(self.run)
             self.run.stored = self.storing.flush()
 
     def task_ended(self, result: Any) -> None:
@@ -69,54 +70,49 @@ class Recorder:
         if self.run is None or result.task.resolved_action != STAGE:
             return
         self.run.catch_up()
-        self._set_facts(self.run.context.changed_hosts())
+        self._set_facts(self.run, self.run.context.changed_hosts())
         host = RUN_HOST if result.task.run_once else result.host.name
-        for step in result.task.args["steps"]:
-            if (place := (str(step["name"]), host)) not in self.run.ended:
-                self._said[place] = str(result.result.get("msg", ""))
+        self._said[int(result.task.args["number"]), host] = str(result.result.get("msg", ""))
 
     def ends(self) -> int | None:
         """Write the end of the run; returns the exit code to end with, None to leave Ansible's own."""
         if self.run is None or self.storing is None:
             return self.refused or (5 if self.failures else None)
-        self._complete()
+        self._complete(self.run)
         problem = self.storing.finish()
         if problem or self.failures:
             self.warn(_not_stored(self.run, "; ".join([problem, *self.failures] if problem else self.failures)))
             return 5
         return None
 
-    def _complete(self) -> None:
+    def _complete(self, run: Run) -> None:
         """Each planned step has a verdict on each of its hosts, also where no result of it came."""
-        assert self.run is not None
-        self.run.catch_up()
+        run.catch_up()
         records = []
-        for step, host in self.run.missing():
-            left_out = (step.name, host) in self.run.unselected
-            said = self._said.get((step.name, host)) or "it gave no result"
+        for step, host in run.missing():
+            left_out = (step.name, host) in run.unselected
+            said = self._said.get((step.stage, host)) or "it gave no result"
             verdict = ("skipped", "left out by its tags") if left_out else ("error", said)
             records.append(no_result(step.stage, step.name, host, *verdict))
-        append(self.run.path, records)
-        self.run.catch_up()
-        self._end()
+        append(run.path, records)
+        run.catch_up()
+        self._end(run)
 
-    def _end(self) -> None:
+    def _end(self, run: Run) -> None:
         """The last record; written before the report is, which shows it."""
-        assert self.run is not None
-        counts = counts_of(self.run)
+        counts = counts_of(run)
         if counts != self._counts:
             status = status_of(counts)
             end = {"kind": "end", "time": now(), "status": status, "exit_code": EXIT_CODES[status], "counts": counts}
-            append(self.run.path, [end])
+            append(run.path, [end])
             self._counts = counts
 
-    def _set_facts(self, hosts: Any) -> None:
+    def _set_facts(self, run: Run, hosts: Iterable[str]) -> None:
         """The host's context as `ansible_facts.rack_recipes`, whole: a fact cache may hold an older run's."""
-        assert self.run is not None
         for name in hosts:
             if name in self._hosts:
-                keys = {key: value for key, (_version, value) in self.run.context.held(name).items()}
-                facts = {"rack_recipes": {"run_id": self.run.run_id, "context": keys}}
+                keys = {key: value for key, (_version, value) in run.context.held(name).items()}
+                facts = {"rack_recipes": {"run_id": run.run_id, "context": keys}}
                 self._variables.set_host_facts(name, facts)
 
     def guarded(self, call: Callable[..., Any], *args: Any) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import io
+import os
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -76,10 +77,14 @@ def _modules(name: str, inside: str, path: Path) -> Iterator[tuple[str, Path]]:
         folder, below = path.parents[inside.count("/") - 1], parts[1:]
     else:
         return
-    for end in (".py", "/__init__.py"):
-        file = folder / ("/".join(below) + end)
-        if file.is_file():
-            yield "/".join(parts) + end, file
+    for end in _ends(folder, "/".join(below)):
+        yield "/".join(parts) + end, folder / ("/".join(below) + end)
+
+
+@lru_cache(maxsize=4096)
+def _ends(folder: Path, module: str) -> tuple[str, ...]:
+    """What the path of a module has to end with to be its file: nothing does for the name of a class."""
+    return tuple(end for end in (".py", "/__init__.py") if os.path.isfile(f"{folder}/{module}{end}"))
 
 
 @lru_cache(maxsize=1024)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.discover impo
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.model import Entry
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook import DEFAULTS as SAID
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import executor_code, is_code
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import executor_code, is_code, pack
 
 FIRST_WAIT = 5.0  # seconds that the first answer may wait for the stage's end; a longer stage is polled
 # A step without `reads` has not said what it reads.
@@ -84,6 +84,12 @@ def stage_id(run_id: str, number: int, host: str) -> str:
     return f"{run_id}-{number}-{hashlib.sha256(host.encode()).hexdigest()[:12]}"
 
 
+def prepare(steps: Sequence[Mapping[str, Any]], folders: tuple[Path, ...]) -> None:
+    """Make once, before the workers are forked, what all hosts of a stage get. Raises as `make_request` does."""
+    pack(files_of(steps, folders))
+    executor_code()
+
+
 def files_of(steps: Sequence[Mapping[str, Any]], folders: tuple[Path, ...]) -> tuple[tuple[str, Path], ...]:
     """The scriptlets and files that a stage's steps need where no template decides on them."""
     files: dict[str, Path] = {}
@@ -93,7 +99,7 @@ def files_of(steps: Sequence[Mapping[str, Any]], folders: tuple[Path, ...]) -> t
     return tuple(sorted(files.items()))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _find(module: str, function: str, kind: str, folders: tuple[Path, ...]) -> Entry:
     """The scriptlet, found once: all hosts of a run get the same, and a worker inherits what is known."""
     return find(module, function, kind, folders)

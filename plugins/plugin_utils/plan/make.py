@@ -44,13 +44,33 @@ class Problem(NamedTuple):
 
 def make_plan(recipe: Recipe, folders: Sequence[Path]) -> Plan:
     """The plan of `recipe`, with drop-ins from `folders`. Raises RecipeErrors; runs nothing."""
-    found = _find_all(recipe.steps, folders)
-    problems = (problem for step in recipe.steps for problem in _problems(step, found[_named(step)]))
-    first = list(islice(problems, MOST))
+    entries: dict[str, Entry] = {}
+    first = list(islice(_all_problems(recipe.steps, folders, entries), MOST))
     if first:
         raise RecipeErrors(_located(recipe, first))
-    entries = {named: entry for named, entry in found.items() if isinstance(entry, Entry)}
-    return _planned(recipe, {step.name: entries[_named(step)] for step in recipe.steps})
+    return _planned(recipe, entries)
+
+
+def _all_problems(steps: Iterable[Step], folders: Sequence[Path], entries: dict[str, Entry]) -> Iterator[Problem]:
+    """What is wrong with each step, one by one; `entries` takes in the scriptlets of those that have one."""
+    found: dict[Named, Entry | CatalogError] = {}
+    for step in steps:
+        named = (step.module, step.function, step.type)
+        entry = found[named] = found.get(named) or _find(named, folders)
+        if isinstance(entry, CatalogError):
+            yield Problem(step, ("module",), f"a scriptlet for step {step.name!r}: {entry}")
+        else:
+            entries[step.name] = entry
+            yield from _scope_problems(step, entry)
+            yield from _argument_problems(step, entry)
+        yield from _file_problems(step)
+
+
+def _find(named: Named, folders: Sequence[Path]) -> Entry | CatalogError:
+    try:
+        return find(*named, folders)
+    except CatalogError as error:
+        return error
 
 
 def _planned(recipe: Recipe, entries: Mapping[str, Entry]) -> Plan:
@@ -76,30 +96,6 @@ def _planned(recipe: Recipe, entries: Mapping[str, Entry]) -> Plan:
 def _data(step: Step, entry: Entry) -> Data:
     reads = {*step.reads, *(entry.reads or ()), *keys_in(step.args)}
     return Data(frozenset(reads), frozenset({*step.writes, *entry.writes}))
-
-
-def _named(step: Step) -> Named:
-    return step.module, step.function, step.type
-
-
-def _find_all(steps: Iterable[Step], folders: Sequence[Path]) -> dict[Named, Entry | CatalogError]:
-    """The scriptlet of each name, or why there is none; many steps use the same."""
-    found: dict[Named, Entry | CatalogError] = {}
-    for named in dict.fromkeys(map(_named, steps)):
-        try:
-            found[named] = find(*named, folders)
-        except CatalogError as error:
-            found[named] = error
-    return found
-
-
-def _problems(step: Step, entry: Entry | CatalogError) -> Iterator[Problem]:
-    if isinstance(entry, CatalogError):
-        yield Problem(step, ("module",), f"a scriptlet for step {step.name!r}: {entry}")
-    else:
-        yield from _scope_problems(step, entry)
-        yield from _argument_problems(step, entry)
-    yield from _file_problems(step)
 
 
 def _scope_problems(step: Step, entry: Entry) -> Iterator[Problem]:
@@ -128,9 +124,16 @@ def _file_problems(step: Step) -> Iterator[Problem]:
         return
     if ".." in Path(src).parts:
         yield Problem(step, ("args", "src"), "a path inside the project", repr(src))
-    elif not Path(src).is_file():
+    elif not _is_file(src):
         expected = "a file of the project (an absolute path names a file of the host)"
-        yield Problem(step, ("args", "src"), expected, repr(src))
+        yield Problem(step, ("args", "src"), expected, f"{src[:100]!r}{'...' if len(src) > 100 else ''}")
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):  # a name that is too long, or no name at all
+        return False
 
 
 def _located(recipe: Recipe, problems: Iterable[Problem]) -> list[RecipeError]:

@@ -1,0 +1,33 @@
+# Both commands do their own set-up. PYTHON=/path/to/python3.13 chooses the Python.
+
+SETUP = tests/tools/setup.sh
+NOX = .venv/bin/python -m nox
+export PYTHON
+
+help: ## Show this list.
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+
+demo: ## Run two recipes over SSH hosts of the demo's own, and write the report.
+	@$(SETUP) run
+	@.venv/bin/python tests/demo/demo.py
+
+test: ## Every test and every linter, cheap ones first: what CI runs.
+	@$(SETUP) test
+	@$(NOX)
+
+lint: ## The linters alone.
+	@$(SETUP) test
+	@$(NOX) --tags lint
+
+bench: ## The benchmark that has a threshold: this project against plain Ansible.
+	@$(SETUP) test
+	@$(NOX) --session bench
+
+soak: ## Long sweeps: every benchmark in full, written to docs/performance.md.
+	@$(SETUP) test
+	@$(NOX) --session soak
+
+clean: ## Remove environments, caches and runs.
+	@rm -rf .venv .nox .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .rack-recipes build dist tests/output
+
+.PHONY: help demo test lint bench soak clean

@@ -1,0 +1,148 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every check of the project, cheap ones first. `make test` runs all that are on by default.
+
+Most sessions use the environment that nox itself runs in (`.venv`, made by `make test`). So they are started as
+`.venv/bin/python -m nox`, with `--session NAME`, `--tags lint`, or `--list`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import nox
+from packaging.requirements import Requirement
+
+sys.path.append("tests/rack")
+import pythons
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "none"
+nox.options.error_on_external_run = False
+
+ROOT = Path(__file__).parent
+PYTHON = sys.executable
+PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+TARGET_VERSIONS = [f"{major}.{minor}" for major, minor in pythons.VERSIONS]
+
+os.environ["PATH"] = os.pathsep.join((str(Path(PYTHON).parent), os.environ["PATH"]))
+if not sys.stdout.isatty():
+    os.environ["NO_COLOR"] = "1"
+
+
+@nox.session(tags=["lint"])
+def ruff(session: nox.Session) -> None:
+    """Rules and format of all Python code."""
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session(tags=["lint"])
+def mypy(session: nox.Session) -> None:
+    """Strict types: what runs on the controller, what runs on targets, and the tests' own tools."""
+    session.run("mypy", env={"MYPYPATH": str(collections_folder())})
+    scripts = ("noxfile.py", "hatch_build.py", "tests/demo", "tests/rack", "tests/tools")
+    session.run("mypy", *scripts, env={"MYPYPATH": "tests/rack"})
+
+
+@nox.session(tags=["lint"])
+def shellcheck(session: nox.Session) -> None:
+    """Shell scripts, those we ship too."""
+    scripts = [".ci/run", *map(str, sorted(Path().glob("[!.]*/**/*.sh")))]
+    session.run("shellcheck", *scripts)
+
+
+@nox.session(tags=["lint"])
+def changelog(session: nox.Session) -> None:
+    """The fragments that the next release's notes are made of."""
+    session.run("antsibull-changelog", "lint")
+
+
+@nox.session(tags=["lint"])
+def ansible_lint(session: nox.Session) -> None:
+    """Playbooks, roles, examples and metadata, by the profile for published collections."""
+    session.run("ansible-lint", "--profile", "production", "--offline")
+
+
+@nox.session(tags=["lint"])
+def galaxy(session: nox.Session) -> None:
+    """The collection as an archive for Galaxy."""
+    session.run("ansible-galaxy", "collection", "build", "--force", "--output-path", session.create_tmp())
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Unit and integration tests; arguments after -- go to pytest."""
+    session.run(PYTHON, "-m", "pytest", *session.posargs)
+
+
+@nox.session
+@nox.parametrize("version", TARGET_VERSIONS, ids=TARGET_VERSIONS)
+def units(session: nox.Session, version: str) -> None:
+    """What runs on targets, tested by each of their Python versions that this machine has."""
+    if not any(found.startswith(f"{version}.") for found in pythons.find()):
+        session.skip(f"no Python {version} on this machine")
+    tests = ("tests/unit/plugins/modules/", "tests/unit/plugins/module_utils/")
+    ansible_test(session, "units", "--venv", "--python", version, *tests)
+
+
+@nox.session(tags=["lint"])
+def sanity(session: nox.Session) -> None:
+    """Ansible's own checks, with every Python version; arguments after -- go to ansible-test."""
+    ansible_test(session, "sanity", *session.posargs)
+
+
+@nox.session(name="core-2.20", venv_backend="venv")
+def core_2_20(session: nox.Session) -> None:
+    """Integration tests on the oldest ansible-core and the oldest libraries that pyproject.toml admits."""
+    session.install("--editable", ".", *oldest_dependencies(), *nox.project.dependency_groups(PROJECT, "test"))
+    others = ("--ignore=tests/integration/rack", "--ignore=tests/integration/test_packaging.py")
+    session.run("python", "-m", "pytest", *(session.posargs or ["tests/integration", *others]))
+
+
+@nox.session
+def molecule(session: nox.Session) -> None:
+    """The scenarios of extensions/molecule, over SSH hosts of their own."""
+    session.run("molecule", "test", "--all")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """The fleet benchmark's small size, against its threshold; arguments after -- go to it."""
+    session.run(PYTHON, "-m", "tests.bench.fleet", *(session.posargs or ["--slice"]))
+
+
+@nox.session(default=False)
+def soak(session: nox.Session) -> None:
+    """The fleet benchmark in full, which takes hours, written to the documentation."""
+    session.run(PYTHON, "-m", "tests.bench.fleet", "--write", "docs/performance.md", "--json", "docs/performance.json")
+
+
+@nox.session(default=False)
+def coverage(session: nox.Session) -> None:
+    """Lines and branches of plugins/ that the unit tests reach."""
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", "tests/unit", *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
+
+
+def ansible_test(session: nox.Session, *arguments: str) -> None:
+    """Run ansible-test on a copy of the checkout."""
+    session.run(PYTHON, "tests/tools/run_ansible_test.py", *arguments)
+
+
+def collections_folder() -> Path:
+    """The folder of sys.path in which this checkout is a collection: the one that the editable install made."""
+    folders = (Path(entry) for entry in sys.path)
+    return next(folder for folder in folders if (folder / "ansible_collections/rack/recipes").resolve() == ROOT)
+
+
+def oldest_dependencies() -> list[str]:
+    """Each dependency of the project, pinned to its lower bound."""
+    requirements = map(Requirement, PROJECT["project"]["dependencies"])
+    return [f"{each.name}=={part.version}" for each in requirements for part in each.specifier if part.operator == ">="]

@@ -1,0 +1,106 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a user installs: the wheel, and an editable install, each in an environment of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+INSIDE = "ansible_collections/rack/recipes"
+SHIPPED = ("plugins", "playbooks", "roles", "recipes", "scriptlets", "data", "meta")
+FILES = ("galaxy.yml", "README.md", "LICENSE", "pyproject.toml", "hatch_build.py")
+CALLBACK = "rack.recipes.recorder"
+
+
+def run(*command: str | Path, home: Path) -> str:
+    """The output of a command that must end well, in a home folder of its own; the cache of pip is shared."""
+    cache = os.environ.get("PIP_CACHE_DIR") or f"{Path.home()}/.cache/pip"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "PYTHON", "XDG_"))}
+    ended = subprocess.run(
+        command,
+        capture_output=True,
+        check=False,
+        cwd=home,
+        env={**kept, "HOME": str(home), "PIP_CACHE_DIR": cache},
+        text=True,
+    )
+    assert ended.returncode == 0, f"{command}: exit code {ended.returncode}\n{ended.stdout}{ended.stderr}"
+    return ended.stdout
+
+
+def ignore_caches(_folder: str, names: list[str]) -> set[str]:
+    return {"__pycache__"} & set(names)
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory):
+    """What an install reads, in a folder whose name is no easy one."""
+    root = tmp_path_factory.mktemp("packaging") / "my checkout"
+    for name in SHIPPED:
+        shutil.copytree(ROOT / name, root / name, ignore=ignore_caches)
+    for name in FILES:
+        shutil.copy(ROOT / name, root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def wheel(checkout, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, checkout, home=folder)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A home folder with a fresh environment in it."""
+    folder = tmp_path_factory.mktemp("home")
+    venv.create(folder / "env", with_pip=True)
+    return folder
+
+
+@pytest.fixture(scope="module", params=["wheel", "editable"])
+def programs(request, checkout, wheel, home):
+    """The folder of the environment's commands; the editable install replaces the wheel's."""
+    package = (wheel,) if request.param == "wheel" else ("--editable", checkout)
+    run(home / "env/bin/python", "-m", "pip", "install", "--quiet", *package, home=home)
+    return home / "env/bin"
+
+
+def test_the_wheel_holds_the_whole_collection(checkout, wheel):
+    names = {name.removeprefix(f"{INSIDE}/") for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    shipped = (path for name in SHIPPED for path in (checkout / name).rglob("*") if path.is_file())
+    wanted = {str(path.relative_to(checkout)) for path in shipped}
+    assert names == wanted | {"galaxy.yml", "README.md"}
+
+
+def test_package_and_collection_have_one_version(wheel):
+    version = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["version"]
+    assert wheel.name.split("-")[:2] == ["rack_recipes", version]
+
+
+def test_the_command_is_there(programs, home):
+    assert "usage: rack-recipes" in run(programs / "rack-recipes", "--help", home=home)
+
+
+def test_ansible_finds_the_collection(programs, home):
+    documented = json.loads(run(programs / "ansible-doc", "--json", "-t", "callback", CALLBACK, home=home))
+    assert documented[CALLBACK]["doc"]["short_description"]
+
+
+def test_a_playbook_runs_a_module_of_the_collection(programs, home):
+    (home / "numbers.txt").write_text("1\n2\n6\n")
+    arguments = ("localhost", "-m", "rack.recipes.numbers_stats", "-a", f"src={home}/numbers.txt")
+    assert "SUCCESS" in run(programs / "ansible", *arguments, home=home)

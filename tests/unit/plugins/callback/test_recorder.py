@@ -1,0 +1,63 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The callback passes Ansible's events on; `plugin_utils/run/test_recorder.py` tests what is done then."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.callback.recorder import CallbackModule
+from ansible_collections.rack.recipes.plugins.plugin_utils.settings import MEANING
+from ansible_collections.rack.recipes.tests.unit.plugins.playbooks import HEAD, ansible, keep, play
+
+
+def test_a_playbook_without_stages_is_none_of_its_business(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ansible.cfg").write_text("[defaults]\ncallbacks_enabled = rack.recipes.recorder\n")
+    ended = play(HEAD + keep("x", "1"), hosts="r1,")
+    assert (ended.code, ended.found) == (0, {"r1": {"x": "1"}})
+    assert not (tmp_path / ".rack-recipes").exists()
+    assert "rack.recipes" not in ended.output
+
+
+def test_it_is_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    name = "rack.recipes.recorder"
+    documented = json.loads(ansible("doc", "--json", "-t", "callback", name).stdout)[name]["doc"]
+    assert set(documented["options"]) == set(MEANING)
+
+
+class Recorder:
+    """Ends as it is told to."""
+
+    def __init__(self, code: int | None, *failures: str) -> None:
+        self.code = code
+        self.failures = failures
+
+    def ends(self) -> int | None:
+        return self.code
+
+    def guarded(self, call: Any) -> Any:
+        return call()
+
+
+@pytest.mark.parametrize(("recorder", "code"), [(Recorder(2), 2), (Recorder(5, "x"), 5), (Recorder(None, "x"), 5)])
+def test_the_end_may_set_the_exit_code(recorder: Recorder, code: int):
+    callback = CallbackModule()
+    callback.recorder = recorder
+    with pytest.raises(SystemExit) as ended:
+        callback.v2_playbook_on_stats(None)
+    assert ended.value.code == code
+
+
+@pytest.mark.parametrize("code", [None, 0])
+def test_without_trouble_the_exit_code_stays_ansible_s(code: int | None):
+    callback = CallbackModule()
+    callback.recorder = Recorder(code)
+    callback.v2_playbook_on_stats(None)

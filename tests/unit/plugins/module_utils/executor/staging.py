@@ -1,0 +1,130 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Real stages for the tests: real children in a working folder of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.module_utils.executor.launch import Launcher
+from ansible_collections.rack.recipes.plugins.module_utils.executor.stage import Stage
+
+DEFAULTS = {
+    "args": {},
+    "options": None,
+    "reads": None,
+    "depends_on": [],
+    "after": [],
+    "scope": "host",
+    "timeout": None,
+    "retry": {"max": 1, "delay_sec": 0},
+    "parallel": False,
+    "success": {},
+}
+OK = 'echo \'{"status":"ok"}\'\n'
+
+
+def step(name, **fields):
+    """One step of a request."""
+    return {**DEFAULTS, "name": name, **fields}
+
+
+def python(scriptlet, name="", **fields):
+    """A step that runs a class of the test."""
+    return step(name or scriptlet.__name__, kind="python", **{"class": scriptlet}, **fields)
+
+
+def request(*steps, own=None, run=None, hosts=None, **fields):
+    """A stage of these steps; `own`, `run` and `hosts` are the context, as values or as [version, value]."""
+    context = {"own": own or {}, "run": run or {}, "hosts": hosts or {}}
+    whole = {"stage": 1, "host": "r1", "slots": 4, "settled": {}, "steps": list(steps), "context": context}
+    return {**whole, **fields}
+
+
+class Ran:
+    """The records of a stage that has run."""
+
+    def __init__(self, records):
+        self.records = json.loads(json.dumps(records))  # as the journal has them
+        self.steps = {record["step"]: record for record in self.records if record["kind"] == "step"}
+        self.deltas = [record for record in self.records if record["kind"] == "delta"]
+        self.verdicts = {name: record["verdict"] for name, record in self.steps.items()}
+        self.reasons = {name: record["reason"] for name, record in self.steps.items()}
+
+    @property
+    def only(self):
+        """The record of the only step."""
+        (record,) = self.steps.values()
+        return record
+
+    @property
+    def attempt(self):
+        """The only attempt of the only step."""
+        (attempt,) = self.only["attempts"]
+        return attempt
+
+    @property
+    def outcome(self):
+        """Verdict and reason of the only step."""
+        return self.only["verdict"], self.only["reason"]
+
+
+class Work:
+    """A working folder, and the folder of compiled programs beside it."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.cache = self.folder.parent / "programs"
+        self.cache.mkdir()
+
+    def script(self, text, name="script", file="", **fields):
+        """A step that runs a shell script, or what its first line says."""
+        path = self.folder / (file or f"{name}.sh")
+        path.write_text(text)
+        return step(name, kind="shell", file=path.name, **fields)
+
+    def source(self, text, name="program", digest="sha256:1", **fields):
+        """A step that compiles and runs a C source."""
+        (self.folder / f"{name}.c").write_text(text)
+        return step(name, kind="native", file=f"{name}.c", digest=digest, **fields)
+
+    def launcher(self):
+        return Launcher("run1", "r1", str(self.folder), str(self.cache))
+
+    def run(self, *steps, alive=lambda: True, **fields):
+        """Run a stage to its end."""
+        records = []
+        Stage(request(*steps, **fields), self.launcher(), records.append, alive).run()
+        return Ran(records)
+
+
+def children_of(pid):
+    """The processes whose parent is `pid`, zombies too."""
+    return [int(found) for found in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def is_alive(pid):
+    """Whether a process runs, and is no zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+
+
+def has_died(pid, seconds=5):
+    """Whether a process ends within a few seconds."""
+    until = time.monotonic() + seconds
+    while is_alive(pid) and time.monotonic() < until:
+        time.sleep(0.01)
+    return not is_alive(pid)
+
+
+def open_files():
+    """How many file descriptors this process has."""
+    return len(os.listdir("/proc/self/fd"))

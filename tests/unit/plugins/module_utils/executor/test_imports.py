@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a target pays for each start: modules that the executor must do without, each some milliseconds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+EXECUTOR = "ansible_collections.rack.recipes.plugins.module_utils.executor"
+SLOW = {
+    "argparse",
+    "ast",
+    "asyncio",
+    "contextlib",
+    "ctypes",
+    "dataclasses",
+    "datetime",
+    "difflib",
+    "importlib.util",
+    "inspect",
+    "logging",
+    "pathlib",
+    "pickle",
+    "random",
+    "shutil",
+    "socket",
+    "string",
+    "subprocess",
+    "tempfile",
+    "textwrap",
+    "threading",
+    "tokenize",
+    "traceback",
+    "typing",
+    "urllib",
+    "uuid",
+    "zipfile",
+}
+
+
+def loaded_by(*modules):
+    """Everything in memory of a new interpreter after these imports."""
+    code = f"import sys\nfor name in {modules!r}: __import__(name)\nprint(*sys.modules)"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-S", "-c", code], stdout=subprocess.PIPE, env=env, check=True)
+    return set(done.stdout.decode().split())
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        (f"{EXECUTOR}.main",),
+        (f"{EXECUTOR}.main", f"{EXECUTOR}.stage", f"{EXECUTOR}.launch", f"{EXECUTOR}.native", f"{EXECUTOR}.single"),
+    ],
+    ids=["poll", "stage"],
+)
+def test_the_executor_is_cheap_to_import(modules):
+    assert not loaded_by(*modules) & SLOW
+
+
+def test_a_poll_does_without_what_runs_steps():
+    assert not loaded_by(f"{EXECUTOR}.main") & {f"{EXECUTOR}.stage", f"{EXECUTOR}.launch", f"{EXECUTOR}.child"}

@@ -1,0 +1,196 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.module_utils.view import View, now
+
+OTHERS = {"r2": {"a_v1": [1, "other"]}, "r1": {"a_v1": [3, {"x": 1}], "b_v1": [1, 2]}}
+
+
+class Seen(View):
+    """A view that keeps what it emits."""
+
+    def __init__(self, scope="host", own=None, run=None, others=None):
+        self.events = []
+        run = {} if run is None else run
+        own = run if scope == "run" else {} if own is None else own
+        super().__init__("step1", "r1", scope, own, run, others or {}, self.events.append)
+
+
+def test_now_is_utc_with_microseconds():
+    text = now()
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", text)
+    moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc)
+    assert abs((datetime.now(timezone.utc) - moment).total_seconds()) < 60
+
+
+def test_a_change_is_emitted_with_what_it_is_based_on():
+    view = Seen(own={"a_v1": [4, 1]})
+    view.set("a_v1", 2)
+    view.set("b_v1", [1], who="somebody")
+    for event in view.events:
+        assert event.pop("time").endswith("Z")
+    assert view.events == [
+        {"kind": "delta", "scope": "host", "key": "a_v1", "after": 2, "based_on": 4, "who": "step1"},
+        {"kind": "delta", "scope": "host", "key": "b_v1", "after": [1], "based_on": 0, "who": "somebody"},
+    ]
+
+
+def test_a_second_change_is_based_on_the_first():
+    view = Seen()
+    view.set("a_v1", 1)
+    view.set("a_v1", 2)
+    assert [event["based_on"] for event in view.events] == [0, 1]
+
+
+@pytest.mark.parametrize("value", [None, 1, "a", [1, {"b": 2.5}], {"b": 1, "a": 2}])
+def test_the_same_value_is_no_change(value):
+    view = Seen(own={"a_v1": [1, {"a": 2, "b": 1} if isinstance(value, dict) else value]})
+    view.set("a_v1", value)
+    assert not view.events
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 1.0), (1, True), (0, False), (None, 0), ([1], [1.0])])
+def test_what_python_calls_equal_may_be_a_change(before, after):
+    view = Seen(own={"a_v1": [1, before]})
+    view.set("a_v1", after)
+    assert [repr(event["after"]) for event in view.events] == [repr(after)]
+
+
+def test_null_where_there_was_nothing_is_a_change():
+    view = Seen()
+    view.set("a_v1", None)
+    assert len(view.events) == 1
+    assert view.get("a_v1", "default") is None
+
+
+def test_what_was_read_can_be_changed_and_set():
+    view = Seen(own={"a_v1": [1, {"x": [1]}]})
+    value = view.get("a_v1")
+    value["x"].append(2)
+    assert view.get("a_v1") == {"x": [1]}
+    view.set("a_v1", value)
+    value["x"].append(3)
+    assert view.events[0]["after"] == view.get("a_v1") == {"x": [1, 2]}
+
+
+def test_a_host_falls_back_to_the_run():
+    view = Seen(own={"a_v1": [1, "own"]}, run={"a_v1": [1, "run"], "b_v1": [1, "b"]})
+    assert (view.get("a_v1"), view.get("b_v1"), view.get("c_v1"), view.get("c_v1", 5)) == ("own", "b", None, 5)
+    assert view.keys() == ["a_v1", "b_v1"]
+    assert view.to_dict() == {"a_v1": "own", "b_v1": "b"}
+    assert ("a_v1" in view, "b_v1" in view, "c_v1" in view) == (True, True, False)
+
+
+def test_a_host_sets_keys_of_the_run():
+    run = {}
+    view = Seen(run=run)
+    view.set("a_v1", 1, scope="run")
+    assert (view.events[0]["scope"], run["a_v1"][1], view.get("a_v1")) == ("run", 1, 1)
+
+
+def test_a_step_of_the_run_sees_every_host():
+    view = Seen(scope="run", run={"r_v1": [1, "r"]}, others=OTHERS)
+    assert view.hosts() == ["r1", "r2"]
+    assert view.values("a_v1") == {"r1": {"x": 1}, "r2": "other"}
+    assert view.values("b_v1") == {"r1": 2}
+    assert view.get("a_v1", host="r2") == "other"
+    assert view.get("r_v1", host="r2") == "r"
+    assert view.get("a_v1", "none", host="r9") == "none"
+    view.values("a_v1")["r1"]["x"] = 2
+    assert view.get("b_v1", host="r2") is None
+    assert OTHERS["r1"]["a_v1"] == [3, {"x": 1}]
+
+
+def test_a_step_of_the_run_writes_for_the_run():
+    view = Seen(scope="run")
+    view.set("a_v1", 1)
+    assert view.events[0]["scope"] == "run"
+
+
+def test_a_host_knows_itself_by_name():
+    assert Seen(own={"a_v1": [1, "own"]}).get("a_v1", host="r1") == "own"
+
+
+@pytest.mark.parametrize(
+    ("scope", "asked", "error"),
+    [
+        ("run", "host", "scope 'host': a step of the run cannot set it"),
+        ("host", "rack", "scope 'rack': a step of the host cannot set it"),
+    ],
+)
+def test_scopes_that_cannot_be_set(scope, asked, error):
+    with pytest.raises(ValueError) as caught:
+        Seen(scope=scope).set("a_v1", 1, scope=asked)
+    assert str(caught.value) == error
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "error"),
+    [
+        ("stats", 1, "expected a context key such as numbers.stats_v1, got 'stats'"),
+        ("stats_v1", {"a": {1}}, "stats_v1.a: expected JSON data, got a set"),
+    ],
+)
+def test_what_cannot_be_set_changes_nothing(key, value, error):
+    own = {"stats_v1": [1, "before"]}
+    view = Seen(own=own)
+    with pytest.raises(ValueError) as caught:
+        view.set(key, value)
+    assert str(caught.value) == error
+    assert (view.events, own) == ([], {"stats_v1": [1, "before"]})
+
+
+def test_a_change_that_cannot_be_told_is_none():
+    def refuse(_event):
+        raise ValueError("too large")
+
+    view = Seen()
+    view.send_to(refuse)
+    with pytest.raises(ValueError):
+        view.set("a_v1", 1)
+    assert "a_v1" not in view
+
+
+def test_measurements():
+    view = Seen()
+    view.measure("rx", 12, "frames")
+    view.measure("note", {"a": [1]})
+    view.take_measurement({"name": "tx", "value": None, "unit": None})
+    assert [tuple(event.values()) for event in view.events] == [
+        ("measurement", "rx", 12, "frames"),
+        ("measurement", "note", {"a": [1]}, ""),
+        ("measurement", "tx", None, ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        (5, "a measurement needs a name and a value, got 5"),
+        ({"name": "rx"}, "a measurement needs a name and a value, got {'name': 'rx'}"),
+        ({"value": 1}, "a measurement needs a name and a value, got {'value': 1}"),
+        ({"name": 1, "value": 1}, "a measurement needs a name and a value, got {'name': 1, 'value': 1}"),
+        ({"name": "rx", "value": float("nan")}, "measurement rx: nan is not a JSON number"),
+        ({"name": "rx", "value": [{1}]}, "measurement rx[0]: expected JSON data, got a set"),
+    ],
+)
+def test_what_is_no_measurement(given, error):
+    with pytest.raises(ValueError) as caught:
+        Seen().take_measurement(given)
+    assert str(caught.value) == error
+
+
+def test_texts_are_storable():
+    view = Seen()
+    view.set("a_v1", 1, who="\ud800")
+    view.measure("n\0", 1, "\udcff")
+    assert view.events[0]["who"] == "\\ud800"
+    assert (view.events[1]["name"], view.events[1]["unit"]) == ("n\\x00", "\\udcff")

@@ -1,0 +1,62 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The command, called in this process."""
+
+from __future__ import annotations
+
+import io
+import json
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.main import main
+
+SCRIPTS = {
+    "ok": 'echo \'{"status": "ok", "outputs": {"t.ok_v1": 1}}\'',
+    "fail": 'echo \'{"status": "failed", "reason": "the link \\u001b[31mis down"}\'',
+}
+
+
+class Done(NamedTuple):
+    """How a command ended, and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def answer(self) -> Any:
+        """The one JSON object on stdout."""
+        assert self.out.endswith("}\n")
+        return json.loads(self.out)
+
+
+def call(*arguments: str) -> Done:
+    """Call the command as the shell would."""
+    out, err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+        main(arguments)
+    out.flush()
+    code = ended.value.code
+    assert isinstance(code, int)
+    return Done(code, out.buffer.getvalue().decode(), err.getvalue())  # type: ignore[attr-defined]
+
+
+def make_project(folder: Path) -> None:
+    """Scriptlets, and recipes of them: one that passes, one that does not, and a faulty one."""
+    (folder / "scriptlets/t").mkdir(parents=True)
+    for name, line in SCRIPTS.items():
+        (folder / f"scriptlets/t/{name}.sh").write_text(f"#!/bin/sh\n{line}\n")
+        (folder / f"scriptlets/t/{name}.yml").write_text(f"description: Says {name}\nwrites: []\n")
+    ok, fail = ({"name": f"{name}_step", "type": "shell", "module": f"t.{name}"} for name in ("ok", "fail"))
+    for name, steps in (
+        ("good", [ok]),
+        ("bad", [ok, fail]),
+        ("faulty", [{**ok, "module": "t.okk", "args": {"src": "x"}}]),
+    ):
+        (folder / f"{name}.yml").write_text(json.dumps({"test_meta": {"test_id": name.upper()}, "steps": steps}))

@@ -1,0 +1,57 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A recipe of a thousand steps compiles in a moment, and three times as many take three times as long."""
+
+from __future__ import annotations
+
+import gc
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook import to_playbook
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.make import make_plan
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import parse
+
+CASES = Path(__file__).parents[1] / "plan" / "cases"
+MOST = 0.9  # seconds of CPU for a thousand steps: a third of it is measured on an idle machine
+LINEAR = 1.7  # the garbage collector's part grows a little faster than the recipe
+
+
+def recipe(number: int) -> bytes:
+    """Steps with dependencies, references and keys, of one scriptlet whose key they all write."""
+    return "".join(["test_meta: {test_id: MANY}\nsteps:\n", *steps(number)]).encode()
+
+
+def steps(number: int) -> Iterator[str]:
+    chance = random.Random(number)
+    for n in range(number):
+        near = [f"s{max(0, n - chance.randrange(1, 50))}" for _ in range(2)] if n else []
+        yield (
+            f"  - idx: {n}\n    name: s{n}\n    type: shell\n    module: t.limits\n"
+            f"    args:\n      device: eth{n}\n      speed: 100\n"
+            f"    depends_on: [{', '.join(sorted({*near}))}]\n"
+            f"    reads: [of.s{max(0, n - chance.randrange(1, 50))}_v1]\n    writes: [of.s{n}_v1]\n"
+            f"    timeout: 60\n    parallel: {'true' if n % 3 else 'false'}\n"
+        )
+
+
+def seconds(number: int) -> float:
+    text = recipe(number)
+    gc.collect()
+    started = time.process_time()
+    to_playbook(make_plan(parse(text, "many.yml"), (Path("scriptlets"),)))
+    return time.process_time() - started
+
+
+def test_time_to_compile(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(CASES)
+    seconds(10)
+    thousand = min(seconds(1000) for _ in range(2))
+    assert thousand <= MOST
+    assert seconds(3000) <= 3 * thousand * LINEAR

@@ -1,0 +1,129 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import example, given
+from hypothesis import settings as limits
+from hypothesis import strategies as st
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.text import WIDTH, to_yaml
+
+LOADERS = [yaml.SafeLoader, *([yaml.CSafeLoader] if yaml.__with_libyaml__ else [])]
+AWKWARD = [
+    *(
+        "",
+        "~",
+        "null",
+        "yes",
+        "No",
+        "ON",
+        "y",
+        "true",
+        "=",
+        "<<",
+        "-",
+        "?",
+        "...",
+        "---",
+        "!x",
+        "&a",
+        "*a",
+        "%a",
+        "@a",
+        "`a",
+    ),
+    *("1e3", "0x1f", "010", "0o17", "1_000", "1:30", "2026-01-01", "-1", "+1", ".5", ".inf", "-.INF", ".nan", "0b1"),
+    *(" a", "a ", "- x", "? a", "a: b", "a:", ":a", "a #b", "#a", "[a", "a]", "{a", "a,b", ",a", "'a", "it's", '"a"'),
+    *("\n", "a\n", "\na", "a\n\n", "a\n\n\nb", "a\n b", " a\nb", "a \nb", "a\n\tb", "a\r\nb", "\ta", "a\tb"),
+    *(
+        "{{ x }}",
+        "{% if x %}",
+        "${a.b_v1}",
+        "\\",
+        "\\n",
+        "\x00",
+        "\x1b[31m",
+        "\x7f",
+        "\x85",
+        "\u2028",
+        "\ufeff",
+        "\ufffe",
+    ),
+    *("\U0001f600", "ü", "x" * 500, "\\" * 300, "\x7f" * 200, " " * 300, "ab " * 100, "a\u2028" * 99, "'" * 200),
+]
+TEXT = st.text(max_size=60) | st.text("ab .-#:{}[]\"'\\\n\t\u2028\x85\ufeff", max_size=300) | st.sampled_from(AWKWARD)
+SCALAR = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT
+JSON = st.recursive(
+    SCALAR, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4), max_leaves=20
+)
+
+
+def as_json(value: Any) -> str:
+    """Text that tells 1 from 1.0 and true, and keeps the order of keys."""
+    return json.dumps(value)
+
+
+@limits(max_examples=250, deadline=None)
+@given(JSON)
+@example([[]])
+@example({"a": {}, "b": [{}, [[1], [[2]]]]})
+@example({"k" * 1500: {"k" * 1200: [1, 2]}, "j" * 1500: "x", "i" * 1500: "x y " * 100})
+@example([{"k" * 1500: 1}])
+def test_every_reader_finds_the_same_data(value: Any):
+    text = to_yaml(value)
+    for loader in LOADERS:
+        assert as_json(yaml.load(text, loader)) == as_json(value)
+    assert to_yaml(value) == text
+
+
+@pytest.mark.parametrize("value", AWKWARD, ids=lambda value: ascii(value)[:30])
+def test_awkward_text_as_value_key_and_item(value: str):
+    data = {value: value, "list": [value, [value]], "nested": [{value: [value, "x"]}]}
+    for loader in LOADERS:
+        assert yaml.load(to_yaml(data), loader) == data
+
+
+@pytest.mark.parametrize("number", [0, -1, 2**63, 0.1, 1e16, 1e-7, -2.5e300, 5e-324, 1e22, 123456789.125, -0.0])
+def test_numbers_keep_their_type(number: float):
+    for loader in LOADERS:
+        assert as_json(yaml.load(to_yaml([number]), loader)) == as_json([number])
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), object()])
+def test_what_is_not_json_is_refused(value: object):
+    with pytest.raises((ValueError, TypeError)):
+        to_yaml([value])
+
+
+@pytest.mark.parametrize(
+    "value", ["word " * 200, "x" * 1000, "\\" * 500, "a\x7f" * 300, "x" * 59 + " y", ("a" * 59 + " ") * 9]
+)
+def test_no_line_is_too_long(value: str):
+    lines = to_yaml([{"step": {"args": {"text": value}}}]).splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    assert all(line == line.rstrip() for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"name": "Stage 1, a, b"}, "name: Stage 1, a, b\n"),
+        ({"tags": ["a", "b-c", "1", 1, None, True, "d,e"]}, 'tags: [a, b-c, "1", 1, null, true, "d,e"]\n'),
+        ({"src": "./data/x.csv", "to": "/etc/motd"}, "src: ./data/x.csv\nto: /etc/motd\n"),
+        ({"a": {"b": {}}, "c": []}, "a:\n  b: {}\nc: []\n"),
+        ([{"a": 1, "b": [{"c": 2}]}], "- a: 1\n  b:\n    - c: 2\n"),
+        ({"script": "set -e\n\nls  -l\n"}, "script: |\n  set -e\n\n  ls  -l\n"),
+        ({"lines": "a\nb"}, "lines: |-\n  a\n  b\n"),
+        (["a\nb\n", "c"], "- |\n  a\n  b\n- c\n"),
+        ({"ends": "a\n\n"}, 'ends: "a\\n\\n"\n'),
+    ],
+)
+def test_it_reads_well(value: Any, text: str):
+    assert to_yaml(value) == text

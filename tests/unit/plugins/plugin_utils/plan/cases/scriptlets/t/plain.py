@@ -1,0 +1,5 @@
+class Plain(Scriptlet):
+    """Does nothing."""
+
+    options = {}
+    reads = ()

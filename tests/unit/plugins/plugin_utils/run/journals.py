@@ -1,0 +1,52 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs and their records, as small as they may be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.context import Context
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RUN_HOST, Planned, Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
+
+TIME = "2026-11-25T12:00:00.000000Z"
+HOSTS = ("r1", "r2")
+Record = dict[str, Any]
+
+
+def first(*steps: Planned, hosts: tuple[str, ...] = HOSTS, run_id: str = "R1") -> Record:
+    planned = [{"name": s.name, "stage": s.stage, "idx": s.idx, "scope": s.scope, "hosts": [*s.hosts]} for s in steps]
+    return {"kind": "run", "run": run_id, "time": TIME, "recipe": {}, "hosts": [*hosts], "steps": planned}
+
+
+def step(name: str, host: str, verdict: str = "passed", n: int = 1, reason: str = "", **fields: Any) -> Record:
+    head = {"kind": "step", "stage": 1, "n": n, "host": host, "step": name, "verdict": verdict, "reason": reason}
+    return {**head, "started": TIME, "seconds": 0.5, "attempts": [], "measurements": [], **fields}
+
+
+def delta(key: str, after: Any, host: str = "r1", n: int = 1, scope: str = "host", based_on: int = 0) -> Record:
+    head = {"kind": "delta", "stage": 1, "n": n, "host": host, "step": "a", "attempt": 1, "scope": scope, "key": key}
+    return {**head, "after": after, "based_on": based_on, "who": "a", "time": TIME}
+
+
+def end(status: str = "passed", exit_code: int = 0, **counts: int) -> Record:
+    return {"kind": "end", "time": TIME, "status": status, "exit_code": exit_code, "counts": counts}
+
+
+def planned(name: str, *hosts: str, stage: int = 1) -> Planned:
+    return Planned(name, stage, 1, "run" if hosts == (RUN_HOST,) else "host", hosts or HOSTS)
+
+
+def a_run(folder: Path, *steps: Planned, hosts: tuple[str, ...] = HOSTS, **settings: Any) -> Run:
+    """A run with a journal that holds its first record."""
+    found = {each.name: each for each in steps}
+    where = folder / "R1"
+    run = Run("R1", where, Settings(**settings), hosts, found, Context("R1"), Follower(where / "journal.jsonl"))
+    append(run.path, [first(*steps, hosts=hosts)])
+    return run

@@ -1,0 +1,51 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import journal_of
+
+NAMES = ("20260101-a", "20260101-ab", "20260102-c")
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    for name in (*NAMES, "20260103-without-journal"):
+        (tmp_path / name).mkdir()
+    for name in NAMES:
+        (tmp_path / name / "journal.jsonl").touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("start", "name"),
+    [("", "20260102-c"), ("20260101-ab", "20260101-ab"), ("20260101-a", "20260101-a"), ("20260102", "20260102-c")],
+)
+def test_a_run_by_the_start_of_its_id(runs: Path, start: str, name: str):
+    assert journal_of(runs, start) == runs / name / "journal.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("start", "text"),
+    [
+        ("20260101", "2 runs begin with '20260101': 20260101-a, 20260101-ab"),
+        ("2027", "there is no run '2027' in {runs}"),
+        ("20260103", "there is no run '20260103' in {runs}"),
+        ("../" + NAMES[0], "there is no run '../20260101-a' in {runs}"),
+    ],
+)
+def test_none_or_several(runs: Path, start: str, text: str):
+    with pytest.raises(UsageError) as caught:
+        journal_of(runs, start)
+    assert str(caught.value) == text.format(runs=runs)
+
+
+def test_no_runs_at_all(tmp_path: Path):
+    with pytest.raises(UsageError, match=r"there are no runs in .*/absent"):
+        journal_of(tmp_path / "absent")

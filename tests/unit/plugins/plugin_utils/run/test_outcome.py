@@ -1,0 +1,105 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.outcome import (
+    EXIT_CODES,
+    counts_of,
+    host_result,
+    not_passed,
+    status_of,
+)
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import a_run, planned, step
+
+VERDICTS = ("passed", "marginal", "failed", "error", "skipped", "blocked", "cached", "unreachable", "waived")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "status", "code"),
+    [
+        ("passed", "passed", 0),
+        ("passed marginal cached waived", "passed", 0),
+        ("passed skipped", "passed", 0),
+        ("", "failed", 1),
+        ("skipped", "failed", 1),
+        ("passed failed", "failed", 1),
+        ("passed error", "failed", 1),
+        ("passed blocked", "failed", 1),
+        ("blocked skipped", "failed", 1),
+        ("passed unreachable", "unreachable", 3),
+        ("unreachable blocked skipped", "unreachable", 3),
+        ("unreachable failed", "failed", 1),
+        ("unreachable error", "failed", 1),
+        ("passed unheard_of", "failed", 1),
+    ],
+)
+def test_status_and_exit_code(verdicts: str, status: str, code: int):
+    counts = dict.fromkeys(verdicts.split(), 2)
+    assert status_of({**dict.fromkeys(VERDICTS, 0), **counts}) == status_of(counts) == status
+    assert EXIT_CODES[status] == code
+
+
+def ended(folder: Path, *records: dict[str, Any]) -> Run:
+    run = a_run(folder, planned("a"), planned("b"), planned("total", ""))
+    append(run.path, records)
+    run.catch_up()
+    return run
+
+
+def test_counts(tmp_path: Path):
+    run = ended(tmp_path, step("a", "r1"), step("a", "r2", "failed"), step("b", "r1", n=2))
+    assert counts_of(run) == {"failed": 1, "passed": 2}
+
+
+@pytest.mark.parametrize(
+    ("records", "hosts"),
+    [
+        ([], []),
+        ([step("a", "r2", "failed"), step("a", "r1", "error")], ["r1", "r2"]),
+        ([step("a", "r2", "skipped"), step("a", "r1", "waived")], []),
+        ([step("total", "", "failed")], ["r1"]),
+        ([step("total", "")], []),
+    ],
+)
+def test_the_hosts_that_did_not_pass(tmp_path: Path, records: list[dict[str, Any]], hosts: list[str]):
+    assert not_passed(ended(tmp_path, *records)) == hosts
+
+
+@pytest.mark.parametrize(
+    ("records", "kind", "msg"),
+    [
+        ([step("a", "r1")], None, "every step passed"),
+        ([step("a", "r2", "failed")], None, "every step passed"),
+        ([step("a", "r1", "failed", reason="too hot")], "failed", "a failed: too hot"),
+        ([step("total", "", "failed", reason="differ")], "failed", "total failed: differ"),
+        ([step("a", "r1", "unreachable", reason="gone")], "unreachable", "a unreachable: gone"),
+        (
+            [step("a", "r1", "unreachable", reason="gone"), step("b", "r1", "blocked", 2, "a")],
+            "unreachable",
+            "a unreachable: gone; b blocked: a",
+        ),
+        ([step("b", "r1", "blocked", reason="total did not pass")], "failed", "b blocked: total did not pass"),
+        (
+            [step("a", "r1", "unreachable", reason="gone"), step("b", "r1", "failed", 2, "hot")],
+            "failed",
+            "a unreachable: gone; b failed: hot",
+        ),
+        (
+            [step(f"s{n}", "r1", "failed", n, "hot") for n in range(1, 8)],
+            "failed",
+            "; ".join(f"s{n} failed: hot" for n in range(1, 6)),
+        ),
+    ],
+)
+def test_a_host_fails_for_its_reasons(tmp_path: Path, records: list[dict[str, Any]], kind: str | None, msg: str):
+    expected = {"changed": False, "msg": msg, **({kind: True} if kind else {})}
+    assert host_result(ended(tmp_path, *records), "r1") == expected

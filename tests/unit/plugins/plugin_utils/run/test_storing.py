@@ -1,0 +1,163 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The follower, a real process, and what the recorder hears of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.storing import Storing
+from ansible_collections.rack.recipes.plugins.plugin_utils.store import load
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import a_run, end, planned, step
+
+
+@pytest.fixture
+def make_run(tmp_path: Path) -> Callable[..., Run]:
+    def made(**settings: Any) -> Run:
+        return a_run(tmp_path / "runs", planned("a"), **{"db": f"sqlite:///{tmp_path}/results.db", **settings})
+
+    return made
+
+
+def stored(run: Run) -> list[str]:
+    opened = engine(run.settings.db)
+    found = [row["host"] for row in load.steps(opened, run.run_id)]
+    opened.dispose()
+    return found
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline, "did not happen within 20 s"
+        time.sleep(0.05)
+
+
+def pid_of(storing: Storing) -> int:
+    return storing._process.pid
+
+
+def test_it_stores_when_asked_and_at_the_end(make_run: Callable[..., Run]):
+    run = make_run()
+    storing = Storing(run)
+    append(run.path, [step("a", "r1")])
+    assert storing.flush() == ""
+    assert stored(run) == ["r1"]
+    append(run.path, [step("a", "r2"), end(passed=2)])
+    assert storing.finish() == ""
+    assert stored(run) == ["r1", "r2"]
+    assert storing._process.returncode == 0
+    assert (run.folder / "follower.log").read_text() == ""
+
+
+def test_it_stores_at_its_interval(make_run: Callable[..., Run]):
+    run = make_run(flush_interval=0.1)
+    storing = Storing(run)
+    append(run.path, [step("a", "r1")])
+    wait_until(lambda: Path(run.settings.db.removeprefix("sqlite:///")).exists() and stored(run) == ["r1"])
+    assert storing.finish() == ""
+
+
+def test_a_killed_recorder_leaves_an_interrupted_run_in_the_store(make_run: Callable[..., Run]):
+    run = make_run()
+    storing = Storing(run)
+    append(run.path, [step("a", "r1")])
+    storing._close()
+    assert storing._process.wait(20) == 0
+    [last] = [line.record for line in Follower(run.path).read() if line.record and line.record["kind"] == "end"]
+    assert last
+    assert (last["status"], last["exit_code"]) == ("interrupted", 1)
+    opened = engine(run.settings.db)
+    assert load.run(opened, "R1")["status"] == "interrupted"
+    opened.dispose()
+
+
+def test_a_run_that_had_ended_keeps_its_end(make_run: Callable[..., Run]):
+    run = make_run()
+    storing = Storing(run)
+    append(run.path, [step("a", "r1"), end(passed=1)])
+    storing._close()
+    assert storing._process.wait(20) == 0
+    assert len([line for line in Follower(run.path).read() if line.record and line.record["kind"] == "end"]) == 1
+
+
+def test_a_store_that_refuses_says_why_and_may_come_back(make_run: Callable[..., Run], tmp_path: Path):
+    (tmp_path / "results.db").mkdir()
+    run = make_run(store_timeout=3.0)
+    storing = Storing(run)
+    problem = storing.flush()
+    assert "results.db" in problem
+    assert "\n" not in problem
+    assert problem in (run.folder / "follower.log").read_text()
+    (tmp_path / "results.db").rmdir()
+    append(run.path, [step("a", "r1")])
+    assert storing.finish() == ""
+    assert stored(run) == ["r1"]
+
+
+def test_a_password_is_neither_told_nor_shown_in_the_process_list(make_run: Callable[..., Run]):
+    run = make_run(db="mysql://rack:s3cret@127.0.0.1:1/rack", store_timeout=1.0)
+    storing = Storing(run)
+    assert b"s3cret" not in Path(f"/proc/{pid_of(storing)}/cmdline").read_bytes()
+    assert "s3cret" not in storing.finish()
+    assert "s3cret" not in (run.folder / "follower.log").read_text()
+
+
+def test_a_follower_that_died_is_noticed(make_run: Callable[..., Run]):
+    storing = Storing(make_run())
+    os.kill(pid_of(storing), signal.SIGKILL)
+    storing._process.wait()
+    ended = "the process that writes to the store has ended, see follower.log in the run's folder"
+    assert storing.flush() == ended
+    assert storing.finish() == ended
+
+
+def test_a_follower_that_dies_while_it_is_asked_is_noticed(make_run: Callable[..., Run]):
+    run = make_run()
+    storing = Storing(run)
+    os.kill(pid_of(storing), signal.SIGSTOP)
+    threading.Timer(0.3, os.kill, (pid_of(storing), signal.SIGKILL)).start()
+    assert storing.flush() == "the process that writes to the store gave no answer"
+    assert storing.finish()
+
+
+def test_an_answer_that_comes_too_late_is_not_taken_for_another(make_run: Callable[..., Run]):
+    run = make_run(store_timeout=5.0)
+    storing = Storing(run)
+    assert storing.flush() == ""
+    storing._timeout = 0.2
+    os.kill(pid_of(storing), signal.SIGSTOP)
+    assert storing.flush() == "the store did not answer within 0.2 s"
+    storing._timeout = 20.0
+    append(run.path, [step("a", "r1")])
+    os.kill(pid_of(storing), signal.SIGCONT)
+    assert storing.finish() == ""
+    assert stored(run) == ["r1"]
+
+
+def test_a_store_that_hangs_is_not_waited_for_longer_than_allowed(make_run: Callable[..., Run]):
+    storing = Storing(make_run(store_timeout=0.3))
+    os.kill(pid_of(storing), signal.SIGSTOP)
+    assert storing.flush() == "the store did not answer within 0.3 s"
+    assert storing.finish() == "the store did not answer within 0.3 s"
+    assert storing._process.returncode == -signal.SIGKILL
+
+
+def test_an_interrupt_at_the_terminal_does_not_reach_it(make_run: Callable[..., Run]):
+    storing = Storing(make_run())
+    assert os.getsid(pid_of(storing)) == pid_of(storing)
+    assert storing.finish() == ""

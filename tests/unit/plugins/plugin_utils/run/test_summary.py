@@ -1,0 +1,90 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.summary import Summary, summarize
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import delta, end, first, step
+
+NOISE = b'\n{"_":"0000000000000000","kind":"end"}\nno record at all\n\n\xff\xfe\n'
+
+
+def journal(folder: Path, *records: dict[str, Any] | bytes) -> Path:
+    path = folder / "journal.jsonl"
+    for record in records:
+        if isinstance(record, bytes):
+            with path.open("ab") as file:
+                file.write(record)
+        else:
+            append(path, [record])
+    return path
+
+
+def test_a_run_that_passed(tmp_path: Path):
+    records = (first(), delta("b.key_v1", 1), delta("a.key_v1", 2, n=2), step("a", "r1", n=3), end(passed=1))
+    found = summarize(journal(tmp_path, *records))
+    assert found == Summary("R1", "passed", 0, {"passed": 1}, ("a.key_v1", "b.key_v1"), ())
+    assert found.to_data() == {
+        "status": "ok",
+        "run_id": "R1",
+        "ctx_keys": ["a.key_v1", "b.key_v1"],
+        "counts": {"passed": 1},
+    }
+
+
+def test_a_run_that_failed(tmp_path: Path):
+    records = (
+        first(),
+        step("a", "r1", "failed", reason="too hot"),
+        step("b", "r1", "blocked", 2),
+        step("c", "r1", "skipped", 3),
+        step("d", "r1", "marginal", 4),
+        step("a", "r2", "unreachable", 0, "gone"),
+        end("failed", 1, failed=1),
+    )
+    found = summarize(journal(tmp_path, *records))
+    assert (found.status, found.exit_code, found.to_data()["status"]) == ("failed", 1, "failed")
+    assert found.problems == (("a", "r1", "failed", "too hot"), ("a", "r2", "unreachable", "gone"))
+
+
+def test_damaged_lines_cost_nothing_else(tmp_path: Path):
+    records = (first(), NOISE, step("a", "r1"), b'{"_":"torn', NOISE, end(passed=1), b'{"_":"still being written')
+    assert summarize(journal(tmp_path, *records)) == Summary("R1", "passed", 0, {"passed": 1})
+
+
+def test_without_an_end_it_was_interrupted(tmp_path: Path):
+    found = summarize(journal(tmp_path, first(), step("a", "r1")))
+    assert (found.status, found.exit_code, found.counts) == ("interrupted", 1, {})
+
+
+def test_the_last_end_counts(tmp_path: Path):
+    found = summarize(journal(tmp_path, first(), end("interrupted", 1), step("a", "r1"), end(passed=1)))
+    assert (found.status, found.exit_code) == ("passed", 0)
+
+
+def test_a_result_counts_more_than_a_guess(tmp_path: Path):
+    guess, result = step("a", "r1", "unreachable", 0, "gone"), step("a", "r1", "failed", 1, "hot")
+    for number, records in enumerate(([guess, result], [result, guess])):
+        folder = tmp_path / str(number)
+        assert summarize(journal(folder, first(), *records)).problems == (("a", "r1", "failed", "hot"),)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n\n", NOISE])
+def test_a_journal_without_a_run(tmp_path: Path, content: bytes | None):
+    if content is not None:
+        (tmp_path / "journal.jsonl").write_bytes(content)
+    assert summarize(tmp_path / "journal.jsonl") == Summary()
+    assert Summary().run_id == ""
+
+
+def test_a_journal_that_cannot_be_read(tmp_path: Path):
+    with pytest.raises(JournalError, match="Is a directory"):
+        summarize(tmp_path)

@@ -1,0 +1,202 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The whole way to a host and back, through a shell of this machine instead of Ansible's connection."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleConnectionFailure
+
+from ansible_collections.rack.recipes.plugins.module_utils.executor.folders import find_folder
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage import remote, request
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.answer import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote import Remote, Unreachable
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import Request, Surroundings, make_request
+
+SCRIPT = '#!/bin/sh\nsleep ${RACK_PARAM_SECONDS:-0}\necho \'{"status": "ok"}\'\n'
+SIDECAR = "description: Waits\nwrites: []\n"
+HERE = {"ansible_python_interpreter": sys.executable}
+
+
+class Shell:
+    """What an action plugin offers of its connection; `faults` are raised first, one for each command."""
+
+    def __init__(self, *faults: str, delegate_to: str | None = None, pong: dict[str, Any] | None = None) -> None:
+        self.faults = [*faults]
+        self.commands: list[str] = []
+        self.pings = 0
+        self.pong = pong or {}
+        self._task = SimpleNamespace(delegate_to=delegate_to)
+
+    def _low_level_execute_command(self, command: str, in_data: bytes) -> dict[str, Any]:
+        self.commands.append(command)
+        if self.faults:
+            raise AnsibleConnectionFailure(self.faults.pop(0))
+        done = subprocess.run(["sh", "-c", command], input=in_data, capture_output=True, check=False, timeout=60)
+        return {"rc": done.returncode, "stdout": done.stdout.decode(), "stderr": done.stderr.decode()}
+
+    def _execute_module(self, module_name: str, task_vars: Any) -> dict[str, Any]:
+        self.pings += 1
+        return self.pong
+
+
+@pytest.fixture(autouse=True)
+def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "scriptlets").mkdir()
+    (tmp_path / "scriptlets/wait.sh").write_text(SCRIPT)
+    (tmp_path / "scriptlets/wait.yml").write_text(SIDECAR)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(remote, "PAUSE", 0.01)
+    request._find.cache_clear()
+
+
+@pytest.fixture
+def asked() -> Iterator[Request]:
+    """A stage of one step; what it left on this machine is removed in the end."""
+    run_id = f"test-{uuid.uuid4().hex}"
+    around = Surroundings(run_id, "r1", (Path("scriptlets"),), 1, 60.0, {}, {}, {}, {})
+    step = {"name": "s", "type": "shell", "module": "wait", "args": {}}
+    made = make_request(1, [step], around)
+    yield made
+    folder = find_folder(made.message["id"])
+    if folder:
+        shutil.rmtree(folder)
+
+
+def verdicts(answers: list[Answer]) -> list[str]:
+    return [record["verdict"] for answer in answers for record in answer.records if record["kind"] == "step"]
+
+
+def slow(asked: Request, seconds: float, attach: float) -> Request:
+    step = {**asked.message["steps"][0], "args": {"seconds": seconds}}
+    return Request({**asked.message, "attach": attach, "steps": [step]}, asked.files)
+
+
+def test_a_stage_in_one_round_trip(asked: Request):
+    shell = Shell()
+    answers = [*Remote(shell, HERE, 60).stage(asked)]
+    assert [answer.state for answer in answers] == ["ended"]
+    assert verdicts(answers) == ["passed"]
+    assert len(shell.commands) == 1
+
+
+def test_a_longer_stage_is_polled_and_nothing_comes_twice(asked: Request, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(remote, "POLL_WAIT", 0.1)
+    shell = Shell()
+    answers = [*Remote(shell, HERE, 60).stage(slow(asked, 0.5, 0.05))]
+    assert answers[0].state == "running"
+    assert answers[-1].state == "ended"
+    assert verdicts(answers) == ["passed"]
+    assert len(shell.commands) == len(answers) > 1
+
+
+def test_a_lost_answer_is_asked_for_again(asked: Request):
+    shell = Shell("the connection went away", "and again")
+    assert verdicts([*Remote(shell, HERE, 60).stage(asked)]) == ["passed"]
+    assert len(shell.commands) == 3
+
+
+def test_a_cut_answer_counts_as_a_lost_connection(asked: Request, monkeypatch: pytest.MonkeyPatch):
+    shell = Shell()
+    run = Shell._low_level_execute_command
+    cuts = itertools.chain([-10], itertools.repeat(None))
+
+    def cut(self: Shell, command: str, in_data: bytes) -> dict[str, Any]:
+        done = run(self, command, in_data)
+        return {**done, "stdout": done["stdout"][: next(cuts)]}
+
+    monkeypatch.setattr(Shell, "_low_level_execute_command", cut)
+    assert verdicts([*Remote(shell, HERE, 60).stage(asked)]) == ["passed"]
+
+
+def test_a_host_that_was_never_there_is_not_waited_for(asked: Request):
+    shell = Shell("ssh: connect to host r1 port 22:\n  No route to host", "unused")
+    with pytest.raises(Unreachable) as caught:
+        [*Remote(shell, HERE, 60).stage(asked)]
+    assert str(caught.value) == "ssh: connect to host r1 port 22: No route to host"
+    assert (caught.value.exit_code, len(shell.commands)) == (3, 1)
+
+
+def test_a_host_that_does_not_come_back_is_given_up(asked: Request):
+    shell = Shell("the connection went away", *["ssh: connect to host r1 port 22: refused"] * 1000)
+    with pytest.raises(Unreachable) as caught:
+        [*Remote(shell, HERE, 0.1).stage(asked)]
+    assert str(caught.value) == "lost, and not back within 0.1 s: the connection went away"
+    assert len(shell.commands) > 2
+
+
+def test_a_host_that_was_there_is_waited_for_even_where_it_cannot_be_reached(
+    asked: Request, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(remote, "POLL_WAIT", 0.05)
+    shell = Shell()
+    stage = Remote(shell, HERE, 60).stage(slow(asked, 0.3, 0.05))
+    answers = [next(stage)]
+    shell.faults = ["ssh: connect to host r1 port 22: No route to host"] * 3
+    answers += stage
+    assert verdicts(answers) == ["passed"]
+
+
+def test_a_worker_stops_once_its_parent_is_gone(asked: Request, monkeypatch: pytest.MonkeyPatch):
+    stage = Remote(Shell(), HERE, 60).stage(asked)
+    monkeypatch.setattr(os, "getppid", lambda: -1)
+    with pytest.raises(Unreachable, match="the controlling process is gone"):
+        next(stage)
+
+
+def test_a_host_without_python_answers_nothing(asked: Request):
+    answers = [*Remote(Shell(), {"ansible_python_interpreter": "/nowhere/python3"}, 60).stage(asked)]
+    assert [answer.state for answer in answers] == ["silent"]
+    assert "(exit code 127)" in answers[0].reason
+    assert "/nowhere/python3" in answers[0].reason
+
+
+FOUND = {"discovered_interpreter_python": sys.executable}
+
+
+@pytest.mark.parametrize(
+    ("task_vars", "delegate_to", "pings"),
+    [
+        (HERE, None, 0),
+        ({"ansible_facts": FOUND}, None, 0),
+        ({"ansible_python_interpreter": "auto_silent", "ansible_facts": FOUND}, None, 0),
+        ({}, None, 1),
+        ({"ansible_python_interpreter": "auto"}, None, 1),
+        ({"ansible_python_interpreter": "/of/the/host", "ansible_delegated_vars": {"localhost": HERE}}, "localhost", 0),
+        ({"ansible_python_interpreter": "/of/the/host", "ansible_delegated_vars": {"localhost": {}}}, "localhost", 1),
+    ],
+)
+def test_the_interpreter_is_the_one_of_the_host_that_is_asked(
+    asked: Request, task_vars: dict[str, Any], delegate_to: str | None, pings: int
+):
+    shell = Shell(delegate_to=delegate_to, pong={"ping": "pong", "ansible_facts": FOUND})
+    there = Remote(shell, task_vars, 60)
+    assert verdicts([*there.stage(asked)]) == ["passed"]
+    assert shell.pings == pings
+    assert there.facts == (FOUND if pings else {})
+    assert shell.commands[0].startswith(sys.executable)
+
+
+def test_a_host_that_does_not_answer_a_ping_is_unreachable(asked: Request):
+    shell = Shell(pong={"unreachable": True, "msg": "Could not resolve hostname r1"})
+    with pytest.raises(Unreachable, match="Could not resolve hostname r1"):
+        [*Remote(shell, {}, 60).stage(asked)]
+
+
+def test_without_a_discovery_there_is_a_usual_place(asked: Request):
+    shell = Shell(pong={"ping": "pong"})
+    [*Remote(shell, {}, 60).stage(asked)]
+    assert shell.commands[0].startswith("/usr/bin/python3 ")

@@ -95,7 +95,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         """A task ended well on a host."""
         self.recorder.guarded(self.recorder.task_ended, result)
 
-    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:  # noqa: FBT002 - as Ansible has it
         """A task failed on a host."""
         self.recorder.guarded(self.recorder.task_ended, result)
 

@@ -24,12 +24,18 @@ if TYPE_CHECKING:
 def judge(attempt: Attempt, ctx: View, success: dict[str, Any]) -> Judged:
     """Verdict and reason; keys and measurements of the envelope are handed to `ctx` on the way."""
     try:
-        verdict, reason = _said(attempt, ctx) if not _ended_badly(attempt) else ("error", _ended_badly(attempt))
-        if verdict == "passed":
-            verdict, reason = _check(success, ctx)
+        verdict, reason = _outcome(attempt, ctx, success)
     except ValueError as error:
         verdict, reason = "error", str(error)
     return verdict, "" if verdict == "passed" else as_reason(reason) or "gave no reason"
+
+
+def _outcome(attempt: Attempt, ctx: View, success: dict[str, Any]) -> Judged:
+    problem = _ended_badly(attempt)
+    if problem:
+        return "error", problem
+    verdict, reason = _said(attempt, ctx)
+    return _check(success, ctx) if verdict == "passed" else (verdict, reason)
 
 
 def _ended_badly(attempt: Attempt) -> str:

@@ -14,13 +14,13 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor import child
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, NoReturn
+    from typing import Any, Callable, NoReturn, Union
 
     from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
     from ansible_collections.rack.recipes.plugins.module_utils.view import View
 
     # A program to start, with its environment; or what a fork of the executor is to do.
-    Program = tuple[list[str], dict[str, str]] | Callable[[child.Emit], NoReturn]
+    Program = Union[tuple[list[str], dict[str, str]], Callable[[child.Emit], NoReturn]]
 
 VARIABLE = re.compile(r"[A-Za-z0-9_]+")
 LONGEST = 100_000  # bytes of one variable; the kernel refuses to start a program with one of 128 KiB

@@ -73,7 +73,6 @@ def _start(request: dict[str, Any], detached: Detached, payload: str) -> None:
     if not os.fork():
         _run(request, detached, payload, tell)
     os.close(tell)
-    clean(os.path.dirname(detached.folder), request["collected"])
     until = time.monotonic() + request["attach"]
     while not select.select([told], [], [], max(0.0, min(RENEWAL, until - time.monotonic())))[0]:
         if time.monotonic() >= until:
@@ -94,7 +93,8 @@ def _run(request: dict[str, Any], detached: Detached, payload: str, tell: int) -
         except BaseException as error:
             detached.fail(_described(error))
         _tell_end(tell)
-        # Nobody waits any more. A host where it cannot be kept, such as a full one, compiles it again.
+        # Nobody waits any more. A host where the code cannot be kept, such as a full one, compiles it again.
+        clean(base, request["collected"])
         keep_code(base, payload, request["code"]["digest"], request["code"]["files"])
     finally:
         os._exit(0)

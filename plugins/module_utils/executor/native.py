@@ -12,6 +12,7 @@ import signal
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child import execute_file
 from ansible_collections.rack.recipes.plugins.module_utils.executor.descriptors import in_memory, write_all
+from ansible_collections.rack.recipes.plugins.module_utils.executor.spawn import spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def compile_source(source: str, program: str, flags: list[str]) -> None:
     """Make `program`; what the compiler says goes to stderr. Raises ValueError with the reason where there is none."""
     part = f"{os.path.basename(program)}.{os.getpid()}"
     log = in_memory(b"")
-    _, status = os.waitpid(_start_compiler(["-o", part, source, *flags], log), 0)
+    _pid, status = os.waitpid(_start_compiler(["-o", part, source, *flags], log), 0)
     os.lseek(log, 0, os.SEEK_SET)
     with open(log, "rb") as file:
         said = file.read()
@@ -49,12 +50,11 @@ def compile_source(source: str, program: str, flags: list[str]) -> None:
 
 
 def _start_compiler(arguments: list[str], log: int) -> int:
-    streams = [(os.POSIX_SPAWN_DUP2, log, number) for number in (1, 2)]
+    streams = {1: log, 2: log}
     for name in (os.environ.get("CC"), *COMPILERS):
         try:
             if name:
-                argv = [name, *arguments]
-                return os.posix_spawnp(name, argv, os.environ, file_actions=streams, setsigdef=(signal.SIGPIPE,))
+                return spawn([name, *arguments], dict(os.environ), streams, (signal.SIGPIPE,))
         except OSError:
             continue
     raise ValueError(f"no C compiler ({', '.join(COMPILERS)}) on this host")

@@ -10,9 +10,7 @@ import argparse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-from sqlalchemy import Engine
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
@@ -22,6 +20,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import jo
 from ansible_collections.rack.recipes.plugins.plugin_utils.store import load
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine, reader
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.follow import follow
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 Answer = tuple[dict[str, Any] | str | None, int]
 

@@ -100,11 +100,16 @@ def _tell(summary: Summary, answer: dict[str, Any]) -> None:
         sys.stderr.write(f"{printable(line)}\n")
     counts = ", ".join(f"{number} {verdict}" for verdict, number in summary.counts.items())
     sys.stderr.write(f"run {summary.run_id} {answer['status']}: {counts}\n")
-    for path in answer.get("report", ()):
+    for path in dict.fromkeys(map(_shown, answer.get("report", ()))):
         sys.stderr.write(f"report: {path}\n")
     if "journal" in answer:
         safe = f"the results are safe in {answer['journal']}: rack-recipes flush {summary.run_id}"
         sys.stderr.write(f"{answer['reason']}\n{safe}\n")
+
+
+def _shown(report: str) -> str:
+    """A dozen CSV files are told by their folder."""
+    return f"{Path(report).parent}/" if report.endswith(".csv") else report
 
 
 def _why_nothing_ran(log: Path) -> str:

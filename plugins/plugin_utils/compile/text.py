@@ -64,9 +64,9 @@ def _entry(head: str, item: Any, indent: str) -> Iterator[str]:
 
 def _item(item: Any, indent: str) -> Iterator[str]:
     if _is_filled(item):
-        lines = _block(item, indent + "  ")
-        yield f"{indent}- {next(lines).lstrip(' ')}"
-        yield from lines
+        first, *others = _block(item, indent + "  ")
+        yield f"{indent}- {first.lstrip(' ')}"
+        yield from others
     else:
         yield from _scalar(f"{indent}- ", item, indent)
 

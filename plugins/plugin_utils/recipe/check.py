@@ -61,7 +61,9 @@ def validator() -> Validator:
     return made
 
 
-def matches(_: Validator, pattern: str, instance: object, __: Mapping[str, Any]) -> Iterator[ValidationError]:
+def matches(
+    _validator: Validator, pattern: str, instance: object, _schema: Mapping[str, Any]
+) -> Iterator[ValidationError]:
     """The keyword `pattern` as JSON Schema means it: in Python `$` also stands before a last line break."""
     from jsonschema import ValidationError
 

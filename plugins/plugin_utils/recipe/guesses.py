@@ -110,7 +110,7 @@ def one_of(word: str, schema: Schema) -> Iterator[Any]:
     yield closest(word, tuple(known for known in schema.get("enum", ()) if isinstance(known, str)))
 
 
-def number(word: str, _: Schema) -> Iterator[Any]:
+def number(word: str, _schema: Schema) -> Iterator[Any]:
     """A number in another way of writing: `+5`, `.5`, `010`, `1_000`, `"60"`."""
     if NUMBER.fullmatch(word.strip()):
         read = float(word.replace("_", ""))
@@ -128,7 +128,7 @@ def seconds(word: str, schema: Schema) -> Iterator[Any]:
         yield int(found[1] or 0) * 3600 + int(found[2]) * 60 + int(found[3])
 
 
-def dotted(word: str, _: Schema) -> Iterator[Any]:
+def dotted(word: str, _schema: Schema) -> Iterator[Any]:
     """A scriptlet by the path of its file."""
     yield FOLDERS.sub("", word.strip()).replace("/", ".")
 
@@ -144,25 +144,25 @@ def plain(word: str, schema: Schema) -> Iterator[Any]:
     yield re.sub(r"\W+", "_", word).strip("_")
 
 
-def split(word: str, _: Schema) -> Iterator[Any]:
+def split(word: str, _schema: Schema) -> Iterator[Any]:
     """A list of one, or of words between commas or spaces."""
     yield [word]
     yield re.split(r"[,\s]+", word.strip())
 
 
-def pairs(word: str, _: Schema) -> Iterator[Any]:
+def pairs(word: str, _schema: Schema) -> Iterator[Any]:
     """Arguments as Ansible takes them in one line: `src=data.csv limit=5`."""
     parts = [part.partition("=") for part in word.split()]
-    if all(name and mark for name, mark, _ in parts):
-        yield {name: value for name, _, value in parts}
+    if all(name and mark for name, mark, _value in parts):
+        yield {name: value for name, _mark, value in parts}
 
 
-def truth(value: int, _: Schema) -> Iterator[Any]:
+def truth(value: int, _schema: Schema) -> Iterator[Any]:
     """A 1 or a 0 for true or false."""
     yield from (word for word in (True, False) if word == value)
 
 
-def joined(items: list[Any], _: Schema) -> Iterator[Any]:
+def joined(items: list[Any], _schema: Schema) -> Iterator[Any]:
     """A host pattern that was written as a list; a mapping that was written as a list of its parts."""
     if all(isinstance(item, str) for item in items):
         yield ",".join(items)

@@ -31,14 +31,14 @@ class Places(Mapping[Path, Place]):
     root: Spot = field(repr=False)
 
     def __getitem__(self, path: Path) -> Place:
-        line, column, _ = self._spot(path)
+        line, column, _end = self._spot(path)
         return Place(self.file, line, column)
 
     def __iter__(self) -> Iterator[Path]:
         yield from paths(self.root, ())
 
     def __len__(self) -> int:
-        return sum(1 for _ in self)
+        return sum(1 for _path in self)
 
     def _spot(self, path: Path) -> Spot:
         of_key: Spot | None = None
@@ -64,6 +64,6 @@ def paths(spot: Spot, path: Path) -> Iterator[Path]:
             for index, item in enumerate(items):
                 yield from paths(item, (*path, index))
         case dict() as keys:
-            for key, (_, value) in keys.items():
+            for key, (_place, value) in keys.items():
                 yield (*path, key, KEY)
                 yield from paths(value, (*path, key))

@@ -98,7 +98,7 @@ class Builder:
         """Read the whole file; raises RecipeErrors where it cannot be read on."""
         try:
             parser = LOADER(self.source.text)
-            while (event := parser.get_event()) and type(event) is not events.StreamEndEvent:
+            while (event := parser.get_event()) and not isinstance(event, events.StreamEndEvent):
                 handle = self.handlers.get(type(event))
                 if handle:
                     handle(event)
@@ -174,7 +174,7 @@ class Builder:
         flow = bool(event.flow_style)
         self.open.append(OpenMap(line, column, event.anchor, self.nodes, {}, {}, flow))
 
-    def _end(self, _: events.CollectionEndEvent) -> None:
+    def _end(self, _event: events.CollectionEndEvent) -> None:
         part = self.open.pop()
         if isinstance(part, OpenMap) and part.merged:
             take_over(part)
@@ -184,7 +184,7 @@ class Builder:
         self._add(part.data, spot, part.height)
 
     def _start(self, event: events.CollectionStartEvent) -> tuple[int, int]:
-        line, column, _ = spot = spot_of(event)
+        line, column, _end = spot = spot_of(event)
         self.nodes += 1
         if len(self.open) > DEEPEST:
             self._stop(spot, f"at most {DEEPEST} levels of lists and mappings inside each other", "one more")

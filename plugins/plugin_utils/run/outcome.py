@@ -46,7 +46,7 @@ def host_result(run: Run, host: str) -> dict[str, Any]:
         return {"changed": False, "msg": "every step passed"}
     reasons = [f"{step} {end.verdict}: {end.reason}" for step, end in bad.items()]
     verdicts = {end.verdict for end in bad.values()}
-    lost = "unreachable" in verdicts <= {"unreachable", "blocked"}
+    lost = "unreachable" in verdicts and verdicts <= {"unreachable", "blocked"}
     return {"changed": False, "unreachable" if lost else "failed": True, "msg": "; ".join(reasons[:REASONS])}
 
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.follower import URL
@@ -40,7 +40,8 @@ class Storing:
                 env={**os.environ, "PYTHONPATH": path, URL: run.settings.db},
                 start_new_session=True,  # an interrupt at the terminal must not end it before the last flush
             )
-        self._stdin, self._stdout = _pipes(self._process)
+        self._stdin = cast("IO[bytes]", self._process.stdin)
+        self._stdout = cast("IO[bytes]", self._process.stdout)
         self._asked = 0
         self._heard = b""
         # A worker that outlives the main process must not keep the follower waiting.
@@ -83,9 +84,3 @@ class Storing:
                 return ""
             self._heard += data
         return self._heard.decode("utf-8", "replace").split("\n")[self._asked - 1]
-
-
-def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
-    if process.stdin is None or process.stdout is None:
-        raise TypeError("both were asked for")
-    return process.stdin, process.stdout

@@ -113,7 +113,7 @@ class Remote:
 
     def _interpreter(self) -> str:
         """The target's Python: as set, as known, or as Ansible finds it."""
-        known = str(self._host_vars().get("ansible_python_interpreter") or "auto")
+        known = str(self._action._templar.template(self._host_vars().get("ansible_python_interpreter") or "auto"))
         if known.startswith("auto"):
             known = self._discovered()
         return known

@@ -6,45 +6,53 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import String, Text
-from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from ansible_collections.rack.recipes.plugins.plugin_utils.store import sql
+
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect
+    from sqlalchemy.types import TypeDecorator, TypeEngine
 
 NAME_LENGTH = 255
 
 
-class Long(TypeDecorator[str]):
+@cache
+def long_text() -> TypeDecorator[str]:
     """A text of any length: MySQL's TEXT ends at 64 KB, and its JSON reorders."""
 
-    impl = Text
-    cache_ok = True
+    class LongText(sql.TypeDecorator[str]):
+        impl = sql.Text
+        cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """A dialect is imported by those who use it: each costs 20 ms."""
-        if dialect.name != "mysql":
-            return dialect.type_descriptor(Text())
-        from sqlalchemy.dialects.mysql import LONGTEXT
+        def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+            """A dialect is imported by those who use it: each costs 20 ms."""
+            if dialect.name != "mysql":
+                return dialect.type_descriptor(sql.Text())
+            from sqlalchemy.dialects.mysql import LONGTEXT
 
-        return dialect.type_descriptor(LONGTEXT())
+            return dialect.type_descriptor(LONGTEXT())
+
+    return LongText()
 
 
-LongText = Long()
-
-
-class Name(TypeDecorator[str]):
+@cache
+def name() -> TypeDecorator[str]:
     """A short text that is compared byte by byte: by default MySQL takes `ABC` and `abc ` for one."""
 
-    impl = String(NAME_LENGTH)
-    cache_ok = True
+    class Name(sql.TypeDecorator[str]):
+        impl = sql.String(NAME_LENGTH)
+        cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """MySQL and MariaDB name their binary collation that does not pad differently."""
-        if dialect.name != "mysql":
-            return dialect.type_descriptor(String(NAME_LENGTH))
-        from sqlalchemy.dialects.mysql import VARCHAR
+        def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+            """MySQL and MariaDB name their binary collation that does not pad differently."""
+            if dialect.name != "mysql":
+                return dialect.type_descriptor(sql.String(NAME_LENGTH))
+            from sqlalchemy.dialects.mysql import VARCHAR
 
-        is_mariadb = getattr(dialect, "is_mariadb", False)
-        collation = "utf8mb4_nopad_bin" if is_mariadb else "utf8mb4_0900_bin"
-        return dialect.type_descriptor(VARCHAR(NAME_LENGTH, charset="utf8mb4", collation=collation))
+            is_mariadb = getattr(dialect, "is_mariadb", False)
+            collation = "utf8mb4_nopad_bin" if is_mariadb else "utf8mb4_0900_bin"
+            return dialect.type_descriptor(VARCHAR(NAME_LENGTH, charset="utf8mb4", collation=collation))
+
+    return Name()

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
-from ansible_collections.rack.recipes.plugins.plugin_utils.store import files
+from ansible_collections.rack.recipes.plugins.plugin_utils.store import files, sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.faults import patiently, shown, translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import is_reading
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.upgrade import check, upgrade
 
-Kinds = Mapping[str, Callable[[URL], Engine]]
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection, Engine
+
+type Kinds = Mapping[str, Callable[[URL], Engine]]
 
 DRIVERS = {
     "mysql": "mysql+pymysql",
@@ -27,6 +28,7 @@ DRIVERS = {
     "mariadb+pymysql": "mysql+pymysql",
     "postgresql": "postgresql+psycopg",
 }
+PACKAGES = {"sqlite": "rack-recipes", "mysql": "rack-recipes", "postgresql": "'rack-recipes[postgresql]'"}
 SQLITE_WAIT = 5.0  # seconds that SQLite itself waits for another writer, before a fault that is tried again
 PATIENCE = 10.0  # seconds for a server that is not there yet, or for others that migrate the same store
 
@@ -72,13 +74,17 @@ def _open(text: str, kinds: Kinds) -> Engine:
     try:
         return kinds[kind](url)
     except ImportError as error:
-        raise StoreError(f"{shown(url)}: no driver: {error}") from error
+        raise StoreError(
+            f"{shown(url)}: no driver: {error}: `pip install {PACKAGES[kind]}` brings one for {kind}://"
+        ) from error
 
 
 def _parsed(text: str) -> URL:
     try:
-        url = make_url(text)
+        url = sql.make_url(text)
         url.get_dialect()
+    except StoreError:  # SQLAlchemy is missing
+        raise
     except Exception:  # whatever it is, its text and its trace may hold the password
         raise StoreError(
             "the store's URL cannot be read: expected sqlite:///PATH or mysql://USER:PASSWORD@HOST/DATABASE, "
@@ -96,9 +102,9 @@ def _sqlite_path(url: URL) -> Path:
 def _sqlite_writer(url: URL) -> Engine:
     path = _sqlite_path(url)
     files.prepare(path)
-    opened = create_engine(url.set(database=str(path)), hide_parameters=True, connect_args={"timeout": SQLITE_WAIT})
-    event.listen(opened, "connect", _set_up_sqlite)
-    event.listen(opened, "begin", _begin_sqlite)
+    opened = sql.create_engine(url.set(database=str(path)), hide_parameters=True, connect_args={"timeout": SQLITE_WAIT})
+    sql.event.listen(opened, "connect", _set_up_sqlite)
+    sql.event.listen(opened, "begin", _begin_sqlite)
     return opened
 
 
@@ -107,7 +113,7 @@ def _sqlite_reader(url: URL) -> Engine:
     if not path.exists():
         raise StoreError(f"{shown(url)}: there is no store yet, it is made by the first run")
     read_only = url.set(database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"})
-    return create_engine(read_only, hide_parameters=True, connect_args={"timeout": SQLITE_WAIT})
+    return sql.create_engine(read_only, hide_parameters=True, connect_args={"timeout": SQLITE_WAIT})
 
 
 def _set_up_sqlite(connection: Any, record: object) -> None:
@@ -127,15 +133,15 @@ def _begin_sqlite(connection: Connection) -> None:
 
 def _mysql(url: URL) -> Engine:
     defaults = {name: value for name, value in MYSQL_DEFAULTS.items() if name not in url.query}
-    opened = create_engine(
+    opened = sql.create_engine(
         url.update_query_dict(defaults),
         hide_parameters=True,
         pool_pre_ping=True,
         paramstyle="format",  # rows are tuples
         isolation_level="READ COMMITTED",  # the stricter default locks gaps between rows: more deadlocks
     )
-    event.listen(opened, "connect", _read_packet_limit)
-    event.listen(opened, "before_cursor_execute", _limit_statements)
+    sql.event.listen(opened, "connect", _read_packet_limit)
+    sql.event.listen(opened, "before_cursor_execute", _limit_statements)
     return opened
 
 
@@ -152,7 +158,7 @@ def _limit_statements(connection: Connection, cursor: Any, *call: Any) -> None:
 
 
 def _postgresql(url: URL) -> Engine:
-    return create_engine(url, hide_parameters=True, pool_pre_ping=True, paramstyle="format")
+    return sql.create_engine(url, hide_parameters=True, pool_pre_ping=True, paramstyle="format")
 
 
 _writers: Kinds = {"sqlite": _sqlite_writer, "mysql": _mysql, "postgresql": _postgresql}

@@ -10,12 +10,14 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
-
-from sqlalchemy import URL
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
+from ansible_collections.rack.recipes.plugins.plugin_utils.store import sql
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+    from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 # Codes of the faults after which the same transaction may succeed.
 PASSING: Mapping[str, frozenset[int | str]] = {
@@ -75,7 +77,7 @@ def translated(url: URL) -> Iterator[None]:
     """Turn SQLAlchemy's errors into StoreError: the database without its password, its words, what to do."""
     try:
         yield
-    except SQLAlchemyError as error:
+    except sql.exc.SQLAlchemyError as error:
         raise StoreError(f"{shown(url)}: {reason(error, url)}") from None  # its text may quote values or the URL
 
 
@@ -86,7 +88,7 @@ def shown(url: URL) -> str:
 
 def reason(error: SQLAlchemyError, url: URL) -> str:
     """The database's own words, and what to do where that is known."""
-    if not isinstance(error, DBAPIError) or error.orig is None:
+    if not isinstance(error, sql.exc.DBAPIError) or error.orig is None:
         return _without_password(str(error), url)
     driver, code = _origin(error)
     words = str(error.orig.args[-1]) if error.orig.args else ""
@@ -114,7 +116,7 @@ def patiently[T](call: Callable[[], T], patience: float) -> T:
     while True:
         try:
             return call()
-        except DBAPIError as error:
+        except sql.exc.DBAPIError as error:
             if not is_passing(error) or time.monotonic() > deadline:
                 raise
         time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  # two that met in a deadlock part ways

@@ -10,9 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from sys import intern
-from typing import Any, NamedTuple
-
-from sqlalchemy import Table
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import Record
@@ -32,6 +30,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.rows import (
     storable,
     taken,
 )
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table
 
 Place = tuple[str, str]  # host, step
 
@@ -58,10 +59,11 @@ class Batch:
 
     def tables(self) -> Iterator[tuple[Table, list[Row]]]:
         """The rows of each table, in an order that is the same in every transaction."""
-        yield schema.context, self.context
-        yield schema.steps, list(self.steps.values())
-        yield schema.measurements, list(chain.from_iterable(self.measurements.values()))
-        yield schema.conflicts, self.conflicts
+        tables = schema.tables()
+        yield tables.context, self.context
+        yield tables.steps, list(self.steps.values())
+        yield tables.measurements, list(chain.from_iterable(self.measurements.values()))
+        yield tables.conflicts, self.conflicts
 
 
 class Fold:
@@ -98,7 +100,7 @@ class Fold:
     def run_row(self, journal: str, offset: int) -> Row:
         """The run's row as of now; with it the journal is stored up to `offset`."""
         place = {"journal": storable(journal), "journal_offset": offset, "next_seq": self._context.seq + 1}
-        return in_order(schema.runs, self._run | place)
+        return in_order(schema.tables().runs, self._run | place)
 
     def _take_run(self, record: Record, batch: Batch | None) -> None:
         """A run that is taken up again is running again, and started when it first did."""

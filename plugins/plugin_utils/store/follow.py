@@ -9,14 +9,11 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
-
-from sqlalchemy import Engine, func, select
-from sqlalchemy.exc import DBAPIError
+from typing import TYPE_CHECKING, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
-from ansible_collections.rack.recipes.plugins.plugin_utils.store import schema
+from ansible_collections.rack.recipes.plugins.plugin_utils.store import schema, sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.faults import patiently, translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.fold import Batch, Fold, Tally
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import reading
@@ -28,7 +25,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.write import (
     write,
 )
 
-COUNTED = (schema.context, schema.steps, schema.measurements, schema.conflicts)  # as in Tally
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,22 +117,22 @@ class Following:
         offset = self._follower.offset
         if offset == self._stored:
             return 0
-        tables = [(schema.runs, [fold.run_row(str(self._journal), offset)]), *self._batch.tables()]
+        tables = [(schema.tables().runs, [fold.run_row(str(self._journal), offset)]), *self._batch.tables()]
         batch = [(upsert(self._engine.dialect, table), rows) for table, rows in tables if rows]
         patiently(lambda: self._write(fold.run_id, batch), self._limits.patience)
         self._stored, self._batch = offset, Batch()
-        return sum(len(rows) for _, rows in batch)
+        return sum(len(rows) for _statement, rows in batch)
 
     def _write(self, run_id: str, batch: list[tuple[str, list[Row]]]) -> None:
         """The run's row comes first: there others that follow the same journal wait."""
         try:
             with self._engine.begin() as connection:
-                for sql, rows in batch[:1]:
-                    write(connection, sql, rows)
+                for statement, rows in batch[:1]:
+                    write(connection, statement, rows)
                 forget_measurements(connection, run_id, self._batch.again)
-                for sql, rows in batch[1:]:
-                    write(connection, sql, rows)
-        except DBAPIError as error:
+                for statement, rows in batch[1:]:
+                    write(connection, statement, rows)
+        except sql.exc.DBAPIError as error:
             refuse_too_big(self._engine, error, batch)
             raise
 
@@ -147,10 +145,12 @@ def run_of(journal: Path) -> str:
 
 def stored(engine: Engine, run_id: str) -> tuple[int, Tally]:
     """Up to where a run's journal is stored, and how many rows of it there are."""
+    tables = schema.tables()
     counts = [
-        select(func.count()).select_from(table).where(table.c.run_id == run_id).scalar_subquery() for table in COUNTED
+        sql.select(sql.func.count()).select_from(table).where(table.c.run_id == run_id).scalar_subquery()
+        for table in (tables.context, tables.steps, tables.measurements, tables.conflicts)  # as in Tally
     ]
-    offset = select(schema.runs.c.journal_offset).where(schema.runs.c.run_id == run_id).scalar_subquery()
+    offset = sql.select(tables.runs.c.journal_offset).where(tables.runs.c.run_id == run_id).scalar_subquery()
     with reading(engine) as connection:  # all at once: others may write meanwhile
-        place, *held = connection.execute(select(offset, *counts)).one()
+        place, *held = connection.execute(sql.select(offset, *counts)).one()
         return place or 0, Tally(*held)

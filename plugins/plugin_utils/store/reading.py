@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Engine
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
 
 _OPTION = "rack_recipes_reading"
 

@@ -14,14 +14,15 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
-from typing import Any
-
-from sqlalchemy import Table
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.model import Delta
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import Record, json_text
 from ansible_collections.rack.recipes.plugins.plugin_utils.store import schema
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.columns import NAME_LENGTH
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table
 
 Row = tuple[Any, ...]
 
@@ -169,8 +170,9 @@ def delta_row(run_id: str, delta: Delta) -> Row:
 
 def conflict_row(run_id: str, delta: Delta) -> Row:
     """The row of `conflicts` for a delta that met another write."""
-    held = dict(zip(schema.context.columns.keys(), delta_row(run_id, delta), strict=True))
-    return in_order(schema.conflicts, held)
+    tables = schema.tables()
+    held = dict(zip(tables.context.columns.keys(), delta_row(run_id, delta), strict=True))
+    return in_order(tables.conflicts, held)
 
 
 def step_row(run_id: str, record: Record, planned: Mapping[str, Any]) -> Row:
@@ -186,7 +188,7 @@ def step_row(run_id: str, record: Record, planned: Mapping[str, Any]) -> Row:
         "scope": name(planned.get("scope") or ("host" if record["host"] else "run")),
         "attempts": json_text(kept if attempts else []),
     }
-    return in_order(schema.steps, columns)
+    return in_order(schema.tables().steps, columns)
 
 
 def measurement_rows(run_id: str, record: Record) -> list[Row]:

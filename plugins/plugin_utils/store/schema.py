@@ -10,18 +10,15 @@ are in the units that the columns' names and the journal give. A run's rows go w
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Double,
-    ForeignKeyConstraint,
-    Index,
-    MetaData,
-    PrimaryKeyConstraint,
-    Table,
-)
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.columns import LongText, Name
+from ansible_collections.rack.recipes.plugins.plugin_utils.store import sql
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.columns import long_text, name
+
+if TYPE_CHECKING:
+    from sqlalchemy import ForeignKeyConstraint, MetaData, Table
 
 HEAD = "0001"  # the newest migration
 
@@ -31,116 +28,149 @@ NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
 }
 
-metadata = MetaData(naming_convention=NAMES)
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The tables, each under its name in the database."""
+
+    metadata: MetaData
+    runs: Table
+    steps: Table
+    context: Table
+    measurements: Table
+    conflicts: Table
+
+
+@cache
+def tables() -> Tables:
+    """The tables, the same ones for every caller; `metadata` holds them all."""
+    metadata = sql.MetaData(naming_convention=NAMES)
+    return Tables(
+        metadata,
+        runs=_runs(metadata),
+        steps=_steps(metadata),
+        context=_context(metadata),
+        measurements=_measurements(metadata),
+        conflicts=_conflicts(metadata),
+    )
+
+
+def _runs(metadata: MetaData) -> Table:
+    return sql.Table(
+        "runs",
+        metadata,
+        sql.Column("run_id", name()),
+        sql.Column("test_id", name()),
+        sql.Column("recipe", long_text()),
+        sql.Column("digest", name()),
+        sql.Column("tester", name()),
+        sql.Column("description", long_text()),
+        sql.Column("started", name()),
+        sql.Column("ended", name()),
+        sql.Column("status", name(), nullable=False),
+        sql.Column("exit_code", sql.BigInteger),
+        sql.Column("controller", name()),
+        sql.Column("user", name()),
+        sql.Column("hosts", sql.BigInteger),
+        sql.Column("counts", long_text()),
+        sql.Column("versions", long_text()),
+        sql.Column("journal", long_text()),
+        sql.Column("journal_offset", sql.BigInteger, nullable=False),
+        sql.Column("next_seq", sql.BigInteger, nullable=False),
+        sql.PrimaryKeyConstraint("run_id"),
+    )
+
+
+def _steps(metadata: MetaData) -> Table:
+    return sql.Table(
+        "steps",
+        metadata,
+        sql.Column("run_id", name()),
+        sql.Column("host", name()),
+        sql.Column("step", name()),
+        sql.Column("stage", sql.BigInteger),
+        sql.Column("idx", sql.BigInteger),
+        sql.Column("scope", name()),
+        sql.Column("verdict", name(), nullable=False),
+        sql.Column("reason", long_text()),
+        sql.Column("started", name()),
+        sql.Column("seconds", sql.Double),
+        sql.Column("tries", sql.BigInteger),
+        sql.Column("exit_code", sql.BigInteger),
+        sql.Column("user_sec", sql.Double),
+        sql.Column("system_sec", sql.Double),
+        sql.Column("max_rss_kib", sql.BigInteger),
+        sql.Column("in_blocks", sql.BigInteger),
+        sql.Column("out_blocks", sql.BigInteger),
+        sql.Column("voluntary_switches", sql.BigInteger),
+        sql.Column("involuntary_switches", sql.BigInteger),
+        sql.Column("stdout", long_text()),
+        sql.Column("stderr", long_text()),
+        sql.Column("attempts", long_text()),
+        sql.PrimaryKeyConstraint("run_id", "host", "step"),
+        _of_run(),
+    )
+
+
+def _context(metadata: MetaData) -> Table:
+    return sql.Table(
+        "context",
+        metadata,
+        sql.Column("run_id", name()),
+        sql.Column("seq", sql.BigInteger, autoincrement=False),
+        sql.Column("time", name()),
+        sql.Column("host", name(), nullable=False),
+        sql.Column("step", name()),
+        sql.Column("attempt", sql.BigInteger),
+        sql.Column("scope", name()),
+        sql.Column("key", name(), nullable=False),
+        sql.Column("version", sql.BigInteger, nullable=False),
+        sql.Column("based_on", sql.BigInteger),
+        sql.Column("before", long_text()),
+        sql.Column("after", long_text(), nullable=False),
+        sql.Column("who", name()),
+        sql.PrimaryKeyConstraint("run_id", "seq"),
+        _of_run(),
+        sql.Index(None, "run_id", "key", "host", "version"),
+    )
+
+
+def _measurements(metadata: MetaData) -> Table:
+    return sql.Table(
+        "measurements",
+        metadata,
+        sql.Column("run_id", name()),
+        sql.Column("host", name()),
+        sql.Column("step", name()),
+        sql.Column("n", sql.BigInteger, autoincrement=False),
+        sql.Column("name", name(), nullable=False),
+        sql.Column("value", sql.Double),
+        sql.Column("text", long_text()),
+        sql.Column("unit", name()),
+        sql.PrimaryKeyConstraint("run_id", "host", "step", "n"),
+        _of_run(),
+        sql.Index(None, "name"),
+    )
+
+
+def _conflicts(metadata: MetaData) -> Table:
+    return sql.Table(
+        "conflicts",
+        metadata,
+        sql.Column("run_id", name()),
+        sql.Column("seq", sql.BigInteger, autoincrement=False),
+        sql.Column("key", name(), nullable=False),
+        sql.Column("host", name(), nullable=False),
+        sql.Column("based_on", sql.BigInteger),
+        sql.Column("version", sql.BigInteger),
+        sql.Column("before", long_text()),
+        sql.Column("after", long_text()),
+        sql.Column("step", name()),
+        sql.Column("time", name()),
+        sql.PrimaryKeyConstraint("run_id", "seq"),
+        _of_run(),
+    )
 
 
 def _of_run() -> ForeignKeyConstraint:
-    return ForeignKeyConstraint(["run_id"], ["runs.run_id"], ondelete="CASCADE")
-
-
-runs = Table(
-    "runs",
-    metadata,
-    Column("run_id", Name),
-    Column("test_id", Name),
-    Column("recipe", LongText),
-    Column("digest", Name),
-    Column("tester", Name),
-    Column("description", LongText),
-    Column("started", Name),
-    Column("ended", Name),
-    Column("status", Name, nullable=False),
-    Column("exit_code", BigInteger),
-    Column("controller", Name),
-    Column("user", Name),
-    Column("hosts", BigInteger),
-    Column("counts", LongText),
-    Column("versions", LongText),
-    Column("journal", LongText),
-    Column("journal_offset", BigInteger, nullable=False),
-    Column("next_seq", BigInteger, nullable=False),
-    PrimaryKeyConstraint("run_id"),
-)
-
-steps = Table(
-    "steps",
-    metadata,
-    Column("run_id", Name),
-    Column("host", Name),
-    Column("step", Name),
-    Column("stage", BigInteger),
-    Column("idx", BigInteger),
-    Column("scope", Name),
-    Column("verdict", Name, nullable=False),
-    Column("reason", LongText),
-    Column("started", Name),
-    Column("seconds", Double),
-    Column("tries", BigInteger),
-    Column("exit_code", BigInteger),
-    Column("user_sec", Double),
-    Column("system_sec", Double),
-    Column("max_rss_kib", BigInteger),
-    Column("in_blocks", BigInteger),
-    Column("out_blocks", BigInteger),
-    Column("voluntary_switches", BigInteger),
-    Column("involuntary_switches", BigInteger),
-    Column("stdout", LongText),
-    Column("stderr", LongText),
-    Column("attempts", LongText),
-    PrimaryKeyConstraint("run_id", "host", "step"),
-    _of_run(),
-)
-
-context = Table(
-    "context",
-    metadata,
-    Column("run_id", Name),
-    Column("seq", BigInteger, autoincrement=False),
-    Column("time", Name),
-    Column("host", Name, nullable=False),
-    Column("step", Name),
-    Column("attempt", BigInteger),
-    Column("scope", Name),
-    Column("key", Name, nullable=False),
-    Column("version", BigInteger, nullable=False),
-    Column("based_on", BigInteger),
-    Column("before", LongText),
-    Column("after", LongText, nullable=False),
-    Column("who", Name),
-    PrimaryKeyConstraint("run_id", "seq"),
-    _of_run(),
-    Index(None, "run_id", "key", "host", "version"),
-)
-
-measurements = Table(
-    "measurements",
-    metadata,
-    Column("run_id", Name),
-    Column("host", Name),
-    Column("step", Name),
-    Column("n", BigInteger, autoincrement=False),
-    Column("name", Name, nullable=False),
-    Column("value", Double),
-    Column("text", LongText),
-    Column("unit", Name),
-    PrimaryKeyConstraint("run_id", "host", "step", "n"),
-    _of_run(),
-    Index(None, "name"),
-)
-
-conflicts = Table(
-    "conflicts",
-    metadata,
-    Column("run_id", Name),
-    Column("seq", BigInteger, autoincrement=False),
-    Column("key", Name, nullable=False),
-    Column("host", Name, nullable=False),
-    Column("based_on", BigInteger),
-    Column("version", BigInteger),
-    Column("before", LongText),
-    Column("after", LongText),
-    Column("step", Name),
-    Column("time", Name),
-    PrimaryKeyConstraint("run_id", "seq"),
-    _of_run(),
-)
+    return sql.ForeignKeyConstraint(["run_id"], ["runs.run_id"], ondelete="CASCADE")

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-
-from sqlalchemy import Connection, Engine, inspect, text
+from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
+from ansible_collections.rack.recipes.plugins.plugin_utils.store import sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.faults import shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import reading
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema import HEAD
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 VERSION_TABLE = "alembic_version"
@@ -50,9 +53,9 @@ def check(engine: Engine) -> None:
 
 def version(connection: Connection) -> str | None:
     """The revision that the store is at; None for an empty database."""
-    if not inspect(connection).has_table(VERSION_TABLE):
+    if not sql.inspect(connection).has_table(VERSION_TABLE):
         return None
-    held: str | None = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608
+    held: str | None = connection.scalar(sql.text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608
     return held
 
 
@@ -60,18 +63,19 @@ def version(connection: Connection) -> str | None:
 def _alone(connection: Connection) -> Iterator[None]:
     lock, unlock = LOCKS.get(connection.dialect.name, ("", ""))
     if lock:
-        connection.execute(text(lock))
+        connection.execute(sql.text(lock))
     try:
         yield
     finally:
         if unlock and not connection.invalidated:
-            connection.execute(text(unlock))
+            connection.execute(sql.text(unlock))
 
 
 def _migrate(engine: Engine, connection: Connection, migrations: Path, head: str) -> None:
-    from alembic import command
-    from alembic.config import Config
-    from alembic.util import CommandError
+    with sql.installed():
+        from alembic import command
+        from alembic.config import Config
+        from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(migrations).replace("%", "%%"))

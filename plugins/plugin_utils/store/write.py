@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, Table, delete
-from sqlalchemy.engine import Dialect
-from sqlalchemy.exc import DBAPIError
-
-from ansible_collections.rack.recipes.plugins.plugin_utils.store import schema
+from ansible_collections.rack.recipes.plugins.plugin_utils.store import schema, sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.faults import TooBigError, may_be_too_big, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.rows import Row
 
-Insert = Callable[[Table], Any]
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Dialect, Engine, Table
+    from sqlalchemy.exc import DBAPIError
 
-# A row of these says what happened, and never changes: one that is there stays, which costs SQLite 8 % less.
-FIXED = frozenset({schema.context, schema.conflicts})
+type Insert = Callable[[Table], Any]
+
+# A row of these tables says what happened, and never changes: one that is there stays, which costs SQLite 8 % less.
+FIXED = frozenset({"context", "conflicts"})
 
 
 def _on_conflict(insert: Insert, table: Table, key: list[str], changing: list[str]) -> Any:
@@ -47,22 +47,24 @@ UPSERTS: Mapping[str, Callable[[Insert, Table, list[str], list[str]], Any]] = {
 def upsert(dialect: Dialect, table: Table) -> str:
     """The SQL that inserts a row, its values in the order of the table's columns, or updates the one that is there."""
     key = [column.name for column in table.primary_key]
-    changing = [] if table in FIXED else [column.name for column in table.columns if column.name not in key]
+    changing = [] if table.name in FIXED else [column.name for column in table.columns if column.name not in key]
     insert = import_module(f"sqlalchemy.dialects.{dialect.name}").insert  # each dialect costs 20 ms to import
     return str(UPSERTS[dialect.name](insert, table, key, changing).compile(dialect=dialect))
 
 
-def write(connection: Connection, sql: str, rows: Sequence[Row]) -> None:
+def write(connection: Connection, statement: str, rows: Sequence[Row]) -> None:
     """Execute the statement for all rows. With text and tuples SQLite takes twice as many as with a Core insert."""
     if rows:
-        connection.exec_driver_sql(sql, list(rows))
+        connection.exec_driver_sql(statement, list(rows))
 
 
 def forget_measurements(connection: Connection, run_id: str, steps: Iterable[tuple[str, str]]) -> None:
     """Delete what (host, step) pairs measured: a step that is recorded again may have measured less."""
-    table = schema.measurements
+    table = schema.tables().measurements
     for host, step in sorted(steps):
-        connection.execute(delete(table).where(table.c.run_id == run_id, table.c.host == host, table.c.step == step))
+        connection.execute(
+            sql.delete(table).where(table.c.run_id == run_id, table.c.host == host, table.c.step == step)
+        )
 
 
 def refuse_too_big(engine: Engine, error: DBAPIError, statements: Iterable[tuple[str, Sequence[Row]]]) -> None:
@@ -72,9 +74,9 @@ def refuse_too_big(engine: Engine, error: DBAPIError, statements: Iterable[tuple
     with engine.connect() as connection:
         limit = connection.info["max_allowed_packet"]
         cursor = connection.connection.cursor()
-        for sql, rows in statements:
+        for statement, rows in statements:
             for row in rows:
-                length = len(cursor.mogrify(sql, row).encode())
+                length = len(cursor.mogrify(statement, row).encode())
                 if length >= limit:
                     raise TooBigError(
                         f"{shown(engine.url)}: {_start(row)}... takes {length} bytes, the server at most {limit}: "

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import keeper
 import pytest
+
+import keeper
 
 # In a mount namespace of its own `nobody` gets a shell; the machine's /etc/passwd stays as it is.
 AS_NOBODY = """\

@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import database
-import keeper
 import pytest
 import sqlalchemy
+from sqlalchemy import text
+
+import database
+import keeper
 from database import MariaDB
 from keeper import ServiceError
-from sqlalchemy import text
 
 
 @pytest.fixture(scope="module")

@@ -15,9 +15,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pytest
+
 import hosts
 import keeper
-import pytest
 import pythons
 from hosts import Rack
 from keeper import ServiceError
@@ -185,7 +186,7 @@ def test_start_leaves_the_hosts_running(started: Path) -> None:
 def test_stop_ends_the_hosts_of_its_folder(started: Path) -> None:
     run([*CLI, "stop", "--folder", str(started)])
     state = json.loads((started / "state.json").read_text())
-    assert not any(lives(pid) for pid, _ in (state["keeper"], *state["services"].values()))
+    assert not any(lives(pid) for pid, _other in (state["keeper"], *state["services"].values()))
     assert processes_of(started) == []
 
 

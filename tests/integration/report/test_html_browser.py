@@ -141,7 +141,7 @@ def test_a_head_sorts_one_way_and_then_the_other(show, run):
     page = show(run)
     head = page.query_selector("#steps th:has-text('Longest')")
     ways = []
-    for _ in range(2):
+    for _other in range(2):
         head.query_selector("button").click()
         ways.append((head.get_attribute("aria-sort"), visible_rows(page, "steps")[0].split()[0]))
     assert ways == [("descending", "burn_in"), ("ascending", "compare_hosts")]

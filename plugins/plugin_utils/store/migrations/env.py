@@ -6,11 +6,11 @@
 
 from __future__ import annotations
 
-from alembic import context
-
 
 def run() -> None:
     """Bring the database that the connection leads to up to date."""
+    from alembic import context
+
     connection = context.config.attributes["connection"]
     context.configure(connection=connection, render_as_batch=True)
     with context.begin_transaction():

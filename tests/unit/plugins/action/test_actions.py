@@ -59,7 +59,7 @@ def a_run(tmp_path_factory: pytest.TempPathFactory) -> Ended:
     (folder / "r.yml").write_text(RECIPE)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        stages, _, _rest = compile_to_file("r.yml").read_text().partition("- name: Close")
+        stages, _other, _rest = compile_to_file("r.yml").read_text().partition("- name: Close")
         tasks = attempt("verdict", "rack.recipes.verdict:"), attempt("flush", "rack.recipes.flush:")
         return play(stages + HEAD + "".join(tasks))
 

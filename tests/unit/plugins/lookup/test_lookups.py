@@ -57,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def in_a_run(folder: Path) -> Ended:
-    stages, _, _rest = compile_to_file("r.yml").read_text().partition("- name: Close")
+    stages, _other, _rest = compile_to_file("r.yml").read_text().partition("- name: Close")
     tasks = [
         keep("own", "{{ lookup('rack.recipes.context', 't.name_v1') }}"),
         keep("inside", "{{ lookup('rack.recipes.context', 't.name_v1', host='r1').list[1] }}"),

@@ -50,4 +50,4 @@ def test_it_is_logged_where_the_method_fails_too(capsys):
 def test_any_class_can_be_registered(monkeypatch):
     monkeypatch.setattr(decorators, "REGISTRY", {})
     assert decorators.register_scriptlet(Step) is Step
-    assert decorators.REGISTRY == {"Step": Step}
+    assert {"Step": Step} == decorators.REGISTRY

@@ -26,9 +26,7 @@ def python(code, folder):
     """What a new interpreter prints, to whose path `folder` belongs."""
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), *sys.path])}
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    return subprocess.run(
-        [sys.executable, "-c", code], env=env, cwd=folder, universal_newlines=True, check=False, **streams
-    ).stdout
+    return subprocess.run([sys.executable, "-c", code], env=env, cwd=folder, text=True, check=False, **streams).stdout
 
 
 def test_the_import_lines_of_the_proposal_work(tmp_path):

@@ -5,7 +5,8 @@
 from __future__ import annotations
 
 import enum
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict
+from typing import NamedTuple
 
 import pytest
 
@@ -34,6 +35,11 @@ class Ratio(float):
 
     def __repr__(self):
         return f"Ratio({float(self)})"
+
+
+class Point(NamedTuple):
+    x: int
+    y: int
 
 
 def nested(levels):
@@ -78,7 +84,7 @@ def test_what_no_database_takes_is_refused_with_its_path(value, error):
     ("value", "expected"),
     [
         ((1, (2,)), [1, [2]]),
-        (namedtuple("Point", "x y")(1, 2), [1, 2]),
+        (Point(1, 2), [1, 2]),
         (OrderedDict(b=1, a=2), {"b": 1, "a": 2}),
         (Colour.RED, "red"),
         (Number.TWO, 2),

@@ -10,11 +10,14 @@ in the middle leaves some of them behind.
 
 from __future__ import annotations
 
-from alembic import op
-from sqlalchemy import BigInteger, Column, Double, ForeignKeyConstraint, PrimaryKeyConstraint, inspect
-from sqlalchemy.schema import SchemaItem
+from typing import TYPE_CHECKING
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.columns import LongText, Name
+from ansible_collections.rack.recipes.plugins.plugin_utils.store import sql
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.columns import long_text, name
+
+if TYPE_CHECKING:
+    from sqlalchemy import ForeignKeyConstraint
+    from sqlalchemy.schema import SchemaItem
 
 revision = "0001"
 down_revision = None
@@ -34,54 +37,54 @@ def upgrade() -> None:
 def _runs() -> None:
     _table(
         "runs",
-        Column("run_id", Name),
-        Column("test_id", Name),
-        Column("recipe", LongText),
-        Column("digest", Name),
-        Column("tester", Name),
-        Column("description", LongText),
-        Column("started", Name),
-        Column("ended", Name),
-        Column("status", Name, nullable=False),
-        Column("exit_code", BigInteger),
-        Column("controller", Name),
-        Column("user", Name),
-        Column("hosts", BigInteger),
-        Column("counts", LongText),
-        Column("versions", LongText),
-        Column("journal", LongText),
-        Column("journal_offset", BigInteger, nullable=False),
-        Column("next_seq", BigInteger, nullable=False),
-        PrimaryKeyConstraint("run_id", name="pk_runs"),
+        sql.Column("run_id", name()),
+        sql.Column("test_id", name()),
+        sql.Column("recipe", long_text()),
+        sql.Column("digest", name()),
+        sql.Column("tester", name()),
+        sql.Column("description", long_text()),
+        sql.Column("started", name()),
+        sql.Column("ended", name()),
+        sql.Column("status", name(), nullable=False),
+        sql.Column("exit_code", sql.BigInteger),
+        sql.Column("controller", name()),
+        sql.Column("user", name()),
+        sql.Column("hosts", sql.BigInteger),
+        sql.Column("counts", long_text()),
+        sql.Column("versions", long_text()),
+        sql.Column("journal", long_text()),
+        sql.Column("journal_offset", sql.BigInteger, nullable=False),
+        sql.Column("next_seq", sql.BigInteger, nullable=False),
+        sql.PrimaryKeyConstraint("run_id", name="pk_runs"),
     )
 
 
 def _steps() -> None:
     _table(
         "steps",
-        Column("run_id", Name),
-        Column("host", Name),
-        Column("step", Name),
-        Column("stage", BigInteger),
-        Column("idx", BigInteger),
-        Column("scope", Name),
-        Column("verdict", Name, nullable=False),
-        Column("reason", LongText),
-        Column("started", Name),
-        Column("seconds", Double),
-        Column("tries", BigInteger),
-        Column("exit_code", BigInteger),
-        Column("user_sec", Double),
-        Column("system_sec", Double),
-        Column("max_rss_kib", BigInteger),
-        Column("in_blocks", BigInteger),
-        Column("out_blocks", BigInteger),
-        Column("voluntary_switches", BigInteger),
-        Column("involuntary_switches", BigInteger),
-        Column("stdout", LongText),
-        Column("stderr", LongText),
-        Column("attempts", LongText),
-        PrimaryKeyConstraint("run_id", "host", "step", name="pk_steps"),
+        sql.Column("run_id", name()),
+        sql.Column("host", name()),
+        sql.Column("step", name()),
+        sql.Column("stage", sql.BigInteger),
+        sql.Column("idx", sql.BigInteger),
+        sql.Column("scope", name()),
+        sql.Column("verdict", name(), nullable=False),
+        sql.Column("reason", long_text()),
+        sql.Column("started", name()),
+        sql.Column("seconds", sql.Double),
+        sql.Column("tries", sql.BigInteger),
+        sql.Column("exit_code", sql.BigInteger),
+        sql.Column("user_sec", sql.Double),
+        sql.Column("system_sec", sql.Double),
+        sql.Column("max_rss_kib", sql.BigInteger),
+        sql.Column("in_blocks", sql.BigInteger),
+        sql.Column("out_blocks", sql.BigInteger),
+        sql.Column("voluntary_switches", sql.BigInteger),
+        sql.Column("involuntary_switches", sql.BigInteger),
+        sql.Column("stdout", long_text()),
+        sql.Column("stderr", long_text()),
+        sql.Column("attempts", long_text()),
+        sql.PrimaryKeyConstraint("run_id", "host", "step", name="pk_steps"),
         _of_run("steps"),
     )
 
@@ -89,20 +92,20 @@ def _steps() -> None:
 def _context() -> None:
     _table(
         "context",
-        Column("run_id", Name),
-        Column("seq", BigInteger, autoincrement=False),
-        Column("time", Name),
-        Column("host", Name, nullable=False),
-        Column("step", Name),
-        Column("attempt", BigInteger),
-        Column("scope", Name),
-        Column("key", Name, nullable=False),
-        Column("version", BigInteger, nullable=False),
-        Column("based_on", BigInteger),
-        Column("before", LongText),
-        Column("after", LongText, nullable=False),
-        Column("who", Name),
-        PrimaryKeyConstraint("run_id", "seq", name="pk_context"),
+        sql.Column("run_id", name()),
+        sql.Column("seq", sql.BigInteger, autoincrement=False),
+        sql.Column("time", name()),
+        sql.Column("host", name(), nullable=False),
+        sql.Column("step", name()),
+        sql.Column("attempt", sql.BigInteger),
+        sql.Column("scope", name()),
+        sql.Column("key", name(), nullable=False),
+        sql.Column("version", sql.BigInteger, nullable=False),
+        sql.Column("based_on", sql.BigInteger),
+        sql.Column("before", long_text()),
+        sql.Column("after", long_text(), nullable=False),
+        sql.Column("who", name()),
+        sql.PrimaryKeyConstraint("run_id", "seq", name="pk_context"),
         _of_run("context"),
     )
 
@@ -110,15 +113,15 @@ def _context() -> None:
 def _measurements() -> None:
     _table(
         "measurements",
-        Column("run_id", Name),
-        Column("host", Name),
-        Column("step", Name),
-        Column("n", BigInteger, autoincrement=False),
-        Column("name", Name, nullable=False),
-        Column("value", Double),
-        Column("text", LongText),
-        Column("unit", Name),
-        PrimaryKeyConstraint("run_id", "host", "step", "n", name="pk_measurements"),
+        sql.Column("run_id", name()),
+        sql.Column("host", name()),
+        sql.Column("step", name()),
+        sql.Column("n", sql.BigInteger, autoincrement=False),
+        sql.Column("name", name(), nullable=False),
+        sql.Column("value", sql.Double),
+        sql.Column("text", long_text()),
+        sql.Column("unit", name()),
+        sql.PrimaryKeyConstraint("run_id", "host", "step", "n", name="pk_measurements"),
         _of_run("measurements"),
     )
 
@@ -126,31 +129,35 @@ def _measurements() -> None:
 def _conflicts() -> None:
     _table(
         "conflicts",
-        Column("run_id", Name),
-        Column("seq", BigInteger, autoincrement=False),
-        Column("key", Name, nullable=False),
-        Column("host", Name, nullable=False),
-        Column("based_on", BigInteger),
-        Column("version", BigInteger),
-        Column("before", LongText),
-        Column("after", LongText),
-        Column("step", Name),
-        Column("time", Name),
-        PrimaryKeyConstraint("run_id", "seq", name="pk_conflicts"),
+        sql.Column("run_id", name()),
+        sql.Column("seq", sql.BigInteger, autoincrement=False),
+        sql.Column("key", name(), nullable=False),
+        sql.Column("host", name(), nullable=False),
+        sql.Column("based_on", sql.BigInteger),
+        sql.Column("version", sql.BigInteger),
+        sql.Column("before", long_text()),
+        sql.Column("after", long_text()),
+        sql.Column("step", name()),
+        sql.Column("time", name()),
+        sql.PrimaryKeyConstraint("run_id", "seq", name="pk_conflicts"),
         _of_run("conflicts"),
     )
 
 
 def _of_run(table: str) -> ForeignKeyConstraint:
-    return ForeignKeyConstraint(["run_id"], ["runs.run_id"], name=f"fk_{table}_run_id", ondelete="CASCADE")
+    return sql.ForeignKeyConstraint(["run_id"], ["runs.run_id"], name=f"fk_{table}_run_id", ondelete="CASCADE")
 
 
-def _table(name: str, *parts: SchemaItem) -> None:
-    op.create_table(name, *parts, if_not_exists=True, mysql_engine="InnoDB", mysql_charset="utf8mb4")
+def _table(table: str, *parts: SchemaItem) -> None:
+    from alembic import op
+
+    op.create_table(table, *parts, if_not_exists=True, mysql_engine="InnoDB", mysql_charset="utf8mb4")
 
 
 def _index(table: str, columns: list[str]) -> None:
     """MySQL, other than MariaDB, cannot be told to create an index unless it exists."""
-    name = "_".join(["ix", table, *columns])
-    if name not in {index["name"] for index in inspect(op.get_bind()).get_indexes(table)}:
-        op.create_index(name, table, columns)
+    from alembic import op
+
+    index = "_".join(["ix", table, *columns])
+    if index not in {held["name"] for held in sql.inspect(op.get_bind()).get_indexes(table)}:
+        op.create_index(index, table, columns)

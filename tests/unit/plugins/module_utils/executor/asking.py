@@ -19,7 +19,11 @@ from typing import NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils import record
 from ansible_collections.rack.recipes.plugins.module_utils.executor.main import MARK
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import children_of, request
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import (
+    children_of,
+    has_died,
+    request,
+)
 
 CODE = "ansible_collections/rack/recipes/plugins/module_utils"
 # As the controller's, but for where the host keeps its folders and for its patience.
@@ -114,8 +118,7 @@ class Host:
     def message(self, *steps, files=None, **fields):
         data = [name for name in files or {} if not name.endswith(".py")]
         usual = {"id": "stage1", "run": "run1", "offset": 0, "attach": 60, "lease": 60, "collected": [], "files": data}
-        kept = {"digest": "1", "files": sorted(module_utils())}
-        return {**request(*steps), **usual, "code": kept, **fields}
+        return {**request(*steps), **usual, "code": {"digest": "1", "files": []}, **fields}
 
     def poll(self, name="stage1", offset=0, attach=60):
         """Ask how a stage goes on."""
@@ -126,8 +129,10 @@ class Host:
         return [int(path.read_text().split()[0]) for path in self.base.glob("*/runner")]
 
     def stop(self):
-        """End what still runs."""
+        """End what still runs, and wait for what just ends."""
         for runner in self.runners():
             with suppress(FileNotFoundError, ProcessLookupError):  # it may just have ended
                 for pid in (*children_of(runner), runner):
                     os.kill(pid, signal.SIGKILL)
+        for path in self.base.glob("*/ended"):
+            has_died(int(path.read_text().split()[0]))

@@ -248,6 +248,12 @@ def test_an_unknown_program_is_told():
     assert caught.value.filename == "/no/such/interpreter"
 
 
+def test_a_program_that_cannot_be_named_is_told():
+    with pytest.raises(ValueError) as caught:
+        run((["/bin/echo", "a\0b"], {}))
+    assert "null" in str(caught.value)
+
+
 def test_no_room_for_a_child(monkeypatch):
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     first_free = os.dup(0)

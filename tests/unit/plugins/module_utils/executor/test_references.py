@@ -17,7 +17,7 @@ RUN = {"run.name_v2": [1, "rack 7"], "yes_v1": [1, False]}
 
 @pytest.fixture
 def ctx():
-    return View("s", "r1", "host", OWN, RUN, {}, list().append)
+    return View("s", "r1", "host", OWN, RUN, {}, [].append)
 
 
 @cases(__file__, "references", "value", "expected")

@@ -169,7 +169,7 @@ def test_help_imports_nothing_slow():
 def cpu(*line: str) -> float:
     """Seconds of CPU that a program takes, the least of three times."""
     times = []
-    for _ in range(3):
+    for _other in range(3):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([sys.executable, *line], stdout=subprocess.DEVNULL, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)

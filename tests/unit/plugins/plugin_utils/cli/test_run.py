@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import Done, call, make_project
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import a_run, end, planned, step
 
@@ -64,7 +65,9 @@ def test_a_run_that_fails_tells_people_what_failed(bad: Done):
         "localhost  fail_step  failed: the link  [31mis down",
         f"run {run_id(bad)} failed: 1 failed, 1 passed",
     ]
-    assert [line.removeprefix("report: ") for line in lines[2:]] == bad.answer["report"]
+    folder = Path(bad.answer["report"][-1]).parent
+    told = ["csv/", "report.html", "report.md", "report.xlsx"]
+    assert lines[2:] == [f"report: {folder}/{name}" for name in told]
     assert "\x1b" not in bad.out + bad.err
 
 
@@ -227,6 +230,14 @@ def test_a_store_that_is_away(folder: Path):
     told = done.err.splitlines()
     assert told[-1] == f"the results are safe in {answer['journal']}: rack-recipes flush {run_id(done)}"
     assert call("flush", run_id(done)).answer["rows"] > 0
+
+
+@pytest.mark.parametrize(("command", "code"), [("show", 2), ("report", 2), ("runs", 0)])
+def test_a_store_without_runs(command: str, code: int, folder: Path):
+    url = f"sqlite:///{folder}/empty.db"
+    engine(url).dispose()
+    done = call(command, "--db", url)
+    assert (done.code, done.err) == (code, "there are no runs in the store\n" if code else "")
 
 
 @pytest.mark.parametrize("command", ["runs", "show", "report"])

@@ -31,7 +31,7 @@ def recipe(number: int) -> bytes:
 def steps(number: int) -> Iterator[str]:
     chance = random.Random(number)
     for n in range(number):
-        near = [f"s{max(0, n - chance.randrange(1, 50))}" for _ in range(2)] if n else []
+        near = [f"s{max(0, n - chance.randrange(1, 50))}" for _other in range(2)] if n else []
         yield (
             f"  - idx: {n}\n    name: s{n}\n    type: shell\n    module: t.limits\n"
             f"    args:\n      device: eth{n}\n      speed: 100\n"
@@ -52,6 +52,6 @@ def seconds(number: int) -> float:
 def test_time_to_compile(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(CASES)
     seconds(10)
-    thousand = min(seconds(1000) for _ in range(2))
+    thousand = min(seconds(1000) for _other in range(2))
     assert thousand <= MOST
     assert seconds(3000) <= 3 * thousand * LINEAR

@@ -164,8 +164,8 @@ def test_memory_for_what_was_seen_stays_small(journal: Path) -> None:
     append(journal, [delta(n, f"r{host}") for host in range(hosts) for n in range(1, each + 1)])
     follower = Follower(journal)
     tracemalloc.start()
-    assert sum(1 for _ in follower.read()) == hosts * each
-    held, _ = tracemalloc.get_traced_memory()
+    assert sum(1 for _other in follower.read()) == hosts * each
+    held, _other = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert held / (hosts * each) < 8  # bytes a record
 

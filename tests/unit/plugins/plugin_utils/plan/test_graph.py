@@ -100,7 +100,7 @@ def is_cycle(error: RecipeError, steps: list[Step], data: Mapping[str, Data]) ->
     by_name = {step.name: step for step in steps}
     names = [word.partition(" ")[0] for word in words]
     for before, word in zip(names, words[1:], strict=False):
-        name, _, why = word.partition(" (reads ")
+        name, _other, why = word.partition(" (reads ")
         if not (why[:-1] in data[name].reads & data[before].writes if why else before in by_name[name].depends_on):
             return False
     return names[0] == names[-1] and len(names) > 1

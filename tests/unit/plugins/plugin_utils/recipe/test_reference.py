@@ -32,8 +32,8 @@ def blocks(language: str) -> list[str]:
 def test_the_fields_are_the_schema_s(golden: Callable[[Path, str], None]) -> None:
     page = PAGE.read_text(encoding="utf-8")
     head, start, rest = page.partition("<!-- fields:")
-    comment, _, _ = rest.partition("\n")
-    _, end, tail = rest.partition("<!-- /fields -->")
+    comment, _other, _other = rest.partition("\n")
+    _other, end, tail = rest.partition("<!-- /fields -->")
     golden(PAGE, f"{head}{start}{comment}\n\n{fields(schema())}\n\n{end}{tail}")
 
 

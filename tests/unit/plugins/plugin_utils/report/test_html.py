@@ -33,7 +33,7 @@ class Page(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, tuple(name for name, _ in attrs)))
+        self.tags.append((tag, tuple(name for name, _other in attrs)))
         self.addresses += [value or "" for name, value in attrs if name in ADDRESSES]
 
     def handle_data(self, data: str) -> None:
@@ -138,7 +138,7 @@ def test_a_run_without_results(rows):
 def test_sections_have_headings_and_tables_have_captions(report):
     page = Page(html.render(report))
     shown = [table for name, table in named(report).items() if name in html.TABLES and table.rows]
-    tags = [tag for tag, _ in page.tags]
+    tags = [tag for tag, _other in page.tags]
     assert tags.count("table") == tags.count("caption") == len(shown)
     assert tags.count("h1") == 1
     assert all("scope" in names for tag, names in page.tags if tag == "th")

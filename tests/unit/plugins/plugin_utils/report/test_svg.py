@@ -24,7 +24,7 @@ def paths(picture):
 
 
 def test_neighbours_are_one_piece_and_passed_is_the_ground():
-    _, body = svg.heat_map(matrix(("passed", "failed", "failed", "passed"), ("error", None, "passed", "failed")))
+    _other, body = svg.heat_map(matrix(("passed", "failed", "failed", "passed"), ("error", None, "passed", "failed")))
     drawn = paths(body)
     assert drawn["v-failed"] == "M1 0h2v1h-2zM3 1h1v1h-1z"
     assert drawn["v-error"] == "M0 1h1v1h-1z"
@@ -33,8 +33,8 @@ def test_neighbours_are_one_piece_and_passed_is_the_ground():
 
 
 def test_small_maps_show_symbols_and_large_ones_do_not():
-    _, small = svg.heat_map(matrix(("passed", "failed")))
-    _, large = svg.heat_map(matrix(*[("passed", "failed")] * 500))
+    _other, small = svg.heat_map(matrix(("passed", "failed")))
+    _other, large = svg.heat_map(matrix(*[("passed", "failed")] * 500))
     assert small.count('class="symbol"') == 1
     assert 'class="symbol"' not in large
     assert 'class="grid"' not in large

@@ -12,7 +12,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import RUN_ID
 
 
 def test_a_new_id_sorts_by_time_and_meets_no_other():
-    ids = [new_run_id() for _ in range(100)]
+    ids = [new_run_id() for _other in range(100)]
     assert len({*ids}) == 100
     assert all(re.fullmatch(r"20\d{6}-\d{6}-[0-9a-f]{6}", run_id) for run_id in ids)
     assert [run_id[:15] for run_id in ids] == sorted(run_id[:15] for run_id in ids)

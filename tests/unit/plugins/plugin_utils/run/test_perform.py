@@ -37,9 +37,10 @@ class Host:
         self.answers = [*answers]
         self.asked: list[dict[str, Any]] = []
         self._task = SimpleNamespace(delegate_to=None)
+        self._templar = SimpleNamespace(template=lambda value: value)
 
     def _low_level_execute_command(self, _command: str, in_data: bytes) -> dict[str, Any]:
-        sizes, _, rest = in_data.partition(b"\n")
+        sizes, _other, rest = in_data.partition(b"\n")
         message = json.loads(rest[: int(sizes.split()[0])])
         self.asked.append(message)
         answer = self.answers.pop(0)
@@ -206,7 +207,7 @@ def test_without_a_run_nothing_is_tried():
 def test_what_ansible_shows(verdicts: list[str], kind: str | None, msg: str):
     records = []
     for number, text in enumerate(verdicts, start=1):
-        verdict, _, reason = text.partition(":")
+        verdict, _other, reason = text.partition(":")
         records.append(step(f"s{number}", "r1", verdict, number, reason))
     found = summary(iter(records))
     assert found["msg"] == msg

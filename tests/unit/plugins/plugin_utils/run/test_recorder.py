@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible.playbook.task import Task
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
@@ -84,6 +86,43 @@ def test_a_run_from_its_start_to_the_store(recorder: Recorder):
     assert [(each["status"], each["exit_code"], each["counts"]) for each in ends] == [
         ("failed", 1, {"error": 2, "failed": 1, "passed": 2})
     ]
+
+
+def ended(stage: Task, host: str, msg: str = "", action: str = "rack.recipes.stage") -> SimpleNamespace:
+    """As much of Ansible's result as is asked for."""
+    given = SimpleNamespace(resolved_action=action, run_once=stage.run_once, args=stage.args)
+    return SimpleNamespace(task=given, host=SimpleNamespace(name=host), result={"msg": msg})
+
+
+def test_a_host_s_facts_follow_its_stage(recorder: Recorder):
+    stage = task(1, {"name": "a"})
+    whole = play(stage)
+    recorder.task_ended(ended(stage, "r1"))
+    recorder.play_starts(whole)
+    append(current().path, [delta("a.key_v1", 7), step("a", "r1", n=2)])
+    variables = whole.get_variable_manager()
+    host = variables._inventory.get_host("r1")
+    recorder.task_ended(ended(stage, "r1", action="ansible.builtin.debug"))
+    assert variables.get_vars(host=host)["ansible_facts"]["rack_recipes"]["context"] == {}
+    recorder.task_ended(ended(stage, "r1"))
+    assert variables.get_vars(host=host)["ansible_facts"]["rack_recipes"]["context"] == {"a.key_v1": 7}
+
+
+def test_what_ansible_said_of_a_stage_is_the_reason_where_there_is_no_other(recorder: Recorder):
+    stages = task(1, {"name": "a"}), task(2, {"name": "total", "scope": "run"})
+    stages[1].run_once = True
+    recorder.play_starts(play(*stages))
+    append(current().path, [step("a", "r1")])
+    recorder.task_ended(ended(stages[0], "r1", "1 passed"))
+    recorder.task_ended(ended(stages[0], "r2", "the worker was killed"))
+    recorder.task_ended(ended(stages[1], "r1", "no room"))
+    recorder.task_starts(task(0, action="rack.recipes.flush"))
+    assert stored(current().run_id) == {
+        ("a", "r1"): ("passed", ""),
+        ("a", "r2"): ("error", "the worker was killed"),
+        ("a", "r3"): ("error", "it gave no result"),
+        ("total", ""): ("error", "no room"),
+    }
 
 
 def test_only_the_first_play_with_stages_begins_a_run(recorder: Recorder):

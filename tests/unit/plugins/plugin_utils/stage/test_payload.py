@@ -16,9 +16,9 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.discover import find
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage import payload
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import (
     EXECUTOR,
-    _imported,
     executor_code,
     is_code,
     pack,
@@ -30,8 +30,8 @@ TARGET = "ansible_collections/rack/recipes/plugins"
 @pytest.fixture(autouse=True)
 def _fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    pack.cache_clear()
-    _imported.cache_clear()
+    for cached in (pack, payload._imported, payload._ends):
+        cached.cache_clear()
 
 
 def write(path: str, text: str = "") -> Path:
@@ -49,9 +49,9 @@ def drop_ins(*files: tuple[str, Path]) -> set[str]:
     return {name for name in packed(*files).namelist() if not name.startswith("ansible_collections/")}
 
 
-def python(payload: bytes, code: str) -> str:
+def python(zipped: bytes, code: str) -> str:
     """What a Python prints that knows nothing but the payload."""
-    Path("payload.zip").write_bytes(payload)
+    Path("payload.zip").write_bytes(zipped)
     program = f"import sys; sys.path.insert(0, 'payload.zip'); {code}"
     done = subprocess.run([sys.executable, "-ISc", program], capture_output=True, text=True, check=False, timeout=30)
     assert done.returncode == 0, done.stderr

@@ -40,6 +40,7 @@ class Shell:
         self.pings = 0
         self.pong = pong or {}
         self._task = SimpleNamespace(delegate_to=delegate_to)
+        self._templar = SimpleNamespace(template=lambda value: value.replace("{{ here }}", sys.executable))
 
     def _low_level_execute_command(self, command: str, in_data: bytes) -> dict[str, Any]:
         self.commands.append(command)
@@ -200,3 +201,9 @@ def test_without_a_discovery_there_is_a_usual_place(asked: Request):
     shell = Shell(pong={"ping": "pong"})
     [*Remote(shell, {}, 60).stage(asked)]
     assert shell.commands[0].startswith("/usr/bin/python3 ")
+
+
+def test_the_interpreter_may_be_a_template(asked: Request) -> None:
+    """As in an inventory that says `ansible_python_interpreter: "{{ ansible_playbook_python }}"`."""
+    answers = Remote(Shell(), {"ansible_python_interpreter": "{{ here }}"}, 60).stage(asked)
+    assert verdicts([*answers]) == ["passed"]

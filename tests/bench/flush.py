@@ -32,7 +32,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.fold import Batch, Fold
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.follow import Following
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema import context
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema import tables
 from database import MariaDB
 
 KEYS = 100  # a host
@@ -92,7 +92,7 @@ def emptied(store: Engine) -> None:
 
 def bare(store: Engine, rows: list[Any]) -> Spent:
     sign = "?" if store.dialect.name == "sqlite" else "%s"
-    sql = f"INSERT INTO context VALUES ({', '.join([sign] * len(context.columns))})"
+    sql = f"INSERT INTO context VALUES ({', '.join([sign] * len(tables().context.columns))})"
     with store.connect() as pooled:
         driver: Any = pooled.connection.dbapi_connection
         cursor = driver.cursor()
@@ -120,7 +120,7 @@ def ours(store: Engine, journal: Path) -> tuple[Spent, Spent]:
         whole = since(start)
     finally:
         Following._write = write  # type: ignore[method-assign]
-    return whole, (sum(wall for wall, _ in parts), sum(cpu for _, cpu in parts))
+    return whole, (sum(wall for wall, _cpu in parts), sum(cpu for _wall, cpu in parts))
 
 
 def measure(store: Engine, journal: Path, rows: list[Any], rounds: int) -> dict[str, list[Spent]]:

@@ -22,6 +22,7 @@ LEASE = b"%020.3f"
 PAUSE = 0.05  # seconds between two looks at a stage that is waited for
 STARTING = 10.0  # seconds that a stage may be without a runner at its beginning
 PATIENCE = 60.0  # seconds for which a full disk may keep a stage from its end
+PERIOD = 3600  # seconds between two times of looking for what can be removed
 KEPT = 24 * 3600  # seconds for which a stage can be collected after its end
 ANSWER = 8 * 1024 * 1024  # bytes of the journal in one answer, or one record that is larger
 
@@ -162,25 +163,43 @@ class Detached:
             return b"", False
         return data[: data.rfind(b"}\n") + 2] if b"}\n" in data else b"", more
 
-    def is_over(self, *, collected: bool) -> bool:
-        """Whether the folder is of no use any more."""
-        if self.state() == "running":
-            return False
+    def is_old(self) -> bool:
+        """Whether the stage was over long ago, and nobody will collect it any more."""
         changed = max(os.stat(path).st_mtime for path in (self.folder, *os.scandir(self.folder)))
-        return collected or time.time() - changed > KEPT
+        return time.time() - changed > KEPT and self.state() != "running"
 
 
-def clean(base: str, collected: Iterable[str]) -> None:
-    """Remove the stages that were collected, and those that ended long ago."""
-    names = frozenset(collected)
+def forget(base: str, collected: Iterable[str]) -> None:
+    """Remove the stages that were collected."""
+    for name in collected:
+        stage = Detached(os.path.join(base, name))
+        if stage.state() != "running":
+            remove(stage.folder)
+
+
+def clean(base: str) -> None:
+    """Remove the stages that were over long ago. They are looked for once an hour: a host may have seen many."""
+    if not _is_due(os.path.join(base, "cleaned")):
+        return
     for entry in list(os.scandir(base)):
         stage = Detached(entry.path)
         try:
-            over = os.path.exists(stage.path("lease")) and stage.is_over(collected=entry.name in names)
+            old = os.path.exists(stage.path("lease")) and stage.is_old()
         except OSError:  # somebody else cleans too
             continue
-        if over:
+        if old:
             remove(stage.folder)
+
+
+def _is_due(stamp: str) -> bool:
+    try:
+        if time.time() - os.stat(stamp).st_mtime < PERIOD:
+            return False
+    except FileNotFoundError:
+        pass
+    os.close(os.open(stamp, os.O_WRONLY | os.O_CREAT, 0o600))
+    os.utime(stamp)
+    return True
 
 
 def boot_id() -> bytes:

@@ -19,7 +19,7 @@ import sys
 import time
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.code import add_payload, content_of, keep_code
-from ansible_collections.rack.recipes.plugins.module_utils.executor.detached import Detached, boot_id, clean
+from ansible_collections.rack.recipes.plugins.module_utils.executor.detached import Detached, boot_id, clean, forget
 from ansible_collections.rack.recipes.plugins.module_utils.executor.folders import PROGRAMS, base_folder, find_folder
 
 TYPE_CHECKING = False
@@ -94,7 +94,8 @@ def _run(request: dict[str, Any], detached: Detached, payload: str, tell: int) -
             detached.fail(_described(error))
         _tell_end(tell)
         # Nobody waits any more. A host where the code cannot be kept, such as a full one, compiles it again.
-        clean(base, request["collected"])
+        forget(base, request["collected"])
+        clean(base)
         keep_code(base, payload, request["code"]["digest"], request["code"]["files"])
     finally:
         os._exit(0)

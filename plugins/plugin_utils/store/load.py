@@ -26,14 +26,13 @@ Result = dict[str, Any]
 
 def runs(engine: Engine) -> list[Result]:
     """All runs, the newest first; `counts` and `versions` are dicts."""
-    return _read(
-        engine, sql.select(schema.tables().runs).order_by(*_newest_first()), {"counts": _object, "versions": _object}
-    )
+    query = sql.select(schema.tables().runs).order_by(*_newest_first())
+    return _read(engine, query, {"counts": _object, "versions": _object})
 
 
 def run(engine: Engine, run_id: str) -> Result:
     """One run. Raises UsageError where the store has none of this id."""
-    query = sql.select(schema.tables().runs).where(schema.tables().runs.c.run_id == run_id)
+    query = _of(schema.tables().runs, run_id)
     found = _read(engine, query, {"counts": _object, "versions": _object})
     if not found:
         raise UsageError(f"there is no run {run_id!r} in the store")

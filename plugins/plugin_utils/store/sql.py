@@ -16,18 +16,62 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 
 if TYPE_CHECKING:
-    from sqlalchemy import *  # noqa: F403
-    from sqlalchemy import event as event
-    from sqlalchemy import exc as exc
+    from sqlalchemy import (
+        BigInteger,
+        Column,
+        Double,
+        ForeignKeyConstraint,
+        Index,
+        MetaData,
+        PrimaryKeyConstraint,
+        String,
+        Table,
+        Text,
+        TypeDecorator,
+        create_engine,
+        delete,
+        event,
+        exc,
+        func,
+        inspect,
+        make_url,
+        select,
+        text,
+    )
 else:
 
     def __getattr__(name: str) -> Any:
-        """Python asks this for a name that is not defined here. Raises StoreError where SQLAlchemy is missing."""
-        if name.startswith("__"):  # tools look for those, and mean this module
+        """Python asks this for a name that is not here yet. Raises StoreError where SQLAlchemy is missing."""
+        if name not in __all__:
             raise AttributeError(name)
         with installed():
             import sqlalchemy
         return getattr(sqlalchemy, name)
+
+
+__all__ = (
+    "BigInteger",
+    "Column",
+    "Double",
+    "ForeignKeyConstraint",
+    "Index",
+    "MetaData",
+    "PrimaryKeyConstraint",
+    "String",
+    "Table",
+    "Text",
+    "TypeDecorator",
+    "create_engine",
+    "delete",
+    "event",
+    "exc",
+    "func",
+    "inspect",
+    "installed",
+    "make_url",
+    "select",
+    "text",
+)
 
 
 @contextmanager

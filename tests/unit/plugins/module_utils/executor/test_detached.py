@@ -15,7 +15,7 @@ from contextlib import contextmanager
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor import detached as module
-from ansible_collections.rack.recipes.plugins.module_utils.executor.detached import Detached, clean
+from ansible_collections.rack.recipes.plugins.module_utils.executor.detached import Detached, clean, forget
 from ansible_collections.rack.recipes.plugins.module_utils.record import decode, encode
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import open_files
 
@@ -287,24 +287,26 @@ def test_who_has_much_to_tell_is_not_waited_for(running, monkeypatch):
 def test_what_was_collected_is_removed(running):
     running.end()
     base = os.path.dirname(running.folder)
-    clean(base, ["another"])
+    forget(base, ["another"])
     assert running.state() == "ended"
-    clean(base, ["another", "stage"])
+    forget(base, ["another", "stage"])
     assert running.state() == "unknown"
 
 
 def test_what_runs_is_never_removed(running):
     make_old(running, 10 * module.KEPT)
-    clean(os.path.dirname(running.folder), ["stage"])
+    forget(os.path.dirname(running.folder), ["stage"])
+    clean(os.path.dirname(running.folder))
     assert running.state() == "running"
 
 
 @pytest.mark.parametrize("end", ["stage.end()", "os._exit(1)"])
-def test_what_is_over_for_a_day_is_removed(stage, end):
+def test_what_is_over_for_a_day_is_removed(stage, end, monkeypatch):
+    monkeypatch.setattr(module, "PERIOD", 0)
     in_a_runner(stage.folder, end).wait()
     for age, there in ((0, True), (module.KEPT - 60, True), (module.KEPT + 60, False)):
         make_old(stage, age)
-        clean(os.path.dirname(stage.folder), ())
+        clean(os.path.dirname(stage.folder))
         assert os.path.exists(stage.folder) == there
 
 
@@ -313,7 +315,7 @@ def test_a_day_counts_from_the_last_sign_of_life(stage, name):
     in_a_runner(stage.folder, "os._exit(1)").wait()
     make_old(stage, 10 * module.KEPT)
     os.utime(stage.path(name))
-    clean(os.path.dirname(stage.folder), ())
+    clean(os.path.dirname(stage.folder))
     assert stage.state() == "killed"
 
 
@@ -323,8 +325,20 @@ def test_other_things_beside_stages_stay(stage):
         os.mkdir(os.path.join(base, name))
         os.utime(os.path.join(base, name), (0, 0))
     open(os.path.join(base, "file"), "wb").close()
-    clean(base, ["file"])
-    assert sorted(os.listdir(base)) == ["code-1", "file", "programs", "stage"]
+    clean(base)
+    assert sorted(os.listdir(base)) == ["cleaned", "code-1", "file", "programs", "stage"]
+
+
+def test_old_stages_are_looked_for_once_an_hour(stage):
+    base = os.path.dirname(stage.folder)
+    in_a_runner(stage.folder, "stage.end()").wait()
+    clean(base)
+    make_old(stage, 10 * module.KEPT)
+    clean(base)
+    assert os.path.exists(stage.folder)
+    os.utime(os.path.join(base, "cleaned"), (0, time.time() - module.PERIOD - 60))
+    clean(base)
+    assert not os.path.exists(stage.folder)
 
 
 def test_two_may_clean_at_once(tmp_path):
@@ -332,8 +346,8 @@ def test_two_may_clean_at_once(tmp_path):
         made = Detached(str(tmp_path / f"s{number}"))
         made.create()
         make_old(made, 10 * module.KEPT)
-    code = f"from {module.__name__} import clean; clean({str(tmp_path)!r}, ())"
+    code = f"import {module.__name__} as module; module.PERIOD = 0; module.clean({str(tmp_path)!r})"
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     both = [subprocess.Popen([sys.executable, "-c", code], env=env) for _one in range(2)]
     assert [one.wait() for one in both] == [0, 0]
-    assert os.listdir(tmp_path) == []
+    assert os.listdir(tmp_path) == ["cleaned"]

@@ -120,7 +120,8 @@ def test_a_script_need_not_be_executable(work):
     assert work.run(script).outcome == ("passed", "")
 
 
-def test_a_command_that_is_not_there_is_told(work):
+def test_a_command_that_is_not_there_is_told(work, monkeypatch):
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
     ran = work.run(work.script("no-such-command\n"))
     verdict, reason = ran.outcome
     assert verdict == "error"

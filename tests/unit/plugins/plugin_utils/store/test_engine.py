@@ -267,5 +267,5 @@ def test_opening_a_store_that_is_up_to_date_imports_no_alembic(tmp_path: Path) -
         "print('alembic' in sys.modules)"
     )
     command = [sys.executable, "-c", program, f"sqlite:///{tmp_path}/results.db"]
-    answers = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(2)]
+    answers = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _time in range(2)]
     assert answers == ["True\n", "False\n"]

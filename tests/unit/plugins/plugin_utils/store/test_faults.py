@@ -76,7 +76,7 @@ def test_killed_writers_leave_whole_batches(url: str, store: Engine, journal: Wr
     with store.begin() as connection:
         connection.execute(text("DELETE FROM runs"))
     source, offsets = random.Random(3), []
-    for _ in range(6):
+    for _attempt in range(6):
         with start(url, path) as process:
             assert is_ready(process)
             time.sleep(source.uniform(0, 0.1))
@@ -107,7 +107,7 @@ def test_eight_writers_and_a_reader_lose_nothing(url: str, store: Engine, opened
 
 def test_writers_of_one_run_lose_nothing(url: str, store: Engine, journal: Written) -> None:
     path = journal(whole_run(hosts=10, steps=10))
-    writers = [start(url, path) for _ in range(3)]
+    writers = [start(url, path) for _number in range(3)]
     ended = [(writer.communicate()[1], writer.returncode) for writer in writers]
     assert ended == [("", 0)] * 3
     held = everything(store)
@@ -147,7 +147,7 @@ def test_a_lock_that_stays_is_told_and_nothing_is_lost(
     following.catch_up()
     append(path, whole_run()[8:])
     other.execute("BEGIN IMMEDIATE")
-    for _ in range(2):
+    for _attempt in range(2):
         with pytest.raises(StoreError, match=rf"results\.db: database is locked; the results are safe in {path}"):
             following.catch_up()
     other.execute("COMMIT")

@@ -55,9 +55,9 @@ def test_the_newest_migration_is_named_in_the_code() -> None:
 def test_migrations_lead_to_the_schema(store: Engine) -> None:
     with store.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, schema.metadata) == []
+        assert compare_metadata(context, schema.tables().metadata) == []
         found = inspect(connection)
-        for table in schema.metadata.sorted_tables:
+        for table in schema.tables().metadata.sorted_tables:
             foreign = {key["name"] for key in found.get_foreign_keys(table.name)}
             assert foreign == {constraint.name for constraint in table.foreign_key_constraints}
 
@@ -72,7 +72,9 @@ def test_mysql_compares_keys_byte_by_byte_and_can_roll_back(emptied: MariaDB, op
 
 
 def test_many_may_upgrade_at_once(url: str) -> None:
-    started = [subprocess.Popen([sys.executable, "-c", OPEN, url], stderr=subprocess.PIPE, text=True) for _ in range(4)]
+    started = [
+        subprocess.Popen([sys.executable, "-c", OPEN, url], stderr=subprocess.PIPE, text=True) for _number in range(4)
+    ]
     ended = [(process.communicate()[1], process.returncode) for process in started]
     assert ended == [("", 0)] * 4
 
@@ -115,13 +117,13 @@ def test_a_migration_that_was_killed_is_finished(
     """MySQL commits each statement by itself: some tables are there, the version is not."""
     (tmp_path / "store").mkdir()
     killed = create_engine(url)
-    for table in schema.metadata.sorted_tables[:done]:
+    for table in schema.tables().metadata.sorted_tables[:done]:
         table.create(killed)
     killed.dispose()
     store = opened(url)
     with store.connect() as connection:
         assert version(connection) == schema.HEAD
-        assert compare_metadata(MigrationContext.configure(connection), schema.metadata) == []
+        assert compare_metadata(MigrationContext.configure(connection), schema.tables().metadata) == []
 
 
 def test_a_failed_migration_leaves_sqlite_as_it_was(tmp_path: Path, later: Path, opened: Callable[..., Engine]) -> None:

@@ -10,10 +10,11 @@ import os
 import select
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.view import now
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
 
@@ -67,6 +68,10 @@ class Store:
     def prepare(self) -> None:
         """Import what is slow to import (0.2 s) while the stages run, and let them go first."""
         os.nice(NICE)
+        from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema import tables
+
+        with suppress(StoreError):  # the first flush says what is missing
+            tables()
         self._parts()
 
     def _open(self) -> Any:

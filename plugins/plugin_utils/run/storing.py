@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.follower import URL
@@ -40,8 +40,8 @@ class Storing:
                 env={**os.environ, "PYTHONPATH": path, URL: run.settings.db},
                 start_new_session=True,  # an interrupt at the terminal must not end it before the last flush
             )
-        self._stdin = cast("IO[bytes]", self._process.stdin)
-        self._stdout = cast("IO[bytes]", self._process.stdout)
+        self._stdin: Any = self._process.stdin
+        self._stdout: Any = self._process.stdout
         self._asked = 0
         self._heard = b""
         # A worker that outlives the main process must not keep the follower waiting.

@@ -314,7 +314,9 @@ def test_no_more_than_the_slots_overlap(work):
 @pytest.mark.parametrize("field", ["depends_on", "after"])
 def test_a_step_starts_after_what_it_waits_for(work, field):
     times = spans(
-        work.run(span("a", "c", parallel=True), span("b", parallel=True, **{field: ["a"]}), span("c", parallel=True))
+        work.run(
+            span("a", "c", parallel=True), span("b", parallel=True, **{field: ["a"]}), span("c", "a", parallel=True)
+        )
     )
     assert times["a"][1] <= times["b"][0]
     assert overlap(times["a"], times["c"])

@@ -68,7 +68,8 @@ packages_of() {
   case $1 in
     run) printf '%s\n' 'ssh openssh-client' 'sshd openssh-server' ;;
     test) packages_of run && printf '%s\n' 'mariadbd mariadb-server-core' 'my_print_defaults mariadb-client-core' \
-      'cc gcc' '/usr/include/stdio.h libc6-dev' ;;
+      'cc gcc' '/usr/include/stdio.h libc6-dev' 'chromium chromium' \
+      '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf fonts-dejavu-core' ;;
   esac
 }
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Inside the forked child: become the step's program, or run its Python class."""
+"""Inside a forked child: run the step's Python class, or become the program in a file."""
 
 from __future__ import annotations
 

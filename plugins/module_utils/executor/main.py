@@ -73,8 +73,8 @@ def _start(request: dict[str, Any], detached: Detached, payload: str) -> None:
     if not os.fork():
         _run(request, detached, payload, tell)
     os.close(tell)
-    until = time.monotonic() + request["attach"]
-    while not select.select([told], [], [], max(0.0, min(RENEWAL, until - time.monotonic())))[0]:
+    until, pause = time.monotonic() + request["attach"], min(RENEWAL, request["lease"] / 3)
+    while not select.select([told], [], [], max(0.0, min(pause, until - time.monotonic())))[0]:
         if time.monotonic() >= until:
             return
         detached.renew()

@@ -69,7 +69,7 @@ def _close(recipe: Recipe) -> dict[str, Any]:
     flush = {"name": "Bring the results into the store", "rack.recipes.flush": {}, **ON_CONTROLLER, "tags": ["always"]}
     report = {
         "name": "Write the report",
-        "ansible.builtin.include_role": {"name": "rack.recipes.report"},
+        "ansible.builtin.include_role": {"name": "rack.recipes.report", "apply": {"tags": ["always"]}},
         "run_once": True,
         "when": "rack_recipes_report | default(false) | bool",
         "tags": ["always"],

@@ -4,40 +4,36 @@
 
 """The report's page in a real browser: quiet, safe, accessible, and it does what it says.
 
-Needs the Python package playwright and Debian's packages chromium and fonts-dejavu-core. The check of accessibility
-also needs axe-core, which is not ours to ship: `npm install --no-save --ignore-scripts axe-core@4` in the checkout,
-or its axe.min.js at the path in AXE_CORE.
+Needs the Python packages playwright and axe-playwright-python (for axe-core, which it carries), and Debian's packages
+chromium and fonts-dejavu-core.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.frames import Rows, frames
 from ansible_collections.rack.recipes.plugins.plugin_utils.report import html
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables import tables
 
-playwright = pytest.importorskip("playwright.sync_api")
 CHECKOUT = Path(__file__).resolve().parents[3]
 CASES = CHECKOUT / "tests" / "unit" / "plugins" / "plugin_utils" / "report" / "cases"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-AXE = Path(os.environ.get("AXE_CORE", CHECKOUT / "node_modules" / "axe-core" / "axe.min.js"))
+CHROMIUM = "/usr/bin/chromium"
+AXE = resources.files("axe_playwright_python") / "axe.min.js"
 
 VIEW = {"viewport": {"width": 1340, "height": 900}, "reduced_motion": "reduce"}
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
+    with sync_playwright() as driver:
         opened = driver.chromium.launch(executable_path=CHROMIUM)
         yield opened
         opened.close()
@@ -104,7 +100,6 @@ def test_the_page_opens_quietly(show, run, scheme):
     )
 
 
-@pytest.mark.skipif(not AXE.is_file(), reason="axe-core is not there, see the docstring of this file")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_is_accessible(show, run, scheme):
     page = show(run, scheme)

@@ -57,8 +57,9 @@ def test_tags_select_steps_inside_a_stage(steps: Path):
         ("fail", "localhost"): "skipped",
         ("echo", "localhost"): "passed",
     }
-    done = rack_recipes("run", recipe, "--", "--tags", "ok")
+    done = rack_recipes("run", recipe, "--report", "--", "--tags", "ok")
     assert done.answer["counts"] == {"passed": 1, "skipped": 2}
+    assert done.answer["report"]
     done = rack_recipes("run", recipe, "--", "--tags", "nothing")
     assert (done.code, done.answer["status"]) == (1, "failed")
 

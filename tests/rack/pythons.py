@@ -41,9 +41,11 @@ def _listed() -> list[Path]:
 
 
 def _candidates() -> Iterator[Path]:
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    folders = [pyenv.glob("*/bin"), map(Path, os.get_exec_path())]
-    for folder in (folder for group in folders for folder in group):
+    paths = [Path(folder) for folder in os.get_exec_path()]
+    roots = [Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")]
+    roots += [path.parent for path in paths if path.name == "shims"]  # pyenv's, whatever HOME is now
+    folders = [folder for root in roots for folder in (root / "versions").glob("*/bin")]
+    for folder in [*folders, *paths]:
         for major, minor in VERSIONS:
             path = folder / f"python{major}.{minor}"
             if _is_program(path):

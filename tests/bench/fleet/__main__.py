@@ -60,7 +60,7 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--slice", action="store_true", help="8 x 20 of ours, plain, floor: a check for CI")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the page of documentation")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every run's figures, anew after each run")
-    parser.add_argument("--render", type=Path, metavar="FILE", help="measure nothing, read the figures from here")
+    parser.add_argument("--render", type=Path, nargs="+", metavar="FILE", help="measure nothing, join these figures")
     parser.add_argument("--inventory", type=Path, metavar="FILE", help="hosts that run already (else new ones)")
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="keeps the rivals' virtual environments")
     parser.add_argument("--work", type=Path, metavar="FOLDER", help="keep every contestant's files here")
@@ -100,7 +100,7 @@ def with_hosts(options: argparse.Namespace, words: Sequence[str]) -> int:
 
 def rendered(options: argparse.Namespace) -> int:
     """The page of figures that were measured before."""
-    publish(options, report.from_json(options.render.read_text()))
+    publish(options, report.joined([report.from_json(path.read_text()) for path in options.render]))
     return 0
 
 

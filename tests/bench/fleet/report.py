@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from .figures import GOALS, Goal, Spread, by_round, ratio, spread, wall
@@ -21,11 +21,11 @@ This page is written by `python -m tests.bench.fleet --write docs/performance.md
 the JSON file beside it holds every single run. `tests/bench/README.md` says how it is measured.
 
 The work: on each of H hosts S steps, one after the other, each a shell script of two `printf`. Every contestant does
-all of it over the same SSH servers in one run of the bench, in turns, one round after the other; a warm-up run of each
-is left out, and so is a run whose work was not all done. The hosts are SSH servers on loopback addresses of this one
-machine, so controller and hosts share its cores and there is no network between them: trust the ratios, not the
-seconds. A figure is the median of the rounds with the lowest and the highest in brackets; a ratio is taken between the
-two runs of the same round.
+all of it over the same SSH servers in one run of the bench, in turns, one round after the other; where the table below
+says "benches joined", a later bench measured on. A warm-up run of each is left out, and so is a run whose work was not
+all done. The hosts are SSH servers on loopback addresses of this one machine, so controller and hosts share its cores
+and there is no network between them: trust the ratios, not the seconds. A figure is the median of the rounds with the
+lowest and the highest in brackets; a ratio is taken between the two runs of the same round.
 """
 MISSING = "-"
 
@@ -56,6 +56,20 @@ def from_json(text: str) -> Findings:
     """The findings that `to_json` wrote."""
     held: dict[str, Any] = json.loads(text)
     return Findings(**{**held, "runs": tuple(Run(**run) for run in held["runs"])})
+
+
+def joined(parts: Sequence[Findings]) -> Findings:
+    """Figures of several benches as one. Ratios are taken within a round only, so each one's rounds are counted on."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    runs, behind = list(first.runs), first.rounds
+    for part in parts[1:]:
+        runs += [replace(run, round=run.round + behind) for run in part.runs if run.round]
+        behind += part.rounds
+    times = "; ".join(f"{part.started} to {part.ended}" for part in parts)
+    machine = {**first.machine, "benches joined": f"{len(parts)}: {times}"}
+    return replace(first, ended=parts[-1].ended, rounds=behind, machine=machine, runs=tuple(runs))
 
 
 def page(findings: Findings) -> str:

@@ -449,6 +449,18 @@ def test_page_is_written_from_old_figures(findings: report.Findings, tmp_path: P
     assert (tmp_path / "page.md").read_text() == report.page(findings)
 
 
+def test_joined_benches_count_their_rounds_on(findings: report.Findings) -> None:
+    later = dataclasses.replace(findings, started="later", ended="at last")
+    both = report.joined([findings, later])
+    counted = [run for run in findings.runs if run.round]
+    assert len(both.runs) == len(findings.runs) + len(counted)
+    assert both.rounds == 2 * findings.rounds
+    assert {run.round for run in both.runs[len(findings.runs) :]} == {run.round + findings.rounds for run in counted}
+    assert both.machine["benches joined"].startswith("2: ")
+    assert both.ended == "at last"
+    assert report.joined([findings]) == findings
+
+
 @pytest.mark.parametrize(("walls", "code"), [([1, 2], 0), ([10, 20], 1)])
 def test_slice_fails_only_far_below_the_goal(
     findings: report.Findings, walls: list[float], code: int, capsys: pytest.CaptureFixture[str]

@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils import settings as pr
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.recipe import plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.table import printable
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import compile_to_file
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import journal_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import REFUSED, new_run_id
@@ -26,7 +26,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.progress import D
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.summary import Summary, summarize
 
 Answer = tuple[dict[str, Any] | str | None, int]
-NOT_STORED = 5
+NOT_STORED = StoreError.exit_code
 SHOWN_LINES = 15
 ERROR = re.compile(r"^(?:\[ERROR\]|ERROR!|ansible-playbook: error|.*: error):", re.MULTILINE)
 SHOWN_PROBLEMS = 10

@@ -37,7 +37,7 @@ def main() -> None:
             sys.stdout.write(f"{problem or 'ok'}\n" * len(words))
             sys.stdout.flush()
             if not words or words[-1] == b"end":
-                raise SystemExit(5 if problem else 0)
+                raise SystemExit(StoreError.exit_code if problem else 0)
         else:
             store.flush()
             due = time.monotonic() + interval

@@ -9,8 +9,10 @@ from __future__ import annotations
 import os
 import secrets
 import time
+from pathlib import Path
 
 RUN_ID = "RACK_RECIPES_RUN_ID"  # set by the command, which has to find its run afterwards
+ROOT = str(Path(__file__).parents[6])  # the folder in which this collection can be imported
 REFUSED = "rack.recipes.recorder: nothing is run: "
 
 

@@ -20,10 +20,9 @@ from typing import IO, Any
 
 import yaml
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import RUN_ID
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import ROOT, RUN_ID
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import SECTION, config_file, read_config
 
-ROOT = str(Path(__file__).parents[6])
 RECORDER = "rack.recipes.recorder"
 MOST_AT_ONCE = 64
 TICK = 0.1  # seconds between two looks at the journal

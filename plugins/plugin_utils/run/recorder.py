@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.view import now
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, StoreError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.begin import STAGE, begin, stage_tasks
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RUN_HOST, Run, refuse, set_current
@@ -77,12 +77,12 @@ class Recorder:
     def ends(self) -> int | None:
         """Write the end of the run; returns the exit code to end with, None to leave Ansible's own."""
         if self.run is None or self.storing is None:
-            return self.refused or (5 if self.failures else None)
+            return self.refused or (StoreError.exit_code if self.failures else None)
         self._complete(self.run)
         problem = self.storing.finish()
         if problem or self.failures:
             self.warn(_not_stored(self.run, "; ".join([problem, *self.failures] if problem else self.failures)))
-            return 5
+            return StoreError.exit_code
         return None
 
     def _complete(self, run: Run) -> None:

@@ -11,13 +11,12 @@ import select
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.follower import URL
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import ROOT
 
-ROOT = str(Path(__file__).parents[6])
 PATIENT = 0.8  # of the time that the recorder waits, so that it hears what went wrong
 
 

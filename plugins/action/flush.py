@@ -12,7 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import current
 
 
@@ -23,10 +23,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Return the run and its journal; fail where the results are not in the store."""
         result = super().run(tmp, task_vars)
         self.validate_argument_spec({})
-        try:
+        with translated(AnsibleActionFail):
             run = current()
-        except RackError as error:
-            raise AnsibleActionFail(str(error)) from error
         if run.stored != "":
             raise AnsibleActionFail(f"the results are not in the store: {run.stored}")
         return {**result, "changed": True, "run_id": run.run_id, "journal": str(run.path)}

@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.vars import transform_to_native_types
 
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import current
 
 FORMATS = ("html", "xlsx", "csv", "md")
@@ -36,10 +36,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Return the run and the report's files; fail where the run is not in the store."""
         result = super().run(tmp, task_vars)
         arguments = self.validate_argument_spec(ARGUMENTS)[1]
-        try:
+        with translated(AnsibleActionFail):
             return {**result, **report(transform_to_native_types(arguments), task_vars or {})}
-        except RackError as error:
-            raise AnsibleActionFail(str(error)) from error
 
 
 def report(arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.perform import perform
 
 
@@ -28,7 +28,5 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         # validate_argument_spec would copy every step, which is as slow.
         if not isinstance(number, int) or not isinstance(steps, list) or not steps:
             raise AnsibleActionFail("a stage needs its number and its steps, as a compiled recipe has them")
-        try:
+        with translated(AnsibleActionFail):
             return {**result, **perform(self, number, steps, task_vars or {})}
-        except RackError as error:
-            raise AnsibleActionFail(str(error)) from error

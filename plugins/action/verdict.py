@@ -12,7 +12,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import current
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.outcome import host_result
 
@@ -24,8 +24,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Return ok, failed or unreachable with the host's reasons; nothing is run on the host."""
         result = super().run(tmp, task_vars)
         self.validate_argument_spec({})
-        try:
+        with translated(AnsibleActionFail):
             run = current()
-        except RackError as error:
-            raise AnsibleActionFail(str(error)) from error
         return {**result, **host_result(run, (task_vars or {})["inventory_hostname"])}

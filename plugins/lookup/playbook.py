@@ -41,7 +41,7 @@ from ansible.plugins.lookup import LookupBase
 
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import compile_to_file
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
@@ -50,8 +50,6 @@ class LookupModule(LookupBase):  # type: ignore[misc]
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         """Return the path of each compiled playbook."""
         self.set_options(var_options=variables, direct=kwargs)
-        try:
+        with translated(AnsibleLookupError):
             settings = project.load(variables)
             return [str(compile_to_file(str(recipe), settings)) for recipe in terms]
-        except RackError as error:
-            raise AnsibleLookupError(str(error)) from error

@@ -15,7 +15,8 @@ RackError               1
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -92,6 +93,15 @@ class RecipeErrors(RackError):
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.errors))
+
+
+@contextmanager
+def translated(foreign: type[Exception]) -> Iterator[None]:
+    """Raise our errors as those that the caller's framework knows, with the same text."""
+    try:
+        yield
+    except RackError as error:
+        raise foreign(str(error)) from error
 
 
 def nearest(word: str, valid: Sequence[str]) -> str:

@@ -126,7 +126,8 @@ class Host:
 
     def runners(self):
         """The process numbers of the stages' runners."""
-        return [int(path.read_text().split()[0]) for path in self.base.glob("*/runner")]
+        found = (path.read_text().split() for path in self.base.glob("*/runner"))
+        return [int(words[0]) for words in found if words]  # one that just starts has not left its number yet
 
     def stop(self):
         """End what still runs, and wait for what just ends."""

@@ -4,33 +4,35 @@
 
 """Plain data -> all that is wrong with it as a recipe.
 
-The schema beside this file says what a recipe may hold; rules for what no schema can say follow it.
+The schema says what a recipe may hold; rules for what no schema can say follow it.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Mapping
-from functools import cache
-from itertools import islice
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError, RecipeErrors
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.reader import MOST, Document
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules import rule_errors
-
-if TYPE_CHECKING:
-    from jsonschema import ValidationError
-    from jsonschema.protocols import Validator
-
-SCHEMA = Path(__file__).with_name("recipe.schema.json")
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.params import known_before_the_run
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.rules import rule_errors
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.whole import left_to_top
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.schema import validator
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import MOST, Document
 
 
-def check(document: Document) -> None:
-    """Raise RecipeErrors with what is wrong with a recipe, the first hundred problems where there are more."""
-    found = {(error.place, error.expected): error for error in islice(problems(document), MOST)}
+def check_top(document: Document) -> None:
+    """Raise RecipeErrors with what is wrong with a recipe that is run by itself, the first hundred problems of it."""
+    raise_first(chain(problems(document), known_before_the_run(document)))
+
+
+def check_included(document: Document) -> None:
+    """The same for one that another recipe includes."""
+    raise_first(chain(problems(document), left_to_top(document)))
+
+
+def raise_first(errors: Iterable[RecipeError]) -> None:
+    """Raise RecipeErrors with the first hundred errors, each place and expectation once, if there are any."""
+    found = {(error.place, error.expected): error for error in islice(errors, MOST)}
     if found:
         raise RecipeErrors(list(found.values()))
 
@@ -38,34 +40,8 @@ def check(document: Document) -> None:
 def problems(document: Document) -> Iterator[RecipeError]:
     """Everything that is wrong with a recipe, one by one."""
     for error in validator().iter_errors(document.data):
-        from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.faults import fault_errors  # only now: slow
+        # a good recipe does not pay for this import
+        from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.faults import fault_errors
 
         yield from fault_errors(error, document, validator())
     yield from rule_errors(document)
-
-
-@cache
-def schema() -> Mapping[str, Any]:
-    """The JSON Schema of a recipe."""
-    loaded: Mapping[str, Any] = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    return loaded
-
-
-@cache
-def validator() -> Validator:
-    """The schema, ready to be used. Only what reads recipes pays for the import: it takes as long as Python's start."""
-    from jsonschema.validators import Draft202012Validator, extend
-
-    anchored: Any = extend(Draft202012Validator, {"pattern": matches})  # type: ignore[no-untyped-call]
-    made: Validator = anchored(schema())
-    return made
-
-
-def matches(
-    _validator: Validator, pattern: str, instance: object, _schema: Mapping[str, Any]
-) -> Iterator[ValidationError]:
-    """The keyword `pattern` as JSON Schema means it: in Python `$` also stands before a last line break."""
-    from jsonschema import ValidationError
-
-    if isinstance(instance, str) and not re.fullmatch(pattern, instance):
-        yield ValidationError(f"does not match {pattern}")

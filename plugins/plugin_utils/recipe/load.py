@@ -10,16 +10,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Sequence
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.check import check
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Recipe, Retry, Step, Success, TestMeta
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.reader import Document, read
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.source import read_bytes
-
-LISTS = ("depends_on", "reads", "writes")
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe import build
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.build import Whole
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.check import check_top
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Recipe
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document, read
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.source import read_bytes
 
 
 def load(path: str) -> Recipe:
@@ -28,43 +26,41 @@ def load(path: str) -> Recipe:
 
 
 def parse(text: bytes, name: str) -> Recipe:
-    """The recipe in a file's bytes, `name` being the file's in errors; raises RecipeErrors."""
+    """The recipe in a file's bytes, `name` being the file's in errors, from which includes are found; RecipeErrors."""
     document = read(text, name)
-    check(document)
-    data = document.data
+    check_top(document)
+    data, found = document.data, whole(document)
     return Recipe(
         path=name,
-        digest=f"sha256:{hashlib.sha256(text).hexdigest()}",
-        test_meta=TestMeta(**data["test_meta"]),
-        steps=tuple(sorted(steps_of(document), key=lambda step: step.idx)),
+        digest=digest(text, found.contents),
+        test_meta=build.test_meta(data["test_meta"]),
+        steps=found.steps,
         hosts=data.get("hosts", "all"),
-        places=document.places,
+        params=build.params(document),
+        pre_step=build.hooks(document, "pre_step"),
+        post_step=build.hooks(document, "post_step"),
+        locks=found.locks,
+        canary=build.canary(data),
+        serial=build.serial(data),
+        time_box=float(data["time_box"]) if "time_box" in data else None,
+        fail_fast=data.get("fail_fast", False),
+        places=found.places,
     )
 
 
-def steps_of(document: Document) -> Iterator[Step]:
-    """The steps as they stand in the file; one without an idx takes the one after the step above it."""
-    idx = 0
-    for index, step in enumerate(document.data["steps"]):
-        idx = int(step.get("idx", idx + 1))
-        yield step_of({**step, "idx": idx}, document.places["steps", index])
+def whole(document: Document) -> Whole:
+    """The steps of a file, and of all that it includes."""
+    if any("include" in step for step in document.data["steps"]):
+        # a recipe without includes does not pay for this import
+        from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.expand import expand
+
+        return expand(document)
+    return Whole(build.steps(document), build.locks(document.data), document.places)
 
 
-def step_of(step: Mapping[str, Any], place: Place) -> Step:
-    """One checked step."""
-    made = {
-        **step,
-        **{key: tuple(step[key]) for key in LISTS if key in step},
-        "type": step.get("type", "python"),
-        "place": place,
-        "retry": retry_of(step.get("retry", {})),
-        "success": Success(tuple(step.get("success", {}).get("ctx_has_keys", ()))),
-    }
-    if "timeout" in step:
-        made["timeout"] = float(step["timeout"])
-    return Step(**made)
-
-
-def retry_of(retry: Mapping[str, Any]) -> Retry:
-    """How often and how slowly; JSON Schema counts 3.0 among the whole numbers."""
-    return Retry(int(retry.get("max", 1)), float(retry.get("delay_sec", 0)))
+def digest(text: bytes, contents: Sequence[bytes]) -> str:
+    """What tells one version of a recipe from another: of its bytes, and of the files that it includes."""
+    made = hashlib.sha256(text)
+    for content in contents:
+        made.update(hashlib.sha256(content).digest())
+    return f"sha256:{made.hexdigest()}"

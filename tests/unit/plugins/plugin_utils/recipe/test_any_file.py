@@ -7,9 +7,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import chdir
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +22,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import R
 
 CASES = Path(__file__).parent / "cases"
 RECIPES = sorted(path.read_bytes() for path in CASES.rglob("*.yml"))
+GOOD = sorted(path.read_bytes() for folder in ("good", "included") for path in (CASES / folder).rglob("*.yml"))
+PROCEDURE = CASES / "included" / "procedure"
 SCRAPS = [
     *(b"\t", b"\0", b"\xff", b"\xc3", b"\x1b", b"\r", b"\n", b"\xef\xbb\xbf", b"\xe2\x80\xa8", b" ", b"  ", b"    "),
     *(b":", b": ", b"- ", b"-", b"? ", b"#", b" #", b"'", b'"', b"|\n", b">", b"%", b"@", b"`", b"!", b"!!", b"!<"),
@@ -54,6 +59,7 @@ SCRAPS = [
         b"%YAML 1.2\n",
     ),
 ]
+WORDS = sorted({word for text in GOOD for word in re.findall(rb"[\w.]+|\$\{[^{}]*\}|\{\{.*?\}\}", text)})
 TOKEN = re.compile(rb"\s+|[A-Za-z0-9_.]+|.")
 Mutation = Callable[[bytes], bytes]
 
@@ -108,6 +114,19 @@ def scrap_put(share: float, scrap: bytes, over: int) -> Mutation:
     return mutate
 
 
+def word_changed(share: float, word: bytes) -> Mutation:
+    """Another word of the language in place of one: values of other types and keys where they do not belong."""
+
+    def mutate(text: bytes) -> bytes:
+        tokens = TOKEN.findall(text)
+        places = [index for index, token in enumerate(tokens) if token[:1].isalnum()]
+        if places:
+            tokens[places[at(share, len(places))]] = word
+        return b"".join(tokens)
+
+    return mutate
+
+
 def cut(share: float) -> Mutation:
     return lambda text: text[: at(share, len(text))]
 
@@ -119,24 +138,25 @@ MUTATIONS = st.one_of(
     st.builds(line_dropped, SHARE),
     st.builds(tokens_swapped, SHARE, SHARE),
     st.builds(scrap_put, SHARE, st.sampled_from(SCRAPS), st.integers(0, 3)),
+    st.builds(word_changed, SHARE, st.sampled_from([*WORDS, *SCRAPS])),
     st.builds(cut, SHARE),
 )
 
 
-def check(content: bytes) -> None:
+def check(content: bytes, name: str = "a.yml") -> None:
     """Any other exception than ours is a failure by itself."""
-    found = refused(content)
+    found = refused(content, name)
     if found is not None:
         assert found.exit_code == 2
         for line in str(found).split("\n"):
-            assert re.match(r"a\.yml:\d+:\d+: expected .", line)
+            assert re.match(r"[^:]+\.yml:\d+:\d+: expected .", line)
             assert line.isprintable()
         assert str(found).encode()
 
 
-def refused(content: bytes) -> RackError | None:
+def refused(content: bytes, name: str) -> RackError | None:
     try:
-        assert isinstance(parse(content, "a.yml"), Recipe)
+        assert isinstance(parse(content, name), Recipe)
     except RackError as error:
         return error
     return None
@@ -148,6 +168,34 @@ def test_mutated_recipes(text: bytes, mutations: list[Mutation]) -> None:
     for mutate in mutations:
         text = mutate(text)
     check(text)
+
+
+@settings(max_examples=300, deadline=2000, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(GOOD), st.lists(st.builds(word_changed, SHARE, st.sampled_from(WORDS)), min_size=1, max_size=4))
+def test_recipes_with_other_words(text: bytes, mutations: list[Mutation]) -> None:
+    for mutate in mutations:
+        text = mutate(text)
+    check(text)
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with a recipe that includes another, to work in."""
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copytree(PROCEDURE, folder, dirs_exist_ok=True)
+    with chdir(folder):
+        yield folder
+
+
+@settings(max_examples=300, deadline=2000, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(["recipe.yml", "common/burn.yml"]), st.lists(MUTATIONS, min_size=1, max_size=4))
+def test_mutated_includes(project: Path, name: str, mutations: list[Mutation]) -> None:
+    text = (PROCEDURE / name).read_bytes()
+    for mutate in mutations:
+        text = mutate(text)
+    (project / "common" / "burn.yml").write_bytes((PROCEDURE / "common" / "burn.yml").read_bytes())
+    (project / name).write_bytes(text)
+    check(text if name == "recipe.yml" else (PROCEDURE / "recipe.yml").read_bytes(), "recipe.yml")
 
 
 @settings(max_examples=200, deadline=2000)

@@ -1,0 +1,99 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What an include gives to the parameters of the recipe that it includes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe import build
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.filling import REFERENCE, FillError, Filling
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Param, Path
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.params import (
+    KINDS,
+    DefaultError,
+    WrongError,
+    defaults,
+    is_open,
+    value_of,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.part import Part
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places import KEY
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.words import closest, listed, quoted
+
+WIDER = {("int", "float")}  # types of which the second takes all values of the first
+
+
+@dataclass(slots=True)
+class Values:
+    """The values of an included recipe's parameters, and what is wrong with them."""
+
+    found: dict[str, Any]
+    errors: list[RecipeError]
+
+
+def values_of(include: Part, document: Document, filling: Filling, top: Mapping[str, Param]) -> Values:
+    """What `include` gives to a recipe's parameters, references of its own file filled in; `top` has the outermost."""
+    declared = build.params(document)
+    given = include.data.get("params", {})
+    values = Values({}, [*names_errors(include, declared, document.places.file)])
+    for name in given:
+        if name in declared:
+            try:
+                value = filling.fill(given[name], ("params", name))
+                values.found[name] = taken(declared[name], value, top)
+            except FillError as error:
+                values.errors.append(include.error(stands(include, error.path), error.expected, error.got))
+            except WrongError as error:
+                values.errors.append(include.error(("params", name), error.expected, error.got))
+    if not values.errors:
+        add_defaults(values, declared, document, filling)
+    return values
+
+
+def stands(part: Part, path: Path) -> Path:
+    """A path of a part, or the nearest above it that stands in its file: what was filled in has no place there."""
+    ends = (path[:end] for end in range(len(path), 0, -1))
+    return next((end for end in ends if (*part.path, *end) in part.document.places), ())
+
+
+def names_errors(include: Part, declared: Mapping[str, Param], file: str) -> Iterator[RecipeError]:
+    """Parameters that the recipe does not have, and those that it must be given."""
+    given = include.data.get("params", {})
+    for name in given:
+        if name not in declared:
+            near = closest(name, tuple(declared))
+            known = f" ({listed(declared) or 'it has none'})" if not near else ""
+            yield include.error(("params", name, KEY), f"the name of a parameter of {file}{known}", quoted(name), near)
+    missing = [name for name, param in declared.items() if param.required and name not in given]
+    if missing:
+        got = f"only {listed(given)}" if given else "none"
+        path = ("params",) if "params" in include.data else ()
+        yield include.error(path, f"values of the parameters of {file} without a default: {listed(missing)}", got)
+
+
+def taken(param: Param, value: Any, top: Mapping[str, Param]) -> Any:
+    """A value as the parameter takes it; raises WrongError. What is known only later is looked at by its type."""
+    whole = REFERENCE.fullmatch(value) if isinstance(value, str) else None
+    name = whole[1].removeprefix("params.") if whole else ""
+    source = top.get(name) if whole and whole[1].startswith("params.") else None
+    if param.secret and not (source and source.secret):
+        raise WrongError("a reference to a secret parameter, such as ${params.password}", "another value")
+    if source and source.type != param.type and (source.type, param.type) not in WIDER:
+        raise WrongError(KINDS[param.type], f"{quoted(value)}, which is {KINDS[source.type]}")
+    return value if is_open(value) else value_of(param, value)
+
+
+def add_defaults(values: Values, declared: Mapping[str, Param], document: Document, filling: Filling) -> None:
+    """The defaults of all other parameters."""
+    try:
+        values.found |= defaults(declared, values.found, filling.budget)
+    except DefaultError as error:
+        place = document.places["params", error.name, "default"]
+        values.errors.append(RecipeError(place, error.expected, error.got))

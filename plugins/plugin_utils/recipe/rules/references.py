@@ -1,0 +1,205 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""References in the texts of a recipe: `${...}` that leads nowhere, or that is none although it was meant as one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import WORDS, keys_in
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.filling import REFERENCE
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Path
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.part import Part, text
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.words import closest, listed, quoted
+
+type Problem = tuple[str, str]  # what was expected, and the reference that was probably meant
+
+BARE = re.compile(
+    r"(?:params|matrix|item|step)\.[\w.-]+|item|index|[a-z][a-z0-9_.]*_v[0-9]+(?:\.[\w.-]+)?(?:@[\w.:-]+)?"
+)
+STARTS = re.compile(r"\$\{([^${}]*)")
+# What nobody writes for a shell, whose variables have no dots.
+MEANT = re.compile(
+    r"(?:params|item|matrix|step)\.|[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*_v[0-9]+[@.\[]|[a-z0-9_]+(?:\.[a-z0-9_]+)+@"
+)
+INDEX = re.compile(r"\[([0-9]+)\]")
+DOTS = "a reference with dots only, such as ${links.up_v1.0}"
+OVER_ALL = ("majority", "median")
+WHOLE = "a reference, such as ${numbers.stats_v1.mean} (a key has a version at its end)"
+NUMBERS, LISTS = frozenset(("int", "float")), frozenset(("list",))
+JUDGED = frozenset(("value", "eq", "ne", "min", "max", "of", "percent", "by", "one_of"))
+WORDS_OF_STEP = ("name", "attempt")
+FIELDS = ("args", "when", "loop", "matrix", "retry", "repeat", "success", "params")
+WITH_CONDITIONS = frozenset(("when", "retry", "repeat", "success"))
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What references may stand for at one place: words, and the names behind some of them."""
+
+    words: Collection[str]
+    names: dict[str, tuple[str, ...]]
+    types: dict[str, str]  # of the parameters
+
+
+def step_references(steps: list[Part]) -> Iterator[RecipeError]:
+    """What is wrong with the references of steps, and of includes."""
+    types = types_of(steps[0].document) if steps else {}
+    for step in steps:
+        for key in FIELDS:
+            if key in step.data:
+                for path, found in texts(step.data[key], (key,)):
+                    yield from errors_in(step, path, found, scope_of(step, key, types))
+
+
+def types_of(document: Document) -> dict[str, str]:
+    """The types of a file's parameters, as far as they are known."""
+    params = document.data.get("params")
+    known = params if isinstance(params, dict) else {}
+    return {name: text(param.get("type", "str")) if isinstance(param, dict) else "" for name, param in known.items()}
+
+
+def scope_of(step: Part, key: str, types: dict[str, str]) -> Scope:
+    """What references of a step may stand for; the lists of a loop are there before its items."""
+    words = {"params", "step"}
+    names = {"step": WORDS_OF_STEP, "params": tuple(types)}
+    if step.is_include:
+        return Scope(words, names, types)
+    if key not in ("loop", "matrix"):
+        words |= {"item", "index"} if "loop" in step.data else {"matrix", "index"} if "matrix" in step.data else set()
+    matrix = step.data.get("matrix")
+    return Scope(words, {**names, "matrix": tuple(matrix) if isinstance(matrix, dict) else ()}, types)
+
+
+def errors_in(part: Part, path: Path, found: str, scope: Scope) -> Iterator[RecipeError]:
+    """What is wrong with the references in one text."""
+    for start in STARTS.finditer(found):
+        reference = REFERENCE.match(found, start.start())
+        whole = reference[0] if reference else start[0] + found[start.end() : start.end() + 1]
+        problem = problem_of(reference, start[1], scope)
+        if not problem and whole == found:
+            problem = misplaced(path, start[1], scope, bool(reference and is_reference(reference)))
+        if problem:
+            yield part.error(path, problem[0], quoted(whole), problem[1])
+
+
+def texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """Every text in a value that may hold a reference, with its path."""
+    if isinstance(value, str):
+        if "${" in value:
+            yield path, value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from texts(item, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from texts(item, (*path, index))
+
+
+def is_reference(found: re.Match[str]) -> bool:
+    """Whether the executor takes it for one."""
+    word, *path = found[1].split(".")
+    if word in WORDS:
+        return "@" not in found[0] and all(path) and len(path) >= WORDS[word]
+    return bool(keys_in(found[0]))
+
+
+def problem_of(found: re.Match[str] | None, inner: str, scope: Scope) -> Problem | None:
+    """What is wrong with what stands between braces, nothing where it is right or no reference at all."""
+    if found and is_reference(found):
+        word, *path = found[1].partition("@")[0].split(".")
+        return of_word(word, path, scope) if word in WORDS else of_key(found)
+    return malformed(inner) if MEANT.match(inner) else None
+
+
+def malformed(inner: str) -> Problem:
+    """Something that was meant as a reference, but cannot be read as one."""
+    if INDEX.search(inner):
+        return DOTS, f"${{{INDEX.sub(r'.\1', inner)}}}"
+    word, at, host = inner.partition("@")
+    if word.partition(".")[0] in WORDS:
+        if at:
+            return f"a reference without @ ('@{host}' is for context keys: ${{fan.rpm_v1@leaf1}})", f"${{{word}}}"
+        return "a reference such as ${params.vlan}, without empty parts and spaces", ""
+    if at and not host:
+        return "a host, majority or median after @", f"${{{word}}}"
+    if at and "_v" not in word:
+        return "a context key with its version before @, such as ${fan.rpm_v1@median}", ""
+    return "a reference such as ${numbers.stats_v1.mean}, without empty parts and spaces", ""
+
+
+def of_key(found: re.Match[str]) -> Problem | None:
+    """A value of the context: indexes as in Python, words after @ that are none."""
+    key, at, host = found[1].partition("@")
+    if INDEX.search(key):
+        return DOTS, f"${{{INDEX.sub(r'.\1', key)}{at}{host}}}"
+    word, dot, path = host.partition(".")
+    if word in OVER_ALL and dot:
+        return f"the path before @{word}", f"${{{key}.{path}@{word}}}"
+    if word.casefold() in OVER_ALL and word not in OVER_ALL:
+        return "a host, majority or median after @", f"${{{key}@{word.casefold()}}}"
+    return ("a host, majority or median after @", "") if host in ("all", "*") else None
+
+
+def of_word(word: str, path: list[str], scope: Scope) -> Problem | None:
+    """A word that stands for something only in some places, and a name behind it."""
+    if word not in scope.words:
+        return MEANINGS[word] if "matrix" in scope.names else f"a reference to {' or '.join(sorted(scope.words))}", ""
+    if word == "index" and path:
+        return "${index}, a number", "${index}"
+    if not path:
+        return None
+    if INDEX.search(".".join(path)):
+        return DOTS, f"${{{INDEX.sub(r'.\1', '.'.join([word, *path]))}}}"
+    return unknown(word, path, scope) if word in scope.names and path[0] not in scope.names[word] else None
+
+
+def unknown(word: str, path: list[str], scope: Scope) -> Problem:
+    """A name that is not there."""
+    names = scope.names[word]
+    near = closest(path[0], names)
+    known = f" ({listed(names) or 'there are none'})" if not near else ""
+    return f"{NAMES[word]}{known}", f"${{{'.'.join([word, near, *path[1:]])}}}" if near else ""
+
+
+def misplaced(path: Path, inner: str, scope: Scope, is_one: bool) -> Problem | None:
+    """What stands where a list or a number must come of a reference: no reference, or a parameter of another type."""
+    kinds = wanted(path)
+    if kinds is None:
+        return None
+    if not is_one:
+        return WHOLE, ""
+    word, *rest = inner.split(".")
+    kind = scope.types.get(rest[0], "") if word == "params" and len(rest) == 1 else ""
+    if kinds and kind and kind not in kinds:
+        return f"a parameter of type {' or '.join(sorted(kinds))}", ""
+    return None
+
+
+def wanted(path: Path) -> frozenset[str] | None:
+    """The types that a parameter may have in a place, none for any; None where no reference has to be."""
+    if path == ("loop",) or (path[0] == "matrix" and len(path) == 2):
+        return LISTS
+    if path[0] not in WITH_CONDITIONS or path[-1] not in JUDGED:
+        return None
+    return TYPES.get(str(path[-1]), frozenset())
+
+
+TYPES = {**dict.fromkeys(("min", "max", "of", "percent", "by"), NUMBERS), "one_of": LISTS}
+MEANINGS = {
+    "item": "'loop' in this step, for whose items ${item} stands",
+    "index": "'loop' or 'matrix' in this step, for whose instances ${index} counts",
+    "matrix": "'matrix' in this step, for whose values ${matrix.NAME} stands",
+}
+NAMES = {
+    "params": "the name of a parameter in 'params' of this file",
+    "matrix": "a name of this step's matrix",
+    "step": "a word of the step",
+}

@@ -1,0 +1,75 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The lists and mappings of a file while they are read, and the values that it gives a name to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places import Spot
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A value that aliases may repeat: how many values it holds, and how many levels of them."""
+
+    value: Any
+    spot: Spot
+    nodes: int
+    height: int
+
+
+@dataclass(slots=True)
+class OpenList:
+    """A list whose end is still to come. `nodes` counts the values before it, `height` the levels inside."""
+
+    line: int
+    column: int
+    anchor: str | None
+    nodes: int
+    data: list[Any]
+    spots: list[Spot]
+    height: int = 1
+
+
+@dataclass(slots=True)
+class OpenMap:
+    """A mapping whose end is still to come, and the key whose value is next."""
+
+    line: int
+    column: int
+    anchor: str | None
+    nodes: int
+    data: dict[str, Any]
+    spots: dict[str, tuple[Spot, Spot]]
+    flow: bool
+    key: str | None = None
+    key_spot: Spot = (0, 0, None)
+    height: int = 1
+    merged: list[tuple[dict[str, Any], dict[str, tuple[Spot, Spot]]]] = field(default_factory=list)
+
+
+class MergeKey(str):
+    """The key that takes over another mapping's keys: `<<` without quotes."""
+
+    __slots__ = ()
+
+
+MERGE = MergeKey("<<")
+type Open = OpenList | OpenMap
+
+
+def awaits_key(part: Open) -> bool:
+    """Whether the next value is a key."""
+    return isinstance(part, OpenMap) and part.key is None
+
+
+def take_over(part: OpenMap) -> None:
+    """Give a mapping the keys it merges in and does not have; of two mappings the first one counts."""
+    for data, spots in part.merged:
+        for key in data.keys() - part.data.keys():
+            part.data[key] = data[key]
+            part.spots[key] = spots[key]

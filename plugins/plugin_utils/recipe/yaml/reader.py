@@ -1,0 +1,299 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""YAML text -> plain JSON data, and where each of its values stands.
+
+The data is built from the parser's events, one by one: no step of it recurses, what is too deep or too much is refused
+where it stands, and the parser's tree of nodes, which costs more than the parsing, is never made.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import yaml
+from yaml import events
+
+from ansible_collections.rack.recipes.plugins.module_utils.values import DEEPEST
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeError, RecipeErrors
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.parts import (
+    MERGE,
+    Anchor,
+    Open,
+    OpenList,
+    OpenMap,
+    awaits_key,
+    take_over,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places import Places, Spot
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.scalars import UnclearError, resolve
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.source import Source, decode, refused
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.words import closest, quoted, shown
+
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+JINJA = "a Jinja expression in quotes, since YAML takes { for a mapping"
+MOST = 100  # errors at once
+REPEATED = 100_000  # values that aliases may repeat
+JAMMED_COLON = re.compile(r"[A-Za-z_][\w.-]*:\S")
+QUOTES = ('"', "'")
+CORE = "tag:yaml.org,2002:"
+PLAIN_TAGS = {None, "!", CORE + "str", CORE + "seq", CORE + "map"}
+TAG_HINTS = {
+    "!vault": "keep the secret in the inventory and write a Jinja expression in quotes",
+    "!unsafe": "no value here needs such a mark",
+}
+FOREIGN = (yaml.YAMLError, ValueError, OverflowError)  # PyYAML without libyaml lets the latter two pass
+UNSENT = re.compile("[\0\ud800-\udfff]")  # by escapes in double quotes: neither arguments nor UTF-8 can hold them
+PLAIN_HINT = "plain data needs none"
+QUOTES_HINT = "text that starts with '!' needs quotes"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a recipe file says, unchecked: plain JSON data, and the places of its values."""
+
+    data: dict[str, Any]
+    places: Places
+
+
+def read(content: bytes, name: str, expected: str = "a mapping with test_meta and steps") -> Document:
+    """The data of a YAML file whose top is a mapping, the `expected` one; `name` is the file's in errors.
+
+    Raises RecipeErrors with all that is wrong with it as YAML or as JSON data.
+    """
+    builder = Builder(decode(content, name))
+    builder.build()
+    if builder.errors:
+        raise RecipeErrors(builder.errors)
+    return builder.document(expected)
+
+
+def read_value(text: str) -> Any:
+    """The value that a text holds as YAML; raises RecipeErrors where it is none."""
+    builder = Builder(decode(text.encode(errors="surrogatepass"), "value"))
+    builder.build()
+    if builder.errors or not builder.top.data:
+        raise RecipeErrors(builder.errors)
+    return builder.top.data[0]
+
+
+class Builder:
+    """Makes data of the parser's events, and collects what is wrong in them."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.errors: list[RecipeError] = []
+        self.top = OpenList(1, 1, None, 0, [], [])
+        self.open: list[Open] = [self.top]
+        self.anchors: dict[str, Anchor] = {}
+        self.nodes = 0
+        self.repeated = 0
+        self.quote_line = 0
+        self.handlers: dict[type[events.Event], Callable[[Any], None]] = {
+            events.DocumentStartEvent: self._document,
+            events.ScalarEvent: self._scalar,
+            events.AliasEvent: self._alias,
+            events.SequenceStartEvent: self._list,
+            events.MappingStartEvent: self._map,
+            events.SequenceEndEvent: self._end,
+            events.MappingEndEvent: self._end,
+        }
+
+    def build(self) -> None:
+        """Read the whole file; raises RecipeErrors where it cannot be read on."""
+        try:
+            parser = LOADER(self.source.text)
+            while (event := parser.get_event()) and not isinstance(event, events.StreamEndEvent):
+                handle = self.handlers.get(type(event))
+                if handle:
+                    handle(event)
+        except yaml.MarkedYAMLError as error:
+            raise RecipeErrors([*self.errors, self._explained(error)]) from None
+        except FOREIGN as error:
+            raise refused(Place(self.source.name), "valid YAML", shown(str(error))) from None
+
+    def document(self, expected: str) -> Document:
+        """The one document read; raises RecipeErrors where it is no mapping."""
+        if not self.top.data:
+            raise refused(Place(self.source.name), expected, "an empty file")
+        data, spot = self.top.data[0], self.top.spots[0]
+        if not isinstance(data, dict):
+            raise refused(self._place(spot), expected, shown(data))
+        return Document(data, Places(self.source.name, spot))
+
+    def _document(self, event: events.DocumentStartEvent) -> None:
+        if self.top.data:
+            self._stop(spot_of(event), "one document in a file", "a second one")
+
+    def _scalar(self, event: events.ScalarEvent) -> None:
+        self.nodes += 1
+        spot = spot_of(event)
+        value: Any = event.value
+        if event.tag is not None:
+            self._check_tag(event.tag, spot)
+        elif not event.style:
+            value = self._plain(value, spot)
+        if event.style:
+            self._check_quoted(value, spot)
+        if event.anchor:
+            self._name(event.anchor, Anchor(value, spot, 1, 0))
+        self._add(value, spot)
+
+    def _plain(self, word: str, spot: Spot) -> Any:
+        is_key = awaits_key(self.open[-1])
+        if is_key and word == MERGE:
+            return MERGE
+        try:
+            value = resolve(word)
+        except UnclearError as error:
+            self._report(spot, error.expected, error.got)
+            return word
+        if is_key and not isinstance(value, str):
+            self._report(spot, "a key that is text", f"{word}: write it in quotes" if word else "nothing")
+            return word
+        return value
+
+    def _check_quoted(self, text: str, spot: Spot) -> None:
+        self.quote_line = spot[0]
+        if UNSENT.search(text):
+            self._report(spot, "text without NUL characters and halves of pairs", shown(text))
+
+    def _alias(self, event: events.AliasEvent) -> None:
+        spot, name = spot_of(event), event.anchor or ""
+        alias = f"*{name}"
+        anchor = self.anchors.get(name)
+        if name in {part.anchor for part in self.open}:
+            self._stop(spot, "an alias that is not inside of what it repeats", quoted(alias))
+        if not anchor:
+            near = closest(name, tuple(self.anchors))
+            self._stop(spot, "the alias of an anchor above, or text in quotes", quoted(alias), near and f"*{near}")
+        self._check_repeated(anchor, spot, alias)
+        self._add(anchor.value, (spot[0], spot[1], anchor.spot[2]), anchor.height)
+
+    def _list(self, event: events.SequenceStartEvent) -> None:
+        line, column = self._start(event)
+        self.open.append(OpenList(line, column, event.anchor, self.nodes, [], []))
+
+    def _map(self, event: events.MappingStartEvent) -> None:
+        line, column = self._start(event)
+        flow = bool(event.flow_style)
+        self.open.append(OpenMap(line, column, event.anchor, self.nodes, {}, {}, flow))
+
+    def _end(self, _event: events.CollectionEndEvent) -> None:
+        part = self.open.pop()
+        if isinstance(part, OpenMap) and part.merged:
+            take_over(part)
+        spot = (part.line, part.column, part.spots)
+        if part.anchor:
+            self._name(part.anchor, Anchor(part.data, spot, self.nodes - part.nodes + 1, part.height))
+        self._add(part.data, spot, part.height)
+
+    def _start(self, event: events.CollectionStartEvent) -> tuple[int, int]:
+        line, column, _end = spot = spot_of(event)
+        self.nodes += 1
+        if len(self.open) > DEEPEST:
+            self._stop(spot, f"at most {DEEPEST} levels of lists and mappings inside each other", "one more")
+        if awaits_key(self.open[-1]):
+            self._refuse_key(spot)
+        if event.tag is not None:
+            self._check_tag(event.tag, spot)
+        return line, column
+
+    def _add(self, value: Any, spot: Spot, height: int = 0) -> None:
+        part = self.open[-1]
+        part.height = max(part.height, height + 1)
+        if isinstance(part, OpenList):
+            part.data.append(value)
+            part.spots.append(spot)
+        elif part.key is None:
+            self._take_key(part, value, spot)
+        else:
+            self._take_value(part, part.key, value, spot)
+            part.key = None
+
+    def _take_key(self, part: OpenMap, key: Any, spot: Spot) -> None:
+        if not isinstance(key, str):
+            self._report(spot, "a key that is text", shown(key))
+            key = str(key)
+        elif key in part.data:
+            first = part.spots[key][0][0]
+            self._report(spot, "each key once", f"{quoted(key)} again (first in line {first})")
+        part.key, part.key_spot = key, spot
+
+    def _take_value(self, part: OpenMap, key: str, value: Any, spot: Spot) -> None:
+        if key is MERGE:
+            self._merge(part, value, spot)
+            return
+        if value is None and part.flow and JAMMED_COLON.match(key) and not self._starts_with(QUOTES, part.key_spot):
+            self._report(part.key_spot, "a space after the colon", quoted(key))
+        part.data[key] = value
+        part.spots[key] = (part.key_spot, spot)
+
+    def _merge(self, part: OpenMap, value: Any, spot: Spot) -> None:
+        inside = spot[2]
+        if isinstance(value, dict) and isinstance(inside, dict):
+            part.merged.append((value, inside))
+        elif isinstance(value, list) and isinstance(inside, list):
+            for item, where in zip(value, inside, strict=True):
+                self._merge(part, item, where)
+        else:
+            self._report(spot, "the alias of a mapping, whose keys to take over", shown(value))
+
+    def _refuse_key(self, spot: Spot) -> NoReturn:
+        part = self.open[-1]
+        outer = (part.line, part.column, None)
+        if self._starts_with("{{", outer):
+            self._stop(outer, JINJA, quoted(self.source.lines[part.line - 1][part.column - 1 :]))
+        self._stop(spot, "a key that is text", "a list or a mapping")
+
+    def _check_tag(self, tag: str, spot: Spot) -> None:
+        if tag not in PLAIN_TAGS:
+            hint = TAG_HINTS.get(tag, PLAIN_HINT if tag.startswith(CORE) else QUOTES_HINT)
+            self._report(spot, "a value without a tag", f"{quoted(tag.replace(CORE, '!!'))} ({hint})")
+
+    def _name(self, name: str, anchor: Anchor) -> None:
+        if name in self.anchors:
+            first = self.anchors[name].spot[0]
+            self._report(anchor.spot, "each anchor once", f"'&{name}' again (first in line {first})")
+        self.anchors[name] = anchor
+
+    def _check_repeated(self, anchor: Anchor, spot: Spot, alias: str) -> None:
+        self.nodes += anchor.nodes
+        self.repeated += anchor.nodes
+        if self.repeated > REPEATED:
+            self._stop(spot, f"aliases that repeat at most {REPEATED} values in all", f"{self.repeated} with {alias}")
+        if len(self.open) + anchor.height > DEEPEST:
+            self._stop(spot, f"at most {DEEPEST} levels of lists and mappings inside each other", f"more with {alias}")
+
+    def _explained(self, error: yaml.MarkedYAMLError) -> RecipeError:
+        # a good recipe does not pay for these imports
+        from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.problems import explain
+        from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.trouble import Surroundings
+
+        columns = {part.column for part in self.open[1:]} or {spot[1] for spot in self.top.spots}
+        return explain(error, Surroundings(self.source, columns, self.quote_line))
+
+    def _starts_with(self, text: str | tuple[str, ...], spot: Spot) -> bool:
+        return self.source.lines[spot[0] - 1].startswith(text, spot[1] - 1)
+
+    def _place(self, spot: Spot) -> Place:
+        return Place(self.source.name, spot[0], spot[1])
+
+    def _report(self, spot: Spot, expected: str, got: str, near: str = "") -> None:
+        self.errors.append(RecipeError(self._place(spot), expected, got, near))
+        if len(self.errors) == MOST:
+            raise RecipeErrors(self.errors)
+
+    def _stop(self, spot: Spot, expected: str, got: str, near: str = "") -> NoReturn:
+        self._report(spot, expected, got, near)
+        raise RecipeErrors(self.errors)
+
+
+def spot_of(event: events.Event) -> Spot:
+    """Where an event starts; the parser counts from 0."""
+    mark: Any = event.start_mark
+    return mark.line + 1, mark.column + 1, None

@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a word without quotes means in a recipe.
+
+Only `null`, `true`, `false` (also with capitals, as YAML 1.2 has it) and numbers as JSON writes them are more than
+text. `NO`, `on`, `010`, `1_000`, `1:30` and `2026-11-25` stay as they were written.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+from ansible_collections.rack.recipes.plugins.module_utils.values import LARGEST
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.words import quoted
+
+type Scalar = str | int | float | bool | None
+
+WORDS: dict[str, Scalar] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+NUMBER_STARTS = frozenset("-0123456789")
+NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?P<fraction>\.[0-9]+)?(?P<exponent>[eE][-+]?[0-9]+)?")
+NO_NUMBERS = frozenset(
+    [".nan", ".NaN", ".NAN", "NaN", "Infinity", "-Infinity"]
+    + [sign + word for sign in ("", "-", "+") for word in (".inf", ".Inf", ".INF")]
+)
+LONGEST_INTEGER = len(str(-LARGEST))
+
+
+class UnclearError(ValueError):
+    """A word that is refused: what was expected, and what was found."""
+
+    def __init__(self, expected: str, got: str) -> None:
+        super().__init__(expected, got)
+        self.expected = expected
+        self.got = got
+
+
+def resolve(word: str) -> Scalar:
+    """The value of a word that stands without quotes; raises UnclearError."""
+    if word in NO_NUMBERS:
+        raise UnclearError("a finite number, or text in quotes", word)
+    if word[:1] not in NUMBER_STARTS:
+        return WORDS.get(word, word)
+    found = NUMBER.fullmatch(word)
+    if not found:
+        return word
+    return decimal(word, found["fraction"]) if found["fraction"] or found["exponent"] else integer(word)
+
+
+def integer(word: str) -> int:
+    """A whole number that databases can hold; raises UnclearError."""
+    if len(word) > LONGEST_INTEGER or not -LARGEST <= int(word) < LARGEST:
+        raise UnclearError("a number that fits into 64 bits, or text in quotes", quoted(word))
+    return int(word)
+
+
+def decimal(word: str, fraction: str | None) -> float:
+    """A decimal number, unless it is too large or would lose a zero that may matter; raises UnclearError."""
+    number = float(word)
+    if not math.isfinite(number):
+        raise UnclearError("a number below 1.8e308, or text in quotes", quoted(word))
+    if fraction and fraction.endswith("0") and fraction != ".0":
+        raise UnclearError(f"text in quotes, or a number without zeros at its end ({number})", word)
+    return number

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     Keys = dict[str, list[Any]]
     Emit = Callable[[dict[str, Any]], None]
 
+LISTED = 10  # hosts in a message
+
 
 def now() -> str:
     """The time in UTC, as all records write it."""
@@ -28,9 +30,9 @@ def now() -> str:
 class View:
     """One step's view of the run's context.
 
-    `own` holds the keys of the step's scope, `run` those of the run, `others` those of every host (for steps that
-    run once for the run); each maps a key to `[version, value]`. Every change is handed to `emit` as it is made.
-    What is read is a copy: only `set` changes the context.
+    `own` holds the keys of the step's scope, `run` those of the run, `others` those of every host (for a step of a
+    host, the ones that it reads of others); each maps a key to `[version, value]`. Every change is handed to `emit` as
+    it is made. What is read is a copy: only `set` changes the context.
     """
 
     def __init__(
@@ -98,9 +100,47 @@ class View:
         value, unit = check_value(given["value"], f"measurement {name}"), storable(str(given.get("unit") or ""))
         self._emit({"kind": "measurement", "name": name, "value": value, "unit": unit})
 
+    def check(self, name: str, value: Any, unit: str = "", **limits: Any) -> str:
+        """Record a criterion of the scriptlet's own and return its verdict: `passed`, `marginal` or `failed`.
+
+        `limits` are the words of a condition: eq, ne, min, max, within, one_of, matches, quantile, warn. The step's
+        verdict is the worst of its criteria. Raises ValueError for a value that cannot be compared.
+        """
+        return self.take_check({**limits, "name": name, "value": value, "unit": unit})
+
+    def take_check(self, given: Any) -> str:
+        """Record what an envelope gives as a check, as `check` does; raises ValueError for what is none."""
+        from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import measurement
+
+        if not isinstance(given, dict) or not isinstance(given.get("name"), str) or "value" not in given:
+            raise ValueError(f"a check needs a name, a value and a limit, got {given!r:.200}")
+        name, unit = storable(given["name"]), storable(str(given.get("unit") or ""))
+        condition = check_value({**given, "name": name, "unit": unit}, f"check {name}")
+        measured = measurement(name, condition["value"], condition)
+        self._emit({"kind": "measurement", **measured})
+        verdict: str = measured["verdict"]
+        return verdict
+
+    def value_on(self, key: str, host: str) -> Any:
+        """The value of `key` on one host; raises ValueError where it has none. Keys of the run are on no host."""
+        found = self._keys_on(host)
+        if key in found:
+            return copied(found[key][1])
+        having = self._having(key)
+        more = f" and {len(having) - LISTED} more" if len(having) > LISTED else ""
+        instead = f"but {', '.join(having[:LISTED])}{more}" if having else "nor has any other host"
+        raise ValueError(f"{host} has no key {key}, {instead}")
+
     def values(self, key: str) -> dict[str, Any]:
-        """The value of `key` on each host that has it, by host name."""
-        return {host: copied(keys[key][1]) for host, keys in sorted(self._others.items()) if key in keys}
+        """The value of `key` on each host that has it, by host name; in a step of a host, on those that it may see."""
+        return {host: copied(self._keys_on(host)[key][1]) for host in self._having(key)}
+
+    def _having(self, key: str) -> list[str]:
+        hosts = {*self._others, self.host} if self.scope == "host" else self._others
+        return [host for host in sorted(hosts) if key in self._keys_on(host)]
+
+    def _keys_on(self, host: str) -> Keys:
+        return self._own if self.scope == "host" and host == self.host else self._others.get(host, {})
 
     def hosts(self) -> list[str]:
         """The names of the hosts that have any key."""

@@ -109,6 +109,46 @@ def test_a_step_of_the_run_sees_every_host():
     assert OTHERS["r1"]["a_v1"] == [3, {"x": 1}]
 
 
+def test_a_step_of_a_host_sees_the_hosts_that_it_was_given_and_its_own():
+    view = Seen(own={"a_v1": [4, "own"], "c_v1": [1, [5]]}, run={"r_v1": [1, "r"]}, others=OTHERS)
+    assert view.values("a_v1") == {"r1": "own", "r2": "other"}
+    assert view.values("b_v1") == {}
+    assert view.values("c_v1") == {"r1": [5]}
+    assert view.values("r_v1") == {}
+    assert [view.value_on("a_v1", host) for host in ("r1", "r2")] == ["own", "other"]
+    view.value_on("c_v1", "r1").append(6)
+    view.values("c_v1")["r1"].append(6)
+    assert view.get("c_v1") == [5]
+    view.set("a_v1", "newer")
+    assert view.values("a_v1") == {"r1": "newer", "r2": "other"}
+
+
+def test_a_step_of_the_run_is_on_no_host():
+    view = Seen(scope="run", run={"a_v1": [1, "run"]}, others=OTHERS)
+    assert view.values("a_v1") == {"r1": {"x": 1}, "r2": "other"}
+    assert view.value_on("a_v1", "r1") == {"x": 1}
+
+
+@pytest.mark.parametrize(
+    ("key", "host", "error"),
+    [
+        ("a_v1", "r9", "r9 has no key a_v1, but r1, r2"),
+        ("b_v1", "r2", "r2 has no key b_v1, nor has any other host"),
+        ("r_v1", "r1", "r1 has no key r_v1, nor has any other host"),
+    ],
+)
+def test_what_a_host_does_not_have(key, host, error):
+    with pytest.raises(ValueError) as caught:
+        Seen(own={"a_v1": [1, 1]}, run={"r_v1": [1, 1]}, others=OTHERS).value_on(key, host)
+    assert str(caught.value) == error
+
+
+def test_of_many_hosts_some_are_named():
+    many = {f"h{number:02}": {"a_v1": [1, 1]} for number in range(12)}
+    with pytest.raises(ValueError, match=r"^r1 has no key a_v1, but h00, .*, h09 and 2 more$"):
+        Seen(others=many).value_on("a_v1", "r1")
+
+
 def test_a_step_of_the_run_writes_for_the_run():
     view = Seen(scope="run")
     view.set("a_v1", 1)
@@ -188,9 +228,47 @@ def test_what_is_no_measurement(given, error):
     assert str(caught.value) == error
 
 
+def test_checks():
+    view = Seen()
+    assert view.check("rx", 2.5, "ms", min=3, max=9) == "failed"
+    assert view.check("tx", [1, 2, 3], quantile=0.5, max=2, warn={"max": 1}) == "marginal"
+    assert view.check("mode", "b", one_of=("a", "b")) == "passed"
+    assert view.take_check({"name": "n", "value": 1, "unit": None, "eq": 1}) == "passed"
+    assert [tuple(event.values()) for event in view.events] == [
+        ("measurement", "rx", 2.5, "ms", {"min": 3, "max": 9}, -0.5, "failed"),
+        ("measurement", "tx", 2, "", {"max": 2, "warn": {"max": 1}}, 0, "marginal"),
+        ("measurement", "mode", "b", "", {"one_of": ["a", "b"]}, None, "passed"),
+        ("measurement", "n", 1, "", {"eq": 1}, 0, "passed"),
+    ]
+    assert list(view.events[0]) == ["kind", "name", "value", "unit", "limits", "distance", "verdict"]
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        (5, "a check needs a name, a value and a limit, got 5"),
+        ({"value": 1, "min": 1}, "a check needs a name, a value and a limit, got {'value': 1, 'min': 1}"),
+        ({"name": "rx", "min": 1}, "a check needs a name, a value and a limit, got {'name': 'rx', 'min': 1}"),
+        ({"name": "rx", "value": 1}, "rx: expected a limit: eq, ne, min, max, within, one_of, matches"),
+        ({"name": "rx", "value": 1, "mni": 1}, "rx: mni is no limit, did you mean min?"),
+        ({"name": "rx", "value": "1", "min": 1}, 'rx: min needs a number, got "1"'),
+        ({"name": "rx", "value": float("nan"), "min": 1}, "check rx.value: nan is not a JSON number"),
+        ({"name": "rx", "value": 1, "eq": {1}}, "check rx.eq: expected JSON data, got a set"),
+    ],
+)
+def test_what_is_no_check(given, error):
+    view = Seen()
+    with pytest.raises(ValueError) as caught:
+        view.take_check(given)
+    assert str(caught.value) == error
+    assert view.events == []
+
+
 def test_texts_are_storable():
     view = Seen()
     view.set("a_v1", 1, who="\ud800")
     view.measure("n\0", 1, "\udcff")
+    view.check("n\0", 1, "\udcff", min=1)
     assert view.events[0]["who"] == "\\ud800"
-    assert (view.events[1]["name"], view.events[1]["unit"]) == ("n\\x00", "\\udcff")
+    for event in view.events[1:]:
+        assert (event["name"], event["unit"]) == ("n\\x00", "\\udcff")

@@ -1,0 +1,239 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Conditions on values: whether they hold, how far the value is inside its limits, and the same in words."""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.rack.recipes.plugins.module_utils.language.exact import (
+    difference,
+    identity,
+    inside,
+    inside_percent,
+    is_number,
+    quantile,
+)
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import hint, plain, resolve, shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, Union
+
+    from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
+
+    Condition = dict[str, Any]
+    Number = Union[int, float]
+    Held = tuple[bool, Number | None]  # and the distance to the limit: positive inside, None where there is none
+
+PASSED, MARGINAL, FAILED = "passed", "marginal", "failed"
+
+
+def judge(condition: Condition, value: Any) -> tuple[str, str, Number | None]:
+    """Verdict (`passed`, `marginal` or `failed`), what is wrong, and the distance to the nearest hard limit.
+
+    The distance is in the unit of the value: positive inside, negative outside, None where there is no such thing, as
+    for texts. Raises ValueError for a value or a limit that cannot be compared.
+    """
+    return _judge(condition, _measured(condition, value))
+
+
+def evaluate(condition: Condition, scope: Scope) -> dict[str, Any]:
+    """The measurement that a criterion makes: its value, limits, distance and verdict, as the journal holds it.
+
+    Without a name of its own it is called as the value that it refers to. Raises ValueError as `judge` does, and for
+    a reference that leads nowhere.
+    """
+    given = resolve(condition, scope)
+    name = given.get("name") or _name(condition)
+    return measurement(name if isinstance(name, str) else shown(name), given["value"], given)
+
+
+def measurement(name: str, value: Any, condition: Condition) -> dict[str, Any]:
+    """The same for a value that is there already, and limits without references."""
+    try:
+        value = _measured(condition, value)
+        verdict, _problem, distance = _judge(condition, value)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
+    limits = {word: condition[word] for word in (*LIMITS, "warn") if word in condition}
+    unit = condition.get("unit") or ""
+    return {"name": name, "value": value, "unit": unit, "limits": limits, "distance": distance, "verdict": verdict}
+
+
+def problem(measured: dict[str, Any]) -> str:
+    """What is wrong with what `evaluate` measured, with its name; empty where it passed."""
+    if measured["verdict"] == PASSED:
+        return ""
+    return f"{measured['name']}: {_judge({**measured['limits'], 'unit': measured['unit']}, measured['value'])[1]}"
+
+
+def holds(conditions: Iterable[Condition], scope: Scope) -> str:
+    """Empty where all conditions hold, else what is wrong with the first that does not. Raises as `evaluate` does."""
+    for condition in conditions:
+        found = evaluate(condition, scope)
+        if found["verdict"] == FAILED:
+            return problem(found)
+    return ""
+
+
+def describe(condition: Condition) -> str:
+    """A condition as it is written, in one line."""
+    unit = condition.get("unit") or ""
+
+    def show(value: Any) -> str:
+        return plain(value) if isinstance(value, str) and "${" in value else _with_unit(value, unit)
+
+    limits = (f"{word} {_bound(word, condition[word], show)}" for word in LIMITS if word in condition)
+    return f"{plain(condition.get('name') or '') or _name(condition)} {', '.join(limits)}"
+
+
+def _name(condition: Condition) -> str:
+    value = condition["value"]
+    name = plain(value) if isinstance(value, str) else shown(value)
+    return f"{name} (quantile {shown(condition['quantile'])})" if "quantile" in condition else name
+
+
+def _measured(condition: Condition, value: Any) -> Any:
+    """The value that the limits are for: with `quantile` it is that quantile of a list."""
+    if "quantile" not in condition:
+        return value
+    share = condition["quantile"]
+    if not is_number(share) or not 0 <= share <= 1:
+        raise ValueError(f"quantile: expected a number from 0 to 1, got {shown(share)}")
+    if not isinstance(value, list) or not value:
+        raise ValueError(f"quantile needs a list of numbers, got {shown(value)}")
+    for index, item in enumerate(value):
+        if not is_number(item):
+            raise ValueError(f"quantile needs a list of numbers, its item {index} is {shown(item)}")
+    return quantile(value, share)
+
+
+def _judge(condition: Condition, value: Any) -> tuple[str, str, Number | None]:
+    unit = condition.get("unit") or ""
+    wrong, distance = _compare({word: bound for word, bound in condition.items() if word not in OTHERS}, value, unit)
+    warn = condition.get("warn") or {}
+    if not isinstance(warn, dict):
+        raise ValueError(f"warn: expected limits, got {shown(warn)}")
+    warning = _compare(warn, value, unit)[0] if warn else ""
+    if wrong:
+        return FAILED, wrong, distance
+    return (MARGINAL, f"warn: {warning}", distance) if warning else (PASSED, "", distance)
+
+
+def _compare(limits: Condition, value: Any, unit: str) -> tuple[str, Number | None]:
+    """What is wrong, the first in the order of LIMITS, and the smallest distance."""
+    if not limits or not limits.keys() <= LIMITS.keys():
+        raise ValueError(_not_limits(limits))
+    wrong, distances = "", []
+    for word in LIMITS:
+        if word in limits:
+            held, distance = LIMITS[word][0](value, limits[word])
+            if distance is not None:
+                distances.append(distance)
+            if not held and not wrong:
+                wrong = _words(word, value, limits[word], unit)
+    return wrong, min(distances) if distances else None
+
+
+def _not_limits(limits: Condition) -> str:
+    for word in limits:
+        if word not in LIMITS:
+            return f"{word} is no limit{hint(word, LIMITS)}"
+    return f"expected a limit: {', '.join(LIMITS)}"
+
+
+def _words(word: str, value: Any, bound: Any, unit: str) -> str:
+    def show(item: Any) -> str:
+        return _with_unit(item, unit)
+
+    return f"{show(value)} {LIMITS[word][1]} {_bound(word, bound, show)}"
+
+
+def _with_unit(value: Any, unit: str) -> str:
+    return f"{shown(value)} {unit}" if unit and is_number(value) else shown(value)
+
+
+def _bound(word: str, bound: Any, show: Callable[[Any], str]) -> str:
+    """The limit in words."""
+    if word == "within" and isinstance(bound, dict):
+        reach = show(bound["by"]) if "by" in bound else f"{shown(bound['percent'])} %"
+        return f"{reach} of {show(bound['of'])}"
+    if word == "one_of" and isinstance(bound, list):
+        return ", ".join(map(show, bound)) or "nothing"
+    return bound if word == "matches" and isinstance(bound, str) else show(bound)
+
+
+def _numbers(word: str, *values: Any) -> None:
+    for value in values:
+        if not is_number(value):
+            raise ValueError(f"{word} needs a number, got {shown(value)}")
+
+
+def _eq(value: Any, bound: Any) -> Held:
+    return identity(value) == identity(bound), _nearness(value, [bound])
+
+
+def _ne(value: Any, bound: Any) -> Held:
+    near = _nearness(value, [bound])
+    return identity(value) != identity(bound), None if near is None else 0 - near
+
+
+def _min(value: Any, bound: Any) -> Held:
+    _numbers("min", value, bound)
+    return value >= bound, difference(value, bound)
+
+
+def _max(value: Any, bound: Any) -> Held:
+    _numbers("max", value, bound)
+    return value <= bound, difference(bound, value)
+
+
+def _within(value: Any, bound: Any) -> Held:
+    if not isinstance(bound, dict) or sorted(bound) not in (["by", "of"], ["of", "percent"]):
+        raise ValueError(f"within: expected of, and by or percent, got {shown(bound)}")
+    reach = bound["by"] if "by" in bound else bound["percent"]
+    _numbers("within", value, bound["of"], reach)
+    if reach < 0:
+        raise ValueError(f"within: expected by or percent to be at least 0, got {shown(reach)}")
+    distance = (inside if "by" in bound else inside_percent)(value, bound["of"], reach)
+    return distance >= 0, distance
+
+
+def _one_of(value: Any, bound: Any) -> Held:
+    if not isinstance(bound, list):
+        raise ValueError(f"one_of needs a list, got {shown(bound)}")
+    return identity(value) in map(identity, bound), _nearness(value, bound)
+
+
+def _nearness(value: Any, bounds: list[Any]) -> Number | None:
+    """0 where the number is one of the bounds, else how far it is from the nearest, as a negative number."""
+    if not is_number(value):
+        return None
+    return max((0 - abs(difference(value, bound)) for bound in bounds if is_number(bound)), default=None)
+
+
+def _matches(value: Any, bound: Any) -> Held:
+    for text in (value, bound):
+        if not isinstance(text, str):
+            raise ValueError(f"matches needs a text, got {shown(text)}")
+    try:
+        return re.fullmatch(bound, value) is not None, None
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ValueError(f"matches: {bound} is no regular expression: {error}") from None
+
+
+# For each limit how it is compared, and what is wrong with a value that does not hold it.
+LIMITS: dict[str, tuple[Callable[[Any, Any], Held], str]] = {
+    "eq": (_eq, "is not"),
+    "ne": (_ne, "must not be"),
+    "min": (_min, "is below min"),
+    "max": (_max, "is above max"),
+    "within": (_within, "is not within"),
+    "one_of": (_one_of, "is none of"),
+    "matches": (_matches, "does not match"),
+}
+OTHERS = ("value", "name", "unit", "quantile", "warn")

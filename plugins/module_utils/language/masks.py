@@ -1,0 +1,185 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Secrets in texts and values, replaced by `********` in whatever form they come."""
+
+from __future__ import annotations
+
+import json
+import re
+from binascii import b2a_base64, hexlify
+from bisect import bisect_right
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+MASKED = "********"
+SHORTEST = 3  # characters of a secret that is looked for inside of texts
+MARGIN = " \t\r"
+SPACE = re.compile(r"[ \t\r\n\f\v]+")
+PIECE = re.compile(r"\\+|.", re.DOTALL)
+UNQUOTED = re.compile(r"[A-Za-z0-9]")
+# White space inside of a secret: wrapped, escaped, or quoted for a URL. All repetitions of what can also be the
+# beginning of a secret have a bound: the time is linear in the text.
+GAP = r"(?:\s|\+|%20|%0[9A-Da-d]|\\{1,8}(?:[nrtfv]|u00(?:20|0[9A-Da-d])))*"
+# The two characters that the alphabets of base64 do not share, in both and quoted: at the beginning, and further on.
+BASE64 = {"+": ([r"\+", "-", "%2[Bb]"], r"(?:[+-]|%2[Bb])"), "/": (["/", "_", "%2[Ff]"], r"(?:\\{0,8}/|_|%2[Ff])")}
+
+
+class Mask:
+    """Replaces secrets as they are, quoted for JSON or for a URL, in base64 or hexadecimal, also broken over lines.
+
+    One of fewer than 3 characters, which could be part of any word, is replaced only where it is the whole text.
+    False where there are no secrets.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._whole = {secret for secret in secrets if secret}
+        forms = {form for secret in self._whole for form in _forms(secret.strip(MARGIN + "\n"))}
+        longest_first = sorted(forms, key=lambda form: (-len(form), form))
+        self._pattern = re.compile("|".join(longest_first)) if forms else None
+
+    def __bool__(self) -> bool:
+        return bool(self._whole)
+
+    def mask(self, text: str) -> str:
+        """The text without secrets."""
+        if text in self._whole:
+            return MASKED
+        return text if self._pattern is None else _without(text, self._pattern)
+
+    def mask_value(self, value: Any) -> Any:
+        """The JSON value without secrets, in names of mappings too; a number is replaced where all of it is one."""
+        if isinstance(value, str):
+            return self.mask(value)
+        if isinstance(value, dict):
+            return {self.mask(name): self.mask_value(item) for name, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.mask_value(item) for item in value]
+        return MASKED if self._is_secret_number(value) else value
+
+    def _is_secret_number(self, value: Any) -> bool:
+        if value is None or isinstance(value, bool):
+            return False
+        text = json.dumps(value)
+        return len(text) >= SHORTEST and text in self._whole
+
+
+def _without(text: str, pattern: re.Pattern[str]) -> str:
+    """The text without what the pattern finds, broken over lines or not."""
+    lines = text.split("\n")
+    if len(lines) == 1:
+        return _replaced(text, _found(pattern, text))
+    parts = [line.strip(MARGIN) for line in lines]
+    joined = "".join(parts)
+    found = list(_found(pattern, joined))
+    return _replaced(text, _in_lines(found, lines, parts)) if found else text
+
+
+def _found(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
+    """Start and end of every secret; those that overlap or touch are one."""
+    begin, end = 0, 0
+    match = pattern.search(text)
+    while match:
+        if match.start() > end:
+            if end:
+                yield begin, end
+            begin = match.start()
+        end = max(end, match.end())
+        match = pattern.search(text, match.start() + 1)
+    if end:
+        yield begin, end
+
+
+def _in_lines(found: list[tuple[int, int]], lines: list[str], parts: list[str]) -> Iterator[tuple[int, int]]:
+    """Where the places in the joined parts are in the text whose lines they come from."""
+    joined_starts, shifts = [], []
+    in_text = in_joined = 0
+    for line, part in zip(lines, parts):
+        if part:
+            joined_starts.append(in_joined)
+            shifts.append(in_text + len(line) - len(line.lstrip(MARGIN)) - in_joined)
+        in_text += len(line) + 1
+        in_joined += len(part)
+
+    def place(index: int) -> int:
+        return index + shifts[bisect_right(joined_starts, index) - 1]
+
+    for begin, end in found:
+        yield place(begin), place(end - 1) + 1
+
+
+def _replaced(text: str, places: Iterable[tuple[int, int]]) -> str:
+    kept, last = [], 0
+    for begin, end in places:
+        kept.append(text[last:begin])
+        last = end
+    kept.append(text[last:])
+    return MASKED.join(kept)
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """Regular expressions for the forms of a secret. Each begins with a character: these are searched fast."""
+    words = [PIECE.findall(word) for word in SPACE.split(secret) if word]
+    if sum(map(len, SPACE.split(secret))) < SHORTEST:
+        return
+    rest = GAP.join(["".join(map(_later, words[0], words[0][1:])), *map(_word, words[1:])])
+    yield from (first + rest for first in _first(words[0][0]))
+    data = secret.encode("utf-8", "surrogatepass")
+    for ahead in range(3):
+        yield from _base64(data, ahead)
+    digits = hexlify(data).decode()
+    yield from (digits, digits.upper())
+
+
+def _word(pieces: list[str]) -> str:
+    return "".join(map(_later, ["", *pieces], pieces))
+
+
+def _first(piece: str) -> list[str]:
+    """A character, or a run of backslashes, where a match can begin."""
+    if UNQUOTED.match(piece):
+        return [re.escape(piece)]
+    if piece[0] == "\\":
+        more = rf"(?:\\|%5[Cc]){{{len(piece) - 1},{8 * len(piece)}}}"
+        return [rf"\\{more}", f"%5[Cc]{more}"]
+    return [_percent(piece), re.escape(piece), rf"\\{_escape(piece)}"]
+
+
+def _later(before: str, piece: str) -> str:
+    """The same behind another one, where it can have backslashes of its own before it."""
+    if UNQUOTED.match(piece):
+        return re.escape(piece)
+    if piece[0] == "\\":
+        return rf"(?:\\|%5[Cc]){{{len(piece)},{8 * len(piece)}}}"
+    own = "" if before[:1] == "\\" else r"\\{0,8}"
+    return f"(?:{_percent(piece)}|{own}(?:{re.escape(piece)}|{_escape(piece)}))"
+
+
+def _percent(character: str) -> str:
+    return "".join(f"%{_any_case(f'{byte:02x}')}" for byte in character.encode("utf-8", "surrogatepass"))
+
+
+def _escape(character: str) -> str:
+    """As JSON escapes it, without the first backslash."""
+    if character == "\b":
+        return "(?:b|u0008)"
+    units = character.encode("utf-16-be", "surrogatepass")
+    return r"\\{1,8}".join(f"u{_any_case(units[at : at + 2].hex())}" for at in range(0, len(units), 2))
+
+
+def _any_case(digits: str) -> str:
+    return "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in digits)
+
+
+def _base64(data: bytes, ahead: int) -> Iterator[str]:
+    """What base64 makes of `data` behind `ahead` other bytes, without the character that these share with it."""
+    size = 8 * (ahead + len(data))
+    text = b2a_base64(bytes(ahead) + data, newline=False).decode()[-(-8 * ahead // 6) : size // 6]
+    rest = "".join(BASE64[character][1] if character in BASE64 else character for character in text[1:])
+    shared = "[A-Za-z0-9+/_-]?={0,2}" if size % 6 else ""
+    firsts = BASE64[text[0]][0] if text[0] in BASE64 else [text[0]]
+    yield from (first + rest + shared for first in firsts)

@@ -1,0 +1,251 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""`${...}` in a recipe: values of the context, of parameters, of a loop's item and of the step itself.
+
+A reference is one of
+
+    ${numbers.stats_v1.mean}     a context key, and a path into its value
+    ${fan.rpm_v1@leaf1}          the same on another host, whose name may be a reference: @${item}
+    ${fan.rpm_v1@majority}       the value that more than half of the hosts with this key share
+    ${fan.rpm_v1@median}         the median over those hosts
+    ${params.vlan} ${item.name} ${index} ${matrix.speed} ${step.name}
+
+Every other `${...}`, such as `${HOME}`, is plain text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from ansible_collections.rack.recipes.plugins.module_utils.values import KEY, copied
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any, Callable
+
+    from ansible_collections.rack.recipes.plugins.module_utils.view import View
+
+    Parts = tuple[str, list[str], str]  # word or key, path, what stands after @
+
+REFERENCE = r"\$\{([^${}\s]+)(?:@(\$\{[^${}\s]+\}))?\}"  # compiled by the first text that needs it
+WORDS = {"params": 1, "item": 0, "index": 0, "matrix": 1, "step": 1}  # and how long a path each needs at least
+LISTED = 10
+LONGEST = 200  # characters of a value in a message
+
+
+class Scope:
+    """What references mean at one point: the context, the values of parameters, and the words of a step's instance.
+
+    `words` may have `item` and `index` or `matrix` of a loop, and `step`, a mapping with `name`, `attempt` and so on.
+    """
+
+    def __init__(self, ctx: View, params: dict[str, Any], words: dict[str, Any]) -> None:
+        self.ctx = ctx
+        self.words = {**words, "params": params}
+
+
+def keys_in(value: Any) -> set[str]:
+    """The context keys that `value` refers to, however deep, of this host or of others."""
+    return {word for word, _path, _host in _references(value) if word not in WORDS}
+
+
+def keys_of_others(value: Any) -> set[str]:
+    """The context keys that `value` reads with @, of whatever host."""
+    return {word for word, _path, host in _references(value) if host}
+
+
+def hosts_in(value: Any) -> set[str]:
+    """What stands after @ in `value`: names of hosts, `majority`, `median`; nothing for names that references give."""
+    return {host for _word, _path, host in _references(value) if host and not host.startswith("${")}
+
+
+def names_in(value: Any, word: str) -> set[str]:
+    """The names that `value` refers to behind `word`: for `params` and `${params.vlan}` it is `vlan`."""
+    return {path[0] for found, path, _host in _references(value) if found == word and path}
+
+
+def resolve(value: Any, scope: Scope) -> Any:
+    """`value` with its references filled in; raises ValueError for one that leads nowhere.
+
+    A text that is one reference becomes the value itself, of any type; inside a longer text a value is put as text.
+    """
+    if isinstance(value, str):
+        return _fill_in(value, scope) if "${" in value else value
+    if isinstance(value, dict):
+        return {name: resolve(item, scope) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [resolve(item, scope) for item in value]
+    return value
+
+
+def plain(text: str) -> str:
+    """The text for people: references without `${` and `}`."""
+    return re.sub(REFERENCE, lambda match: plain(match[0][2:-1]) if _parts(match) else match[0], text)
+
+
+def _references(value: Any) -> Iterator[Parts]:
+    if isinstance(value, str):
+        if "${" in value:
+            yield from _references_of(value)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _references(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _references(item)
+
+
+def _references_of(text: str) -> Iterator[Parts]:
+    for match in re.finditer(REFERENCE, text):
+        parts = _parts(match)
+        if parts:
+            yield parts
+        if match[2]:
+            yield from _references_of(match[2])
+
+
+def _parts(match: re.Match[str]) -> Parts | None:
+    """What a `${...}` refers to; None where it is plain text."""
+    inner, given = match.groups()
+    path, at, host = (inner, "@", given) if given else inner.partition("@")
+    first, *rest = path.split(".")
+    if "" in rest or (at and not host):
+        return None
+    if first in WORDS:
+        return None if at or len(rest) < WORDS[first] else (first, rest, "")
+    return _key_parts([first, *rest], host)
+
+
+def _key_parts(parts: list[str], host: str) -> Parts | None:
+    """A key ends with the first part that has a version."""
+    for number, part in enumerate(parts, 1):
+        name, _v, version = part.rpartition("_v")
+        if name and version.isdigit():
+            key = ".".join(parts[:number])
+            return (key, parts[number:], host) if KEY.fullmatch(key) else None
+    return None
+
+
+def _fill_in(text: str, scope: Scope) -> Any:
+    whole = re.fullmatch(REFERENCE, text)
+    if whole:
+        return _value(whole, scope)
+
+    def as_text(match: re.Match[str]) -> str:
+        value = _value(match, scope)
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+    return re.sub(REFERENCE, as_text, text)
+
+
+def _value(match: re.Match[str], scope: Scope) -> Any:
+    parts = _parts(match)
+    if parts is None:
+        return match[0] if not match[2] else f"${{{match[1]}@{_fill_in(match[2], scope)}}}"
+    word, path, host = parts
+    try:
+        if host:
+            return _elsewhere(word, path, _fill_in(host, scope), scope.ctx)
+        if word in WORDS:
+            return _of_word(word, path, scope.words) if path or word in scope.words else match[0]
+        return _walk(word, _of_context(word, scope.ctx), path)
+    except ValueError as error:
+        raise ValueError(f"{match[0]}: {error}") from None
+
+
+def _of_word(word: str, path: list[str], words: dict[str, Any]) -> Any:
+    if word not in words:
+        raise ValueError(f"there is no {word} here")
+    return copied(_walk(word, words[word], path))
+
+
+def _of_context(key: str, ctx: View) -> Any:
+    if key not in ctx:
+        raise ValueError(f"the context has no key {key}{hint(key, ctx.keys())}")
+    return ctx.get(key)
+
+
+def _walk(name: str, value: Any, path: list[str]) -> Any:
+    """What the path leads to in the value of `name`."""
+    for part in path:
+        try:
+            value = value[int(part)] if isinstance(value, list) else value[part]
+        except (KeyError, IndexError, TypeError, ValueError):
+            raise ValueError(f"{name} has no {part!r}{_inside(part, value)}") from None
+        name = f"{name}.{part}"
+    return value
+
+
+def _inside(part: str, value: Any) -> str:
+    """What there is instead."""
+    if isinstance(value, dict):
+        return hint(part, value)
+    return f": it is a list of {len(value)}" if isinstance(value, list) else f": it is {shown(value)}"
+
+
+def shown(value: Any) -> str:
+    """A value for people, as JSON, not too long."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+
+
+def hint(word: str, known: Iterable[str]) -> str:
+    """The nearest of the known words, else what there is."""
+    from difflib import get_close_matches  # slow to load, and only a mistake pays for it
+
+    names = sorted(known)
+    near = get_close_matches(word, names, 1)
+    if near:
+        return f", did you mean {near[0]}?"
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f"; there is {', '.join(names[:LISTED])}{more}" if names else "; there is none"
+
+
+def _elsewhere(key: str, path: list[str], host: Any, ctx: View) -> Any:
+    if not isinstance(host, str):
+        raise ValueError(f"expected the name of a host after @, got {shown(host)}")
+    if host in OVER_ALL:
+        return OVER_ALL[host](_on_all(key, path, ctx))
+    return _walk(f"{key} on {host}", ctx.value_on(key, host), path)
+
+
+def _on_all(key: str, path: list[str], ctx: View) -> dict[str, Any]:
+    """The value on each host that has it; raises ValueError where none has."""
+    found = {}
+    for host, value in ctx.values(key).items():
+        try:
+            found[host] = _walk(key, value, path)
+        except ValueError:
+            continue
+    if not found:
+        raise ValueError("no host has it")
+    return found
+
+
+def _majority(found: dict[str, Any]) -> Any:
+    from ansible_collections.rack.recipes.plugins.module_utils.language.exact import identity
+
+    votes: dict[Any, list[str]] = {}
+    for host, value in found.items():
+        votes.setdefault(identity(value), []).append(host)
+    first, *others = sorted(votes.values(), key=len, reverse=True)
+    if 2 * len(first) > len(found):
+        return found[first[0]]
+    shares = [f"{shown(found[hosts[0]])} on {len(hosts)}" for hosts in [first, *others]]
+    raise ValueError(f"no value is shared by more than half of {len(found)} hosts: {', '.join(shares[:LISTED])}")
+
+
+def _median(found: dict[str, Any]) -> Any:
+    from ansible_collections.rack.recipes.plugins.module_utils.language.exact import is_number, quantile
+
+    for host, value in found.items():
+        if not is_number(value):
+            raise ValueError(f"a median needs numbers, {host} has {shown(value)}")
+    return quantile(list(found.values()), 0.5)
+
+
+OVER_ALL: dict[str, Callable[[dict[str, Any]], Any]] = {"majority": _majority, "median": _median}

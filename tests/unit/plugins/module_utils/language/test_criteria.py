@@ -1,0 +1,107 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import (
+    describe,
+    evaluate,
+    holds,
+    judge,
+    problem,
+)
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
+from ansible_collections.rack.recipes.plugins.module_utils.view import View
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.loading import cases
+
+OWN = {
+    "numbers.stats_v1": [1, {"mean": 8.5, "count": 7}],
+    "latency.samples_v1": [1, [40, 10, 30, 20]],
+    "fan.rpm_v1": [1, 4000],
+    "bios.version_v1": [1, "1.3"],
+}
+OTHERS = {
+    "leaf2": {"fan.rpm_v1": [1, 4100], "bios.version_v1": [1, "1.2"]},
+    "leaf3": {"fan.rpm_v1": [1, 9000], "bios.version_v1": [1, "1.2"]},
+}
+PARAMS = {"most": 9, "newest": "1.3", "reach": {"of": 4000, "by": 1}}
+
+
+@pytest.fixture
+def scope():
+    return Scope(View("s", "leaf1", "host", OWN, {}, OTHERS, [].append), PARAMS, {"item": "eth0", "index": 0})
+
+
+@cases(__file__, "criteria", "condition", "value", "verdict", "problem", "distance")
+def test_verdicts(condition, value, verdict, problem, distance):
+    found = judge(condition, value)
+    assert found == (verdict, problem, distance)
+    assert repr(found[2]) == repr(distance)
+
+
+@cases(__file__, "criteria_refused", "condition", "value", "error")
+def test_what_cannot_be_judged(condition, value, error):
+    with pytest.raises(ValueError) as caught:
+        judge(condition, value)
+    assert str(caught.value) == error
+
+
+@cases(__file__, "evaluate", "condition", "record", "problem", "words")
+def test_criteria(scope, condition, record, problem, words):
+    found = evaluate(condition, scope)
+    assert json.dumps(found) == json.dumps(record)
+    assert problem_of(found) == problem
+    assert describe(condition) == words
+
+
+problem_of = problem  # a case has a field of this name
+
+
+@cases(__file__, "evaluate", "condition", "record", "problem", "words")
+def test_equal_input_gives_equal_bytes(scope, condition, record, problem, words):
+    mixed = dict(reversed(condition.items())) if len(condition) > 1 else condition
+    assert len({json.dumps(evaluate(given, scope)) for _time in range(20) for given in (condition, mixed)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("condition", "error"),
+    [
+        ({"value": "${fan.rpm_v1}", "min": "${bios.version_v1}"}, 'fan.rpm_v1: min needs a number, got "1.3"'),
+        ({"value": "${fan.rpm_v2}", "min": 1}, "${fan.rpm_v2}: the context has no key fan.rpm_v2"),
+        ({"value": 1, "min": "${fan.rpm_v1@leaf9}"}, "${fan.rpm_v1@leaf9}: leaf9 has no key fan.rpm_v1, but leaf1"),
+        ({"value": 1, "name": "x", "matches": "a"}, "x: matches needs a text, got 1"),
+    ],
+)
+def test_criteria_that_cannot_be_judged(scope, condition, error):
+    with pytest.raises(ValueError) as caught:
+        evaluate(condition, scope)
+    assert str(caught.value).startswith(error)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        ([], ""),
+        ([{"value": "${fan.rpm_v1}", "min": 1}, {"value": "${item}", "matches": "eth."}], ""),
+        (
+            [
+                {"value": 1, "eq": 1},
+                {"value": "${fan.rpm_v1}", "max": 1, "unit": "rpm"},
+                {"value": "${no.such_v1}", "eq": 1},
+            ],
+            "fan.rpm_v1: 4000 rpm is above max 1 rpm",
+        ),
+    ],
+)
+def test_all_conditions_hold_or_the_first_that_does_not_is_told(scope, conditions, expected):
+    assert holds(conditions, scope) == expected
+
+
+def test_a_condition_that_cannot_be_judged_does_not_hold(scope):
+    with pytest.raises(ValueError, match="item: min needs a number"):
+        holds([{"value": "${item}", "min": 1}], scope)

@@ -1,0 +1,183 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import (
+    Scope,
+    hosts_in,
+    keys_in,
+    keys_of_others,
+    names_in,
+    plain,
+    resolve,
+)
+from ansible_collections.rack.recipes.plugins.module_utils.view import View
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.loading import cases
+
+STATS = {"mean": 2.5, "by": [1, {"x": "é"}], "none": None, "Ethernet1/1": "up"}
+OWN = {
+    "numbers.stats_v1": [3, STATS],
+    "nothing_v1": [1, None],
+    "yes_v1": [1, True],
+    "a_v1": [1, 1],
+    "a_v1_v2": [1, {"b_v1": "second"}],
+    "trap_v1": [1, "${a_v1}"],
+    "rpm_v1": [1, 4000],
+    "bios_v1": [1, {"version": "1.2"}],
+    "mode_v1": [1, [1, {"a": 1}]],
+    "temp_v1": [1, 30.5],
+}
+RUN = {"run.name_v2": [1, "rack 7"], "yes_v1": [1, False]}
+OTHERS = {
+    "r1": {"rpm_v1": [1, 1], "mode_v1": [1, "older than this host's own"]},
+    "r2": {
+        "rpm_v1": [1, 4100],
+        "bios_v1": [1, {"version": "1.2"}],
+        "mode_v1": [1, [1.0, {"a": 1}]],
+        "temp_v1": [1, 29],
+        "half_v1": [1, True],
+    },
+    "r3": {
+        "rpm_v1": [1, 4200],
+        "bios_v1": [1, {"version": "1.3"}],
+        "mode_v1": [1, [1, {"a": True}]],
+        "temp_v1": [1, 31],
+        "half_v1": [1, 1],
+    },
+    "fe80::1.x": {"rpm_v1": [1, 9000], "bios_v1": [1, {}]},
+}
+PARAMS = {"vlan": 12, "port": {"speeds": [10, 25]}, "golden": "r2"}
+WORDS = {
+    "item": {"name": "eth0", "lanes": [1, 2]},
+    "index": 3,
+    "matrix": {"speed": 10},
+    "step": {"name": "measure[eth0]", "attempt": 2},
+}
+
+
+@pytest.fixture
+def scope():
+    return Scope(View("s", "r1", "host", OWN, RUN, OTHERS, [].append), PARAMS, WORDS)
+
+
+@cases(__file__, "references", "value", "expected")
+def test_references_are_filled_in(scope, value, expected):
+    assert resolve(value, scope) == expected
+    assert repr(resolve(value, scope)) == repr(expected)
+
+
+@cases(__file__, "references_refused", "value", "error")
+def test_references_that_lead_nowhere_are_named(scope, value, error):
+    with pytest.raises(ValueError) as caught:
+        resolve(value, scope)
+    assert str(caught.value) == error
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("for item in a b; do echo ${item} ${index}; done", None),
+        ("${matrix.speed}", "${matrix.speed}: there is no matrix here"),
+        ("${item.name}", "${item.name}: there is no item here"),
+    ],
+)
+def test_outside_of_a_loop(value, expected):
+    scope = Scope(View("s", "r1", "host", {}, {}, {}, [].append), {}, {})
+    if expected is None:
+        assert resolve(value, scope) == value
+    else:
+        with pytest.raises(ValueError, match=re.escape(expected)):
+            resolve(value, scope)
+
+
+def test_without_parameters_and_keys_there_is_none():
+    scope = Scope(View("s", "r1", "host", {}, {}, {}, [].append), {}, {})
+    with pytest.raises(ValueError, match="params has no 'x'; there is none"):
+        resolve("${params.x}", scope)
+    with pytest.raises(ValueError, match="the context has no key a_v1; there is none"):
+        resolve("${a_v1}", scope)
+
+
+@pytest.mark.parametrize(
+    ("value", "change", "after"),
+    [
+        ("${numbers.stats_v1}", lambda found: found["by"].append(2), STATS),
+        ("${params.port}", lambda found: found["speeds"].clear(), {"speeds": [10, 25]}),
+        ("${item}", lambda found: found.clear(), {"name": "eth0", "lanes": [1, 2]}),
+        ("${mode_v1@r2}", lambda found: found.clear(), [1.0, {"a": 1}]),
+        ("${mode_v1@majority}", lambda found: found.clear(), [1, {"a": 1}]),
+    ],
+)
+def test_what_is_filled_in_is_a_copy(scope, value, change, after):
+    change(resolve(value, scope))
+    assert resolve(value, scope) == after
+
+
+def test_a_step_of_the_run_reads_every_host():
+    run = {"rpm_v1": [1, 5]}
+    scope = Scope(View("s", "", "run", run, run, OTHERS, [].append), {}, {})
+    assert resolve(["${rpm_v1}", "${rpm_v1@r2}", "${rpm_v1@median}"], scope) == [5, 4100, 4150]
+    with pytest.raises(ValueError, match="r9 has no key half_v1, but r2, r3"):
+        resolve("${half_v1@r9}", scope)
+
+
+MANY = {
+    "x": ["${a_v1} ${b.c_v2.d.e} ${HOME}", ("${b_v1@leaf1}", {"y": "${c_v1.p@majority} ${d_v1@${item.host}}"})],
+    "${e_v1@r9}": "${params.vlan} ${params.port.speed} ${matrix.mtu.0} ${params} ${index} ${f_v1@${params.golden}}",
+    "z": 5,
+}
+
+
+def test_what_a_value_refers_to():
+    assert keys_in(MANY) == {"a_v1", "b.c_v2", "b_v1", "c_v1", "d_v1", "f_v1"}
+    assert keys_of_others(MANY) == {"b_v1", "c_v1", "d_v1", "f_v1"}
+    assert hosts_in(MANY) == {"leaf1", "majority"}
+    assert names_in(MANY, "params") == {"vlan", "port", "golden"}
+    assert names_in(MANY, "matrix") == {"mtu"}
+    assert names_in(MANY, "item") == {"host"}
+    assert names_in(MANY, "index") == set()
+
+
+@pytest.mark.parametrize("value", ["", 5, None, True, [], {}, "${HOME}", "$a_v1"])
+def test_values_without_references(value):
+    found = (keys_in(value), keys_of_others(value), hosts_in(value), names_in(value, "params"))
+    assert found == (set(), set(), set(), set())
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("${numbers.stats_v1.mean}", "numbers.stats_v1.mean"),
+        ("${a_v1@leaf1} of ${params.x}", "a_v1@leaf1 of params.x"),
+        ("${a_v1@${item}}", "a_v1@item"),
+        ("${HOME} x", "${HOME} x"),
+    ],
+)
+def test_a_reference_for_people(text, expected):
+    assert plain(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["${" * 200_000, "${" + "a_v1." * 100_000, "${a" * 100_000 + "}", "${a_v1" + "@" * 300_000, "${" + "_v1" * 100_000],
+)
+def test_no_text_takes_long(scope, text):
+    start = time.process_time()
+    assert resolve(text, scope) == text
+    assert not keys_in(text)
+    assert time.process_time() - start < 2
+
+
+def test_values_without_references_cost_next_to_nothing(scope):
+    value = {"src": "data/numbers.csv", "count": 5, "flags": ["a", "b", {"c": None}]}
+    start = time.process_time()
+    for _round in range(1000):
+        resolve(value, scope)
+    assert (time.process_time() - start) / 1000 < 100e-6

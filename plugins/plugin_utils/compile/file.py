@@ -6,32 +6,38 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook import to_playbook
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.make import make_plan
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import Plan
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.make import NO_OPTIONS, make_plan
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import Plan, PlanOptions
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import load
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 
 
-def plan_of(recipe: str, settings: Settings | None = None) -> Plan:
+def plan_of(recipe: str, settings: Settings | None = None, options: PlanOptions = NO_OPTIONS) -> Plan:
     """The plan of a recipe file, with the scriptlets that the project's settings trust. Raises RackError."""
     folders = (settings or project.load()).scriptlets
-    return make_plan(load(recipe), tuple(map(Path, folders)))
+    with _uncollected():
+        return make_plan(load(recipe), tuple(map(Path, folders)), options)
 
 
-def compile_to_file(recipe: str, settings: Settings | None = None) -> Path:
+def compile_to_file(recipe: str, settings: Settings | None = None, options: PlanOptions = NO_OPTIONS) -> Path:
     """Compile `recipe`; returns the playbook's absolute path. Raises RackError.
 
-    The file's name tells its content, so that no other run, of a changed recipe or of a namesake, replaces it.
+    The file's name tells its content, so that no other run, of a changed recipe, of a namesake or with other options,
+    replaces it.
     """
     settings = settings or project.load()
-    text = to_playbook(plan_of(recipe, settings)).encode()
+    with _uncollected():
+        text = to_playbook(plan_of(recipe, settings, options)).encode()
     folder = Path(settings.runs).parent / "compiled"
     target = folder / f"{Path(recipe).stem}-{sha256(text).hexdigest()[:12]}.yml"
     try:
@@ -42,3 +48,15 @@ def compile_to_file(recipe: str, settings: Settings | None = None) -> Path:
     except OSError as error:
         raise UsageError(f"{target}: {error.strerror}") from error
     return target.absolute()
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Of the many small parts of a recipe none is garbage, and looking for some takes longer the more there are."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()

@@ -2,42 +2,29 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From a plan to the playbook that runs it: three plays, run, close and verdict."""
+"""From a plan to the playbook that runs it: run, close and verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.text import to_yaml
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import Plan, PlannedStep, Stage
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task import ON_CONTROLLER, to_task
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.text import TEMPLATE, to_yaml, verbatim
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import Plan, Stage
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.said import of_recipe
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Recipe
 
-Pairs = Iterable[tuple[str, Any]]
+Play = dict[str, Any]
 
-# What a stage task takes for a step that does not say it.
-DEFAULTS: Mapping[str, Any] = {
-    "type": "python",
-    "function": "",
-    "args": {},
-    "hosts": None,
-    "scope": "host",
-    "depends_on": (),
-    "after": (),
-    "reads": (),
-    "writes": (),
-    "retry": {"max": 1, "delay_sec": 0},
-    "timeout": None,
-    "parallel": False,
-    "success": {},
-}
 _HEAD = """\
 # Compiled by rack-recipes: change the recipe, not this file.
 # {}
 ---
 """
-ON_CONTROLLER = {"run_once": True, "delegate_to": "localhost"}
-TITLE_LENGTH = 100
+# The plan and not Ansible decides what a failed step blocks.
+GO_ON = {"ignore_errors": True, "ignore_unreachable": True}
 
 
 def to_playbook(plan: Plan) -> str:
@@ -45,27 +32,63 @@ def to_playbook(plan: Plan) -> str:
     return _HEAD.format(_comment(plan.recipe.path)) + "\n".join(to_yaml([play]) for play in to_plays(plan))
 
 
-def to_plays(plan: Plan) -> tuple[dict[str, Any], ...]:
-    """The playbook as data: its three plays."""
-    return _run(plan), _close(plan.recipe), _verdict(plan.recipe)
+def to_plays(plan: Plan) -> tuple[Play, ...]:
+    """The playbook as data: the plays that run the stages, the one that closes the run, and the verdict."""
+    about = {"vars": {"rack_recipes_recipe": _about(plan)}}
+    return (*_runs(plan, about), _close(plan, about), _verdict(plan.recipe))
 
 
 def _comment(path: str) -> str:
     return path if path.isprintable() else ascii(path)
 
 
-def _run(plan: Plan) -> dict[str, Any]:
-    # The plan and not Ansible decides what a failed step blocks.
-    return {
-        **_play("Run", plan.recipe),
-        "ignore_errors": True,
-        "ignore_unreachable": True,
-        "vars": {"rack_recipes_recipe": _about(plan.recipe)},
-        "tasks": [_task(stage) for stage in plan.stages],
-    }
+def _runs(plan: Plan, about: Play) -> Iterator[Play]:
+    """One play, or as many as batches of hosts ask for: only hosts that wait for no others can go in batches."""
+    recipe = plan.recipe
+    batched = bool(recipe.serial or recipe.canary)
+    running = (stage for stage in plan.stages if not stage.always)
+    for alone, stretch in groupby(running, key=lambda stage: batched and stage.scope == "host" and not stage.wide):
+        stages = [*stretch]
+        if alone:
+            yield from _batches(recipe, stages, about)
+        else:
+            yield _run(recipe, stages, about, which="all hosts" if batched else "")
 
 
-def _close(recipe: Recipe) -> dict[str, Any]:
+def _batches(recipe: Recipe, stages: Sequence[Stage], about: Play) -> Iterator[Play]:
+    """The canary first, then the others, as many at a time as the recipe says."""
+    canary = recipe.canary
+    if canary is None:
+        yield _run(recipe, stages, {**_serial(recipe.serial), **about}, which="in batches")
+    elif canary.hosts:
+        for mark, which in (("&", "canary"), ("!", "other hosts")):
+            play = _run(recipe, stages, {**_serial(recipe.serial), **about}, which)
+            yield {**play, "hosts": _combined(recipe.hosts, mark + canary.hosts)}
+    else:
+        batches = (canary.count or 1, *(recipe.serial or ("100%",)))
+        yield _run(recipe, stages, {**_serial(batches), **about}, which="canary first")
+
+
+def _serial(batches: Sequence[int | str]) -> Play:
+    return {"serial": batches[0] if len(batches) == 1 else batches} if batches else {}
+
+
+def _combined(hosts: str, pattern: str) -> str | list[str]:
+    """Hosts of one pattern that another one takes or leaves; as a list where a `:` between them could be misread."""
+    if "{{" in hosts or "::" in hosts:
+        return [hosts, pattern]
+    return f"{hosts}{',' if ',' in hosts else ':'}{pattern}"
+
+
+def _run(recipe: Recipe, stages: Sequence[Stage], keywords: Play, which: str) -> Play:
+    first, last = stages[0].number, stages[-1].number
+    numbers = f"stage {first}" if first == last else f"stages {first} to {last}"
+    play = _play("Run", recipe, f"{numbers}, {which}" if which else "")
+    return {**play, **GO_ON, **keywords, "tasks": [to_task(recipe, stage) for stage in stages]}
+
+
+def _close(plan: Plan, about: Play) -> Play:
+    closing = [to_task(plan.recipe, stage) for stage in plan.stages if stage.always]
     flush = {"name": "Bring the results into the store", "rack.recipes.flush": {}, **ON_CONTROLLER, "tags": ["always"]}
     report = {
         "name": "Write the report",
@@ -74,26 +97,35 @@ def _close(recipe: Recipe) -> dict[str, Any]:
         "when": "rack_recipes_report | default(false) | bool",
         "tags": ["always"],
     }
-    return {**_play("Close", recipe), "ignore_errors": True, "ignore_unreachable": True, "tasks": [flush, report]}
+    told = about if closing else {}
+    return {**_play("Close", plan.recipe), **GO_ON, **told, "tasks": [*closing, flush, report]}
 
 
-def _verdict(recipe: Recipe) -> dict[str, Any]:
+def _verdict(recipe: Recipe) -> Play:
     """Only for the hosts that did not pass: a task costs a process a host."""
     fail = {"name": "Fail the host for its reasons", "rack.recipes.verdict": {}, "tags": ["always"]}
-    play = _play("Verdict", recipe)
     hosts = f"{{{{ query('rack.recipes.not_passed', {_quoted(recipe.hosts)}) }}}}"
-    return {**play, "name": f"{play['name']}, hosts that did not pass", "hosts": hosts, "tasks": [fail]}
+    return {**_play("Verdict", recipe, "hosts that did not pass"), "hosts": hosts, "tasks": [fail]}
 
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
-def _play(what: str, recipe: Recipe) -> dict[str, Any]:
-    return {"name": f"{what} {recipe.test_meta.test_id}", "hosts": recipe.hosts, "gather_facts": False}
+def _play(what: str, recipe: Recipe, which: str = "") -> Play:
+    """Its name is no template, which linters would not believe of a marked one."""
+    name = ", ".join(filter(None, (f"{what} {recipe.test_meta.test_id}", which)))
+    return {"name": TEMPLATE.sub("{ ", name), "hosts": recipe.hosts, "gather_facts": False}
 
 
-def _about(recipe: Recipe) -> dict[str, Any]:
+def _about(plan: Plan) -> dict[str, Any]:
+    """What the run has to know of the recipe beside its steps. The arguments of hooks may be templates, as a step's."""
+    said = of_recipe(plan)
+    hooks = {"hooks": said.pop("hooks")} if "hooks" in said else {}
+    return {**verbatim({**_meta(plan.recipe), **said}), **hooks}
+
+
+def _meta(recipe: Recipe) -> dict[str, Any]:
     meta = recipe.test_meta
     pairs = (
         ("path", recipe.path),
@@ -101,52 +133,7 @@ def _about(recipe: Recipe) -> dict[str, Any]:
         ("test_id", meta.test_id),
         ("tester", meta.tester),
         ("description", meta.description),
+        ("labels", meta.labels),
+        ("references", meta.references),
     )
     return {name: value for name, value in pairs if value}
-
-
-def _task(stage: Stage) -> dict[str, Any]:
-    names = [planned.step.name for planned in stage.steps]
-    return {
-        "name": _title(stage.number, names),
-        "rack.recipes.stage": {"number": stage.number, "steps": [_step(planned) for planned in stage.steps]},
-        **(ON_CONTROLLER if stage.scope == "run" else {}),
-        "tags": names,
-    }
-
-
-def _title(number: int, names: list[str]) -> str:
-    title = f"Stage {number}, {', '.join(names)}"
-    if len(title) <= TITLE_LENGTH:
-        return title
-    return f"Stage {number}, {len(names)} steps from {names[0]} to {names[-1]}"
-
-
-def _step(planned: PlannedStep) -> dict[str, Any]:
-    """What is said of a step: only what differs from the default."""
-    return {name: value for name, value in _fields(planned) if name not in DEFAULTS or value != DEFAULTS[name]}
-
-
-def _fields(planned: PlannedStep) -> Pairs:
-    step = planned.step
-    yield "name", step.name
-    yield "idx", step.idx
-    yield "type", step.type
-    yield "module", step.module
-    yield "function", step.function
-    yield "args", dict(step.args)
-    yield "hosts", step.hosts
-    yield "scope", step.scope
-    yield "depends_on", planned.depends_on
-    yield "after", planned.after
-    yield "reads", step.reads
-    yield "writes", step.writes
-    yield "retry", {"max": step.retry.max, "delay_sec": _number(step.retry.delay_sec)}
-    yield "timeout", _number(step.timeout)
-    yield "parallel", step.parallel
-    yield "success", {"ctx_has_keys": step.success.ctx_has_keys} if step.success.ctx_has_keys else {}
-
-
-def _number(value: float | None) -> float | None:
-    """A whole number without its `.0`."""
-    return int(value) if value is not None and value.is_integer() else value

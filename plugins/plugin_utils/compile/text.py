@@ -15,6 +15,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+TEMPLATE = re.compile(r"\{(?=[{%#])")
+UNSAFE, NO_LINT = "!unsafe ", "  # noqa: jinja"  # ansible-lint does not know the first
 WIDTH = 120
 LONGEST_KEY = 1000  # readers of YAML take no longer one in its short form
 # What every reader takes for text without quotes; inside a list in brackets a comma would end it.
@@ -25,6 +27,21 @@ WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null", 
 UNPRINTABLE = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
 # Where long text in quotes may go on in the next line: behind a word, and around what is escaped.
 FOLDS = re.compile(r"(?:[^\\ ]{1,60}|(?:\\u.{4}){1,10}|(?:\\[^u]){1,30}) {0,30}| {1,60}")
+
+
+class Verbatim(str):
+    """Text that Ansible takes as it stands, although it looks like a template."""
+
+    __slots__ = ()
+
+
+def verbatim(value: Any) -> Any:
+    """The value with each such text in it marked."""
+    if isinstance(value, str):
+        return Verbatim(value) if TEMPLATE.search(value) else value
+    if isinstance(value, Mapping):
+        return {name: verbatim(item) for name, item in value.items()}
+    return [verbatim(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def to_yaml(value: Any) -> str:
@@ -53,7 +70,7 @@ def _entry(head: str, item: Any, indent: str) -> Iterator[str]:
     if not _is_filled(item):
         yield from _scalar(f"{head} ", item, indent)
         return
-    nested = isinstance(item, Mapping) or any(map(_is_filled, item))
+    nested = isinstance(item, Mapping) or any(_is_filled(inner) or isinstance(inner, Verbatim) for inner in item)
     line = head if nested else f"{head} {_in_brackets(item)}"
     if nested or len(line) > WIDTH:
         yield head
@@ -83,13 +100,17 @@ def _scalar(head: str, value: Any, indent: str) -> Iterator[str]:
     """Text that spans lines is written as it is, other text that is too long in quotes and folded."""
     if not isinstance(value, str):
         yield head + _other(value)
-    elif "\n" in value and (lines := _literal(value, WIDTH - len(indent))):
-        yield head + ("|" if value.endswith("\n") else "|-")
+        return
+    tag, end = (UNSAFE, NO_LINT) if isinstance(value, Verbatim) else ("", "")
+    if "\n" in value and (lines := _literal(value, WIDTH - len(indent))):
+        yield f"{head}{tag}{'|' if value.endswith('\n') else '|-'}{end}"
         yield from (f"{indent}  {line}".rstrip(" ") for line in lines)
-    elif len(head) + len(text := _text(value)) <= WIDTH:
-        yield head + text
+    elif len(line := f"{head}{tag}{_text(value)}{end}") <= WIDTH:
+        yield line
     else:
-        yield from _folded(head, value, indent + "  ")
+        *folded, last = _folded(head + tag, value, indent + "  ", WIDTH - len(end))
+        yield from folded
+        yield last + end
 
 
 def _literal(value: str, room: int) -> list[str] | None:
@@ -100,10 +121,10 @@ def _literal(value: str, room: int) -> list[str] | None:
     return lines if edges and all(sound) else None
 
 
-def _folded(head: str, value: str, indent: str) -> Iterator[str]:
+def _folded(head: str, value: str, indent: str, width: int) -> Iterator[str]:
     line = f'{head}"'
     for part in FOLDS.findall(_quoted(value)[1:-1]):
-        if len(line) + len(part) >= WIDTH and len(line) > len(indent):
+        if len(line) + len(part) >= width and len(line) > len(indent):
             yield line + "\\"
             line = indent + ("\\" if part.startswith(" ") else "")
         line += part

@@ -11,15 +11,18 @@ and only steps that run beside each other have to look at them.
 
 from __future__ import annotations
 
+import random
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from heapq import heappop, heappush
 from itertools import pairwise
+from operator import attrgetter
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Step
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.data import Data
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Dependency, Step
 
 Names = dict[str, None]  # a set that keeps its order
 Before = Mapping[str, Names]
@@ -30,18 +33,10 @@ EVERY_HOST: Where = ("host", None)
 
 
 @dataclass(frozen=True, slots=True)
-class Data:
-    """The context keys that a step reads and writes."""
-
-    reads: frozenset[str]
-    writes: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
 class Edges:
     """The steps before a step: those it needs, and those it only has to wait for."""
 
-    needs: tuple[str, ...]
+    needs: tuple[Dependency, ...]
     after: tuple[str, ...]
 
 
@@ -65,20 +60,36 @@ class Uses:
         self.overtaken[where] = len(self.readers)
 
 
-def arrange(steps: Sequence[Step], data: Mapping[str, Data]) -> list[tuple[Step, Edges]]:
+def arrange(steps: Iterable[Step], data: Mapping[str, Data], seed: int | None = None) -> list[tuple[Step, Edges]]:
     """The steps with their edges, each after all before it, otherwise as the recipe has them.
 
-    Raises RecipeError that names the steps of a cycle.
+    Those that close the run come last. With a seed, steps that do not wait for each other come in an order that only
+    the seed decides. Raises RecipeError that names the steps of a cycle.
     """
-    needs = _needs(steps, data)
-    after = _conflicts(steps, data)
+    wanted = sorted(steps, key=attrgetter("always"))
+    needs = _needs(wanted, data)
+    after = _conflicts(wanted, data)
     try:
-        ordered = _sorted(steps, _wished(needs, after))
+        ordered = _sorted(wanted, _wished(needs, after))
     except CycleError:
-        ordered = _sorted_by_needs(steps, needs, data)
-    if ordered != list(steps):
+        ordered = _sorted_by_needs(wanted, needs, data)
+    if ordered != wanted:
         after = _conflicts(ordered, data)
-    return [(step, _edges(needs[step.name], after[step.name])) for step in ordered]
+    if seed is not None:
+        ordered = _shuffled(ordered, needs, after, random.Random(seed))  # noqa: S311 - no secret hangs on it
+    return [(step, _edges(step, needs[step.name], after[step.name])) for step in ordered]
+
+
+def with_needed(names: Collection[str], arranged: Iterable[tuple[Step, Edges]]) -> set[str]:
+    """The named steps and all that they need, directly or not."""
+    needs = {step.name: edges.needs for step, edges in arranged}
+    found = {*names}
+    waiting = [*found]
+    while waiting:
+        new = {dependency.step for dependency in needs[waiting.pop()]} - found
+        found |= new
+        waiting += new
+    return found
 
 
 def _wished(needs: Before, after: Before) -> Before:
@@ -89,22 +100,30 @@ def _wished(needs: Before, after: Before) -> Before:
     }
 
 
-def _edges(needs: Names, after: Names) -> Edges:
-    return Edges(tuple(needs), tuple(name for name in after if name not in needs))
+def _edges(step: Step, needs: Names, after: Names) -> Edges:
+    """What the recipe says of a step that is needed counts; the others are needed as a plain name is."""
+    written = {dependency.step for dependency in step.depends_on}
+    derived = (Dependency(name) for name in needs if name not in written)
+    return Edges((*step.depends_on, *derived), tuple(name for name in after if name not in needs))
 
 
 def _needs(steps: Sequence[Step], data: Mapping[str, Data]) -> dict[str, Names]:
-    """What each step depends on, and who writes what it reads: the last one before it, else the first one behind it."""
-    needs = {step.name: dict.fromkeys(step.depends_on) for step in steps}
+    """What each step depends on, and who writes what it reads: the last one before it, else the first one behind it.
+
+    What closes the run is behind no other step.
+    """
+    needs = {step.name: dict.fromkeys(dependency.step for dependency in step.depends_on) for step in steps}
     earlier: dict[str, Writers] = {}
     unwritten: dict[str, list[str]] = {}
     for step in steps:
         keys = sorted(data[step.name].reads)
         unwritten[step.name] = [key for key in keys if key not in earlier and key not in data[step.name].writes]
         _need_writers(step, keys, data, earlier, needs)
-    later: dict[str, Writers] = {}
-    for step in reversed(steps):
-        _need_writers(step, unwritten[step.name], data, later, needs)
+    for closing in (False, True):
+        later: dict[str, Writers] = {}
+        for step in reversed(steps):
+            if step.always is closing:
+                _need_writers(step, unwritten[step.name], data, later, needs)
     return needs
 
 
@@ -158,6 +177,12 @@ def _sorted(steps: Sequence[Step], before: Before) -> list[Step]:
     return ordered
 
 
+def _shuffled(steps: Iterable[Step], needs: Before, after: Before, chance: random.Random) -> list[Step]:
+    """An order by chance that respects all edges."""
+    shuffled = sorted(steps, key=lambda step: (step.always, chance.random()))
+    return _sorted(shuffled, {name: {**before, **after[name]} for name, before in needs.items()})
+
+
 def _sorted_by_needs(steps: Sequence[Step], needs: Before, data: Mapping[str, Data]) -> list[Step]:
     """Where the recipe's order contradicts what the steps need, only that counts."""
     try:
@@ -177,6 +202,6 @@ def _cycle(ring: Sequence[str], steps: Sequence[Step], data: Mapping[str, Data])
 
 
 def _why(step: Step, before: str, data: Mapping[str, Data]) -> str:
-    if before in step.depends_on:
+    if any(dependency.step == before for dependency in step.depends_on):
         return ""
     return f" (reads {min(data[step.name].reads & data[before].writes)})"

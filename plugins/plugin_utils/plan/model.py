@@ -7,35 +7,82 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.model import Entry
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Recipe, Step
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Dependency, Hook, Recipe, Step
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """What a user asks of a plan.
+
+    `only` names the steps to run, with all that they need; `skip` those that are left out, which blocks what needs
+    them. `stepwise` gives each step a stage of its own. `parallel` lets all steps run beside each other as far as the
+    edges allow it. `seed` shuffles steps that do not wait for each other, the same way for the same number.
+    """
+
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    stepwise: bool = False
+    parallel: bool = False
+    seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
     """A step with its scriptlet and its place in the graph.
 
-    `depends_on` names the steps whose failure blocks this one (as written, and those that write what it reads);
-    `after` those that only have to end before it.
+    `entry` is None for a module of Ansible's. `depends_on` has the steps that must have passed (as written, and those
+    that write what it reads); `after` names those that only have to end before it. `reads_elsewhere` are the keys that
+    it reads of other hosts, `templates` the texts that Ansible fills in with values of the context, `shared_locks` its
+    locks that hosts share. `skip` is the reason why it is left out.
     """
 
     step: Step
-    entry: Entry
+    entry: Entry | None
     reads: tuple[str, ...]
     writes: tuple[str, ...]
-    depends_on: tuple[str, ...]
+    depends_on: tuple[Dependency, ...]
     after: tuple[str, ...]
+    reads_elsewhere: tuple[str, ...] = ()
+    templates: tuple[str, ...] = ()
+    shared_locks: tuple[str, ...] = ()
+    skip: str = ""
+
+    @property
+    def uses(self) -> str:
+        """What it runs: the scriptlet by its shortest name, or the module."""
+        return self.entry.name if self.entry else self.step.module
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The steps that a host runs without waiting for another one, in their order; `why` says why it starts here."""
+    """The steps that a host runs without waiting for another one, in their order; `why` says why it starts here.
+
+    `become` is the user that all of them run as, `locks` are those that all of them take and hosts share. `kind` is
+    "ansible" where the one step is a module of Ansible's. `always` marks a stage that closes the run, `wide` one that
+    looks at other hosts: it starts when all of them have ended the stages before it.
+    """
 
     number: int
     scope: str
     why: str
     steps: tuple[PlannedStep, ...]
+    become: str = ""
+    locks: tuple[str, ...] = ()
+    kind: Literal["", "ansible"] = ""
+    always: bool = False
+    wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedHook:
+    """A hook with its scriptlet; `when` is "pre_step" or "post_step"."""
+
+    when: str
+    hook: Hook
+    entry: Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +91,8 @@ class Plan:
 
     recipe: Recipe
     stages: tuple[Stage, ...]
+    hooks: tuple[PlannedHook, ...] = ()
+    options: PlanOptions = PlanOptions()
 
     @property
     def steps(self) -> tuple[PlannedStep, ...]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import compile_to_file, plan_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook import to_playbook
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeErrors, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import PlanOptions
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 
 SCRIPTLETS = Path(__file__).parents[1] / "plan" / "cases" / "scriptlets"
@@ -43,6 +45,27 @@ def test_no_other_recipe_takes_the_file_s_place(project: Path):
     assert "name: a" in first.read_text()
     (project / "r.yml").write_text(RECIPE)
     assert compile_to_file("r.yml") == first
+
+
+def test_options_have_files_of_their_own(project: Path):
+    (project / "r.yml").write_text(RECIPE.replace("}]", "}, {name: b, type: shell, module: t.step}]"))
+    options = (PlanOptions(), PlanOptions(only=("a",)), PlanOptions(skip=("a",)), PlanOptions(seed=1))
+    paths = [compile_to_file("r.yml", options=each) for each in options]
+    assert len({*paths}) == 4
+    assert [path.read_text() for path in paths] == [to_playbook(plan_of("r.yml", options=each)) for each in options]
+
+
+@pytest.mark.parametrize("collects", [True, False])
+def test_the_garbage_collector_is_left_as_it_was(collects: bool, project: Path):
+    (gc.enable if collects else gc.disable)()
+    try:
+        compile_to_file("r.yml")
+        assert gc.isenabled() is collects
+        with pytest.raises(RecipeErrors):
+            compile_to_file("no.yml")
+        assert gc.isenabled() is collects
+    finally:
+        gc.enable()
 
 
 def test_settings_choose_the_folders(project: Path):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from hypothesis import example, given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.text import WIDTH, to_yaml
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.text import WIDTH, Verbatim, to_yaml, verbatim
+from ansible_collections.rack.recipes.tests.unit.plugins.playbooks import ansible
 
 LOADERS = [yaml.SafeLoader, *([yaml.CSafeLoader] if yaml.__with_libyaml__ else [])]
 AWKWARD = [
@@ -127,3 +129,41 @@ def test_no_line_is_too_long(value: str):
 )
 def test_it_reads_well(value: Any, text: str):
     assert to_yaml(value) == text
+
+
+TEMPLATES = [
+    "{{ 1 + 1 }}",
+    "a {% if x %} b",
+    "{# gone #}",
+    "two{{2}}\\d",
+    "{{ 1 + 1 }}\nand\n",
+    "{{ 1 + 1 }}\n\n\nx",
+    "{{ 1 }} " * 60,
+]
+
+
+@pytest.mark.parametrize("text", TEMPLATES)
+def test_text_that_looks_like_a_template_is_marked(text: str):
+    data = {"value": text, "list": [text, "plain", {"item": (text,)}], "plain": ["${a_v1}", "{ {", 1, None, True]}
+    marked = verbatim(data)
+    assert as_json(marked) == as_json(data)
+    assert {type(marked["value"]), type(marked["list"][0]), type(marked["list"][2]["item"][0])} == {Verbatim}
+    assert all(type(value) is not Verbatim for value in (marked["list"][1], *marked["plain"]))
+    lines = to_yaml(marked).splitlines()
+    assert sum("!unsafe " in line for line in lines) == 3
+    assert max(map(len, lines)) <= WIDTH
+    for loader in LOADERS:
+        assert as_json(yaml.load(to_yaml(marked).replace("!unsafe ", ""), loader)) == as_json(data)
+
+
+def test_ansible_leaves_what_is_marked_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    told = {"texts": TEMPLATES, "nested": {text: [text, {"x": text}] for text in TEMPLATES}}
+    asked = {"that": [{"matches": text} for text in TEMPLATES]}
+    task = {"ansible.builtin.set_fact": {"kept": [verbatim(asked), "{{ told }}", "{{ 1 + 1 }}"]}}
+    copied = {"ansible.builtin.copy": {"content": "{{ kept | to_json }}", "dest": str(tmp_path / "kept.json")}}
+    play = {"hosts": "all", "gather_facts": False, "vars": {"told": verbatim(told)}}
+    Path("play.yml").write_text(to_yaml([{**play, "tasks": [task, copied]}]))
+    done = ansible("playbook", "-i", "localhost,", "-c", "local", "play.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(Path("kept.json").read_text()) == [asked, told, 2]

@@ -33,14 +33,16 @@ FOLDERS = (Path("scriptlets"),)
 ENDINGS = {"tree": ".txt", "json": ".json", "dot": ".dot", "mermaid": ".mmd"}
 # A graph with subgraphs, quoted names and edges: the part of the language that is used here.
 NAME = r'"(?:[^"\\\n]|\\.)*"'
+LABEL = rf"(?: \[label={NAME}\])?"
 DOT = re.compile(
     rf"digraph {NAME} {{\n  rankdir=LR;\n  node \[shape=box\];\n"
-    rf"(?:  subgraph cluster_\d+ {{\n    label={NAME};\n(?:    {NAME};\n)+  }}\n)+"
-    rf"(?:  {NAME} -> {NAME}(?: \[style=dashed\])?;\n)*}}\n"
+    rf"(?:  subgraph cluster_\d+ {{\n    label={NAME};\n(?:    {NAME}{LABEL};\n)+  }}\n)+"
+    rf"(?:  {NAME} -> {NAME}(?:{LABEL}| \[style=dashed\]);\n)*}}\n"
 )
+TEXT = r"[\w .,:#;-]+"
 MERMAID = re.compile(
-    r'flowchart LR\n(?:  subgraph stage\d+\["stage \d+"\]\n(?:    s\d+\["[\w.-]+"\]\n)+  end\n)+'
-    r"(?:  s\d+ -\.?-> s\d+\n)*"
+    rf'flowchart LR\n(?:  subgraph stage\d+\["{TEXT}"\]\n(?:    s\d+\["[\w.-]+(?:<br>{TEXT})?"\]\n)+  end\n)+'
+    rf'(?:  s\d+ (?:-\.->|-->(?:\|"{TEXT}"\|)?) s\d+\n)*'
 )
 
 
@@ -86,6 +88,7 @@ def test_graphs_are_sound(case: Path):
     assert MERMAID.fullmatch(mermaid)
     edges = sum(len(step.depends_on) + len(step.after) for step in plan.steps)
     assert dot.count(" -> ") == mermaid.count("->") == edges
+    assert dot.count("style=dashed") == mermaid.count("-.->") == sum(len(step.after) for step in plan.steps)
     program = shutil.which("dot")
     if program:
         drawn = subprocess.run([program, "-Tplain"], input=dot, capture_output=True, text=True, check=True, timeout=30)
@@ -111,6 +114,39 @@ def test_only_the_first_hundred_errors_are_told():
     assert len(lines) == 100
     assert lines[0].startswith("recipe.yml:3:")
     assert lines[99].startswith("recipe.yml:102:")
+
+
+def test_no_text_of_a_recipe_breaks_the_tree():
+    odd = json.dumps("a\n└── b\x1bm\u2028c")
+    condition = f"{{value: '${{a_v1}}', matches: {odd}}}"
+    step = f"{{name: a, type: shell, module: t.step, loop: [{odd}], cache_key: {odd}, when: [{condition}]}}"
+    lines = FORMATS["tree"](plan_of(f"test_meta: {{test_id: T}}\nsteps: [{step}]")).split("\n")
+    assert len(lines) == 8
+    assert all(line.isprintable() for line in lines)
+    assert "        ├── loop: a └── b m c" in lines
+
+
+def test_hooks_are_planned_with_their_scriptlets():
+    plan = make_plan(load("good/hooks.yml"), FOLDERS)
+    assert [(hook.when, hook.entry.name) for hook in plan.hooks] == [
+        ("pre_step", "t.step"),
+        ("post_step", "t.plain"),
+        ("post_step", "t.step"),
+    ]
+    assert [hook.hook for hook in plan.hooks] == [*plan.recipe.pre_step, *plan.recipe.post_step]
+
+
+def test_an_error_in_an_included_recipe_has_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    shutil.copytree(CASES / "scriptlets", tmp_path / "scriptlets")
+    monkeypatch.chdir(tmp_path)
+    step = "{name: a, type: shell, module: t.limits, args: {sped: 10, device: x}}"
+    Path("inner.yml").write_text(f"test_meta: {{test_id: I}}\nsteps:\n  - {step}\n")
+    twice = "".join(f"  - {{include: inner.yml, name: {name}}}\n" for name in ("one", "two"))
+    Path("r.yml").write_text(f"test_meta: {{test_id: T}}\nsteps:\n{twice}  - {step}\n")
+    with pytest.raises(RecipeErrors) as caught:
+        make_plan(load("r.yml"), FOLDERS)
+    expected = "expected an argument of t.limits, got 'sped' (did you mean 'speed'?)"
+    assert [*map(str, caught.value.errors)] == [f"inner.yml:3:53: {expected}", f"r.yml:5:53: {expected}"]
 
 
 def test_a_recipe_without_places_has_the_step_s_for_its_errors():

@@ -6,25 +6,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 WIDEST = 60
 
-
-def to_text(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A line a row, columns aligned; what is too wide is cut, except in the last column."""
-    cells = [[printable(str(cell)) for cell in row] for row in (titles, *rows)]
-    widths = [min(WIDEST, max(map(len, column))) for column in zip(*cells, strict=True)]
-    return "".join(_line(row, widths) for row in cells)
+Colour = Callable[[str, str], str]
 
 
-def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+def to_text(titles: Sequence[str], rows: Iterable[Sequence[object]], colour: Colour | None = None) -> str:
+    """A line a row, columns aligned; what is too wide is cut, except in the last column.
+
+    `colour` gets each cell of the rows, padded, and what it says.
+    """
+    head, *cells = [[printable(str(cell)) for cell in row] for row in (titles, *rows)]
+    widths = [min(WIDEST, max(map(len, column))) for column in zip(head, *cells, strict=True)]
+    return "".join([_line(head, widths, None), *(_line(row, widths, colour) for row in cells)])
+
+
+def _line(row: Sequence[str], widths: Sequence[int], colour: Colour | None) -> str:
     *firsts, last = row
     fitted = [
         (cell if len(cell) <= width else cell[: width - 1] + "…").ljust(width)
         for cell, width in zip(firsts, widths, strict=False)
     ]
-    return "  ".join([*fitted, last]).rstrip() + "\n"
+    padded = [*fitted, last]
+    shown = [colour(cell, word) for cell, word in zip(padded, row, strict=True)] if colour else padded
+    return "  ".join(shown).rstrip() + "\n"
 
 
 def printable(text: str) -> str:

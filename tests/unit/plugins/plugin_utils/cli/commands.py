@@ -19,6 +19,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.main import main
 SCRIPTS = {
     "ok": 'echo \'{"status": "ok", "outputs": {"t.ok_v1": 1}}\'',
     "fail": 'echo \'{"status": "failed", "reason": "the link \\u001b[31mis down"}\'',
+    "say": 'echo "{\\"status\\": \\"ok\\", \\"outputs\\": {\\"t.said_v1\\": \\"$RACK_PARAM_TEXT\\"}}"',
+}
+PARAMS = {
+    "vlan": {"type": "int", "default": 12, "min": 1, "max": 4094},
+    "name": {"type": "str"},
 }
 
 
@@ -52,11 +57,22 @@ def make_project(folder: Path) -> None:
     (folder / "scriptlets/t").mkdir(parents=True)
     for name, line in SCRIPTS.items():
         (folder / f"scriptlets/t/{name}.sh").write_text(f"#!/bin/sh\n{line}\n")
-        (folder / f"scriptlets/t/{name}.yml").write_text(f"description: Says {name}\nwrites: []\n")
-    ok, fail = ({"name": f"{name}_step", "type": "shell", "module": f"t.{name}"} for name in ("ok", "fail"))
+        (folder / f"scriptlets/t/{name}.yml").write_text(
+            f"description: Says {name}\nreads: []\nwrites: [t.{name}_v1]\n"
+        )
+    ok = {"name": "ok_step", "type": "shell", "module": "t.ok", "success": {"ctx_has_keys": ["t.ok_v1"]}}
+    fail = {"name": "fail_step", "type": "shell", "module": "t.fail", "success": "none"}
+    say = {"name": "say_step", "type": "shell", "module": "t.say", "args": {"text": "${params.name} ${params.vlan}"}}
+    asks = {
+        "params": PARAMS,
+        "steps": [{**say, "success": {"ctx_has_keys": ["t.said_v1"]}}, {**ok, "depends_on": ["say_step"]}],
+    }
+    (folder / "asks.yml").write_text(json.dumps({"test_meta": {"test_id": "ASKS"}, **asks}))
+    secret = {"params": {**PARAMS, "password": {"type": "str", "secret": True}}, "steps": asks["steps"]}
+    (folder / "secret.yml").write_text(json.dumps({"test_meta": {"test_id": "SECRET"}, **secret}))
     for name, steps in (
         ("good", [ok]),
         ("bad", [ok, fail]),
-        ("faulty", [{**ok, "module": "t.okk", "args": {"src": "x"}}]),
+        ("faulty", [{"name": "ok_step", "type": "shell", "module": "t.okk", "args": {"src": "x"}}]),
     ):
         (folder / f"{name}.yml").write_text(json.dumps({"test_meta": {"test_id": name.upper()}, "steps": steps}))

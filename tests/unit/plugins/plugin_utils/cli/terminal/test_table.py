@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.table import WIDEST, printable, to_text
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import WIDEST, printable, to_text
 
 
 def test_columns_are_aligned():

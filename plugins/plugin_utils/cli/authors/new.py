@@ -1,0 +1,157 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The commands new scriptlet, new recipe and new project."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+
+TEMPLATES = Path(__file__).with_name("templates")
+NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
+TEST = "tests/test_@flat@.py"
+
+Files = Mapping[str, str]  # the path to write -> the template; both with @words@
+
+SCRIPTLETS: Mapping[str, Files] = {
+    "python": {"@folder@/@path@.py": "scriptlet.py.in", TEST: "test_python.py.in"},
+    "shell": {
+        "@folder@/@path@.sh": "scriptlet.sh.in",
+        "@folder@/@path@.yml": "scriptlet.sh.yml.in",
+        TEST: "test_program.py.in",
+    },
+    "awk": {
+        "@folder@/@path@.awk": "scriptlet.awk.in",
+        "@folder@/@path@.yml": "scriptlet.awk.yml.in",
+        TEST: "test_program.py.in",
+    },
+    "c": {
+        "@folder@/@path@.c": "scriptlet.c.in",
+        "@folder@/@path@.yml": "scriptlet.c.yml.in",
+        TEST: "test_program.py.in",
+    },
+}
+STEP_TYPES = {"python": "python", "shell": "shell", "awk": "shell", "c": "native"}
+LIMITS = {"awk": "max_load"}  # the option of the template that a test lowers
+RECIPE: Files = {"recipes/@path@.yml": "recipe.yml.in", TEST: "test_recipe.py.in"}
+PROJECT: Files = {
+    "ansible.cfg": "project/ansible.cfg.in",
+    ".gitignore": "project/gitignore.in",
+    "inventory.yml": "project/inventory.yml.in",
+    "run.yml": "project/run.yml.in",
+    "pytest.ini": "project/pytest.ini.in",
+    **RECIPE,
+}
+
+
+def add_scriptlet(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    command.add_argument("name", metavar="NAME", help="what recipes write as `module`, such as link.errors")
+    command.add_argument(
+        "--type",
+        choices=SCRIPTLETS,
+        default="python",
+        help="python (the default), shell, awk, or c: compiled on each host",
+    )
+    examples(
+        command,
+        "rack-recipes new scriptlet link.errors",
+        "rack-recipes new scriptlet disk.spin --type c",
+        "rack-recipes debug link.errors",
+    )
+
+
+def add_recipe(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    command.add_argument("name", metavar="NAME", help="name of the file in recipes/, such as burn_in")
+    examples(command, "rack-recipes new recipe burn_in", "rack-recipes run recipes/burn_in.yml")
+
+
+def add_project(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    command.add_argument("folder", metavar="FOLDER", help="the project's folder; it may be there, and `.` is this one")
+    examples(command, "rack-recipes new project lab && cd lab && rack-recipes run recipes/first.yml")
+
+
+def scriptlet(options: argparse.Namespace) -> Answer:
+    """Begin a scriptlet: a file that runs as it stands, and its test. Nothing that is there is overwritten.
+
+    It goes into the first folder of the setting rack_recipes_scriptlets, the test into tests/.
+    """
+    from ansible_collections.rack.recipes.plugins.plugin_utils import settings
+
+    folder = next(iter(settings.load().scriptlets))
+    words = {
+        **_words(options.name, "link.errors"),
+        "folder": folder,
+        "parent": str(Path(folder).parent),
+        "module": f"{Path(folder).name}.{options.name}",
+        "type": STEP_TYPES[options.type],
+        "limit": LIMITS.get(options.type, "max_percent"),
+    }
+    return _made(Path(), SCRIPTLETS[options.type], words, [f"rack-recipes debug {options.name}", _test_of(words)])
+
+
+def recipe(options: argparse.Namespace) -> Answer:
+    """Begin a recipe that runs as it stands, and its test. Nothing that is there is overwritten."""
+    words = _words(options.name, "burn_in")
+    return _made(Path(), RECIPE, words, [f"rack-recipes run recipes/{words['path']}.yml", _test_of(words)])
+
+
+def project(options: argparse.Namespace) -> Answer:
+    """Begin a project: settings of Ansible, an inventory, a playbook for AWX, a first recipe with its test.
+
+    Nothing that is there is overwritten.
+    """
+    folder = Path(options.folder)
+    return _made(folder, PROJECT, _words("first", ""), [f"cd {folder}", "rack-recipes run recipes/first.yml"])
+
+
+def _words(name: str, example: str) -> dict[str, str]:
+    """What the templates know of a name."""
+    if not NAME.fullmatch(name):
+        raise UsageError(f"expected a name of lower-case letters, digits, _ and dots, such as {example}, got {name!r}")
+    parts = name.split(".")
+    return {
+        "name": name,
+        "path": "/".join(parts),
+        "flat": "_".join(parts),
+        "class": "".join(part.title() for word in parts for part in word.split("_")),
+        "step": parts[-1],
+        "id": "-".join(parts).replace("_", "-").upper() + "-001",
+        "key": f"{name}_v1",
+    }
+
+
+def _test_of(words: Mapping[str, str]) -> str:
+    return f"pytest {_filled(TEST, words)}"
+
+
+def _made(folder: Path, files: Files, words: Mapping[str, str], hints: Sequence[str]) -> Answer:
+    """Write the files, or none of them where one is there already."""
+    wanted = {folder / _filled(path, words): TEMPLATES / template for path, template in files.items()}
+    there = [str(path) for path in wanted if path.exists() or path.is_symlink()]
+    if there:
+        raise UsageError(f"{', '.join(there)}: there already, so nothing was written")
+    for path, template in wanted.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(_filled(template.read_text(encoding="utf-8"), words))
+        sys.stderr.write(f"made {path}\n")
+    sys.stderr.writelines(["try it:\n", *(f"  {hint}\n" for hint in hints)])
+    return {"status": "ok", "files": [*map(str, wanted)]}, 0
+
+
+def _filled(text: str, words: Mapping[str, str]) -> str:
+    for word, value in words.items():
+        text = text.replace(f"@{word}@", value)
+    return text

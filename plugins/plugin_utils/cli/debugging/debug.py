@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The command debug."""
+
+from __future__ import annotations
+
+import argparse
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import examples
+
+
+def add_debug(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    command.add_argument("scriptlet", metavar="SCRIPTLET", help="what a recipe writes as `module`, such as link.errors")
+    command.add_argument("--function", metavar="CLASS", default="", help="the class, where a file has several")
+    command.add_argument(
+        "--type", choices=("python", "shell", "native"), help="the type, where files of one name have several"
+    )
+    command.add_argument("--args", metavar="JSON", default="{}", help='its arguments as one object: \'{"path": "/"}\'')
+    command.add_argument(
+        "--arg",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="one argument, converted as its option wants it; may be repeated, and wins over --args",
+    )
+    command.add_argument(
+        "--context",
+        metavar="FILE",
+        help="the context that it finds: keys with values in YAML or JSON, or what `ctx show --json` printed",
+    )
+    command.add_argument(
+        "--host", metavar="HOST", help="run it on this host, by a run of its own (default: in this process)"
+    )
+    command.add_argument(
+        "-i",
+        "--inventory",
+        metavar="PATH",
+        action="append",
+        default=[],
+        help="inventory with the host; may be repeated",
+    )
+    command.add_argument(
+        "--pdb",
+        action="store_true",
+        help="stop in Python's debugger where its `run` begins, and where it raises; only for Python, and only here",
+    )
+    examples(
+        command,
+        "rack-recipes debug disk.usage --arg path=/ --arg max_percent=90",
+        'rack-recipes debug rack.recipes.numbers_stats --args \'{"src": "data/numbers.csv"}\'',
+        "rack-recipes debug link.errors --host leaf1 -i inventory.yml",
+        "rack-recipes debug link.errors --pdb",
+    )
+
+
+def debug(options: argparse.Namespace) -> Answer:
+    """Run one scriptlet by itself, on this machine or on one host, and tell all that it does.
+
+    Stderr has the trace: arguments, changes of the context, subprocesses, variables, tracebacks, output, resources.
+    Stdout has the envelope, as in a run, with the verdict. Criteria of a recipe are not judged, its own checks are.
+    """
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.trial import run_trial
+
+    return run_trial(options)

@@ -1,0 +1,79 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A scriptlet on a host: a recipe of its own, run as any other."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils import settings
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import parser_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.trial import Record, Trial
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.perform import perform
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
+
+CONTEXT = "debug_context"  # the scriptlet that sets what --context gives
+
+
+def run_there(trial: Trial, options: argparse.Namespace) -> tuple[list[Record], dict[str, Any]]:
+    """The records of the run, and what its envelope has besides. Raises RackError where it cannot be run."""
+    if trial.entry.scope == "run":
+        raise UsageError(f"--host: {trial.entry.name} is meant for the controller (scope: run), leave --host out")
+    runs = Path(settings.load().runs)
+    folder = runs.parent / "debug"
+    make_private(folder)
+    recipe = folder / f"{trial.name}.yml"
+    recipe.write_text(json.dumps({**_about(trial, options.host), "steps": [*_steps(trial, folder)]}), encoding="utf-8")
+    asked = parser_of("run").parse([str(recipe), *_words(trial, options, folder)])
+    asked.ansible = options.ansible
+    answer, _code = perform(asked, told=False)
+    journal = runs / answer["run_id"] / "journal.jsonl"
+    records: list[Record] = [line.record for line in Follower(journal).read() if line.record is not None]
+    return records, {"run_id": answer["run_id"]}
+
+
+def _about(trial: Trial, host: str) -> dict[str, Any]:
+    return {
+        "test_meta": {"test_id": f"DEBUG {trial.entry.name}", "description": "One scriptlet by itself"},
+        "hosts": host,
+    }
+
+
+def _steps(trial: Trial, folder: Path) -> Iterator[dict[str, Any]]:
+    """The step, behind one that sets the context that it is to find."""
+    entry = trial.entry
+    step = {"name": trial.name, "type": entry.kind, "module": entry.name, "args": dict(trial.args), "success": "none"}
+    if entry.function:
+        step["function"] = entry.function
+    if trial.own:
+        _write_context(folder / "scriptlets", trial.own)
+        yield {"name": CONTEXT, "type": "shell", "module": CONTEXT, "success": "none"}
+        step["depends_on"] = [CONTEXT]
+    yield step
+
+
+def _write_context(folder: Path, keys: Mapping[str, Any]) -> None:
+    """A scriptlet whose envelope holds the keys."""
+    make_private(folder)
+    envelope = json.dumps({"status": "ok", "outputs": keys})
+    (folder / f"{CONTEXT}.sh").write_text(
+        f"#!/bin/sh\ncat <<'END OF ENVELOPE'\n{envelope}\nEND OF ENVELOPE\n", encoding="utf-8"
+    )
+    sidecar = {"description": "The context of a scriptlet that is debugged", "writes": [*keys]}
+    (folder / f"{CONTEXT}.yml").write_text(json.dumps(sidecar), encoding="utf-8")
+
+
+def _words(trial: Trial, options: argparse.Namespace, folder: Path) -> Iterator[str]:
+    yield from ("--debug", *(word for path in options.inventory for word in ("--inventory", path)))
+    if trial.own:
+        folders = ":".join(map(str, (folder / "scriptlets", *trial.folders)))
+        yield from ("--extra-vars", json.dumps({"rack_recipes_scriptlets": folders}))
+    yield from ("--json",) if options.json else ()

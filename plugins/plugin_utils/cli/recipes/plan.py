@@ -1,0 +1,48 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The command plan."""
+
+from __future__ import annotations
+
+import argparse
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import (
+    add_recipe,
+    add_selection,
+    examples,
+    plan_options,
+)
+
+
+def add_plan(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    add_recipe(command)
+    command.add_argument(
+        "--format",
+        choices=("tree", "json", "dot", "mermaid"),
+        default="tree",
+        help="tree for people (the default), json, dot for Graphviz, mermaid for Markdown",
+    )
+    add_selection(command)
+    examples(
+        command,
+        "rack-recipes plan recipes/host_health.yml",
+        "rack-recipes plan recipes/host_health.yml --only clock_jitter",
+        "rack-recipes plan recipes/host_health.yml --format dot | dot -Tsvg > plan.svg",
+    )
+
+
+def plan(options: argparse.Namespace) -> Answer:
+    """Show what would run, as a tree, as data or as a graph.
+
+    Stages and why each starts, steps, hosts, the keys that each step reads and writes. Nothing is run.
+    `run --dry-run` adds what an inventory and the store know: hosts, earlier results, durations.
+    """
+    from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import plan_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.plan.show import FORMATS
+
+    planned = plan_of(options.recipe, options=plan_options(options))
+    return FORMATS["json" if options.json else options.format](planned), 0

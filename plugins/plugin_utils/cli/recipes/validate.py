@@ -1,0 +1,105 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The command validate."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import (
+    Place,
+    RackError,
+    RecipeError,
+    RecipeErrors,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import Plan
+
+Told = dict[str, Any]
+
+
+def add_validate(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    command.add_argument(
+        "recipes", nargs="*", metavar="RECIPE", help="paths of recipes; what they include is checked, too"
+    )
+    command.add_argument(
+        "--stdin",
+        metavar="FILE",
+        help="check what comes on stdin as if it were FILE: for an editor's buffer that is not saved yet",
+    )
+    examples(
+        command,
+        "rack-recipes validate recipes/*.yml",
+        "rack-recipes validate --json recipes/*.yml | jq -r '.problems[].text'",
+        "rack-recipes validate --stdin recipes/numbers.yml < buffer",
+    )
+
+
+def validate(options: argparse.Namespace) -> Answer:
+    """Check recipes, and tell every problem of every one of them.
+
+    A line on stderr for each: file, line, column, what was expected, what was found, the nearest valid word. On
+    stdout the same as one JSON object. The exit code is 2 where there is any problem. That a scriptlet should not be
+    used any more is a notice, and no problem.
+    """
+    if not options.recipes and options.stdin is None:
+        raise UsageError("rack-recipes validate: expected RECIPE or --stdin FILE")
+    checked: list[tuple[str, bytes | None]] = [(path, None) for path in options.recipes]
+    if options.stdin is not None:
+        checked.append((options.stdin, sys.stdin.buffer.read()))
+    found = [_check(name, text) for name, text in checked]
+    problems = [problem for wrong, _plan in found for problem in wrong]
+    notices = [notice for _problems, plan in found if plan for notice in _notices(plan)]
+    for told in (*problems, *notices):
+        sys.stderr.write(f"{told['text']}\n")
+    status = "error" if problems else "ok"
+    answer = {"status": status, "recipes": len(checked), "problems": problems, "notices": notices}
+    return answer, 2 if problems else 0
+
+
+def _check(name: str, text: bytes | None) -> tuple[list[Told], Plan | None]:
+    """What is wrong with a recipe file, or with a text in its place; the plan where nothing is."""
+    try:
+        return [], _planned(name, text)
+    except RackError as error:
+        found = error.errors if isinstance(error, RecipeErrors) else (error,)
+        return [_problem(name, one) for one in found], None
+
+
+def _planned(name: str, text: bytes | None) -> Plan:
+    from ansible_collections.rack.recipes.plugins.plugin_utils import settings
+    from ansible_collections.rack.recipes.plugins.plugin_utils.plan.make import make_plan
+    from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import load, parse
+
+    recipe = load(name) if text is None else parse(text, name)
+    return make_plan(recipe, tuple(map(Path, settings.load().scriptlets)))
+
+
+def _problem(name: str, error: RackError) -> Told:
+    if not isinstance(error, RecipeError):
+        return {"file": name, "line": 1, "column": 1, "text": str(error)}
+    located = _located(error.place)
+    return {**located, "expected": error.expected, "got": error.got, "near": error.near, "text": str(error)}
+
+
+def _notices(plan: Plan) -> Iterator[Told]:
+    """What is no problem yet: scriptlets that should not be used any more."""
+    for planned in plan.steps:
+        if planned.entry is not None and planned.entry.deprecated:
+            text = f"{planned.entry.name} is deprecated: {planned.entry.deprecated}"
+            yield {**_located(planned.step.place), "text": f"{planned.step.place}: {text}"}
+
+
+def _located(place: Place) -> Told:
+    return {"file": place.file, "line": place.line, "column": place.column}

@@ -1,0 +1,137 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What two runs differ in: verdicts, durations, measurements, context. Plain lists of dicts in and out."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.published.differences import flatten
+
+Row = Mapping[str, Any]
+Change = dict[str, Any]
+
+ABOUT = ("recipe", "digest", "test_id", "status", "hosts", "controller", "user", "versions", "params", "labels")
+
+
+def run_changes(first: Row, second: Row) -> list[Change]:
+    """What is not the same about the two runs themselves."""
+    return [
+        {"field": name, **_sides(first.get(name), second.get(name))}
+        for name in ABOUT
+        if not _same(first.get(name), second.get(name))
+    ]
+
+
+def verdict_changes(first: Sequence[Row], second: Sequence[Row]) -> list[Change]:
+    """The (step, host) pairs with another verdict, or that only one run has; `reason` is that of the later one."""
+    return [
+        {**place, **sides(before, after, "verdict"), "reason": (after or before or {}).get("reason", "")}
+        for place, before, after in _pairs(first, second, ("step", "host"))
+        if (before or {}).get("verdict") != (after or {}).get("verdict")
+    ]
+
+
+def duration_changes(first: Sequence[Row], second: Sequence[Row]) -> list[Change]:
+    """How long each (step, host) that was tried in both runs took in each, in seconds, the largest change first."""
+    pairs = (pair for pair in _pairs(first, second, ("step", "host")) if pair[1] and pair[2])
+    found = [
+        {**place, **sides(before, after, "seconds"), **_percent(before["seconds"], after["seconds"])}
+        for place, before, after in pairs
+        if before and after and before["tries"] and after["tries"]
+    ]
+    return sorted(found, key=lambda one: -abs(one["after"] - one["before"]))
+
+
+def measurement_changes(first: Sequence[Row], second: Sequence[Row]) -> list[Change]:
+    """The measurements that are not the same, or that only one run has."""
+    keys = ("step", "host", "name", "number")
+    found = _pairs([*_numbered(first)], [*_numbered(second)], keys)
+    return [
+        {
+            **_without_number(place),
+            "unit": (after or before or {})["unit"],
+            **sides(before, after, "value"),
+            **_grown(before, after),
+        }
+        for place, before, after in found
+        if before is None or after is None or not _same(before["value"], after["value"])
+    ]
+
+
+def context_changes(first: Sequence[Row], second: Sequence[Row]) -> list[Change]:
+    """The fields of keys that are not the same; a key that only one run has is one change, with an empty `field`."""
+    return [
+        {**place, **change}
+        for place, before, after in _pairs(first, second, ("key", "host"))
+        for change in _field_changes(before, after)
+    ]
+
+
+def _field_changes(before: Row | None, after: Row | None) -> Iterator[Change]:
+    if before is None or after is None:
+        yield {"field": "", **sides(before, after, "value")}
+        return
+    if _same(before["value"], after["value"]):
+        return
+    fields = [dict(flatten(row["value"])) for row in (before, after)]
+    names = dict.fromkeys([*fields[0], *fields[1]])
+    first, second = ({name: {"value": field.value} for name, field in flat.items()} for flat in fields)
+    changed = [
+        {"field": name, **sides(first.get(name), second.get(name), "value")}
+        for name in names
+        if not _same(first.get(name), second.get(name))
+    ]
+    yield from changed or [{"field": "", **sides(before, after, "value")}]  # such as {} and []
+
+
+def _pairs(
+    first: Iterable[Row], second: Iterable[Row], keys: Sequence[str]
+) -> Iterator[tuple[Change, Row | None, Row | None]]:
+    """The rows of two lists that belong together, in the order of the lists."""
+    sides = [{tuple(row[key] for key in keys): row for row in rows} for rows in (first, second)]
+    for place in dict.fromkeys([*sides[0], *sides[1]]):
+        yield dict(zip(keys, place, strict=True)), sides[0].get(place), sides[1].get(place)
+
+
+def sides(before: Row | None, after: Row | None, name: str) -> Change:
+    """A field of both rows as `before` and `after`, each only where there is a row."""
+    both = (("before", before), ("after", after))
+    return {side: row[name] for side, row in both if row is not None}
+
+
+def _sides(before: Any, after: Any) -> Change:
+    return {"before": before, "after": after}
+
+
+def _numbered(rows: Sequence[Row]) -> Iterator[Row]:
+    """A step may measure one thing several times: the first belongs to the first."""
+    seen: Counter[tuple[str, str, str]] = Counter()
+    for row in rows:
+        place = (row["step"], row["host"], row["name"])
+        seen[place] += 1
+        yield {**row, "number": seen[place]}
+
+
+def _without_number(place: Change) -> Change:
+    return {name: part for name, part in place.items() if name != "number"}
+
+
+def _grown(before: Row | None, after: Row | None) -> Change:
+    return _percent(before["value"], after["value"]) if before and after else {}
+
+
+def _percent(before: Any, after: Any) -> Change:
+    """By how much a number has grown; nothing where that cannot be said."""
+    numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (before, after))
+    return {"percent": round(100 * (after - before) / abs(before), 2)} if numbers and before else {}
+
+
+def _same(first: Any, second: Any) -> bool:
+    """Whether both are the same JSON: to Python 1, 1.0 and true are equal."""
+    return json.dumps(first, sort_keys=True) == json.dumps(second, sort_keys=True)

@@ -1,0 +1,184 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The commands ctx show, ctx history and ctx diff."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_db, add_run, examples
+
+RUN = "run"  # how the run itself is called where hosts are listed
+
+Row = Mapping[str, Any]
+
+
+def add_show(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    add_run(command)
+    command.add_argument(
+        "--at",
+        metavar="SEQ",
+        type=int,
+        help="as it was after this change, a number of `ctx history` (default: the last)",
+    )
+    _add_host(command, "only what this host sees: its own keys, and those of the run")
+    add_db(command)
+    examples(
+        command,
+        "rack-recipes ctx show",
+        "rack-recipes ctx show 20261125-1444 --at 12",
+        "rack-recipes ctx show --host leaf1 --json > context.json",
+        "rack-recipes debug numbers.median --context context.json",
+    )
+
+
+def add_history(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    command.add_argument("key", metavar="KEY", help="the key, such as numbers.stats_v1")
+    add_run(command)
+    _add_host(command, "only the changes that belong to this host; `run` for those of the run")
+    add_db(command)
+    examples(
+        command, "rack-recipes ctx history numbers.stats_v1", "rack-recipes ctx history mode_v1 20261125 --host leaf1"
+    )
+
+
+def add_diff(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    command.add_argument("first", metavar="RUN", help="id of the earlier run, or its beginning")
+    command.add_argument("second", metavar="RUN", help="id of the later run, or its beginning")
+    _add_host(command, "only the keys of this host; `run` for those of the run")
+    add_db(command)
+    examples(command, "rack-recipes ctx diff 20261124-09 20261125-14")
+
+
+def _add_host(command: argparse.ArgumentParser, about: str) -> None:
+    command.add_argument("--host", metavar="HOST", help=about)
+
+
+def show(options: argparse.Namespace) -> Answer:
+    """Show the keys of a run with their values, as they were at its end or after any change.
+
+    With --host and --json the object's `values` can be given to `debug --context`.
+    """
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened, run_id_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
+
+    with opened(options) as store:
+        run_id = run_id_of(store, options.run)
+        entries = state_at(load.history(store, run_id), options.at)
+    if options.host is not None:
+        _check_host(options.host, entries)
+        entries = [entry for entry in entries if entry["host"] in ("", options.host)]
+    if options.json:
+        seen = {"values": _values(entries)} if options.host is not None else {}
+        return {"run_id": run_id, "at": options.at, **seen, "context": entries}, 0
+    rows = (
+        (one["key"], one["host"] or RUN, one["version"], one["seq"], one["step"], _written(one["value"]))
+        for one in entries
+    )
+    return _table(("key", "host", "version", "seq", "set by", "value"), rows), 0
+
+
+def history(options: argparse.Namespace) -> Answer:
+    """Show each change of a key: when, by whom, from what to what."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.parser import hint
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened, run_id_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
+
+    with opened(options) as store:
+        run_id = run_id_of(store, options.run)
+        changes = load.history(store, run_id, options.key, _place(options.host))
+        if not changes:
+            keys = sorted({entry["key"] for entry in load.context(store, run_id)})
+            of = "" if options.host is None else f" of {options.host}"
+            raise UsageError(f"run {run_id} has no key {options.key!r}{of}{hint(options.key, keys)}")
+    if options.json:
+        return {"run_id": run_id, "key": options.key, "changes": changes}, 0
+    rows = (
+        (one["seq"], one["time"], one["host"] or RUN, one["who"], _before(one), "->", _written(one["after"]))
+        for one in changes
+    )
+    return _table(("seq", "time", "host", "set by", "before", "", "after"), rows), 0
+
+
+def diff(options: argparse.Namespace) -> Answer:
+    """Show the keys in which two runs ended differently, field by field."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.changes import context_changes
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened, run_id_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
+
+    with opened(options) as store:
+        ids = [run_id_of(store, options.first), run_id_of(store, options.second)]
+        first, second = (load.context(store, run_id) for run_id in ids)
+    found = context_changes(first, second)
+    if options.host is not None:
+        _check_host(options.host, [*first, *second])
+        found = [change for change in found if change["host"] == _place(options.host)]
+    if options.json:
+        return {"runs": ids, "context": found}, 0
+    return "".join(change_lines(found)) or f"{ids[0]} and {ids[1]} ended with the same context\n", 0
+
+
+def state_at(changes: Sequence[Row], seq: int | None) -> list[dict[str, Any]]:
+    """Each key's last change up to the one with number `seq`, with its `value`; all of them where it is None."""
+    last = {(one["key"], one["host"]): one for one in changes if seq is None or one["seq"] <= seq}
+    left_out = {"before", "after", "run_id"}
+    return [
+        {**{name: part for name, part in one.items() if name not in left_out}, "value": one["after"]}
+        for _place, one in sorted(last.items())
+    ]
+
+
+def change_lines(found: Sequence[Row]) -> Iterator[str]:
+    """Changed fields as a table, nothing where there are none."""
+    if found:
+        rows = ((one["key"], one["host"] or RUN, one["field"], *_sides(one)) for one in found)
+        yield _table(("key", "host", "field", "first", "second"), rows)
+
+
+def _sides(change: Row) -> tuple[str, str]:
+    first, second = (_written(change[side]) if side in change else "-" for side in ("before", "after"))
+    return first, second
+
+
+def _place(host: str | None) -> str | None:
+    return "" if host == RUN else host
+
+
+def _check_host(host: str, entries: Sequence[Row]) -> None:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.parser import hint
+    from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+
+    hosts = sorted({entry["host"] or RUN for entry in entries})
+    if host not in hosts:
+        raise UsageError(
+            f"there are no keys of {host!r}{hint(host, hosts)}; there are keys of {', '.join(hosts) or 'nobody'}"
+        )
+
+
+def _values(entries: Sequence[Row]) -> dict[str, Any]:
+    """The value of each key, a host's own before the run's."""
+    return {entry["key"]: entry["value"] for entry in sorted(entries, key=lambda entry: bool(entry["host"]))}
+
+
+def _before(change: Row) -> str:
+    return "" if change["version"] == 1 else _written(change["before"])
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _table(titles: Sequence[str], rows: Iterator[Sequence[object]]) -> str:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import to_text
+
+    return to_text(titles, rows)

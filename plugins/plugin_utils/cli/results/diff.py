@@ -1,0 +1,140 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The command diff."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_db, examples
+
+NOTABLE = 10.0  # percent
+SHORTEST = 0.1  # seconds: below, a step's duration is mostly chance
+
+Row = Mapping[str, Any]
+
+
+def add_diff(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    command.add_argument("first", metavar="RUN", help="id of the earlier run, or its beginning")
+    command.add_argument("second", metavar="RUN", help="id of the later run, or its beginning")
+    command.add_argument(
+        "--percent",
+        metavar="P",
+        type=float,
+        default=NOTABLE,
+        help="show durations and measurements that changed by at least so much (default: 10; JSON has all)",
+    )
+    add_db(command)
+    examples(
+        command, "rack-recipes diff 20261124-09 20261125-14", "rack-recipes diff 20261124-09 20261125-14 --percent 1"
+    )
+
+
+def diff(options: argparse.Namespace) -> Answer:
+    """Show what changed between two runs: verdicts, durations, measurements, the context.
+
+    Also what is not the same about the runs themselves: recipe, parameters, versions.
+    """
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened, run_id_of
+
+    with opened(options) as store:
+        ids = [run_id_of(store, options.first), run_id_of(store, options.second)]
+        found = _changes(store, *ids)
+    if options.json:
+        return {"runs": ids, **found}, 0
+    return "".join(_lines(ids, found, options.percent)), 0
+
+
+def _changes(store: Any, first: str, second: str) -> dict[str, list[dict[str, Any]]]:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results import changes
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
+
+    steps = [load.steps(store, run_id) for run_id in (first, second)]
+    return {
+        "run": changes.run_changes(load.run(store, first), load.run(store, second)),
+        "verdicts": changes.verdict_changes(*steps),
+        "durations": changes.duration_changes(*steps),
+        "measurements": changes.measurement_changes(load.measurements(store, first), load.measurements(store, second)),
+        "context": changes.context_changes(load.context(store, first), load.context(store, second)),
+    }
+
+
+def _lines(ids: Sequence[str], found: Mapping[str, Sequence[Row]], percent: float) -> Iterator[str]:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.ctx import change_lines
+
+    yield f"{ids[0]} -> {ids[1]}\n"
+    yield from _run_lines(found["run"])
+    yield from _verdict_lines(found["verdicts"])
+    yield from _duration_lines([row for row in found["durations"] if _is_notable(row, percent) and _is_long(row)])
+    yield from _measurement_lines([row for row in found["measurements"] if _is_notable(row, percent)])
+    yield from _titled("context", change_lines(found["context"]))
+
+
+def _run_lines(rows: Sequence[Row]) -> Iterator[str]:
+    shown = ((row["field"], _written(row["before"]), "->", _written(row["after"])) for row in rows)
+    yield from _table("the runs", ("field", "first", "", "second"), [*shown])
+
+
+def _verdict_lines(rows: Sequence[Row]) -> Iterator[str]:
+    shown = (
+        (row.get("before", "-"), "->", row.get("after", "-"), row["step"], row["host"] or "run", row["reason"])
+        for row in rows
+    )
+    yield from _table("verdicts", ("first", "", "second", "step", "host", "reason"), [*shown])
+
+
+def _duration_lines(rows: Sequence[Row]) -> Iterator[str]:
+    shown = (
+        (f"{row['before']:.3f} s", "->", f"{row['after']:.3f} s", _grown(row), row["step"], row["host"] or "run")
+        for row in rows
+    )
+    yield from _table("durations", ("first", "", "second", "change", "step", "host"), [*shown])
+
+
+def _measurement_lines(rows: Sequence[Row]) -> Iterator[str]:
+    shown = ((row["name"], *_sides(row), row["unit"], _grown(row), row["step"], row["host"] or "run") for row in rows)
+    yield from _table("measurements", ("name", "first", "", "second", "unit", "change", "step", "host"), [*shown])
+
+
+def _sides(row: Row) -> tuple[str, str, str]:
+    before, after = (_written(row[side]) if side in row else "-" for side in ("before", "after"))
+    return before, "->", after
+
+
+def _is_notable(row: Row, percent: float) -> bool:
+    """What has no share, such as a text or a new measurement, always is."""
+    return bool(abs(row.get("percent", percent)) >= percent)
+
+
+def _is_long(row: Row) -> bool:
+    return bool(abs(row["after"] - row["before"]) >= SHORTEST)
+
+
+def _grown(row: Row) -> str:
+    return f"{row['percent']:+g} %" if "percent" in row else ""
+
+
+def _table(title: str, titles: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
+    import sys
+
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colour import painter
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import to_text
+
+    yield from _titled(title, [to_text(titles, rows, painter(sys.stdout))] if rows else [])
+
+
+def _titled(title: str, parts: Iterator[str] | Sequence[str]) -> Iterator[str]:
+    """What there is under its title, or a line that says that there is nothing."""
+    text = "".join(parts)
+    yield f"\n{title}:\n{text}" if text else f"\n{title}: no change\n"
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,36 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The command flush."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_db, add_run, examples
+
+
+def add_flush(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    add_run(command)
+    add_db(command)
+    examples(command, "rack-recipes flush", "rack-recipes flush 20261125-1444 --db mysql://rack:SECRET@db.example/rack")
+
+
+def flush(options: argparse.Namespace) -> Answer:
+    """Bring what a run left in its journal into the store: once, whatever of it is there already.
+
+    For results that could not be stored when the run ended (exit code 5), or that another store is to have, too.
+    """
+    from ansible_collections.rack.recipes.plugins.plugin_utils import settings
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import journal_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import follow
+
+    journal = journal_of(Path(settings.load().runs), options.run)
+    with opened(options, writing=True) as store:
+        done = follow(store, journal)
+    return {"status": "ok", "run_id": journal.parent.name, "rows": done.rows}, 0

@@ -1,0 +1,40 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The command report."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_db, add_run, examples
+
+
+def add_report(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    add_run(command)
+    command.add_argument(
+        "--format",
+        action="append",
+        choices=("html", "xlsx", "csv", "md"),
+        help="only this format, instead of all; repeat it for several",
+    )
+    command.add_argument("--to", metavar="FOLDER", help="where to write it (default: report/ in the run's folder)")
+    add_db(command)
+    examples(command, "rack-recipes report", "rack-recipes report 20261125-1444 --format html --to /srv/reports")
+
+
+def report(options: argparse.Namespace) -> Answer:
+    """Write the report of a run from what the store holds of it, and print the paths of its files."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils import settings
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened, run_id_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.report.make import FORMATS, make
+
+    with opened(options) as store:
+        run_id = run_id_of(store, options.run)
+        folder = Path(options.to) if options.to else Path(settings.load().runs) / run_id / "report"
+        files = [str(path) for path in make(store, run_id, folder, options.format or [*FORMATS])]
+    return ({"run_id": run_id, "files": files} if options.json else "\n".join(files)), 0

@@ -1,0 +1,46 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The command runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_db, examples
+
+TITLES = ("run", "status", "test", "recipe", "started", "verdicts")
+
+
+def add_runs(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    command.add_argument("-n", "--number", metavar="N", type=int, default=20, help="how many (default: 20)")
+    add_db(command)
+    examples(command, "rack-recipes runs", "rack-recipes runs -n 1 --json | jq -r '.runs[].run_id'")
+
+
+def runs(options: argparse.Namespace) -> Answer:
+    """List the runs in the store, the newest first: status, test, recipe, start, counts of verdicts."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colour import painter
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import to_text
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
+
+    with opened(options) as store:
+        found = load.runs(store)[: options.number]
+    if options.json:
+        return {"runs": found}, 0
+    names = ("run_id", "status", "test_id", "recipe", "started")
+    rows = [(*(run[name] for name in names), told(run)) for run in found]
+    return to_text(TITLES, rows, painter(sys.stdout)), 0
+
+
+def told(run: Mapping[str, Any]) -> str:
+    """The counts of a run's verdicts, and the run that it went on with."""
+    counts = ", ".join(f"{number} {verdict}" for verdict, number in run["counts"].items())
+    return f"{counts}; resumes {run['resumes']}" if run["resumes"] else counts

@@ -1,0 +1,154 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The command show."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_db, add_run, examples
+
+Row = Mapping[str, Any]
+Place = tuple[str, str]
+
+
+def add_show(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    add_run(command)
+    command.add_argument(
+        "--all", action="store_true", help="each instance of a loop, not only those that did not pass, or not at once"
+    )
+    add_db(command)
+    examples(
+        command,
+        "rack-recipes show",
+        "rack-recipes show 20261125-1444",
+        "rack-recipes show --json | jq '.steps[] | select(.flake)'",
+    )
+
+
+def show(options: argparse.Namespace) -> Answer:
+    """Show one run: how each step ended on each host, what did not pass first.
+
+    With the reason: why it was skipped or blocked, which run a result was used again of, how often it was tried. Below
+    stand the criteria that did not hold, or only just, with the distance to their limits.
+    """
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened, run_id_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
+
+    with opened(options) as store:
+        run_id = run_id_of(store, options.run)
+        run, steps, measured = load.run(store, run_id), load.steps(store, run_id), load.measurements(store, run_id)
+        conflicts = load.conflicts(store, run_id)
+        if options.json:
+            context = load.context(store, run_id)
+            return {"run": run, "steps": steps, "measurements": measured, "context": context, "conflicts": conflicts}, 0
+    shown = steps if options.all else [step for step in steps if not step["parent"] or not _is_plain(step)]
+    return "".join([*_head(run, steps), *_steps(shown, steps), *_criteria(measured), *_conflicts(conflicts)]), 0
+
+
+def _head(run: Row, steps: Sequence[Row]) -> Iterator[str]:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.runs import told
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colour import painter
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import printable
+
+    status = painter(sys.stdout)(run["status"], run["status"])
+    flakes = sum(bool(step["flake"]) for step in steps if not step["instances"])
+    counts = told(run) + (f"; {flakes} of them after a retry" if flakes else "")
+    yield f"run {run['run_id']}  {status}  {printable(f'{run["test_id"]}  {run["recipe"]}')}  {counts}\n"
+    for name in ("params", "labels", "options"):
+        given = ", ".join(f"{key}={_written(value)}" for key, value in run[name].items())
+        if given:
+            yield f"{name}: {printable(given)}\n"
+
+
+def _steps(shown: Sequence[Row], steps: Sequence[Row]) -> Iterator[str]:
+    instances: dict[Place, list[Row]] = defaultdict(list)
+    for step in steps:
+        if step["parent"]:
+            instances[step["parent"], step["host"]].append(step)
+    rows = [
+        (
+            step["verdict"],
+            step["step"],
+            step["host"] or "run",
+            f"{step['seconds']:.3f} s",
+            "; ".join(_told(step, instances[step["step"], step["host"]])),
+        )
+        for step in sorted(shown, key=lambda step: step["verdict"] in PASSING)
+    ]
+    yield _table(("verdict", "step", "host", "duration", "reason"), rows)
+
+
+def _is_plain(step: Row) -> bool:
+    """Whether it passed, and at once."""
+    return step["verdict"] in PASSING and step["verdict"] != "marginal" and not step["flake"]
+
+
+def _told(step: Row, instances: Sequence[Row]) -> Iterator[str]:
+    """All that is to be said of how a step ended, beside its verdict."""
+    if step["reason"]:
+        yield str(step["reason"])
+    if step["flake"] and not step["instances"]:
+        yield f"flake: passed at try {step['tries']}"
+    if step["source_run"] and step["source_run"] not in step["reason"]:
+        yield f"from {step['source_run']}"
+    if step["instances"]:
+        passed = sum(instance["verdict"] in PASSING for instance in instances)
+        yield f"{passed} of {step['instances']} instances passed"
+    if step["rounds"]:
+        yield f"{step['rounds']['passed']} of {step['rounds']['count']} rounds passed"
+    for hook in step["hooks"]:
+        yield f"{hook['when']} {hook['hook']} {hook['verdict']}: {hook['reason']}"
+
+
+def _criteria(measured: Sequence[Row]) -> Iterator[str]:
+    """The criteria that are not simply fulfilled."""
+    rows = [
+        (
+            one["verdict"],
+            one["name"],
+            f"{_written(one['value'])} {one['unit']}".rstrip(),
+            "" if one["distance"] is None else f"{one['distance']:+g}",
+            one["step"],
+            one["host"] or "run",
+            _limits(one["limits"]),
+        )
+        for one in measured
+        if one["verdict"] in ("failed", "marginal")
+    ]
+    if rows:
+        yield "\n" + _table(("criterion", "name", "value", "to the limit", "step", "host", "limits"), rows)
+
+
+def _limits(limits: Mapping[str, Any] | None) -> str:
+    return ", ".join(f"{word} {_written(bound)}" for word, bound in (limits or {}).items())
+
+
+def _conflicts(conflicts: Sequence[Row]) -> Iterator[str]:
+    rows = [
+        (one["key"], one["host"] or "run", one["step"], _written(one["before"]), "->", _written(one["after"]))
+        for one in conflicts
+    ]
+    if rows:
+        yield "\n" + _table(("conflict", "host", "step", "before", "", "after"), rows)
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colour import painter
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import to_text
+
+    return to_text(titles, rows, painter(sys.stdout))
+
+
+def _written(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

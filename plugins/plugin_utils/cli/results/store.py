@@ -1,0 +1,52 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The store and the runs in it, as the commands about results open them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ansible_collections.rack.recipes.plugins.plugin_utils import settings
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine, reader
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+@contextmanager
+def opened(options: argparse.Namespace, *, writing: bool = False) -> Iterator[Engine]:
+    """The store that --db or the settings name; it is made and migrated where it is written to."""
+    store = (engine if writing else reader)(options.db or settings.load().db)
+    try:
+        yield store
+    finally:
+        store.dispose()
+
+
+def run_id_of(store: Engine, start: str) -> str:
+    """The run whose id begins so; the newest one for an empty text. Raises UsageError."""
+    try:
+        found = load.find(store, start) if start else load.newest(store)
+    except UsageError as error:
+        raise UsageError(f"{error}{_where_else(start)}") from error
+    if found is None:
+        raise UsageError(f"there are no runs in the store{_where_else('')}")
+    return found
+
+
+def _where_else(start: str) -> str:
+    """How to bring a run into the store whose journal is here; empty where there is none."""
+    journals = [
+        path for path in Path(settings.load().runs).glob("*/journal.jsonl") if path.parent.name.startswith(start)
+    ]
+    if len(journals) != 1:
+        return ""
+    return f", but in a journal: `rack-recipes flush {journals[0].parent.name}` brings it there"

@@ -1,0 +1,79 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How a run ended, for people and as the command's answer."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colour import painter
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import printable
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import REFUSED
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.summary import Summary
+
+NOT_STORED = StoreError.exit_code
+UNCHECKED = "no step checked anything, so nothing was shown: give steps success criteria"
+SHOWN_LINES = 15
+SHOWN_PROBLEMS = 10
+ERROR = re.compile(r"^(?:\[ERROR\]|ERROR!|ansible-playbook: error|.*: error):", re.MULTILINE)
+
+
+def answer_of(summary: Summary, code: int, log: Path) -> tuple[dict[str, Any], int]:
+    """The JSON object and the exit code of a run whose Ansible ended with `code`. Raises UsageError if nothing ran."""
+    if not summary.run_id:
+        raise UsageError(_why_nothing_ran(log))
+    answer = summary.to_data()
+    if code != NOT_STORED:
+        return answer, summary.exit_code
+    answer.update(status="not stored", reason=_why_not_stored(log), journal=str(log.with_name("journal.jsonl")))
+    return answer, NOT_STORED
+
+
+def tell(summary: Summary, answer: dict[str, Any]) -> None:
+    """Write to stderr what did not pass, the counts, and where the results are."""
+    paint = painter(sys.stderr)
+    for step, host, verdict, reason in summary.problems[:SHOWN_PROBLEMS]:
+        sys.stderr.write(f"{printable(f'{host or "run"}  {step}')}  {paint(verdict, verdict)}: {printable(reason)}\n")
+    more = len(summary.problems) - SHOWN_PROBLEMS
+    if more > 0:
+        sys.stderr.write(f"and {more} more: rack-recipes show {summary.run_id}\n")
+    counts = ", ".join(f"{number} {paint(verdict, verdict)}" for verdict, number in summary.counts.items())
+    sys.stderr.write(f"run {summary.run_id} {paint(answer['status'], answer['status'])}: {counts}\n")
+    if summary.status == "unchecked":
+        sys.stderr.write(f"{UNCHECKED}\n")
+    for path in dict.fromkeys(map(_shown, answer.get("report", ()))):
+        sys.stderr.write(f"report: {path}\n")
+    if "journal" in answer:
+        safe = f"the results are safe in {answer['journal']}: rack-recipes flush {summary.run_id}"
+        sys.stderr.write(f"{answer['reason']}\n{safe}\n")
+
+
+def _shown(report: str) -> str:
+    """A dozen CSV files are told by their folder."""
+    return f"{Path(report).parent}/" if report.endswith(".csv") else report
+
+
+def _why_nothing_ran(log: Path) -> str:
+    """The recorder's reason, or else what Ansible said last."""
+    text = log.read_text(encoding="utf-8", errors="replace")
+    reason = text.partition(REFUSED)[2].partition("\n")[0]
+    error = ERROR.search(text)
+    said = "\n".join(text[error.start() :].splitlines()[:SHOWN_LINES]) if error else _last_lines(log)
+    return f"nothing was run: {reason}" if reason else f"nothing was run; Ansible said ({log}):\n{said}"
+
+
+def _why_not_stored(log: Path) -> str:
+    """The follower's last word, without its time."""
+    said = _last_lines(log.with_name("follower.log"), 1).partition(" ")[2]
+    return said or _last_lines(log, 1)
+
+
+def _last_lines(log: Path, number: int = SHOWN_LINES) -> str:
+    text = log.read_text(encoding="utf-8", errors="replace").strip() if log.exists() else ""
+    return "\n".join(text.splitlines()[-number:])

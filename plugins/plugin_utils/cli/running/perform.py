@@ -1,0 +1,140 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A run by Ansible as a child: what it is given, what is shown meanwhile, what it came to."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.ending import answer_of, tell
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepared import PARAMS, Prepared, prepare
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.trace import Trace
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import compile_to_file
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import new_run_id
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.playbook import Invocation, run_ansible
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.progress import Drawing, Progress
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.summary import summarize
+
+JOURNAL, LOG = "journal.jsonl", "ansible.log"
+AT_ONCE = 0.2  # seconds between two flushes into the store that count as no delay
+
+
+def perform(options: argparse.Namespace, *, told: bool = True) -> tuple[dict[str, Any], int]:
+    """Compile, run, and tell how it ended by the run's own record: people too, where they are to be `told`."""
+    prepared = prepare(options)
+    playbook = compile_to_file(prepared.plan.recipe.path, prepared.settings, prepared.plan.options)
+    run_id = new_run_id()
+    folder = Path(prepared.settings.runs) / run_id
+    make_private(folder)
+    code = _run(options, prepared, _asked(options, prepared, playbook, run_id), folder)
+    summary = summarize(folder / JOURNAL)
+    answer, exit_code = answer_of(summary, code, folder / LOG)
+    answer.update(_besides(options, prepared, folder))
+    if told and not options.json:
+        tell(summary, answer)
+    return answer, exit_code
+
+
+def _run(options: argparse.Namespace, prepared: Prepared, asked: Invocation, folder: Path) -> int:
+    """Run Ansible and show what happens meanwhile; returns its exit code."""
+    with (
+        (folder / LOG).open("wb") as output,
+        _shown(options, folder / JOURNAL) as tick,
+        _private(folder, _variables(options, prepared)) as private,
+    ):
+        whole = replace(asked, extra_vars=[*asked.extra_vars, *private])
+        return run_ansible(whole, None if options.verbose else output, tick)
+
+
+def _besides(options: argparse.Namespace, prepared: Prepared, folder: Path) -> dict[str, Any]:
+    """What the answer has where it was asked for."""
+    found: dict[str, Any] = {}
+    if options.report:
+        found["report"] = sorted(str(path) for path in (folder / "report").glob("**/*") if path.is_file())
+    if prepared.plan.options.seed is not None:
+        found["seed"] = prepared.plan.options.seed
+    if prepared.earlier:
+        found["resumes"] = prepared.earlier.run_id
+    return found
+
+
+def _variables(options: argparse.Namespace, prepared: Prepared) -> dict[str, Any]:
+    """What the run's own variables are to hold: only what was asked for."""
+    wanted = {
+        PARAMS: dict(prepared.params),
+        "rack_recipes_resume": prepared.earlier.run_id if prepared.earlier else "",
+        "rack_recipes_resume_from": prepared.resume_from,
+        "rack_recipes_debug": options.debug,
+        "rack_recipes_slots": options.parallel,
+        "rack_recipes_flush_interval": AT_ONCE if options.flush_now else None,
+        "rack_recipes_report": options.report,
+        "rack_recipes_db": options.db,
+    }
+    return {name: value for name, value in wanted.items() if value}
+
+
+@contextmanager
+def _private(folder: Path, variables: Mapping[str, Any]) -> Iterator[list[str]]:
+    """The variables as an argument for Ansible: a file for the user alone, as long as the run lasts.
+
+    Others can see a command line, and what a process has in its environment stays there for its children.
+    """
+    if not variables:
+        yield []
+        return
+    path = folder / "extra_vars.json"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - made for its owner alone
+            json.dump(variables, file)
+        yield [f"@{path}"]
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _asked(options: argparse.Namespace, prepared: Prepared, playbook: Path, run_id: str) -> Invocation:
+    return Invocation(
+        playbook=playbook,
+        run_id=run_id,
+        inventories=options.inventory,
+        limit=prepared.limit,
+        forks=options.forks,
+        extra_vars=options.extra_vars,
+        verbose=options.verbose,
+        more=[*(["--check"] if options.check else []), *options.ansible],
+    )
+
+
+@contextmanager
+def _shown(options: argparse.Namespace, journal: Path) -> Iterator[Callable[[], None]]:
+    """A function that shows what is new: how far the run is, on a terminal, and with --debug what its steps do.
+
+    Where Ansible's own output is shown, that has it all.
+    """
+    progress, drawing = Progress.of(journal), Drawing(sys.stderr) if not options.json and not options.verbose else None
+    trace = Trace.of(journal, sys.stderr) if options.debug and not options.verbose else None
+
+    def tick() -> None:
+        if trace is not None and trace.has_more():
+            if drawing is not None:
+                drawing.clear()
+            trace.show()
+        if drawing is not None and drawing.shown:
+            progress.catch_up()
+            drawing.draw(progress.line())
+
+    yield tick
+    tick()
+    if drawing is not None:
+        drawing.clear()

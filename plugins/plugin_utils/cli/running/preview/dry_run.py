@@ -1,0 +1,176 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run would be: the plan, its hosts, what would not run as it stands there, how long it may take."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepared import Prepared, prepare
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.forecast import (
+    RUN_HOST,
+    Expected,
+    Known,
+    Room,
+    forecast,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.inventory import Matching, matching
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.notes import LEFT_OUT, Note, notes_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.past import Past, past_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import to_text
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import Plan, PlannedStep
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.show import FORMATS, to_data
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.params import MASK
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.playbook import MOST_AT_ONCE
+
+NAMED = 8  # hosts
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """All that is told; `problem` is why the hosts cannot be."""
+
+    plan: Plan
+    hosts: tuple[str, ...]
+    problem: str
+    stages: Sequence[Expected]
+    notes: Sequence[Note]
+    past: Past
+    params: Mapping[str, Any]
+
+
+def dry_run(options: argparse.Namespace) -> Answer:
+    """Show what `run` would do with the same options; nothing is run and no host is contacted."""
+    prepared = prepare(options)
+    found = _preview(options, prepared)
+    return (_data(found), 0) if options.json else ("".join(_lines(found)), 0)
+
+
+def _preview(options: argparse.Namespace, prepared: Prepared) -> Preview:
+    plan, settings = prepared.plan, prepared.settings
+    past = past_of(options.db or settings.db, plan)
+    found = matching(options.inventory, prepared.limit, _patterns(plan))
+    hosts = {planned.step.name: _hosts_of(plan, planned, found) for planned in plan.steps}
+    notes = [*notes_of(plan, hosts, past, prepared)]
+    left_out = {note.step for note in notes if note.what in LEFT_OUT}
+    room = Room(
+        {name: () if name in left_out else where for name, where in hosts.items()},
+        _canary(plan, found),
+        options.parallel or settings.slots,
+        options.forks or MOST_AT_ONCE,
+    )
+    return Preview(
+        plan,
+        found.of(plan.recipe.hosts),
+        found.problem,
+        forecast(plan, past.seconds, room),
+        notes,
+        past,
+        {name: MASK if plan.recipe.params[name].secret else value for name, value in prepared.params.items()},
+    )
+
+
+def _patterns(plan: Plan) -> Iterator[str]:
+    yield plan.recipe.hosts
+    yield from (planned.step.hosts for planned in plan.steps if planned.step.hosts is not None)
+    if plan.recipe.canary is not None and plan.recipe.canary.hosts:
+        yield plan.recipe.canary.hosts
+
+
+def _hosts_of(plan: Plan, planned: PlannedStep, found: Matching) -> tuple[str, ...]:
+    if planned.step.scope == "run":
+        return (RUN_HOST,)
+    everywhere = found.of(plan.recipe.hosts)
+    if planned.step.hosts is None:
+        return everywhere
+    named = found.of(planned.step.hosts)
+    return tuple(host for host in everywhere if host in named)
+
+
+def _canary(plan: Plan, found: Matching) -> tuple[str, ...]:
+    canary = plan.recipe.canary
+    if canary is None:
+        return ()
+    return found.of(canary.hosts) if canary.hosts else found.of(plan.recipe.hosts)[: canary.count]
+
+
+def _data(found: Preview) -> dict[str, Any]:
+    stages = [
+        {
+            "number": stage.number,
+            "hosts": list(stage.hosts),
+            "seconds": _known(stage, found.past.seconds),
+            "never_run": list(stage.unknown),
+        }
+        for stage in found.stages
+    ]
+    told = {
+        "params": dict(found.params),
+        "hosts": list(found.hosts),
+        "problem": found.problem,
+        "history": found.past.problem or f"median of the last {found.past.runs} runs",
+        "seconds": _total(found),
+        "stages": stages,
+        "notes": [{"step": note.step, "what": note.what, "why": note.why} for note in found.notes],
+    }
+    return {**to_data(found.plan), "preview": told}
+
+
+def _known(stage: Expected, known: Known) -> float | None:
+    """The seconds of a stage, None where nothing is known of any of its steps."""
+    return round(stage.seconds, 3) if known and stage.seconds else None
+
+
+def _total(found: Preview) -> float | None:
+    seconds = [stage.seconds for stage in found.stages]
+    return round(sum(seconds), 3) if found.past.seconds and any(seconds) else None
+
+
+def _lines(found: Preview) -> Iterator[str]:
+    yield FORMATS["tree"](found.plan)
+    if found.params:
+        yield f"\ngiven: {', '.join(f'{name} = {json.dumps(value)}' for name, value in found.params.items())}\n"
+    yield f"\nhosts: {found.problem or _named(found.hosts) or f'none here matches {found.plan.recipe.hosts!r}'}\n"
+    if found.notes:
+        yield "\n" + to_text(("step", "may not run", "why"), [(note.step, note.what, note.why) for note in found.notes])
+    yield "\n" + to_text(("stage", "hosts", "may take", ""), [*_stage_rows(found)])
+    yield f"in all {_time(_total(found))} ({found.past.told()})\n"
+    yield from _over_time(found)
+
+
+def _stage_rows(found: Preview) -> Iterator[tuple[str, str, str, str]]:
+    for stage in found.stages:
+        where = "the controller" if stage.hosts == (RUN_HOST,) else str(len(stage.hosts))
+        unknown = f"never run: {', '.join(stage.unknown)}" if stage.unknown and found.past.seconds else ""
+        yield str(stage.number), where, _time(_known(stage, found.past.seconds)), unknown
+
+
+def _over_time(found: Preview) -> Iterator[str]:
+    box, total = found.plan.recipe.time_box, _total(found)
+    if box is not None and total is not None and total > box:
+        yield f"its time box is {_time(box)}: steps of the lowest priorities may be skipped\n"
+
+
+def _named(hosts: Sequence[str]) -> str:
+    more = len(hosts) - NAMED
+    return ", ".join(hosts[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _time(seconds: float | None) -> str:
+    """A duration for people."""
+    if seconds is None:
+        return "unknown"
+    if seconds < 0.05:
+        return "under 0.1 s"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

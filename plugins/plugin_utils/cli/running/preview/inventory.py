@@ -1,0 +1,45 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The hosts that a run would have, asked of Ansible's inventory; no host is contacted."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.playbook import Invocation, environment
+
+PROGRAM = Path(__file__).with_name("matching.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """The names of the hosts of each pattern; `problem` is why there are none."""
+
+    hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    problem: str = ""
+
+    def of(self, pattern: str) -> tuple[str, ...]:
+        """The hosts of a pattern that was asked for."""
+        return self.hosts.get(pattern, ())
+
+
+def matching(inventories: Sequence[str], limit: str | None, patterns: Iterable[str]) -> Matching:
+    """The hosts of patterns in inventories under --limit; without any inventory there is this machine.
+
+    Asked of a process of its own: Ansible changes how Python imports collections, this one among them.
+    """
+    wanted = {"sources": [*inventories], "limit": limit, "patterns": sorted({*patterns})}
+    env = environment(Invocation(playbook=Path(), run_id=""))
+    done = subprocess.run(
+        [sys.executable, str(PROGRAM)], input=json.dumps(wanted), env=env, capture_output=True, text=True, check=False
+    )
+    sys.stderr.write(done.stderr)
+    answer = json.loads(done.stdout)
+    return Matching({pattern: tuple(hosts) for pattern, hosts in answer["hosts"].items()}, answer["problem"])

@@ -1,0 +1,138 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The command run."""
+
+from __future__ import annotations
+
+import argparse
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_db, add_selection, examples
+
+
+def add_run(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    command.add_argument(
+        "recipe",
+        nargs="?",
+        default="",
+        metavar="RECIPE",
+        help="path of the recipe; with --resume that run's by default",
+    )
+    _add_params(command.add_argument_group("parameters of the recipe"))
+    add_selection(command.add_argument_group("steps"))
+    _add_resume(command.add_argument_group("going on where a run stopped"))
+    _add_hosts(command.add_argument_group("hosts"))
+    _add_mode(command.add_argument_group("how"))
+    _add_results(command.add_argument_group("results"))
+    examples(
+        command,
+        "rack-recipes run recipes/numbers.yml",
+        "rack-recipes run recipes/host_health.yml -i inventory.yml --limit leafs --report",
+        "rack-recipes run recipes/burn_in.yml -i inventory.yml --param minutes=5 --param-file lab.yml --dry-run",
+        "rack-recipes run --resume last -i inventory.yml",
+        "rack-recipes run recipes/numbers.yml -i inventory.yml -- --ask-become-pass",
+        "",
+        "Arguments after -- go to ansible-playbook.",
+    )
+
+
+def _add_params(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--param",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="a parameter's value, a list or a mapping as JSON or YAML; may be repeated (others here see it in the "
+        "process list: give secrets by a file)",
+    )
+    group.add_argument(
+        "--param-file",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="parameters in a file, a mapping in YAML or JSON; may be repeated, later ones and --param win",
+    )
+
+
+def _add_resume(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--resume",
+        metavar="RUN",
+        help="reuse what passed in this run (its id, the beginning of it, or `last`) and whose inputs are unchanged; "
+        "its parameters, its choice of steps and its --limit hold, too, unless they are given anew",
+    )
+    group.add_argument(
+        "--resume-from",
+        metavar="STEP",
+        help="reuse only what comes before this step, of --resume RUN or of the recipe's last run",
+    )
+
+
+def _add_hosts(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "-i",
+        "--inventory",
+        metavar="PATH",
+        action="append",
+        default=[],
+        help="inventory, as Ansible takes it; may be repeated (default: Ansible's setting, else this machine)",
+    )
+    group.add_argument("-l", "--limit", metavar="PATTERN", help="only these hosts of the inventory")
+    group.add_argument(
+        "-e",
+        "--extra-vars",
+        metavar="VARS",
+        action="append",
+        default=[],
+        help="variables for Ansible: name=value, JSON, or @FILE; may be repeated",
+    )
+    group.add_argument(
+        "-f",
+        "--forks",
+        metavar="N",
+        type=int,
+        help="how many hosts at once (default: Ansible's setting, else as many as there are, 64 at most)",
+    )
+
+
+def _add_mode(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="run nothing: show the plan with hosts, what would be skipped or reused and why, and how long it may take",
+    )
+    group.add_argument("--check", action="store_true", help="Ansible's check mode: scriptlets are not run")
+    group.add_argument(
+        "--debug",
+        action="store_true",
+        help="tell on stderr what steps do: parameters, changes of the context, subprocesses, variables, tracebacks",
+    )
+    group.add_argument(
+        "-v", "--verbose", action="count", default=0, help="show Ansible's own output; repeat it for more of it"
+    )
+
+
+def _add_results(group: argparse._ArgumentGroup) -> None:
+    add_db(group)
+    group.add_argument(
+        "--flush-now", action="store_true", help="bring each result into the store at once, not at an interval"
+    )
+    group.add_argument("--report", action="store_true", help="write the report when the run has ended")
+
+
+def run(options: argparse.Namespace) -> Answer:
+    """Compile a recipe and run it on the hosts of an inventory; without one, on this machine.
+
+    While it runs, stderr tells how far it is. At the end stdout has one JSON object: status, run id, keys of the
+    context, counts of verdicts. The exit code tells the same.
+    """
+    if options.dry_run:
+        from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.dry_run import dry_run
+
+        return dry_run(options)
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.perform import perform
+
+    return perform(options)

@@ -1,0 +1,50 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The command watch."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_run, examples
+
+PAUSE = 0.3  # seconds between two drawings
+
+
+def add_watch(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    add_run(command)
+    examples(command, "rack-recipes watch", "rack-recipes watch 20261125-1444")
+
+
+def watch(options: argparse.Namespace) -> Answer:
+    """Show the progress of a run until it has ended, then how it ended.
+
+    Works from any terminal of the machine that runs it, and as often as you like.
+    """
+    from ansible_collections.rack.recipes.plugins.plugin_utils import settings
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.ending import tell
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import journal_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.progress import Drawing, Progress
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.summary import summarize
+
+    path = journal_of(Path(settings.load().runs), options.run)
+    progress, drawing = Progress.of(path), Drawing(sys.stderr)
+    progress.catch_up()
+    try:
+        while not progress.end:
+            drawing.draw(progress.line())
+            time.sleep(PAUSE)
+            progress.catch_up()
+    finally:
+        drawing.clear()
+    summary = summarize(path)
+    if not options.json:
+        tell(summary, summary.to_data())
+    return summary.to_data(), summary.exit_code

@@ -1,0 +1,35 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The command completion."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import examples
+
+SCRIPTS = {"bash": "bash.sh", "zsh": "zsh.zsh", "fish": "fish.fish"}
+
+
+def add_completion(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    command.add_argument("shell", choices=SCRIPTS, help="the shell that is to read it: bash, zsh or fish")
+    examples(
+        command,
+        "rack-recipes completion bash > ~/.local/share/bash-completion/completions/rack-recipes",
+        'rack-recipes completion zsh > "${fpath[1]}/_rack-recipes"',
+        "rack-recipes completion fish > ~/.config/fish/completions/rack-recipes.fish",
+    )
+
+
+def completion(options: argparse.Namespace) -> Answer:
+    """Print a script that completes this command in a shell.
+
+    Commands, options and their values; recipes, the steps and the parameters of a recipe, runs, scriptlets.
+    """
+    script = Path(__file__).with_name(SCRIPTS[options.shell]).read_text(encoding="utf-8")
+    return ({"status": "ok", "script": script} if options.json else script), 0

@@ -1,0 +1,270 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli import main as module
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import call
+
+IMPORT = "from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet\n"
+PROGRAM = f"from {module.__name__} import main; main()"
+COUNT = f'''
+"""Counts lines."""
+{IMPORT}from scriptlets.t.shared import counted
+
+
+class Count(Scriptlet):
+    """How many lines a file has."""
+
+    options = {{"src": {{"type": "path", "required": True}}, "max": {{"type": "int", "default": 9}}}}
+    reads = ("t.offset_v1",)
+    writes = ("t.lines_v1",)
+
+    def run(self, ctx, params):
+        with open(params["src"]) as file:
+            lines = counted(file)
+        print("read", params["src"])
+        ctx.set("t.lines_v1", lines + ctx.get("t.offset_v1", 0))
+        ctx.check("lines", lines, max=params["max"])
+        if lines == 7:
+            raise RuntimeError("seven")
+        if lines == 8:
+            raise Failed("eight")
+        if lines == 6:
+            print('{{"status": "failed", "reason": "six"}}')
+            return 1
+'''
+SHELL = """\
+#!/bin/sh
+cat >stdin.json
+echo "to stderr" >&2
+printf '{"status": "ok", "outputs": {"t.said_v1": "%s"}}\\n' "$RACK_PARAM_WORD"
+"""
+SIDECAR = "description: Says\noptions: {word: {type: str}}\nwrites: [t.said_v1]\n"
+SUM = f'''
+{IMPORT}
+
+class Sum(Scriptlet):
+    """Adds up what the hosts have."""
+
+    scope = "run"
+    options = {{}}
+
+    def run(self, ctx, params):
+        ctx.set("t.sum_v1", sum(ctx.values("t.n_v1").values()))
+'''
+
+
+@pytest.fixture(autouse=True)
+def _project(project: Path) -> None:
+    (project / "scriptlets/t").mkdir(parents=True)
+    (project / "scriptlets/t/count.py").write_text(COUNT)
+    (project / "scriptlets/t/shared.py").write_text("def counted(file):\n    return len(file.readlines())\n")
+    (project / "scriptlets/t/sum.py").write_text(SUM)
+    (project / "scriptlets/t/say.sh").write_text(SHELL)
+    (project / "scriptlets/t/say.yml").write_text(
+        "description: Says\noptions: {word: {type: str}}\nwrites: [t.said_v1]\n"
+    )
+    for lines in range(10):
+        (project / f"{lines}.txt").write_text("x\n" * lines)
+
+
+def test_what_it_came_to_is_the_answer(project: Path):
+    before = {*project.rglob("*")}
+    done = call("debug", "t.count", "--args", '{"src": "3.txt"}')
+    answer = done.answer
+    assert done.code == 0
+    assert answer.pop("seconds") > 0
+    check = {"name": "lines", "value": 3, "unit": "", "limits": {"max": 9}, "distance": 6, "verdict": "passed"}
+    assert answer == {
+        "status": "ok",
+        "verdict": "passed",
+        "exit_code": 0,
+        "outputs": {"t.lines_v1": 3},
+        "measurements": [check],
+    }
+    assert {path for path in project.rglob("*") if "__pycache__" not in path.parts} == before
+
+
+def test_what_it_does_is_traced():
+    done = call("debug", "t.count", "--args", '{"src": "3.txt"}')
+    lines = done.err.splitlines()
+    assert [line for line in lines if re.match(r'[\d:.]{12} debug count@localhost start: .*"src": "3.txt"', line)]
+    assert [line for line in lines if "debug count@localhost set: t.lines_v1 by count: null -> 3" in line]
+    assert "stdout: read 3.txt" in lines
+    assert "lines: 3  passed" in lines
+    usage = r"used [\d.e-]+ s of user and [\d.e-]+ s of system CPU, [\d.]+ MiB of memory at most"
+    assert re.fullmatch(usage, lines[-3])
+    assert re.fullmatch(r"count passed in \d\.\d{3} s", lines[-1])
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "verdict", "reason"),
+    [
+        (["--arg", "src=3.txt", "--arg", "max=2"], 1, "failed", "lines"),
+        (["--arg", "src=7.txt"], 1, "error", "RuntimeError: seven"),
+        (["--arg", "src=8.txt"], 1, "failed", "eight"),
+        (["--arg", "src=6.txt"], 1, "failed", "six"),
+        (["--arg", "src=/absent"], 1, "error", "FileNotFoundError"),
+        (["--arg", "src=3.txt", "--arg", "max=x"], 1, "error", "max"),
+        (["--args", '{"src": "3.txt", "max": 1}', "--arg", "max=5"], 0, "passed", ""),
+        ([], 1, "error", "argument 'src' is required"),
+        (["--arg", "scr=3.txt"], 1, "error", "did you mean 'src'?"),
+    ],
+)
+def test_verdicts(words: list[str], code: int, verdict: str, reason: str):
+    done = call("debug", "t.count", *words)
+    assert (done.code, done.answer["verdict"]) == (code, verdict)
+    assert reason in done.answer.get("reason", "")
+    assert done.answer["status"] == ("ok" if verdict == "passed" else verdict)
+    assert f"count {verdict} in " in done.err
+
+
+def test_a_traceback_is_shown():
+    done = call("debug", "t.count", "--arg", "src=7.txt")
+    assert 'raise RuntimeError("seven")' in done.err
+
+
+def test_a_shell_scriptlet():
+    done = call("debug", "t.say", "--arg", "word=hello")
+    assert (done.code, done.answer["outputs"]) == (0, {"t.said_v1": "hello"})
+    assert "stderr: to stderr" in done.err.splitlines()
+
+
+def test_a_scriptlet_of_the_collection():
+    assert call("debug", "rack.recipes.numbers_stats", "--arg", "src=3.txt").answer["verdict"] == "error"
+    assert call("debug", "memory.usage").answer["outputs"]["memory.usage_v1"]["total_bytes"] > 0
+
+
+def test_the_context_that_it_finds(project: Path):
+    (project / "context.yml").write_text("t.offset_v1: 100\n")
+    done = call("debug", "t.count", "--arg", "src=3.txt", "--context", "context.yml")
+    assert done.answer["outputs"] == {"t.lines_v1": 103}
+
+
+def test_the_context_of_a_run(project: Path):
+    entries = [{"key": "t.n_v1", "host": f"r{number}", "value": number} for number in range(5)]
+    (project / "shown.json").write_text(json.dumps({"run_id": "R", "context": entries, "values": {"t.offset_v1": 50}}))
+    assert call("debug", "t.sum", "--context", "shown.json").answer["outputs"] == {"t.sum_v1": 10}
+    done = call("debug", "t.count", "--arg", "src=3.txt", "--context", "shown.json")
+    assert done.answer["outputs"] == {"t.lines_v1": 53}
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["t.coutn"], "no scriptlet 't.coutn'"),
+        (["t.coutn"], "(did you mean 't.count'?)"),
+        (["t.count", "--function", "Cuont"], "(did you mean 'Count'?)"),
+        (["t.count", "--type", "shell"], "t.count has no scriptlet of type shell"),
+        (["t.count", "--args", "[]"], "--args: expected a JSON object, got []"),
+        (["t.count", "--args", "{"], "--args: expected a JSON object: "),
+        (["t.count", "--arg", "src"], "--arg: expected NAME=VALUE, got 'src'"),
+        (["t.count", "--arg", "src=gone.txt"], "src: expected a file inside the project"),
+        (["t.count", "--context", "absent.yml"], "--context: absent.yml: No such file or directory"),
+        (["t.count", "--context", "keys.yml"], "--context: keys.yml: expected a context key such as numbers.stats_v1"),
+        (
+            ["t.say", "--pdb"],
+            "expected a Python scriptlet on this machine, got scriptlets/t/say.sh (type: shell)",
+        ),
+        (["t.count", "--pdb", "--host", "r1"], "--pdb: expected a Python scriptlet on this machine, got host r1"),
+        (["t.sum", "--host", "r1"], "--host: t.sum is meant for the controller (scope: run), leave --host out"),
+    ],
+)
+def test_what_cannot_be_run(words: list[str], text: str, project: Path):
+    (project / "keys.yml").write_text("Wrong: 1\n")
+    done = call("debug", *words, "--json")
+    assert (done.code, done.answer["status"]) == (2, "error")
+    assert text in done.answer["reason"]
+
+
+def test_on_a_host(project: Path):
+    (project / "hosts.yml").write_text(json.dumps({"all": {"hosts": {name: _local() for name in ("r1", "r2")}}}))
+    (project / "context.yml").write_text("t.offset_v1: 40\n")
+    words = ["--host", "r2", "-i", "hosts.yml", "--context", "context.yml"]
+    done = call("debug", "t.count", "--arg", "src=3.txt", *words)
+    assert (done.code, done.answer["verdict"]) == (0, "passed")
+    assert done.answer["outputs"] == {"t.lines_v1": 43}
+    run_id = done.answer["run_id"]
+    assert f" {run_id} count@r2 set: t.lines_v1 by count" in done.err
+    assert call("show", run_id, "--json").answer["run"]["test_id"] == "DEBUG t.count"
+    failed = call("debug", "t.count", "--arg", "src=8.txt", *words, "--json")
+    assert (failed.code, failed.answer["reason"]) == (1, "eight")
+
+
+def _local() -> dict[str, str]:
+    return {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+
+
+def test_a_host_that_is_not_there(project: Path):
+    done = call("debug", "t.count", "--arg", "src=3.txt", "--host", "nowhere", "-i", "localhost,")
+    assert done.code == 2
+    assert "no host matches" in done.err
+
+
+def typed(commands: str, *words: str) -> tuple[dict[str, Any], str, int]:
+    line = [sys.executable, "-c", PROGRAM, "debug", "t.count", "--pdb", *words]
+    done = subprocess.run(line, input=commands, capture_output=True, text=True, check=False, timeout=60)
+    return json.loads(done.stdout), done.stderr, done.returncode
+
+
+def test_the_debugger_stops_where_run_begins():
+    answer, told, code = typed("n\nn\nn\np lines\np params\nc\n", "--arg", "src=3.txt")
+    assert (code, answer["verdict"], answer["outputs"]) == (0, "passed", {"t.lines_v1": 3})
+    assert "scriptlets/t/count.py(" in told
+    assert "(Pdb) 3\n" in told
+    assert "'src': '3.txt'" in told
+    assert "read 3.txt" in told
+
+
+def test_the_debugger_stops_where_it_raises():
+    answer, told, code = typed("c\np lines\nq\n", "--arg", "src=7.txt")
+    assert (code, answer["verdict"], answer["reason"]) == (1, "error", "RuntimeError: seven")
+    assert "(Pdb) 7\n" in told
+
+
+def test_a_failure_is_no_accident():
+    answer, told, code = typed("c\n", "--arg", "src=8.txt")
+    assert (code, answer["verdict"], answer["reason"]) == (1, "failed", "eight")
+    assert told.count("(Pdb)") == 1
+
+
+def test_an_envelope_that_is_printed_counts_in_the_debugger_too():
+    answer, _told, code = typed("c\n", "--arg", "src=6.txt")
+    assert (code, answer["status"], answer["reason"]) == (1, "failed", "six")
+
+
+@pytest.mark.parametrize("commands", ["q\n", ""])
+def test_the_debugger_can_be_left(commands: str):
+    answer, _told, code = typed(commands, "--arg", "src=3.txt")
+    assert (code, answer["verdict"], answer["reason"]) == (1, "error", "left in the debugger")
+
+
+def test_the_debugger_on_a_terminal(project: Path):
+    line = ["-c", PROGRAM, "debug", "t.count", "--pdb", "--arg", "src=3.txt"]
+    env = {**os.environ, "TERM": "dumb"}
+    with pexpect.spawn(sys.executable, line, env=env, encoding="utf-8", timeout=30) as session:
+        session.expect_exact("(Pdb) ")
+        session.sendline("p 40 + 2")
+        session.expect_exact("42")
+        session.expect_exact("(Pdb) ")
+        session.send("p 40 + 3\x7f5\r")  # a line can be edited
+        session.expect_exact("45")
+        session.expect_exact("(Pdb) ")
+        session.sendline("c")
+        session.expect('"verdict": "passed"')
+        session.expect(pexpect.EOF)
+    session.close()
+    assert session.exitstatus == 0

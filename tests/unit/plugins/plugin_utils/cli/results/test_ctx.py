@@ -1,0 +1,117 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.ctx import state_at
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import call
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import FIRST, SECOND
+
+STATE = """\
+key            host   version  seq  set by  value
+lab.mode_v1    run    1        4    burn    "slow"
+wire.state_v1  leaf1  2        3    wire    {"mtu": 9000, "up": true}
+wire.state_v1  leaf2  1        2    wire    {"mtu": 1500, "up": true}
+"""
+HISTORY = """\
+seq  time                         host   set by  before                         after
+1    2026-11-25T14:00:01.000000Z  leaf1  wire                               ->  {"mtu": 1500, "up": true}
+3    2026-11-25T14:00:01.000000Z  leaf1  wire    {"mtu": 1500, "up": true}  ->  {"mtu": 9000, "up": true}
+"""
+DIFFERENCES = """\
+key            host   field  first                      second
+lab.mode_v1    run           "slow"                     -
+wire.state_v1  leaf1  up     true                       false
+wire.state_v1  leaf2         {"mtu": 1500, "up": true}  -
+"""
+
+
+def test_show(runs: Path):
+    assert call("ctx", "show", FIRST) == (0, STATE, "")
+
+
+def test_show_as_it_was(runs: Path):
+    lines = call("ctx", "show", FIRST, "--at", "2").out.splitlines()
+    assert [line.split()[:4] for line in lines[1:]] == [
+        ["wire.state_v1", "leaf1", "1", "1"],
+        ["wire.state_v1", "leaf2", "1", "2"],
+    ]
+    assert call("ctx", "show", FIRST, "--at", "0").out.splitlines() == ["key  host  version  seq  set by  value"]
+
+
+def test_show_what_a_host_sees(runs: Path):
+    lines = call("ctx", "show", FIRST, "--host", "leaf2").out.splitlines()
+    assert [line.split()[:2] for line in lines[1:]] == [["lab.mode_v1", "run"], ["wire.state_v1", "leaf2"]]
+    answer = call("ctx", "show", FIRST, "--host", "leaf1", "--json").answer
+    assert answer["values"] == {"lab.mode_v1": "slow", "wire.state_v1": {"mtu": 9000, "up": True}}
+    assert (answer["run_id"], answer["at"]) == (FIRST, None)
+    assert {*answer["context"][0]} >= {"key", "host", "version", "seq", "value", "who", "time", "step"}
+    assert "values" not in call("ctx", "show", FIRST, "--json").answer
+
+
+def test_a_host_s_own_key_wins_over_the_run_s():
+    changes = [
+        {"key": "a_v1", "host": host, "seq": seq, "before": None, "after": seq, "run_id": "R"}
+        for seq, host in ((1, "leaf1"), (2, ""))
+    ]
+    assert [entry["value"] for entry in state_at(changes, None)] == [2, 1]
+
+
+def test_a_host_without_keys(runs: Path):
+    done = call("ctx", "show", FIRST, "--host", "leaf3")
+    assert done.code == 2
+    assert done.err == "there are no keys of 'leaf3' (did you mean 'leaf2'?); there are keys of leaf1, leaf2, run\n"
+
+
+def test_history(runs: Path):
+    assert call("ctx", "history", "wire.state_v1", FIRST, "--host", "leaf1") == (0, HISTORY, "")
+    answer = call("ctx", "history", "wire.state_v1", FIRST, "--json").answer
+    assert (answer["run_id"], answer["key"]) == (FIRST, "wire.state_v1")
+    assert [(change["seq"], change["host"]) for change in answer["changes"]] == [
+        (1, "leaf1"),
+        (2, "leaf2"),
+        (3, "leaf1"),
+    ]
+
+
+def test_history_of_the_newest_run_and_of_the_run_s_keys(runs: Path):
+    assert len(call("ctx", "history", "wire.state_v1").out.splitlines()) == 2
+    assert "->" in call("ctx", "history", "lab.mode_v1", FIRST, "--host", "run").out
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["wire.stat_v1"], f"run {FIRST} has no key 'wire.stat_v1' (did you mean 'wire.state_v1'?)\n"),
+        (["zzz_v1"], f"run {FIRST} has no key 'zzz_v1'\n"),
+        (["lab.mode_v1", "--host", "leaf1"], f"run {FIRST} has no key 'lab.mode_v1' of leaf1"),
+    ],
+)
+def test_a_key_that_is_not_there(words: list[str], text: str, runs: Path):
+    done = call("ctx", "history", words[0], FIRST, *words[1:])
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(text)
+
+
+def test_diff(runs: Path):
+    assert call("ctx", "diff", FIRST, SECOND) == (0, DIFFERENCES, "")
+    assert len(call("ctx", "diff", FIRST, SECOND, "--json").answer["context"]) == 3
+
+
+def test_diff_of_one_host(runs: Path):
+    assert [line.split()[1] for line in call("ctx", "diff", FIRST, SECOND, "--host", "leaf1").out.splitlines()[1:]] == [
+        "leaf1"
+    ]
+    assert [line.split()[1] for line in call("ctx", "diff", FIRST, SECOND, "--host", "run").out.splitlines()[1:]] == [
+        "run"
+    ]
+    assert call("ctx", "diff", FIRST, SECOND, "--host", "leaf9").code == 2
+
+
+def test_diff_of_the_same(runs: Path):
+    assert call("ctx", "diff", FIRST, FIRST).out == f"{FIRST} and {FIRST} ended with the same context\n"

@@ -1,0 +1,147 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.changes import (
+    context_changes,
+    duration_changes,
+    measurement_changes,
+    verdict_changes,
+)
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import call
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import FIRST, SECOND
+
+SHOWN = f"""\
+{FIRST} -> {SECOND}
+
+the runs:
+field   first               second
+digest  sha256:1        ->  sha256:2
+params  {{"minutes": 5}}  ->  {{"minutes": 9}}
+
+verdicts:
+first       second    step         host   reason
+passed  ->  cached    wire         leaf2
+passed  ->  marginal  burn         leaf1  heat 91.5 C
+-       ->  failed    ports        leaf1  ports[eth1] failed
+-       ->  skipped   ports        leaf2  when: value "${{wire.state_v1.up}}" eq true
+-       ->  passed    ports[eth0]  leaf1
+-       ->  failed    ports[eth1]  leaf1  no carrier
+
+durations:
+first        second   change  step  host
+1.000 s  ->  3.000 s  +200 %  burn  leaf1
+
+measurements:
+name  first      second  unit  change     step  host
+heat  40     ->  91.5    C     +128.75 %  burn  leaf1
+heat  91     ->  -       C                burn  leaf2
+dead  -      ->  3                        burn  leaf2
+
+context:
+key            host   field  first                      second
+lab.mode_v1    run           "slow"                     -
+wire.state_v1  leaf1  up     true                       false
+wire.state_v1  leaf2         {{"mtu": 1500, "up": true}}  -
+"""
+
+
+def test_diff(runs: Path):
+    assert call("diff", FIRST, SECOND) == (0, SHOWN, "")
+
+
+def test_diff_as_json_has_everything(runs: Path):
+    found = call("diff", FIRST, SECOND, "--json").answer
+    assert found["runs"] == [FIRST, SECOND]
+    assert [len(found[name]) for name in ("run", "verdicts", "durations", "measurements", "context")] == [2, 6, 3, 3, 3]
+    assert found["durations"][0] == {"step": "burn", "host": "leaf1", "before": 1.0, "after": 3.0, "percent": 200.0}
+
+
+def test_small_changes_are_left_out_of_the_text(runs: Path):
+    assert "durations: no change" in call("diff", FIRST, SECOND, "--percent", "201").out
+    assert (
+        "heat" not in call("diff", FIRST, SECOND, "--percent", "201").out.partition("measurements")[2].splitlines()[1]
+    )
+
+
+def test_the_same(runs: Path):
+    done = call("diff", FIRST, FIRST)
+    titles = ("the runs", "verdicts", "durations", "measurements", "context")
+    assert done.out == f"{FIRST} -> {FIRST}\n" + "".join(f"\n{title}: no change\n" for title in titles)
+
+
+def step(verdict: str = "passed", seconds: float = 1.0, host: str = "r1", tries: int = 1) -> dict[str, Any]:
+    return {"step": "a", "host": host, "verdict": verdict, "reason": "why", "seconds": seconds, "tries": tries}
+
+
+def measured(value: Any, name: str = "m") -> dict[str, Any]:
+    return {"step": "a", "host": "r1", "name": name, "value": value, "unit": "s"}
+
+
+def held(value: Any, key: str = "k_v1") -> dict[str, Any]:
+    return {"key": key, "host": "", "value": value}
+
+
+def test_verdicts():
+    assert verdict_changes([step()], [step()]) == []
+    assert verdict_changes([step()], [step("failed")]) == [
+        {"step": "a", "host": "r1", "before": "passed", "after": "failed", "reason": "why"}
+    ]
+    assert verdict_changes([step()], []) == [{"step": "a", "host": "r1", "before": "passed", "reason": "why"}]
+
+
+def test_durations_are_those_of_what_was_tried_in_both():
+    first = [step(seconds=1.0), step(seconds=4.0, host="r2"), step(host="r3", tries=0), step(host="r4")]
+    second = [step(seconds=0.5), step(seconds=5.0, host="r2"), step(host="r3")]
+    found = duration_changes(first, second)
+    assert [(one["host"], one["before"], one["after"], one["percent"]) for one in found] == [
+        ("r2", 4.0, 5.0, 25.0),
+        ("r1", 1.0, 0.5, -50.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "change"),
+    [
+        (2, 3, {"before": 2, "after": 3, "percent": 50.0}),
+        (-2, -1, {"before": -2, "after": -1, "percent": 50.0}),
+        (0, 1, {"before": 0, "after": 1}),
+        ("up", "down", {"before": "up", "after": "down"}),
+        (True, False, {"before": True, "after": False}),
+        (1, 1.0, {"before": 1, "after": 1.0, "percent": 0.0}),
+        (1, None, {"before": 1, "after": None}),
+    ],
+)
+def test_measurements(before: Any, after: Any, change: dict[str, Any]):
+    [found] = measurement_changes([measured(before)], [measured(after)])
+    assert found == {"step": "a", "host": "r1", "name": "m", "unit": "s", **change}
+    assert measurement_changes([measured(before)], [measured(before)]) == []
+
+
+def test_a_thing_measured_several_times_is_compared_in_its_order():
+    found = measurement_changes([measured(1), measured(2)], [measured(1), measured(3), measured(4)])
+    assert [(one.get("before"), one.get("after")) for one in found] == [(2, 3), (None, 4)]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "fields"),
+    [
+        ({"a": 1, "b": 2}, {"a": 1, "b": 3}, [("b", 2, 3)]),
+        ({"a": {"b": [1, 2]}}, {"a": {"b": [1]}}, [("a.b.1", 2, "-")]),
+        ({"l": [{"name": "x", "v": 1}]}, {"l": [{"name": "x", "v": 2}]}, [("l.x.v", 1, 2)]),
+        (1, 2, [("", 1, 2)]),
+        ({}, [], [("", {}, [])]),
+        ("a", "a", []),
+    ],
+)
+def test_fields_of_keys(before: Any, after: Any, fields: list[tuple[str, Any, Any]]):
+    found = context_changes([held(before)], [held(after)])
+    shown = [(one["field"], one.get("before", "-"), one.get("after", "-")) for one in found]
+    assert [one for one in shown if "present" not in one] == fields

@@ -1,0 +1,161 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal import colour
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import call
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import FIRST, SECOND
+
+SHOWN = f"""\
+run {SECOND}  failed  BURN  recipes/burn.yml  1 cached, 2 failed, 1 marginal, 1 passed, 1 skipped; resumes {FIRST}; \
+1 of them after a retry
+params: minutes=9
+options: seed=7
+verdict   step         host   duration  reason
+failed    burn         leaf2  1.000 s   dead 3; 8 of 9 rounds passed; pre_step site.log error: no disk
+failed    ports        leaf1  1.000 s   ports[eth1] failed; 1 of 2 instances passed
+skipped   ports        leaf2  1.000 s   when: value "${{wire.state_v1.up}}" eq true
+failed    ports[eth1]  leaf1  1.000 s   no carrier
+passed    wire         leaf1  1.000 s   reused from {FIRST}
+cached    wire         leaf2  1.000 s   from {FIRST}
+marginal  burn         leaf1  3.000 s   heat 91.5 C; flake: passed at try 2
+
+criterion  name  value   to the limit  step  host   limits
+marginal   heat  91.5 C  +3.5          burn  leaf1  max 95, warn {{"max": 80}}
+failed     dead  3                     burn  leaf2  eq 0
+"""
+
+
+def test_show_tells_all_that_is_to_be_said(runs: Path):
+    assert call("show", SECOND) == (0, SHOWN, "")
+    assert call("show") == call("show", "20261125") == call("show", SECOND)
+
+
+def test_all_instances_are_shown_where_it_is_asked_for(runs: Path):
+    lines = call("show", "--all").out.splitlines()
+    assert {line.split()[1] for line in lines if line.startswith(("passed", "failed"))} >= {
+        "ports[eth0]",
+        "ports[eth1]",
+    }
+
+
+def test_conflicts_are_shown(runs: Path):
+    from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import Writer
+
+    run = Writer("20261126-000000-cccccc")
+    run.begin("sha256:3", ("wire",))
+    run.set("wire", "leaf1", "mode_v1", "a", scope="run")
+    run.set("wire", "leaf2", "mode_v1", "b", scope="run")
+    run.end("passed", 0, passed=2)
+    assert call("show").out.splitlines()[-2:] == [
+        "conflict  host  step  before      after",
+        "mode_v1   run   wire  a       ->  b",
+    ]
+    assert len(call("show", "--json").answer["conflicts"]) == 1
+
+
+def test_show_as_json_has_everything(runs: Path):
+    found = call("show", SECOND, "--json").answer
+    assert {*found} == {"run", "steps", "measurements", "context", "conflicts"}
+    assert found["run"]["run_id"] == SECOND
+    steps = {(step["step"], step["host"]): step for step in found["steps"]}
+    assert steps["burn", "leaf1"]["flake"] is True
+    assert steps["ports[eth1]", "leaf1"]["parent"] == "ports"
+    assert steps["wire", "leaf2"]["source_run"] == FIRST
+    assert [one["distance"] for one in found["measurements"]] == [3.5, None]
+
+
+def test_verdicts_have_colours_on_a_terminal(runs: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(colour, "takes_colours", lambda stream: stream is sys.stdout)
+    shown = call("show", SECOND).out
+    assert "\x1b[31mfailed  \x1b[0m  ports" in shown
+    assert "\x1b[33mmarginal\x1b[0m  burn" in shown
+    assert "\x1b[32mcached  \x1b[0m  wire" in shown
+    assert "\x1b[31mfailed\x1b[0m" in call("runs").out
+
+
+def test_runs(runs: Path):
+    done = call("runs")
+    assert done.err == ""
+    titles, *lines = done.out.splitlines()
+    assert titles.split() == ["run", "status", "test", "recipe", "started", "verdicts"]
+    assert [line.split()[0] for line in lines] == [SECOND, FIRST]
+    assert lines[1].endswith("1 failed, 3 passed")
+    assert lines[0].endswith(f"1 skipped; resumes {FIRST}")
+    assert call("runs", "-n", "1").out.splitlines() == done.out.splitlines()[:2]
+    assert [run["run_id"] for run in call("runs", "--json").answer["runs"]] == [SECOND, FIRST]
+
+
+@pytest.mark.parametrize("command", ["show", "report", "flush", "watch"])
+def test_a_run_that_is_not_there(command: str, runs: Path):
+    done = call(command, "1999", "--json")
+    assert (done.code, done.answer["exit_code"]) == (2, 2)
+    assert "there is no run '1999' in" in done.answer["reason"]
+    assert done.err.strip() == done.answer["reason"]
+
+
+@pytest.mark.parametrize("words", [["show"], ["report"], ["flush"], ["watch"], ["ctx", "show"], ["diff", "2"]])
+def test_a_start_that_means_several_runs(words: list[str], runs: Path):
+    done = call(*words, "2026")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"2 runs begin with '{words[1] if words[0] == 'diff' else '2026'}': ")
+
+
+def test_a_run_that_is_in_a_journal_alone(runs: Path):
+    call("db", "upgrade", "--db", "sqlite:///other.db")
+    done = call("show", FIRST, "--db", "sqlite:///other.db")
+    hint = f", but in a journal: `rack-recipes flush {FIRST}` brings it there\n"
+    assert (done.code, done.err) == (2, f"there is no run '{FIRST}' in the store{hint}")
+    call("flush", FIRST, "--db", "sqlite:///other.db")
+    assert call("show", FIRST, "--db", "sqlite:///other.db").code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(["show"], 2), (["report"], 2), (["ctx", "show"], 2), (["ctx", "history", "a_v1"], 2), (["runs"], 0)],
+)
+def test_a_store_without_runs(words: list[str], code: int, project: Path):
+    url = f"sqlite:///{project}/empty.db"
+    engine(url).dispose()
+    done = call(*words, "--db", url)
+    assert (done.code, done.err) == (code, "there are no runs in the store\n" if code else "")
+
+
+@pytest.mark.parametrize(
+    "words", [["runs"], ["show"], ["report"], ["ctx", "show"], ["diff", "a", "b"], ["db", "current"]]
+)
+def test_a_store_that_cannot_be_read(words: list[str], project: Path):
+    done = call(*words, "--json", "--db", "sqlite:////proc/nowhere/results.db")
+    assert (done.code, done.answer["exit_code"]) == (5, 5)
+    assert "/proc/nowhere" in done.answer["reason"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        (["watch"], 2, "there are no runs in .rack-recipes/runs\n"),
+        (["flush"], 2, "there are no runs in .rack-recipes/runs\n"),
+        (["runs"], 5, "there is no store yet, it is made by the first run\n"),
+        (["show"], 5, "there is no store yet, it is made by the first run\n"),
+        (["report"], 5, "there is no store yet, it is made by the first run\n"),
+        (["ctx", "show"], 5, "there is no store yet, it is made by the first run\n"),
+        (["ctx", "diff", "a", "b"], 5, "there is no store yet, it is made by the first run\n"),
+        (["diff", "a", "b"], 5, "there is no store yet, it is made by the first run\n"),
+    ],
+)
+def test_a_project_without_runs(
+    words: list[str], code: int, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    done = call(*words)
+    assert (done.code, done.out) == (code, "")
+    assert done.err.endswith(text)
+    assert not [*tmp_path.iterdir()]

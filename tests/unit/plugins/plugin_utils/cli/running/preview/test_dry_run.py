@@ -1,0 +1,215 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.dry_run import _time
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import plan_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.show import FORMATS, to_data
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import call, make_project
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import Writer, measured
+
+INVENTORY = "lab: {hosts: {leaf1: , leaf2: , leaf3: }}\nspines: {hosts: {spine1: }}\n"
+OK = {"type": "shell", "module": "t.ok", "success": "none"}
+RECIPE = {
+    "test_meta": {"test_id": "BURN"},
+    "hosts": "lab",
+    "steps": [
+        {**OK, "name": "wire", "cache_key": "wiring"},
+        {**OK, "name": "burn", "depends_on": ["wire"], "hosts": "leaf1,leaf2"},
+        {**OK, "name": "new", "when": False},
+        {**OK, "name": "sum", "scope": "run", "depends_on": ["burn"]},
+    ],
+}
+NEVER = "sqlite:///.rack-recipes/results.db: there is no store yet, it is made by the first run"
+
+
+@pytest.fixture(scope="module")
+def _stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The store of one run of the recipe."""
+    folder = tmp_path_factory.mktemp("past")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        run = Writer("20261124-090000-aaaaaa")
+        run.begin("sha256:1", ("wire", "burn"), cache_key="wiring")
+        for host, seconds in (("leaf1", 2.0), ("leaf2", 4.0)):
+            run.step("wire", host, seconds=1.0, inputs="sha256:9")
+            run.step("burn", host, seconds=seconds, inputs="sha256:8", measurements=[measured("heat", 1)])
+        run.end("passed", 0, passed=4)
+    return folder / ".rack-recipes"
+
+
+@pytest.fixture(autouse=True)
+def lab(project: Path) -> Path:
+    make_project(project)
+    (project / "inventory.yml").write_text(INVENTORY)
+    (project / "burn.yml").write_text(json.dumps(RECIPE))
+    return project
+
+
+@pytest.fixture
+def past(lab: Path, _stored: Path) -> Path:
+    shutil.copytree(_stored, lab / ".rack-recipes")
+    return lab
+
+
+def test_the_plan_comes_first():
+    done = call("run", "good.yml", "--dry-run")
+    tree = FORMATS["tree"](plan_of("good.yml"))
+    assert done.err == ""
+    assert (
+        done.out
+        == f"{tree}\nhosts: localhost\n\nstage  hosts  may take\n1      1      unknown\nin all unknown ({NEVER})\n"
+    )
+
+
+def test_hosts_notes_and_durations(past: Path):
+    done = call("run", "burn.yml", "--dry-run", "-i", "inventory.yml")
+    text = done.out.removeprefix(FORMATS["tree"](plan_of("burn.yml")))
+    assert (done.code, text) == (
+        0,
+        """
+hosts: leaf1, leaf2, leaf3
+
+step  may not run    why
+wire  may be cached  'wiring' has results of 20261124-090000-aaaaaa on 2 of 3 hosts, if its inputs are the same
+new   skipped        when: false
+
+stage  hosts           may take
+1      3               5.0 s
+2      the controller  unknown   never run: sum
+in all 5.0 s (the steps alone, by the median of each in the last 20 runs)
+""",
+    )
+
+
+def test_as_json(past: Path):
+    done = call("run", "burn.yml", "--dry-run", "-i", "inventory.yml", "--json", "--limit", "leaf1,spine1")
+    found = done.answer
+    preview = found.pop("preview")
+    assert found == json.loads(json.dumps(to_data(plan_of("burn.yml"))))
+    assert preview == {
+        "params": {},
+        "hosts": ["leaf1"],
+        "problem": "",
+        "history": "median of the last 20 runs",
+        "seconds": 3.0,
+        "stages": [
+            {"number": 1, "hosts": ["leaf1"], "seconds": 3.0, "never_run": []},
+            {"number": 2, "hosts": [""], "seconds": None, "never_run": ["sum"]},
+        ],
+        "notes": [
+            {
+                "step": "wire",
+                "what": "may be cached",
+                "why": "'wiring' has results of 20261124-090000-aaaaaa, if its inputs are the same",
+            },
+            {"step": "new", "what": "skipped", "why": "when: false"},
+        ],
+    }
+
+
+def notes(*words: str) -> list[tuple[str, str, str]]:
+    found = json.loads(call("run", *words, "--dry-run", "--json", "-i", "inventory.yml").out)["preview"]["notes"]
+    return [(note["step"], note["what"], note["why"]) for note in found]
+
+
+def test_what_is_skipped_and_what_that_blocks():
+    assert notes("burn.yml", "--skip", "wire") == [
+        ("wire", "skipped", "left out by --skip"),
+        ("burn", "blocked", "it needs wire, which is skipped"),
+        ("new", "skipped", "when: false"),
+        ("sum", "blocked", "it needs burn, which is blocked"),
+    ]
+
+
+def test_nothing_is_cached_yet_or_any_more(past: Path, lab: Path):
+    recipe = {**RECIPE, "steps": [{**RECIPE["steps"][0], "cache_key": {"key": "wiring", "expires_sec": 0.5}}]}
+    (lab / "expired.yml").write_text(json.dumps(recipe))
+    (lab / "other.yml").write_text(json.dumps({**recipe, "steps": [{**RECIPE["steps"][0], "cache_key": "other"}]}))
+    for name, key in (("expired.yml", "wiring"), ("other.yml", "other")):
+        assert notes(name) == [("wire", "runs", f"nothing that may be used is cached under {key!r}")]
+
+
+def test_what_may_be_reused(past: Path, lab: Path):
+    reused = "it passed in 20261124-090000-aaaaaa on 2 of 3 hosts, if its inputs are the same"
+    (lab / "burn.yml").rename(lab / "recipes.yml")
+    steps = [{**step, "cache_key": None} for step in RECIPE["steps"]]
+    recipe = {**RECIPE, "steps": [{key: value for key, value in step.items() if value is not None} for step in steps]}
+    (lab / "burn.yml").write_text(json.dumps(recipe))
+    assert notes("burn.yml", "--resume", "2026") == [
+        ("wire", "may be reused", reused),
+        ("burn", "may be reused", reused.replace(" on 2 of 3 hosts", "")),
+        ("new", "skipped", "when: false"),
+    ]
+    assert [note[0] for note in notes("burn.yml", "--resume", "2026", "--resume-from", "burn")] == ["wire", "new"]
+
+
+def test_parameters_are_checked_and_shown():
+    done = call("run", "asks.yml", "--dry-run", "--param", "name=x")
+    assert '\ngiven: name = "x"\n' in done.out
+    assert call("run", "asks.yml", "--dry-run").code == 2
+    words = ["secret.yml", "--dry-run", "--param", "name=x", "--param", "password=hunter2"]
+    assert 'password = "********"' in call("run", *words).out
+    assert "hunter2" not in call("run", *words, "--json").out
+
+
+def test_no_host_matches():
+    done = call("run", "burn.yml", "--dry-run")
+    assert done.code == 0
+    assert "\nhosts: none here matches 'lab'\n" in done.out
+
+
+def test_an_inventory_that_cannot_be_read(lab: Path):
+    (lab / "locked.yml").write_text("$ANSIBLE_VAULT;1.1;AES256\n3132\n")
+    done = call("run", "burn.yml", "--dry-run", "-i", "locked.yml", "--json")
+    preview = json.loads(done.out)["preview"]
+    assert done.code == 0
+    assert preview["hosts"] == []
+    assert preview["problem"].startswith("the inventory cannot be read: ") or "locked.yml" in done.err
+
+
+def test_the_configured_inventory_is_meant(lab: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("ANSIBLE_INVENTORY", str(lab / "inventory.yml"))
+    assert "\nhosts: leaf1, leaf2, leaf3\n" in call("run", "burn.yml", "--dry-run").out
+
+
+def test_many_hosts_are_counted(lab: Path):
+    hosts = ",".join(f"r{number}" for number in range(20))
+    assert (
+        "\nhosts: r0, r1, r2, r3, r4, r5, r6, r7 and 12 more\n" in call("run", "good.yml", "--dry-run", "-i", hosts).out
+    )
+
+
+def test_longer_than_the_time_box(past: Path, lab: Path):
+    (lab / "boxed.yml").write_text(json.dumps({**RECIPE, "time_box": 4}))
+    done = call("run", "boxed.yml", "--dry-run", "-i", "inventory.yml")
+    assert done.out.endswith("its time box is 4.0 s: steps of the lowest priorities may be skipped\n")
+
+
+def test_canary_and_batches_take_longer(past: Path, lab: Path):
+    (lab / "canary.yml").write_text(json.dumps({**RECIPE, "canary": {"hosts": "leaf2"}, "serial": 1}))
+    preview = json.loads(call("run", "canary.yml", "--dry-run", "-i", "inventory.yml", "--json").out)["preview"]
+    assert preview["stages"][0]["seconds"] == 9.0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "unknown"),
+        (0.01, "under 0.1 s"),
+        (5, "5.0 s"),
+        (75, "1 min 15 s"),
+        (3600, "1 h 0 min"),
+        (7322, "2 h 2 min"),
+    ],
+)
+def test_times(seconds: float | None, text: str):
+    assert _time(seconds) == text

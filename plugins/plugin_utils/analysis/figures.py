@@ -9,51 +9,81 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import NOT_RUN, UNTIMED, rank
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import LEFT_OUT, NOT_RUN, UNTIMED, rank
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 
+def results(steps: DataFrame) -> DataFrame:
+    """What counts: of a looped step its instances, and not the step itself."""
+    return steps[~_looped(steps)]
+
+
 def counts(steps: DataFrame) -> DataFrame:
     """`verdict`, `results`, `share` in percent; the gravest verdict first."""
-    found = steps["verdict"].value_counts().rename_axis("verdict").reset_index(name="results")
-    found["share"] = (100 * found["results"] / max(len(steps), 1)).round(2)
-    return _gravest_first(found, [])
+    counted = results(steps)
+    found = counted["verdict"].value_counts().rename_axis("verdict").reset_index(name="results")
+    found["share"] = (100 * found["results"] / max(len(counted), 1)).round(2)
+    return gravest_first(found, [])
 
 
 def not_passed(steps: DataFrame) -> DataFrame:
-    """The results that did not pass, the gravest first, then by host and step."""
-    return _gravest_first(steps[~steps["verdict"].isin(PASSING)], ["host", "step"])
+    """The results that were tried and did not pass, the gravest first, then by host and step."""
+    counted = results(steps)
+    return gravest_first(counted[~counted["verdict"].isin(PASSING | LEFT_OUT)], ["host", "step"])
 
 
 def reasons(steps: DataFrame) -> DataFrame:
-    """Results that did not pass and say the same: `verdict`, `step`, `reason`, `hosts` (how many), `first_host`."""
-    grouped = not_passed(steps).fillna({"reason": ""}).groupby(["verdict", "step", "reason"], observed=True, sort=True)
-    found = grouped.agg(hosts=("host", "size"), first_host=("host", "first")).reset_index()
-    found["most"] = -found["hosts"]
-    return _gravest_first(found, ["most", "step", "reason"])
+    """What `not_passed` holds, gathered where the same is said."""
+    return _gathered(not_passed(steps))
+
+
+def not_run(steps: DataFrame) -> DataFrame:
+    """Results that were skipped or blocked, gathered where the same is said."""
+    counted = results(steps)
+    return _gathered(counted[counted["verdict"].isin(LEFT_OUT)])
+
+
+def _gathered(found: DataFrame) -> DataFrame:
+    """By `verdict`, `step` (as planned) and `reason`: how many `results` and `hosts`, and the `first_host`."""
+    by = ["verdict", "planned", "reason"]
+    grouped = found.fillna({"reason": ""}).groupby(by, observed=True, sort=True)
+    gathered = grouped.agg(results=("host", "size"), hosts=("host", "nunique"), first_host=("host", "first"))
+    gathered = gathered.reset_index().rename(columns={"planned": "step"})
+    return gravest_first(gathered.assign(most=-gathered["results"]), ["most", "step", "reason"])
 
 
 def matrix(steps: DataFrame) -> DataFrame:
-    """Verdicts, a row for each host and a column for each step; empty where the step is not meant for the host."""
-    return steps.pivot(index="host", columns="step", values="verdict")
+    """Verdicts, a row for each host and a column for each planned step; empty where it is not meant for the host."""
+    planned = steps[steps["parent"].isna()]
+    ordered = planned.assign(step=planned["step"].cat.remove_unused_categories())
+    return ordered.pivot(index="host", columns="step", values="verdict")
 
 
 def by_step(steps: DataFrame) -> DataFrame:
-    """A row for each step: results by kind of verdict, how many were retried, seconds, and the slowest host."""
-    verdict, step = steps["verdict"], steps["step"]
+    """A row for each step: results by kind of verdict, how many were retried, seconds, and the slowest host.
+
+    A looped step has the number of its `instances` over all hosts instead of results, which are theirs.
+    """
+    verdict = steps["verdict"]
+    counted = ~_looped(steps)
     marks = steps.assign(
-        passing=verdict.isin(PASSING),
-        failed=verdict == "failed",
-        error=verdict == "error",
-        not_run=verdict.isin(NOT_RUN),
-        retried=(steps["tries"] > 1).fillna(False),
+        results=counted,
+        passing=counted & verdict.isin(PASSING),
+        failed=counted & (verdict == "failed"),
+        error=counted & (verdict == "error"),
+        not_run=counted & verdict.isin(NOT_RUN),
+        retried=counted & _retried(steps),
     )
-    names = ["passing", "failed", "error", "not_run", "retried"]
-    found = marks.groupby("step", observed=True)[names].sum().astype("Int64")
-    found.insert(0, "results", step.value_counts().reindex(found.index).astype("Int64"))
-    found.insert(0, "stage", steps.groupby("step", observed=True)["stage"].min())
+    names = ["results", "passing", "failed", "error", "not_run", "retried"]
+    grouped = marks.groupby("step", observed=True)
+    found = grouped[names].sum().astype("Int64")
+    instances = grouped["instances"].sum(min_count=1).astype("Int64")
+    is_counted = grouped["results"].any()
+    found = found.where(is_counted)
+    found.insert(0, "stage", grouped["stage"].min())
+    found.insert(1, "instances", instances.where(instances > 0))
     timed = _timed(steps)
     seconds = timed.groupby("step", observed=True)["seconds"].agg(["median", "max", "sum"])
     seconds["slowest_host"] = _host_at(timed.groupby("step", observed=True)["seconds"].idxmax(), timed)
@@ -61,8 +91,8 @@ def by_step(steps: DataFrame) -> DataFrame:
 
 
 def slowest(steps: DataFrame, limit: int = 50) -> DataFrame:
-    """The step runs that took longest."""
-    return _timed(steps).nlargest(limit, "seconds").sort_values("seconds", ascending=False, kind="stable")
+    """The results that took longest."""
+    return _timed(results(steps)).nlargest(limit, "seconds").sort_values("seconds", ascending=False, kind="stable")
 
 
 def by_measurement(measurements: DataFrame) -> DataFrame:
@@ -87,6 +117,17 @@ def _host_at(places: Series, frame: DataFrame) -> Series:
     return places.map(frame["host"].astype(object))
 
 
-def _gravest_first(frame: DataFrame, then: list[str]) -> DataFrame:
+def _looped(steps: DataFrame) -> Series:
+    return (steps["instances"] > 0).fillna(value=False).astype(bool)
+
+
+def _retried(steps: DataFrame) -> Series:
+    """Tries of a step that has rounds are mostly these."""
+    again = (steps["tries"] > 1).fillna(value=False).astype(bool)
+    return (again & ~steps["rounds"].map(bool).astype(bool)) | steps["flake"].map(bool).astype(bool)
+
+
+def gravest_first(frame: DataFrame, then: list[str]) -> DataFrame:
+    """By how grave the `verdict` is, then by other columns."""
     ranked = frame.assign(rank=frame["verdict"].map(rank).astype("int64"))
     return ranked.sort_values(["rank", *then], kind="stable", ignore_index=True)

@@ -42,8 +42,26 @@ STEPS = {
     "in_blocks": WHOLE,
     "out_blocks": WHOLE,
     "stderr": TEXT,
+    "attempts": ANY,
+    "flake": ANY,
+    "checks": WHOLE,
+    "instances": WHOLE,
+    "parent": TEXT,
+    "source_run": TEXT,
+    "rounds": ANY,
+    "hooks": ANY,
 }
-MEASUREMENTS = {"host": TEXT, "step": TEXT, "n": WHOLE, "name": TEXT, "value": ANY, "unit": TEXT}
+MEASUREMENTS = {
+    "host": TEXT,
+    "step": TEXT,
+    "n": WHOLE,
+    "name": TEXT,
+    "value": ANY,
+    "unit": TEXT,
+    "limits": ANY,
+    "distance": REAL,
+    "verdict": TEXT,
+}
 CONTEXT = {"key": TEXT, "host": TEXT, "version": WHOLE, "value": ANY, "step": TEXT, "who": TEXT, "time": TEXT}
 CONFLICTS = {
     "key": TEXT,
@@ -74,7 +92,8 @@ class Rows:
 class Frames:
     """`Rows` with fixed columns and types. `host` and `step` are ordered categories; the run itself is host "".
 
-    A measurement's `value` is exact and of any type, its `number` the float to reckon with, if it is one.
+    An instance of a looped step comes after it; `planned` is the step that it is an instance of, of other steps the
+    step itself. A measurement's `value` is exact and of any type, its `number` the float to reckon with, if it is one.
     """
 
     run: Row
@@ -89,11 +108,12 @@ def frames(rows: Rows) -> Frames:
     """Unknown columns are left out, missing ones are empty: an older store still gives a report."""
     parts = (rows.steps, rows.measurements, rows.context, rows.conflicts)
     hosts = sorted({row["host"] for row in chain(*parts)}, key=natural)
-    steps = _step_order(rows.steps, {row["step"] for row in chain(*parts)})
+    parents = {row["step"]: row["parent"] for row in rows.steps if row.get("parent")}
+    steps = _step_order(rows.steps, {row["step"] for row in chain(*parts)}, parents)
     return Frames(
         run=rows.run,
-        steps=_ordered(_frame(rows.steps, STEPS), hosts, steps, ["host", "step"]),
-        measurements=_ordered(_measured(rows.measurements), hosts, steps, ["host", "step", "n"]),
+        steps=_planned(_ordered(_frame(rows.steps, STEPS), hosts, steps, ["host", "step"]), parents),
+        measurements=_planned(_ordered(_measured(rows.measurements), hosts, steps, ["host", "step", "n"]), parents),
         context=_ordered(_frame(rows.context, CONTEXT), hosts, steps, ["key", "host"]),
         conflicts=_ordered(_frame(rows.conflicts, CONFLICTS), hosts, steps, ["time", "key", "host"]),
         runs=_frame(rows.runs, RUNS),
@@ -106,12 +126,22 @@ def natural(text: str) -> tuple[Sequence[str | int], str]:
     return [int(part) if odd % 2 else part for odd, part in enumerate(parts)], text
 
 
-def _step_order(rows: Iterable[Row], names: set[str]) -> list[str]:
+def _step_order(rows: Iterable[Row], names: set[str], parents: Mapping[str, str]) -> list[str]:
     places: dict[str, tuple[int, int]] = {}
     for row in rows:
-        place = (row.get("stage") or 0, row.get("idx") or 0)
-        places[row["step"]] = min(place, places.get(row["step"], place))
-    return sorted(names, key=lambda name: (places.get(name, (0, 0)), natural(name)))
+        name, place = row.get("parent") or row["step"], (row.get("stage") or 0, row.get("idx") or 0)
+        places[name] = min(place, places.get(name, place))
+
+    def key(name: str) -> tuple[Any, ...]:
+        planned = parents.get(name, name)
+        return places.get(planned, (0, 0)), natural(planned), name in parents, natural(name)
+
+    return sorted(names | set(parents.values()), key=key)
+
+
+def _planned(frame: DataFrame, parents: Mapping[str, str]) -> DataFrame:
+    planned = [parents.get(step, step) for step in frame["step"]]
+    return frame.assign(planned=planned).astype({"planned": frame["step"].dtype})
 
 
 def _frame(rows: Sequence[Row], types: Mapping[str, str]) -> DataFrame:
@@ -119,6 +149,7 @@ def _frame(rows: Sequence[Row], types: Mapping[str, str]) -> DataFrame:
 
     # Text stays Python text: a string type of Arrow's refuses lone surrogates.
     frame = pd.DataFrame(list(rows), columns=list(types), dtype=object)
+    frame = frame.where(frame.notna(), None)  # a column that is missing is all NaN, which is true
     return frame.astype({name: kind for name, kind in types.items() if kind != TEXT})
 
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 SEVERITY = ("failed", "error", "unreachable", "blocked", "skipped", "marginal", "waived", "cached", "passed")
 """Every verdict, the gravest first."""
 
-NOT_RUN = frozenset({"unreachable", "blocked", "skipped"})
+LEFT_OUT = frozenset({"blocked", "skipped"})
+"""Verdicts that say nothing about what is under test: its author, or another result, decided them."""
+
+NOT_RUN = LEFT_OUT | {"unreachable"}
 UNTIMED = NOT_RUN | {"cached"}
 """Verdicts whose seconds say nothing about the step."""
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.frames import Rows, frames
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables import tables
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.write import WRITERS, write
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.tables import tables
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers.files import WRITERS, write
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -30,7 +30,7 @@ def make(engine: Engine, run_id: str, folder: Path, formats: Sequence[str] = FOR
 
 def read(engine: Engine, run_id: str) -> Rows:
     """All that a report needs of a run."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store import load
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
 
     return Rows(
         run=load.run(engine, run_id),

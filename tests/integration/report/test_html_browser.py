@@ -20,8 +20,8 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.frames import Rows, frames
-from ansible_collections.rack.recipes.plugins.plugin_utils.report import html
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables import tables
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.tables import tables
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import html
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 CASES = CHECKOUT / "tests" / "unit" / "plugins" / "plugin_utils" / "report" / "cases"

@@ -41,6 +41,28 @@ def test_rows_come_by_host_and_then_in_the_order_of_the_recipe():
     assert found == [("", "d"), ("r2", "a"), ("r2", "b"), ("r2", "c"), ("r10", "b")]
 
 
+def test_instances_come_after_their_step_in_natural_order():
+    steps = [
+        step(name="portal", idx=2),
+        step(name="port[eth10]", idx=2, parent="port"),
+        step(name="port[Eth2]", idx=2, parent="port"),
+        step(name="port[eth2]", idx=2, parent="port"),
+        step(name="portA", idx=2),
+        step(name="port", idx=2),
+        step("r2", "lost[a]", idx=3, parent="lost"),
+    ]
+    frame = frames(Rows(run={}, steps=steps)).steps
+    assert frame["step"].tolist() == [
+        "port", "port[Eth2]", "port[eth2]", "port[eth10]", "portA", "portal", "lost[a]",
+    ]  # fmt: skip
+    assert frame["planned"].tolist() == ["port"] * 4 + ["portA", "portal", "lost"]
+
+
+@pytest.mark.parametrize("name", ["flake", "rounds", "hooks", "attempts"])
+def test_a_column_that_is_missing_says_nothing(name):
+    assert frames(Rows(run={}, steps=[step()])).steps[name].tolist() == [None]
+
+
 def test_whole_numbers_stay_whole_beside_missing_ones():
     frame = frames(Rows(run={}, steps=[step(tries=1), step("r2", tries=None)])).steps
     assert str(frame["tries"].dtype) == "Int64"

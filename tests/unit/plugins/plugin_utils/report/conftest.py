@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One run with every verdict, and a run whose every text is hostile."""
+"""One run with every verdict, one with all that a recipe can ask for, and a run whose every text is hostile."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.frames import Rows, frames
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.model import Table, named
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables import tables
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.tables import tables
 
 CASES = Path(__file__).parent / "cases"
 HOSTILE: dict[str, str] = {
@@ -41,6 +41,12 @@ def by_name(report: tuple[Table, ...]) -> dict[str, Table]:
     return named(report)
 
 
+@pytest.fixture(scope="session")
+def outcomes() -> dict[str, Table]:
+    """The tables of a run with instances, rounds, flakes, hooks, criteria and earlier results."""
+    return named(tables(frames(Rows(**json.loads((CASES / "outcomes.json").read_text(encoding="utf-8"))))))
+
+
 @pytest.fixture
 def said() -> Callable[[str], tuple[Table, ...]]:
     """The tables of a run in which every text is the given one."""
@@ -57,13 +63,19 @@ def saying(text: str) -> tuple[Table, ...]:
     name = text.encode(errors="replace").decode()  # what a store can hold
     step: dict[str, Any] = {"host": name, "step": name, "stage": 1, "idx": 1, "scope": "host", "reason": text}
     step |= {"verdict": "failed", "started": text, "seconds": 1.5, "tries": 1, "stderr": f"{text}\n{text}"}
-    other = step | {"host": "r1", "verdict": text, "seconds": 1.0}
+    step |= {"hooks": [{"hook": text, "when": text, "verdict": text, "reason": text}], "source_run": text}
+    step |= {"flake": True, "attempts": [{"verdict": text, "reason": text}], "rounds": {"count": 2, "passed": 1}}
+    other = step | {"host": "r1", "verdict": text, "seconds": 1.0, "parent": name, "hooks": []}
+    skipped = {"host": "r2", "step": name, "verdict": "skipped", "reason": text}
     time = "2026-11-25T12:00:00.000000Z"
     run = dict.fromkeys(("run_id", "test_id", "recipe", "digest", "tester", "description", "controller", "user"), text)
+    about = {"labels": {text: text}, "params": {text: text}, "options": {text: [text]}, "refs": [text], "resumes": text}
+    limits = {"one_of": [text], "within": {"of": 1, "by": 2}, "warn": {"eq": text}}
+    measured = {"host": name, "step": name, "n": 1, "name": text, "value": text, "unit": text}
     rows = Rows(
-        run={**run, "started": time, "ended": time, "status": text, "hosts": 2, "versions": {text: text}},
-        steps=[step, other],
-        measurements=[{"host": name, "step": name, "n": 1, "name": text, "value": text, "unit": text}],
+        run={**run, **about, "started": time, "ended": time, "status": text, "hosts": 2, "versions": {text: text}},
+        steps=[step, other, skipped],
+        measurements=[measured, measured | {"n": 2, "name": f"{text}.mean", "limits": limits, "verdict": text}],
         context=[
             {"key": text, "host": name, "version": 1, "value": {text: text}, "who": text, "step": name, "time": text}
         ],

@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.make import FORMATS, make, read
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine, reader
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.follow import follow
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import follow
 
 ROLE = Path(__file__).resolve().parents[5] / "roles" / "report"
 TIME = "2026-11-25T12:00:00.000000Z"

@@ -51,6 +51,7 @@ def test_every_verdict_has_a_look_of_its_own():
         ("failed", "failed"),
         ("interrupted", "error"),
         ("running", "skipped"),
+        ("unchecked", "error"),
         ("</style>", "unreachable"),
         ("", "unreachable"),
     ],

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The store's tests run over each database: a SQLite file, and a MariaDB that is real as well."""
+"""The store's tests run over each database: a SQLite file, and a MariaDB and a PostgreSQL that are real as well."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg
 import pymysql
 import pytest
 from sqlalchemy import Engine, create_engine, inspect, text
@@ -18,32 +19,47 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
 
 if TYPE_CHECKING:
-    from database import MariaDB
+    from database import MariaDB, PostgreSQL
 
 Record = dict[str, Any]
 Written = Callable[..., Path]
+
+
+def drop_tables(url: str) -> None:
+    store = create_engine(url)
+    with store.begin() as connection:
+        tables = inspect(connection).get_table_names()
+        if store.dialect.name == "mysql":
+            connection.execute(text("SET foreign_key_checks = 0"))
+        for table in tables:
+            connection.execute(text(f"DROP TABLE {table}{' CASCADE' if store.dialect.name == 'postgresql' else ''}"))
+    store.dispose()
 
 
 @pytest.fixture
 def emptied(mariadb: MariaDB) -> Iterator[MariaDB]:
     """MariaDB, left without tables."""
     yield mariadb
-    opened = create_engine(mariadb.url)
-    with opened.begin() as connection:
-        tables = inspect(connection).get_table_names()
-        connection.execute(text("SET foreign_key_checks = 0"))
-        for table in tables:
-            connection.execute(text(f"DROP TABLE {table}"))
-    opened.dispose()
+    drop_tables(mariadb.url)
 
 
-@pytest.fixture(params=["sqlite", "mariadb"])
+@pytest.fixture
+def cleared(postgresql: PostgreSQL) -> Iterator[PostgreSQL]:
+    """PostgreSQL, left without tables."""
+    yield postgresql
+    drop_tables(postgresql.url)
+
+
+SERVERS = {"mariadb": "emptied", "postgresql": "cleared"}
+
+
+@pytest.fixture(params=["sqlite", *SERVERS])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty store."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/store/results.db"
-    emptied: MariaDB = request.getfixturevalue("emptied")
-    return emptied.url
+    server: MariaDB | PostgreSQL = request.getfixturevalue(SERVERS[request.param])
+    return server.url
 
 
 @pytest.fixture
@@ -81,4 +97,11 @@ def journal(tmp_path: Path) -> Written:
 def root(mariadb: MariaDB) -> Iterator[Any]:
     """A cursor of MariaDB's administrator."""
     with pymysql.connect(unix_socket=str(mariadb.socket), user="root", database="rack") as connection:
+        yield connection.cursor()
+
+
+@pytest.fixture
+def admin(postgresql: PostgreSQL) -> Iterator[Any]:
+    """A cursor of PostgreSQL's administrator, each of its statements a transaction."""
+    with psycopg.connect(postgresql.root_url, autocommit=True) as connection:
         yield connection.cursor()

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.store import load
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
 
 
 def everything(store: Engine, run_id: str = "R1") -> dict[str, Any]:

@@ -21,10 +21,11 @@ from sqlalchemy.exc import DBAPIError
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.store import files, load
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import files
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.connection import reading
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine, reader
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.follow import follow
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import reading
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import follow
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import whole_run
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def test_a_file_that_is_no_store_is_told(tmp_path: Path, content: bytes | None, 
     ],
 )
 def test_a_url_that_cannot_be_read_is_not_repeated(url: str) -> None:
-    with pytest.raises(StoreError, match=r"cannot be read: expected sqlite:///PATH or mysql://") as caught:
+    with pytest.raises(StoreError, match=r"cannot be read: expected sqlite:///PATH, mysql://") as caught:
         engine(url)
     assert not [sign for sign in SHOWN if sign in str(caught.value)]
     assert caught.value.__suppress_context__
@@ -255,7 +256,7 @@ def test_a_reader_makes_nothing(tmp_path: Path) -> None:
 
 
 def test_a_reader_of_an_empty_database_is_told(emptied: MariaDB) -> None:
-    with pytest.raises(StoreError, match="its schema is missing, expected"):
+    with pytest.raises(StoreError, match="it has no tables yet: `rack-recipes db upgrade` brings it up to date"):
         reader(emptied.url)
 
 

@@ -1,0 +1,124 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Measured values against their limits: how near they are, in numbers that can be compared, and in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from math import isfinite, nan
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import SEVERITY, rank
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+VERDICTS = ("failed", "marginal", "passed")
+UNJUDGED = len(SEVERITY)
+SEVERAL = "differ"
+"""Stands for the limits of a criterion that are not the same everywhere."""
+
+
+def values(measurements: DataFrame) -> DataFrame:
+    """Every measured value: those with limits first, the gravest and the nearest to its limit at the top."""
+    return _nearest_first(_judged(measurements), ["host", "step", "n"])
+
+
+def criteria(measurements: DataFrame) -> DataFrame:
+    """A row for each criterion (step as planned, name, unit), the gravest and the nearest to its limit first.
+
+    `limits`, how many `values` and how many of them `failed`, were `marginal` or `passed`; the worst `verdict`; and of
+    the value that is nearest to its limit, or furthest beyond it, `value`, `distance`, `margin` and `nearest_host`.
+    """
+    judged = values(measurements[measurements["verdict"].notna()]).fillna({"unit": ""})
+    by = ["planned", "name", "unit"]
+    marks = judged.assign(**{name: judged["verdict"] == name for name in VERDICTS})
+    grouped = marks.groupby(by, observed=True, sort=False)
+    counted = grouped[list(VERDICTS)].sum().astype("Int64")
+    told = grouped.agg(limits=("limits", _same), worst=("verdict", _worst), values=("name", "size"))
+    nearest = marks.drop_duplicates(by).set_index(by)[["value", "distance", "margin", "host"]]
+    found = counted.join(told).join(nearest).reset_index()
+    names = {"planned": "step", "worst": "verdict", "host": "nearest_host"}
+    return _nearest_first(found.rename(columns=names), ["step", "name", "unit"])
+
+
+def _same(limits: Series) -> str:
+    told = set(limits)
+    return str(told.pop()) if len(told) == 1 else SEVERAL
+
+
+def _worst(verdicts: Series) -> str:
+    return min(map(str, verdicts), key=rank)
+
+
+def _judged(measurements: DataFrame) -> DataFrame:
+    """The measurements with `margin`, and their limits in words."""
+    rows = zip(measurements["limits"], measurements["distance"], measurements["number"], strict=True)
+    margins = [margin(limits or {}, distance, number) for limits, distance, number in rows]
+    words: list[Any] = [in_words(limits) if limits else None for limits in measurements["limits"]]
+    return measurements.assign(margin=margins, limits=words).astype({"margin": "float64", "limits": "object"})
+
+
+def _nearest_first(frame: DataFrame, then: list[str]) -> DataFrame:
+    """The gravest verdict first, of equal ones the nearest to its limit; what was not judged comes last."""
+    order = [rank(verdict) if verdict else UNJUDGED for verdict in frame["verdict"]]
+    return frame.assign(order=order).sort_values(["order", "margin", *then], kind="stable", ignore_index=True)
+
+
+def margin(limits: Mapping[str, Any], distance: float | None, value: float) -> float:
+    """How far a value is inside its limits, in percent of the room that they leave it; negative outside.
+
+    The room is the range between two bounds, a tolerance, or else the size of the one bound. NaN where there is none,
+    as for 0 errors of at most 0: such a value is not near to anything.
+    """
+    if distance is None or not isfinite(distance):
+        return nan
+    room = _room(limits) or (abs(value) if distance < 0 else 0.0)
+    return 100 * distance / room if room and isfinite(room) else nan
+
+
+def _room(limits: Mapping[str, Any]) -> float:
+    within = limits.get("within")
+    if isinstance(within, dict):
+        by, percent, of = (_number(within.get(name)) for name in ("by", "percent", "of"))
+        return abs(by) if by else abs(percent * of) / 100
+    bounds = [_number(limits[name]) for name in ("min", "max") if name in limits]
+    return abs(bounds[1] - bounds[0]) if len(bounds) > 1 else abs(sum(bounds))
+
+
+def _number(value: Any) -> float:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
+
+
+def in_words(limits: Mapping[str, Any]) -> str:
+    """The limits as people write them: `min 3, max 9, warn max 8`."""
+    return ", ".join(_words(word, bound) for word, bound in limits.items())
+
+
+def _words(word: str, bound: Any) -> str:
+    return WORDS[word](bound) if word in WORDS and isinstance(bound, dict | list) else f"{word} {_text(bound)}"
+
+
+def _within(bound: Any) -> str:
+    if not isinstance(bound, dict):
+        return f"within {_text(bound)}"
+    how = f"{_text(bound.get('by'))}" if "by" in bound else f"{_text(bound.get('percent'))} %"
+    return f"within {how} of {_text(bound.get('of'))}"
+
+
+def _warn(bound: Any) -> str:
+    return ", ".join(f"warn {part}" for part in in_words(bound).split(", ")) if isinstance(bound, dict) else "warn"
+
+
+def _one_of(bound: Any) -> str:
+    return f"one of {', '.join(map(_text, bound))}"
+
+
+WORDS: Mapping[str, Callable[[Any], str]] = {"within": _within, "warn": _warn, "one_of": _one_of}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From a frame to the cells of a table: plain Python values, None where there is nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.model import Column, Row
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+RUN_SCOPED = "(run)"
+"""Stands for the host where a step or a key belongs to the run as a whole."""
+
+STDERR_LINES, STDERR_CHARACTERS = 20, 2000
+
+
+def rows(frame: DataFrame, columns: tuple[Column, ...]) -> tuple[Row, ...]:
+    """The frame's columns of these names, row by row."""
+    return tuple(zip(*(_cells(frame[column.name], column) for column in columns), strict=True))
+
+
+def _cells(series: Series, column: Column) -> list[Any]:
+    if column.kind == "json":
+        return [to_json(value) for value in series]
+    plain = series.astype(object)
+    values = plain.where(plain.notna(), None).tolist()
+    if column.name.endswith("host"):
+        return [RUN_SCOPED if host == "" else host for host in values]
+    return [_number(value) for value in values] if column.kind == "number" else values
+
+
+def _number(value: Any) -> Any:
+    """Whole numbers without a point, and what is no number as text: a measurement may be anything."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    is_plain = value is None or (isinstance(value, int | float | str) and not isinstance(value, bool))
+    return value if is_plain else to_json(value)
+
+
+def to_json(value: Any) -> str:
+    """A value as JSON for people to read."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def tail(text: str) -> str:
+    """The last lines of a log, with the number of characters that were left out before them."""
+    stripped = text.rstrip()
+    end = "\n".join(stripped.split("\n")[-STDERR_LINES:])[-STDERR_CHARACTERS:]
+    left_out = len(stripped) - len(end)
+    return f"[{left_out:,} characters before this are left out]\n{end}" if left_out else end

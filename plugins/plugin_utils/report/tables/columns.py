@@ -1,0 +1,180 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which columns each table has, and what is said about it."""
+
+from __future__ import annotations
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.model import Column
+
+HOST, STEP, VERDICT = Column("host", "Host"), Column("step", "Step"), Column("verdict", "Verdict", "verdict")
+REASON = Column("reason", "Reason")
+SECONDS = Column("seconds", "Time", "seconds", "s")
+KEY = Column("key", "Key")
+TRIES = Column("tries", "Tries", "number")
+CPU = (Column("user_sec", "User CPU", "seconds", "s"), Column("system_sec", "System CPU", "seconds", "s"))
+MEMORY = Column("max_rss_kib", "Peak memory", "number", "KiB")
+RESULTS = Column("results", "Results", "number")
+FIRST_HOST = Column("first_host", "First host")
+FROM = Column("source_run", "From run")
+INSTANCES = Column("instances", "Instances", "number")
+NAME, UNIT = Column("name", "Measurement"), Column("unit", "Unit")
+VALUE = Column("value", "Value", "number")
+LIMITS = Column("limits", "Limits")
+DISTANCE = Column("distance", "Distance", "number")
+MARGIN = Column("margin", "Margin", "number", "%")
+
+SUMMARY = (
+    Column("run_id", "Run"),
+    Column("status", "Status", "verdict"),
+    Column("test_id", "Test"),
+    Column("description", "Description"),
+    Column("tester", "Tester"),
+    Column("labels", "Labels"),
+    Column("refs", "References"),
+    Column("params", "Parameters"),
+    Column("options", "Options"),
+    Column("resumes", "Goes on from run"),
+    Column("recipe", "Recipe"),
+    Column("digest", "Recipe digest"),
+    Column("started", "Started", "time", "UTC"),
+    Column("ended", "Ended", "time", "UTC"),
+    Column("seconds", "Duration", "seconds", "s"),
+    Column("hosts", "Hosts", "number"),
+    Column("steps", "Steps", "number"),
+    RESULTS,
+    Column("not_passing", "Not passed", "number"),
+    Column("not_run", "Skipped or blocked", "number"),
+    Column("checks", "Checks", "number"),
+    Column("controller", "Controller"),
+    Column("user", "User"),
+    Column("versions", "Versions"),
+)
+COUNTS = (VERDICT, RESULTS, Column("share", "Share", "number", "%"))
+NOT_PASSED = (VERDICT, HOST, STEP, REASON, SECONDS, TRIES, Column("stderr", "Log", "log"))
+REASONS = (VERDICT, STEP, REASON, RESULTS, Column("hosts", "Hosts", "number"), FIRST_HOST)
+FLAKES = (HOST, STEP, VERDICT, TRIES, Column("first", "First failure"), SECONDS)
+CRITERIA = (
+    STEP,
+    NAME,
+    LIMITS,
+    VERDICT,
+    Column("values", "Values", "number"),
+    Column("failed", "Failed", "number"),
+    Column("marginal", "Marginal", "number"),
+    Column("passed", "Passed", "number"),
+    Column("value", "Nearest value", "number"),
+    UNIT,
+    DISTANCE,
+    MARGIN,
+    Column("nearest_host", "Host of nearest"),
+)
+STEPS = (
+    STEP,
+    Column("stage", "Stage", "number"),
+    INSTANCES,
+    RESULTS,
+    Column("passing", "Passed", "number"),
+    Column("failed", "Failed", "number"),
+    Column("error", "Errors", "number"),
+    Column("not_run", "Not run", "number"),
+    Column("retried", "Retried", "number"),
+    Column("median", "Median", "seconds", "s"),
+    Column("max", "Longest", "seconds", "s"),
+    Column("total", "All hosts", "seconds", "s"),
+    Column("slowest_host", "Slowest host"),
+)
+REUSED = (STEP, VERDICT, FROM, RESULTS, FIRST_HOST)
+ROUNDS = (
+    HOST,
+    STEP,
+    VERDICT,
+    Column("rounds", "Rounds", "number"),
+    Column("passed", "Rounds passed", "number"),
+    NAME,
+    UNIT,
+    Column("min", "Least", "number"),
+    Column("mean", "Mean", "number"),
+    Column("max", "Greatest", "number"),
+    Column("stdev", "Deviation", "number"),
+    Column("p95", "95 % below", "number"),
+)
+HOOKS = (Column("hook", "Hook"), Column("when", "When"), STEP, VERDICT, REASON, RESULTS, FIRST_HOST)
+SLOWEST = (SECONDS, HOST, STEP, VERDICT, *CPU, MEMORY, TRIES)
+MEASUREMENTS = (
+    STEP,
+    NAME,
+    UNIT,
+    Column("hosts", "Hosts", "number"),
+    Column("values", "Values", "number"),
+    Column("min", "Least", "number"),
+    Column("median", "Median", "number"),
+    Column("max", "Greatest", "number"),
+    Column("min_host", "Host of least"),
+    Column("max_host", "Host of greatest"),
+)
+VALUES = (HOST, STEP, NAME, VALUE, UNIT, VERDICT, LIMITS, DISTANCE, MARGIN)
+VERDICTS = (
+    HOST,
+    STEP,
+    VERDICT,
+    REASON,
+    SECONDS,
+    *CPU,
+    MEMORY,
+    TRIES,
+    Column("exit_code", "Exit code", "number"),
+    Column("checks", "Checks", "number"),
+    INSTANCES,
+    FROM,
+    Column("started", "Started", "time", "UTC"),
+)
+CONTEXT = (
+    KEY,
+    HOST,
+    Column("version", "Version", "number"),
+    Column("value", "Value", "json"),
+    Column("who", "Set by"),
+    Column("time", "Set at", "time", "UTC"),
+)
+CONFLICTS = (
+    KEY,
+    HOST,
+    Column("based_on", "Based on version", "number"),
+    Column("version", "New version", "number"),
+    Column("before", "Value before", "json"),
+    Column("after", "Value after", "json"),
+    STEP,
+    Column("time", "Time", "time", "UTC"),
+)
+RUNS = (
+    Column("run_id", "Run"),
+    Column("status", "Status", "verdict"),
+    Column("started", "Started", "time", "UTC"),
+    SECONDS,
+    Column("passing", "Passed", "number"),
+    Column("not_passing", "Not passed", "number"),
+    Column("not_run", "Skipped or blocked", "number"),
+)
+
+ABOUT_COUNTS = "Results by verdict, the gravest first. Of a looped step its instances count."
+ABOUT_NOT_PASSED = "Results that were tried and did not pass, the gravest first."
+ABOUT_REASONS = "What did not pass, the same step, verdict and reason gathered over hosts and instances."
+ABOUT_NOT_RUN = "Skipped and blocked results, the same step and reason gathered over hosts and instances."
+ABOUT_FLAKES = "Results that passed only after a try that had failed."
+ABOUT_CRITERIA = (
+    "Measured values against their limits, by verdict, the nearest to a limit first. The distance is negative beyond "
+    "the limit; the margin is the distance in percent of the permitted range, or of the limit where there is only one."
+)
+ABOUT_STEPS = (
+    "Times are those of results that ran; cached, skipped, blocked and unreachable ones do not count. The instances of "
+    "a looped step stand under it and have its results."
+)
+ABOUT_REUSED = "Results of earlier runs that were used again because their inputs had not changed."
+ABOUT_ROUNDS = "Steps that were done over and over, with the spread of what they measured over their rounds."
+ABOUT_HOOKS = "Hooks that did not pass. They change no verdict of a step."
+ABOUT_SPREAD = "Spread over hosts by step, measurement and unit. Values that are not numbers count under Values only."
+ABOUT_VALUES = "Every measured value: first those with limits, by verdict and the nearest to a limit first."
+ABOUT_VERDICTS = "How each step ended on each host; a looped step, with the number of its instances, stands above them."
+ABOUT_CONFLICTS = "Writes of a key that another write had changed in between."

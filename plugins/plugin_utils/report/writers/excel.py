@@ -1,0 +1,232 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A report as an Excel workbook: a sheet for each table, nothing lost without a note.
+
+Rows go out one by one (`constant_memory`), so that a large run needs no large memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from itertools import batched, groupby
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.model import Column, Kind, Row, Table, named
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.palette import LOOKS
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.text import visible
+
+if TYPE_CHECKING:
+    from xlsxwriter import Workbook
+    from xlsxwriter.format import Format
+    from xlsxwriter.worksheet import Worksheet
+
+MOST_ROWS, MOST_COLUMNS, MOST_TEXT = 1_048_576, 16_384, 32_767
+MOST_DIGITS = 15
+"""Digits that Excel keeps of a number; a longer whole number stays text."""
+
+PLAIN_TEXT = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+NUMBER_FORMATS: dict[Kind, str] = {"seconds": "0.000", "time": "yyyy-mm-dd hh:mm:ss.000"}
+WIDTHS: dict[Kind, int] = {"seconds": 12, "number": 11, "time": 24, "verdict": 13}
+GROUNDS = {"marginal": {"bg_color": "#fff3dc"}}
+"""What passes is quiet, but for what nearly did not."""
+
+NARROW, WIDE, SAMPLE = 8, 60, 200
+"""Least and greatest width of a column of text in letters, and how many rows it is judged by."""
+
+
+class Styles:
+    """The formats of one workbook."""
+
+    def __init__(self, book: Workbook) -> None:
+        self.head = book.add_format({"bold": True, "bottom": 1, "bg_color": "#eef0f3"})
+        self.title = book.add_format({"bold": True, "font_size": 14})
+        self.kinds = {kind: book.add_format({"num_format": shape}) for kind, shape in NUMBER_FORMATS.items()}
+        shapes = {**dict.fromkeys(get_args(Kind), "General"), **NUMBER_FORMATS}
+        self.left = {kind: book.add_format({"num_format": shape, "align": "left"}) for kind, shape in shapes.items()}
+        self.top = {kind: book.add_format({"num_format": shape, "valign": "top"}) for kind, shape in shapes.items()}
+        self.verdicts = {name: book.add_format(_colours(name)) for name in LOOKS}
+
+
+def _colours(verdict: str) -> dict[str, str]:
+    colour = LOOKS[verdict].light
+    if verdict in PASSING:
+        return {"font_color": colour, **GROUNDS.get(verdict, {})}
+    return {"font_color": "#ffffff", "bg_color": colour}
+
+
+def write(tables: Sequence[Table], folder: Path) -> list[Path]:
+    """Write `report.xlsx` into the folder; raises RackError where a cell would be lost."""
+    from xlsxwriter import Workbook
+    from xlsxwriter.exceptions import XlsxWriterException
+
+    path = folder / "report.xlsx"
+    by_name = named(tables)
+    try:
+        with Workbook(path, {"constant_memory": True, "tmpdir": str(folder), **PLAIN_TEXT}) as book:
+            book.set_properties(_properties(by_name["summary"]))
+            styles = Styles(book)
+            _front(book, styles, by_name["summary"], by_name["counts"])
+            for table in tables:
+                if table.name not in ("summary", "counts"):
+                    _sheets(book, styles, table)
+    except XlsxWriterException as error:
+        raise RackError(f"{path.name}: {error}") from error
+    return [path]
+
+
+def _properties(summary: Table) -> dict[str, Any]:
+    """Fixed by the run, so that the same run gives the same file."""
+    run = summary.record()
+    ended = when(run["ended"] or run["started"])
+    created = ended if isinstance(ended, datetime) else datetime(2000, 1, 1)  # noqa: DTZ001 (Excel knows no zones)
+    return {"title": cell(run["test_id"], "text") or "", "subject": cell(run["run_id"], "text"), "created": created}
+
+
+def _front(book: Workbook, styles: Styles, summary: Table, counts: Table) -> None:
+    sheet = book.add_worksheet(summary.title)
+    for place, width in enumerate((18, 44, 11)):
+        sheet.set_column(place, place, width)
+    _put(sheet, 0, [cell(summary.record()["test_id"], "text") or summary.title], styles.title)
+    for row, (column, value) in enumerate(zip(summary.columns, summary.rows[0], strict=True), 2):
+        _put(sheet, row, [column.label], styles.head)
+        _put(sheet, row, [cell(value, column.kind)], styles.left[column.kind], first=1)
+    top = len(summary.columns) + 3
+    _put(sheet, top, [column.label for column in counts.columns], styles.head)
+    for number, values in enumerate(_cells(counts.rows, counts.columns), top + 1):
+        _put(sheet, number, values)
+    status = 2 + summary.place("status")
+    _colour(sheet, styles, status, 1, status, 1)
+    _colour(sheet, styles, top + 1, 0, top + max(len(counts.rows), 1), 0)
+    _for_paper(sheet)
+    if counts.rows:
+        _chart(book, sheet, counts, top)
+
+
+def _chart(book: Workbook, sheet: Worksheet, counts: Table, top: int) -> None:
+    first, last = top + 1, top + len(counts.rows)
+    chart = book.add_chart({"type": "column"})
+    points = [
+        {"fill": {"color": LOOKS[verdict].light}} if verdict in LOOKS else None for verdict in counts.values("verdict")
+    ]
+    chart.add_series({
+        "name": "Results", "categories": [sheet.name, first, 0, last, 0], "values": [sheet.name, first, 1, last, 1],
+        "points": points, "data_labels": {"value": True}, "gap": 60,
+    })  # fmt: skip
+    chart.set_title({"name": "Results by verdict"})
+    chart.set_legend({"none": True})
+    chart.set_y_axis({"major_gridlines": {"visible": True, "line": {"color": "#e1e4e8"}}})
+    sheet.insert_chart(2, 4, chart, {"x_scale": 1.3, "y_scale": 1.3})
+
+
+def _sheets(book: Workbook, styles: Styles, table: Table) -> None:
+    """One sheet, or as many as the rows need."""
+    columns, rows = _narrowed(table)
+    parts: Iterable[Sequence[Row]] = batched(rows, MOST_ROWS - 1) if rows else [()]
+    for number, part in enumerate(parts, 1):
+        name = table.title if number == 1 else f"{table.title} {number}"
+        _sheet(book.add_worksheet(name), styles, columns, part)
+
+
+def _sheet(sheet: Worksheet, styles: Styles, columns: Sequence[Column], rows: Sequence[Row]) -> None:
+    has_tall_rows = any(column.kind == "log" for column in columns)
+    looks = styles.top if has_tall_rows else styles.kinds
+    for place, column in enumerate(columns):
+        sheet.set_column(place, place, _width(place, column, rows), looks.get(column.kind))
+    _put(sheet, 0, [cell(column.label, "text") for column in columns], styles.head)
+    for number, values in enumerate(_cells(rows, columns), 1):
+        _put(sheet, number, values)
+    sheet.repeat_rows(0)
+    _for_paper(sheet)
+    sheet.freeze_panes(1, 1 if columns[0].name == "host" else 0)
+    sheet.autofilter(0, 0, len(rows), len(columns) - 1)
+    for first, last in _verdict_columns(columns):
+        _colour(sheet, styles, 1, first, max(len(rows), 1), last)
+
+
+def _for_paper(sheet: Worksheet) -> None:
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
+
+
+def _narrowed(table: Table) -> tuple[Sequence[Column], Sequence[Row]]:
+    """The columns that Excel can hold; the last one then says how many are missing."""
+    if len(table.columns) <= MOST_COLUMNS:
+        return table.columns, table.rows
+    kept = MOST_COLUMNS - 1
+    note = Column("note", f"{len(table.columns) - kept:,} more columns: see {table.name}.csv")
+    return (*table.columns[:kept], note), [(*row[:kept], None) for row in table.rows]
+
+
+def _put(sheet: Worksheet, row: int, values: Iterable[Any], look: Format | None = None, first: int = 0) -> None:
+    if sheet.write_row(row, first, values, look) != 0:
+        raise RackError(f"report.xlsx: row {row + 1} of the sheet {sheet.name!r} could not be written")
+
+
+def _cells(rows: Sequence[Row], columns: Sequence[Column]) -> Iterator[Row]:
+    """Column by column: hosts, steps and verdicts repeat, and each is looked at once."""
+    parts = zip(*rows, strict=True) if rows else ()
+    return zip(*map(_column, parts, (column.kind for column in columns)), strict=True)
+
+
+def _column(values: Sequence[Any], kind: Kind) -> list[Any]:
+    if kind in ("number", "seconds"):  # 1 and True would be one key
+        return [cell(value, kind) for value in values]
+    cells = {value: cell(value, kind) for value in set(values)}
+    return [cells[value] for value in values]
+
+
+def cell(value: Any, kind: Kind) -> Any:
+    """A value as Excel can hold it: text stays text, times are UTC, what it would round or refuse is text."""
+    if isinstance(value, str):
+        return when(value) if kind == "time" else fit(visible(value))
+    if isinstance(value, int):
+        return value if abs(value) < 10**MOST_DIGITS else str(value)
+    return value if value is None or isfinite(value) else str(value)
+
+
+def when(text: str) -> datetime | str:
+    """An ISO time as UTC without a zone, which Excel does not know; the text where it is none."""
+    try:
+        moment = datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
+    except ValueError:
+        return fit(visible(text))
+    return moment if moment.year >= 1900 else text
+
+
+def fit(text: str) -> str:
+    """At most as many UTF-16 units as a cell holds, with a note of what was cut."""
+    if len(text) <= MOST_TEXT // 2 or len(text.encode("utf-16-le")) // 2 <= MOST_TEXT:
+        return text
+    note = f"… [cut: {len(text):,} characters in all]"
+    kept = text.encode("utf-16-le")[: 2 * (MOST_TEXT - len(note))].decode("utf-16-le", "ignore")
+    return kept + note
+
+
+def _width(place: int, column: Column, rows: Sequence[Row]) -> int:
+    if column.kind in WIDTHS:
+        return max(WIDTHS[column.kind], min(len(column.label) + 3, WIDE))
+    longest = max((len(str(row[place] or "").partition("\n")[0]) for row in rows[:SAMPLE]), default=0)
+    return max(NARROW, len(column.label) + 3, min(longest + 2, WIDE))
+
+
+def _verdict_columns(columns: Sequence[Column]) -> Iterator[tuple[int, int]]:
+    """First and last place of each stretch of columns that hold verdicts."""
+    for kind, stretch in groupby(enumerate(columns), key=lambda pair: pair[1].kind):
+        places = [pair[0] for pair in stretch]
+        if kind == "verdict":
+            yield places[0], places[-1]
+
+
+def _colour(sheet: Worksheet, styles: Styles, top: int, left: int, bottom: int, right: int) -> None:
+    mark = partial(sheet.conditional_format, top, left, bottom, right)
+    for verdict, look in styles.verdicts.items():
+        if mark({"type": "cell", "criteria": "==", "value": f'"{verdict}"', "format": look}) != 0:
+            raise RackError(f"report.xlsx: the verdicts of the sheet {sheet.name!r} could not be coloured")

@@ -1,0 +1,191 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A report as one HTML file that needs nothing else: no network, no font, no library."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import LEFT_OUT
+from ansible_collections.rack.recipes.plugins.plugin_utils.report import palette
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.model import Column, Table, named
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.text import cut, shown, visible
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import svg
+
+STATIC = Path(__file__).parent / "static"
+MOST_ROWS, FIRST_ROWS = 2000, 1000
+"""A table of up to `MOST_ROWS` is on the page as a whole, of a longer one the `FIRST_ROWS`."""
+
+MOST_CHARACTERS = 400_000
+"""Of one table's cells: no log makes the page slow."""
+
+MOST_IN_CELL = 1000
+MOST_IN_LINE = 100
+WIDE_FROM = 36
+"""Characters from which on a cell asks for a wide column."""
+
+TABLES = (
+    "reasons", "not_passed", "not_run", "flakes", "criteria", "steps", "rounds", "reused", "hooks", "slowest",
+    "measurements", "values", "verdicts", "context", "conflicts", "past_runs",
+)  # fmt: skip
+CODE = frozenset({
+    "host", "step", "key", "first_host", "slowest_host", "min_host", "max_host", "nearest_host", "run_id", "source_run",
+    "hook",
+})  # fmt: skip
+"""Columns whose cells are names from a program."""
+
+
+class Cell(NamedTuple):
+    """A cell ready to print: `look` is the look of a verdict, `last` the last line of a log."""
+
+    text: str
+    css: str = ""
+    look: str = ""
+    last: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A table as the page shows it: `rows` is what fitted, `total` how many there are."""
+
+    table: Table
+    heads: tuple[Column, ...]
+    rows: Sequence[Sequence[Cell]]
+    head_column: int
+
+    @property
+    def total(self) -> int:
+        """How many rows the table has."""
+        return len(self.table.rows)
+
+    @property
+    def left_out(self) -> int:
+        """How many of them are not on the page."""
+        return self.total - len(self.rows)
+
+
+def write(tables: Sequence[Table], folder: Path) -> list[Path]:
+    """Write `report.html` into the folder."""
+    path = folder / "report.html"
+    path.write_text(render(tables), encoding="utf-8", newline="\n")
+    return [path]
+
+
+def render(tables: Sequence[Table]) -> str:
+    """The page; the same tables give the same bytes."""
+    by_name = named(tables)
+    style = palette.css() + (STATIC / "report.css").read_text(encoding="utf-8")
+    script = (STATIC / "report.js").read_text(encoding="utf-8")
+    environment = Environment(
+        loader=FileSystemLoader(STATIC), autoescape=True, undefined=StrictUndefined, finalize=_printed,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    environment.filters["duration"] = svg.seconds
+    return environment.get_template("report.html.j2").render(
+        policy=_policy(style, script),
+        style=Markup(style),
+        script=Markup(script),
+        run=by_name["summary"].record(),
+        facts=_facts(by_name["summary"]),
+        counts=by_name["counts"],
+        looks=palette.LOOKS,
+        look=palette.look,
+        passing=PASSING,
+        left_out=LEFT_OUT,
+        views={name: view(by_name[name]) for name in TABLES},
+        charts=_charts(by_name),
+        data=_data(by_name["matrix"]),
+    )
+
+
+def _printed(value: Any) -> Any:
+    """Whatever the template prints, it hides nothing; escaping follows."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def view(table: Table) -> View:
+    """The rows of a table that fit on the page."""
+    names = [column.name for column in table.columns]
+    head_column = names.index("host") if "host" in names else 0
+    return View(table, table.columns, list(_fitting(table)), head_column)
+
+
+def _fitting(table: Table) -> Iterator[list[Cell]]:
+    room = MOST_CHARACTERS
+    for row in table.rows if len(table.rows) <= MOST_ROWS else table.rows[:FIRST_ROWS]:
+        cells = [cell(value, column) for value, column in zip(row, table.columns, strict=True)]
+        room -= sum(len(own.text) for own in cells)
+        if room < 0:
+            return
+        yield cells
+
+
+def cell(value: Any, column: Column) -> Cell:
+    """One value as the page prints it."""
+    text = cut(shown(value, column.kind), MOST_IN_CELL, at_end=column.kind != "log")
+    if column.kind == "verdict":
+        return Cell(text, "", palette.look(str(value)) if value else "")
+    if "\n" in text:
+        return Cell(text, "log", last=cut(text.rstrip().rpartition("\n")[2], MOST_IN_LINE))
+    if column.kind in ("number", "seconds"):
+        return Cell(text, "n" if len(text) <= WIDE_FROM else "w")
+    return Cell(text, _text_css(text, column))
+
+
+def _text_css(text: str, column: Column) -> str:
+    marks = {"c": column.name in CODE or column.kind == "json", "t": column.kind == "time", "w": len(text) > WIDE_FROM}
+    return " ".join(mark for mark, holds in marks.items() if holds)
+
+
+def _policy(style: str, script: str) -> str:
+    allowed = {"script-src": _hash(script), "style-src": _hash(style), "img-src": "data:"}
+    rules = ["default-src 'none'", *(f"{name} {source}" for name, source in allowed.items())]
+    return "; ".join([*rules, "base-uri 'none'", "form-action 'none'"])
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+def _facts(summary: Table) -> list[tuple[str, str]]:
+    above = {"status", "description", "hosts", "steps", "results", "not_passing", "not_run", "seconds"}
+    pairs = zip(summary.columns, summary.rows[0], strict=True)
+    facts = [(column, shown(value, column.kind)) for column, value in pairs if column.name not in above]
+    return [(column.label, cut(text, MOST_IN_CELL)) for column, text in facts if text]
+
+
+def _charts(by_name: dict[str, Table]) -> dict[str, Markup]:
+    head, body = svg.heat_map(by_name["matrix"])
+    return {
+        "proportions": svg.proportions(by_name["counts"]),
+        "map_head": head,
+        "map_body": body,
+        "bars": svg.bars(_planned(by_name)),
+    }
+
+
+def _planned(by_name: dict[str, Table]) -> Table:
+    """The steps that are columns of the matrix: without instances."""
+    steps = by_name["steps"]
+    names = {column.name for column in by_name["matrix"].columns[1:]}
+    return replace(steps, rows=tuple(row for row in steps.rows if row[steps.place("step")] in names))
+
+
+def _data(matrix: Table) -> dict[str, list[str]]:
+    """What the page's script must know: names for the heat map, the order of the verdicts."""
+    return {
+        "hosts": [visible(row[0]) for row in matrix.rows],
+        "steps": [visible(column.name) for column in matrix.columns[1:]],
+        "verdicts": list(palette.LOOKS),
+    }

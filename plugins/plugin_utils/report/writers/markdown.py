@@ -1,0 +1,120 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A report as one Markdown file that fits into a comment on GitHub or GitLab: what did not pass, and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from html import escape
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.model import Column, Kind, Row, Table, named
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.palette import LOOKS, look
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.text import cut, shown, visible
+
+MOST_IN_CELL = 200
+ROOM = {
+    "counts": 2_000,
+    "reasons": 7_000,
+    "not_passed": 12_000,
+    "not_run": 4_000,
+    "flakes": 3_000,
+    "criteria": 5_000,
+    "rounds": 3_000,
+    "reused": 2_000,
+    "hooks": 1_500,
+    "slowest": 4_000,
+    "steps": 6_000,
+    "measurements": 4_000,
+    "context": 4_000,
+    "conflicts": 2_000,
+}
+"""Tables, in the order of the file, and the characters each may fill: a comment holds 65,536."""
+
+MOST_ROWS = {"slowest": 10}
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?")
+_SPECIAL = re.compile(r"[\\`*_{}\[\]()#+\-.!|~>$:]")
+
+
+def write(tables: Sequence[Table], folder: Path) -> list[Path]:
+    """Write `report.md` into the folder."""
+    path = folder / "report.md"
+    path.write_text(render(tables), encoding="utf-8", newline="\n")
+    return [path]
+
+
+def render(tables: Sequence[Table]) -> str:
+    """The file's text; rows that do not fit are counted, never dropped in silence."""
+    by_name = named(tables)
+    lines = chain(_head(by_name["summary"]), *(_section(by_name[name]) for name in ROOM))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def plain(text: str, *, at_end: bool = True) -> str:
+    """Text that Markdown shows as it is, on one line, cut `at_end` or at its start: no markup, link or mention."""
+    one_line = cut(visible(text), MOST_IN_CELL, at_end=at_end).replace("\n", "⏎").replace("\t", " ")
+    escaped = _SPECIAL.sub(r"\\\g<0>", escape(one_line, quote=False))
+    return escaped.replace("@", "&#64;<!-- -->")
+
+
+def _head(summary: Table) -> Iterator[str]:
+    run = summary.record()
+    yield f"# {_verdict(run['status'])}: {plain(run['test_id'] or run['recipe'] or run['run_id'])}"
+    yield ""
+    if run["description"]:
+        yield from (plain(run["description"]), "")
+    yield from ("| | |", "| --- | --- |")
+    for column, value in zip(summary.columns, summary.rows[0], strict=True):
+        if value is not None and column.name not in ("status", "description"):
+            yield f"| {column.label} | {_cell(value, column.kind)} |"
+
+
+def _section(table: Table) -> Iterator[str]:
+    if not table.rows:
+        return
+    fitting = list(_fitting(table))
+    yield from ("", f"## {table.title}", "", _line([column.label for column in table.columns]))
+    yield _line([_rule(column) for column in table.columns])
+    yield from fitting
+    left_out = len(table.rows) - len(fitting)
+    if left_out:
+        yield from ("", f"{left_out:,} of {len(table.rows):,} rows are left out.")
+
+
+def _fitting(table: Table) -> Iterator[str]:
+    room = ROOM[table.name]
+    for row in table.rows[: MOST_ROWS.get(table.name)]:
+        line = _line(_cells(row, table.columns))
+        room -= len(line) + 1
+        if room < 0:
+            return
+        yield line
+
+
+def _cells(row: Row, columns: Sequence[Column]) -> list[str]:
+    return [_cell(value, column.kind) for value, column in zip(row, columns, strict=True)]
+
+
+def _cell(value: Any, kind: Kind) -> str:
+    if kind == "verdict" and value:
+        return _verdict(value)
+    text = shown(value, kind)
+    is_harmless = isinstance(value, int | float) or (kind == "time" and _TIME.fullmatch(text))
+    return text if is_harmless else plain(text, at_end=kind != "log")
+
+
+def _verdict(verdict: str) -> str:
+    return f"{LOOKS[look(verdict)].symbol} {plain(verdict)}"
+
+
+def _rule(column: Column) -> str:
+    return "---:" if column.kind in ("number", "seconds") else "---"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

@@ -1,0 +1,53 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The SQLite store's file: made for its owner alone, and only where SQLite's write-ahead log works."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
+
+MOUNTS = Path("/proc/self/mountinfo")
+
+# The log lies in memory that the processes share, which these file systems cannot give two machines.
+NETWORK = frozenset(
+    {"9p", "afs", "beegfs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "gfs2", "gpfs", "lustre", "ncpfs"}
+    | {"nfs", "nfs4", "ocfs2", "smb3", "smbfs"}
+)
+
+
+def prepare(path: Path) -> None:
+    """Make the file and its folders where they are missing; raises StoreError, also on a network file system."""
+    try:
+        make_private(path.parent)
+        refuse_network(path)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}") from error
+
+
+def refuse_network(path: Path) -> None:
+    """Raise StoreError where the folder lies on a file system on which a SQLite store can be damaged."""
+    kind = file_system(path.parent)
+    if kind in NETWORK:
+        raise StoreError(
+            f"{path} is on a network file system ({kind}), where a SQLite store can be damaged: "
+            "set rack_recipes_db to a file on a local disk, or to a MySQL or PostgreSQL database"
+        )
+
+
+def file_system(folder: Path) -> str:
+    """The type of the file system that holds the folder, as `mount` names it; empty where that is not known."""
+    device = folder.stat().st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    try:
+        mounts = MOUNTS.read_text(errors="replace").splitlines()
+    except OSError:  # no Linux
+        return ""
+    fields = (line.split() for line in mounts)
+    return next((field[field.index("-") + 1] for field in fields if field[2] == number), "")

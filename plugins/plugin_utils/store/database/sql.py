@@ -1,0 +1,87 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""SQLAlchemy's names, as `sql.select`: they are imported when the first is used, so that its lack can be explained.
+
+Whoever only checks this collection's files, or shows its documentation, has none of the packages that a store needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
+
+if TYPE_CHECKING:
+    from sqlalchemy import (
+        BigInteger,
+        Boolean,
+        Column,
+        Double,
+        ForeignKeyConstraint,
+        Index,
+        MetaData,
+        PrimaryKeyConstraint,
+        String,
+        Table,
+        Text,
+        TypeDecorator,
+        column,
+        create_engine,
+        delete,
+        event,
+        exc,
+        func,
+        inspect,
+        make_url,
+        select,
+        text,
+    )
+else:
+
+    def __getattr__(name: str) -> Any:
+        """Python asks this for a name that is not here yet. Raises StoreError where SQLAlchemy is missing."""
+        if name not in __all__:
+            raise AttributeError(name)
+        with installed():
+            import sqlalchemy
+        return getattr(sqlalchemy, name)
+
+
+__all__ = (
+    "BigInteger",
+    "Boolean",
+    "Column",
+    "Double",
+    "ForeignKeyConstraint",
+    "Index",
+    "MetaData",
+    "PrimaryKeyConstraint",
+    "String",
+    "Table",
+    "Text",
+    "TypeDecorator",
+    "column",
+    "create_engine",
+    "delete",
+    "event",
+    "exc",
+    "func",
+    "inspect",
+    "installed",
+    "make_url",
+    "select",
+    "text",
+)
+
+
+@contextmanager
+def installed() -> Iterator[None]:
+    """Turn an import that fails into a StoreError that says what to install."""
+    try:
+        yield
+    except ImportError as error:
+        raise StoreError(f"results cannot be stored or read: {error}: `pip install rack-recipes` brings it") from error

@@ -1,0 +1,61 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""SQLite: one file, a write-ahead log, and transactions that begin as writers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import files, sql
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.connection import is_reading
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.faults import shown
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection, Engine
+
+WAIT = 5.0  # seconds that SQLite itself waits for another writer, before a fault that is tried again
+
+
+def writer(url: URL) -> Engine:
+    """An engine for a file, made where it is missing. Raises StoreError, also on a network file system."""
+    path = _path(url)
+    files.prepare(path)
+    opened = sql.create_engine(url.set(database=str(path)), hide_parameters=True, connect_args={"timeout": WAIT})
+    sql.event.listen(opened, "connect", _set_up)
+    sql.event.listen(opened, "begin", _begin)
+    return opened
+
+
+def reader(url: URL) -> Engine:
+    """An engine for a file that is there, which cannot write. Raises StoreError where it is missing."""
+    path = _path(url)
+    if not path.exists():
+        raise StoreError(f"{shown(url)}: there is no store yet, it is made by the first run")
+    read_only = url.set(database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"})
+    return sql.create_engine(read_only, hide_parameters=True, connect_args={"timeout": WAIT})
+
+
+def _path(url: URL) -> Path:
+    if not url.database or url.database == ":memory:":
+        raise StoreError(f"{shown(url)}: results in memory would be lost, name a file: sqlite:///PATH")
+    return Path(url.database).absolute()
+
+
+def _set_up(connection: Any, record: object) -> None:
+    connection.isolation_level = None  # so that only BEGIN begins, and DDL is rolled back with the rest
+    try:
+        for pragma in ("foreign_keys = on", "synchronous = normal", "journal_mode = wal"):
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:  # the pool does not know it yet
+        connection.close()
+        raise
+
+
+def _begin(connection: Connection) -> None:
+    """A transaction that turns from reading to writing fails at once when another wrote: begin as a writer."""
+    connection.exec_driver_sql("BEGIN" if is_reading(connection) else "BEGIN IMMEDIATE")

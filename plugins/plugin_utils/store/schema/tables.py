@@ -1,0 +1,202 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The store's tables, as the newest migration leaves them.
+
+Times are ISO 8601 text in UTC, JSON is text as well (databases reorder or round what they know as JSON), sizes
+are in the units that the columns' names and the journal give. What a record does not say is NULL. A run's rows go with
+its row in `runs`: by the foreign keys, on PostgreSQL for `context` by a trigger, since it looks up a foreign key row
+by row, which doubles the time that many rows take.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import sql
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.columns import long_text, name
+
+if TYPE_CHECKING:
+    from sqlalchemy import ForeignKeyConstraint, MetaData, Table
+
+HEAD = "0002"  # the newest migration
+
+NAMES = {
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The tables, each under its name in the database."""
+
+    metadata: MetaData
+    runs: Table
+    steps: Table
+    context: Table
+    measurements: Table
+    conflicts: Table
+
+
+@cache
+def tables() -> Tables:
+    """The tables, the same ones for every caller; `metadata` holds them all."""
+    metadata = sql.MetaData(naming_convention=NAMES)
+    return Tables(
+        metadata,
+        runs=_runs(metadata),
+        steps=_steps(metadata),
+        context=_context(metadata),
+        measurements=_measurements(metadata),
+        conflicts=_conflicts(metadata),
+    )
+
+
+def _runs(metadata: MetaData) -> Table:
+    return sql.Table(
+        "runs",
+        metadata,
+        sql.Column("run_id", name()),
+        sql.Column("test_id", name()),
+        sql.Column("recipe", long_text()),
+        sql.Column("digest", name()),
+        sql.Column("tester", name()),
+        sql.Column("description", long_text()),
+        sql.Column("started", name()),
+        sql.Column("ended", name()),
+        sql.Column("status", name(), nullable=False),
+        sql.Column("exit_code", sql.BigInteger),
+        sql.Column("controller", name()),
+        sql.Column("user", name()),
+        sql.Column("hosts", sql.BigInteger),
+        sql.Column("counts", long_text()),
+        sql.Column("versions", long_text()),
+        sql.Column("journal", long_text()),
+        sql.Column("journal_offset", sql.BigInteger, nullable=False),
+        sql.Column("next_seq", sql.BigInteger, nullable=False),
+        sql.Column("params", long_text()),
+        sql.Column("labels", long_text()),
+        sql.Column("refs", long_text()),  # REFERENCES is a word of SQL
+        sql.Column("options", long_text()),
+        sql.Column("resumes", name()),
+        sql.Column("checks", sql.BigInteger),
+        sql.PrimaryKeyConstraint("run_id"),
+        sql.Index(None, "test_id", "started"),
+    )
+
+
+def _steps(metadata: MetaData) -> Table:
+    return sql.Table(
+        "steps",
+        metadata,
+        sql.Column("run_id", name()),
+        sql.Column("host", name()),
+        sql.Column("step", name()),
+        sql.Column("stage", sql.BigInteger),
+        sql.Column("idx", sql.BigInteger),
+        sql.Column("scope", name()),
+        sql.Column("verdict", name(), nullable=False),
+        sql.Column("reason", long_text()),
+        sql.Column("started", name()),
+        sql.Column("seconds", sql.Double),
+        sql.Column("tries", sql.BigInteger),
+        sql.Column("exit_code", sql.BigInteger),
+        sql.Column("user_sec", sql.Double),
+        sql.Column("system_sec", sql.Double),
+        sql.Column("max_rss_kib", sql.BigInteger),
+        sql.Column("in_blocks", sql.BigInteger),
+        sql.Column("out_blocks", sql.BigInteger),
+        sql.Column("voluntary_switches", sql.BigInteger),
+        sql.Column("involuntary_switches", sql.BigInteger),
+        sql.Column("stdout", long_text()),
+        sql.Column("stderr", long_text()),
+        sql.Column("attempts", long_text()),
+        sql.Column("blocks", sql.Boolean),
+        sql.Column("flake", sql.Boolean),
+        sql.Column("checks", sql.BigInteger),
+        sql.Column("instances", sql.BigInteger),
+        sql.Column("parent", name()),
+        sql.Column("inputs", name()),
+        sql.Column("source_run", name()),
+        sql.Column("cache_key", name()),
+        sql.Column("rounds", long_text()),
+        sql.Column("hooks", long_text()),
+        sql.Column("tags", long_text()),
+        sql.PrimaryKeyConstraint("run_id", "host", "step"),
+        _of_run(),
+        sql.Index(None, "step", "host", "started"),
+        sql.Index(None, "cache_key", "host", "inputs"),
+    )
+
+
+def _context(metadata: MetaData) -> Table:
+    return sql.Table(
+        "context",
+        metadata,
+        sql.Column("run_id", name()),
+        sql.Column("seq", sql.BigInteger, autoincrement=False),
+        sql.Column("time", name()),
+        sql.Column("host", name(), nullable=False),
+        sql.Column("step", name()),
+        sql.Column("attempt", sql.BigInteger),
+        sql.Column("scope", name()),
+        sql.Column("key", name(), nullable=False),
+        sql.Column("version", sql.BigInteger, nullable=False),
+        sql.Column("based_on", sql.BigInteger),
+        sql.Column("before", long_text()),
+        sql.Column("after", long_text(), nullable=False),
+        sql.Column("who", name()),
+        sql.Column("origin", name()),  # the host that set a key of the run
+        sql.PrimaryKeyConstraint("run_id", "seq"),
+        _of_run(),
+        sql.Index(None, "run_id", "key"),
+    )
+
+
+def _measurements(metadata: MetaData) -> Table:
+    return sql.Table(
+        "measurements",
+        metadata,
+        sql.Column("run_id", name()),
+        sql.Column("host", name()),
+        sql.Column("step", name()),
+        sql.Column("n", sql.BigInteger, autoincrement=False),
+        sql.Column("name", name(), nullable=False),
+        sql.Column("value", sql.Double),
+        sql.Column("text", long_text()),
+        sql.Column("unit", name()),
+        sql.Column("limits", long_text()),
+        sql.Column("distance", sql.Double),
+        sql.Column("verdict", name()),
+        sql.PrimaryKeyConstraint("run_id", "host", "step", "n"),
+        _of_run(),
+        sql.Index(None, "name"),
+    )
+
+
+def _conflicts(metadata: MetaData) -> Table:
+    return sql.Table(
+        "conflicts",
+        metadata,
+        sql.Column("run_id", name()),
+        sql.Column("seq", sql.BigInteger, autoincrement=False),
+        sql.Column("key", name(), nullable=False),
+        sql.Column("host", name(), nullable=False),
+        sql.Column("based_on", sql.BigInteger),
+        sql.Column("version", sql.BigInteger),
+        sql.Column("before", long_text()),
+        sql.Column("after", long_text()),
+        sql.Column("step", name()),
+        sql.Column("time", name()),
+        sql.PrimaryKeyConstraint("run_id", "seq"),
+        _of_run(),
+    )
+
+
+def _of_run() -> ForeignKeyConstraint:
+    return sql.ForeignKeyConstraint(["run_id"], ["runs.run_id"], ondelete="CASCADE")

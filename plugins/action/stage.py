@@ -13,7 +13,9 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.perform import perform
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.perform import perform
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.text import unpacked
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.words import check_stage
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -22,11 +24,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return what Ansible shows of the stage; its results are in the journal then."""
         result = super().run(tmp, task_vars)
-        number, steps = self._task.args.get("number"), self._task.args.get("steps")
+        steps = self._task.args.get("steps")
+        arguments = {**self._task.args, "steps": unpacked(steps) if isinstance(steps, list) else steps}
         # A worker hands the task's arguments back with its result; a hundred steps are 20 ms of pickling.
-        self._task.args = {"number": number}
-        # validate_argument_spec would copy every step, which is as slow.
-        if not isinstance(number, int) or not isinstance(steps, list) or not steps:
-            raise AnsibleActionFail("a stage needs its number and its steps, as a compiled recipe has them")
+        self._task.args = {"number": arguments.get("number")}
         with translated(AnsibleActionFail):
-            return {**result, **perform(self, number, steps, task_vars or {})}
+            check_stage(arguments)  # validate_argument_spec would copy every step, which is as slow as the pickling
+            number, locks = arguments["number"], arguments.get("locks") or {}
+            return {**result, **perform(self, number, arguments["steps"], locks, task_vars or {})}

@@ -62,6 +62,14 @@ options:
     type: int
     ini: [{section: rack_recipes, key: slots}]
     env: [{name: RACK_RECIPES_SLOTS}]
+  debug:
+    description:
+      - Whether what the steps do is told in detail, a line each with run, step and host - parameters, changes of the
+        context, subprocesses, changed local variables, tracebacks. Secrets are masked.
+    default: false
+    type: bool
+    ini: [{section: rack_recipes, key: debug}]
+    env: [{name: RACK_RECIPES_DEBUG}]
 """
 
 from typing import Any
@@ -81,7 +89,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self.recorder = Recorder(self._display.warning)
+        self.recorder = Recorder(self._display.warning, self._display.display)
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        """A playbook starts."""
+        self.recorder.guarded(self.recorder.playbook_starts, playbook)
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         """A play starts."""
@@ -105,8 +117,6 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Everything has ended; this is the one place where a callback can set the exit code."""
-        code = self.recorder.guarded(self.recorder.ends)
-        if code is None and self.recorder.failures:
-            code = 5
+        code = self.recorder.exit_code()
         if code:
             raise SystemExit(code)

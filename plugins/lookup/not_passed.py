@@ -11,7 +11,8 @@ name: not_passed
 short_description: The hosts of the run that did not pass
 description:
   - Names the hosts with a step that did not pass, for the C(hosts) of a play that comes after the stages.
-  - What runs once for the run counts for the run's first host.
+  - What runs once for the run counts for the run's first host. It did not pass either where nothing was checked in the
+    whole run, or no step passed.
 version_added: 0.1.0
 author: rack.recipes contributors (@rack-recipes)
 options:

@@ -20,11 +20,17 @@ options:
     type: list
     elements: str
     required: true
+notes:
+  - Extra vars choose as options of the command rack-recipes do - C(rack_recipes_only) and C(rack_recipes_skip) (names
+    of steps, a list or separated by commas), C(rack_recipes_stepwise) and C(rack_recipes_parallel) (true or false),
+    and C(rack_recipes_seed) (a whole number).
 """
 
 EXAMPLES = r"""
 - name: Run the recipe that the extra var recipe names
   ansible.builtin.import_playbook: "{{ lookup('rack.recipes.playbook', recipe) }}"
+
+# ansible-playbook rack.recipes.run -e recipe=recipes/numbers.yml -e rack_recipes_only=compute_numbers
 """
 
 RETURN = r"""
@@ -42,6 +48,7 @@ from ansible.plugins.lookup import LookupBase
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import compile_to_file
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.options import plan_options
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
@@ -51,5 +58,5 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         """Return the path of each compiled playbook."""
         self.set_options(var_options=variables, direct=kwargs)
         with translated(AnsibleLookupError):
-            settings = project.load(variables)
-            return [str(compile_to_file(str(recipe), settings)) for recipe in terms]
+            settings, options = project.load(variables), plan_options(variables or {})
+            return [str(compile_to_file(str(recipe), settings, options)) for recipe in terms]

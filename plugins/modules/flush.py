@@ -18,7 +18,8 @@ author: rack.recipes contributors (@rack-recipes)
 attributes:
   check_mode:
     description: Can run in check mode.
-    support: none
+    support: full
+    details: What was done in check mode is recorded and stored, too.
 notes:
   - The callback P(rack.recipes.recorder#callback) must be enabled.
 """

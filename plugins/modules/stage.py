@@ -15,6 +15,8 @@ description:
     journal of the run.
   - Compiled recipes consist of such tasks; there is no need to write one by hand.
   - A stage that takes more than a few seconds goes on apart from its connection and is polled.
+  - A step of C(type=ansible) is a stage of its own. Its module or action is run by Ansible, over the task's connection,
+    and judged as every step is.
 version_added: 0.1.0
 author: rack.recipes contributors (@rack-recipes)
 options:
@@ -27,10 +29,16 @@ options:
     type: list
     elements: dict
     required: true
+  locks:
+    description:
+      - The locks of these steps that hosts share, by name, each with C(capacity), C(of) (C(run), or a variable of the
+        inventory such as C(rack)) and C(settle_sec). The task holds a slot of each while the stage runs.
+    type: dict
 attributes:
   check_mode:
     description: Can run in check mode.
-    support: none
+    support: full
+    details: Arguments are checked, scriptlets are not run; Ansible's modules run in their own check mode.
 notes:
   - The callback P(rack.recipes.recorder#callback) must be enabled.
 """
@@ -51,7 +59,9 @@ EXAMPLES = r"""
 
 RETURN = r"""
 steps:
-  description: A line for each step with its verdict, its duration and, where it did not pass, the reason.
+  description:
+    - A line for each step with its verdict, its duration and, where it did not pass, the reason.
+    - For a looped step, a line for each of its instances.
   returned: always
   type: list
   elements: str

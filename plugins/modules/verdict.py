@@ -13,7 +13,8 @@ short_description: Fail the hosts that did not pass
 description:
   - Ends each host by the record of the run, so that recap and exit code tell the truth.
   - A host with failed steps fails, a host that could not be reached is unreachable.
-  - Steps that run once for the run count for the run's first host.
+  - Steps that run once for the run count for the run's first host, and so does a run in which nothing was checked, or
+    no step passed.
 version_added: 0.1.0
 author: rack.recipes contributors (@rack-recipes)
 attributes:

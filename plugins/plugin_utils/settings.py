@@ -17,7 +17,7 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
 
@@ -30,7 +30,9 @@ MEANING: dict[str, str] = {
     "store_timeout": "seconds to wait for the store at the end of a run",
     "reconnect_timeout": "seconds for which a host and its controller wait for each other",
     "slots": "how many parallel steps a host runs at once",
+    "debug": "whether what steps do is told in detail",
 }
+TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
 Given = dict[str, tuple[str, Any]]  # a setting's name -> where it was set, and to what
 
@@ -46,6 +48,7 @@ class Settings:
     store_timeout: float = 60.0
     reconnect_timeout: float = 120.0
     slots: int = 4
+    debug: bool = False
 
 
 def load(extra_vars: Mapping[str, Any] | None = None) -> Settings:
@@ -109,24 +112,50 @@ def _extra(extra_vars: Mapping[str, Any]) -> Given:
     return {name: (variable, extra_vars[variable]) for name, variable in variables.items() if variable in extra_vars}
 
 
+def converted(options: Mapping[str, tuple[Kind, str]], extra_vars: Mapping[str, Any]) -> dict[str, Any]:
+    """What extra vars alone can ask for: of `options`, each with its kind and meaning, those that are given.
+
+    Raises UsageError for a value of the wrong kind.
+    """
+    given = {name: (f"{SECTION}_{name}", *option) for name, option in options.items()}
+    return {
+        name: _converted(variable, kind, meaning, extra_vars[variable])
+        for name, (variable, kind, meaning) in given.items()
+        if extra_vars.get(variable) not in ("", None)
+    }
+
+
 def _convert(name: str, origin: str, value: Any) -> Any:
     kind = next(str(field.type) for field in fields(Settings) if field.name == name)
-    expected, convert = KINDS[kind]
+    return _converted(origin, KINDS[kind], MEANING[name], value)
+
+
+class Kind(NamedTuple):
+    """What a value has to be, in words, and how it becomes that."""
+
+    expected: str
+    convert: Callable[[Any], Any]
+
+
+def _converted(origin: str, kind: Kind, meaning: str, value: Any) -> Any:
     try:
-        return convert(value)
+        return kind.convert(value)
     except (TypeError, ValueError, OverflowError) as error:
-        raise UsageError(f"{origin} ({MEANING[name]}): expected {expected}, got {value!r}") from error
+        raise UsageError(f"{origin} ({meaning}): expected {kind.expected}, got {value!r}") from error
 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
-    return value
+    return str(value)
 
 
-def _folders(value: Any) -> tuple[str, ...]:
-    parts = value.split(":") if isinstance(value, str) else list(value)
-    return tuple(_text(part) for part in parts if part)
+def _separated(separator: str) -> Callable[[Any], tuple[str, ...]]:
+    def parts(value: Any) -> tuple[str, ...]:
+        found = value.split(separator) if isinstance(value, str) else list(value)
+        return tuple(_text(part).strip() for part in found if part)
+
+    return parts
 
 
 def _seconds(value: Any) -> float:
@@ -136,16 +165,34 @@ def _seconds(value: Any) -> float:
     return number
 
 
-def _count(value: Any) -> int:
+def _number(value: Any) -> int:
     number = int(value)
-    if isinstance(value, bool) or number != float(value) or number < 1:
+    if isinstance(value, bool) or number != float(value):
         raise ValueError
     return number
 
 
-KINDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "str": ("text", _text),
-    "float": ("a number of seconds above 0", _seconds),
-    "int": ("a whole number above 0", _count),
-    "tuple[str, ...]": ("folders, separated by colons", _folders),
-}
+def _count(value: Any) -> int:
+    number = _number(value)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def _truth(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    found = TRUTHS.get(str(value).lower())
+    if found is None:
+        raise ValueError
+    return found
+
+
+TEXT = Kind("text", _text)
+SECONDS = Kind("a number of seconds above 0", _seconds)
+COUNT = Kind("a whole number above 0", _count)
+NUMBER = Kind("a whole number", _number)
+TRUTH = Kind("true or false", _truth)
+NAMES = Kind("names, separated by commas", _separated(","))
+FOLDERS = Kind("folders, separated by colons", _separated(":"))
+KINDS = {"str": TEXT, "float": SECONDS, "int": COUNT, "bool": TRUTH, "tuple[str, ...]": FOLDERS}

@@ -30,16 +30,21 @@ def plan_of(recipe: str, settings: Settings | None = None, options: PlanOptions 
 
 
 def compile_to_file(recipe: str, settings: Settings | None = None, options: PlanOptions = NO_OPTIONS) -> Path:
-    """Compile `recipe`; returns the playbook's absolute path. Raises RackError.
+    """Compile `recipe`; returns the playbook's absolute path. Raises RackError."""
+    settings = settings or project.load()
+    return write_playbook(plan_of(recipe, settings, options), settings)
+
+
+def write_playbook(plan: Plan, settings: Settings) -> Path:
+    """Write a plan's playbook; returns its absolute path. Raises UsageError.
 
     The file's name tells its content, so that no other run, of a changed recipe, of a namesake or with other options,
     replaces it.
     """
-    settings = settings or project.load()
     with _uncollected():
-        text = to_playbook(plan_of(recipe, settings, options)).encode()
+        text = to_playbook(plan).encode()
     folder = Path(settings.runs).parent / "compiled"
-    target = folder / f"{Path(recipe).stem}-{sha256(text).hexdigest()[:12]}.yml"
+    target = folder / f"{Path(plan.recipe.path).stem}-{sha256(text).hexdigest()[:12]}.yml"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         partial = folder / f".{target.name}.{os.getpid()}"

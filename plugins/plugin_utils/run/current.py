@@ -6,43 +6,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.results import Results
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.offers import Reusable
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 
+RECIPE = "rack_recipes_recipe"  # the variable in which compiled plays say what holds for all steps
 RUN_HOST = ""  # the host of a step that runs once for the run
+
+Record = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A step of this run and the hosts that it is meant for."""
+    """A step of this run and the hosts that it is meant for, none where no host of this run is.
+
+    `elsewhere` are the keys that it reads of other hosts; `optional` says that its failure blocks nothing. Results
+    under its `cache_key` are used for `expires_sec` seconds, None for ever.
+    """
 
     name: str
     stage: int
     idx: int
     scope: str
     hosts: tuple[str, ...]
+    elsewhere: frozenset[str] = frozenset()
+    optional: bool = False
+    cache_key: str = ""
+    expires_sec: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """How a step ended on a host. `sure` is false where the recorder had to say it for want of a result."""
+class Given:
+    """What a run was asked: the recipe as the compiled plays tell it, the values of its parameters, Ansible's options.
 
-    verdict: str
-    reason: str
-    sure: bool
+    `mask` hides `secrets`. `patterns` has the hosts of each pattern that a step names; those of `canary` go first.
+    """
+
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    mask: Mask = field(default_factory=lambda: Mask(()))
+    options: Mapping[str, Any] = field(default_factory=dict)
+    patterns: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    canary: tuple[str, ...] = ()
 
 
 @dataclass
 class Run:
-    """One run: where it is kept, what is planned, and what is known of it so far."""
+    """One run: where it is kept, what is planned, and what is known of it so far.
+
+    `left_out` names the steps that tags leave out; `started` is a reading of the monotonic clock.
+    """
 
     run_id: str
     folder: Path
@@ -51,8 +75,11 @@ class Run:
     steps: Mapping[str, Planned]
     context: Context
     journal: Follower
-    ended: dict[tuple[str, str], Ended] = field(default_factory=dict)
-    unselected: set[tuple[str, str]] = field(default_factory=set)
+    given: Given = field(default_factory=Given)
+    reusable: Reusable = field(default_factory=Reusable)
+    results: Results = field(default_factory=Results)
+    left_out: set[str] = field(default_factory=set)
+    started: float = field(default_factory=time.monotonic)
     stored: str | None = None  # why the last flush failed; empty once the store holds all
 
     @property
@@ -60,36 +87,23 @@ class Run:
         """The journal's file."""
         return self.folder / "journal.jsonl"
 
-    def catch_up(self) -> None:
-        """Fold in what the journal gained."""
+    def catch_up(self, show: Callable[[Record], object] = lambda _record: None) -> None:
+        """Fold in what the journal gained; `show` is given the records that are only there to be read."""
         for line in self.journal.read():
-            if line.record is not None:
-                self._fold(line.record)
-
-    def _fold(self, record: dict[str, Any]) -> None:
-        if record["kind"] == "step":
-            place = (record["step"], record["host"])
-            sure = record["n"] > 0
-            if sure or place not in self.ended:
-                self.ended[place] = Ended(record["verdict"], record["reason"], sure)
-        else:
-            self.context.fold(record)
+            record = line.record
+            if record is None:
+                continue
+            if record["kind"] == "step":
+                self.results.take(record)
+            elif record["kind"] == "log":
+                show(record)
+            else:
+                self.context.fold(record)
 
     def missing(self) -> list[tuple[Planned, str]]:
         """The planned (step, host) pairs that have no verdict."""
-        return [
-            (step, host) for step in self.steps.values() for host in step.hosts if (step.name, host) not in self.ended
-        ]
-
-    def verdict_of(self, step: str, host: str) -> str:
-        """What an earlier step means for one that needs it on `host`: its verdict there, or the worst of all hosts."""
-        planned = self.steps[step]
-        places = [host] if host in planned.hosts else list(planned.hosts)
-        verdicts = [self.ended[step, place].verdict for place in places if (step, place) in self.ended]
-        bad = [verdict for verdict in verdicts if verdict not in PASSING]
-        if bad:
-            return bad[0]
-        return "passed" if len(verdicts) == len(places) else "skipped"
+        ended = self.results.ended
+        return [(step, host) for step in self.steps.values() for host in step.hosts if (step.name, host) not in ended]
 
 
 class _Holder:
@@ -108,9 +122,9 @@ def set_current(run: Run | None) -> None:
     _HOLDER.run = run
 
 
-def refuse(error: UsageError) -> None:
+def refuse(error: Exception) -> None:
     """Remember why there is no run, for all who ask for it."""
-    _HOLDER.refusal = error
+    _HOLDER.refusal = UsageError(str(error))
 
 
 def current() -> Run:

@@ -6,9 +6,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+
+
+def journals(runs: Path) -> list[Path]:
+    """The journals of all runs, the oldest first."""
+    return sorted(runs.glob("*/journal.jsonl"))
 
 
 def journal_of(runs: Path, start: str = "") -> Path:
@@ -16,7 +23,7 @@ def journal_of(runs: Path, start: str = "") -> Path:
 
     Raises UsageError for none and for several.
     """
-    found = sorted(path for path in runs.glob("*/journal.jsonl") if path.parent.name.startswith(start))
+    found = [path for path in journals(runs) if path.parent.name.startswith(start)]
     exact = [path for path in found if path.parent.name == start]
     if not found:
         raise UsageError(f"there is no run {start!r} in {runs}" if start else f"there are no runs in {runs}")
@@ -24,3 +31,14 @@ def journal_of(runs: Path, start: str = "") -> Path:
         names = ", ".join(path.parent.name for path in found[:5])
         raise UsageError(f"{len(found)} runs begin with {start!r}: {names}")
     return exact[0] if exact else found[-1]
+
+
+def hold(folder: Path) -> None:
+    """Keep the run to this process until it ends, however it does. Raises UsageError where another one has it."""
+    lock = (folder / "lock").open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise UsageError(f"run {folder.name} still goes on: its controller is alive") from None
+    os.register_at_fork(after_in_child=lock.close)  # a worker may outlive this process, and must not hold it

@@ -11,37 +11,51 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RUN_HOST, Ended, Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.results import Ended
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RUN_HOST, Run
 
-EXIT_CODES = {"passed": 0, "failed": 1, "unreachable": 3, "interrupted": 1}
+EXIT_CODES = {"passed": 0, "failed": 1, "unchecked": 1, "unreachable": 3, "interrupted": 1}
 REASONS = 5  # shown in a recap; the store has them all
+NOTHING = {"unchecked": "nothing was checked in this run", "failed": "no step of this run passed"}
 
 
-def status_of(counts: Mapping[str, int]) -> str:
-    """`passed`, `failed` or `unreachable`; where nothing passed, nothing was checked, and that is no pass."""
+def status_of(counts: Mapping[str, int], checks: int) -> str:
+    """`passed`, `failed`, `unreachable`, or `unchecked` where all passed and nothing was checked.
+
+    Where nothing passed there is no pass either.
+    """
     bad = {verdict for verdict, number in counts.items() if number and verdict not in PASSING}
     if bad & {"failed", "error"}:
         return "failed"
     if "unreachable" in bad:
         return "unreachable"
-    checked = any(counts.get(verdict) for verdict in PASSING)
-    return "passed" if checked and bad <= {"skipped"} else "failed"
+    if bad - {"skipped"} or not any(counts.get(verdict) for verdict in PASSING):
+        return "failed"
+    return "passed" if checks else "unchecked"
 
 
 def counts_of(run: Run) -> dict[str, int]:
-    """How many (step, host) pairs have each verdict."""
-    return dict(sorted(Counter(ended.verdict for ended in run.ended.values()).items()))
+    """How many (step, host) pairs have each verdict; instances of a looped step count instead of it."""
+    return dict(sorted(Counter(end.verdict for _place, end in run.results.counted()).items()))
+
+
+def checks_of(run: Run) -> int:
+    """How many criteria were judged."""
+    return sum(end.checks for _place, end in run.results.counted())
 
 
 def not_passed(run: Run) -> list[str]:
     """The hosts that did not pass, in the order of the run."""
-    bad = _bad(run)
+    bad = _bad(run) or {host: {} for host in run.hosts[:1] if _nothing(run)}
     return [host for host in run.hosts if host in bad]
 
 
 def host_result(run: Run, host: str) -> dict[str, Any]:
     """The verdict task's result for a host, with its reasons."""
-    bad = _bad(run).get(host, {})
+    found = _bad(run)
+    bad = found.get(host, {})
+    if not found and host in run.hosts[:1] and _nothing(run):
+        return {"changed": False, "failed": True, "msg": _nothing(run)}
     if not bad:
         return {"changed": False, "msg": "every step passed"}
     reasons = [f"{step} {end.verdict}: {end.reason}" for step, end in bad.items()]
@@ -50,10 +64,15 @@ def host_result(run: Run, host: str) -> dict[str, Any]:
     return {"changed": False, "unreachable" if lost else "failed": True, "msg": "; ".join(reasons[:REASONS])}
 
 
+def _nothing(run: Run) -> str:
+    """Why a run in which no step went wrong did not pass, which counts for its first host; empty where it did."""
+    return NOTHING.get(status_of(counts_of(run), checks_of(run)), "")
+
+
 def _bad(run: Run) -> dict[str, dict[str, Ended]]:
     """What did not pass, by host. What runs once for the run counts for the run's first host."""
     found: dict[str, dict[str, Ended]] = {}
-    for (step, place), end in run.ended.items():
+    for (step, place), end in run.results.counted():
         if end.verdict not in PASSING and end.verdict != "skipped":
             found.setdefault(run.hosts[0] if place == RUN_HOST else place, {})[step] = end
     return found

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import yaml
 
@@ -38,14 +38,13 @@ class Invocation:
     limit: str | None = None
     forks: int | None = None
     extra_vars: Sequence[str] = ()
-    db: str | None = None
     verbose: int = 0
     more: Sequence[str] = ()
 
 
-def command(asked: Invocation) -> list[str]:
-    """The command line of Ansible. Without any inventory the run is about this machine."""
-    line = [sys.executable, "-m", "ansible", "playbook", str(asked.playbook)]
+def arguments(asked: Invocation) -> list[str]:
+    """The arguments of `ansible-playbook`. Without any inventory the run is about this machine."""
+    line = [str(asked.playbook)]
     line += [part for inventory in asked.inventories for part in ("--inventory", inventory)]
     if not asked.inventories and not _has_inventory(asked.more):
         python = json.dumps({"ansible_python_interpreter": sys.executable})
@@ -57,23 +56,25 @@ def command(asked: Invocation) -> list[str]:
     return [*line, *asked.more]
 
 
-def environment(asked: Invocation) -> dict[str, str]:
-    """Ansible's environment: this collection before any other copy, and the recorder beside what is configured."""
+def environment(run_id: str) -> dict[str, str]:
+    """Ansible's environment in a run: this collection before any other copy, the recorder beside what is configured."""
     env = dict(os.environ)
     enabled = [name.strip() for name in _configured("callbacks_enabled").split(",") if name.strip()]
     env["ANSIBLE_CALLBACKS_ENABLED"] = ",".join(dict.fromkeys([*enabled, RECORDER]))
     env["ANSIBLE_COLLECTIONS_PATH"] = f"{ROOT}:{_collections_path()}"
-    env[RUN_ID] = asked.run_id
-    if asked.db:
-        env["RACK_RECIPES_DB"] = asked.db
+    env[RUN_ID] = run_id
     return env
 
 
-def run_ansible(asked: Invocation, output: IO[bytes] | None, tick: Callable[[], None]) -> int:
-    """Run Ansible to its end and call `tick` meanwhile; returns its exit code, negative for a signal."""
-    child = subprocess.Popen(
-        command(asked), env=environment(asked), stdin=subprocess.DEVNULL, stdout=output or 2, stderr=subprocess.STDOUT
-    )
+def start(asked: Invocation) -> subprocess.Popen[bytes]:
+    """Start Ansible with its output on stderr, where people see it."""
+    line = [sys.executable, "-m", "ansible", "playbook", *arguments(asked)]
+    env = environment(asked.run_id)
+    return subprocess.Popen(line, env=env, stdin=subprocess.DEVNULL, stdout=2, stderr=subprocess.STDOUT)
+
+
+def follow(child: subprocess.Popen[bytes], tick: Callable[[], None]) -> int:
+    """Wait for Ansible's end and call `tick` meanwhile; returns its exit code, negative for a signal."""
     with _signals_passed_on(child):
         while True:
             try:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,69 +15,137 @@ from ansible_collections.rack.recipes.plugins.module_utils.view import now
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, StoreError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.begin import STAGE, begin, stage_tasks
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RUN_HOST, Run, refuse, set_current
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.begin import begin
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.means import means_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.plays import (
+    STAGE,
+    is_of,
+    select_by_tags,
+    stage_tasks,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import (
+    RUN_HOST,
+    Planned,
+    Run,
+    refuse,
+    set_current,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import REFUSED
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.outcome import EXIT_CODES, counts_of, status_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.perform import no_result
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.storing import Storing
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.outcome import (
+    EXIT_CODES,
+    checks_of,
+    counts_of,
+    status_of,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.part import ANSIBLE
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.result import no_result
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.cached import cached_offers
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.storing.client import Storing
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.trace import lines_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import prepare
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.text import packed, unpacked
 
 FLUSH = "rack.recipes.flush"
+NO_RESULT = "it gave no result"
 
 
 class Recorder:
-    """One `ansible-playbook`. `warn` shows a line to the user; `failures` keeps what went wrong in a hook."""
+    """One `ansible-playbook`. `warn` and `show` show a line to the user; `failures` keeps what went wrong in a hook."""
 
-    def __init__(self, warn: Callable[[str], None]) -> None:
+    def __init__(self, warn: Callable[[str], None], show: Callable[[str], None]) -> None:
         self.warn = warn
+        self.show = show
         self.run: Run | None = None
         self.storing: Storing | None = None
         self.failures: list[str] = []
         self.refused = 0
+        self._plays: Sequence[Any] = ()
         self._counts: dict[str, int] = {}
         self._said: dict[tuple[int, str], str] = {}
         self._variables: Any = None
         self._hosts: dict[str, Any] = {}
 
+    def playbook_starts(self, playbook: Any) -> None:
+        """Know all plays before the first of them starts: a run has several."""
+        self._plays = playbook.get_plays()
+
     def play_starts(self, play: Any) -> None:
-        """Begin the run at its first play with stages; pattern and tags are resolved here, once."""
+        """Begin the run at its first play with stages; patterns and tags are resolved here, once for all plays.
+
+        A play in batches starts once a batch, each time with a copy that has the same tasks.
+        """
         if self.run is not None or self.refused or not stage_tasks(play):
             return
         self._variables = play.get_variable_manager()
-        inventory = self._variables._inventory
         settings = project.load(self._variables.extra_vars)
-        self.run = run = begin(play, settings, lambda pattern: [host.name for host in inventory.get_hosts(pattern)])
-        self._hosts = {name: inventory.get_host(name) for name in run.hosts}
-        run.unselected = _unselected(run, play)
+        plays = [each for each in self._plays if stage_tasks(each) and is_of(each, play)] or [play]
+        self.run = run = begin(plays, settings, means_of(play))
+        self._hosts = {name: self._variables._inventory.get_host(name) for name in run.hosts}
+        run.left_out.update(name for each in plays for name in select_by_tags(each))
         set_current(run)
+        self._tell_what_is_left_out(run)
+        self._find_cached(run)
         self._set_facts(run, run.hosts)
         self.storing = Storing(run)
+
+    def _tell_what_is_left_out(self, run: Run) -> None:
+        names = [step.name for step in run.steps.values() if not step.hosts]
+        if names:
+            self.warn(f"rack.recipes.recorder: left out, as no host of this run is theirs: {', '.join(names)}")
+        if run.given.recipe.get("canary") and not run.given.canary:
+            self.warn("rack.recipes.recorder: no host of this run is its canary, so none goes first")
+
+    def _find_cached(self, run: Run) -> None:
+        """A store that is away holds up no run: everything is done anew."""
+        try:
+            cached = cached_offers(run.settings.db, run.steps.values())
+        except StoreError as error:
+            self.warn(f"rack.recipes.recorder: nothing cached is used: {error}")
+        else:
+            run.reusable.cached = cached
 
     def task_starts(self, task: Any) -> None:
         """Before Ansible forks the workers: make the payload that all of them send, bring the store up to date."""
         if self.storing is None or self.run is None:
             return
         if task.resolved_action == STAGE:
-            with suppress(RackError):  # each host's stage will tell it
-                prepare(task.args["steps"], tuple(map(Path, self.run.settings.scriptlets)))
+            steps = unpacked(task.args["steps"])  # of a batch before this one
+            self._prepare(self.run, steps)
+            task.args = {**task.args, "steps": packed(steps)}
         elif task.resolved_action == FLUSH:
             self._complete(self.run)
             self.run.stored = self.storing.flush()
+
+    def _prepare(self, run: Run, steps: Sequence[Any]) -> None:
+        if run.reusable.earlier is not None:
+            run.reusable.earlier.catch_up()  # with what workers have collected
+        scriptlets = [step for step in steps if step.get("type") != ANSIBLE]
+        if not scriptlets:  # for all workers at once
+            import ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.ansible  # noqa: F401
+        with suppress(RackError):  # each host's stage will tell it
+            prepare(scriptlets, tuple(map(Path, run.settings.scriptlets)), run.given.recipe)
 
     def task_ended(self, result: Any) -> None:
         """Follow the journal after each host's stage: the first host's next task has its variables early."""
         if self.run is None or result.task.resolved_action != STAGE:
             return
-        self.run.catch_up()
-        self._set_facts(self.run, self.run.context.changed_hosts())
         host = RUN_HOST if result.task.run_once else result.host.name
-        self._said[int(result.task.args["number"]), host] = str(result.result.get("msg", ""))
+        number = int(result.task.args["number"])
+        self._said[number, host] = str(result.result.get("msg", ""))
+        self._catch_up(self.run)
+        self._set_facts(self.run, self.run.context.changed_hosts())
 
-    def ends(self) -> int | None:
-        """Write the end of the run; returns the exit code to end with, None to leave Ansible's own."""
+    def _catch_up(self, run: Run) -> None:
+        run.catch_up(lambda record: [self.show(line) for line in lines_of(record, run.run_id)])
+
+    def exit_code(self) -> int | None:
+        """End the run; returns the exit code to end with, None to leave Ansible's own."""
+        code: int | None = self.guarded(self._ends)
+        return StoreError.exit_code if code is None and self.failures else code
+
+    def _ends(self) -> int | None:
         if self.run is None or self.storing is None:
-            return self.refused or (StoreError.exit_code if self.failures else None)
+            return self.refused or None
         self._complete(self.run)
         problem = self.storing.finish()
         if problem or self.failures:
@@ -87,22 +155,22 @@ class Recorder:
 
     def _complete(self, run: Run) -> None:
         """Each planned step has a verdict on each of its hosts, also where no result of it came."""
-        run.catch_up()
-        records = []
-        for step, host in run.missing():
-            left_out = (step.name, host) in run.unselected
-            said = self._said.get((step.stage, host)) or "it gave no result"
-            verdict = ("skipped", "left out by its tags") if left_out else ("error", said)
-            records.append(no_result(step.stage, step.name, host, *verdict))
-        append(run.path, records)
-        run.catch_up()
+        self._catch_up(run)
+        append(run.path, [self._without_result(run, step, host) for step, host in run.missing()])
+        self._catch_up(run)
         self._end(run)
+
+    def _without_result(self, run: Run, step: Planned, host: str) -> dict[str, Any]:
+        if step.name in run.left_out:
+            return no_result(step.stage, step.name, host, "skipped", "left out by its tags", blocks=False)
+        said = run.given.mask.mask(self._said.get((step.stage, host)) or NO_RESULT)
+        return no_result(step.stage, step.name, host, "error", said, blocks=not step.optional)
 
     def _end(self, run: Run) -> None:
         """The last record; written before the report is, which shows it."""
         counts = counts_of(run)
         if counts != self._counts:
-            status = status_of(counts)
+            status = status_of(counts, checks_of(run))
             end = {"kind": "end", "time": now(), "status": status, "exit_code": EXIT_CODES[status], "counts": counts}
             append(run.path, [end])
             self._counts = counts
@@ -119,39 +187,23 @@ class Recorder:
         """Ansible would only warn of an exception in a callback, and end with exit code 0."""
         try:
             return call(*args)
-        except UsageError as error:
-            self.refused = error.exit_code
-            refuse(error)
-            self.warn(f"{REFUSED}{error}")
         except RackError as error:
-            self._failed(str(error))
+            if self.run is None and error.exit_code == UsageError.exit_code:
+                self._refuse(error)
+            else:
+                self._failed(str(error))
         except Exception as error:  # whatever it is, the run must not look recorded
             self._failed(f"{type(error).__name__}: {error}")
         return None
 
+    def _refuse(self, error: RackError) -> None:
+        self.refused = error.exit_code
+        refuse(error)
+        self.warn(f"{REFUSED}{'; '.join(str(error).splitlines())}")
+
     def _failed(self, text: str) -> None:
         self.failures.append(text)
         self.warn(f"rack.recipes.recorder: {text}")
-
-
-def _unselected(run: Run, play: Any) -> set[tuple[str, str]]:
-    """The steps that --tags or --skip-tags leave out, by Ansible's own rules for a task with that tag.
-
-    A stage keeps the tags of the other steps only: one skipped step must not take its whole stage along.
-    """
-    left_out: set[tuple[str, str]] = set()
-    for task in stage_tasks(play):
-        probe = task.copy()
-        selected = []
-        for name in (str(step["name"]) for step in task.args["steps"]):
-            probe.tags = [name]
-            if probe.evaluate_tags(play.only_tags, play.skip_tags, {}):
-                selected.append(name)
-            else:
-                left_out.update((name, host) for host in run.steps[name].hosts)
-        if selected:
-            task.tags = selected
-    return left_out
 
 
 def _not_stored(run: Run, problem: str) -> str:

@@ -10,8 +10,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.main import MARK
 from ansible_collections.rack.recipes.plugins.module_utils.record import decode
+from ansible_collections.rack.recipes.plugins.module_utils.runner.main import MARK
 
 SHOWN = 500
 SSH_FAILED = 255

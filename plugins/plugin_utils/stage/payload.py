@@ -20,7 +20,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Catalog
 COLLECTION = "ansible_collections.rack.recipes."
 DROP_INS = "scriptlets."
 ROOT = Path(__file__).parents[3]
-EXECUTOR = f"{COLLECTION}plugins.module_utils.executor.main"
+EXECUTOR = f"{COLLECTION}plugins.module_utils.runner.main"
 MOMENT = (1980, 1, 1, 0, 0, 0)
 
 Files = Mapping[str, Path]
@@ -43,6 +43,17 @@ def executor_code() -> tuple[str, tuple[str, ...]]:
     for name, content in sorted(whole.items()):
         digest.update(b"%b\0%d\0%b" % (name.encode(), len(content), content))
     return digest.hexdigest()[:16], tuple(sorted(whole))
+
+
+@lru_cache(maxsize=1024)
+def digest_with_imports(digest: str, inside: str, path: Path) -> str:
+    """The digest of a scriptlet, and of all of ours that it imports, but for the executor, as one `sha256:<hex>`."""
+    whole = _closure([(inside, path)])
+    more = sorted(whole.keys() - {inside, *executor_code()[1]})
+    if not more:
+        return digest
+    parts = [digest, *(f"{name} {hashlib.sha256(_read(whole[name])).hexdigest()}" for name in more)]
+    return f"sha256:{hashlib.sha256(' '.join(parts).encode()).hexdigest()}"
 
 
 def _closure(files: Iterable[tuple[str, Path]]) -> dict[str, Path]:

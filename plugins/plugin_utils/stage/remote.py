@@ -28,7 +28,7 @@ BOOT = (
     "z=os.memfd_create('rack');os.write(z,c);p='/proc/self/fd/%d'%z;u=os.geteuid();b='/var/tmp/rack-recipes-%d'%u;"
     "d=b+'/code-DIGEST';s=os.path.isdir(d) and os.lstat(b);"
     "sys.path.insert(0,d if s and (s.st_mode,s.st_uid)==(0o40700,u) else p);"
-    "from ansible_collections.rack.recipes.plugins.module_utils.executor.main import main;main(a,p)"
+    "from ansible_collections.rack.recipes.plugins.module_utils.runner.main import main;main(a,p)"
 )
 POLL_WAIT = 10.0  # seconds that a poll may wait on the host for the stage's end
 PAUSE = 1.0
@@ -63,12 +63,17 @@ class Remote:
 
         Raises Unreachable with the reason.
         """
-        message = request.message
-        payload = pack(request.files)
+        return self._follow(request.message, pack(request.files), request.message["lease"])
+
+    def collect(self, stage: str, lease: float) -> Iterator[Answer]:
+        """What a stage that was started before has to tell; one that still runs is waited for. Raises Unreachable."""
+        return self._follow({"id": stage, "offset": 0, "attach": wait_of(lease, POLL_WAIT)}, pack(()), lease)
+
+    def _follow(self, message: Mapping[str, Any], payload: bytes, lease: float) -> Iterator[Answer]:
         answer = self._insist(message, payload)
         yield answer
         while answer.state == "running":
-            poll = {"id": message["id"], "offset": answer.offset, "attach": wait_of(message["lease"], POLL_WAIT)}
+            poll = {"id": message["id"], "offset": answer.offset, "attach": wait_of(lease, POLL_WAIT)}
             answer = self._insist(poll, payload)
             yield answer
 

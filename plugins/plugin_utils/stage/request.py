@@ -7,39 +7,56 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.discover import find
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.model import Entry
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook import DEFAULTS as SAID
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import executor_code, is_code, pack
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.files import digest_of, project_files
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import (
+    digest_with_imports,
+    executor_code,
+    is_code,
+    pack,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.words import to_message
 
 FIRST_WAIT = 5.0  # seconds that the first answer may wait for the stage's end; a longer stage is polled
-# A step without `reads` has not said what it reads.
-DEFAULTS: Mapping[str, Any] = {**SAID, "reads": None}
+HOOKS = ("pre_step", "post_step")
 
 Keys = Mapping[str, Sequence[Any]]
+Said = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a stage finds when it starts: of the run, of the settings, of the earlier stages and of the context."""
+    """What a stage finds when it starts: of the run, of the settings, of the earlier stages and of the context.
+
+    `recipe` is what the compiled play says of the whole recipe. `time_left` is in seconds, None without a time box.
+    `halted` is why nothing may start, empty where it may. `offers` has earlier results by step.
+    """
 
     run_id: str
     host: str
     folders: tuple[Path, ...]
     slots: int
     lease: float
-    settled: Mapping[str, str]
-    own: Keys
-    run: Keys
-    hosts: Mapping[str, Keys]
+    settled: Mapping[str, str] = field(default_factory=dict)
+    own: Keys = field(default_factory=dict)
+    run: Keys = field(default_factory=dict)
+    hosts: Mapping[str, Keys] = field(default_factory=dict)
     collected: tuple[str, ...] = ()
+    recipe: Said = field(default_factory=dict)
+    params: Said = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    time_left: float | None = None
+    halted: str = ""
+    check: bool = False
+    debug: bool = False
+    offers: Mapping[str, Sequence[Said]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,28 +67,63 @@ class Request:
     files: tuple[tuple[str, Path], ...]
 
 
-def make_request(number: int, steps: Sequence[Mapping[str, Any]], around: Surroundings) -> Request:
-    """The request for the steps of one stage on one host. Raises UsageError or CatalogError for a wrong argument."""
-    files: dict[str, Path] = {}
-    return Request(
-        {
-            "id": stage_id(around.run_id, number, around.host),
-            "run": around.run_id,
-            "stage": number,
-            "host": around.host,
-            "offset": 0,
-            "attach": wait_of(around.lease, FIRST_WAIT),
-            "lease": around.lease,
-            "slots": around.slots,
-            "settled": dict(around.settled),
-            "context": {"own": around.own, "run": around.run, "hosts": around.hosts},
-            "collected": list(around.collected),
-            "code": dict(zip(("digest", "files"), executor_code(), strict=True)),
-            "steps": [_step({**DEFAULTS, **step}, around.folders, files) for step in steps],
-            "files": [name for name in files if not is_code(name)],
-        },
-        tuple(sorted(files.items())),
-    )
+@dataclass(slots=True)
+class Luggage:
+    """The files that a stage needs, by their path inside the payload, and the digests of those that are data."""
+
+    files: dict[str, Path] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
+
+    def add(self, entry: Entry, args: Said) -> None:
+        """A scriptlet and the file that its arguments name. Raises UsageError for one that cannot travel."""
+        self.files[entry.inside] = entry.path
+        for name, path in project_files(args).items():
+            self.files[name] = path
+            self.digests[name] = digest_of(path)
+
+
+Program = Callable[[Said, Luggage], Said]
+
+
+def make_request(number: int, steps: Sequence[Said], around: Surroundings, program: Program | None = None) -> Request:
+    """The request for the steps of one stage on one host; `program` tells how a step is run, by default its scriptlet.
+
+    Raises UsageError or CatalogError for a wrong argument.
+    """
+    luggage = Luggage()
+    program = program or (lambda step, files: _scriptlet(step, around.folders, files))
+    recipe = around.recipe
+    locks = {name: lock for name, lock in (recipe.get("locks") or {}).items() if lock.get("of") == "host"}
+    message = {
+        "id": stage_id(around.run_id, number, around.host),
+        "run": around.run_id,
+        "stage": number,
+        "host": around.host,
+        "offset": 0,
+        "attach": wait_of(around.lease, FIRST_WAIT),
+        "lease": around.lease,
+        "slots": around.slots,
+        "settled": dict(around.settled),
+        "context": {"own": around.own, "run": around.run, "hosts": around.hosts},
+        "params": dict(around.params),
+        "secrets": list(around.secrets),
+        "time_left": around.time_left,
+        "time_box": recipe.get("time_box"),
+        "priority": recipe.get("priority", 0),
+        "fail_fast": recipe.get("fail_fast", False),
+        "halted": around.halted,
+        "check": around.check,
+        "debug": around.debug,
+        "offers": dict(around.offers),
+        "locks": {name: _capacity(lock) for name, lock in locks.items()},
+        "collected": list(around.collected),
+        "code": dict(zip(("digest", "files"), executor_code(), strict=True)),
+        "steps": [to_message(step, program(step, luggage), locks) for step in steps],
+        "hooks": _hooks(recipe, around.folders, luggage),
+        "digests": luggage.digests,
+        "files": [name for name in luggage.files if not is_code(name)],
+    }
+    return Request(message, tuple(sorted(luggage.files.items())))
 
 
 def wait_of(lease: float, wait: float) -> float:
@@ -84,19 +136,20 @@ def stage_id(run_id: str, number: int, host: str) -> str:
     return f"{run_id}-{number}-{hashlib.sha256(host.encode()).hexdigest()[:12]}"
 
 
-def prepare(steps: Sequence[Mapping[str, Any]], folders: tuple[Path, ...]) -> None:
+def prepare(steps: Sequence[Said], folders: tuple[Path, ...], recipe: Said) -> None:
     """Make once, before the workers are forked, what all hosts of a stage get. Raises as `make_request` does."""
-    pack(files_of(steps, folders))
+    pack(files_of(steps, folders, recipe))
     executor_code()
 
 
-def files_of(steps: Sequence[Mapping[str, Any]], folders: tuple[Path, ...]) -> tuple[tuple[str, Path], ...]:
-    """The scriptlets and files that a stage's steps need where no template decides on them."""
-    files: dict[str, Path] = {}
+def files_of(steps: Sequence[Said], folders: tuple[Path, ...], recipe: Said) -> tuple[tuple[str, Path], ...]:
+    """The scriptlets and files that a stage's steps and hooks need where no template decides on them."""
+    luggage = Luggage()
     for step in steps:
         args = step.get("args") or {}
-        _step({**DEFAULTS, **step, "args": {} if "{{" in str(args.get("src", "")) else args}, folders, files)
-    return tuple(sorted(files.items()))
+        _scriptlet({**step, "args": {} if "{{" in str(args.get("src", "")) else args}, folders, luggage)
+    _hooks(recipe, folders, luggage)
+    return tuple(sorted(luggage.files.items()))
 
 
 @cache
@@ -105,25 +158,28 @@ def _find(module: str, function: str, kind: str, folders: tuple[Path, ...]) -> E
     return find(module, function, kind, folders)
 
 
-def _step(step: Mapping[str, Any], folders: tuple[Path, ...], files: dict[str, Path]) -> dict[str, Any]:
-    entry = _find(step["module"], step["function"], step["type"], folders)
-    files[entry.inside] = entry.path
-    args = step.get("args") or {}
-    files.update(project_files(args))
+def _scriptlet(used: Said, folders: tuple[Path, ...], luggage: Luggage) -> dict[str, Any]:
+    """The program of a step or hook that uses a scriptlet."""
+    entry = _find(used["module"], used.get("function", ""), used.get("type", "python"), folders)
+    luggage.add(entry, used.get("args") or {})
     return {
-        "name": step["name"],
         "kind": entry.kind,
-        "args": args,
         "options": entry.options,
-        "reads": _reads(step["reads"], entry),
-        "depends_on": list(step["depends_on"]),
-        "after": list(step["after"]),
-        "scope": step["scope"],
-        "timeout": step["timeout"],
-        "retry": step["retry"],
-        "parallel": step["parallel"],
-        "success": step.get("success") or {},
+        "reads": _reads(used.get("reads"), entry),
+        "digest": digest_with_imports(entry.digest, entry.inside, entry.path),
         **_program(entry),
+    }
+
+
+def _hooks(recipe: Said, folders: tuple[Path, ...], luggage: Luggage) -> dict[str, list[dict[str, Any]]]:
+    """What runs before and after each try of each step."""
+    given = recipe.get("hooks") or {}
+    return {
+        when: [
+            {"name": hook["module"], "args": hook.get("args") or {}, **_scriptlet(hook, folders, luggage)}
+            for hook in given.get(when) or ()
+        ]
+        for when in HOOKS
     }
 
 
@@ -136,15 +192,8 @@ def _program(entry: Entry) -> dict[str, Any]:
     if entry.kind == "python":
         module = ".".join(PurePosixPath(entry.inside).with_suffix("").parts)
         return {"module": module, "function": entry.function}
-    return {"file": entry.inside, "digest": entry.digest, "flags": list(entry.flags)}
+    return {"file": entry.inside, "flags": list(entry.flags)}
 
 
-def project_files(args: Mapping[str, Any]) -> dict[str, Path]:
-    """The project's file that a relative `src` names; it travels with the stage, under the same path."""
-    src = args.get("src")
-    if not isinstance(src, str) or not src or src.startswith("/") or "${" in src:
-        return {}
-    path = Path(src)
-    if ".." in path.parts or not path.is_file():
-        raise UsageError(f"src: expected a file inside the project, or an absolute path of the host, got {src!r}")
-    return {path.as_posix(): path.absolute()}
+def _capacity(lock: Said) -> dict[str, Any]:
+    return {"capacity": lock.get("capacity", 1), "settle_sec": lock.get("settle_sec", 0)}

@@ -15,7 +15,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import parser_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.trial import Record, Trial
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.perform import perform
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run import begin
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
@@ -34,7 +34,7 @@ def run_there(trial: Trial, options: argparse.Namespace) -> tuple[list[Record], 
     recipe.write_text(json.dumps({**_about(trial, options.host), "steps": [*_steps(trial, folder)]}), encoding="utf-8")
     asked = parser_of("run").parse([str(recipe), *_words(trial, options, folder)])
     asked.ansible = options.ansible
-    answer, _code = perform(asked, told=False)
+    answer, _code = begin(asked, told=False)
     journal = runs / answer["run_id"] / "journal.jsonl"
     records: list[Record] = [line.record for line in Follower(journal).read() if line.record is not None]
     return records, {"run_id": answer["run_id"]}

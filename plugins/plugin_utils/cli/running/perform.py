@@ -19,10 +19,15 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.ending import answer_of, tell
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepared import PARAMS, Prepared, prepare
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.trace import Trace
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import compile_to_file
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import write_playbook
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import new_run_id
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.playbook import Invocation, run_ansible
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.ahead import Waiting
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.playbook import (
+    Invocation,
+    arguments,
+    follow,
+    start,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.progress import Drawing, Progress
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.summary import summarize
 
@@ -30,14 +35,18 @@ JOURNAL, LOG = "journal.jsonl", "ansible.log"
 AT_ONCE = 0.2  # seconds between two flushes into the store that count as no delay
 
 
-def perform(options: argparse.Namespace, *, told: bool = True) -> tuple[dict[str, Any], int]:
-    """Compile, run, and tell how it ended by the run's own record: people too, where they are to be `told`."""
+def perform(
+    options: argparse.Namespace, run_id: str, ahead: Waiting | None, *, told: bool = True
+) -> tuple[dict[str, Any], int]:
+    """Compile, run, and tell how it ended by the run's own record: people too, where they are to be `told`.
+
+    `ahead` is an Ansible that was started for it; one whose output is to be shown is started now.
+    """
     prepared = prepare(options)
-    playbook = compile_to_file(prepared.plan.recipe.path, prepared.settings, prepared.plan.options)
-    run_id = new_run_id()
+    playbook = write_playbook(prepared.plan, prepared.settings)
     folder = Path(prepared.settings.runs) / run_id
     make_private(folder)
-    code = _run(options, prepared, _asked(options, prepared, playbook, run_id), folder)
+    code = _run(options, prepared, _asked(options, prepared, playbook, run_id), folder, ahead)
     summary = summarize(folder / JOURNAL)
     answer, exit_code = answer_of(summary, code, folder / LOG)
     answer.update(_besides(options, prepared, folder))
@@ -46,15 +55,18 @@ def perform(options: argparse.Namespace, *, told: bool = True) -> tuple[dict[str
     return answer, exit_code
 
 
-def _run(options: argparse.Namespace, prepared: Prepared, asked: Invocation, folder: Path) -> int:
+def _run(
+    options: argparse.Namespace, prepared: Prepared, asked: Invocation, folder: Path, ahead: Waiting | None
+) -> int:
     """Run Ansible and show what happens meanwhile; returns its exit code."""
+    log = folder / LOG
+    log.touch()
     with (
-        (folder / LOG).open("wb") as output,
         _shown(options, folder / JOURNAL) as tick,
         _private(folder, _variables(options, prepared)) as private,
     ):
         whole = replace(asked, extra_vars=[*asked.extra_vars, *private])
-        return run_ansible(whole, None if options.verbose else output, tick)
+        return follow(ahead.go(arguments(whole), str(log.absolute())) if ahead else start(whole), tick)
 
 
 def _besides(options: argparse.Namespace, prepared: Prepared, folder: Path) -> dict[str, Any]:

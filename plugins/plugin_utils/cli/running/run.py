@@ -7,9 +7,14 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import nullcontext
+from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_db, add_selection, examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.ahead import waiting
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import new_run_id
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.playbook import environment
 
 
 def add_run(command: argparse.ArgumentParser) -> None:
@@ -133,6 +138,13 @@ def run(options: argparse.Namespace) -> Answer:
         from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.dry_run import dry_run
 
         return dry_run(options)
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.perform import perform
+    return begin(options)
 
-    return perform(options)
+
+def begin(options: argparse.Namespace, *, told: bool = True) -> tuple[dict[str, Any], int]:
+    """Start Ansible, unless its output is to be shown, and only then import what reads recipes; then run."""
+    run_id = new_run_id()
+    with nullcontext() if options.verbose else waiting(environment(run_id)) as ahead:
+        from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.perform import perform
+
+        return perform(options, run_id, ahead, told=told)

@@ -46,7 +46,10 @@ SCRIPT = """\
 test $RACK_HOST = r1 || { echo '{"status": "failed", "reason": "the link is down"}'; exit; }
 echo '{"status": "ok"}'
 """
-RECIPE = "test_meta: {test_id: T-1}\nsteps: [{name: a, type: shell, module: t.step}]\n"
+RECIPE = """\
+test_meta: {test_id: T-1}
+steps: [{name: a, type: shell, module: t.step, success: {values: [{value: 1, eq: 1}]}}]
+"""
 
 
 @pytest.fixture(scope="module")

@@ -31,9 +31,9 @@ class Total(Scriptlet):
 RECIPE = """\
 test_meta: {test_id: T-1}
 steps:
-  - {name: a, type: shell, module: t.name, hosts: r1}
-  - {name: total, module: t.total, scope: run}
-  - {name: b, type: shell, module: t.fail, hosts: r2}
+  - {name: a, type: shell, module: t.name, hosts: r1, success: {ctx_has_keys: [t.name_v1]}}
+  - {name: total, module: t.total, scope: run, success: none}
+  - {name: b, type: shell, module: t.fail, hosts: r2, success: none}
 """
 
 
@@ -105,6 +105,12 @@ def without_a_run(folder: Path) -> Ended:
             "      register", "      vars: {rack_recipes_runs: kept/runs}\n      register", 1
         ),
         keep("broken", "{{ lookup('rack.recipes.playbook', 'broken.yml') }}"),
+        keep("only", "{{ lookup('rack.recipes.playbook', 'r.yml') }}").replace(
+            "      register", "      vars: {rack_recipes_only: a, rack_recipes_stepwise: true}\n      register", 1
+        ),
+        keep("seed", "{{ lookup('rack.recipes.playbook', 'r.yml') }}").replace(
+            "      register", "      vars: {rack_recipes_seed: many}\n      register", 1
+        ),
         keep("setting", "{{ lookup('rack.recipes.playbook', 'r.yml') }}").replace(
             "      register", "      vars: {rack_recipes_slots: many}\n      register", 1
         ),
@@ -136,6 +142,16 @@ def test_a_faulty_recipe_or_setting_is_told(without_a_run: Ended):
     assert "broken.yml:2:40: expected a scriptlet for step 'a'" in without_a_run.found["r1"]["broken"]
     assert "(did you mean 't.name'?)" in without_a_run.found["r1"]["broken"]
     assert "rack_recipes_slots (how many parallel steps" in without_a_run.found["r1"]["setting"]
+
+
+def test_extra_vars_choose_what_is_compiled(without_a_run: Ended):
+    text = Path(without_a_run.found["r1"]["only"]).read_text()
+    assert "name: a" in text
+    assert "name: total" not in text
+    assert (
+        "rack_recipes_seed (the order of independent steps): expected a whole number, got 'many'"
+        in (without_a_run.found["r1"]["seed"])
+    )
 
 
 def test_the_plugins_are_documented(folder: Path):

@@ -51,7 +51,7 @@ def test_the_recorder_documents_the_settings():
         name: ":".join(value) if isinstance(value, tuple) else value for name, value in asdict(Settings()).items()
     }
     assert {name: option["default"] for name, option in OPTIONS.items()} == defaults
-    kinds = {"str": "str", "float": "float", "int": "int", "tuple[str, ...]": "str"}
+    kinds = {"str": "str", "float": "float", "int": "int", "bool": "bool", "tuple[str, ...]": "str"}
     assert {name: option["type"] for name, option in OPTIONS.items()} == {
         field.name: kinds[str(field.type)] for field in fields(Settings)
     }
@@ -74,6 +74,8 @@ def test_nothing_set():
         ("store_timeout", "1e2", 100.0),
         ("reconnect_timeout", "7", 7.0),
         ("slots", "16", 16),
+        ("debug", "yes", True),
+        ("debug", "False", False),
     ],
 )
 def test_each_setting_in_its_three_forms(name: str, text: str, value: object, monkeypatch: pytest.MonkeyPatch):
@@ -97,6 +99,7 @@ def test_an_extra_var_wins_over_the_environment_and_that_over_the_file(monkeypat
 def test_extra_vars_keep_their_types():
     found = load({"rack_recipes_scriptlets": ["a", "b:c"], "rack_recipes_slots": 5.0, "rack_recipes_flush_interval": 2})
     assert (found.scriptlets, found.slots, found.flush_interval) == (("a", "b:c"), 5, 2.0)
+    assert load({"rack_recipes_debug": True}).debug is True
 
 
 @pytest.mark.parametrize("empty", ["", None])
@@ -124,6 +127,8 @@ def test_variables_of_others_are_left_alone():
         ("store_timeout", "-1", "expected a number of seconds above 0, got '-1'"),
         ("reconnect_timeout", "nan", "expected a number of seconds above 0, got 'nan'"),
         ("reconnect_timeout", "inf", "expected a number of seconds above 0, got 'inf'"),
+        ("debug", "perhaps", "expected true or false, got 'perhaps'"),
+        ("debug", [True], "expected true or false, got [True]"),
         ("db", 7, "expected text, got 7"),
         ("runs", ["a"], "expected text, got ['a']"),
         ("scriptlets", 7, "expected folders, separated by colons, got 7"),

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.playbook import Invocation, environment
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.playbook import environment
 
 PROGRAM = Path(__file__).with_name("matching.py")
 
@@ -36,7 +36,7 @@ def matching(inventories: Sequence[str], limit: str | None, patterns: Iterable[s
     Asked of a process of its own: Ansible changes how Python imports collections, this one among them.
     """
     wanted = {"sources": [*inventories], "limit": limit, "patterns": sorted({*patterns})}
-    env = environment(Invocation(playbook=Path(), run_id=""))
+    env = environment("")
     done = subprocess.run(
         [sys.executable, str(PROGRAM)], input=json.dumps(wanted), env=env, capture_output=True, text=True, check=False
     )

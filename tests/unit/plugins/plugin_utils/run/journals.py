@@ -12,7 +12,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RUN_HOST, Planned, Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RUN_HOST, Given, Planned, Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 
 TIME = "2026-11-25T12:00:00.000000Z"
@@ -39,14 +39,22 @@ def end(status: str = "passed", exit_code: int = 0, **counts: int) -> Record:
     return {"kind": "end", "time": TIME, "status": status, "exit_code": exit_code, "counts": counts}
 
 
-def planned(name: str, *hosts: str, stage: int = 1) -> Planned:
-    return Planned(name, stage, 1, "run" if hosts == (RUN_HOST,) else "host", hosts or HOSTS)
+def log(event: str, text: str, host: str = "r1") -> Record:
+    head = {"kind": "log", "stage": 1, "n": 0, "host": host, "step": "a", "attempt": 1, "time": TIME}
+    return {**head, "event": event, "text": text}
 
 
-def a_run(folder: Path, *steps: Planned, hosts: tuple[str, ...] = HOSTS, **settings: Any) -> Run:
+def planned(name: str, *hosts: str, stage: int = 1, **fields: Any) -> Planned:
+    return Planned(name, stage, 1, "run" if hosts == (RUN_HOST,) else "host", hosts or HOSTS, **fields)
+
+
+def a_run(
+    folder: Path, *steps: Planned, hosts: tuple[str, ...] = HOSTS, given: Given | None = None, **settings: Any
+) -> Run:
     """A run with a journal that holds its first record."""
     found = {each.name: each for each in steps}
     where = folder / "R1"
-    run = Run("R1", where, Settings(**settings), hosts, found, Context("R1"), Follower(where / "journal.jsonl"))
+    journal = Follower(where / "journal.jsonl")
+    run = Run("R1", where, Settings(**settings), hosts, found, Context("R1"), journal, given or Given())
     append(run.path, [first(*steps, hosts=hosts)])
     return run

@@ -15,6 +15,8 @@ from ansible.playbook.play import Play
 from ansible.playbook.task import Task
 from ansible.vars.manager import VariableManager
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.means import Means, means_of
+
 ABOUT = {"path": "r.yml", "digest": "sha256:0", "test_id": "T-1"}
 GROUPS = {"all": ("r1", "r2", "r3"), "odd": ("r1", "r3"), "none": ()}
 
@@ -22,11 +24,18 @@ GROUPS = {"all": ("r1", "r2", "r3"), "odd": ("r1", "r3"), "none": ()}
 def task(number: int, *steps: dict[str, Any], action: str = "rack.recipes.stage") -> Task:
     made = Task()
     made._resolved_action = action
-    made.args = {"number": number, "steps": [*steps]}
+    made.args = {"number": number, "steps": [{"module": "gone", **step} for step in steps]}
     return made
 
 
-def play(*tasks: Task, hosts: str = "all", only: tuple[str, ...] = ("all",), skip: tuple[str, ...] = ()) -> Play:
+def play(
+    *tasks: Task,
+    hosts: str = "all",
+    only: tuple[str, ...] = ("all",),
+    skip: tuple[str, ...] = (),
+    about: dict[str, Any] = ABOUT,
+    variables: VariableManager | None = None,
+) -> Play:
     made = Play()
     block, inner = Block(play=made), Block(play=made)
     inner.block = [*tasks[1:]]
@@ -35,14 +44,35 @@ def play(*tasks: Task, hosts: str = "all", only: tuple[str, ...] = ("all",), ski
         each._parent = block
     made.hosts = hosts
     made.tasks = [block]
-    made.vars = {"rack_recipes_recipe": ABOUT}
+    made.vars = {"rack_recipes_recipe": about}
     made.only_tags, made.skip_tags = frozenset(only), frozenset(skip)
+    made._variable_manager = variables or an_inventory()
+    return made
+
+
+def an_inventory(**extra_vars: Any) -> VariableManager:
     inventory = InventoryManager(loader=DataLoader(), sources=None)
+    inventory.add_group("rack")
     for name in GROUPS["all"]:
-        inventory.add_host(name)
+        inventory.add_host(name, group="rack")
     inventory.add_group("odd")
     for name in GROUPS["odd"]:
         inventory.add_host(name, group="odd")
     inventory.reconcile_inventory()
-    made._variable_manager = VariableManager(loader=DataLoader(), inventory=inventory)
+    made = VariableManager(loader=DataLoader(), inventory=inventory)
+    made._extra_vars = extra_vars
     return made
+
+
+def means(variables: VariableManager | None = None) -> Means:
+    return means_of(play(variables=variables))
+
+
+class Playbook:
+    """As much of Ansible's playbook as is asked for."""
+
+    def __init__(self, *plays: Play) -> None:
+        self.plays = plays
+
+    def get_plays(self) -> list[Play]:
+        return [*self.plays]

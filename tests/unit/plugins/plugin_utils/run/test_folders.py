@@ -4,12 +4,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import journal_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import hold, journal_of
 
 NAMES = ("20260101-a", "20260101-ab", "20260102-c")
 
@@ -49,3 +53,34 @@ def test_none_or_several(runs: Path, start: str, text: str):
 def test_no_runs_at_all(tmp_path: Path):
     with pytest.raises(UsageError, match=r"there are no runs in .*/absent"):
         journal_of(tmp_path / "absent")
+
+
+HOLD = """
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import hold
+hold(Path("R1"))
+"""
+
+
+def test_a_run_is_one_process_s_until_that_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    Path("R1").mkdir()
+    stay = "import os, time; os.fork() or print('held', flush=True); time.sleep(30)"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD + stay], stdout=subprocess.PIPE, text=True, start_new_session=True
+    )
+    with holder:
+        assert holder.stdout
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(UsageError, match="run R1 still goes on: its controller is alive"):
+            hold(Path("R1"))
+        holder.kill()  # its child lives on, as a worker may
+        holder.wait()
+        hold(Path("R1"))
+        with pytest.raises(UsageError):
+            hold(Path("R1"))
+        os.killpg(holder.pid, signal.SIGKILL)

@@ -13,6 +13,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.outcome import (
     EXIT_CODES,
+    checks_of,
     counts_of,
     host_result,
     not_passed,
@@ -44,8 +45,16 @@ VERDICTS = ("passed", "marginal", "failed", "error", "skipped", "blocked", "cach
 )
 def test_status_and_exit_code(verdicts: str, status: str, code: int):
     counts = dict.fromkeys(verdicts.split(), 2)
-    assert status_of({**dict.fromkeys(VERDICTS, 0), **counts}) == status_of(counts) == status
+    assert status_of({**dict.fromkeys(VERDICTS, 0), **counts}, 1) == status_of(counts, 1) == status
     assert EXIT_CODES[status] == code
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "status"), [("passed", "unchecked"), ("passed skipped", "unchecked"), ("passed failed", "failed")]
+)
+def test_where_nothing_was_checked_nothing_passed(verdicts: str, status: str):
+    assert status_of(dict.fromkeys(verdicts.split(), 1), 0) == status
+    assert EXIT_CODES[status] == 1
 
 
 def ended(folder: Path, *records: dict[str, Any]) -> Run:
@@ -56,18 +65,34 @@ def ended(folder: Path, *records: dict[str, Any]) -> Run:
 
 
 def test_counts(tmp_path: Path):
-    run = ended(tmp_path, step("a", "r1"), step("a", "r2", "failed"), step("b", "r1", n=2))
-    assert counts_of(run) == {"failed": 1, "passed": 2}
+    run = ended(tmp_path, step("a", "r1", checks=2), step("a", "r2", "failed", checks=1), step("b", "r1", n=2))
+    assert (counts_of(run), checks_of(run)) == ({"failed": 1, "passed": 2}, 3)
+
+
+def test_instances_count_instead_of_their_looped_step(tmp_path: Path):
+    run = ended(tmp_path, *LOOP)
+    assert (counts_of(run), checks_of(run)) == ({"failed": 1, "passed": 1}, 2)
+
+
+LOOP = (
+    step("a[x]", "r1", n=1, parent="a", checks=1),
+    step("a[y]", "r1", "failed", 2, "hot", parent="a", checks=1),
+    step("a", "r1", "failed", 3, "a[y] failed", instances=2, checks=2),
+)
+NOTHING = step("a", "r1", "skipped")
 
 
 @pytest.mark.parametrize(
     ("records", "hosts"),
     [
-        ([], []),
+        ([], ["r1"]),
         ([step("a", "r2", "failed"), step("a", "r1", "error")], ["r1", "r2"]),
-        ([step("a", "r2", "skipped"), step("a", "r1", "waived")], []),
+        ([step("a", "r2", "skipped"), step("a", "r1", "waived", checks=1)], []),
         ([step("total", "", "failed")], ["r1"]),
-        ([step("total", "")], []),
+        ([step("total", "", checks=1)], []),
+        ([*LOOP], ["r1"]),
+        ([NOTHING], ["r1"]),
+        ([step("a", "r2")], ["r1"]),
     ],
 )
 def test_the_hosts_that_did_not_pass(tmp_path: Path, records: list[dict[str, Any]], hosts: list[str]):
@@ -77,7 +102,10 @@ def test_the_hosts_that_did_not_pass(tmp_path: Path, records: list[dict[str, Any
 @pytest.mark.parametrize(
     ("records", "kind", "msg"),
     [
-        ([step("a", "r1")], None, "every step passed"),
+        ([step("a", "r1", checks=1)], None, "every step passed"),
+        ([step("a", "r1")], "failed", "nothing was checked in this run"),
+        ([NOTHING], "failed", "no step of this run passed"),
+        ([*LOOP], "failed", "a[y] failed: hot"),
         ([step("a", "r2", "failed")], None, "every step passed"),
         ([step("a", "r1", "failed", reason="too hot")], "failed", "a failed: too hot"),
         ([step("total", "", "failed", reason="differ")], "failed", "total failed: differ"),

@@ -9,19 +9,21 @@ import os
 import signal
 import sys
 import threading
-import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.ahead import waiting
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.playbook import (
     ROOT,
     Invocation,
-    command,
+    arguments,
     environment,
     extra_vars,
-    run_ansible,
+    follow,
+    start,
 )
 
 HERE = [
@@ -49,9 +51,9 @@ def asked(**fields: Any) -> Invocation:
 
 
 def line(**fields: Any) -> list[str]:
-    whole = command(asked(**fields))
-    assert whole[:5] == [sys.executable, "-m", "ansible", "playbook", "/p.yml"]
-    return whole[5:]
+    playbook, *others = arguments(asked(**fields))
+    assert playbook == "/p.yml"
+    return others
 
 
 @pytest.mark.parametrize(
@@ -99,28 +101,25 @@ def test_the_recorder_joins_the_callbacks(
     configure(configured)
     if variable is not None:
         monkeypatch.setenv("ANSIBLE_CALLBACKS_ENABLED", variable)
-    assert environment(asked())["ANSIBLE_CALLBACKS_ENABLED"] == expected
+    assert environment("R1")["ANSIBLE_CALLBACKS_ENABLED"] == expected
 
 
 def test_this_collection_comes_before_other_copies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     assert (Path(ROOT) / "ansible_collections/rack/recipes/galaxy.yml").is_file()
-    assert environment(asked())["ANSIBLE_COLLECTIONS_PATH"] == f"{ROOT}:{OTHERS}"
+    assert environment("R1")["ANSIBLE_COLLECTIONS_PATH"] == f"{ROOT}:{OTHERS}"
     configure("collections_path = ./mine:/abs:~/home")
     mine = f"{tmp_path}/mine:/abs:{tmp_path}/home/home"
-    assert environment(asked())["ANSIBLE_COLLECTIONS_PATH"] == f"{ROOT}:{mine}"
+    assert environment("R1")["ANSIBLE_COLLECTIONS_PATH"] == f"{ROOT}:{mine}"
     (tmp_path / "elsewhere").mkdir()
     configure("collections_path = its", "elsewhere/named.cfg")
     monkeypatch.setenv("ANSIBLE_CONFIG", "elsewhere/named.cfg")
-    assert environment(asked())["ANSIBLE_COLLECTIONS_PATH"] == f"{ROOT}:{tmp_path}/elsewhere/its"
+    assert environment("R1")["ANSIBLE_COLLECTIONS_PATH"] == f"{ROOT}:{tmp_path}/elsewhere/its"
     monkeypatch.setenv("ANSIBLE_COLLECTIONS_PATH", "relative:/abs")
-    assert environment(asked())["ANSIBLE_COLLECTIONS_PATH"] == f"{ROOT}:relative:/abs"
+    assert environment("R1")["ANSIBLE_COLLECTIONS_PATH"] == f"{ROOT}:relative:/abs"
 
 
-def test_the_run_s_id_and_store(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("RACK_RECIPES_DB", "sqlite:///theirs.db")
-    assert environment(asked())["RACK_RECIPES_DB"] == "sqlite:///theirs.db"
-    found = environment(asked(db="sqlite:///ours.db"))
-    assert (found["RACK_RECIPES_DB"], found["RACK_RECIPES_RUN_ID"]) == ("sqlite:///ours.db", "R1")
+def test_the_run_s_id():
+    assert environment("R1")["RACK_RECIPES_RUN_ID"] == "R1"
     assert "RACK_RECIPES_RUN_ID" not in os.environ
 
 
@@ -156,21 +155,44 @@ def playbook(*tasks: str) -> Path:
     return Path("p.yml")
 
 
-def test_ansible_runs_and_its_output_is_kept(tmp_path: Path):
+def ran(asked: Invocation, tick: Callable[[], None] = lambda: None) -> int:
+    """The exit code of an Ansible that was started ahead, with its output in `log`."""
+    Path("log").touch()
+    with waiting(environment(asked.run_id)) as ahead:
+        return follow(ahead.go(arguments(asked), "log"), tick)
+
+
+def test_ansible_runs_and_its_output_is_kept():
     ticks: list[float] = []
-    with Path("log").open("wb") as log:
-        asked = Invocation(playbook("ansible.builtin.debug: {msg: hello}"), "R1")
-        assert run_ansible(asked, log, lambda: ticks.append(time.monotonic())) == 0
+    assert ran(Invocation(playbook("ansible.builtin.debug: {msg: hello}"), "R1"), lambda: ticks.append(1.0)) == 0
     assert '"msg": "hello"' in Path("log").read_text()
     assert ticks
-    with Path("log").open("wb") as log:
-        assert run_ansible(Invocation(playbook("ansible.builtin.fail:"), "R1"), log, lambda: None) == 2
-        assert run_ansible(Invocation(Path("absent.yml"), "R1"), log, lambda: None) == 1
+    assert ran(Invocation(playbook("ansible.builtin.fail:"), "R1")) == 2
+    assert ran(Invocation(Path("absent.yml"), "R1")) == 1
+
+
+def test_ansible_whose_output_is_shown(capfd: pytest.CaptureFixture[str]):
+    assert follow(start(Invocation(playbook("ansible.builtin.debug: {msg: hello}"), "R1")), lambda: None) == 0
+    assert '"msg": "hello"' in capfd.readouterr().err
+
+
+def test_an_ansible_that_is_not_needed_ends():
+    with waiting(environment("R1")) as ahead:
+        assert ahead.child.poll() is None
+    assert ahead.child.returncode is not None
+
+
+def test_an_ansible_that_cannot_start_says_why(tmp_path: Path):
+    (tmp_path / "broken" / "ansible").mkdir(parents=True)
+    (tmp_path / "broken" / "ansible" / "__init__.py").write_text("raise SystemExit('this one is broken')")
+    Path("log").touch()
+    with waiting({**environment("R1"), "PYTHONPATH": str(tmp_path / "broken")}) as ahead:
+        assert follow(ahead.go(["p.yml"], "log"), lambda: None) == 1
+    assert "this one is broken" in Path("log").read_text()
 
 
 def test_a_request_to_end_is_passed_on_and_the_handlers_come_back():
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    asked = Invocation(playbook("ansible.builtin.raw: touch started; sleep 60"), "R1")
     seen: list[Any] = []
 
     def tick() -> None:
@@ -178,7 +200,6 @@ def test_a_request_to_end_is_passed_on_and_the_handlers_come_back():
         if Path("started").exists() and threading.current_thread() is threading.main_thread():
             os.kill(os.getpid(), signal.SIGTERM)
 
-    with Path("log").open("wb") as log:
-        assert run_ansible(asked, log, tick) != 0
+    assert ran(Invocation(playbook("ansible.builtin.raw: touch started; sleep 60"), "R1"), tick) != 0
     assert signal.SIG_IGN in seen
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before

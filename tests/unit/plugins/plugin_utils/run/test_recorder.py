@@ -14,16 +14,30 @@ from typing import Any
 import pytest
 from ansible.playbook.task import Task
 
+from ansible_collections.rack.recipes.plugins.module_utils.view import now
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
 from ansible_collections.rack.recipes.plugins.plugin_utils.run import current as holder
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import current
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder import Recorder
-from ansible_collections.rack.recipes.plugins.plugin_utils.store import load
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing import cached
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import delta, step
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.plays import play, task
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import (
+    delta,
+    first,
+    log,
+    planned,
+    step,
+)
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.plays import (
+    ABOUT,
+    Playbook,
+    an_inventory,
+    play,
+    task,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -39,8 +53,9 @@ def records(path: Path) -> list[dict[str, Any]]:
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
     warnings: list[str] = []
-    made = Recorder(warnings.append)
-    made.warnings = warnings  # type: ignore[attr-defined]
+    shown: list[str] = []
+    made = Recorder(warnings.append, shown.append)
+    made.warnings, made.shown = warnings, shown  # type: ignore[attr-defined]
     yield made
     if made.storing:
         made.storing.finish()
@@ -56,7 +71,7 @@ def stored(run_id: str) -> dict[tuple[str, str], tuple[str, str]]:
 def test_a_play_without_stages_is_not_recorded(recorder: Recorder):
     recorder.guarded(recorder.play_starts, play(task(0, action="ansible.builtin.debug")))
     assert recorder.run is None
-    assert recorder.ends() is None
+    assert recorder.exit_code() is None
     assert not Path(".rack-recipes").exists()
 
 
@@ -81,7 +96,7 @@ def test_a_run_from_its_start_to_the_store(recorder: Recorder):
         ("a", "r3"): ("error", "it gave no result"),
         ("b", "r3"): ("error", "it gave no result"),
     }
-    assert recorder.ends() is None
+    assert recorder.exit_code() is None
     ends = [record for record in records(run.path) if record["kind"] == "end"]
     assert [(each["status"], each["exit_code"], each["counts"]) for each in ends] == [
         ("failed", 1, {"error": 2, "failed": 1, "passed": 2})
@@ -127,9 +142,9 @@ def test_what_ansible_said_of_a_stage_is_the_reason_where_there_is_no_other(reco
 
 def test_only_the_first_play_with_stages_begins_a_run(recorder: Recorder):
     recorder.play_starts(play(task(1, {"name": "a"})))
-    first = recorder.run
+    run = recorder.run
     recorder.play_starts(play(task(1, {"name": "other"})))
-    assert recorder.run is first
+    assert recorder.run is run
 
 
 @pytest.mark.parametrize(
@@ -149,7 +164,7 @@ def test_tags_select_steps(recorder: Recorder, only: tuple[str, ...], skip: tupl
     whole = play(*stages, only=only, skip=skip)
     recorder.play_starts(whole)
     assert recorder.run
-    assert {name for name, _host in recorder.run.unselected} == left_out
+    assert recorder.run.left_out == left_out
     for each in stages:
         names = {str(given["name"]) for given in each.args["steps"]}
         runs = each.evaluate_tags(whole.only_tags, whole.skip_tags, {})
@@ -168,7 +183,7 @@ def test_files_that_are_gone_are_for_the_stage_to_tell(recorder: Recorder):
 
 def test_a_refusal_is_told_and_ends_with_its_code(recorder: Recorder):
     recorder.guarded(recorder.play_starts, play(task(1, {"name": "a"}), hosts="nowhere"))
-    assert recorder.guarded(recorder.ends) == 2
+    assert recorder.exit_code() == 2
     assert recorder.warnings[-1].startswith(  # type: ignore[attr-defined]
         "rack.recipes.recorder: nothing is run: no host matches 'nowhere' here"
     )
@@ -194,13 +209,13 @@ def test_a_failure_of_the_recorder_is_no_success(recorder: Recorder, error: Exce
     recorder.play_starts(play(task(1, {"name": "a"})))
     assert recorder.guarded(broken, error) is None
     assert recorder.failures == [text]
-    assert recorder.ends() == 5
+    assert recorder.exit_code() == 5
     assert f"the results are not in the store ({text}); they are safe in" in recorder.warnings[-1]  # type: ignore[attr-defined]
 
 
 def test_a_failure_before_there_is_a_run_is_none_either(recorder: Recorder):
     recorder.guarded(broken, OSError("no space"))
-    assert recorder.guarded(recorder.ends) == 5
+    assert recorder.exit_code() == 5
 
 
 def test_a_store_that_is_away(recorder: Recorder, monkeypatch: pytest.MonkeyPatch):
@@ -210,7 +225,120 @@ def test_a_store_that_is_away(recorder: Recorder, monkeypatch: pytest.MonkeyPatc
     recorder.task_starts(task(0, action="rack.recipes.flush"))
     assert run.stored
     assert "/proc" in run.stored
-    assert recorder.ends() == 5
+    assert recorder.exit_code() == 5
     told = recorder.warnings[-1]  # type: ignore[attr-defined]
     assert str(run.path.absolute()) in told
     assert told.endswith(f": rack-recipes flush {run.run_id}")
+
+
+def test_all_plays_of_the_playbook_are_one_run(recorder: Recorder):
+    first, second = play(task(1, {"name": "a"}), hosts="r1"), play(task(1, {"name": "a"}), hosts="all:!r1")
+    closing = play(task(2, {"name": "close", "always": True}))
+    other = play(task(0, action="ansible.builtin.debug"))
+    recorder.playbook_starts(Playbook(other, first, second, closing))
+    for each in (other, first, second, second, closing):
+        recorder.play_starts(each.copy())
+    run = current()
+    assert run.hosts == ("r1", "r2", "r3")
+    assert {name: (step.stage, step.hosts) for name, step in run.steps.items()} == {
+        "a": (1, run.hosts),
+        "close": (2, run.hosts),
+    }
+
+
+def test_plays_of_another_recipe_are_none_of_this_run(recorder: Recorder):
+    mine, other = play(task(1, {"name": "a"})), play(task(1, {"name": "b"}), about={**ABOUT, "digest": "sha256:1"})
+    recorder.playbook_starts(Playbook(mine, other))
+    for each in (mine, other):
+        recorder.play_starts(each.copy())
+    assert set(current().steps) == {"a"}
+
+
+def test_tags_hold_in_each_play(recorder: Recorder):
+    stages = [task(1, {"name": "a"}, {"name": "b", "tags": ["slow"]}) for _play in range(2)]
+    plays = [play(stage, skip=("slow",)) for stage in stages]
+    recorder.playbook_starts(Playbook(*plays))
+    for each in plays:
+        recorder.play_starts(each.copy())
+    assert current().left_out == {"b"}
+    assert [stage.tags for stage in stages] == [["a"], ["a"]]
+
+
+def test_what_steps_do_is_shown(recorder: Recorder):
+    recorder.play_starts(play(task(1, {"name": "a"})))
+    run = current()
+    append(run.path, [log("set", "a.key_v1: 1\nmore"), step("a", "r1")])
+    recorder.task_ended(ended(task(1, {"name": "a"}), "r1"))
+    assert recorder.shown == [  # type: ignore[attr-defined]
+        f"12:00:00.000 {run.run_id} a@r1 set: a.key_v1: 1",
+        f"12:00:00.000 {run.run_id} a@r1 set: more",
+    ]
+
+
+def test_a_step_without_a_result_blocks_unless_it_may_fail(recorder: Recorder):
+    recorder.play_starts(play(task(1, {"name": "a"}, {"name": "b", "continue_on_fail": True}), hosts="r1"))
+    recorder.task_starts(task(0, action="rack.recipes.flush"))
+    assert {name: end.blocks for (name, _host), end in current().results.ended.items()} == {"a": True, "b": False}
+
+
+def test_a_secret_is_not_in_what_ansible_said(recorder: Recorder):
+    about = {**ABOUT, "params": {"password": {"type": "str", "secret": True}}}
+    variables = an_inventory(password="s3cret!")
+    stage = task(1, {"name": "a"})
+    recorder.play_starts(play(stage, hosts="r1", about=about, variables=variables))
+    recorder.task_ended(ended(stage, "r1", "a template has s3cret! in it"))
+    recorder.task_starts(task(0, action="rack.recipes.flush"))
+    assert stored(current().run_id) == {("a", "r1"): ("error", "a template has ******** in it")}
+    assert "s3cret!" not in current().path.read_text()
+
+
+def test_a_wrong_parameter_ends_with_its_code(recorder: Recorder):
+    about = {**ABOUT, "params": {"vlan": {"type": "int"}, "port": {"type": "int"}}}
+    variables = an_inventory(vlan="x")
+    recorder.guarded(recorder.play_starts, play(task(1, {"name": "a"}), about=about, variables=variables))
+    assert recorder.exit_code() == 2
+    assert recorder.warnings[-1].startswith("rack.recipes.recorder: nothing is run: parameter 'vlan'")  # type: ignore[attr-defined]
+    assert "; parameter 'port'" in recorder.warnings[-1]  # type: ignore[attr-defined]
+    with pytest.raises(UsageError, match="parameter 'port'"):
+        current()
+
+
+def test_what_is_left_out_is_told(recorder: Recorder):
+    about = {**ABOUT, "canary": {"hosts": "r9"}}
+    recorder.play_starts(play(task(1, {"name": "a", "hosts": "r9"}, {"name": "b"}), about=about))
+    assert recorder.warnings == [  # type: ignore[attr-defined]
+        "rack.recipes.recorder: left out, as no host of this run is theirs: a",
+        "rack.recipes.recorder: no host of this run is its canary, so none goes first",
+    ]
+
+
+def test_results_are_offered_from_the_store(recorder: Recorder):
+    step_said = {"name": "a", "cache_key": "numbers"}
+    recorder.play_starts(play(task(1, step_said), hosts="r1"))
+    append(current().path, [delta("a.key_v1", 7), step("a", "r1", n=2, inputs="sha256:0", started=now())])
+    recorder.task_starts(task(0, action="rack.recipes.flush"))
+    assert recorder.exit_code() is None
+    again = Recorder(lambda _line: None, lambda _line: None)
+    again.play_starts(play(task(1, step_said), hosts="r1"))
+    [offer] = current().reusable.offers(["a"], "r1")["a"]
+    assert (offer["kind"], offer["run"], offer["inputs"]) == ("cache", recorder.run.run_id, "sha256:0")  # type: ignore[union-attr]
+    assert again.exit_code() is None
+
+
+def test_without_a_store_to_read_nothing_cached_is_used(recorder: Recorder, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(cached, "PATIENCE", 0.1)
+    monkeypatch.setenv("RACK_RECIPES_DB", "sqlite:////proc/no/such/folder.db")
+    recorder.play_starts(play(task(1, {"name": "a", "cache_key": "numbers"})))
+    assert recorder.warnings[0].startswith("rack.recipes.recorder: nothing cached is used: ")  # type: ignore[attr-defined]
+    assert current().reusable.cached == {}
+
+
+def test_what_workers_collect_of_an_earlier_run_is_known_to_the_next(recorder: Recorder):
+    append(".rack-recipes/runs/R0/journal.jsonl", [{**first(planned("a", "r1"), run_id="R0"), "recipe": ABOUT}])
+    stage = task(1, {"name": "a", "module": "gone"})
+    recorder.play_starts(play(stage, variables=an_inventory(rack_recipes_resume="R0")))
+    earlier = current().reusable.earlier
+    assert earlier
+    append(earlier.path, [step("a", "r1", inputs="sha256:0")])
+    recorder.task_starts(stage)
+    assert earlier.offer("a", "r1")

@@ -8,8 +8,8 @@ import json
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.main import MARK
 from ansible_collections.rack.recipes.plugins.module_utils.record import encode
+from ansible_collections.rack.recipes.plugins.module_utils.runner.main import MARK
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.answer import Answer, read_answer
 
 STAGE = "R1-1-abc"

@@ -18,7 +18,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.discover impo
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage import payload
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import (
+    COLLECTION,
     EXECUTOR,
+    digest_with_imports,
     executor_code,
     is_code,
     pack,
@@ -60,7 +62,7 @@ def python(zipped: bytes, code: str) -> str:
 
 def test_the_executor_runs_from_the_payload_alone():
     names = packed().namelist()
-    assert f"{TARGET}/module_utils/executor/main.py" in names
+    assert f"{TARGET}/module_utils/runner/main.py" in names
     assert f"{TARGET}/module_utils/executor/stage.py" in names
     assert not [name for name in names if "plugin_utils" in name]
     assert python(pack(()), f"import {EXECUTOR} as main; print(main.MARK)") == "rack.recipes answer"
@@ -78,7 +80,7 @@ def test_a_published_scriptlet_brings_what_it_imports():
     entry = find("rack.recipes.numbers_stats", "", "python", ())
     names = packed((entry.inside, entry.path)).namelist()
     assert f"{TARGET}/modules/numbers_stats.py" in names
-    assert f"{TARGET}/module_utils/decimals.py" in names
+    assert f"{TARGET}/module_utils/published/decimals.py" in names
     module = "ansible_collections.rack.recipes.plugins.modules.numbers_stats"
     code = f"from {module} import NumbersStats; print(NumbersStats.writes)"
     assert "numbers.stats_v1" in python(pack(((entry.inside, entry.path),)), code)
@@ -167,3 +169,22 @@ def test_a_file_that_is_gone_is_named():
         pack((("data/gone.csv", Path("data/gone.csv")),))
     with pytest.raises(CatalogError, match=r"^scriptlets/gone\.py: cannot be read as Python: .*No such file"):
         pack((("scriptlets/gone.py", Path("scriptlets/gone.py")),))
+
+
+def test_the_digest_of_a_scriptlet_covers_what_it_imports():
+    """But not the executor, which is there whatever is run."""
+    step, helper = write("scriptlets/t/step.py"), write("scriptlets/t/helper.py")
+    scriptlet = f"from {COLLECTION}plugins.module_utils.scriptlet import Scriptlet\n"
+
+    def digest(text: str, help_text: str) -> str:
+        step.write_text(scriptlet + text)
+        helper.write_text(help_text)
+        for cached in (digest_with_imports, payload._imported):
+            cached.cache_clear()
+        return digest_with_imports("sha256:own", "scriptlets/t/step.py", step)
+
+    assert digest("", "") == "sha256:own"
+    first = digest("from scriptlets.t import helper\n", "A = 1\n")
+    assert re.fullmatch("sha256:[0-9a-f]{64}", first)
+    assert digest("from scriptlets.t import helper\n", "A = 2\n") != first
+    assert digest("from scriptlets.t import helper\n", "A = 1\n") == first

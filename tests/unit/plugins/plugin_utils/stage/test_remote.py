@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from ansible.errors import AnsibleConnectionFailure
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.folders import find_folder
+from ansible_collections.rack.recipes.plugins.module_utils.runner.folders import find_folder
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage import remote, request
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.answer import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote import Remote, Unreachable
@@ -68,8 +68,8 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def asked() -> Iterator[Request]:
     """A stage of one step; what it left on this machine is removed in the end."""
     run_id = f"test-{uuid.uuid4().hex}"
-    around = Surroundings(run_id, "r1", (Path("scriptlets"),), 1, 60.0, {}, {}, {}, {})
-    step = {"name": "s", "type": "shell", "module": "wait", "args": {}}
+    around = Surroundings(run_id, "r1", (Path("scriptlets"),), 1, 60.0)
+    step = {"name": "s", "type": "shell", "module": "wait", "args": {}, "success": "none"}
     made = make_request(1, [step], around)
     yield made
     folder = find_folder(made.message["id"])
@@ -207,3 +207,16 @@ def test_the_interpreter_may_be_a_template(asked: Request) -> None:
     """As in an inventory that says `ansible_python_interpreter: "{{ ansible_playbook_python }}"`."""
     answers = Remote(Shell(), {"ansible_python_interpreter": "{{ here }}"}, 60).stage(asked)
     assert verdicts([*answers]) == ["passed"]
+
+
+def test_a_stage_that_was_started_before_is_collected(asked: Request, monkeypatch: pytest.MonkeyPatch):
+    """One that still runs is waited for; what is not there is told."""
+    monkeypatch.setattr(remote, "POLL_WAIT", 0.1)
+    there = Remote(Shell(), HERE, 60)
+    stage = there.stage(slow(asked, 0.5, 0.05))
+    assert next(stage).state == "running"
+    answers = [*there.collect(asked.message["id"], 60.0)]
+    assert answers[-1].state == "ended"
+    assert verdicts(answers) == ["passed"]
+    assert [answer.state for answer in there.collect("nothing-there", 60.0)] == ["unknown"]
+    assert [answer.state for answer in stage][-1] == "ended"

@@ -2,10 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
+"""What a host is asked, as JSON, with the files that go along."""
+
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,8 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage import request
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import executor_code
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.files import digest_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import digest_with_imports, executor_code
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import (
     Request,
     Surroundings,
@@ -24,75 +28,84 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import 
     wait_of,
 )
 
-PLANS = Path(__file__).parents[1] / "plan" / "cases"
+CASES = Path(__file__).parent / "cases"
 AROUND = Surroundings(
     run_id="R1",
     host="r1",
     folders=(Path("scriptlets"),),
     slots=4,
     lease=120.0,
-    settled={"before": "passed"},
+    settled={"before": "failed"},
     own={"a.key_v1": [1, {"x": 2}]},
     run={"b.key_v1": [3, "text"]},
-    hosts={},
     collected=("R1-1-old",),
 )
 STEP: dict[str, Any] = {"name": "s", "idx": 1, "type": "shell", "module": "t.step"}
+HOOK = {"module": "t.limits", "type": "shell", "args": {"src": "data/numbers.csv"}}
 
 
 @pytest.fixture(autouse=True)
 def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(PLANS / "scriptlets", tmp_path / "scriptlets")
-    shutil.copytree(PLANS / "data", tmp_path / "data")
+    shutil.copytree(CASES / "project", tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    request._find.cache_clear()
+    for found in (request._find, digest_of, digest_with_imports):
+        found.cache_clear()
 
 
 def asked(*steps: dict[str, Any], **around: Any) -> Request:
     return make_request(2, steps, replace(AROUND, **around))
 
 
-def test_a_request_is_json_and_has_all_that_is_known():
-    found = asked(
-        {**STEP, "depends_on": ["before"], "after": ["other"], "timeout": 60, "success": {"ctx_has_keys": ["k_v1"]}}
-    )
+def test_a_request_is_json_and_has_all_that_is_known(golden: Callable[[Path, str], None]):
+    step = {**STEP, "depends_on": ["before"], "after": ["other"], "timeout": 60, "success": {"ctx_has_keys": ["k_v1"]}}
+    found = asked(step)
     message = json.loads(json.dumps(found.message))
-    digest = message["steps"][0].pop("digest")
+    assert message.pop("id") == stage_id("R1", 2, "r1")
     assert message.pop("code") == {"digest": executor_code()[0], "files": [*executor_code()[1]]}
-    assert message == {
-        "id": stage_id("R1", 2, "r1"),
-        "run": "R1",
-        "stage": 2,
-        "host": "r1",
-        "offset": 0,
-        "attach": 5.0,
-        "lease": 120.0,
-        "slots": 4,
-        "settled": {"before": "passed"},
-        "context": {"own": {"a.key_v1": [1, {"x": 2}]}, "run": {"b.key_v1": [3, "text"]}, "hosts": {}},
-        "collected": ["R1-1-old"],
-        "files": ["scriptlets/t/step.sh"],
-        "steps": [
-            {
-                "name": "s",
-                "kind": "shell",
-                "args": {},
-                "options": None,
-                "reads": None,
-                "depends_on": ["before"],
-                "after": ["other"],
-                "scope": "host",
-                "timeout": 60,
-                "retry": {"max": 1, "delay_sec": 0},
-                "parallel": False,
-                "success": {"ctx_has_keys": ["k_v1"]},
-                "file": "scriptlets/t/step.sh",
-                "flags": [],
-            }
-        ],
-    }
-    assert digest.startswith("sha256:")
+    golden(CASES / "least.json", json.dumps(message, indent=1) + "\n")
     assert found.files == (("scriptlets/t/step.sh", Path("scriptlets/t/step.sh")),)
+
+
+def test_a_request_with_all_that_a_recipe_can_ask_for(golden: Callable[[Path, str], None]):
+    recipe = {
+        "path": "r.yml",
+        "time_box": 3600,
+        "priority": 5,
+        "fail_fast": True,
+        "hooks": {"pre_step": [HOOK], "post_step": [{"module": "t.plain"}]},
+        "locks": {"disk": {"of": "host", "capacity": 2, "settle_sec": 5}, "fan": {"of": "host"}, "pdu": {"of": "rack"}},
+    }
+    found = asked(
+        {**STEP, "locks": ["disk", "pdu"], "cache_key": "numbers"},
+        recipe=recipe,
+        params={"vlan": 12},
+        secrets=("s3cret",),
+        time_left=12.5,
+        halted="canary r2 did not pass",
+        check=True,
+        debug=True,
+        hosts={"r2": {"c_v1": [1, 5]}},
+        offers={"s": [{"run": "R0", "inputs": "sha256:0", "verdict": "passed", "kind": "cache", "records": []}]},
+    )
+    message = {name: value for name, value in found.message.items() if name not in ("id", "code")}
+    golden(CASES / "most.json", json.dumps(message, indent=1) + "\n")
+    assert [name for name, _path in found.files] == [
+        "data/numbers.csv",
+        "scriptlets/t/limits.sh",
+        "scriptlets/t/plain.py",
+        "scriptlets/t/step.sh",
+    ]
+
+
+def test_how_a_step_is_run_may_be_told_from_outside():
+    found = make_request(2, [STEP], AROUND, lambda step, _luggage: {"kind": "call", "module": step["module"]})
+    [step] = found.message["steps"]
+    assert (step["kind"], step["module"], found.files) == ("call", "t.step", ())
+
+
+def test_data_that_travels_has_a_digest():
+    found = asked({**STEP, "args": {"src": "./data/numbers.csv"}})
+    assert found.message["digests"] == {"data/numbers.csv": digest_of(Path("data/numbers.csv"))}
 
 
 def test_a_python_scriptlet_is_named_by_its_module():
@@ -160,10 +173,15 @@ def test_the_files_are_known_before_templates_are_filled_in():
         {**STEP, "name": "b", "args": {"src": "data/numbers.csv"}},
         {"name": "c", "module": "t.plain"},
     ]
-    known = files_of(steps, (Path("scriptlets"),))
-    assert [name for name, _path in known] == ["data/numbers.csv", "scriptlets/t/plain.py", "scriptlets/t/step.sh"]
+    known = files_of(steps, (Path("scriptlets"),), {"hooks": {"post_step": [HOOK]}})
+    assert [name for name, _path in known] == [
+        "data/numbers.csv",
+        "scriptlets/t/limits.sh",
+        "scriptlets/t/plain.py",
+        "scriptlets/t/step.sh",
+    ]
     filled = [{**STEP, "args": {"src": "data/numbers.csv"}}, *steps[1:]]
-    assert asked(*filled).files == known
+    assert asked(*filled, recipe={"hooks": {"post_step": [HOOK]}}).files == known
 
 
 def test_stage_ids_differ_by_run_number_and_host():

@@ -21,6 +21,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli import main as module
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.ahead import Waiting
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import Done, call, make_project
 
 CFG = "[defaults]\nhost_key_checking = false\n"
@@ -159,14 +160,19 @@ def test_secrets_are_nowhere(folder: Path, monkeypatch: pytest.MonkeyPatch):
         seen.append(f"{words} {options['env']}")
         return real(words, **options)
 
-    real = subprocess.Popen
+    def go(ahead: Waiting, words: list[str], log: str) -> Any:
+        seen.append(f"{words} {log}")
+        return going(ahead, words, log)
+
+    real, going = subprocess.Popen, Waiting.go
     monkeypatch.setattr(subprocess, "Popen", spy)
+    monkeypatch.setattr(Waiting, "go", go)
     url = f"sqlite:///{folder}/{SECRET}.db"  # as a password in a URL
     done = call("run", "secret.yml", "--param-file", "secret.json", "--debug", "--report", "--db", url)
     assert done.code == 0
     assert begun(done)["params"] == {"vlan": 12, "name": "x", "password": "********"}
-    assert len(seen) == 1
-    assert SECRET not in seen[0]
+    assert len(seen) == 2
+    assert not [words for words in seen if SECRET in words]
     assert SECRET not in done.out + done.err
     written = [path for path in Path(".rack-recipes").rglob("*") if path.is_file()]
     assert not [path for path in written if SECRET.encode() in path.read_bytes()]
@@ -175,13 +181,13 @@ def test_secrets_are_nowhere(folder: Path, monkeypatch: pytest.MonkeyPatch):
 def test_what_ansible_is_given_in_private(folder: Path, monkeypatch: pytest.MonkeyPatch):
     seen: dict[str, Any] = {}
 
-    def spy(words: list[str], **options: Any) -> Any:
+    def spy(ahead: Waiting, words: list[str], log: str) -> Any:
         [path] = [Path(word[1:]) for word in words if word.startswith("@")]
         seen.update(json.loads(path.read_text()), mode=path.stat().st_mode & 0o777, path=path)
-        return real(words, **options)
+        return real(ahead, words, log)
 
-    real = subprocess.Popen
-    monkeypatch.setattr(subprocess, "Popen", spy)
+    real = Waiting.go
+    monkeypatch.setattr(Waiting, "go", spy)
     words = ["--param", "vlan=7", "--param", "name=x", "--parallel", "3", "--flush-now", "--debug", "--report"]
     assert call("run", "asks.yml", *words, "--db", "sqlite:///other.db").code == 0
     path = seen.pop("path")

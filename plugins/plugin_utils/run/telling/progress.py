@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.results import Results
 
 NAMED = 3  # hosts that are named while they are awaited
 
@@ -27,7 +28,7 @@ class Progress:
     journal: Follower
     about: Mapping[str, Any] = field(default_factory=dict)
     end: Mapping[str, Any] = field(default_factory=dict)
-    ended: dict[tuple[str, str], str] = field(default_factory=dict)
+    results: Results = field(default_factory=Results)
     started: float = field(default_factory=time.monotonic)
 
     @classmethod
@@ -44,7 +45,7 @@ class Progress:
             if record is None:
                 continue
             if record["kind"] == "step":
-                self.ended[record["step"], record["host"]] = record["verdict"]
+                self.results.take(record)
             elif record["kind"] == "run":
                 self.about = record
             elif record["kind"] == "end":
@@ -54,7 +55,7 @@ class Progress:
         """One line for a terminal: stage, steps and hosts done, failures so far, hosts awaited."""
         steps = self.about.get("steps", ())
         planned = [(step["stage"], step["name"], host) for step in steps for host in step["hosts"]]
-        open_places = [place for place in planned if place[1:] not in self.ended]
+        open_places = [place for place in planned if place[1:] not in self.results.ended]
         if not planned:
             return "starting"
         stages = max(stage for stage, _step, _host in planned)
@@ -73,7 +74,7 @@ class Progress:
         return "  ".join(filter(None, parts))
 
     def _failures(self) -> str:
-        counts = Counter(verdict for verdict in self.ended.values() if verdict not in PASSING)
+        counts = Counter(end.verdict for _place, end in self.results.counted() if end.verdict not in PASSING)
         return ", ".join(f"{number} {verdict}" for verdict, number in sorted(counts.items()))
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.results import Ended, Results
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +38,26 @@ def summarize(path: Path) -> Summary:
     """The summary of a journal; empty where no run was begun. Raises JournalError."""
     if not path.exists():
         return Summary()
-    context = Context()
-    steps: dict[tuple[str, str], dict[str, Any]] = {}
-    end: dict[str, Any] = {}
+    context, results = Context(), Results()
+    last: dict[str, Any] = {}
     for line in Follower(path).read():
         record = line.record
         if record is None:
             continue
         context.fold(record)
         if record["kind"] == "end":
-            end = record
-        elif record["kind"] == "step" and (record["n"] or (record["step"], record["host"]) not in steps):
-            steps[record["step"], record["host"]] = record
+            last = record
+        elif record["kind"] == "step":
+            results.take(record)
     return Summary(
         context.run_id,
-        end.get("status", "interrupted"),
-        end.get("exit_code", 1),
-        end.get("counts", {}),
+        last.get("status", "interrupted"),
+        last.get("exit_code", 1),
+        last.get("counts", {}),
         tuple(context.keys()),
-        tuple((*place, step["verdict"], step["reason"]) for place, step in steps.items() if _is_problem(step)),
+        tuple((*place, end.verdict, end.reason) for place, end in results.counted() if _is_problem(end)),
     )
 
 
-def _is_problem(step: Mapping[str, Any]) -> bool:
-    return step["verdict"] not in PASSING and step["verdict"] not in ("skipped", "blocked")
+def _is_problem(end: Ended) -> bool:
+    return end.verdict not in PASSING and end.verdict not in ("skipped", "blocked")

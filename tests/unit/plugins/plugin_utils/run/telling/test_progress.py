@@ -17,7 +17,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Planned
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.progress import Drawing, Progress
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.progress import Drawing, Progress
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import end, first, planned, step
 
 HOSTS = ("r1", "r2", "r3", "r4", "r5")
@@ -62,6 +62,19 @@ ODD = done("odd", "r1", "r3")
 )
 def test_how_far_a_run_is(tmp_path: Path, records: list[dict[str, Any]], expected: str):
     assert line(tmp_path / "journal.jsonl", *records) == expected
+
+
+def test_a_guess_of_the_recorder_is_no_failure_where_there_is_a_result(tmp_path: Path):
+    guess = step("a", "r1", "unreachable", 0)
+    told = line(tmp_path / "journal.jsonl", *done("a", "r1"), guess)
+    assert "unreachable" not in told
+
+
+def test_of_a_looped_step_the_instances_are_told(tmp_path: Path):
+    loop = [step(f"a[{n}]", "r1", "failed", n, parent="a") for n in (1, 2)]
+    told = line(tmp_path / "journal.jsonl", *loop, step("a", "r1", "failed", 3, instances=2))
+    assert "1 of 13 steps" in told
+    assert "  2 failed  " in told
 
 
 def test_before_the_journal_is_there(tmp_path: Path):

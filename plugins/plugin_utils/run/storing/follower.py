@@ -68,7 +68,7 @@ class Store:
     def prepare(self) -> None:
         """Import what is slow to import (0.2 s) while the stages run, and let them go first."""
         os.nice(NICE)
-        from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema import tables
+        from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 
         with suppress(StoreError):  # the first flush says what is missing
             tables()
@@ -80,7 +80,7 @@ class Store:
 
     def _parts(self) -> tuple[Any, Any, Any]:
         from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
-        from ansible_collections.rack.recipes.plugins.plugin_utils.store.follow import Following, Limits
+        from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import Following, Limits
 
         return engine, Following, Limits
 

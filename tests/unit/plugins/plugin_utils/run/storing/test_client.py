@@ -19,9 +19,9 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.storing import Storing
-from ansible_collections.rack.recipes.plugins.plugin_utils.store import load
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.storing.client import Storing
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import a_run, end, planned, step
 
 

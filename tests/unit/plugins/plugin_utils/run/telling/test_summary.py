@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.summary import Summary, summarize
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.summary import Summary, summarize
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import delta, end, first, step
 
 NOISE = b'\n{"_":"0000000000000000","kind":"end"}\nno record at all\n\n\xff\xfe\n'
@@ -75,6 +75,12 @@ def test_a_result_counts_more_than_a_guess(tmp_path: Path):
     for number, records in enumerate(([guess, result], [result, guess])):
         folder = tmp_path / str(number)
         assert summarize(journal(folder, first(), *records)).problems == (("a", "r1", "failed", "hot"),)
+
+
+def test_of_a_looped_step_the_instances_are_told(tmp_path: Path):
+    instances = [step("a[x]", "r1", parent="a"), step("a[y]", "r1", "failed", 2, "hot", parent="a")]
+    found = summarize(journal(tmp_path, first(), *instances, step("a", "r1", "failed", 3, "a[y]", instances=2)))
+    assert found.problems == (("a[y]", "r1", "failed", "hot"),)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\n\n", NOISE])

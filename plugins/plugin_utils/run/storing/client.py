@@ -14,8 +14,8 @@ import time
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.follower import URL
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import ROOT
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.storing.follower import URL
 
 PATIENT = 0.8  # of the time that the recorder waits, so that it hears what went wrong
 
@@ -26,7 +26,7 @@ class Storing:
     def __init__(self, run: Run) -> None:
         self._timeout = run.settings.store_timeout
         path = os.pathsep.join(filter(None, (ROOT, os.environ.get("PYTHONPATH"))))
-        name = "ansible_collections.rack.recipes.plugins.plugin_utils.run.follower"
+        name = "ansible_collections.rack.recipes.plugins.plugin_utils.run.storing.follower"
         patience = self._timeout * PATIENT
         arguments = [str(run.path), str(run.settings.flush_interval), str(patience)]
         with (run.folder / "follower.log").open("wb") as log:

@@ -1,0 +1,66 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Ansible, started before it is known what it is to do: its import takes longer than to compile a recipe."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+# What goes wrong at the import is told by the Ansible that is started in its place, with its streams in order.
+BOOT = """\
+import json, os, sys
+try:
+    from ansible.cli.playbook import main
+except BaseException:
+    main = None
+line = sys.stdin.buffer.readline()
+if line:
+    words, log = json.loads(line)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND), 1)
+    os.dup2(1, 2)
+    if main is None:
+        os.execv(sys.executable, [sys.executable, "-m", "ansible", "playbook", *words])
+    main(["ansible-playbook", *words])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An Ansible that waits for its arguments."""
+
+    child: subprocess.Popen[bytes]
+
+    def go(self, words: Sequence[str], log: str) -> subprocess.Popen[bytes]:
+        """Let it run `ansible-playbook` with these arguments; all its output goes to the end of the file `log`."""
+        stdin = self.child.stdin
+        if stdin is not None:
+            stdin.write(json.dumps([list(words), log]).encode() + b"\n")
+            stdin.close()
+        return self.child
+
+
+@contextmanager
+def waiting(env: Mapping[str, str]) -> Iterator[Waiting]:
+    """An Ansible with the environment `env`; unless it runs by then, it ends with the block."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", BOOT],
+        env=dict(env),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield Waiting(child)
+    finally:
+        if child.stdin is not None and not child.stdin.closed:
+            child.stdin.close()
+            child.kill()
+            child.wait()

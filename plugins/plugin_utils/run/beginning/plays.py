@@ -1,0 +1,137 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The compiled plays as Ansible has them: their stage tasks, and what these plan on which hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task import RESERVED
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.means import Resolve
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RECIPE, RUN_HOST, Planned
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.dependencies import as_dependency
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.words import check_stage
+
+STAGE = "rack.recipes.stage"
+
+Step = Mapping[str, Any]
+Hosts = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Outline:
+    """What all plays plan: their hosts in order, the steps, and the hosts of each pattern that a step names."""
+
+    hosts: dict[str, None] = field(default_factory=dict)
+    steps: dict[str, Planned] = field(default_factory=dict)
+    patterns: dict[str, frozenset[str]] = field(default_factory=dict)
+    needs: dict[str, set[str]] = field(default_factory=dict)
+
+    @property
+    def left_out(self) -> list[str]:
+        """The steps that are for none of the hosts of this run."""
+        return [step.name for step in self.steps.values() if not step.hosts]
+
+
+def stage_tasks(play: Any) -> list[Any]:
+    """The stage tasks of an Ansible play, in their order."""
+    return [task for block in play.tasks for task in _tasks(block) if task.resolved_action == STAGE]
+
+
+def is_of(play: Any, other: Any) -> bool:
+    """Whether two plays are of one recipe."""
+    return bool(_digest(play) == _digest(other))
+
+
+def _digest(play: Any) -> Any:
+    return (play.vars.get(RECIPE) or {}).get("digest")
+
+
+def _tasks(block: Any) -> Iterable[Any]:
+    for item in block.block if hasattr(block, "block") else [block]:
+        yield from _tasks(item) if hasattr(item, "block") else [item]
+
+
+def outline(plays: Iterable[Any], resolve: Resolve) -> Outline:
+    """What these plays plan. A stage may be in several of them: the canary's, and the one of the other hosts.
+
+    Raises UsageError for a task that is no stage.
+    """
+    found = Outline()
+    for play in plays:
+        here = tuple(resolve(play.hosts))
+        found.hosts.update(dict.fromkeys(here))
+        for task in stage_tasks(play):
+            check_stage(task.args)
+            for step in task.args["steps"]:
+                _add(found, int(task.args["number"]), step, _narrowed(found, step, here, resolve))
+    return found
+
+
+def _add(found: Outline, stage: int, step: Step, hosts: Hosts) -> None:
+    name = str(step["name"])
+    if name in found.steps:
+        before = found.steps[name]
+        found.steps[name] = replace(before, hosts=tuple(dict.fromkeys((*before.hosts, *hosts))))
+        return
+    found.steps[name] = _planned(name, stage, step, hosts)
+    found.needs[name] = {as_dependency(said).step for said in step.get("depends_on") or ()}
+
+
+def _planned(name: str, stage: int, step: Step, hosts: Hosts) -> Planned:
+    said = step.get("cache_key") or ""
+    cache: Mapping[str, Any] = {"key": said} if isinstance(said, str) else said
+    return Planned(
+        name,
+        stage,
+        int(step.get("idx", 0)),
+        str(step.get("scope", "host")),
+        hosts,
+        elsewhere=frozenset(keys_of_others(step)),
+        optional=bool(step.get("continue_on_fail")),
+        cache_key=str(cache["key"]),
+        expires_sec=cache.get("expires_sec"),
+    )
+
+
+def _narrowed(found: Outline, step: Step, hosts: Hosts, resolve: Resolve) -> Hosts:
+    """Where a step runs, of the hosts of its play; all patterns that it names are looked up on the way."""
+    for said in step.get("depends_on") or ():
+        _match(found, as_dependency(said).hosts, resolve)
+    if step.get("scope") == "run":
+        return (RUN_HOST,) if hosts else ()
+    named = _match(found, str(step.get("hosts") or ""), resolve)
+    return hosts if named is None else tuple(host for host in hosts if host in named)
+
+
+def _match(found: Outline, pattern: str, resolve: Resolve) -> frozenset[str] | None:
+    """The hosts that match; None for a pattern that leaves out none."""
+    if pattern in ("", "all"):
+        return None
+    if pattern not in found.patterns:
+        found.patterns[pattern] = frozenset(resolve(pattern))
+    return found.patterns[pattern]
+
+
+def select_by_tags(play: Any) -> Iterator[str]:
+    """The steps that --tags or --skip-tags leave out, by Ansible's own rules for a task with that name and these tags.
+
+    A stage keeps the tags of its other steps only: one skipped step must not take its whole stage along.
+    """
+    for task in stage_tasks(play):
+        probe = task.copy()
+        selected: list[str] = []
+        for step in task.args["steps"]:
+            own = [] if step["name"] in RESERVED else [step["name"]]
+            probe.tags = tags = [str(tag) for tag in (*own, *(step.get("tags") or ()))]
+            if probe.evaluate_tags(play.only_tags, play.skip_tags, {}):
+                selected += tags
+            else:
+                yield str(step["name"])
+        if selected:
+            task.tags = list(dict.fromkeys(selected))

@@ -1,0 +1,25 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Before a host runs a stage again: what an earlier run left there is brought into that run's journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.earlier import Earlier
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote import Remote
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import stage_id
+
+
+def collect(earlier: Earlier, remote: Remote, steps: Iterable[str], host: str, lease: float) -> None:
+    """Ask for the results of these steps that the journal does not have; a stage that still runs is waited for.
+
+    Raises Unreachable.
+    """
+    for number in earlier.unfinished(steps, host):
+        for answer in remote.collect(stage_id(earlier.run_id, number, host), lease):
+            append(earlier.path, answer.records)
+    earlier.catch_up()

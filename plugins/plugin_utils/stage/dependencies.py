@@ -1,0 +1,32 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a step waits for, as a compiled step says it, and its name for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Dependency
+
+Written = str | Mapping[str, Any]
+
+
+def as_dependency(written: Written) -> Dependency:
+    """A name, or `{step, hosts, quorum}` with what differs from the default."""
+    if isinstance(written, str):
+        return Dependency(str(written))
+    hosts, quorum = str(written.get("hosts") or ""), written.get("quorum")
+    return Dependency(str(written["step"]), "" if hosts == "same" else hosts, quorum)
+
+
+def label_of(written: Written) -> str:
+    """Such as `wire`, `wire on all hosts`, `wire on leafs`, `wire on 80% of all hosts`."""
+    needed = as_dependency(written)
+    if not needed.is_wide:
+        return needed.step
+    hosts = "all hosts" if needed.hosts in ("", "all") else needed.hosts
+    share = "" if needed.quorum is None else f"{needed.quorum} of "
+    return f"{needed.step} on {share}{hosts}"

@@ -1,0 +1,2 @@
+#!/bin/sh
+echo "{\"status\": \"ok\", \"outputs\": {\"t.hook_v1\": \"$RACK_PARAM_TEXT\"}}"

@@ -1,0 +1,41 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A host that says what a test wants."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.record import encode
+from ansible_collections.rack.recipes.plugins.module_utils.runner.main import MARK
+
+
+class Host:
+    """A host that answers each question by a state and records; it keeps what it was asked."""
+
+    def __init__(self, *answers: tuple[str, list[dict[str, Any]]] | Exception | dict[str, Any]) -> None:
+        self.answers = [*answers]
+        self.asked: list[dict[str, Any]] = []
+        self._task = SimpleNamespace(delegate_to=None, check_mode=False)
+        self._templar = SimpleNamespace(template=lambda value: value)
+
+    def _low_level_execute_command(self, _command: str, in_data: bytes) -> dict[str, Any]:
+        sizes, _other, rest = in_data.partition(b"\n")
+        message = json.loads(rest[: int(sizes.split()[0])])
+        self.asked.append(message)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, dict):
+            return answer
+        state, records = answer
+        status = {"state": state, "offset": 1, "boot_id": "b", "reason": "no space left"}
+        text = f"\n{MARK}{message['id']}\n{b''.join(map(encode, records)).decode()}\n{json.dumps(status)}\n"
+        return {"rc": 0, "stdout": text, "stderr": ""}
+
+    def _execute_module(self, **_arguments: Any) -> dict[str, Any]:
+        return {"ansible_facts": {"discovered_interpreter_python": "/usr/bin/python3.11"}}

@@ -1,0 +1,295 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One stage in a worker: what is asked, what is written down, what Ansible shows."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleConnectionFailure
+
+from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.run import current as holder
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RECIPE, Given, Run, set_current
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.locks import resources
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.perform import perform
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.earlier import Earlier
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage import remote, request
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import (
+    a_run,
+    delta,
+    first,
+    planned,
+    step,
+)
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.performing.hosts import Host
+
+VARS = {"inventory_hostname": "r1", "ansible_python_interpreter": "python3"}
+A, B, TOTAL = ({"name": name, "type": "shell", "module": "s"} for name in ("a", "b", "total"))
+
+
+@pytest.fixture(autouse=True)
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    """A run of three steps, in a project with one scriptlet."""
+    (tmp_path / "scriptlets").mkdir()
+    (tmp_path / "scriptlets/s.sh").write_text("#!/bin/sh\n")
+    (tmp_path / "scriptlets/s.yml").write_text("description: Nothing\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(holder, "_HOLDER", holder._Holder())
+    monkeypatch.setattr(remote, "PAUSE", 0.01)
+    request._find.cache_clear()
+    made = a_run(
+        tmp_path / "runs", planned("a"), planned("b", "r1"), planned("total", "", stage=2), reconnect_timeout=0.1
+    )
+    set_current(made)
+    yield made
+    set_current(None)
+
+
+def told(run: Run) -> list[tuple[str, str, str]]:
+    run.catch_up()
+    records = [line.record for line in Follower(run.path).read() if line.record]
+    return [(each["step"], each["verdict"], each["reason"]) for each in records if each["kind"] == "step"]
+
+
+def test_the_results_are_written_down_and_summed_up(run: Run):
+    host = Host(("running", [delta("a.key_v1", 1), step("a", "r1", n=2)]), ("ended", [step("b", "r1", "marginal", 3)]))
+    result = perform(host, 1, [A, B], {}, VARS)
+    assert result["msg"] == "1 passed, 1 marginal in 1.000 s"
+    assert not result.keys() & {"failed", "unreachable", "ansible_facts"}
+    assert [line.split() for line in result["steps"]] == [
+        ["passed", "0.500", "s", "a"],
+        ["marginal", "0.500", "s", "b"],
+    ]
+    assert told(run) == [("a", "passed", ""), ("b", "marginal", "")]
+    assert run.context.get("a.key_v1", "r1") == 1
+    assert host.asked[1] == {"id": host.asked[0]["id"], "offset": 1, "attach": pytest.approx(0.1 / 3)}
+
+
+def test_what_the_host_is_asked(run: Run):
+    append(
+        run.path,
+        [delta("a.key_v1", 1), delta("b.key_v1", 2, host="", scope="run"), step("before", "r1", "failed", blocks=True)],
+    )
+    run.catch_up()
+    host = Host(("ended", [step("a", "r1")]))
+    run.steps = {**run.steps, "before": planned("before")}
+    perform(host, 3, [{**A, "depends_on": ["before"], "after": ["b"]}], {}, VARS)
+    [asked] = host.asked
+    assert (asked["run"], asked["stage"], asked["host"], asked["slots"], asked["lease"]) == ("R1", 3, "r1", 4, 0.1)
+    assert asked["settled"] == {"before": "failed"}
+    assert asked["context"] == {"own": {"a.key_v1": [1, 1]}, "run": {"b.key_v1": [1, 2]}, "hosts": {}}
+    assert [name.split("-")[:2] for name in asked["collected"]] == [["R1", "1"], ["R1", "2"]]
+
+
+def test_a_step_of_the_run_sees_all_hosts_and_waits_for_them(run: Run):
+    append(
+        run.path,
+        [
+            delta("a.key_v1", 1),
+            delta("a.key_v1", 2, host="r2"),
+            step("a", "r1"),
+            step("a", "r2", "failed", blocks=True),
+        ],
+    )
+    run.catch_up()
+    host = Host(("ended", [step("total", "", "blocked")]))
+    perform(host, 2, [{**TOTAL, "scope": "run", "depends_on": ["a"]}], {}, VARS)
+    assert host.asked[0]["host"] == ""
+    assert host.asked[0]["settled"] == {"a": "failed"}
+    assert host.asked[0]["context"]["hosts"] == {"r1": {"a.key_v1": [1, 1]}, "r2": {"a.key_v1": [1, 2]}}
+
+
+def test_steps_of_other_hosts_are_not_asked_for():
+    host = Host(("ended", [step("a", "r2")]))
+    perform(host, 1, [A, B], {}, {**VARS, "inventory_hostname": "r2"})
+    assert [each["name"] for each in host.asked[0]["steps"]] == ["a"]
+    assert perform(Host(), 1, [B], {}, {**VARS, "inventory_hostname": "r2"}) == {
+        "skipped": True,
+        "msg": "no step of this stage is for r2",
+    }
+
+
+def test_steps_that_tags_left_out_are_not_asked_for_and_block_nothing(run: Run):
+    run.left_out = {"a", "total"}
+    host = Host(("ended", [step("b", "r1")]))
+    perform(host, 1, [A, {**B, "depends_on": ["a", "total"]}], {}, VARS)
+    assert [each["name"] for each in host.asked[0]["steps"]] == ["b"]
+    assert host.asked[0]["settled"] == {}
+    assert perform(Host(), 2, [{**TOTAL, "scope": "run"}], {}, VARS)["msg"] == "no step of this stage is for this run"
+
+
+def test_the_interpreter_that_was_found_is_for_the_host_s_next_stage():
+    unknown = {"inventory_hostname": "r1"}
+    found = {"discovered_interpreter_python": "/usr/bin/python3.11"}
+    assert perform(Host(("ended", [step("a", "r1")])), 1, [A], {}, unknown)["ansible_facts"] == found
+    assert "ansible_facts" not in perform(
+        Host(("ended", [step("total", "")])), 2, [{**TOTAL, "scope": "run"}], {}, unknown
+    )
+
+
+SILENT = {"rc": 127, "stdout": "", "stderr": "sh: python3: not found"}
+
+
+@pytest.mark.parametrize(
+    ("answers", "verdict", "reason"),
+    [
+        ([("killed", [])], "error", "the executor was killed on the host before this step ended"),
+        (
+            [("unknown", [])],
+            "error",
+            "the host does not know this stage any more: it rebooted, or its folder was removed",
+        ),
+        ([("refused", [])], "error", "the host cannot run a stage: no space left"),
+        ([SILENT], "error", "the executor did not answer (exit code 127): sh: python3: not found"),
+        ([AnsibleConnectionFailure("Permission denied")], "unreachable", "Permission denied"),
+        (
+            [("running", []), *[AnsibleConnectionFailure("reset")] * 99],
+            "unreachable",
+            "lost, and not back within 0.1 s: reset",
+        ),
+    ],
+)
+def test_a_step_without_a_result_has_the_reason(run: Run, answers: list[Any], verdict: str, reason: str):
+    if isinstance(answers[0], tuple):
+        answers[0][1][:] = [step("a", "r1", n=1)]
+        expected = [("a", "passed", ""), ("b", verdict, reason)]
+    else:
+        expected = [("a", verdict, reason), ("b", verdict, reason)]
+    result = perform(Host(*answers), 1, [A, B], {}, VARS)
+    assert told(run) == expected
+    assert result["unreachable" if verdict == "unreachable" else "failed"] is True
+    assert f" {verdict}: {reason} (" in result["msg"]
+
+
+def test_a_wrong_argument_is_the_reason_too(run: Run):
+    perform(Host(), 1, [{**A, "args": {"src": "absent.csv"}}, B], {}, VARS)
+    reason = "src: expected a file inside the project, or an absolute path of the host, got 'absent.csv'"
+    assert told(run) == [("a", "error", reason), ("b", "error", reason)]
+
+
+def test_without_a_run_nothing_is_tried():
+    set_current(None)
+    with pytest.raises(UsageError, match="no run is being recorded"):
+        perform(Host(), 1, [A], {}, VARS)
+
+
+def test_what_the_run_and_ansible_say_goes_to_the_host(run: Run):
+    locks = {"disk": {"of": "host"}, "pdu": {"of": "rack"}}
+    recipe = {"time_box": 60, "fail_fast": True, "locks": locks, "hooks": {"pre_step": [{"module": "raw"}]}}
+    run.given = Given(recipe=recipe, params={"password": "s3cret"}, secrets=("s3cret",), canary=("r2",))
+    run.settings = replace(run.settings, debug=True)
+    append(run.path, [step("a", "r2", "failed", blocks=True)])
+    run.catch_up()
+    hooks = {"pre_step": [{"module": "s", "type": "shell"}]}  # as Ansible has filled them in for the host
+    host = Host(("ended", [step("b", "r1")]))
+    perform(host, 1, [B], {}, {**VARS, RECIPE: {"hooks": hooks}})
+    [asked] = host.asked
+    assert (asked["params"], asked["secrets"]) == ({"password": "s3cret"}, ["s3cret"])
+    assert 59 < asked["time_left"] <= asked["time_box"] == 60
+    assert asked["halted"] == "fail_fast: a did not pass on r2"
+    assert (asked["check"], asked["debug"], asked["offers"]) == (False, True, {})
+    assert (asked["locks"], [hook["name"] for hook in asked["hooks"]["pre_step"]]) == (
+        {"disk": {"capacity": 1, "settle_sec": 0}},
+        ["s"],
+    )
+
+
+def test_in_check_mode_no_hook_runs(run: Run):
+    run.given = Given(recipe={"hooks": {"pre_step": [{"module": "gone"}]}})
+    host = Host(("ended", [step("b", "r1", "skipped")]))
+    host._task.check_mode = True
+    perform(host, 1, [B], {}, VARS)
+    assert (host.asked[0]["check"], host.asked[0]["hooks"]) == (True, {"pre_step": [], "post_step": []})
+
+
+def test_of_other_hosts_a_host_gets_the_keys_that_it_reads_there(run: Run):
+    run.steps = {**run.steps, "b": replace(run.steps["b"], elsewhere=frozenset({"fan.rpm_v1"}))}
+    append(run.path, [delta("fan.rpm_v1", 7), delta("fan.rpm_v1", 9, "r2"), delta("other_v1", 1, "r2", 2)])
+    run.catch_up()
+    host = Host(("ended", [step("b", "r1")]))
+    perform(host, 1, [B], {}, VARS)
+    assert host.asked[0]["context"]["hosts"] == {"r1": {"fan.rpm_v1": [1, 7]}, "r2": {"fan.rpm_v1": [1, 9]}}
+
+
+def test_a_step_that_may_fail_blocks_nothing_where_its_host_is_gone(run: Run):
+    perform(Host(AnsibleConnectionFailure("Permission denied")), 1, [{**A, "continue_on_fail": True}, B], {}, VARS)
+    run.catch_up()
+    assert {name: end.blocks for (name, _host), end in run.results.ended.items()} == {"a": False, "b": True}
+
+
+def test_a_secret_is_not_in_the_reason(run: Run):
+    run.given = Given(mask=Mask(["s3cret"]))
+    perform(Host(), 1, [{**A, "args": {"src": "s3cret.csv"}}], {}, VARS)
+    assert told(run)[0][2].endswith("got '********.csv'")
+
+
+def test_what_an_earlier_run_left_on_the_host_is_collected_and_offered(run: Run, tmp_path: Path):
+    path = tmp_path / "runs/R0/journal.jsonl"
+    append(path, [{**first(*run.steps.values(), run_id="R0"), "recipe": {}}])
+    run.reusable.earlier = Earlier(path)
+    run.reusable.earlier.catch_up()
+    late = [delta("a.key_v1", 7), step("a", "r1", n=2, inputs="sha256:0")]
+    host = Host(("running", late), ("ended", []), ("ended", [step("a", "r1"), step("b", "r1", n=2)]))
+    perform(host, 1, [A, B], {}, VARS)
+    assert [asked["id"].split("-")[:2] for asked in host.asked] == [["R0", "1"], ["R0", "1"], ["R1", "1"]]
+    assert [line.record for line in Follower(path).read()][1:] == late
+    assert host.asked[2]["offers"] == {
+        "a": [{"run": "R0", "inputs": "sha256:0", "verdict": "passed", "kind": "resume", "records": late}]
+    }
+
+
+def test_a_lock_that_hosts_share_is_held_while_the_host_is_asked(run: Run):
+    locks = {"pdu": {"of": "pdu"}}
+    host = Host(("ended", [step("a", "r1")]))
+    [resource] = resources(locks, [{"locks": ["pdu"]}], "r1", lambda _name: "p1")
+    [slot] = resource.slots(run.folder / "locks")
+    seen: list[bool] = []
+    ask = host._low_level_execute_command
+
+    def look(command: str, in_data: bytes) -> dict[str, Any]:
+        with slot.open("rb") as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        seen.append(True)
+        return ask(command, in_data)
+
+    host._low_level_execute_command = look  # type: ignore[method-assign]
+    perform(host, 1, [{**A, "locks": ["pdu"]}], locks, {**VARS, "pdu": "p1"})
+    assert seen == [True]
+    with slot.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+
+def test_a_host_without_the_variable_of_a_lock(run: Run):
+    perform(Host(), 1, [{**A, "locks": ["pdu"]}], {"pdu": {"of": "rack"}}, VARS)
+    assert told(run) == [("a", "error", "lock pdu: r1 has no variable 'rack', of which it is one each")]
+
+
+def test_a_worker_whose_parent_is_gone_waits_for_no_lock(run: Run, monkeypatch: pytest.MonkeyPatch):
+    [resource] = resources({"pdu": {}}, [{"locks": ["pdu"]}], "r1", lambda _name: None)
+    [slot] = resource.slots(run.folder / "locks")
+    slot.parent.mkdir()
+    parents = iter([1, 1, 2])
+    monkeypatch.setattr(os, "getppid", lambda: next(parents))
+    with slot.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        perform(Host(), 1, [{**A, "locks": ["pdu"]}], {"pdu": {}}, VARS)
+    assert told(run) == [("a", "unreachable", "the controlling process is gone")]
+
+
+def test_a_stage_of_another_recipe(run: Run):
+    run.given = Given(recipe={"digest": "sha256:0", "path": "r.yml"})
+    with pytest.raises(UsageError) as caught:
+        perform(Host(), 1, [A], {}, {**VARS, RECIPE: {"digest": "sha256:1", "path": "other.yml"}})
+    assert str(caught.value) == "one ansible-playbook runs one recipe, which is r.yml, and this is other.yml"

@@ -1,0 +1,51 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the executor is told of a step: each case is a compiled step and the message, beside each other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.words import to_message
+
+CASES = Path(__file__).parent / "cases/words"
+HELD_THERE = {"disk"}
+
+
+@pytest.mark.parametrize("case", sorted(CASES.glob("*.yml")), ids=lambda path: path.stem)
+def test_a_compiled_step_as_a_message(case: Path, golden: Callable[[Path, str], None]):
+    step = yaml.safe_load(case.read_bytes())
+    message = to_message(step, {"kind": "shell"}, HELD_THERE)
+    golden(case.with_suffix(".json"), json.dumps(message, indent=1) + "\n")
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        (True, None),
+        (False, False),
+        ("true", None),
+        ("True ", None),
+        ("no", False),
+        ({"value": 1, "eq": 1}, [{"value": 1, "eq": 1}]),
+        ([{"value": 1, "min": 1}], [{"value": 1, "min": 1}]),
+    ],
+)
+def test_what_when_came_out_as(said: Any, found: Any):
+    assert to_message({"name": "a", "when": said}, {}, ()).get("when") == found
+
+
+@pytest.mark.parametrize("said", ["", "maybe", 1, None])
+def test_a_when_that_is_neither_true_nor_false(said: Any):
+    with pytest.raises(UsageError) as caught:
+        to_message({"name": "a", "when": said}, {}, ())
+    assert str(caught.value) == f"step a: when: expected true or false, got {said!r}"

@@ -21,20 +21,25 @@ class Scriptlet:
     """A reusable test step.
 
     `options` is an Ansible argument spec, or None to take any argument; `reads` and `writes` are tuples of context
-    keys (`reads = None`: not declared); `scope = "run"` marks a scriptlet for steps that run once for the run. All
-    four are literals: the controller reads them without running the file.
+    keys (`reads = None`: not declared); `scope = "run"` marks a scriptlet for steps that run once for the run;
+    `deprecated` says what to use instead of one that should not be used any more. All of them are literals: the
+    controller reads them without running the file.
     """
 
     options: dict[str, Any] | None = None
     reads: tuple[str, ...] | None = None
     writes: tuple[str, ...] = ()
     scope: str = "host"
+    deprecated: str = ""
 
     def validate(self, ctx: View, params: dict[str, Any]) -> None:
         """Check cheaply what `options` cannot say; raise ValueError with a clear reason."""
 
     def run(self, ctx: View, params: dict[str, Any]) -> int | None:
-        """Do the work. Return nothing, or print an envelope and return an exit code; raise to end with a reason."""
+        """Do the work, and say with `ctx.check` whether what was found is as it must be.
+
+        Return nothing, or print an envelope and return an exit code; raise to end with a reason.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no run method")
 
 
@@ -43,9 +48,10 @@ def run_as_module(scriptlet: type[Scriptlet]) -> None:
     from ansible.module_utils.basic import AnsibleModule
 
     from ansible_collections.rack.recipes.plugins.module_utils.executor.single import run_single
+    from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 
     module = AnsibleModule(argument_spec=scriptlet.options or {})
     result = run_single(scriptlet, module.params)
-    if result["verdict"] == "passed":
+    if result["verdict"] in PASSING:
         module.exit_json(changed=False, **result)
     module.fail_json(msg=result["reason"], **result)

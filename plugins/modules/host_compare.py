@@ -21,7 +21,8 @@ description:
   - One inventory alone cannot be compared. The step passes, so that a recipe also runs on a single machine, and C(note)
     says that nothing was compared. With O(fail=true) that is an error, since a check was asked for and none was made.
   - Hosts without an inventory are named under C(without_inventory); they take no part.
-  - Measures C(hosts_compared), C(fields_compared) and C(hosts_differing).
+  - Measures C(hosts_compared), C(fields_compared) and C(hosts_differing). With O(fail=true) the last one is a check,
+    and so is C(fields_undecided).
 options:
   ignore:
     description:
@@ -106,7 +107,7 @@ stderr:
   sample: ""
 """
 
-from ansible_collections.rack.recipes.plugins.module_utils.differences import compare, describe, describe_tie
+from ansible_collections.rack.recipes.plugins.module_utils.published.differences import compare, describe, describe_tie
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, run_as_module
 
 TYPE_CHECKING = False
@@ -160,9 +161,10 @@ class HostCompare(Scriptlet):
         ctx.set("host.differences_v1", found)
         ctx.measure("hosts_compared", found["hosts"], "hosts")
         ctx.measure("fields_compared", found["fields"], "fields")
-        ctx.measure("hosts_differing", len(found["differing_hosts"]), "hosts")
         if params["fail"]:
-            _insist(found, note)
+            _insist(ctx, found, note)
+        else:
+            ctx.measure("hosts_differing", len(found["differing_hosts"]), "hosts")
 
 
 def _is_percent(value: Any) -> bool:
@@ -176,10 +178,12 @@ def _note(found: dict[str, Any]) -> str:
     return "" if found["fields"] else "every field is ignored: nothing was compared"
 
 
-def _insist(found: dict[str, Any], note: str) -> None:
+def _insist(ctx: View, found: dict[str, Any], note: str) -> None:
     if note:
         raise ValueError(note)
     hosts, ties = found["differing_hosts"], found["undecided"]
+    ctx.check("hosts_differing", len(hosts), "hosts", max=0)
+    ctx.check("fields_undecided", len(ties), "fields", max=0)
     lines = [describe(found["differences"], host) for host in hosts] + [describe_tie(tie) for tie in ties]
     if lines:
         differing = f"{len(hosts)} of {found['hosts']} hosts differ from the others:"

@@ -74,7 +74,7 @@ stderr:
   sample: ""
 """
 
-from ansible_collections.rack.recipes.plugins.module_utils.hardware import Tree, inventory
+from ansible_collections.rack.recipes.plugins.module_utils.published.hardware import Tree, inventory
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet, run_as_module
 
 TYPE_CHECKING = False

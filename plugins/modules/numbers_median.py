@@ -65,7 +65,7 @@ stderr:
   sample: ""
 """
 
-from ansible_collections.rack.recipes.plugins.module_utils.decimals import NumberFile, exactly
+from ansible_collections.rack.recipes.plugins.module_utils.published.decimals import NumberFile, exactly
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet, run_as_module
 
 TYPE_CHECKING = False

@@ -69,7 +69,7 @@ stderr:
 
 from decimal import Decimal
 
-from ansible_collections.rack.recipes.plugins.module_utils.decimals import NumberFile, exactly
+from ansible_collections.rack.recipes.plugins.module_utils.published.decimals import NumberFile, exactly
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet, run_as_module
 
 TYPE_CHECKING = False

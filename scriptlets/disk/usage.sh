@@ -38,7 +38,9 @@ END {
         quote(ENVIRON["PATH_ASKED"]), quote(mount), quote(device), blocks[1] * 1024, used * 1024, free * 1024, percent)
     limit = ENVIRON["LIMIT"]
     verdict = "\"status\": \"ok\""
+    measured = sprintf("{\"name\": \"disk_used\", \"value\": %.2f, \"unit\": \"%%\"", percent)
+    measured = limit == "" ? "\"measurements\": [" measured "}]" : sprintf("\"checks\": [%s, \"max\": %.10g}]", measured, limit)
     if (limit != "" && percent > limit + 0)
         verdict = sprintf("\"status\": \"failed\", \"reason\": %s", quote(sprintf("%s is %.2f %% full, more than %s %%", mount, percent, limit)))
-    printf "{%s, \"outputs\": {\"disk.usage_v1\": %s}, \"measurements\": [{\"name\": \"disk_used\", \"value\": %.2f, \"unit\": \"%%\"}]}\n", verdict, value, percent
+    printf "{%s, \"outputs\": {\"disk.usage_v1\": %s}, %s}\n", verdict, value, measured
 }'

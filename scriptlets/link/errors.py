@@ -36,9 +36,16 @@ class LinkErrors(Scriptlet):
         ctx.set("link.errors_v1", found)
         errors = {name: sum(counters[fault] or 0 for fault in FAULTS) for name, counters in found.items()}
         ctx.measure("link_errors", sum(errors.values()), "frames")
-        faulty = [f"{name} ({count})" for name, count in errors.items() if count > (params["max_errors"] or 0)]
-        if params["max_errors"] is not None and faulty:
-            raise Failed(f"more than {params['max_errors']} errors on {', '.join(faulty)}")
+        if params["max_errors"] is not None:
+            check(ctx, errors, params["max_errors"])
+
+
+def check(ctx, errors, limit):
+    """Judge each link, and name all that are faulty."""
+    verdicts = {name: ctx.check(f"link_errors.{name}", count, "frames", max=limit) for name, count in errors.items()}
+    faulty = [f"{name} ({errors[name]})" for name, verdict in verdicts.items() if verdict == "failed"]
+    if faulty:
+        raise Failed(f"more than {limit} errors on {', '.join(faulty)}")
 
 
 def read_counters(folder):

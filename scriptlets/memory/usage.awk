@@ -24,8 +24,10 @@ BEGIN {
     percent = 100 * used / kib["MemTotal"]
     limit = ENVIRON["RACK_PARAM_MAX_PERCENT"]
     verdict = "\"status\": \"ok\""
+    measured = sprintf("{\"name\": \"memory_used\", \"value\": %.2f, \"unit\": \"%%\"", percent)
+    measured = limit == "" ? "\"measurements\": [" measured "}]" : sprintf("\"checks\": [%s, \"max\": %.10g}]", measured, limit)
     if (limit != "" && percent > limit + 0)
         verdict = sprintf("\"status\": \"failed\", \"reason\": \"%.2f %% of the memory is in use, more than %s %%\"", percent, limit)
-    printf "{%s, \"outputs\": {\"memory.usage_v1\": {\"total_bytes\": %s, \"available_bytes\": %s, \"used_bytes\": %.0f, \"used_percent\": %.2f, \"swap_total_bytes\": %s, \"swap_free_bytes\": %s}}, \"measurements\": [{\"name\": \"memory_used\", \"value\": %.2f, \"unit\": \"%%\"}]}\n", \
-        verdict, field("MemTotal"), field("MemAvailable"), used * 1024, percent, field("SwapTotal"), field("SwapFree"), percent
+    printf "{%s, \"outputs\": {\"memory.usage_v1\": {\"total_bytes\": %s, \"available_bytes\": %s, \"used_bytes\": %.0f, \"used_percent\": %.2f, \"swap_total_bytes\": %s, \"swap_free_bytes\": %s}}, %s}\n", \
+        verdict, field("MemTotal"), field("MemAvailable"), used * 1024, percent, field("SwapTotal"), field("SwapFree"), measured
 }

@@ -18,6 +18,7 @@ from typing import Any
 CHECKOUT = Path(__file__).parents[2]
 COMMAND = "from ansible_collections.rack.recipes.plugins.plugin_utils.cli.main import main; main()"
 TIMEOUT = 300
+SUCCESS = {"ok": {"ctx_has_keys": ["t.ok_v1"]}}  # a run in which nothing is checked does not pass
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,14 @@ def results(run_id: str = "", **env: object) -> Results:
 
 
 def write_recipe(steps: Sequence[dict[str, Any]], name: str = "recipe.yml") -> str:
-    """Write a recipe of these steps into the current folder."""
-    Path(name).write_text(json.dumps({"test_meta": {"test_id": "T-1"}, "steps": list(steps)}), encoding="utf-8")
+    """Write a recipe of these steps into the current folder; what a step does not say of success is `none`."""
+    recipe = {"test_meta": {"test_id": "T-1"}, "steps": [{"success": "none", **step} for step in steps]}
+    Path(name).write_text(json.dumps(recipe), encoding="utf-8")
     return name
 
 
 def shell(name: str, script: str = "", **fields: Any) -> dict[str, Any]:
     """A step that runs the test's script `t.<script>`, by default the one of its own name."""
-    return {"name": name, "type": "shell", "module": f"t.{script or name}", **fields}
+    script = script or name
+    success = {"success": SUCCESS[script]} if script in SUCCESS else {}
+    return {"name": name, "type": "shell", "module": f"t.{script}", **success, **fields}

@@ -14,8 +14,8 @@ from ansible_collections.rack.recipes.plugins.module_utils.arguments import CONV
 from ansible_collections.rack.recipes.plugins.module_utils.values import KEY as CONTEXT_KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, Place, RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Path
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.places import KEY
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.words import closest, listed, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places import KEY
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.words import closest, listed, shown
 
 type Problem = tuple[Path, str, str, str]
 type Check = Callable[[Any, Path], Iterator[Problem]]
@@ -131,6 +131,11 @@ def _is_key(value: Any) -> bool:
     return isinstance(value, str) and CONTEXT_KEY.fullmatch(value) is not None
 
 
+def _notice(value: Any, path: Path) -> Iterator[Problem]:
+    if not _is_text(value) or not value.strip() or "\n" in value.strip():
+        yield path, "one line that names what to use instead, such as: use steps.probe_v2", shown(value), ""
+
+
 _text = _of_kind(str, "text")
 _keys = _list_of(_is_key, "a context key such as numbers.stats_v1: lower-case, dotted, with a version at its end")
 TOP: dict[str, Check] = {
@@ -140,6 +145,7 @@ TOP: dict[str, Check] = {
     "writes": _keys,
     "flags": _list_of(_is_text, "a flag of the C compiler, such as -O2"),
     "scope": _one_of("host", "run"),
+    "deprecated": _notice,
 }
 ATTRIBUTES: dict[str, Check] = {
     "type": _one_of(*CONVERSIONS),

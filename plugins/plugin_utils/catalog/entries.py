@@ -86,6 +86,7 @@ def _make(candidate: Candidate, digest: str, declared: Mapping[str, Any], functi
         digest=digest,
         flags=tuple(declared.get("flags", ())),
         scope=declared.get("scope", "host"),
+        deprecated=declared.get("deprecated", "").strip(),
     )
 
 

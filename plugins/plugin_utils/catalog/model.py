@@ -27,6 +27,7 @@ class Entry:
     `scope` "run" marks one that is meant for steps with `scope: run`.
     `flags` are for the compiler of a C source.
     `digest` is `sha256:<hex>` of the code and of its sidecar.
+    `deprecated` says what to use instead of one that should not be used any more.
     """
 
     name: str
@@ -42,3 +43,4 @@ class Entry:
     digest: str = ""
     flags: tuple[str, ...] = ()
     scope: Literal["host", "run"] = "host"
+    deprecated: str = ""

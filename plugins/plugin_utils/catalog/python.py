@@ -15,11 +15,12 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.declared import check_declared
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, Place
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Path
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.places import KEY
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places import KEY
 
 BASES = frozenset(("Scriptlet", "BaseScriptlet", "ShellScriptlet"))
 MARK = "register_scriptlet"
 DECLARED = ("options", "reads", "writes", "scope")
+OWN = ("deprecated",)  # not inherited: what replaces a class may well derive from it
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +86,10 @@ def _last_name(node: ast.expr) -> str:
 
 
 def _read_class(node: ast.ClassDef, lineage: list[ast.ClassDef], file: str) -> ScriptletClass:
-    assigned = {name: value for part in reversed(lineage) for name, value in _assignments(part)}
+    inherited = {name: value for part in reversed(lineage) for name, value in _assignments(part) if name in DECLARED}
+    assigned = inherited | {name: value for name, value in _assignments(node) if name in OWN}
     places: dict[Path, Place] = {(): _place(node, file)}
-    declared = {name: _literal(assigned[name], (name,), places, file) for name in DECLARED if name in assigned}
+    declared = {name: _literal(value, (name,), places, file) for name, value in assigned.items()}
     check_declared(declared, places)
     description = (ast.get_docstring(node) or "").strip().partition("\n")[0]
     return ScriptletClass(node.name, description, declared)

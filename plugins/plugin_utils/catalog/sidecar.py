@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.declared import check_declared
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, Place, RecipeErrors
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.reader import read
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import read
 
 
 def read_sidecar(content: bytes, file: str) -> Mapping[str, Any]:

@@ -34,17 +34,22 @@ writes: []
 
 
 def recipe(job: Job) -> str:
-    """A recipe with a step for each script, in JSON, which is YAML."""
-    steps = [
+    """A recipe with a step for each script, in JSON, which is YAML.
+
+    The rivals check nothing, so our steps do not either; but for the last, since a run without a check does not pass.
+    """
+    steps: list[dict[str, object]] = [
         {
             "idx": step,
             "name": f"step_{step}",
             "type": "shell",
             "module": "bench.step",
             "args": {"number": step, "evidence": str(job.evidence)},
+            "success": "none",
         }
         for step in range(1, job.size.steps + 1)
     ]
+    steps[-1]["success"] = {"values": [{"name": "steps", "value": len(steps), "eq": job.size.steps}]}
     meta = {"test_id": "BENCH-001", "tester": "bench", "description": f"{job.size} small scripts"}
     return json.dumps({"test_meta": meta, "steps": steps}, indent=1) + "\n"
 
@@ -105,7 +110,8 @@ def check(job: Job, output: str) -> str:
     """The store must hold every step of the newest run as passed, with what it measured."""
     query = """
         SELECT count(*), total(m.value) FROM steps s JOIN measurements m USING (run_id, host, step)
-        WHERE s.verdict = 'passed' AND s.run_id = (SELECT run_id FROM runs ORDER BY started DESC LIMIT 1)
+        WHERE s.verdict = 'passed' AND m.name = 'sum'
+        AND s.run_id = (SELECT run_id FROM runs ORDER BY started DESC LIMIT 1)
     """
     connection = sqlite3.connect(f"file:{job.folder}/.rack-recipes/results.db?mode=ro", uri=True)
     try:

@@ -39,7 +39,7 @@ def test_by_every_road(steps: Path, rack: Any):
     assert done.code == 0, done.stderr
     found = results()
     assert found.context["t.total_v1", ""] == {"sum": 3, "hosts": list(HOSTS)}
-    assert found.measurements == [("total", "", "hosts", 3, "hosts")]
+    assert [row for row in found.measurements if row[0] == "total"] == [("total", "", "hosts", 3, "hosts")]
     for host in HOSTS:
         echoed = [found.steps[step, host]["stdout"] for step in ("by_reference", "by_lookup", "by_fact")]
         assert [line.split(": ")[-1] for line in echoed] == ["1}}\n", "2}}\n", "3}}\n"]

@@ -50,4 +50,4 @@ def test_step_that_matches_no_host(steps: Path):
     Path("recipe.yml").write_text(text)
     done = rack_recipes("run", "recipe.yml")
     assert done.code == 2
-    assert "step ok: no host of this run matches 'spines'" in done.stderr
+    assert "no host of this run matches the hosts of any step: ok" in done.stderr

@@ -95,6 +95,8 @@ class TestDiskUsage:
         found = envelope([*shell, ROOT / "disk/usage.sh"], tmp_path, path=str(tmp_path), max_percent=0.0)
         assert found["status"] == "failed"
         assert found["reason"].endswith("% full, more than 0.0 %")
+        used = found["outputs"]["disk.usage_v1"]["used_percent"]
+        assert found["checks"] == [{"name": "disk_used", "value": used, "unit": "%", "max": 0}]
         assert "disk.usage_v1" in found["outputs"]
 
     @pytest.mark.parametrize("name", ['a "b" \\c', "tab\there", "%s %d", "-k", "$(id)", "é"])
@@ -119,7 +121,7 @@ class TestDiskUsage:
 class TestMemoryUsage:
     def test_a_captured_file(self, awk, tmp_path):
         (tmp_path / "meminfo").write_text(MEMINFO)
-        found = envelope([*awk, ROOT / "memory/usage.awk"], tmp_path, path="meminfo", max_percent=75.0)
+        found = envelope([*awk, ROOT / "memory/usage.awk"], tmp_path, path="meminfo")
         assert found["status"] == "ok"
         assert found["outputs"]["memory.usage_v1"] == {
             "total_bytes": 1024000,
@@ -139,6 +141,12 @@ class TestMemoryUsage:
         (tmp_path / "meminfo").write_text(MEMINFO)
         found = envelope([*awk, ROOT / "memory/usage.awk"], tmp_path, path="meminfo", max_percent=74.5)
         assert (found["status"], found["reason"]) == ("failed", "75.00 % of the memory is in use, more than 74.5 %")
+        assert found["checks"] == [{"name": "memory_used", "value": 75, "unit": "%", "max": 74.5}]
+
+    def test_the_limit_itself_passes(self, awk, tmp_path):
+        (tmp_path / "meminfo").write_text(MEMINFO)
+        found = envelope([*awk, ROOT / "memory/usage.awk"], tmp_path, path="meminfo", max_percent=75.0)
+        assert (found["status"], found["checks"][0]["max"]) == ("ok", 75)
 
     @pytest.mark.parametrize("text", ["", "MemTotal: 1 kB\n", "\xff\n"])
     def test_what_is_no_meminfo_is_an_error(self, awk, text, tmp_path):
@@ -167,6 +175,14 @@ class TestClockJitter:
         found = envelope(jitter, tmp_path, samples=100, interval_us=100, max_us=0.0)
         assert found["status"] == "failed"
         assert found["reason"].endswith("us late or more, the limit is 0 us")
+        (check,) = found["checks"]
+        assert check == {
+            "name": "jitter_p99",
+            "value": found["outputs"]["clock.jitter_v1"]["p99_us"],
+            "unit": "us",
+            "max": 0,
+        }
+        assert [one["name"] for one in found["measurements"]] == ["jitter_min", "jitter_mean"]
 
     @pytest.mark.parametrize(
         ("name", "value"),
@@ -215,7 +231,8 @@ class TestLinkErrors:
     def test_more_than_the_limit_fails(self, run):
         with pytest.raises(Failed, match=r"more than 6 errors on eth1 \(7\)"):
             run(max_errors=6)
-        assert run(max_errors=7)
+        checked = [(event["name"], event["verdict"], event["distance"]) for event in run(max_errors=7)[2:]]
+        assert checked == [("link_errors.eth0", "passed", 7), ("link_errors.eth1", "passed", 0)]
 
     def test_a_missing_link_fails(self, run):
         with pytest.raises(Failed, match="no such link: eth9"):

@@ -13,12 +13,13 @@ from ansible_collections.rack.recipes.plugins.module_utils.view import View
 
 
 class Outcome:
-    """What a scriptlet set and measured."""
+    """What a scriptlet set, measured and judged."""
 
     def __init__(self, events):
         self.context = {event["key"]: event["after"] for event in events if event["kind"] == "delta"}
         measured = [event for event in events if event["kind"] == "measurement"]
         self.measurements = {event["name"]: (event["value"], event["unit"]) for event in measured}
+        self.checks = {event["name"]: event["verdict"] for event in measured if "verdict" in event}
 
 
 @pytest.fixture

@@ -248,3 +248,9 @@ def test_long_reasons_are_cut(compare):
 def test_a_tolerance_is_a_number(compare, percent):
     with pytest.raises(ValueError, match="tolerance: expected a number of percent for memory"):
         compare(twins(3), tolerance={"memory": percent})
+
+
+def test_what_was_asked_for_is_a_check(compare):
+    found = compare(twins(3), fail=True)
+    assert found.checks == {"hosts_differing": "passed", "fields_undecided": "passed"}
+    assert compare(twins(3)).checks == {}

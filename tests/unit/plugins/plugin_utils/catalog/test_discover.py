@@ -344,3 +344,17 @@ def test_faulty_files_are_left_out_of_the_list_and_told(folder):
         "scriptlets/open.py",
         "two",
     ]
+
+
+def test_versions_stand_side_by_side(folder):
+    write(folder / "probe.py", CLASS.format("Probe", "a").replace("writes", "deprecated = 'use probe_v2'\n    writes"))
+    write(folder / "probe_v2.py", CLASS.format("Probe", "b"))
+    old, new = (find(name, "", "python", [folder]) for name in ("steps.probe", "steps.probe_v2"))
+    assert (old.name, old.function, old.writes, old.deprecated) == ("probe", "Probe", ("a_v1",), "use probe_v2")
+    assert (new.name, new.function, new.writes, new.deprecated) == ("probe_v2", "Probe", ("b_v1",), "")
+
+
+def test_a_sidecar_can_say_deprecated(folder):
+    write(folder / "probe.sh", SCRIPT)
+    write(folder / "probe.yml", SIDECAR + "deprecated: ' use probe_v2 '\n")
+    assert find("probe", "", "shell", [folder]).deprecated == "use probe_v2"

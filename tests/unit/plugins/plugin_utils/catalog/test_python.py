@@ -80,6 +80,12 @@ def test_declarations_are_inherited_inside_a_file():
     assert read_python(code, "x.py")[1].declared == {"reads": ["r_v1"], "writes": ["b_v1"]}
 
 
+def test_a_notice_of_deprecation_is_not_inherited():
+    code = b'class A(Scriptlet):\n  deprecated = "use B"\n  writes = ("a_v1",)\nclass B(A):\n  pass'
+    found = read_python(code, "x.py")
+    assert [known.declared for known in found] == [{"deprecated": "use B", "writes": ["a_v1"]}, {"writes": ["a_v1"]}]
+
+
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
@@ -97,6 +103,8 @@ def test_declarations_are_inherited_inside_a_file():
             "x.py:4:13: expected one of type, elements, required, no_log, choices, aliases, options, default",
         ),
         ('class A(Scriptlet):\n  options = {"n": {"type": "integer"}}', "x.py:2:28: expected one of str, path, bool"),
+        ("class A(Scriptlet):\n  deprecated = True", "x.py:2:16: expected one line that names what to use instead"),
+        ("class A(Scriptlet):\n  deprecated = NOTICE", "x.py:2:16: deprecated must be a literal"),
         ("class A(Scriptlet):\n  options = " + "[" * 300 + "]" * 300, "x.py"),
     ],
 )

@@ -20,6 +20,7 @@ options:
 reads: []
 writes: [disk.sectors_v1]
 flags: [-O2, -lm]
+deprecated: use disk.sectors_v2
 """
 
 
@@ -27,6 +28,7 @@ def test_a_whole_sidecar():
     found = read_sidecar(WHOLE.encode(), "x.yml")
     assert found["description"] == "Sectors of a disk"
     assert found["options"]["device"] == {"type": "str", "required": True, "description": "The disk."}
+    assert found["deprecated"] == "use disk.sectors_v2"
     assert (found["reads"], found["writes"], found["flags"]) == ([], ["disk.sectors_v1"], ["-O2", "-lm"])
 
 
@@ -42,7 +44,7 @@ def test_everything_may_be_left_out(text):
         ("description: a\n writes: b", "x.yml:2:"),
         (
             "descripton: a",
-            "x.yml:1:1: expected one of description, options, reads, writes, flags, scope, got 'descripton'",
+            "expected one of description, options, reads, writes, flags, scope, deprecated, got 'descripton'",
         ),
         ("descripton: a", "(did you mean 'description'?)"),
         ("description: [a]", "x.yml:1:14: expected text, got a list"),
@@ -61,6 +63,13 @@ def test_everything_may_be_left_out(text):
         ("writes: [disk.sectors]", "x.yml:1:10: expected a context key such as numbers.stats_v1"),
         ("writes:", "x.yml:1:8: expected a list, each item a context key"),
         ("flags: [1]", "x.yml:1:9: expected a flag of the C compiler, such as -O2, got the number 1"),
+        (
+            "deprecated: true",
+            "x.yml:1:13: expected one line that names what to use instead, such as: use steps.probe_v2",
+        ),
+        ("deprecated:", "such as: use steps.probe_v2, got nothing"),
+        ("deprecated: ''", "x.yml:1:13: expected one line that names what to use instead"),
+        ('deprecated: "a\\nb"', "x.yml:1:13: expected one line that names what to use instead"),
         ("scope: rn", "x.yml:1:8: expected one of host, run, got 'rn' (did you mean 'run'?)"),
     ],
 )

@@ -1,0 +1,181 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A recipe file as a collection of tests: one for each instance of a step on each host."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.expected import (
+    NOBODY,
+    Expectation,
+    Expected,
+    expect,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.framework import pytest
+from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.project import project_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.results import RecipeResult
+from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.running import run_command, run_once
+
+Record = Mapping[str, Any]
+
+
+class StepFailed(Exception):
+    """A step that did not pass; its text is the whole message."""
+
+
+class RecipeFile(pytest.File):
+    """A recipe. It is run as a whole, once, when the first of its tests wants to know how it ended."""
+
+    expectation: Expectation
+    _result: RecipeResult | None = None
+
+    def collect(self) -> Iterator[RecipeItem]:
+        """The tests, without running anything."""
+        try:
+            self.expectation = expect(self.path, self.project, self._inventories(), self._params())
+        except RackError as error:
+            raise self.CollectError(str(error)) from None
+        for expected in self.expectation.results:
+            yield RecipeItem.from_parent(self, name=expected.name, expected=expected)
+
+    @property
+    def project(self) -> Path:
+        """The folder in which the recipe is run."""
+        return project_of(self.path, self.config.rootpath)
+
+    def _inventories(self) -> tuple[str, ...]:
+        """As they were given, but for files: those are relative to where pytest was called."""
+        folder = self.config.invocation_params.dir
+        given: list[str] = self.config.getoption("rack_inventory")
+        return tuple(str(folder / name) if (folder / name).exists() else name for name in given)
+
+    def _params(self) -> dict[str, str]:
+        given: list[str] = self.config.getoption("rack_param")
+        return dict(word.split("=", 1) for word in given)
+
+    def result(self) -> RecipeResult:
+        """How the run ended."""
+        if self._result is None:
+            words = [*self._words()]
+            if "PYTEST_XDIST_TESTRUNUID" in os.environ:  # the workers of one session have folders side by side
+                shared = self.config._tmp_path_factory.getbasetemp().parent  # type: ignore[attr-defined]
+                self._result = run_once(shared, words, self.project).result()
+            else:
+                self._result = run_command(words, self.project).result()
+        return self._result
+
+    def _words(self) -> Iterator[str]:
+        """What the command is given: of the steps only those that are wanted, and what they need."""
+        inside = self.path.is_relative_to(self.project)
+        yield str(self.path.relative_to(self.project) if inside else self.path)
+        for inventory in self._inventories():
+            yield from ("--inventory", inventory)
+        for name, value in self._params().items():
+            if name in self.expectation.params:
+                yield from ("--param", f"{name}={value}")
+        wanted = {
+            item.expected.step for item in self.session.items if isinstance(item, RecipeItem) and item.recipe is self
+        }
+        if wanted != set(self.expectation.steps):
+            for step in sorted(wanted):
+                yield from ("--only", step)
+
+    def teardown(self) -> None:
+        """After the last of its tests: whether the run as a whole has something to say that none of them could."""
+        problem = self._result.unexplained() if self._result and self._result.run_id else ""
+        if problem:
+            pytest.fail(problem, pytrace=False)
+
+
+class RecipeItem(pytest.Item):
+    """One result of the run."""
+
+    rack_seconds: float | None = None
+
+    def __init__(self, *, expected: Expected, **named: Any) -> None:
+        super().__init__(**named)
+        self.recipe: RecipeFile = named["parent"]
+        self.expected = expected
+
+    def runtest(self) -> None:
+        """Pass, skip or fail by the verdict."""
+        result = self.recipe.result()
+        record = result.steps.get((self.expected.instance, self.expected.host))
+        if record is None and self.expected.host == NOBODY and result.run_id:
+            raise _skipped("no host of this run matches its hosts")
+        if record is None:
+            raise StepFailed(result.reason or f"there is no result of {self.expected.name}\n{result!r}")
+        self.rack_seconds = record.get("seconds")
+        self.user_properties.append(("verdict", record["verdict"]))
+        self._show(record)
+        if record["verdict"] == "skipped":
+            raise _skipped(record.get("reason") or "skipped")
+        if record["verdict"] not in PASSING:
+            raise StepFailed("\n".join(_told(self.expected, result)))
+
+    def _show(self, record: Record) -> None:
+        """What pytest shows below a failure, and with -rA of all."""
+        last = (record.get("attempts") or [{}])[-1]
+        for stream in ("stdout", "stderr"):
+            if last.get(stream):
+                self.add_report_section("call", stream, last[stream])
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Our own message as it is; a mistake of the plugin's as pytest shows it."""
+        if isinstance(excinfo.value, StepFailed):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
+        """Where the step stands in the recipe."""
+        place = self.expected.place
+        return self.path, place.line - 1, self.name
+
+
+def _skipped(reason: str) -> BaseException:
+    """A skip that has the place of the step, and not that of this line."""
+    return pytest.skip.Exception(reason, _use_item_location=True)
+
+
+def _told(expected: Expected, result: RecipeResult) -> Iterator[str]:
+    """Why a step did not pass: its verdict and reason, what was judged, what was tried, and its instances."""
+    record = result.steps[expected.instance, expected.host]
+    yield f"{expected.instance} on {expected.host or 'the run'}: {record['verdict']}"
+    yield from _indented(record.get("reason") or "gave no reason")
+    for measured in record.get("measurements") or ():
+        if "verdict" in measured:
+            yield f"  {measured['verdict']}: {_criterion(measured)}"
+    attempts = record.get("attempts") or ()
+    for number, attempt in enumerate(attempts[:-1], 1):
+        yield from _indented(f"try {number}: {attempt['verdict']}: {attempt.get('reason', '')}")
+    for (name, host), instance in result.steps.items():
+        if instance.get("parent") == expected.instance and host == expected.host and instance["verdict"] not in PASSING:
+            yield from _instance(name, instance)
+    yield f"{expected.place}, run {result.run_id}"
+
+
+def _criterion(measured: Record) -> str:
+    unit = f" {measured['unit']}" if measured.get("unit") else ""
+    limits = ", ".join(f"{word} {limit}" for word, limit in (measured.get("limits") or {}).items())
+    return f"{measured['name']} = {measured['value']}{unit} ({limits})"
+
+
+def _instance(name: str, record: Record) -> Iterator[str]:
+    """An instance that nobody could know of before the run: it has no test of its own to say this."""
+    yield f"  {name}: {record['verdict']}: {record.get('reason', '')}"
+    last = (record.get("attempts") or [{}])[-1]
+    for stream in ("stdout", "stderr"):
+        if last.get(stream):
+            yield from _indented(f"{stream}: {last[stream]}", 4)
+
+
+def _indented(text: str, width: int = 2) -> Iterator[str]:
+    return (f"{' ' * width}{line}" for line in text.splitlines())

@@ -1,0 +1,126 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plugin for pytest: recipe files as tests, and fixtures to test scriptlets and recipes with.
+
+Pytest loads it in every environment that has this package, so all that is slow to import waits until it is needed.
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.framework import pytest
+
+if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.context import RackContext
+    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.running import RecipeRunner
+
+FILES = "rack_recipes_files"
+PATTERNS = ["*.recipe.yml", "*.recipe.yaml"]
+SUFFIXES = (".yml", ".yaml")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options of the command line, and the one of pytest's own configuration."""
+    group = parser.getgroup("rack.recipes")
+    group.addoption(
+        "--rack-inventory",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="inventory of the hosts on which recipe files are run; may be repeated (default: as rack-recipes run)",
+    )
+    group.addoption(
+        "--rack-param",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a parameter of the recipe files that have one of this name; may be repeated",
+    )
+    parser.addini(FILES, "patterns of the files that are collected as recipes", type="args", default=PATTERNS)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse what cannot be an inventory or a parameter, before anything is collected."""
+    for name in config.getoption("rack_inventory"):
+        if "," not in name and not (config.invocation_params.dir / name).exists():
+            raise pytest.UsageError(f"--rack-inventory: expected a file, a folder or a list of hosts, got {name!r}")
+    for word in config.getoption("rack_param"):
+        if "=" not in word:
+            raise pytest.UsageError(f"--rack-param: expected NAME=VALUE, got {word!r}")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse a parameter that no collected recipe has."""
+    files = {item.parent for item in items if hasattr(item, "rack_seconds")}
+    declared = {name for file in files for name in file.expectation.params}  # type: ignore[union-attr]
+    for word in config.getoption("rack_param") if files else ():
+        name = word.partition("=")[0]
+        if name not in declared:
+            raise pytest.UsageError(f"--rack-param: no recipe here has a parameter {name!r}")
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """A recipe file as tests: one whose name says so, or one that is named on the command line."""
+    if not _is_recipe(file_path, parent):
+        return None
+    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.collect import RecipeFile
+
+    collector: pytest.Collector = RecipeFile.from_parent(parent, path=file_path)
+    return collector
+
+
+def _is_recipe(path: Path, parent: pytest.Collector) -> bool:
+    if path.suffix not in SUFFIXES:
+        return False
+    if parent.session.isinitpath(path):
+        from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.project import looks_like_recipe
+
+        return looks_like_recipe(path) or _is_named_so(path, parent.config)
+    return _is_named_so(path, parent.config)
+
+
+def _is_named_so(path: Path, config: pytest.Config) -> bool:
+    """Whether a pattern fits: one with a slash is for the path below pytest's root, one without for the name."""
+    patterns: list[str] = config.getini(FILES)
+    below = path.relative_to(config.rootpath) if path.is_relative_to(config.rootpath) else path
+    return any(fnmatch(str(below) if "/" in pattern else path.name, pattern) for pattern in patterns)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """A step's duration is that of the step: the whole run is behind the first test of its file."""
+    report = yield
+    seconds = getattr(item, "rack_seconds", None)
+    if call.when == "call" and seconds is not None:
+        report.duration = seconds
+    return report
+
+
+def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
+    """A verdict that is not the expected one, with its reason in full."""
+    reason = getattr(left, "reason", "")
+    if op != "==" or not isinstance(left, str) or not reason:
+        return None
+    return [f"{str(left)!r} == {right!r}", "", *reason.splitlines()]
+
+
+@pytest.fixture
+def rack_context() -> RackContext:
+    """A context without a run and without a host, to run scriptlets with: see docs/authoring.md."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.context import RackContext
+
+    return RackContext()
+
+
+@pytest.fixture
+def run_recipe(request: pytest.FixtureRequest, tmp_path: Path) -> RecipeRunner:
+    """A function that runs a recipe, a file or a mapping, with a store of this test's own: see docs/authoring.md."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.project import project_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.running import RecipeRunner
+
+    return RecipeRunner(tmp_path / "rack-recipes", project_of(request.path, request.config.rootpath))

@@ -1,0 +1,40 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which files are recipes, and which folder a recipe belongs to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+TOP = re.compile(r"^[\"']?(test_meta|steps)[\"']?\s*:", re.MULTILINE)
+MARKS = ("ansible.cfg", "scriptlets")
+
+
+def looks_like_recipe(path: Path) -> bool:
+    """Whether a YAML file has what every recipe has at its top: `test_meta` and `steps`."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return set(TOP.findall(text)) == {"test_meta", "steps"}
+
+
+def project_of(path: Path, root: Path) -> Path:
+    """The project that a file belongs to: the nearest folder around it with scriptlets or an ansible.cfg.
+
+    Where there is none up to `root`, it is `root`; of a file elsewhere it is the file's own folder.
+    """
+    inside = path.is_relative_to(root)
+    marked = (folder for folder in _around(path, root) if any((folder / mark).exists() for mark in MARKS))
+    return next(marked, root if inside else path.parent)
+
+
+def _around(path: Path, root: Path) -> Iterator[Path]:
+    for folder in path.parents:
+        yield folder
+        if folder == root:
+            return

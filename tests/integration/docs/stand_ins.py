@@ -1,0 +1,81 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the examples take for granted: scriptlets of somebody's rack, and the values that they find there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.discover import find
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
+
+KEYS: Mapping[str, Any] = {
+    "bios.version_v1": "1.0",
+    "disk.temperature_v1": 61,
+    "fan.rpm_v1": 5000,
+    "host.clock_v1": 0.1,
+    "host.name_v1": "leaf1",
+    "host.uptime_sec_v1": 7200,
+    "latency.mean_v1": 5,
+    "latency.samples_v1": [3, 4, 5],
+    "links.errors_v1": {"total": 0},
+    "links.mode_v1": "trunk",
+    "links.speed_v1": 10,
+    "links.state_v1": "up",
+    "links.up_v1": [{"name": "eth0"}, {"name": "eth1"}],
+}
+CHECK = {"name": "ran", "value": True, "eq": True}
+PYTHON = """\
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+
+
+class {name}(Scriptlet):
+    def run(self, ctx, params):
+        for key, value in {keys!r}.items():
+            ctx.set(key, value)
+        ctx.check("ran", True, eq=True)
+"""
+SHELL = "cat <<'END'\n{envelope}\nEND\n"
+GIVEN = {"name": "given", "idx": 0, "module": "stand_in.given", "writes": [*KEYS]}
+
+
+def provide(recipe: Mapping[str, Any], project: Path) -> None:
+    """Write a stand-in for each scriptlet of a recipe that is not here."""
+    for use in _uses(recipe):
+        module, kind, function = use["module"], use.get("type", "python"), use.get("function", "")
+        if kind != "ansible" and not _is_there(module, function, kind, project):
+            path = project.joinpath("scriptlets", *module.split("."))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            WRITERS[kind](path, function)
+
+
+def _uses(recipe: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Steps and hooks."""
+    yield from (step for step in recipe["steps"] if "module" in step)
+    for hooks in (recipe.get("hooks") or {}).values():
+        yield from hooks
+
+
+def _is_there(module: str, function: str, kind: str, project: Path) -> bool:
+    try:
+        return bool(find(module, function, kind, [project / "scriptlets"]))
+    except CatalogError:
+        return False
+
+
+def _python(path: Path, function: str) -> None:
+    path.with_suffix(".py").write_text(PYTHON.format(name=function or "StandIn", keys=dict(KEYS)))
+
+
+def _shell(path: Path, _function: str) -> None:
+    envelope = {"status": "ok", "outputs": KEYS, "checks": [CHECK]}
+    path.with_suffix(".sh").write_text(SHELL.format(envelope=json.dumps(envelope)))
+    path.with_suffix(".yml").write_text("description: A stand-in\n")
+
+
+WRITERS = {"python": _python, "shell": _shell}

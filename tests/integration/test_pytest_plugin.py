@@ -1,0 +1,246 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The pytest plugin: recipe files as tests, and the fixture that runs recipes; each in a pytest of its own."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from runs import Done, call
+
+PLUGIN = "ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.plugin"
+CASES = Path(__file__).parent / "cases" / "pytest_plugin"
+RECIPES = ("parameters", "slow", "unchecked", "verdicts")
+INVENTORY = """\
+all:
+  vars: {ansible_connection: local, ansible_python_interpreter: "{{ ansible_playbook_python }}"}
+  children: {leafs: {hosts: {leaf1: {}, leaf2: {}}}, spines: {hosts: {spine1: {}}}}
+"""
+
+
+@dataclass(frozen=True)
+class Test:
+    """One test of the inner pytest: what became of it, and what is said of it."""
+
+    __test__ = False
+
+    outcome: str
+    text: str
+    properties: dict[str, str]
+    seconds: float
+
+
+@pytest.fixture
+def tests(project: Path) -> Path:
+    """A project with the files of these tests; the working folder."""
+    shutil.copytree(CASES, project, dirs_exist_ok=True, ignore=shutil.ignore_patterns("conftest.py"))
+    (project / "inventory.yml").write_text(INVENTORY)
+    (project / "pytest.ini").write_text("[pytest]\n")
+    return project
+
+
+def inner(*words: object) -> Done:
+    """Run pytest here, with the plugin, and as if it were not installed besides."""
+    ours = ("-p", "no:rack_recipes", "-p", PLUGIN, "-p", "no:cacheprovider", "--junitxml=tests.xml")
+    return call(sys.executable, "-m", "pytest", *ours, *words)
+
+
+def results() -> dict[str, Test]:
+    """The tests of the last run of the inner pytest, by name."""
+    return {case.attrib["name"]: as_test(case) for case in ET.parse("tests.xml").iter("testcase")}
+
+
+def as_test(case: ET.Element) -> Test:
+    marks = {"failure": "failed", "error": "error", "skipped": "skipped"}
+    found = [child for child in case if child.tag in marks]
+    text = "\n".join(f"{child.get('message')}\n{child.text}" for child in found)
+    properties = {one.attrib["name"]: one.attrib["value"] for one in case.iter("property")}
+    return Test(marks[found[-1].tag] if found else "passed", text, properties, float(case.attrib["time"]))
+
+
+def outcomes() -> dict[str, str]:
+    return {name: test.outcome for name, test in results().items()}
+
+
+def runs() -> list[Path]:
+    return sorted(Path(".rack-recipes/runs").glob("*/journal.jsonl"))
+
+
+def test_each_verdict_has_its_outcome(tests: Path):
+    done = inner("verdicts.recipe.yml")
+    assert done.code == 1, done.stdout + done.stderr
+    assert len(runs()) == 1
+    assert outcomes() == {
+        "good[localhost]": "passed",
+        "near[localhost]": "passed",
+        "bad[localhost]": "failed",
+        "broken[localhost]": "failed",
+        "needs_bad[localhost]": "failed",
+        "not_now[localhost]": "skipped",
+        "each[a][localhost]": "passed",
+        "each[b][localhost]": "failed",
+        "names[localhost]": "passed",
+        "late[localhost]": "failed",
+        "total": "passed",
+    }
+    found = results()
+    assert found["near[localhost]"].properties == {"verdict": "marginal"}
+    assert found["not_now[localhost]"].text.startswith("when: ")
+    assert "needs_bad on localhost: blocked\n  bad did not pass (failed)" in found["needs_bad[localhost]"].text
+
+
+def test_a_failure_shows_all_that_there_is_to_see(tests: Path):
+    inner("verdicts.recipe.yml")
+    text = results()["bad[localhost]"].text
+    assert "bad on localhost: failed\n  value: 7 frames is above max 5 frames\n" in text
+    assert "  failed: value = 7 frames (max 5)\n" in text
+    assert "  try 1: failed: value: 7 frames is above max 5 frames\n" in text
+    assert re.search(r"verdicts\.recipe\.yml:\d+:\d+, run \d{8}-\d{6}-\w{6}", text)
+    assert "Traceback" not in text
+    done = inner("verdicts.recipe.yml", "-k", "bad and not needs")
+    assert "Captured stdout call" in done.stdout
+    assert "gives 7" in done.stdout
+    assert "this is the log" in done.stdout
+    assert "collect.py" not in done.stdout
+
+
+def test_instances_that_only_the_run_knows_are_told_by_their_step(tests: Path):
+    inner("verdicts.recipe.yml", "-k", "late")
+    text = results()["late[localhost]"].text
+    assert "  late[y]: failed: value: 8 is above max 5\n" in text
+    assert "late[x]" not in text
+    assert "    stdout: " in text
+
+
+def test_the_duration_is_that_of_the_step(tests: Path):
+    inner("slow.recipe.yml")
+    found = results()
+    assert found["slow[localhost]"].seconds > 0.5
+    assert found["quick[localhost]"].seconds < 0.5
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (
+            (),
+            {
+                "test_fixture.py",
+                "parameters.recipe.yml",
+                "slow.recipe.yml",
+                "unchecked.recipe.yml",
+                "verdicts.recipe.yml",
+            },
+        ),
+        (("plain.yml",), {"plain.yml"}),
+        (("-o", "rack_recipes_files=pl*.yml"), {"test_fixture.py", "plain.yml"}),
+        (("-o", "rack_recipes_files=deep/*.yml"), {"test_fixture.py", "deep/other.yml"}),
+    ],
+)
+def test_which_files_are_collected(tests: Path, words: tuple[str, ...], expected: set[str]):
+    done = inner("--collect-only", "-q", *words)
+    assert done.code == 0, done.stdout + done.stderr
+    assert {line.partition("::")[0] for line in done.stdout.splitlines() if "::" in line} == expected
+    assert runs() == []
+
+
+def test_a_file_that_is_no_recipe_is_not_ours(tests: Path):
+    done = inner("inventory.yml")
+    assert done.code == 4
+    assert "not found: " in done.stderr
+
+
+def test_a_wrong_recipe_is_an_error_with_its_place(tests: Path):
+    Path("wrong.recipe.yml").write_text("test_meta: {test_id: A}\nsteps:\n  - {name: a, modul: t.value}\n")
+    done = inner("wrong.recipe.yml")
+    assert done.code == 2
+    assert "wrong.recipe.yml:3:15: expected a key of step 'a', got 'modul' (did you mean 'module'?)" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_over_the_hosts_of_an_inventory(tests: Path):
+    done = inner("parameters.recipe.yml", "--rack-inventory", "inventory.yml", "--rack-param", "ports=[1, 2]")
+    assert done.code == 0, done.stdout + done.stderr
+    assert set(outcomes()) == {
+        *(f"port[{port}][{host}]" for port in (1, 2) for host in ("leaf1", "leaf2", "spine1")),
+        "leafs_only[leaf1]",
+        "leafs_only[leaf2]",
+    }
+
+
+def test_a_step_without_hosts_is_a_skip(tests: Path):
+    assert inner("parameters.recipe.yml").code == 0
+    assert outcomes() == {"port[3][localhost]": "passed", "leafs_only[?]": "skipped"}
+    assert "no host of this run matches its hosts" in results()["leafs_only[?]"].text
+
+
+def test_a_recipe_without_hosts_fails(tests: Path):
+    assert inner("parameters.recipe.yml", "-k", "leafs_only").code == 1
+    assert "no host of this run matches" in results()["leafs_only[?]"].text
+
+
+def test_an_inventory_that_is_not_there(tests: Path):
+    done = inner("parameters.recipe.yml", "--rack-inventory", "absent.yml")
+    assert done.code == 4
+    assert "--rack-inventory: expected a file, a folder or a list of hosts, got 'absent.yml'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("param", "expected"),
+    [
+        ("ports", "--rack-param: expected NAME=VALUE, got 'ports'"),
+        ("prots=[1]", "--rack-param: no recipe here has a parameter 'prots'"),
+        ("ports=x", "ports"),
+    ],
+)
+def test_a_wrong_parameter(tests: Path, param: str, expected: str):
+    done = inner("parameters.recipe.yml", "--rack-param", param)
+    assert done.code != 0
+    assert expected in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_only_what_is_wanted_is_run(tests: Path):
+    assert inner("verdicts.recipe.yml", "-k", "needs_bad or good").code == 1
+    ran = {record["step"] for record in records() if record["kind"] == "step" and record.get("attempts")}
+    assert ran == {"good", "bad"}
+
+
+def records() -> Iterator[dict[str, Any]]:
+    for line in runs()[-1].read_text().splitlines():
+        if line:
+            yield json.loads(line)
+
+
+def test_what_no_step_can_say_is_an_error(tests: Path):
+    done = inner("unchecked.recipe.yml")
+    assert done.code == 1
+    assert outcomes() == {"silent[localhost]": "error"}
+    assert re.search(r"run \S+ is unchecked \(exit code 1\)", results()["silent[localhost]"].text)
+
+
+def test_the_fixture_runs_recipes(tests: Path):
+    done = inner("test_fixture.py")
+    assert done.code == 0, done.stdout + done.stderr
+    assert runs() == []
+
+
+@pytest.mark.skipif(importlib.util.find_spec("xdist") is None, reason="needs pytest-xdist")
+@pytest.mark.parametrize("dist", ["load", "loadfile"])
+def test_workers_share_one_run(tests: Path, dist: str):
+    done = inner("verdicts.recipe.yml", "-p", "xdist", "-n", "3", "--dist", dist)
+    assert done.code == 1, done.stdout + done.stderr
+    assert list(outcomes().values()).count("failed") == 5
+    assert len(runs()) == 1

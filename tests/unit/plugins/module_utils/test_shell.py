@@ -1,0 +1,205 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.module_utils import shell
+from ansible_collections.rack.recipes.plugins.module_utils.shell import ShellScriptlet
+
+ENVELOPE = json.dumps({"status": "ok", "outputs": {"test.key_v1": 1}})
+
+
+class Parsed(ShellScriptlet):
+    """Keeps what it was given to parse."""
+
+    def parse(self, stdout, ctx, params):
+        self.parsed = stdout
+
+
+def parsed(command, params=None, **attributes):
+    """What `command` printed."""
+    scriptlet = type("Some", (Parsed,), {"command": command, **attributes})()
+    assert scriptlet.run(None, params or {}) is None
+    return scriptlet.parsed
+
+
+def refusal(command, params=None, **attributes):
+    with pytest.raises(ValueError) as caught:
+        parsed(command, params, **attributes)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("command", "params", "expected"),
+    [
+        (("printf", "%s|", "a b", "c"), {}, "a b|c|"),
+        ("printf %s| 'a b' c", {}, "a b|c|"),
+        ("printf %s| {name}", {"name": "a b; rm -rf $HOME `id` \"'"}, "a b; rm -rf $HOME `id` \"'|"),
+        ("printf %s| x{name}y {name}", {"name": 2}, "x2y|2|"),
+        ("printf %s| {flag} {rate}", {"flag": True, "rate": 0.5}, "true|0.5|"),
+        ("printf %s| a {name} b", {"name": None}, "a|b|"),
+        ("printf %s| a{name} b", {"name": None}, "a|b|"),
+        ("printf %s| {names}", {"names": ["x", "y z", None, 3]}, "x|y z|3|"),
+        ("printf %s| {names}!", {"names": ["x"]}, '["x"]!|'),
+        ("printf %s| {other} {} {1} ${name} {{name}}", {"name": "x"}, "{other}|{}|{1}|$x|{x}|"),
+        ("printf %s| {name}", {"name": "{other}", "other": "no"}, "{other}|"),
+    ],
+)
+def test_arguments_become_words(command, params, expected):
+    assert parsed(command, params) == expected
+
+
+def test_a_method_may_give_the_words():
+    def argv(self, ctx, params):
+        return ["printf", "%s|", *["x"] * params["many"]]
+
+    assert parsed("", {"many": 2}, argv=argv) == "x|x|"
+
+
+def test_without_a_command_it_says_so():
+    assert refusal("") == "Some has no command"
+
+
+def test_a_script_takes_arguments_from_its_environment():
+    script = 'for word in "$RACK_PARAM_NAME" "$RACK_PARAM_COUNT"; do printf "%s|" "$word"; done; echo {name}'
+    assert parsed(script, {"name": 'a "b"', "count": 3}, shell=True) == 'a "b"|3|{name}\n'
+    assert parsed(("echo a", "echo b"), shell=True) == "a\nb\n"
+
+
+def test_without_a_shell_the_environment_is_left_alone():
+    assert "RACK_PARAM" not in parsed("env", {"name": "x"})
+
+
+def test_secrets_and_long_values_are_not_in_the_environment():
+    options = {"word": {"no_log": True}, "deep": {"type": "dict", "options": {"word": {"no_log": True}}}, "long": {}}
+    params = {"word": "hidden1", "deep": {"word": "hidden2"}, "long": "x" * 200_000, "none": None, "short": "y\0z"}
+    found = parsed("env", params, options=options, shell=True)
+    assert "hidden" not in found
+    assert [line for line in found.splitlines() if line.startswith("RACK_PARAM_")] == ["RACK_PARAM_SHORT=yz"]
+
+
+def test_secrets_go_through_stdin():
+    def stdin(self, ctx, params):
+        return params["word"]
+
+    assert parsed("cat", {"word": "ü"}, stdin=stdin) == "ü"
+    assert parsed("cat") == ""
+
+
+def test_what_it_prints_is_kept(capsys):
+    assert parsed("echo out; echo err >&2; printf '\\377'", shell=True) == "out\n\\xff"
+    assert tuple(capsys.readouterr()) == ("out\n\\xff\n[/bin/sh ended with exit code 0]\n", "err\n")
+
+
+def test_half_a_character_in_the_log_waits_for_its_end(capsys):
+    script = "printf '\\303' >&2; sleep 0.2; printf '\\274\\n' >&2"
+    parsed(script, shell=True)
+    assert capsys.readouterr().err == "ü\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("exit 3", "/bin/sh ended with exit code 3"),
+        ("echo a >&2; echo 'b c' >&2; exit 3", "/bin/sh ended with exit code 3: b c"),
+        ("kill -9 $$", "/bin/sh was killed by SIGKILL"),
+        ("kill -40 $$", "/bin/sh was killed by signal 40"),
+    ],
+)
+def test_how_it_ended_badly(command, expected):
+    assert refusal(command, shell=True) == expected
+
+
+def test_other_exit_codes_may_be_good():
+    assert parsed("echo a; exit 1", shell=True, exit_codes=(0, 1)) == "a\n"
+
+
+def test_a_program_that_is_not_there(capsys):
+    opened = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(FileNotFoundError) as caught:
+        parsed("no_such_program a")
+    assert str(caught.value) == "[Errno 2] No such file or directory: 'no_such_program'"
+    assert len(os.listdir("/proc/self/fd")) == opened
+
+
+def test_too_much_to_be_parsed():
+    assert refusal("head -c 4194305 /dev/zero") == ("head printed 4194305 bytes: what is to be parsed may have 4194304")
+
+
+def test_what_is_read_back_is_whole():
+    assert len(parsed("head -c 4194304 /dev/zero")) == 4194304
+
+
+def test_a_descendant_that_holds_the_pipes_does_not_hold_it_up():
+    started = time.monotonic()
+    os.kill(int(parsed("sleep 30 & echo $!", shell=True)), signal.SIGKILL)
+    assert "started" in parsed("timeout 20 yes & echo started", shell=True)
+    assert time.monotonic() - started < 10
+
+
+class Plain(ShellScriptlet):
+    command = ("printf", "%s", "{text}")
+
+
+def test_an_envelope_is_left_to_the_executor(capsys):
+    assert Plain().run(None, {"text": f"log\n{ENVELOPE}"}) == 0
+    assert capsys.readouterr().out == f"log\n{ENVELOPE}\n"
+
+
+def test_an_envelope_that_says_failed_counts_more_than_the_exit_code(capsys):
+    class Failing(ShellScriptlet):
+        command = """echo '{"status": "failed", "reason": "r"}'; exit 4"""
+        shell = True
+
+    assert Failing().run(None, {}) == 4
+    assert capsys.readouterr().out.endswith('"reason": "r"}\n')
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "printf printed no envelope: its stdout is empty"),
+        ("all is well", "printf printed no envelope as its last line, but 11 bytes that end with: all is well"),
+        ('{"status": "good"}', "the envelope's status must be ok, failed or error, got 'good'"),
+    ],
+)
+def test_without_a_parser_an_envelope_is_needed(text, expected, capsys):
+    with pytest.raises(ValueError) as caught:
+        Plain().run(None, {"text": text})
+    assert str(caught.value) == expected
+
+
+def test_an_envelope_is_nothing_special_to_a_parser(capsys):
+    assert parsed(("printf", ENVELOPE)) == ENVELOPE
+    assert capsys.readouterr().out == f"{ENVELOPE}\n[printf ended with exit code 0]\n"
+
+
+@pytest.mark.parametrize("script", ["exec sleep 30", "trap '' TERM; while :; do sleep 0.1; done"])
+def test_it_is_ended_where_the_scriptlet_is(script, monkeypatch):
+    monkeypatch.setattr(shell, "GRACE", 3)
+    started = []
+    monkeypatch.setattr(shell, "spawn", lambda *given: started.append(real(*given)) or started[-1])
+
+    def interrupt(_number, _frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            parsed(script, shell=True)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    with pytest.raises(ProcessLookupError):
+        os.kill(started[0], 0)
+
+
+real = shell.spawn

@@ -23,7 +23,7 @@ bench: ## The benchmark that has a threshold: this project against plain Ansible
 	@$(SETUP) test
 	@$(NOX) --session bench
 
-soak: ## Long sweeps: every benchmark in full, written to docs/performance.md.
+soak: ## Long sweeps and every benchmark in full, written to docs/reliability.md and docs/performance.md.
 	@$(SETUP) test
 	@$(NOX) --session soak
 

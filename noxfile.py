@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import nox
@@ -100,7 +101,7 @@ def sanity(session: nox.Session) -> None:
 def core_2_20(session: nox.Session) -> None:
     """Integration tests on the oldest ansible-core and the oldest libraries that pyproject.toml admits."""
     session.install("--editable", ".", *oldest_dependencies(), *nox.project.dependency_groups(PROJECT, "test"))
-    others = ("--ignore=tests/integration/rack", "--ignore=tests/integration/test_packaging.py")
+    others = ("--ignore=tests/integration/rack", "--ignore=tests/integration/test_packaging.py", "--ignore=tests/integration/soak")
     session.run("python", "-m", "pytest", *(session.posargs or ["tests/integration", *others]))
 
 
@@ -118,7 +119,9 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def soak(session: nox.Session) -> None:
-    """The fleet benchmark in full, which takes hours, written to the documentation."""
+    """Every sweep whole and the fleet benchmark in full, which takes hours, written to the documentation."""
+    seed = session.posargs or [str(int(time.time()))]
+    session.run(PYTHON, "-m", "pytest", "tests/integration/soak", env={"RACK_SOAK": seed[0]})
     session.run(PYTHON, "-m", "tests.bench.fleet", "--write", "docs/performance.md", "--json", "docs/performance.json")
 
 

@@ -2,22 +2,23 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Real hosts and servers for all tests, started when the first test asks for them.
+"""Real hosts and servers for all tests, started when the first test asks for them, and golden files.
 
-Unit tests of module_utils load this file in Python 3.9, so tests/rack (3.12) is imported inside the fixtures.
+What a test expects lies beside its case, and `--update` writes it anew. Unit tests of module_utils load this file in
+Python 3.9, so tests/rack (3.12) is imported inside the fixtures.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from database import MariaDB
+    from database import MariaDB, PostgreSQL
     from hosts import Rack
 
 sys.path.append(str(Path(__file__).with_name("rack")))
@@ -48,9 +49,36 @@ def mariadb() -> Iterator[MariaDB]:
         yield started
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A PostgreSQL with an empty database `rack`; leave it empty and alive."""
+    from database import PostgreSQL
+
+    with PostgreSQL() as started:
+        yield started
+
+
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty project, which is also the working folder."""
     (tmp_path / "ansible.cfg").write_text(ANSIBLE_CFG)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update", action="store_true", help="write golden files anew instead of comparing with them")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
+    """Compare a text with the golden file at a path."""
+
+    def compare(path: Path, text: str) -> None:
+        if request.config.getoption("--update"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text.encode())
+        assert path.is_file(), f"{path.name} is missing: read what the test says now, then write it with --update"
+        assert path.read_bytes().decode() == text
+
+    return compare

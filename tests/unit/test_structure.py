@@ -29,6 +29,7 @@ STATIONS = (
     ("analysis",),
     ("report",),
     ("cli",),
+    ("pytest_plugin",),
 )
 ORDER = {name: number for number, names in enumerate(STATIONS) for name in names}
 ON_TARGETS = ("modules", "module_utils")

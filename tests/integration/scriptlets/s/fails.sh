@@ -1,0 +1,2 @@
+#!/bin/sh
+echo '{"status": "failed", "reason": "the link is down"}'

@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run came to, without what differs from run to run."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+STORE = Path(".rack-recipes/results.db")
+STEPS = """
+    SELECT host, step, verdict, reason, tries, parent FROM steps WHERE run_id = ? ORDER BY host, step
+"""
+HISTORY = """
+    SELECT host, step, attempt, "key", version, based_on, "before", after, who FROM context WHERE run_id = ?
+    ORDER BY host, seq
+"""
+MEASURED = """
+    SELECT host, step, name, value, text, unit, limits, distance, verdict FROM measurements WHERE run_id = ?
+    ORDER BY host, step, n
+"""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The exit code, and the rows of a run in the store; the history of each host in its order."""
+
+    code: int
+    counts: dict[str, int]
+    steps: list[tuple[Any, ...]]
+    history: list[tuple[Any, ...]]
+    measured: list[tuple[Any, ...]]
+
+
+def outcome(code: int, answer: dict[str, Any]) -> Outcome:
+    """What the run of an answer came to."""
+    with closing(sqlite3.connect(STORE)) as store:
+        rows = [store.execute(question, [answer["run_id"]]).fetchall() for question in (STEPS, HISTORY, MEASURED)]
+    return Outcome(code, answer["counts"], *rows)

@@ -121,7 +121,7 @@ class Recorder:
             run.reusable.earlier.catch_up()  # with what workers have collected
         scriptlets = [step for step in steps if step.get("type") != ANSIBLE]
         if not scriptlets:  # for all workers at once
-            import ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.ansible  # noqa: F401
+            import ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.module  # noqa: F401
         with suppress(RackError):  # each host's stage will tell it
             prepare(scriptlets, tuple(map(Path, run.settings.scriptlets)), run.given.recipe)
 

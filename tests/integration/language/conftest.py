@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 @pytest.fixture
 def features(project: Path) -> Path:
     """A project with these tests' recipes and scriptlets."""
-    shutil.copytree(HERE.parent / "scriptlets", project / "scriptlets")
+    shutil.copytree(HERE.parent / "cases" / "scriptlets", project / "scriptlets")
     shutil.copytree(HERE / "cases", project, dirs_exist_ok=True)
     (project / "secret.json").write_text('{"password": "password-of-this-test"}')
     return project

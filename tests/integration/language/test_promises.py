@@ -13,7 +13,7 @@ from typing import Any
 
 from runs import Results, rack_recipes, results
 
-SECRET = "password-of-this-test"  # noqa: S105 - it guards nothing
+SECRET = "password-of-this-test"
 HOSTS = "r01,r02"
 
 

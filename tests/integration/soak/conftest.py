@@ -18,5 +18,5 @@ sys.path.append(str(Path(__file__).parent))
 @pytest.fixture
 def swept(project: Path) -> Path:
     """A project with the scriptlets of the sweeps."""
-    shutil.copytree(Path(__file__).parents[1] / "scriptlets", project / "scriptlets")
+    shutil.copytree(Path(__file__).parents[1] / "cases" / "scriptlets", project / "scriptlets")
     return project

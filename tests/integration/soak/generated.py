@@ -28,7 +28,9 @@ def values(draw: Any) -> Any:
 @st.composite
 def conditions(draw: Any) -> Step:
     value = draw(st.sampled_from([f"${{{key(name)}}}" for name in KEYS] + ["${params.limit}", 3]))
-    limit = draw(st.sampled_from([{"min": 1}, {"max": 1}, {"eq": 2}, {"min": 0, "warn": {"max": 1}}, {"one_of": [1, 3]}]))
+    limit = draw(
+        st.sampled_from([{"min": 1}, {"max": 1}, {"eq": 2}, {"min": 0, "warn": {"max": 1}}, {"one_of": [1, 3]}])
+    )
     return {"value": value, **limit}
 
 
@@ -104,7 +106,11 @@ def recipes(draw: Any) -> dict[str, Any]:
         steps.append({**draw(step("last", [])), "always": True})
     made: dict[str, Any] = {
         "test_meta": {"test_id": "GEN"},
-        "params": {"limit": {"type": "int", "default": 2}, "ports": {"type": "list", "default": ["p1", "p2"]}, "none": {"type": "list", "default": []}},
+        "params": {
+            "limit": {"type": "int", "default": 2},
+            "ports": {"type": "list", "default": ["p1", "p2"]},
+            "none": {"type": "list", "default": []},
+        },
         "steps": steps,
     }
     if rarely(draw):

@@ -90,4 +90,3 @@ def _row(name: str, kept: dict[str, Any]) -> str:
     found = ", ".join(f"{what}: {number}" for what, number in kept["found"].items()) or "nothing else"
     cells = (name, kept["holds"], kept["done"], found, kept["seed"], kept["seconds"], kept["when"])
     return f"| {' | '.join(map(str, cells))} |"
-

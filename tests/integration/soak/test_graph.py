@@ -60,7 +60,9 @@ def blocked_by_failures(steps: Steps) -> set[str]:
 def test_each_step_runs_after_all_that_it_depends_on(mode: tuple[str, ...], size: int, whole: int, swept: Path):
     steps = graph(sweeps.count(size, whole), random.Random(sweeps.seed()))
     Path("graph.yml").write_text(json.dumps({"test_meta": {"test_id": "GRAPH"}, "steps": steps}))
-    with sweeps.sweep(f"graph, {' '.join(mode) or 'fused'}", "order, and exactly what needs a failed step is blocked") as made:
+    with sweeps.sweep(
+        f"graph, {' '.join(mode) or 'fused'}", "order, and exactly what needs a failed step is blocked"
+    ) as made:
         done = rack_recipes("run", "graph.yml", "--json", *mode)
         assert done.code == 1, done.stderr
         with closing(sqlite3.connect(STORE)) as store:
@@ -88,7 +90,9 @@ def span(row: tuple[Any, ...]) -> tuple[float, float]:
 
 def most_at_once(spans: dict[str, tuple[float, float]]) -> int:
     """The largest number of steps that ran at the same time; one that starts when another ends is not counted."""
-    events = sorted([(start + 0.002, 1) for start, _end in spans.values()] + [(end, -1) for _start, end in spans.values()])
+    events = sorted(
+        [(start + 0.002, 1) for start, _end in spans.values()] + [(end, -1) for _start, end in spans.values()]
+    )
     running = most = 0
     for _moment, change in events:
         running += change

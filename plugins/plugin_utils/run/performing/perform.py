@@ -105,7 +105,7 @@ def _resources(part: Part) -> list[Resource]:
 
 def _ask_here(part: Part) -> Answer:
     """Only steps that are modules of Ansible's pay for the import."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.ansible import as_module, perform_module
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.module import as_module, perform_module
 
     program = as_module(part.action, part.task_vars, secret=bool(part.run.given.secrets))
     return perform_module(request_of(part, program), part.run, check=part.is_check)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TRUE = ("yes", "on", "1", "true", "y", "t")
 FALSE = ("no", "off", "0", "false", "n", "f")
+HIDDEN = "********"
 OF_ELEMENTS = ("options", "choices", "no_log")  # what the spec of a list says of its elements
 
 
@@ -90,6 +91,20 @@ def convert(name: str, value: object, kind: str, *, secret: bool = False) -> obj
     except (TypeError, ValueError, OverflowError, RecursionError):
         expected, got = NAMES.get(kind, f"a {kind}"), _shown(value, secret)
         raise ValueError(f"argument {name!r}: expected {expected}, got {got}") from None
+
+
+def shown(options: Options | None, params: Mapping[str, object]) -> str:
+    """Complete arguments as JSON, without what must not be logged."""
+    return json.dumps({name: _without_secrets((options or {}).get(name, {}), value) for name, value in params.items()})
+
+
+def _without_secrets(spec: Spec, value: object) -> object:
+    if spec.get("no_log") and value is not None:
+        return HIDDEN
+    inner = spec.get("options") or {}
+    if isinstance(value, dict):
+        return {name: _without_secrets(inner.get(name, {}), item) for name, item in value.items()}
+    return [_without_secrets({"options": inner}, item) for item in value] if isinstance(value, list) else value
 
 
 def _shown(value: object, secret: object) -> str:

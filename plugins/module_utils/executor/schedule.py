@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     Step = dict[str, Any]
 
+APART = 1 << 20  # between the places of two steps, for the instances of the first
+
 
 class Schedule:
     """The steps of a stage that have not started, in the order of the plan.
@@ -23,18 +25,19 @@ class Schedule:
     """
 
     def __init__(self, steps: list[Step]) -> None:
-        self.waiting: dict[int, Step] = dict(enumerate(steps))
+        self.waiting: dict[int, Step] = {at * APART: step for at, step in enumerate(steps)}
         self._places = {step["name"]: place for place, step in self.waiting.items()}
-        self._followers: list[list[int]] = [[] for _step in steps]
-        self._open = [self._enter(place, step) for place, step in self.waiting.items()]
-        self._ready = [place for place, needs in enumerate(self._open) if not needs]  # sorted, so it is a heap
+        self._followers: dict[int, list[int]] = {}
+        self._open = {place: self._enter(place, step) for place, step in self.waiting.items()}
+        self._ready = [place for place, needs in self._open.items() if not needs]  # sorted, so it is a heap
         self._alone = [place for place, step in self.waiting.items() if not step["parallel"]][::-1]
+        self._parked: dict[str, list[int]] = {}
 
     def _enter(self, place: int, step: Step) -> int:
         """How many steps of this stage have to end before this one starts."""
         needs = {self._places[name] for name in (*step["depends_on"], *step["after"]) if name in self._places}
         for need in needs:
-            self._followers[need].append(place)
+            self._followers.setdefault(need, []).append(place)
         return len(needs)
 
     def next(self) -> Step | None:
@@ -50,9 +53,29 @@ class Schedule:
             self._alone.pop()
         return self.waiting.pop(place)
 
+    def expand(self, step: Step, instances: list[Step]) -> None:
+        """Instances of the step that was taken come in its place; it ends after them."""
+        first = self._places[step["name"]] + 1
+        places = range(first, first + len(instances))
+        self.waiting.update(zip(places, instances))
+        for place in places:
+            heappush(self._ready, place)
+        if not step["parallel"]:
+            self._alone += reversed(places)
+
+    def park(self, resource: str) -> None:
+        """The step that `next` tells has to wait for a resource; those behind it may come first."""
+        self._parked.setdefault(resource, []).append(heappop(self._ready))
+
+    def unpark(self, resource: str) -> None:
+        """There is more of a resource."""
+        for place in self._parked.pop(resource, ()):
+            if place in self.waiting:
+                heappush(self._ready, place)
+
     def end(self, name: str) -> None:
         """A step of the stage has got its verdict."""
-        for follower in self._followers[self._places[name]]:
+        for follower in self._followers.get(self._places[name], ()):
             self._open[follower] -= 1
             if not self._open[follower] and follower in self.waiting:
                 heappush(self._ready, follower)
@@ -62,4 +85,5 @@ class Schedule:
         dropped = list(self.waiting.values())
         self.waiting.clear()
         self._ready.clear()
+        self._parked.clear()
         return dropped

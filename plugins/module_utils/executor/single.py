@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.launch import Launcher
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launch import Launcher
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage import Stage
 
 TYPE_CHECKING = False
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def run_single(scriptlet: type[Scriptlet], params: dict[str, Any]) -> dict[str, Any]:
     """Verdict, reason, `context` (the keys set), measurements, stdout and stderr of one run of `scriptlet`."""
     records: list[dict[str, Any]] = []
-    launcher = Launcher(run="", host="", work=os.getcwd(), cache="")
-    Stage(_request(scriptlet, params), launcher, records.append, lambda: True).run()
+    request = _request(scriptlet, params)
+    Stage(request, Launcher(request, work=os.getcwd(), cache=""), records.append, lambda: True).run()
     last = records[-1]
     tried = last["attempts"][-1] if last["attempts"] else {"stdout": "", "stderr": ""}
     return {
@@ -47,8 +47,7 @@ def _request(scriptlet: type[Scriptlet], params: dict[str, Any]) -> dict[str, An
         "depends_on": [],
         "after": [],
         "parallel": False,
-        "retry": {"max": 1, "delay_sec": 0},
-        "success": {},
+        "success": {"none": True},
     }
     context: dict[str, Any] = {"own": {}, "run": {}, "hosts": {}}
-    return {"stage": 1, "host": "", "settled": {}, "steps": [step], "slots": 1, "context": context}
+    return {"run": "", "stage": 1, "host": "", "settled": {}, "steps": [step], "slots": 1, "context": context}

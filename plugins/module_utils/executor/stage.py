@@ -8,66 +8,33 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.arguments import complete
-from ansible_collections.rack.recipes.plugins.module_utils.executor.attempt import Attempt
-from ansible_collections.rack.recipes.plugins.module_utils.executor.judge import judge
-from ansible_collections.rack.recipes.plugins.module_utils.executor.references import resolve
+from ansible_collections.rack.recipes.plugins.module_utils.executor.bench import Bench
+from ansible_collections.rack.recipes.plugins.module_utils.executor.gate import Gate
+from ansible_collections.rack.recipes.plugins.module_utils.executor.locks import Locks
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.wakeup import ChildSignal
 from ansible_collections.rack.recipes.plugins.module_utils.executor.schedule import Schedule
-from ansible_collections.rack.recipes.plugins.module_utils.values import as_reason
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
-from ansible_collections.rack.recipes.plugins.module_utils.view import View, now
+from ansible_collections.rack.recipes.plugins.module_utils.executor.trial.trial import Trial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, Union
 
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.launch import Launcher
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launch import Launcher
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.family import Family
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.trial.offers import Reused
 
     Record = dict[str, Any]
     Step = dict[str, Any]
+    Outcome = tuple[str, str]
+    Tried = Union[Trial, Family, Reused]
 
 TICK = 1.0  # seconds between two looks at the lease
 LOST = "the controller was not heard of any more"
-
-
-class Trial:
-    """A step that is being tried: its attempts so far, and the one that runs or the time of the next."""
-
-    def __init__(self, step: Step) -> None:
-        self.step = step
-        self.started = time.monotonic()
-        self.time = now()
-        self.attempts: list[Record] = []
-        self.measurements: list[Record] = []
-        self.running: tuple[Attempt, View] | None = None
-        self.next_try = 0.0
-
-    @property
-    def due(self) -> float | None:
-        """When it has to be looked at again, if nothing happens before."""
-        return self.next_try if self.running is None else self.running[0].deadline
-
-
-class ChildSignal:
-    """A pipe that can be read as soon as a child has ended."""
-
-    def __enter__(self) -> int:
-        self._ends = os.pipe()
-        for end in self._ends:
-            os.set_blocking(end, False)
-        self._wakeup = signal.set_wakeup_fd(self._ends[1], warn_on_full_buffer=False)
-        self._handler = signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
-        return self._ends[0]
-
-    def __exit__(self, *_error: object) -> None:
-        signal.signal(signal.SIGCHLD, self._handler or signal.SIG_DFL)
-        signal.set_wakeup_fd(self._wakeup)
-        for end in self._ends:
-            os.close(end)
+NEVER_STARTS = "cannot start: what it waits for cannot start before it"
 
 
 class Stage:
@@ -80,15 +47,18 @@ class Stage:
         write: Callable[[Record], None],
         alive: Callable[[], bool],
     ) -> None:
-        self.request = request
-        self.launcher = launcher
-        self.write = write
+        self.bench = Bench(request, launcher, write)
         self.alive = alive
-        self.verdicts: dict[str, str] = dict(request["settled"])
+        self.slots: int = request["slots"]
+        self.gate = Gate(request)
+        self.locks = Locks(request.get("locks") or {})
         self.schedule = Schedule(request["steps"])
         self.trials: list[Trial] = []
+        self.families: dict[str, Family] = {}
         self.poll = select.poll()
         self.readers: dict[int, Attempt] = {}
+        self.has_child_ended = False
+        self.next_look = time.monotonic() + TICK
 
     def run(self) -> None:
         """Run every step to its verdict, in this process's working folder: what is spawned cannot be given another."""
@@ -96,134 +66,130 @@ class Stage:
             with ChildSignal() as ended:
                 self.poll.register(ended, select.POLLIN)
                 self._start_ready()
-                while self.trials:
+                while self.trials or self._has_to_settle():
                     self._wait(ended)
-                    for trial in list(self.trials):
-                        self._advance(trial)
-                    if not self.alive():
-                        self._give_up()
+                    self._look_around()
                     self._start_ready()
         finally:
-            self._kill_all()
+            self._end_all()
+
+    def _has_to_settle(self) -> bool:
+        """Whoever comes after this stage may use its resources at once."""
+        return self.locks.are_settling and not self.bench.lost
 
     def _wait(self, ended: int) -> None:
-        """Sleep until a child prints or ends, or a trial is due; take what was printed."""
-        due = [moment for moment in (trial.due for trial in self.trials) if moment is not None]
-        pause = min([TICK, *(moment - time.monotonic() for moment in due)])
-        for pipe, event in self.poll.poll(max(0, int(pause * 1000) + 1)):
+        """Sleep until a child ends, or something is due; take what was printed."""
+        due = min([self.next_look, self.locks.due, *(_due(trial.waits_for) for trial in self.trials)])
+        for pipe, _event in self.poll.poll(max(0, int((due - time.monotonic()) * 1000) + 1)):
             if pipe == ended:
                 os.read(ended, 4096)
-            elif not self.readers[pipe].read(pipe) and event & select.POLLHUP:
+                self.has_child_ended = True
+            elif not self.readers[pipe].read(pipe):
                 self._unwatch(pipe)
 
-    def _start_ready(self) -> None:
-        """Start what may start now, in the order of the plan; settle what is blocked, or can never start."""
-        step = self.schedule.next()
-        while step is not None:
-            cause = next((name for name in step["depends_on"] if self._has_not_passed(name)), None)
-            if cause is not None:
-                self._settle(self.schedule.take(), "blocked", f"{cause} did not pass ({self.verdicts[cause]})")
-            elif self._has_room(step):
-                self.trials.append(Trial(self.schedule.take()))
-                self._try(self.trials[-1])
-            else:
-                return
-            step = self.schedule.next()
-        if not self.trials:
-            self._drop("cannot start: what it waits for cannot start before it")
+    def _look_around(self) -> None:
+        """See what has become of the lease and of each trial."""
+        moment = time.monotonic()
+        if moment >= self.next_look:
+            self.next_look = moment + TICK
+            self.has_child_ended = True  # a signal may have been lost
+            if not self.alive():
+                self._give_up()
+        for trial in list(self.trials):
+            waits_for = trial.waits_for
+            if isinstance(waits_for, float):
+                if moment >= waits_for:
+                    self._go_on(trial)
+            elif self.has_child_ended or moment >= waits_for.due:
+                self._look_at(trial, waits_for)
+        self.has_child_ended = False
 
-    def _has_not_passed(self, name: str) -> bool:
-        return self.verdicts.get(name, "passed") not in PASSING
-
-    def _has_room(self, step: Step) -> bool:
-        if not self.trials:
-            return True
-        together = step["parallel"] and all(trial.step["parallel"] for trial in self.trials)
-        return together and len(self.trials) < self.request["slots"]
-
-    def _try(self, trial: Trial) -> None:
-        """Begin an attempt; where the arguments do not fit, or there is no room for it, the step has its verdict."""
-        step = trial.step
-        attempt = Attempt(len(trial.attempts) + 1, step.get("timeout"), lambda *change: self._take(step, *change))
-        ctx = self._view(step, attempt)
-        try:
-            params = complete(step.get("options"), resolve(step["args"], ctx))
-            stdin, program = self.launcher.stdin(step, ctx, params), self.launcher.program(step, ctx, params)
-            attempt.start(stdin, program)
-        except (ValueError, OSError) as error:
-            self._finish(trial, "error", _told(error))
-            return
-        trial.running = attempt, ctx
-        for pipe in attempt.pipes:
-            self.readers[pipe] = attempt
-            self.poll.register(pipe, select.POLLIN)
-
-    def _view(self, step: Step, attempt: Attempt) -> View:
-        context = self.request["context"]
-        own = context["own"] if step["scope"] == "host" else context["run"]
-        host, others = self.request["host"], context["hosts"]
-        return View(step["name"], host, step["scope"], own, context["run"], others, attempt.take)
-
-    def _take(self, step: Step, attempt: Attempt, change: Record) -> None:
-        """A change of the context, by a running step or by its envelope."""
-        context = self.request["context"]
-        place = context["run"] if change["scope"] == "run" else context["own"]
-        version = place[change["key"]][0] if change["key"] in place else 0
-        place[change["key"]] = [version + 1, change["after"]]
-        self._record("delta", step, attempt=attempt.number, **change)
-
-    def _advance(self, trial: Trial) -> None:
-        if trial.running is None:
-            if time.monotonic() >= trial.next_try:
-                self._try(trial)
-            return
-        attempt, ctx = trial.running
+    def _look_at(self, trial: Trial, attempt: Attempt) -> None:
+        """A child may have ended, its time may be up, or it has run for so long that its output has to be taken."""
         if attempt.has_ended():
-            self._end(trial, attempt, ctx)
-        else:
-            attempt.check_deadline()
-
-    def _end(self, trial: Trial, attempt: Attempt, ctx: View) -> None:
-        """An attempt has ended: the step's verdict, or another try."""
-        for pipe in attempt.pipes:
-            self._unwatch(pipe)
-        usage = attempt.finish()
-        verdict, reason = judge(attempt, ctx, trial.step["success"])
-        trial.attempts.append(attempt.record(verdict, reason, usage))
-        trial.measurements = attempt.measurements
-        trial.running = None
-        retry = trial.step["retry"]
-        if verdict not in PASSING and len(trial.attempts) < retry["max"] and self.alive():
-            trial.next_try = time.monotonic() + retry["delay_sec"]
-        else:
-            self._finish(trial, verdict, reason)
+            for pipe in attempt.pipes:
+                self._unwatch(pipe)
+            self._go_on(trial)
+        elif attempt.check():
+            for pipe in attempt.pipes:
+                self.readers[pipe] = attempt
+                self.poll.register(pipe, select.POLLIN)
 
     def _unwatch(self, pipe: int) -> None:
         if self.readers.pop(pipe, None):
             self.poll.unregister(pipe)
 
-    def _finish(self, trial: Trial, verdict: str, reason: str) -> None:
-        self.trials.remove(trial)
-        self._settle(trial.step, verdict, reason, trial)
+    def _start_ready(self) -> None:
+        """Start what may start now, in the order of the plan; settle what is blocked, or can never start."""
+        for resource in self.locks.settled():
+            self.schedule.unpark(resource)
+        step = self.schedule.next()
+        while step is not None:
+            settled = self.gate.blocked(step)
+            if settled is None and not self._has_room(step):
+                return
+            missing = "" if settled else self.locks.missing(step)
+            if missing:
+                self.schedule.park(missing)
+            else:
+                self._start(self.schedule.take(), settled or self.gate.closed(step))
+            step = self.schedule.next()
+        if not self.trials and not self.locks.are_settling:
+            self._drop(NEVER_STARTS)
 
-    def _settle(self, step: Step, verdict: str, reason: str, trial: Trial | None = None) -> None:
-        """Record a step's verdict; without a `trial` it was not tried."""
-        self.verdicts[step["name"]] = verdict
-        self.schedule.end(step["name"])
-        self._record(
-            "step",
-            step,
-            verdict=verdict,
-            reason=as_reason(reason),
-            started=trial.time if trial else now(),
-            seconds=round(time.monotonic() - trial.started, 6) if trial else 0.0,
-            attempts=trial.attempts if trial else [],
-            measurements=trial.measurements if trial else [],
-        )
+    def _has_room(self, step: Step) -> bool:
+        if not self.trials:
+            return True
+        together = step["parallel"] and all(trial.step["parallel"] for trial in self.trials)
+        return together and len(self.trials) < self.slots
 
-    def _record(self, kind: str, step: Step, **fields: Any) -> None:
-        head = {"kind": kind, "stage": self.request["stage"], "n": 0, "host": self.request["host"]}
-        self.write({**head, "step": step["name"], **fields})
+    def _start(self, step: Step, settled: Outcome | None) -> None:
+        if settled:
+            self._settle(step, *settled)
+        elif "loop" in step or "matrix" in step:
+            self._unfold(step)
+        else:
+            self.locks.take(step)
+            self.trials.append(Trial(step, self.bench))
+            self._go_on(self.trials[-1])
+
+    def _go_on(self, trial: Trial) -> None:
+        """Let a trial live until it has to wait; at its end the step has its verdict."""
+        outcome = trial.go_on()
+        if outcome:
+            self.trials.remove(trial)
+            self.locks.give_back(trial.step)
+            self._settle(trial.step, *outcome, trial)
+
+    def _unfold(self, step: Step) -> None:
+        """Put the instances of a looped step in its place."""
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.family import Family
+
+        family = Family(step, self.bench)
+        outcome = family.unfold()
+        if outcome:
+            self._settle(step, *outcome, family)
+            return
+        found = family.reused()
+        for reused in found[:-1]:
+            self._settle({**step, "name": reused.name, "parent": step["name"]}, reused.verdict, reused.reason, reused)
+        for own in found[-1:]:
+            self._settle(step, own.verdict, own.reason, own)
+        if not found:
+            self.families[step["name"]] = family
+            self.schedule.expand(step, family.instances)
+
+    def _settle(self, step: Step, verdict: str, reason: str, tried: Tried | None = None) -> None:
+        """Record a step's verdict, as it was `tried` or not."""
+        blocks = self.gate.end(step, verdict, lets_pass=tried is not None and tried.lets_pass)
+        self.bench.records.step(step, verdict, reason, tried, blocks=blocks)
+        if "parent" not in step:
+            self.schedule.end(step["name"])
+        elif step["parent"] in self.families:
+            family = self.families[step["parent"]]
+            outcome = family.end(step, verdict, reason, tried)
+            if outcome:
+                self._settle(family.step, *outcome, family)
 
     def _drop(self, reason: str) -> None:
         for step in self.schedule.drop():
@@ -231,22 +197,25 @@ class Stage:
 
     def _give_up(self) -> None:
         """The controller is gone: end what runs, and leave the rest untried."""
+        self.bench.lost = LOST
         self._drop(f"not run: {LOST}")
-        for trial in list(self.trials):
-            if trial.running is None:
-                self._finish(trial, trial.attempts[-1]["verdict"], trial.attempts[-1]["reason"])
-            elif not trial.running[0].stopped:
-                trial.running[0].stop(f"stopped: {LOST}")
+        for trial in self.trials:
+            if isinstance(trial.waits_for, float):
+                trial.waits_for = time.monotonic()
+            elif not trial.waits_for.stopped:
+                trial.waits_for.stop(f"stopped: {LOST}")
 
-    def _kill_all(self) -> None:
+    def _end_all(self) -> None:
         """Leave nothing behind where the executor itself fails."""
         for trial in self.trials:
-            if trial.running is not None:
-                trial.running[0].kill(signal.SIGKILL)
+            attempt = trial.waits_for
+            if not isinstance(attempt, float) and attempt.usage is None:
+                from ansible_collections.rack.recipes.plugins.module_utils.executor.process.leftovers import end_all
+
+                end_all(range(attempt.mark, attempt.mark + 1), attempt.pid)
+                attempt.finish()
+        self.bench.marks.remove()
 
 
-def _told(error: ValueError | OSError) -> str:
-    """The error for people, as a shell would say it."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return str(error)
+def _due(waits_for: Attempt | float) -> float:
+    return waits_for if isinstance(waits_for, float) else waits_for.due

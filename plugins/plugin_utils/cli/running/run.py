@@ -12,9 +12,6 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_db, add_selection, examples
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.ahead import waiting
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import new_run_id
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.playbook import environment
 
 
 def add_run(command: argparse.ArgumentParser) -> None:
@@ -143,6 +140,10 @@ def run(options: argparse.Namespace) -> Answer:
 
 def begin(options: argparse.Namespace, *, told: bool = True) -> tuple[dict[str, Any], int]:
     """Start Ansible, unless its output is to be shown, and only then import what reads recipes; then run."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.ahead import waiting
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import new_run_id
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.playbook import environment
+
     run_id = new_run_id()
     with nullcontext() if options.verbose else waiting(environment(run_id)) as ahead:
         from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.perform import perform

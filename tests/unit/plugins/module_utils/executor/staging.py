@@ -11,7 +11,7 @@ import os
 import time
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.launch import Launcher
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launch import Launcher
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage import Stage
 
 DEFAULTS = {
@@ -22,9 +22,8 @@ DEFAULTS = {
     "after": [],
     "scope": "host",
     "timeout": None,
-    "retry": {"max": 1, "delay_sec": 0},
     "parallel": False,
-    "success": {},
+    "success": {"none": True},
 }
 OK = 'echo \'{"status":"ok"}\'\n'
 
@@ -42,7 +41,15 @@ def python(scriptlet, name="", **fields):
 def request(*steps, own=None, run=None, hosts=None, **fields):
     """A stage of these steps; `own`, `run` and `hosts` are the context, as values or as [version, value]."""
     context = {"own": own or {}, "run": run or {}, "hosts": hosts or {}}
-    whole = {"stage": 1, "host": "r1", "slots": 4, "settled": {}, "steps": list(steps), "context": context}
+    whole = {
+        "run": "run1",
+        "stage": 1,
+        "host": "r1",
+        "slots": 4,
+        "settled": {},
+        "steps": list(steps),
+        "context": context,
+    }
     return {**whole, **fields}
 
 
@@ -93,13 +100,14 @@ class Work:
         (self.folder / f"{name}.c").write_text(text)
         return step(name, kind="native", file=f"{name}.c", digest=digest, **fields)
 
-    def launcher(self):
-        return Launcher("run1", "r1", str(self.folder), str(self.cache))
+    def launcher(self, whole):
+        return Launcher(whole, str(self.folder), str(self.cache))
 
     def run(self, *steps, alive=lambda: True, **fields):
         """Run a stage to its end."""
         records = []
-        Stage(request(*steps, **fields), self.launcher(), records.append, alive).run()
+        whole = request(*steps, **fields)
+        Stage(whole, self.launcher(whole), records.append, alive).run()
         return Ran(records)
 
 

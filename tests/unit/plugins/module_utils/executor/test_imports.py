@@ -12,7 +12,18 @@ import sys
 
 import pytest
 
-EXECUTOR = "ansible_collections.rack.recipes.plugins.module_utils.executor"
+HERE = "ansible_collections.rack.recipes.plugins.module_utils"
+POLL = (f"{HERE}.runner.main",)
+STAGE = (*POLL, f"{HERE}.executor.stage", f"{HERE}.executor.child.launch")
+# What only some stages need: each costs the others nothing.
+RARE = (
+    *(f"{HERE}.executor.child.{name}" for name in ("limits", "native", "python")),
+    *(f"{HERE}.executor.trial.{name}" for name in ("again", "hooks", "offers", "rehearsal")),
+    f"{HERE}.executor.family",
+    f"{HERE}.executor.single",
+    *(f"{HERE}.executor.process.{name}" for name in ("leftovers", "proc")),
+    *(f"{HERE}.language.{name}" for name in ("criteria", "exact", "loops", "masks", "rounds")),
+)
 SLOW = {
     "argparse",
     "ast",
@@ -52,17 +63,14 @@ def loaded_by(*modules):
     return set(done.stdout.decode().split())
 
 
-@pytest.mark.parametrize(
-    "modules",
-    [
-        (f"{EXECUTOR}.main",),
-        (f"{EXECUTOR}.main", f"{EXECUTOR}.stage", f"{EXECUTOR}.launch", f"{EXECUTOR}.native", f"{EXECUTOR}.single"),
-    ],
-    ids=["poll", "stage"],
-)
+@pytest.mark.parametrize("modules", [POLL, (*STAGE, *RARE)], ids=["poll", "stage"])
 def test_the_executor_is_cheap_to_import(modules):
     assert not loaded_by(*modules) & SLOW
 
 
 def test_a_poll_does_without_what_runs_steps():
-    assert not loaded_by(f"{EXECUTOR}.main") & {f"{EXECUTOR}.stage", f"{EXECUTOR}.launch", f"{EXECUTOR}.child"}
+    assert not loaded_by(*POLL) & {*STAGE[1:], f"{HERE}.executor.process.attempt", "resource", *RARE}
+
+
+def test_a_stage_does_without_what_only_others_need():
+    assert not loaded_by(*STAGE) & set(RARE)

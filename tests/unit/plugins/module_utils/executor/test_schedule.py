@@ -88,6 +88,48 @@ def test_ends_after_a_drop_offer_nothing():
     assert schedule.next() is None
 
 
+def test_instances_come_in_the_place_of_their_step():
+    schedule = Schedule([step("a"), step("b"), step("c", "a")])
+    schedule.expand(schedule.take(), [step("a[1]"), step("a[2]")])
+    assert offered(schedule) == ["a[1]", "a[2]", "b"]
+    schedule.end("a")
+    assert offered(schedule) == ["c"]
+
+
+def test_instances_of_a_step_that_runs_alone_run_alone():
+    schedule = Schedule([alone("a"), alone("b"), step("c")])
+    schedule.expand(schedule.take(), [alone("a[1]"), alone("a[2]")])
+    assert schedule.next()["name"] == "a[1]"
+    assert offered(schedule) == ["a[1]", "a[2]", "b", "c"]
+
+
+def test_a_parked_step_is_overtaken_until_there_is_more():
+    schedule = Schedule([step("a"), step("b"), step("c"), step("d", "b")])
+    assert schedule.take()["name"] == "a"
+    schedule.park("pdu")
+    assert offered(schedule) == ["c"]
+    schedule.unpark("fan")
+    assert offered(schedule) == []
+    schedule.unpark("pdu")
+    assert offered(schedule) == ["b"]
+
+
+def test_a_parked_step_that_runs_alone_is_not_overtaken():
+    schedule = Schedule([alone("a"), step("b")])
+    schedule.park("pdu")
+    assert offered(schedule) == []
+    schedule.unpark("pdu")
+    assert offered(schedule) == ["a", "b"]
+
+
+def test_a_parked_step_is_dropped_with_the_others():
+    schedule = Schedule([step("a"), step("b")])
+    schedule.park("pdu")
+    assert [dropped["name"] for dropped in schedule.drop()] == ["a", "b"]
+    schedule.unpark("pdu")
+    assert schedule.next() is None
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_every_step_comes_once_and_after_all_it_needs(seed):
     dice = random.Random(seed)

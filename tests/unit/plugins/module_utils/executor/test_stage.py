@@ -17,13 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor import attempt, stage
+from ansible_collections.rack.recipes.plugins.module_utils.executor import stage
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process import attempt
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage import Stage
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import (
     OK,
     children_of,
-    has_died,
     open_files,
     python,
     request,
@@ -273,7 +273,7 @@ def test_a_step_that_was_stopped_is_tried_again(work):
 
 def test_arguments_that_do_not_fit_are_not_tried_again(work):
     ran = work.run(python(Pass, args={"a": "${b_v1}"}, retry=RETRY))
-    assert ran.outcome == ("error", "${b_v1}: the context has no key b_v1")
+    assert ran.outcome == ("error", "${b_v1}: the context has no key b_v1; there is none")
     assert ran.only["attempts"] == []
 
 
@@ -442,7 +442,7 @@ def test_references_are_resolved_when_the_step_starts(work):
 
 def test_a_reference_into_nothing_is_an_error_of_the_step(work):
     ran = work.run(python(Put, args={"a_v1": "${b_v1}"}), python(Pass))
-    assert ran.reasons == {"Put": "${b_v1}: the context has no key b_v1", "Pass": ""}
+    assert ran.reasons == {"Put": "${b_v1}: the context has no key b_v1; there is none", "Pass": ""}
 
 
 def test_the_criterion_sees_the_whole_context(work):
@@ -497,16 +497,26 @@ def test_an_executor_that_fails_leaves_no_step_behind(work):
         raise KeyError("a fault of our own")
 
     steps = [work.script("echo $$ > pid; exec sleep 600", parallel=True), python(Pass, after=[], parallel=True)]
-    failing = Stage(request(*steps), work.launcher(), write, lambda: True)
+    whole = request(*steps)
+    failing = Stage(whole, work.launcher(whole), write, lambda: True)
     with pytest.raises(KeyError):
         failing.run()
-    for pid in children_of(os.getpid()):
-        assert has_died(pid)
-        os.waitpid(pid, 0)
-    running = [trial.running[0] for trial in failing.trials if trial.running]
-    assert len(running) == 1
-    for pipe in running[0].pipes:
-        os.close(pipe)
+    assert children_of(os.getpid()) == []
+
+
+def test_a_fault_of_the_executor_is_not_hidden_by_what_is_closed_then(work, monkeypatch):
+    wait4 = os.wait4
+
+    def fails_once(*args):
+        monkeypatch.setattr(os, "wait4", wait4)
+        raise RuntimeError("a fault of our own")
+
+    monkeypatch.setattr(os, "wait4", fails_once)
+    files = open_files()
+    with pytest.raises(RuntimeError):
+        work.run(work.script(OK))
+    assert children_of(os.getpid()) == []
+    assert open_files() == files
 
 
 # Many steps

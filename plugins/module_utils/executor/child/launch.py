@@ -1,0 +1,185 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a step's child does, by kind of scriptlet: run a Python class, become a script or a native program."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child import enter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, NoReturn, Union
+
+    from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
+    from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+    from ansible_collections.rack.recipes.plugins.module_utils.view import View
+
+    Step = dict[str, Any]
+    # A program to start, with its environment; or what a fork of the executor is to do.
+    Program = Union[tuple[list[str], dict[str, str]], Callable[[enter.Emit], NoReturn]]
+
+VARIABLE = re.compile(r"[A-Za-z0-9_]+")
+LONGEST = 100_000  # bytes of one variable; the kernel refuses to start a program with one of 128 KiB
+
+
+class Launcher:
+    """Starts the steps of a request; `work` holds their files, `cache` the programs compiled on this host.
+
+    `mask` knows the request's secrets; None where there are none.
+    """
+
+    def __init__(self, request: dict[str, Any], work: str, cache: str) -> None:
+        self.run: str = request["run"]
+        self.host: str = request["host"]
+        self.work = work
+        self.cache = cache
+        self.mask = _mask_of(request)
+        self._own = {
+            "RACK_RUN": self.run,
+            "RACK_HOST": self.host,
+            **({"RACK_DEBUG": "1"} if request.get("debug") else {}),
+        }
+        self._base = {**os.environ, **self._own}
+        self._interpreters: dict[str, list[str]] = {}
+
+    def start(self, step: Step, ctx: View, params: dict[str, Any], method: str = "run") -> tuple[bytes, Program]:
+        """What the child is to read, and to become; a Python class may only have to validate.
+
+        Raises OSError where a file of the stage is missing, ValueError where it cannot be given its arguments.
+        """
+        if step["kind"] in FORKED:
+            return b"", FORKED[step["kind"]](self, step, ctx, params, method)
+        return self._stdin(step, ctx, params), PROGRAMS[step["kind"]](self, step, params)
+
+    def _stdin(self, step: Step, ctx: View, params: dict[str, Any]) -> bytes:
+        """What a script or program reads: parameters and the context that it declares to read."""
+        keys = ctx.keys() if step.get("reads") is None else step["reads"]
+        context = {key: ctx.get(key) for key in keys if key in ctx}
+        given = {"params": params, "context": context, "run": self.run, "step": step["name"], "host": self.host}
+        return json.dumps(given, allow_nan=False).encode() + b"\n"
+
+    def _python(self, step: Step, ctx: View, params: dict[str, Any], method: str) -> Program:
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.child.python import run_class
+
+        load, limit = _loader(step), _limiter(step)
+
+        def program(emit: enter.Emit) -> NoReturn:
+            limit()
+            if "RACK_DEBUG" in self._own:
+                os.environ.update(self._own)
+            ctx.send_to(emit)
+            run_class(load, ctx, params, emit, method)
+
+        return program
+
+    def _call(self, step: Step, ctx: View, params: dict[str, Any], _method: str) -> Program:
+        limit = _limiter(step)
+
+        def program(emit: enter.Emit) -> NoReturn:
+            limit()
+            ctx.send_to(emit)
+            step["call"](params, ctx, emit)
+            os._exit(0)
+
+        return program
+
+    def _script(self, step: Step, params: dict[str, Any]) -> Program:
+        path = os.path.join(self.work, step["file"])
+        if path not in self._interpreters:
+            self._interpreters[path] = _interpreter(path)
+        argv, env = [*self._interpreters[path], path], self._environment(step, params)
+        if not step.get("limits"):
+            return argv, env
+        limit = _limiter(step)
+
+        def program(_emit: enter.Emit) -> NoReturn:
+            limit()
+            enter.execute(argv, env)
+
+        return program
+
+    def _native(self, step: Step, params: dict[str, Any]) -> Program:
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.child.native import run_native
+
+        source = os.path.join(self.work, step["file"])
+        os.stat(source)
+        program = os.path.join(self.cache, f"{step['digest'].replace(':', '-')}-{os.uname().machine}")
+        flags, limit = step.get("flags") or [], _limiter(step)
+        return lambda _emit: run_native(source, program, flags, self._environment(step, params), limit)
+
+    def _environment(self, step: Step, params: dict[str, Any]) -> dict[str, str]:
+        """The executor's own and the parameters, but for long ones and for secrets, which others here could see.
+
+        Those are on stdin alone.
+        """
+        env = {**self._base, "RACK_STEP": step["name"]}
+        options = step.get("options") or {}
+        for name, value in params.items():
+            if value is None or not VARIABLE.fullmatch(name) or _has_secret(options.get(name, {})):
+                continue
+            text = value if isinstance(value, str) else json.dumps(value)
+            if len(text.encode("utf-8", "replace")) <= LONGEST and not self._shows_secret(text):
+                env[f"RACK_PARAM_{name.upper()}"] = text.replace("\0", "")
+        return env
+
+    def _shows_secret(self, text: str) -> bool:
+        return self.mask is not None and self.mask.mask(text) != text
+
+
+def _mask_of(request: dict[str, Any]) -> Mask | None:
+    if not request.get("secrets"):
+        return None
+    from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
+
+    return Mask(request["secrets"])
+
+
+def _interpreter(script: str) -> list[str]:
+    """What runs a script, to be called by name: the script's folder may be mounted noexec."""
+    with open(script, "rb") as file:
+        first = file.readline(256)
+    if not first.startswith(b"#!"):
+        return ["awk", "-f"] if script.endswith(".awk") else ["/bin/sh"]
+    return [part.strip() for part in first[2:].decode("utf-8", "replace").split(None, 1)] or ["/bin/sh"]
+
+
+def _has_secret(spec: dict[str, Any]) -> bool:
+    return bool(spec.get("no_log")) or any(map(_has_secret, (spec.get("options") or {}).values()))
+
+
+def _loader(step: Step) -> Callable[[], type[Scriptlet]]:
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.python import load_class
+
+    if "class" in step:
+        return lambda: step["class"]
+    if step["module"].startswith("scriptlets."):  # a drop-in: the first proposal's import lines work in it
+        from ansible_collections.rack.recipes.plugins.module_utils import seed
+
+        seed.install()
+    return lambda: load_class(step["module"], step["function"])
+
+
+def _limiter(step: Step) -> Callable[[], None]:
+    """What a child does to be held to the step's limits."""
+    limits = step.get("limits")
+    if not limits:
+        return lambda: None
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.limits import limit
+
+    return lambda: limit(limits)
+
+
+FORKED: dict[str, Callable[[Launcher, Step, View, dict[str, Any], str], Program]] = {
+    "python": Launcher._python,
+    "call": Launcher._call,
+}
+PROGRAMS: dict[str, Callable[[Launcher, Step, dict[str, Any]], Program]] = {
+    "shell": Launcher._script,
+    "native": Launcher._native,
+}

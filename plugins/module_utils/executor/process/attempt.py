@@ -1,0 +1,251 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One try of one step, seen from outside: a child in a session of its own, its pipes, its deadline, its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import time
+
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child import enter
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.capture import Capture, Lines
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.descriptors import (
+    close_all,
+    in_memory,
+    write_all,
+)
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.spawn import spawn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import resource
+    from typing import Any, Callable, NoReturn
+
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launch import Program
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.capture import Mask
+
+    Event = dict[str, Any]
+
+CHUNK = 65536
+QUIET = 0.01  # seconds in which most steps end: so long nobody looks at what they print, for which a pipe has room
+GRACE = 2.0  # seconds from TERM to KILL
+LOOK = 0.1  # seconds between two inspections
+LEFT_IN_PIPES = 64  # reads after the end: a descendant that still prints must not hold the step up
+SHOWN = 20000
+NEVER = float("inf")
+
+
+class Attempt:
+    """A running child. `change` receives each change of the context that it makes."""
+
+    def __init__(self, timeout: float | None, change: Callable[[Event], None]) -> None:
+        self.stdout = Capture()
+        self.stderr = Capture()
+        self.ending: Event | None = None
+        self.measurements: list[Event] = []
+        self.stopped = ""
+        self.is_waiting = False  # it passed by itself, but does not fulfil `until` yet
+        self.exit_code = 0
+        self.signal = 0
+        self.pid = 0
+        self.mark = 0
+        self.usage: resource.struct_rusage | None = None
+        self.pipes: dict[int, Callable[[bytes], None]] = {}
+        self.is_watched = False
+        self._change = change
+        self._events: Lines | None = None
+        self._measured = 0
+        self._timeout = timeout
+        self._inspect: Callable[[], str] | None = None
+        self._look = NEVER
+        self.started = time.monotonic()
+        self.deadline = self.started + timeout if timeout else NEVER
+
+    @property
+    def due(self) -> float:
+        """When it has to be looked at, if nothing happens before."""
+        return min(self.deadline, self._look if self.is_watched else self.started + QUIET)
+
+    def start(self, stdin: bytes, program: Program, mark: int = 0) -> None:
+        """Start the child, which has `mark`. Raises OSError where there is no room for it or no program, ValueError."""
+        takers = [self.stdout.add, self.stderr.add]
+        if callable(program):
+            self._events = Lines(self._take_line, enter.LARGEST_EVENT)
+            takers.append(self._add_events)
+        opened: list[int] = []
+        try:
+            opened.append(in_memory(stdin) if stdin else os.open(os.devnull, os.O_RDONLY))
+            for _stream in takers:
+                opened += os.pipe()
+            self.pid = _started(program, opened)
+        except (OSError, ValueError):
+            close_all(opened)
+            raise
+        self.mark = mark
+        close_all([opened[0], *opened[2::2]])
+        self.pipes = dict(zip(opened[1::2], takers))
+
+    def read(self, pipe: int) -> int:
+        """Take what one pipe holds now, and tell how much that was; 0 at its end. It waits where it is empty."""
+        data = os.read(pipe, CHUNK)
+        if data:
+            self.pipes[pipe](data)
+        return len(data)
+
+    def _add_events(self, data: bytes) -> None:
+        if self._events is None:
+            return
+        try:
+            self._events.add(data)
+        except ValueError as error:
+            self._events = None
+            self.stop(f"stopped: it sent {error}")
+
+    def _take_line(self, line: bytes) -> None:
+        try:
+            event = json.loads(line)
+            kind = event["kind"]
+        except (ValueError, LookupError, TypeError):
+            raise ValueError(f"what is no event: {line[:80]!r}") from None
+        if kind == "measurement":
+            self._measured += len(line)
+        if self._measured > enter.LARGEST_EVENT:
+            raise ValueError(f"more than {enter.LARGEST_EVENT} bytes of measurements")
+        self.take(event)
+
+    def take(self, event: Event) -> None:
+        """Take what the step, or its envelope, has to tell."""
+        kind = event.pop("kind")
+        if kind == "ending":
+            self.ending = event
+        elif kind == "measurement":
+            self.measurements.append(event)
+        else:
+            self._change(event)
+
+    def stop(self, reason: str) -> None:
+        """Ask the child's whole group to end; who does not within a few seconds is killed."""
+        if not self.stopped:
+            self.stopped = reason
+            self.deadline = time.monotonic() + GRACE
+            self.kill(signal.SIGTERM)
+
+    def inspect_by(self, inspect: Callable[[], str]) -> None:
+        """From time to time ask whether the child has to be stopped, and why."""
+        self._inspect, self._look = inspect, self.started
+
+    def check(self) -> bool:
+        """Stop the child if it has to be; whether from now on somebody has to read what it prints."""
+        moment = time.monotonic()
+        if moment >= self.deadline:
+            self.stop(f"timed out after {self._timeout or 0:g} s")
+        elif self._inspect and moment >= self._look and not self.stopped:
+            self._look = moment + LOOK
+            reason = self._inspect()
+            if reason:
+                self.stop(reason)
+        is_watched, self.is_watched = self.is_watched, moment >= self.started + QUIET
+        return self.is_watched and not is_watched
+
+    def kill(self, number: int) -> None:
+        """Send a signal to the child's group, or to the child where it has no group yet."""
+        if self.pid > 1:  # 0 is the executor's own group
+            _sent(os.killpg, self.pid, number) or _sent(os.kill, self.pid, number)
+
+    def has_ended(self) -> bool:
+        """Whether the child is no more, whoever holds its pipes, or has to be killed since it does not end.
+
+        It stays a zombie, so its number is not used again.
+        """
+        if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            return True
+        return bool(self.stopped) and time.monotonic() >= self.deadline
+
+    def finish(self) -> None:
+        """After the child's end: end its group, empty its pipes, and keep what it has used.
+
+        One that could not be killed, as of another user, has used nothing that is known.
+        """
+        self.kill(signal.SIGKILL)
+        self._drain()
+        pipes, self.pipes = self.pipes, {}
+        close_all(list(pipes))
+        _pid, status, self.usage = os.wait4(self.pid, os.WNOHANG)
+        code = os.waitstatus_to_exitcode(status)
+        self.exit_code, self.signal = (code, 0) if code >= 0 else (0, -code)
+
+    def told(self) -> str:
+        """How the child has ended, for a log."""
+        end = f"signal {self.signal}" if self.signal else f"exit code {self.exit_code}"
+        return f"process {self.pid} ended with {end}"
+
+    def cpu_seconds(self) -> float:
+        """What it, and all that it waited for, have used so far as is known."""
+        return self.usage.ru_utime + self.usage.ru_stime if self.usage else 0.0
+
+    def _drain(self) -> None:
+        """Take what is left in the pipes: a daemon may go on writing into them."""
+        poll = select.poll()
+        for pipe in self.pipes:
+            poll.register(pipe, select.POLLIN)
+        for _chunk in range(LEFT_IN_PIPES):
+            read = [self.read(pipe) for pipe, event in poll.poll(0) if event & select.POLLIN]
+            if CHUNK not in read:
+                return
+
+    def record(self, verdict: str, reason: str, started: str, mask: Mask | None = None) -> dict[str, Any]:
+        """What is kept of this attempt: times in seconds, memory in KiB, blocks of 512 bytes."""
+        usage = self.usage
+        if usage is None:
+            raise ValueError("the attempt has not ended")
+        return {
+            "verdict": verdict,
+            "reason": reason,
+            "started": started,
+            "seconds": round(time.monotonic() - self.started, 6),
+            "exit_code": self.exit_code,
+            "signal": self.signal,
+            "user_sec": round(usage.ru_utime, 6),
+            "system_sec": round(usage.ru_stime, 6),
+            "max_rss_kib": usage.ru_maxrss,
+            "in_blocks": usage.ru_inblock,
+            "out_blocks": usage.ru_oublock,
+            "voluntary_switches": usage.ru_nvcsw,
+            "involuntary_switches": usage.ru_nivcsw,
+            "stdout": self.stdout.text(SHOWN, mask),
+            "stderr": self.stderr.text(SHOWN, mask),
+        }
+
+
+def _started(program: Program, opened: list[int]) -> int:
+    if isinstance(program, tuple):
+        return spawn(*program, dict(enumerate(opened[0:5:2])), enter.IGNORED, session=True)
+    pid = os.fork()
+    if not pid:
+        _become(program, opened)
+    return pid
+
+
+def _sent(send: Callable[[int, int], None], target: int, number: int) -> bool:
+    try:
+        send(target, number)
+    except OSError:  # gone, or become somebody else's, such as a child that became sudo
+        return False
+    return True
+
+
+def _become(program: Callable[[enter.Emit], NoReturn], opened: list[int]) -> NoReturn:
+    """In the child: take the pipes' other ends as streams and never come back."""
+    stdin, stdout, stderr, events = opened[0], *opened[2::2]
+    try:
+        enter.enter(stdin, stdout, stderr)
+        program(enter.emitter(events))
+    except BaseException as error:
+        write_all(2, f"cannot become the step: {type(error).__name__}: {error}\n".encode("utf-8", "backslashreplace"))
+    finally:
+        os._exit(125)

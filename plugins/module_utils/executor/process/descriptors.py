@@ -1,0 +1,31 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Writing to file descriptors, whole."""
+
+from __future__ import annotations
+
+import os
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of `data`, in as many pieces as it takes."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def in_memory(data: bytes) -> int:
+    """An anonymous file to read `data` from: unlike a pipe it takes any amount at once."""
+    descriptor = os.memfd_create("rack")
+    written = 0
+    while written < len(data):
+        written += os.pwrite(descriptor, memoryview(data)[written:], written)  # leaves the place to read from
+    return descriptor
+
+
+def close_all(descriptors: list[int]) -> None:
+    """Close each of them."""
+    for descriptor in descriptors:
+        os.close(descriptor)

@@ -1,0 +1,54 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A mark on every process that comes of a step, which none loses by accident.
+
+It is the soft limit of CPU time for real-time processes, a number so large that it limits nothing. Unlike a parent, a
+session or a variable it stays through double forks, `setsid`, `env -i` and other programs.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+
+MARK = resource.RLIMIT_RTTIME
+FIRST_MARK = 1 << 62
+MOST = 1 << 24  # attempts of one executor
+
+
+class Marks:
+    """Marks what this process starts. No mark is used again, also where it runs one stage after the other."""
+
+    _used = 0
+
+    def __init__(self) -> None:
+        self._before = resource.getrlimit(MARK)
+        self._marks = marks_of(os.getpid(), _started_at())
+
+    def put(self) -> int:
+        """A new mark, for what is started from now on."""
+        Marks._used += 1
+        mark = self._marks[Marks._used % MOST]
+        try:  # noqa: SIM105 - a target would pay for contextlib
+            resource.setrlimit(MARK, (mark, self._before[1]))
+        except ValueError:  # the hard limit is lower
+            pass
+        return mark
+
+    def remove(self) -> None:
+        """What is started from now on has no mark of ours."""
+        resource.setrlimit(MARK, self._before)
+
+
+def marks_of(pid: int, started: int) -> range:
+    """All marks of one executor; `started`, in ticks since boot, is for numbers that are used again."""
+    first = FIRST_MARK | pid << 40 | (started & 0xFFFF) << 24
+    return range(first, first + MOST)
+
+
+def _started_at() -> int:
+    """When this process started, in ticks since boot."""
+    with open("/proc/self/stat", "rb") as stat:
+        return int(stat.read().rpartition(b")")[2].split()[19])

@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is written of a stage: deltas, steps, and with --debug what happened meanwhile; all without secrets."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from ansible_collections.rack.recipes.plugins.module_utils.values import as_reason
+from ansible_collections.rack.recipes.plugins.module_utils.view import now
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Union
+
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.family import Family
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.trial.offers import Reused
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.trial.trial import Trial
+    from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
+
+    Tried = Union[Trial, Family, Reused]
+    Record = dict[str, Any]
+    Step = dict[str, Any]
+
+LONGEST = 2000  # characters of a value in a log
+UNTRIED: Record = {"seconds": 0.0, "attempts": [], "measurements": []}
+OURS = ("distance", "verdict")  # of a measurement, whatever is secret
+
+
+class Records:
+    """Hands the records of a stage to `write`."""
+
+    def __init__(self, request: dict[str, Any], mask: Mask | None, write: Callable[[Record], None]) -> None:
+        self._head = {"stage": request["stage"], "n": 0, "host": request["host"]}
+        self._mask = mask
+        self.mask = mask.mask if mask else None
+        self._write = write
+        self.is_debug = bool(request.get("debug"))
+
+    def hidden(self, text: str) -> str:
+        """A text without secrets."""
+        return self._mask.mask(text) if self._mask else text
+
+    def delta(self, step: str, attempt: int, change: Record, before: Any) -> None:
+        """A step has changed a key."""
+        change = {**change, "after": self._value(change["after"])}
+        self._write({"kind": "delta", **self._head, "step": step, "attempt": attempt, **change})
+        if self.is_debug:
+            values = f"{_short(self._value(before))} -> {_short(change['after'])}"
+            self.log(step, attempt, "set", f"{change['key']} by {change['who']}: {values}")
+
+    def _value(self, value: Any) -> Any:
+        return self._mask.mask_value(value) if self._mask else value
+
+    def step(self, step: Step, verdict: str, reason: str, tried: Tried | None, *, blocks: bool) -> None:
+        """A step has its verdict; without `tried` it was not tried."""
+        record = {"kind": "step", **self._head, "step": step["name"], "verdict": verdict}
+        record["reason"] = as_reason(self.hidden(reason))
+        record.update(_of(tried) if tried else {"started": now(), **UNTRIED})
+        if self._mask:
+            record["measurements"] = [self._without_secrets(each) for each in record["measurements"]]
+        record.update({name: step[name] for name in ("parent", "tags") if name in step})
+        if blocks and "parent" not in step:
+            record["blocks"] = True
+        self._write(record)
+
+    def _without_secrets(self, measurement: Record) -> Record:
+        return {name: value if name in OURS else self._value(value) for name, value in measurement.items()}
+
+    def log(self, step: str, attempt: int, event: str, text: str) -> None:
+        """Something has happened that only --debug tells."""
+        head = {"kind": "log", **self._head, "step": step, "attempt": attempt, "time": now()}
+        self._write({**head, "event": event, "text": self.hidden(text)})
+
+
+def _of(tried: Tried) -> Record:
+    """What a trial has to tell; fields that most steps do without only where they say something."""
+    fields = {
+        "started": tried.time,
+        "seconds": round(time.monotonic() - tried.started, 6),
+        "attempts": tried.attempts,
+        "measurements": tried.measurements,
+        **tried.more,
+    }
+    if tried.checks:
+        fields["checks"] = tried.checks
+    return fields
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."

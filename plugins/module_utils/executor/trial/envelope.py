@@ -1,0 +1,65 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The envelope: the JSON object on the last line of a scriptlet's stdout."""
+
+from __future__ import annotations
+
+import json
+
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.capture import TAIL, Capture
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.capture import Mask
+
+VERDICTS = {"ok": "passed", "failed": "failed", "error": "error"}
+SHOWN = 400
+LOOKED_AT = 20_000  # bytes before the end, for secrets
+DIGITS = 1000  # Python takes minutes to read a number of a million digits
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > DIGITS:
+        raise ValueError
+    return int(digits)
+
+
+_decode = json.JSONDecoder(parse_int=_integer).decode
+
+
+def read_envelope(stdout: Capture, *, needed: bool = True) -> dict[str, Any] | None:
+    """The envelope, or None where the last line is no JSON object. Raises ValueError for one that breaks the rules.
+
+    Where it is not `needed`, because a Python class has ended by itself, an object without a status is none.
+    """
+    line = stdout.ending().rstrip().rpartition(b"\n")[2]
+    try:
+        found = _decode(line.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict) or not (needed or "status" in found):
+        return None
+    if not isinstance(found.get("status"), str) or found["status"] not in VERDICTS:
+        raise ValueError(f"the envelope's status must be ok, failed or error, got {found.get('status')!r:.80}")
+    if not isinstance(found.get("outputs") or [], (list, dict)):
+        raise ValueError("the envelope's outputs must be a list of keys or an object of key and value")
+    for name in ("measurements", "checks"):
+        if not isinstance(found.get(name) or [], list):
+            raise ValueError(f"the envelope's {name} must be a list")
+    return found
+
+
+def missing(stdout: Capture, mask: Mask | None = None) -> str:
+    """Why there is no envelope, with what was printed instead, less what `mask` takes out."""
+    if not stdout.size:
+        return "printed no envelope: its stdout is empty"
+    kept = stdout.ending().rstrip()
+    if stdout.size > TAIL and b"\n" not in kept:
+        return f"printed no envelope: its last line is longer than {TAIL} bytes"
+    text = kept[-LOOKED_AT if mask else -SHOWN :].decode("utf-8", "backslashreplace")
+    text = (mask(text)[-SHOWN:] if mask else text).strip()
+    return f"printed no envelope as its last line, but {stdout.size} bytes that end with: {text}"

@@ -1,0 +1,156 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What runs on a host for a stage: start it apart from the connection, wait a little, answer with its records.
+
+The answer on stdout is a line that marks its start, whole records of the journal from the offset asked for, and a last
+line of JSON: `{"state": ..., "offset": ..., "boot_id": ...}`. `offset` is where to ask on. The state is `running` for
+as long as there is more to be asked for. Asked to start a stage that is there, it answers for that one, so a
+controller that lost an answer may simply ask again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import sys
+import time
+
+from ansible_collections.rack.recipes.plugins.module_utils.runner.code import (
+    add_payload,
+    content_of,
+    keep_code,
+    use_kept,
+)
+from ansible_collections.rack.recipes.plugins.module_utils.runner.detached import Detached, boot_id, clean, forget
+from ansible_collections.rack.recipes.plugins.module_utils.runner.folders import PROGRAMS, base_folder, find_folder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+MARK = "rack.recipes answer "
+RENEWAL = 1.0  # seconds between two renewals of the lease while the controller waits
+
+
+def main(arguments: bytes, payload: str) -> None:
+    """Serve one request; `payload` is the path of the zip that this code came in."""
+    request = json.loads(arguments)
+    request["arrived"] = time.monotonic()
+    add_payload(payload)
+    try:
+        state, records, reason = _serve(request, payload)
+    except OSError as error:
+        state, records, reason = "refused", b"", str(error)
+    status = {"state": state, "offset": request["offset"] + len(records), "boot_id": boot_id().decode()}
+    if reason:
+        status["reason"] = reason
+    head = f"\n{MARK}{request['id']}\n".encode()
+    sys.stdout.buffer.write(head + records + b"\n" + json.dumps(status).encode() + b"\n")
+    sys.stdout.flush()
+
+
+def _serve(request: dict[str, Any], payload: str) -> tuple[str, bytes, str]:
+    """The state, the records that are new, and the reason where the host cannot run the stage."""
+    folder = find_folder(request["id"])
+    if folder is None and "stage" not in request:
+        return "unknown", b"", ""
+    detached = Detached(folder or os.path.join(base_folder(), request["id"]))
+    if "stage" in request and detached.create():
+        _start(request, detached, payload)
+    else:
+        detached.await_end(request["attach"], request["offset"])
+    return _look_at(detached, request["offset"])
+
+
+def _look_at(detached: Detached, offset: int) -> tuple[str, bytes, str]:
+    state, reason = detached.state(), detached.failure()  # before the journal, which is whole once it has ended
+    if state == "killed":
+        detached.end_leftovers()
+    records, more = detached.journal_from(offset)
+    if more:
+        return "running", records, ""
+    return "refused" if reason else state, records, reason
+
+
+def _start(request: dict[str, Any], detached: Detached, payload: str) -> None:
+    """Start the stage in a process of its own; come back once it ended, or after `attach` seconds."""
+    told, tell = os.pipe()
+    if not os.fork():
+        _run(request, detached, payload, tell)
+    os.close(tell)
+    until, pause = time.monotonic() + request["attach"], min(RENEWAL, request["lease"] / 3)
+    while not select.select([told], [], [], max(0.0, min(pause, until - time.monotonic())))[0]:
+        if time.monotonic() >= until:
+            return
+        detached.renew()
+
+
+def _run(request: dict[str, Any], detached: Detached, payload: str, tell: int) -> NoReturn:
+    """The runner: a process that outlives the connection."""
+    base = os.path.dirname(detached.folder)
+    try:
+        _leave_connection()
+        try:
+            detached.begin()
+            _unpack(request["files"], payload, detached.work)
+            _run_stage(request, detached)
+            detached.end()
+        except BaseException as error:
+            detached.fail(_described(error))
+        _tell_end(tell)
+        # Nobody waits any more. A host where the code cannot be kept, such as a full one, compiles it again.
+        forget(base, request["collected"])
+        clean(base)
+        keep_code(base, payload, request["code"]["digest"], request["code"]["files"])
+    finally:
+        os._exit(0)
+
+
+def _run_stage(request: dict[str, Any], detached: Detached) -> None:
+    use_kept()
+    # A poll does without these.
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launch import Launcher
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage import Stage
+
+    os.chdir(detached.work)
+    sys.path[:] = filter(None, sys.path)  # the working folder holds files of the project, whatever their names
+    programs = os.path.join(os.path.dirname(detached.folder), PROGRAMS)
+    launcher = Launcher(request, detached.work, programs)
+    Stage(request, launcher, detached.write, lambda: detached.leased(request["lease"])).run()
+
+
+def _leave_connection() -> None:
+    """sshd waits for whoever holds the streams of a session, and ends the session's processes at hang-up."""
+    os.setsid()
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in range(3):
+        os.dup2(nowhere, stream)
+
+
+def _unpack(names: list[str], payload: str, work: str) -> None:
+    """Write the files that travel with the stage; zipfile would cost 15 ms to import."""
+    for name in names:
+        path = os.path.join(work, name)
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        with open(path, "wb") as target:
+            target.write(content_of(payload, name))
+
+
+def _tell_end(tell: int) -> None:
+    """A daemon that a step left behind may hold this pipe, so its end alone says nothing."""
+    try:  # noqa: SIM105 - a target would pay for contextlib
+        os.write(tell, b".")
+    except BrokenPipeError:  # nobody waits any more
+        pass
+
+
+def _described(error: BaseException) -> str:
+    """The error and where it came from: nobody sees a traceback of this process."""
+    place = error.__traceback__
+    while place is not None and place.tb_next is not None:
+        place = place.tb_next
+    where = f" ({os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno})" if place else ""
+    return f"{type(error).__name__}: {error}{where}"

@@ -1,0 +1,63 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Python scriptlets in check mode: only what checks their arguments runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import python
+
+
+class Probe(Scriptlet):
+    options = {"src": {"type": "path", "required": True}, "count": {"type": "int", "default": 1}}
+
+    def validate(self, ctx, params):
+        print("validating", params["count"])
+        if params["src"] == "bad":
+            raise ValueError("bad is no disk")
+        if params["src"] == "worse":
+            raise Failed("worse is no disk")
+        if params["src"] == "hang":
+            while True:
+                pass
+
+    def run(self, ctx, params):
+        ctx.set("ran_v1", True)
+
+
+class Plain:
+    def run(self, ctx, params):
+        raise AssertionError("not to be run")
+
+
+@pytest.mark.parametrize(
+    ("args", "outcome"),
+    [
+        ({"src": "good"}, ("skipped", "check mode: its arguments are right")),
+        ({"src": "bad"}, ("error", "bad is no disk")),
+        ({"src": "worse"}, ("error", "worse is no disk")),
+        ({"src": "hang"}, ("error", "timed out after 1 s")),
+        ({}, ("error", "argument 'src' is required")),
+        ({"src": "good", "count": "many"}, ("error", "argument 'count': expected a whole number, got 'many'")),
+        ({"sorce": "good"}, ("error", "argument 'sorce' is not an argument, did you mean 'src'?")),
+    ],
+)
+def test_validate_is_asked(work, args, outcome):
+    ran = work.run(python(Probe, args=args, options=Probe.options, timeout=1), check=True)
+    assert ran.outcome == outcome
+    assert ran.deltas == []
+    assert ran.only["attempts"] == []
+
+
+def test_a_class_without_validate(work):
+    assert work.run(python(Plain), check=True).outcome == ("skipped", "check mode: its arguments are right")
+
+
+def test_a_class_that_is_not_there(work):
+    step = {**python(Plain), "module": "os", "function": "Missing"}
+    del step["class"]
+    assert work.run(step, check=True).outcome == ("error", "os has no scriptlet class Missing")

@@ -1,0 +1,417 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The executor on a host: real interpreters, one for each question, and real runners between them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.module_utils.runner.code import BUNDLE
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import (
+    OK,
+    children_of,
+    has_died,
+    is_alive,
+    step,
+)
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.runner import asking
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.runner.asking import Host, module_utils
+
+CODE = {"digest": "1", "files": sorted(module_utils())}
+LOST = "the controller was not heard of any more"
+DROP_IN = """
+from orchestrator.context import Context
+from scriptlets.core.base import BaseScriptlet
+from scriptlets.core.decorator import track_resources
+from scriptlets.steps.shared import KEY
+
+class Probe(BaseScriptlet):
+    @track_resources
+    def run(self, ctx: Context, params):
+        ctx.set(KEY, open(params["src"]).read())
+        print('{"status": "ok", "outputs": ["%s"]}' % KEY)
+        return 0
+"""
+PUBLISHED = """
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet, run_as_module
+
+class Probe(Scriptlet):
+    def run(self, ctx, params):
+        import statistics
+        ctx.set("a_v1", statistics.mean([1, 2, 3]))
+
+if __name__ == "__main__":
+    run_as_module(Probe)
+"""
+
+
+@pytest.fixture
+def host(tmp_path):
+    """A host; nothing of it runs on after the test."""
+    made = Host(tmp_path)
+    yield made
+    made.stop()
+
+
+def script(name="script", text="", **fields):
+    """A step, and the file that it runs."""
+    return step(name, kind="shell", file=f"{name}.sh", **fields), {f"{name}.sh": f"#!/bin/sh\n{text}\n{OK}"}
+
+
+def wait_for(condition, seconds=20):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_a_stage_that_is_done_is_answered_at_once(host):
+    probe, files = script(text="echo hello")
+    started = time.monotonic()
+    answer = host.start(probe, files=files)
+    assert time.monotonic() - started < 10
+    assert (answer.state, answer.reason, answer.reasons) == ("ended", "", {"script": ""})
+    assert answer.records[0]["n"] == 1
+    assert answer.offset == os.path.getsize(host.base / "stage1" / "journal.jsonl")
+    assert answer.boot_id == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    assert sorted(path.name for path in (host.base / "stage1").iterdir()) == ["ended", "journal.jsonl", "lease"]
+
+
+def test_a_lost_answer_can_be_asked_for_again(host):
+    probe, files = script(text="echo x >> ../../count")
+    first = host.start(probe, files=files)
+    assert host.start(probe, files=files) == first
+    assert host.poll() == first
+    assert (host.base / "count").read_text() == "x\n"
+
+
+def test_started_twice_at_once_it_is_one_run(host):
+    probe, files = script(text="echo x >> ../../count; sleep 0.5")
+    with ThreadPoolExecutor(3) as pool:
+        first, *others = pool.map(lambda _: host.start(probe, files=files), range(3))
+    assert first.state == "ended"
+    assert others == [first, first]
+    assert (host.base / "count").read_text() == "x\n"
+
+
+def test_records_arrive_while_the_stage_runs(host):
+    quick, files = script("quick")
+    slow, more = script("slow", "while [ ! -e ../../go ]; do sleep 0.05; done")
+    answer = host.start(quick, slow, files={**files, **more}, attach=0)
+    assert answer.state == "running"
+    records = list(answer.records)
+    while not records:
+        answer = host.poll(offset=answer.offset, attach=0.1)
+        records += answer.records
+    assert answer.state == "running"
+    assert [record["step"] for record in records] == ["quick"]
+    (host.base / "go").touch()
+    last = host.poll(offset=answer.offset)
+    assert (last.state, last.reasons) == ("ended", {"slow": ""})
+    assert [record["n"] for record in last.records] == [2]
+    assert host.poll(offset=last.offset).records == []
+
+
+def test_half_a_record_is_not_answered(host):
+    slow, files = script(text="sleep 60")
+    host.start(slow, files=files, attach=0)
+    journal = host.base / "stage1" / "journal.jsonl"
+    wait_for(journal.exists)
+    with journal.open("ab") as file:
+        file.write(b'\n{"_":"0000')
+    answer = host.poll(attach=0)
+    assert (answer.state, answer.offset, answer.records) == ("running", 0, [])
+
+
+def test_the_connection_is_free_while_a_step_runs(host):
+    slow, files = script(text="sleep 60")
+    started = time.monotonic()
+    assert host.start(slow, files=files, attach=0.2).state == "running"
+    assert time.monotonic() - started < 20
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGKILL])
+def test_a_connection_that_breaks_does_not_end_the_stage(host, number):
+    slow, files = script(text="while [ ! -e ../../go ]; do sleep 0.05; done")
+    asked = host.begin(host.message(slow, files=files), files)
+    wait_for(host.runners)
+    os.killpg(asked.pid, number)
+    asked.communicate()
+    assert host.poll(attach=0).state == "running"
+    (host.base / "go").touch()
+    answer = host.poll()
+    assert (answer.state, answer.reasons) == ("ended", {"script": ""})
+
+
+def test_without_a_poll_the_steps_end_and_the_journal_stays(host):
+    slow, files = script("slow", "sleep 60")
+    later, more = script("later")
+    host.start(slow, later, files={**files, **more}, attach=0, lease=0.5)
+    ended = host.base / "stage1" / "ended"
+    wait_for(ended.exists)
+    answer = host.poll()
+    assert answer.state == "ended"
+    assert answer.reasons == {"slow": f"stopped: {LOST}", "later": f"not run: {LOST}"}
+
+
+def test_whoever_waits_keeps_the_lease(host):
+    slow, files = script(text="sleep 2.2")
+    answer = host.start(slow, files=files, lease=1, attach=1.2)
+    assert answer.state == "running"
+    answer = host.poll()
+    assert (answer.state, answer.reasons) == ("ended", {"script": ""})
+
+
+def test_a_runner_that_is_killed(host):
+    quick, files = script("quick")
+    slow, more = script("slow", "sleep 60")
+    host.start(quick, slow, files={**files, **more}, attach=0)
+    wait_for(lambda: len(host.poll(attach=0).records) == 1)
+    (runner,) = host.runners()
+    (child,) = children_of(runner)
+    os.kill(runner, signal.SIGKILL)
+    os.killpg(child, signal.SIGKILL)
+    assert has_died(runner)
+    answer = host.poll()
+    assert (answer.state, answer.reasons) == ("killed", {"quick": ""})
+    assert host.start(quick, slow, files={**files, **more}) == answer
+
+
+TELL = "echo $$ >> ../../pids"
+LEAVE = f"trap '' TERM HUP; (env -i setsid sh -c '{TELL}; exec sleep 600' &); {TELL}; sleep 600"
+
+
+def pids(host, number):
+    """The processes that the steps of a stage have told of."""
+    path = host.base / "pids"
+    wait_for(lambda: path.exists() and len(path.read_text().split()) == number)
+    return [int(pid) for pid in path.read_text().split()]
+
+
+def test_what_a_killed_runner_leaves_is_ended_by_the_next_question(host):
+    slow, files = script(text=LEAVE)
+    host.start(slow, files=files, attach=0)
+    left = pids(host, 2)
+    os.kill(*host.runners(), signal.SIGKILL)
+    assert all(map(is_alive, left))
+    assert host.poll().state == "killed"
+    assert not any(map(is_alive, left))
+
+
+def test_what_a_killed_runner_leaves_is_ended_where_nobody_asks(host):
+    slow, files = script(text=LEAVE)
+    host.start(slow, files=files, attach=0)
+    left = pids(host, 2)
+    os.kill(*host.runners(), signal.SIGKILL)
+    host.start(script("quick")[0], files=script("quick")[1], id="another")
+    wait_for(lambda: not any(map(is_alive, left)))
+
+
+def test_what_an_ended_stage_leaves_is_left_alone(host):
+    server, files = script(
+        text="(setsid sh -c 'echo $$ >> ../../pids; exec sleep 600' &); while [ ! -s ../../pids ]; do sleep 0.05; done"
+    )
+    assert host.start(server, files=files).state == "ended"
+    (left,) = pids(host, 1)
+    host.poll()
+    host.start(script("quick")[0], files=script("quick")[1], id="another")
+    assert is_alive(left)
+    os.kill(left, signal.SIGKILL)
+    assert has_died(left)
+
+
+def test_time_that_is_left_counts_from_the_question_on(host):
+    slow, files = script("slow", "sleep 1")
+    late, more = script("late")
+    answer = host.start(slow, late, files={**files, **more}, time_left=0.5, time_box=60)
+    assert answer.reasons == {"slow": "", "late": "the time box of 60 s is over"}
+
+
+def test_an_unknown_stage(host):
+    answer = host.poll("nothing", offset=7)
+    assert (answer.state, answer.offset, answer.records) == ("unknown", 7, [])
+    assert not host.base.exists()
+
+
+def test_a_host_without_a_folder_refuses(host):
+    host.base.mkdir(mode=0o755)
+    shutil.rmtree(host.place / "home")
+    (host.place / "home").touch()
+    answer = host.start(script()[0], offset=3)
+    assert (answer.state, answer.offset) == ("refused", 3)
+    assert answer.reason == (
+        f"no folder to work in: {host.base}: is not a private folder of this user; "
+        f"{host.place}/home/{host.base.name}: Not a directory"
+    )
+
+
+def test_a_host_without_room_for_the_stage_refuses(host):
+    host.start(script()[0], files=script()[1])
+    answer = host.start(script()[0], files=script()[1], id="x" * 300)
+    assert answer.state == "refused"
+    assert "File name too long" in answer.reason
+
+
+def test_files_that_did_not_arrive(host):
+    message = host.message(script()[0])
+    answer = host.ask({**message, "files": ["gone.sh"]})
+    assert answer.state == "refused"
+    assert answer.reason.startswith("OSError: ")
+    assert "gone.sh" in answer.reason
+    assert host.poll() == answer
+
+
+def test_a_fault_of_the_executor_is_told_and_leaves_nothing_running(host):
+    slow, files = script("slow", "sleep 60", parallel=True)
+    answer = host.start(slow, step("odd", kind="perl", parallel=True), files=files)
+    assert answer.state == "refused"
+    assert answer.reason.startswith("KeyError: 'perl' (launch.py:")
+    assert host.poll() == answer
+
+
+def test_files_travel_under_their_paths(host):
+    cat, files = script("cat", "cat data/deep/numbers.csv")
+    answer = host.start(cat, files={**files, "data/deep/numbers.csv": "1\n2\n"})
+    assert answer.records[0]["attempts"][0]["stdout"].startswith("1\n2\n")
+
+
+def test_a_file_of_the_project_hides_no_module(host):
+    files = {"ansible_collections/rack/recipes/plugins/modules/probe.py": PUBLISHED}
+    files.update({"statistics/data.csv": "1\n", "json": "x", "statistics.txt": "x"})
+    module = "ansible_collections.rack.recipes.plugins.modules.probe"
+    answer = host.start(step("probe", kind="python", module=module, function="Probe"), files=files)
+    assert answer.reasons == {"probe": ""}
+    assert answer.records[0]["after"] == 2
+
+
+def test_a_drop_in_runs_with_the_import_lines_of_the_proposal(host):
+    files = {"scriptlets/steps/probe.py": DROP_IN, "scriptlets/steps/shared.py": "KEY = 'a_v1'\n", "in.csv": "1\n"}
+    probe = step("probe", kind="python", module="scriptlets.steps.probe", function="Probe", args={"src": "in.csv"})
+    answer = host.start(probe, files=files)
+    assert answer.reasons == {"probe": ""}
+    assert answer.records[0]["after"] == "1\n"
+    assert answer.records[1]["attempts"][0]["stderr"].startswith("[resource] step=Probe ")
+
+
+def test_a_module_that_is_not_there(host):
+    answer = host.start(step("probe", kind="python", module="scriptlets.steps.probe", function="Probe"))
+    assert answer.reasons == {"probe": "ModuleNotFoundError: No module named 'scriptlets.steps'"}
+
+
+def test_earlier_stages_are_removed_once_they_are_collected(host):
+    probe, files = script()
+    for name in ("run1-1", "run1-2", "other-1"):
+        host.start(probe, files=files, id=name)
+    host.start(probe, files=files, id="run1-3", collected=["run1-1", "run1-2"])
+    left = host.base / "run1-1", host.base / "run1-2"
+    wait_for(lambda: not any(path.exists() for path in left))
+    assert host.poll("run1-2").state == "unknown"
+    assert {host.poll(name).state for name in ("other-1", "run1-3")} == {"ended"}
+
+
+def test_a_stage_survives_the_folder_of_another_base(host):
+    """The first choice was full when the stage started, and is not now."""
+    host.base.mkdir(mode=0o755)
+    probe, files = script()
+    answer = host.start(probe, files=files)
+    assert (host.place / "home" / host.base.name / "stage1").is_dir()
+    host.base.chmod(0o700)
+    assert host.poll() == answer
+
+
+def test_the_working_folder_goes_whatever_is_in_it(host):
+    probe, files = script(text="mkdir -p a/b && echo x > a/b/c && chmod 0 a/b a; ln -s / root; mkfifo pipe")
+    assert host.start(probe, files=files).state == "ended"
+    assert not (host.base / "stage1" / "work").exists()
+
+
+def test_any_byte_that_a_step_prints_is_valid_text_in_the_journal(host):
+    probe, files = script(text=r"printf '\377\000\355\240\200'; printf '\300' >&2; echo")
+    answer = host.start(probe, files=files)
+    assert answer.records[0]["attempts"][0]["stdout"].startswith("\\xff\\x00\\xed\\xa0\\x80\n")
+
+
+def test_no_process_stays(host):
+    probe, files = script(text="sleep 300 & echo $! > ../../pid")
+    answer = host.start(probe, files=files)
+    assert answer.state == "ended"
+    assert has_died(int((host.base / "pid").read_text()))
+    assert host.runners() == []
+
+
+def test_the_executor_is_kept_compiled(host):
+    probe, files = script()
+    host.start(probe, files=files, code=CODE)
+    kept = host.base / "code-1"
+    wait_for(kept.exists)
+    assert list(kept.rglob("stage.*.pyc"))
+    host.code = str(kept)
+    answer = host.start(probe, files={**files, "scriptlets/steps/probe.py": DROP_IN}, id="again")
+    assert (answer.state, answer.reasons) == ("ended", {"script": ""})
+    assert host.poll("again") == answer
+
+
+@pytest.fixture
+def kept(host):
+    """The folder of code that a first stage has left, from which the next one starts."""
+    host.start(script()[0], files=script()[1], code=CODE)
+    folder = host.base / "code-1"
+    wait_for((folder / BUNDLE).exists)
+    host.code = str(folder)
+    return folder
+
+
+def test_a_stage_reads_its_code_at_once(host, kept):
+    for path in kept.rglob("stage.*py*"):
+        path.unlink()
+    probe = """
+from ansible_collections.rack.recipes.plugins.module_utils.executor import stage
+class Probe:
+    def run(self, ctx, params):
+        raise ValueError([stage.__file__, stage.Stage.run.__code__.co_filename])
+"""
+    probe_step = step("probe", kind="python", module="scriptlets.steps.probe", function="Probe")
+    answer = host.start(probe_step, files={"scriptlets/steps/probe.py": probe}, id="again")
+    path = str(kept / asking.CODE / "executor" / "stage.py")
+    assert answer.reasons == {"probe": str([path, path])}
+
+
+@pytest.mark.parametrize("content", [b"", b"x", b"i\x01\x00\x00\x00"])
+def test_a_damaged_bundle_is_passed_over(host, kept, content):
+    (kept / BUNDLE).write_bytes(content)
+    assert host.start(script()[0], files=script()[1], id="again").reasons == {"script": ""}
+
+
+def test_each_python_has_a_bundle(host, kept):
+    (kept / BUNDLE).rename(kept / "cpython-1")
+    host.start(script()[0], files=script()[1], code=CODE, id="again")
+    wait_for((kept / BUNDLE).exists)
+
+
+def test_code_kept_on_the_host_finds_what_travels(host):
+    host.start(script()[0], files=script()[1], code=CODE)
+    wait_for((host.base / "code-1").exists)
+    host.code = str(host.base / "code-1")
+    files = {"ansible_collections/rack/recipes/plugins/modules/probe.py": PUBLISHED}
+    module = "ansible_collections.rack.recipes.plugins.modules.probe"
+    answer = host.start(step("probe", kind="python", module=module, function="Probe"), files=files, id="again")
+    assert answer.reasons == {"probe": ""}
+
+
+def test_a_suspended_runner_is_still_running(host):
+    slow, files = script(text="sleep 60")
+    host.start(slow, files=files, attach=0)
+    wait_for(host.runners)
+    (runner,) = host.runners()
+    os.kill(runner, signal.SIGSTOP)
+    assert host.poll(attach=0).state == "running"
+    assert is_alive(runner)

@@ -84,9 +84,17 @@ def against(rival: str) -> Callable[[Sequence[Run], Size], Spread | None]:
 
 def against_floor(runs: Sequence[Run], size: Size) -> Spread | None:
     """Our time by twice the floor's plus that of a playbook of nothing."""
-    ours, floor, noop = (by_round(runs, name, size, wall) for name in ("ours", "floor", "noop"))
-    limit = {number: 2 * floor[number] + noop[number] for number in floor.keys() & noop.keys()}
-    return spread(pairs(ours, limit))
+    return spread(pairs(by_round(runs, "ours", size, wall), _limits(runs, size)))
+
+
+def floor_limit(runs: Sequence[Run], size: Size) -> Spread | None:
+    """Seconds of twice the floor and a playbook of nothing."""
+    return spread(list(_limits(runs, size).values()))
+
+
+def _limits(runs: Sequence[Run], size: Size) -> dict[int, float]:
+    floor, noop = (by_round(runs, name, size, wall) for name in ("floor", "noop"))
+    return {number: 2 * floor[number] + noop[number] for number in floor.keys() & noop.keys()}
 
 
 def recorder_share(runs: Sequence[Run], size: Size) -> Spread | None:

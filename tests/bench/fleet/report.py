@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from .figures import GOALS, Goal, Spread, by_round, ratio, spread, wall
+from .figures import BIG, GOALS, Goal, Spread, by_round, cpu, floor_limit, ratio, spread, wall
 from .model import Run, Size
 
 HEAD = """# Performance
@@ -74,7 +74,7 @@ def joined(parts: Sequence[Findings]) -> Findings:
 
 def page(findings: Findings) -> str:
     """The whole page, in Markdown."""
-    sections = (machine, contestants, goals, times, rarer, errors)
+    sections = (machine, contestants, goals, bounds, times, rarer, errors)
     return "\n".join(text for text in (HEAD, *(section(findings) for section in sections)) if text)
 
 
@@ -111,6 +111,23 @@ def goal_row(goal: Goal, found: Spread | None) -> tuple[str, ...]:
     if found is None:
         return goal.text, str(goal.size), wanted, MISSING, "not measured"
     return goal.text, str(goal.size), wanted, shown(found), "reached" if goal.reached(found) else "**not reached**"
+
+
+def bounds(findings: Findings) -> str:
+    """What no cleverness gets around at the largest size: why a goal may be out of reach."""
+    runs, cores = findings.runs, int(findings.machine["cores"].split()[0])
+    used = spread([value / cores for value in by_round(runs, "ours", BIG, cpu).values()])
+    found = {
+        "pyinfra / floor: the most that anything over SSH can be ahead of pyinfra": ratio(
+            runs, "pyinfra", "floor", BIG
+        ),
+        "Mitogen / floor": ratio(runs, "mitogen", "floor", BIG),
+        "plain Ansible / floor": ratio(runs, "plain", "floor", BIG),
+        "this project's CPU, of controller and hosts, spread evenly over all cores, s": used,
+        "2 x floor + no-op playbook, s": floor_limit(runs, BIG),
+    }
+    rows = [(text, shown(value)) for text, value in found.items() if value]
+    return f"## Bounds at {BIG}\n\n" + table(("", "measured"), rows) if rows else ""
 
 
 def times(findings: Findings) -> str:

@@ -23,7 +23,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.params import 
     typed,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.conditions import compiles, not_crossed
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.part import Part
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.part import Part, text
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.references import (
     Scope,
     errors_in,
@@ -43,7 +43,7 @@ def param_errors(document: Document) -> Iterator[RecipeError]:
     declared = params if isinstance(params, dict) else {}
     parts = [Part(document, ("params", name), data) for name, data in declared.items() if isinstance(data, dict)]
     for part in parts:
-        if part.data.get("type", "str") in KINDS:
+        if text(part.data.get("type", "str")) in KINDS:
             yield from limit_errors(part)
             yield from default_errors(part)
     yield from references_of_defaults(document, parts)

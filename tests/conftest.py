@@ -10,6 +10,7 @@ Python 3.9, so tests/rack (3.12) is imported inside the fixtures.
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from hosts import Rack
 
 sys.path.append(str(Path(__file__).with_name("rack")))
+
+# A shell that starts the tests in the background lets them ignore it, and all that they start would, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ANSIBLE_CFG = """\
 [defaults]

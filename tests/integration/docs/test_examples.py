@@ -144,7 +144,7 @@ def test_a_program_runs(block, documented):
 def test_commands_do_what_is_shown(block, documented):
     document, example = block
     documented(document)
-    env = environment(PATH=f"{with_command(Path('bin'))}:{environment()['PATH']}", PYTEST_ADDOPTS=f"-p no:rack_recipes -p {PLUGIN}")
+    env = environment(PATH=f"{with_command(Path('bin'))}:{environment()['PATH']}", PYTEST_PLUGINS=PLUGIN)
     env |= {"PYTEST_ADDOPTS": "-p no:rack_recipes -p no:cacheprovider", "COLUMNS": "200"}
     for command in commands(example.text):
         done = subprocess.run(

@@ -19,7 +19,19 @@ SUFFIXES = {"python": [".py"], "shell": [".sh", ".yml"], "awk": [".awk", ".yml"]
 
 
 def run_pytest(*files: str) -> str:
-    command = [sys.executable, "-m", "pytest", "-p", "no:rack_recipes", "-p", PLUGIN, "-p", "no:cacheprovider", "-q", *files]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-p",
+        "no:rack_recipes",
+        "-p",
+        PLUGIN,
+        "-p",
+        "no:cacheprovider",
+        "-q",
+        *files,
+    ]
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 sys.path.append(str(Path(__file__).with_name("rack")))
 
-# A shell that starts the tests in the background lets them ignore it, and all that they start would, too.
+# A shell that starts the tests in the background lets them ignore both, and all that they start would, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 ANSIBLE_CFG = """\
 [defaults]

@@ -21,13 +21,13 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.references i
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any, Union
+    from typing import Any, Optional, Union
 
     from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
 
     Condition = dict[str, Any]
     Number = Union[int, float]
-    Held = tuple[bool, Number | None]  # and the distance to the limit: positive inside, None where there is none
+    Held = tuple[bool, Optional[Number]]  # and the distance to the limit: positive inside, None where there is none
 
 PASSED, MARGINAL, FAILED = "passed", "marginal", "failed"
 

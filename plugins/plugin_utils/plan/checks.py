@@ -84,7 +84,7 @@ def problems_of_keys(steps: Iterable[Step], data: Mapping[str, Data]) -> Iterato
     for step in asking:
         own = data[step.name].elsewhere & data[step.name].writes
         for key in sorted(key for key in own if writers[key] == 1):
-            part = next(name for name, part in PARTS.items() if key in keys_of_others(part(step)))
+            part = [name for name, part in PARTS.items() if key in keys_of_others(part(step))][0]  # noqa: RUF015
             expected = f"a later step that compares hosts: others may still be writing {key} when this one has"
             yield Problem(step, (part,), expected, f"{key}@ in the step that writes it")
 

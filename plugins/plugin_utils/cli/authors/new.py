@@ -129,6 +129,7 @@ def _words(name: str, example: str) -> dict[str, str]:
         "step": parts[-1],
         "id": "-".join(parts).replace("_", "-").upper() + "-001",
         "key": f"{name}_v1",
+        "awk": "#!/usr/bin/awk -f",
     }
 
 

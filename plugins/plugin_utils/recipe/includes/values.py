@@ -27,6 +27,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places im
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.words import closest, listed, quoted
 
+WANTED = "a reference to a secret parameter, such as ${params.password}"
 WIDER = {("int", "float")}  # types of which the second takes all values of the first
 
 
@@ -84,7 +85,7 @@ def taken(param: Param, value: Any, top: Mapping[str, Param]) -> Any:
     name = whole[1].removeprefix("params.") if whole else ""
     source = top.get(name) if whole and whole[1].startswith("params.") else None
     if param.secret and not (source and source.secret):
-        raise WrongError("a reference to a secret parameter, such as ${params.password}", "another value")
+        raise WrongError(WANTED, "another value")
     if source and source.type != param.type and (source.type, param.type) not in WIDER:
         raise WrongError(KINDS[param.type], f"{quoted(value)}, which is {KINDS[source.type]}")
     return value if is_open(value) else value_of(param, value)

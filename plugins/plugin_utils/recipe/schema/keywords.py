@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jsonschema import ValidationError
-from jsonschema.protocols import Validator
-from jsonschema.validators import Draft202012Validator, extend
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+    from jsonschema.protocols import Validator
 
 type Errors = Iterator[ValidationError]
 
@@ -46,7 +46,7 @@ def additional(validator: Validator, part: Any, value: object, schema: Mapping[s
     if not isinstance(value, dict) or value.keys() <= known.keys():
         return
     if part is False:
-        yield ValidationError("has other keys")
+        yield wrong("has other keys")
     else:
         for key in value.keys() - known.keys():
             yield from inside(validator, part, value[key], key)
@@ -69,16 +69,29 @@ def chosen(validator: Validator, condition: Mapping[str, Any], value: object, sc
 def matches(_validator: Validator, pattern: str, value: object, _schema: object) -> Errors:
     """A text matches as a whole: in Python `$` also stands before a last line break."""
     if isinstance(value, str) and not re.fullmatch(pattern, value):
-        yield ValidationError(f"does not match {pattern}")
+        yield wrong(f"does not match {pattern}")
 
 
-Draft: Any = extend(  # type: ignore[no-untyped-call]
-    Draft202012Validator,
-    {
-        "properties": properties,
-        "additionalProperties": additional,
-        "items": items,
-        "if": chosen,
-        "pattern": matches,
-    },
-)
+def wrong(text: str) -> ValidationError:
+    """An error of the schema's."""
+    from jsonschema import ValidationError
+
+    return ValidationError(text)
+
+
+KEYWORDS = {
+    "properties": properties,
+    "additionalProperties": additional,
+    "items": items,
+    "if": chosen,
+    "pattern": matches,
+}
+
+
+def drafted(schema: Mapping[str, Any]) -> Validator:
+    """What checks by a schema with these keywords."""
+    from jsonschema.validators import Draft202012Validator, extend
+
+    made: Any = extend(Draft202012Validator, KEYWORDS)  # type: ignore[no-untyped-call]
+    checking: Validator = made(schema)
+    return checking

@@ -55,7 +55,6 @@ def mappings(part: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping[
 @cache
 def validator() -> Validator:
     """The schema, ready to be used. Only what reads recipes pays for the import: it takes as long as Python's start."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.keywords import Draft
+    from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.keywords import drafted
 
-    made: Validator = Draft(schema())
-    return made
+    return drafted(schema())

@@ -147,8 +147,10 @@ def test_text_that_looks_like_a_template_is_marked(text: str):
     data = {"value": text, "list": [text, "plain", {"item": (text,)}], "plain": ["${a_v1}", "{ {", 1, None, True]}
     marked = verbatim(data)
     assert as_json(marked) == as_json(data)
-    assert {type(marked["value"]), type(marked["list"][0]), type(marked["list"][2]["item"][0])} == {Verbatim}
-    assert all(type(value) is not Verbatim for value in (marked["list"][1], *marked["plain"]))
+    assert all(
+        isinstance(value, Verbatim) for value in (marked["value"], marked["list"][0], marked["list"][2]["item"][0])
+    )
+    assert not any(isinstance(value, Verbatim) for value in (marked["list"][1], *marked["plain"]))
     lines = to_yaml(marked).splitlines()
     assert sum("!unsafe " in line for line in lines) == 3
     assert max(map(len, lines)) <= WIDTH

@@ -38,7 +38,7 @@ def results(*records: Record) -> Results:
 def test_the_last_record_counts_but_never_a_guess_against_the_host_s_own(
     records: list[Record], verdict: str, sure: bool
 ):
-    [end] = results(*records).ended.values()
+    (end,) = list(results(*records).ended.values())
     assert (end.verdict, end.sure) == (verdict, sure)
 
 

@@ -31,11 +31,11 @@ def delta(key, host, value, n, scope="host"):
 
 @pytest.fixture
 def read(tmp_path):
-    def read(*records, code=0, answer=OK):
+    def read(*records, code=0, answer=None):
         journal = tmp_path / "journal.jsonl"
         journal.unlink(missing_ok=True)
         append(journal, [{"kind": "run", "run": "R1", "time": TIME, "hosts": ["h1", "h2"]}, *records])
-        return read_result(code, answer, journal)
+        return read_result(code, OK if answer is None else answer, journal)
 
     return read
 

@@ -33,7 +33,7 @@ def play(
     hosts: str = "all",
     only: tuple[str, ...] = ("all",),
     skip: tuple[str, ...] = (),
-    about: dict[str, Any] = ABOUT,
+    about: dict[str, Any] | None = None,
     variables: VariableManager | None = None,
 ) -> Play:
     made = Play()
@@ -44,7 +44,7 @@ def play(
         each._parent = block
     made.hosts = hosts
     made.tasks = [block]
-    made.vars = {"rack_recipes_recipe": about}
+    made.vars = {"rack_recipes_recipe": ABOUT if about is None else about}
     made.only_tags, made.skip_tags = frozenset(only), frozenset(skip)
     made._variable_manager = variables or an_inventory()
     return made

@@ -33,9 +33,9 @@ RECIPE = {"path": "r.yml", "test_id": "T-1"}
 NEEDS = {"a": set(), "b": {"a"}, "late": {"b"}, "total": set()}
 
 
-def journal(folder: Path, *records: dict[str, Any], run_id: str = "R0", recipe: dict[str, str] = RECIPE) -> Path:
+def journal(folder: Path, *records: dict[str, Any], run_id: str = "R0", recipe: dict[str, str] | None = None) -> Path:
     path = folder / run_id / "journal.jsonl"
-    append(path, [{**first(*STEPS, run_id=run_id), "recipe": recipe}, *records])
+    append(path, [{**first(*STEPS, run_id=run_id), "recipe": RECIPE if recipe is None else recipe}, *records])
     return path
 
 

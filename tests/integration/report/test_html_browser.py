@@ -168,14 +168,25 @@ def test_a_count_leads_to_its_rows(show, run):
     assert len(visible_rows(page, "not_passed")) == 1
 
 
+def pointed_at(page, cell):
+    """Move the mouse onto a cell until the page tells of it: after a scroll it may not stand still yet."""
+    for _turn in range(50):
+        box = cell.bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 4
+        page.mouse.move(x - 1, y)
+        page.mouse.move(x, y)
+        if page.inner_text("#tip"):
+            break
+        page.wait_for_timeout(100)
+    return x, y
+
+
 def test_the_heat_map_tells_and_finds_a_cell(show, run):
     page = show(run)
     page.query_selector("#map").scroll_into_view_if_needed()
-    cell = page.query_selector("#map path.v-error")
-    box = cell.bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 4)
+    x, y = pointed_at(page, page.query_selector("#map path.v-error"))
     assert page.inner_text("#tip") == "rack1-u4 · loopback_rate: error"
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 4)
+    page.mouse.click(x, y)
     found = page.query_selector_all("#verdicts tr.found")
     assert [row.inner_text().split("\t")[:2] for row in found] == [["rack1-u4", "loopback_rate"]]
 

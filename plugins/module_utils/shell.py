@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launch import has_secret
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.capture import TAIL, Capture
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.descriptors import in_memory
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.spawn import spawn
@@ -187,13 +188,9 @@ def _environment(options: dict[str, Any], params: dict[str, Any]) -> dict[str, s
     env = dict(os.environ)
     for name, value in params.items():
         text = _text(value).replace("\0", "")
-        if value is not None and not _has_secret(options.get(name, {})) and len(text) <= LONGEST:
+        if value is not None and not has_secret(options.get(name, {})) and len(text) <= LONGEST:
             env[f"RACK_PARAM_{name.upper()}"] = text
     return env
-
-
-def _has_secret(spec: dict[str, Any]) -> bool:
-    return bool(spec.get("no_log")) or any(map(_has_secret, (spec.get("options") or {}).values()))
 
 
 def _lines(stdout: Capture) -> str:

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import Record
 
 
 def journals(runs: Path) -> list[Path]:
@@ -31,6 +35,12 @@ def journal_of(runs: Path, start: str = "") -> Path:
         names = ", ".join(path.parent.name for path in found[:5])
         raise UsageError(f"{len(found)} runs begin with {start!r}: {names}")
     return exact[0] if exact else found[-1]
+
+
+def begun(journal: Path) -> Record:
+    """The journal's run record, empty where there is none."""
+    records: Iterator[Record | None] = map(itemgetter(2), Follower(journal).read())
+    return next((record for record in records if record and record["kind"] == "run"), {})
 
 
 def hold(folder: Path) -> None:

@@ -121,7 +121,7 @@ class Launcher:
         env = {**self._base, "RACK_STEP": step["name"]}
         options = step.get("options") or {}
         for name, value in params.items():
-            if value is None or not VARIABLE.fullmatch(name) or _has_secret(options.get(name, {})):
+            if value is None or not VARIABLE.fullmatch(name) or has_secret(options.get(name, {})):
                 continue
             text = value if isinstance(value, str) else json.dumps(value)
             if len(text.encode("utf-8", "replace")) <= LONGEST and not self._shows_secret(text):
@@ -149,8 +149,9 @@ def _interpreter(script: str) -> list[str]:
     return [part.strip() for part in first[2:].decode("utf-8", "replace").split(None, 1)] or ["/bin/sh"]
 
 
-def _has_secret(spec: dict[str, Any]) -> bool:
-    return bool(spec.get("no_log")) or any(map(_has_secret, (spec.get("options") or {}).values()))
+def has_secret(spec: dict[str, Any]) -> bool:
+    """Whether an option, or one inside of it, must not be seen by others."""
+    return bool(spec.get("no_log")) or any(map(has_secret, (spec.get("options") or {}).values()))
 
 
 def _loader(step: Step) -> Callable[[], type[Scriptlet]]:

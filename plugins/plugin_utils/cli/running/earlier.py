@@ -6,14 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import journal_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import begun, journal_of, journals
 
 LAST = "last"
 
@@ -39,23 +38,16 @@ def earlier_run(runs: Path, start: str, recipe: str) -> Earlier:
         if found is None:
             raise UsageError(f"{journal}: no run was begun there, so there is nothing to go on with")
         return found
-    newest = (found for journal in _journals(runs) if (found := _begun(journal)))
+    newest = (found for journal in reversed(journals(runs)) if (found := _begun(journal)))
     found = next((found for found in newest if recipe in ("", found.recipe)), None)
     if found is None:
         raise UsageError(f"there is no run{f' of {recipe}' if recipe else ''} in {runs} to go on with")
     return found
 
 
-def _journals(runs: Path) -> list[Path]:
-    return sorted(runs.glob("*/journal.jsonl"), reverse=True)
-
-
 def _begun(journal: Path) -> Earlier | None:
-    return next((_earlier(record) for record in _records(journal) if record["kind"] == "run"), None)
-
-
-def _records(journal: Path) -> Iterator[Mapping[str, Any]]:
-    return (line.record for line in Follower(journal).read() if line.record is not None)
+    record = begun(journal)
+    return _earlier(record) if record else None
 
 
 def _earlier(record: Mapping[str, Any]) -> Earlier:

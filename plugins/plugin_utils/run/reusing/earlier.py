@@ -7,8 +7,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from operator import itemgetter
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower, Line
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import Record, decode
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.results import Ended, Place, Results
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import hold, journal_of, journals
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import begun, hold, journal_of, journals
 
 Offer = dict[str, Any]
 Needs = Mapping[str, Collection[str]]  # the steps that each step depends on
@@ -123,15 +122,9 @@ def find_earlier(runs: Path, resume: str, resume_from: str, recipe: Mapping[str,
 
 def _newest(runs: Path, recipe: Mapping[str, Any]) -> Path:
     for path in reversed(journals(runs)):
-        if _is_same(recipe, _begun(path).get("recipe", {})):
+        if _is_same(recipe, begun(path).get("recipe", {})):
             return path
     raise UsageError(f"there is no earlier run of {_named(recipe)} in {runs}")
-
-
-def _begun(path: Path) -> Record:
-    """The journal's run record, empty where there is none."""
-    records: Iterator[Record | None] = map(itemgetter(2), Follower(path).read())
-    return next((record for record in records if record and record["kind"] == "run"), {})
 
 
 def _is_same(recipe: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

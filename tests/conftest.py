@@ -10,6 +10,8 @@ Python 3.9, so tests/rack (3.12) is imported inside the fixtures.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -27,6 +29,13 @@ sys.path.append(str(Path(__file__).with_name("rack")))
 # A shell that starts the tests in the background lets them ignore both, and all that they start would, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
+with contextlib.suppress(ImportError):  # not everywhere that targets' Pythons are tested
+    from hypothesis import settings
+
+    # A loaded machine is no fault, so nothing is timed; the same examples each time, others in the soak tests.
+    settings.register_profile("rack", deadline=None, derandomize="RACK_SOAK" not in os.environ)
+    settings.load_profile("rack")
 
 ANSIBLE_CFG = """\
 [defaults]

@@ -45,8 +45,9 @@ def sweep(marks: range, leader: int = 0) -> Generator[float, None, str]:
     """
     until = time.monotonic() + PATIENCE
     misses = 0
+    dead: set[int] = set()
     while True:
-        found, is_whole = _kill_seen(marks, leader)
+        found, is_whole = _kill_seen(marks, leader, dead)
         misses = 0 if found else misses + 1
         if misses and (is_whole or misses == SURE):
             return ""
@@ -65,8 +66,11 @@ def end_all(marks: range, leader: int = 0) -> str:
             return str(end.value)
 
 
-def _kill_seen(marks: range, leader: int) -> tuple[set[int], bool]:
-    """Kill what one look finds; also whether it saw all: one that ended meanwhile may have started another."""
+def _kill_seen(marks: range, leader: int, dead: set[int]) -> tuple[set[int], bool]:
+    """Kill what one look finds; also whether it saw all: one that ended meanwhile may have started another.
+
+    `dead` are those that an earlier look found dead, to which this one adds its own: they start nothing any more.
+    """
     found: set[int] = set()
     parents: dict[int, tuple[int, int]] = {}
     is_whole = True
@@ -82,6 +86,9 @@ def _kill_seen(marks: range, leader: int) -> tuple[set[int], bool]:
             if state not in proc.DEAD:
                 found.update([pid] if is_marked else ())
                 parents[pid] = int(parent), int(session)
+            elif (is_marked or leader) and pid not in dead:
+                dead.add(pid)
+                is_whole = False
         except OSError:
             is_whole = False
     family = _family(leader, parents) if leader else set()

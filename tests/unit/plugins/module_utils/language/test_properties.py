@@ -7,7 +7,6 @@ from __future__ import annotations
 import base64
 import json
 import math
-import statistics
 from contextlib import suppress
 from decimal import Decimal
 from fractions import Fraction
@@ -142,8 +141,11 @@ def test_figures_of_rounds(values):
         rounds.add([{"name": "x", "value": value}])
     found = {item["name"][2:]: item["value"] for item in rounds.measurements()}
     assert (found["min"], found["max"], found["count"]) == (min(values), max(values), len(values))
-    assert found["mean"] == pytest.approx(statistics.fmean(values), rel=1e-12, abs=1e-9)
-    assert found["stdev"] == pytest.approx(statistics.pstdev(values), rel=1e-9, abs=1e-6)
+    exact = [Fraction(value) for value in values]
+    mean = sum(exact) / len(exact)
+    variance = sum((value - mean) ** 2 for value in exact) / len(exact)
+    assert found["mean"] == pytest.approx(float(mean), rel=1e-12, abs=1e-9)
+    assert found["stdev"] == pytest.approx(float(variance) ** 0.5, rel=1e-9, abs=1e-6)
     assert found["p95"] == quantile(values, 0.95)
 
 

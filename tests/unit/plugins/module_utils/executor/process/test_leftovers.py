@@ -221,6 +221,26 @@ def test_whoever_started_this_process_is_spared(monkeypatch, leader):
     assert not {1, os.getpid(), os.getppid()} & set(killed)
 
 
+def test_who_died_while_it_was_looked_at_may_have_started_another(work, monkeypatch):
+    looks = []
+    others = leftovers.proc.others
+
+    def seen():
+        looks.append(1)
+        return others() if len(looks) > 1 else iter([starter])
+
+    own = marks.Marks()
+    mark = own.put()
+    starter = os.posix_spawnp("sh", ["sh", "-c", "sleep 600 & echo $! > pids"], os.environ)
+    own.remove()
+    wait_for(lambda: leftovers.proc.stat_of(starter)[0] in leftovers.proc.DEAD)
+    monkeypatch.setattr(leftovers.proc, "others", seen)
+    assert leftovers.end_all(range(mark, mark + 1)) == ""
+    os.waitpid(starter, 0)
+    (started,) = pids(work)
+    assert not is_alive(started)
+
+
 def test_a_process_without_a_mark_never_has_one_that_is_looked_for():
     assert leftovers.proc.mark_of(os.getppid()) == leftovers.proc.UNMARKED
     assert leftovers.count(0) == leftovers.count(leftovers.proc.UNMARKED + 1) == 0

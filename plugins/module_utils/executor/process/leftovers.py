@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 5.0  # seconds in which whoever is killed has to go
 PAUSE = 0.01
-SURE = 10  # looks in a row that find nothing, where each missed a process that ended meanwhile
 NAMED = 5
-NOBODY = (b"X", b"0", b"0", b"0")
 
 
 def count(mark: int) -> int:
@@ -44,12 +42,12 @@ def sweep(marks: range, leader: int = 0) -> Generator[float, None, str]:
     process can start another one between being seen and being killed.
     """
     until = time.monotonic() + PATIENCE
-    misses = 0
-    dead: set[int] = set()
     while True:
-        found, is_whole = _kill_seen(marks, leader, dead)
-        misses = 0 if found else misses + 1
-        if misses and (is_whole or misses == SURE):
+        look = Look(marks, leader)
+        while look.goes_on() and time.monotonic() < until:
+            yield time.monotonic()
+        found = look.found | look.family()
+        if not found:
             return ""
         if time.monotonic() >= until:
             return ", ".join(filter(None, map(_described, sorted(found)[:NAMED])))
@@ -66,45 +64,53 @@ def end_all(marks: range, leader: int = 0) -> str:
             return str(end.value)
 
 
-def _kill_seen(marks: range, leader: int, dead: set[int]) -> tuple[set[int], bool]:
-    """Kill what one look finds; also whether it saw all: one that ended meanwhile may have started another.
+class Look:
+    """One look at all processes, in rounds: each looks at those only that the rounds before have not seen."""
 
-    `dead` are those that an earlier look found dead, to which this one adds its own: they start nothing any more.
-    """
-    found: set[int] = set()
-    parents: dict[int, tuple[int, int]] = {}
-    is_whole = True
-    spared = proc.ancestors()  # whatever they look like: nothing of ours has started us
-    for pid in proc.others():
-        if pid in spared:
-            continue
+    def __init__(self, marks: range, leader: int) -> None:
+        self.found: set[int] = set()
+        self._marks = marks
+        self._leader = leader
+        self._parents: dict[int, tuple[int, int]] = {}
+        self._seen = proc.ancestors()  # spared whatever they look like: nothing of ours has started us
+
+    def goes_on(self) -> bool:
+        """Kill what has a mark; True where one ended before it was looked at: it may have started another."""
+        new = [pid for pid in proc.others() if pid not in self._seen]
+        self._seen.update(new)
+        return sum(map(self._is_gone, new)) > 0
+
+    def family(self) -> set[int]:
+        """Kill all in the leader's session, and all that descend from these, by their parents and sessions."""
+        if not self._leader:
+            return set()
+        family = {pid for pid, (_parent, session) in self._parents.items() if session == self._leader}
+        size = -1
+        while size < len(family):
+            size = len(family)
+            above = family | {self._leader}
+            family |= {pid for pid, (parent, _session) in self._parents.items() if parent in above}
+        for pid in family:
+            _kill(pid)
+        return family
+
+    def _is_gone(self, pid: int) -> bool:
+        """Kill a process that has a mark, and remember what was found; True where it had ended by itself before."""
         try:
-            is_marked = proc.mark_of(pid) in marks
+            is_marked = proc.mark_of(pid) in self._marks
             if is_marked:
                 _kill(pid)
-            state, parent, _group, session = proc.stat_of(pid)[:4] if is_marked or leader else NOBODY
-            if state not in proc.DEAD:
-                found.update([pid] if is_marked else ())
-                parents[pid] = int(parent), int(session)
-            elif (is_marked or leader) and pid not in dead:
-                dead.add(pid)
-                is_whole = False
+            elif not self._leader:
+                return False
+            state, parent, _group, session = proc.stat_of(pid)[:4]
         except OSError:
-            is_whole = False
-    family = _family(leader, parents) if leader else set()
-    for pid in family:
-        _kill(pid)
-    return found | family, is_whole
-
-
-def _family(leader: int, parents: dict[int, tuple[int, int]]) -> set[int]:
-    """All in the leader's session, and all that descend from these, by their parents and sessions."""
-    family = {pid for pid, (_parent, session) in parents.items() if session == leader}
-    size = -1
-    while size < len(family):
-        size = len(family)
-        family |= {pid for pid, (parent, _session) in parents.items() if parent == leader or parent in family}
-    return family
+            return True
+        if state in proc.DEAD:
+            return True
+        if is_marked:
+            self.found.add(pid)
+        self._parents[pid] = int(parent), int(session)
+        return False
 
 
 def _kill(pid: int) -> None:

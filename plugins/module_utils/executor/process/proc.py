@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+from errno import ESRCH
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.marks import FIRST_MARK
 
@@ -47,6 +48,8 @@ def mark_of(pid: int) -> int:
     Whoever has a mark may be killed, so nothing else must ever look like one.
     """
     limits = _read(pid, "limits")
+    if not limits:  # it went between being opened and being read
+        raise ProcessLookupError(ESRCH, "No such process")
     value = limits[limits.find(MARK_NAME) + len(MARK_NAME) :].split(None, 1)[:1]
     found = int(value[0]) if value and value[0].isdigit() else UNMARKED
     return found if found >= FIRST_MARK else UNMARKED

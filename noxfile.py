@@ -45,9 +45,10 @@ def ruff(session: nox.Session) -> None:
 @nox.session(tags=["lint"])
 def mypy(session: nox.Session) -> None:
     """Strict types: what runs on the controller, what runs on targets, and the tests' own tools."""
-    session.run("mypy", env={"MYPYPATH": str(collections_folder())})
+    folder = str(collections_folder())
+    session.run("mypy", env={"MYPYPATH": folder})
     scripts = ("noxfile.py", "hatch_build.py", "tests/demo", "tests/rack", "tests/tools")
-    session.run("mypy", *scripts, env={"MYPYPATH": "tests/rack"})
+    session.run("mypy", *scripts, env={"MYPYPATH": f"tests/rack:{folder}"})
 
 
 @nox.session(tags=["lint"])
@@ -121,7 +122,8 @@ def bench(session: nox.Session) -> None:
 def soak(session: nox.Session) -> None:
     """Every sweep whole and the fleet benchmark in full, which takes hours, written to the documentation."""
     seed = session.posargs or [str(int(time.time()))]
-    session.run(PYTHON, "-m", "pytest", "tests/integration/soak", env={"RACK_SOAK": seed[0]})
+    sweeps = ("tests/integration/soak", "tests/integration/faults")
+    session.run(PYTHON, "-m", "pytest", *sweeps, env={"RACK_SOAK": seed[0]})
     session.run(PYTHON, "-m", "tests.bench.fleet", "--write", "docs/performance.md", "--json", "docs/performance.json")
 
 

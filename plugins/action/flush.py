@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Says whether the store holds the run's results; the recorder has brought them there when this task starts."""
+"""Says whether the store holds the run's results: of a task the recorder has brought them there when it starts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import current
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.plays import FLUSH
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run, current
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -25,6 +26,14 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         self.validate_argument_spec({})
         with translated(AnsibleActionFail):
             run = current()
-        if run.stored != "":
-            raise AnsibleActionFail(f"the results are not in the store: {run.stored}")
+        problem = run.stored if self._task.resolved_action == FLUSH else _checkpoint(run)
+        if problem != "":
+            raise AnsibleActionFail(f"the results are not in the store: {problem}")
         return {**result, "changed": True, "run_id": run.run_id, "journal": str(run.path)}
+
+
+def _checkpoint(run: Run) -> str:
+    """As a step of the recipe it is no task that the recorder sees; only then the store's packages are imported."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.storing.checkpoint import checkpoint
+
+    return checkpoint(run)

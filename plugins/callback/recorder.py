@@ -44,6 +44,12 @@ options:
     type: float
     ini: [{section: rack_recipes, key: flush_interval}]
     env: [{name: RACK_RECIPES_FLUSH_INTERVAL}]
+  flush_deltas:
+    description: Changes of the context after which a run is flushed before its interval is over.
+    default: 10000
+    type: int
+    ini: [{section: rack_recipes, key: flush_deltas}]
+    env: [{name: RACK_RECIPES_FLUSH_DELTAS}]
   store_timeout:
     description: Seconds to wait for the store at the end of a run.
     default: 60
@@ -70,6 +76,41 @@ options:
     type: bool
     ini: [{section: rack_recipes, key: debug}]
     env: [{name: RACK_RECIPES_DEBUG}]
+  secret_keys:
+    description:
+      - Patterns, separated by colons, of the names of arguments, parameters, variables and keys of the context whose
+        values are secret. A key is meant with its version or without. They replace the default ones.
+    default: "*password:*passwd:*passphrase:*secret:*token:\
+      *api_key:*apikey:*access_key:*secret_key:*private_key:*credentials"
+    type: str
+    ini: [{section: rack_recipes, key: secret_keys}]
+    env: [{name: RACK_RECIPES_SECRET_KEYS}]
+  locked:
+    description:
+      - Whether only recipes, scriptlets, hooks and modules are run that are as C(rack-recipes lock) wrote them down.
+        What ansible.cfg says cannot be undone by a variable or in the environment.
+    default: false
+    type: bool
+    ini: [{section: rack_recipes, key: locked}]
+    env: [{name: RACK_RECIPES_LOCKED}]
+  policy:
+    description:
+      - The file that says which users and groups may run, debug, change or delete what; none, and they may do
+        everything. What ansible.cfg says cannot be undone by a variable or in the environment.
+    default: ""
+    type: str
+    ini: [{section: rack_recipes, key: policy}]
+    env: [{name: RACK_RECIPES_POLICY}]
+  merge:
+    description:
+      - What becomes of a write of a context key that another write had changed in between. Patterns of keys with a
+        policy each, separated by colons, such as C(power.*=deep_merge:limits.*=fail). The policies are C(last_write),
+        C(fail), C(deep_merge), and C(hook) with the dotted name of a Python file in a trusted folder of scriptlets.
+        The first pattern that matches counts, those of the recipe before these. Without one the last write counts.
+    default: ""
+    type: str
+    ini: [{section: rack_recipes, key: merge}]
+    env: [{name: RACK_RECIPES_MERGE}]
 """
 
 from typing import Any
@@ -77,6 +118,7 @@ from typing import Any
 from ansible.plugins.callback import CallbackBase
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder import Recorder
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.stopping.guard import Guard
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
@@ -89,7 +131,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self.recorder = Recorder(self._display.warning, self._display.display)
+        self.recorder = Recorder(self._display.warning, self._display.display, Guard())
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """A playbook starts."""

@@ -73,6 +73,7 @@ def debug_trace(run: Method | None = None, *, force: bool = False) -> Any:
 
         return traced(run, self, *args)
 
+    wrapper.is_traced = True  # type: ignore[attr-defined]
     return wrapper
 
 

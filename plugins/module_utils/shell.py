@@ -15,7 +15,7 @@ import signal
 import sys
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launch import has_secret
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launch import variables
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.capture import TAIL, Capture
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.descriptors import in_memory
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.spawn import spawn
@@ -33,7 +33,6 @@ TICK = 100  # milliseconds between two looks at a program whose pipes somebody e
 GRACE = 10  # of them from TERM to KILL
 LEFT_IN_PIPES = 64  # reads after the end: a descendant that still prints must not hold the step up
 IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)  # by Python, and so by what it starts
-LONGEST = 25_000  # letters of one variable, of up to 4 bytes each: the kernel takes no more than 128 KiB
 PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -74,8 +73,8 @@ class ShellScriptlet(Scriptlet):
     def run(self, ctx: View, params: dict[str, Any]) -> int | None:
         """Run the program to its end. Raises ValueError where it ended badly, or OSError where it cannot be run."""
         argv = self.argv(ctx, params)
-        env = _environment(self.options or {}, params) if self.shell else dict(os.environ)
-        program = Program(argv, env, self.stdin(ctx, params))
+        given = variables(self.options, params, getattr(ctx, "shows_secret", None)) if self.shell else {}
+        program = Program(argv, {**os.environ, **given}, self.stdin(ctx, params))
         program.finish()
         has_parser = type(self).parse is not ShellScriptlet.parse
         sys.stdout.write(_lines(program.stdout))
@@ -181,16 +180,6 @@ def _filled(word: str, params: dict[str, Any]) -> list[str]:
 
 def _text(value: Any) -> str:
     return "" if value is None else value if isinstance(value, str) else json.dumps(value)
-
-
-def _environment(options: dict[str, Any], params: dict[str, Any]) -> dict[str, str]:
-    """As a script of type shell gets it: with the arguments, but for secrets and for long ones."""
-    env = dict(os.environ)
-    for name, value in params.items():
-        text = _text(value).replace("\0", "")
-        if value is not None and not has_secret(options.get(name, {})) and len(text) <= LONGEST:
-            env[f"RACK_PARAM_{name.upper()}"] = text
-    return env
 
 
 def _lines(stdout: Capture) -> str:

@@ -29,7 +29,7 @@ CALLER = ("self", "ctx", "params")  # told once, as what the method was given
 def traced(method: Callable[..., Any], scriptlet: Any, *args: Any) -> Any:
     """Call `method(scriptlet, ..., ctx, params)` and log to stderr what it is given, sets, changes and ends with."""
     ctx, params = args[-2:]
-    shown = Shown(secrets_of(getattr(scriptlet, "options", None) or {}, params))
+    shown = shown_of(scriptlet, ctx, params)
     say = prefixed(ctx, shown)
     name = f"{type(scriptlet).__name__}.{method.__name__}"
     started = time.monotonic()
@@ -39,11 +39,29 @@ def traced(method: Callable[..., Any], scriptlet: Any, *args: Any) -> Any:
             code = method(scriptlet, *args)
     except BaseException as error:
         say(f"{name} raised {type(error).__name__}: {error} after {time.monotonic() - started:.3f} s")
-        for line in traceback.format_exc().splitlines():
-            say(line)
+        say(traceback.format_exc())
         raise
     say(f"{name} returned {shown.repr(code)} after {time.monotonic() - started:.3f} s")
     return code
+
+
+def watched(run: Callable[..., Any], scriptlet: Any, ctx: Any, params: Any) -> Any:
+    """Call a scriptlet's bound method `run(ctx, params)` and log to stderr which variables of its file change."""
+    method = run
+    while hasattr(method, "__wrapped__"):
+        method = method.__wrapped__
+    code = getattr(method, "__code__", None)
+    if code is None or sys.gettrace() is not None:
+        return run(ctx, params)
+    shown = shown_of(scriptlet, ctx, params)
+    with Variables(code.co_filename, prefixed(ctx, shown), shown):
+        return run(ctx, params)
+
+
+def shown_of(scriptlet: Any, ctx: Any, params: Any) -> Shown:
+    """How values are told of a scriptlet that is given these: without its secrets, and without those of the run."""
+    secrets = secrets_of(getattr(scriptlet, "options", None) or {}, params)
+    return Shown(secrets, getattr(ctx, "hidden", str))
 
 
 def prefixed(ctx: Any, shown: Shown) -> Say:
@@ -81,14 +99,21 @@ def _texts(value: Any) -> list[str]:
 
 
 class Shown(reprlib.Repr):
-    """Values as text for a log: bounded, and without secrets, which are taken out before anything is cut off."""
+    """Values as text for a log: bounded, and without secrets, which are taken out before anything is cut off.
 
-    def __init__(self, secrets: list[str]) -> None:
+    So are those that `hide` knows; for what is told later it is asked again.
+    """
+
+    def __init__(self, secrets: list[str], hide: Callable[[str], str] = str) -> None:
         super().__init__()
         self.maxlevel, self.maxdict, self.maxlist, self.maxtuple, self.maxset = 4, 20, 20, 20, 20
         self.maxstring = self.maxlong = self.maxother = LONGEST
         self.secrets = {secret for secret in secrets if secret}
-        self.masked = Mask(self.secrets).mask
+        self._mask, self._hide = Mask(self.secrets), hide
+
+    def masked(self, text: str) -> str:
+        """A text without secrets."""
+        return self._hide(self._mask.mask(text))
 
     def repr_str(self, x: str, level: int) -> str:
         """A text."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*_v[0-9]+")
 DEEPEST = 100
 LARGEST = 2**63
+LARGEST_VALUE = 1024 * 1024  # bytes of JSON text that one key can hold
 LONGEST_REASON = 4000
 
 
@@ -41,6 +42,44 @@ def check_value(value: object, name: str = "value") -> Any:
         raise ValueError(f"{name}{''.join(reversed(fault.parts))}: {fault}") from None
 
 
+def check_size(value: Any, name: str) -> None:
+    """Raise ValueError with the path, from `name` on, where JSON data is too large for a key."""
+    size = _size(value)
+    if size <= LARGEST_VALUE:
+        return
+    part: Any = value
+    path = name
+    while True:
+        inside = _largest(part)
+        if inside is None or _size(inside[1]) <= LARGEST_VALUE:
+            break
+        path, part = path + inside[0], inside[1]
+    raise ValueError(
+        f"{path}: {_size(part)} bytes of JSON, a key can hold {LARGEST_VALUE}: keep it with ctx.attach, and its digest "
+        "under the key"
+    )
+
+
+def _largest(value: Any) -> tuple[str, Any] | None:
+    """The path and the value of the largest part of a list or mapping; None where there is none."""
+    if isinstance(value, dict):
+        parts = [(f".{key}", part) for key, part in value.items()]
+    else:
+        parts = [(f"[{index}]", part) for index, part in enumerate(value)] if isinstance(value, list) else []
+    return max(parts, key=lambda each: _size(each[1]), default=None)
+
+
+def _size(value: Any) -> int:
+    """Bytes of its JSON text, exactly where they are many: most values are small, and this is asked for each."""
+    if isinstance(value, str) and len(value) <= LARGEST_VALUE // 8:
+        return len(value)
+    if not isinstance(value, (str, list, dict)):
+        return 0
+    from ansible_collections.rack.recipes.plugins.module_utils.record import json_text
+
+    return len(json_text(value).encode())
+
+
 def _plain(value: object, depth: int) -> object:
     if value is None or value is True or value is False:
         return value
@@ -55,6 +94,8 @@ def _text(value: str, _depth: int) -> str:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
         raise _Fault(f"character {error.start} is half a surrogate pair") from None
+    if "\0" in value:
+        raise _Fault(f"character {value.index(chr(0))} is NUL, which PostgreSQL and many programs do not take")
     return str.__str__(value)  # of an enumeration the text, not its name
 
 

@@ -9,11 +9,19 @@ from __future__ import annotations
 import json
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.values import check_key, check_value, copied, storable
+from ansible_collections.rack.recipes.plugins.module_utils.values import (
+    check_key,
+    check_size,
+    check_value,
+    copied,
+    storable,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
+
+    from ansible_collections.rack.recipes.plugins.module_utils.artifacts import Shelf, Source
 
     Keys = dict[str, list[Any]]
     Emit = Callable[[dict[str, Any]], None]
@@ -52,10 +60,42 @@ class View:
         self._run = run
         self._others = others
         self._emit = emit
+        self._open_shelf: Callable[[], Shelf] | None = None
+        self._hide: Callable[[str], str] | None = None
 
     def send_to(self, emit: Emit) -> None:
         """From now on hand changes to `emit`: in a forked child they must cross a pipe."""
         self._emit = emit
+
+    def keep_on(self, open_shelf: Callable[[], Shelf]) -> None:
+        """From now on keep what is attached where this says; until then only its digest is made."""
+        self._open_shelf = open_shelf
+
+    def hide_by(self, hide: Callable[[str], str]) -> None:
+        """From now on `hide` takes the secrets of the run out of a text."""
+        self._hide = hide
+
+    def hidden(self, text: str) -> str:
+        """A text without the secrets that are known here: for what is written where the run does not see it."""
+        return self._hide(text) if self._hide else text
+
+    def shows_secret(self, text: str) -> bool:
+        """Whether a secret that is known here can be seen in a text: it belongs nowhere that others can read then."""
+        return self.hidden(text) != text
+
+    def secret(self, value: Any) -> Any:
+        """Let nobody see this text, or the texts and numbers in this value, from now on; returns it.
+
+        It is masked in all that is written of this step (also in what it has printed before), of the steps after it and
+        of all later stages on every host; it is kept in memory alone. Call it before `set` or `measure` tells of it.
+        Raises ValueError for what cannot be hidden.
+        """
+        from ansible_collections.rack.recipes.plugins.module_utils.language.names import check_secrets
+
+        texts = check_secrets(value)
+        if texts:
+            self._emit({"kind": "secret", "texts": texts})
+        return value
 
     def get(self, key: str, default: Any = None, host: str | None = None) -> Any:
         """The value of `key`: of this step's scope, else of the run; with `host`, of that host, else of the run."""
@@ -79,6 +119,7 @@ class View:
             raise ValueError(f"scope {scope!r}: a step of the {self.scope} cannot set it")
         place = self._own if scope == self.scope else self._run
         value = check_value(value, check_key(key))
+        check_size(value, key)
         version, before = place.get(key, (0, None))
         if version and _same(before, value):
             return
@@ -120,6 +161,34 @@ class View:
         self._emit({"kind": "measurement", **measured})
         verdict: str = measured["verdict"]
         return verdict
+
+    def attach(self, name: str, source: Source, media_type: str = "") -> dict[str, Any]:
+        """Leave a file with the run, for what is too large for a key: `source` is its path, or its content as bytes.
+
+        Returns its name, its SHA-256 and its size in bytes, which are worth a key. Raises ValueError for what cannot be
+        kept, such as a file of more than 256 MiB.
+        """
+        return self._attach(name, media_type, lambda shelf: shelf.keep(source))
+
+    def take_artifact(self, given: Any) -> dict[str, Any]:
+        """Attach the file of the working folder that an envelope gives; raises ValueError for what is none."""
+        if not isinstance(given, dict) or not isinstance(given.get("path"), str):
+            raise ValueError(f"an artifact needs a name and a path, got {given!r:.200}")
+        return self._attach(
+            given.get("name"), given.get("media_type") or "", lambda shelf: shelf.keep_inside(given["path"])
+        )
+
+    def _attach(self, name: object, media_type: object, keep: Callable[[Shelf], dict[str, Any]]) -> dict[str, Any]:
+        from ansible_collections.rack.recipes.plugins.module_utils.artifacts import Shelf, check_media_type, check_name
+
+        called, kind = check_name(name), check_media_type(media_type)
+        try:
+            found = keep(self._open_shelf() if self._open_shelf else Shelf("", "."))
+        except ValueError as error:
+            raise ValueError(f"artifact {called}: {error}") from None
+        about = {"name": called, **found, "media_type": kind, "who": storable(self.step), "time": now()}
+        self._emit({"kind": "artifact", **about})
+        return {"name": called, "sha256": found["sha256"], "size": found["size"]}
 
     def value_on(self, key: str, host: str) -> Any:
         """The value of `key` on one host; raises ValueError where it has none. Keys of the run are on no host."""

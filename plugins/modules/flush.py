@@ -11,7 +11,10 @@ DOCUMENTATION = r"""
 module: flush
 short_description: Bring the results of the run into the store
 description:
-  - When this task starts, the recorder gives every planned step a verdict and brings the journal into the store.
+  - When this task starts, the recorder brings the journal into the store. Behind the last stage it first gives every
+    planned step a verdict; before one this is a checkpoint, which stores what there is.
+  - In a recipe it is a step of O(ignore:type=ansible), a checkpoint, too. Give it the scope V(run), so that it does
+    its work once.
   - Fails where that was not possible; the results are safe in the journal then.
 version_added: 0.1.0
 author: rack.recipes contributors (@rack-recipes)

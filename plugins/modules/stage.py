@@ -15,6 +15,7 @@ description:
     journal of the run.
   - Compiled recipes consist of such tasks; there is no need to write one by hand.
   - A stage that takes more than a few seconds goes on apart from its connection and is polled.
+  - Files that steps attach are brought into the run's folder after the results. One that does not come is a warning.
   - A step of C(type=ansible) is a stage of its own. Its module or action is run by Ansible, over the task's connection,
     and judged as every step is.
 version_added: 0.1.0

@@ -9,6 +9,7 @@ RackError               1
 ├── RecipeError         2   one problem in a recipe, with its place
 ├── RecipeErrors        2   all problems found in a recipe
 ├── CatalogError        2   a scriptlet cannot be found, trusted or read
+├── TrustError          2   the policy or the lock file does not allow it
 ├── JournalError        5   a journal cannot be read or written
 └── StoreError          5   results could not be brought into the store, or read from it
 """
@@ -35,6 +36,12 @@ class UsageError(RackError):
 
 class CatalogError(RackError):
     """A scriptlet that cannot be found, trusted or read; the text says where it was looked for, or its place."""
+
+    exit_code = 2
+
+
+class TrustError(RackError):
+    """What the policy or the lock file does not allow, or why one of these cannot be believed."""
 
     exit_code = 2
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import configparser
 import math
 import os
+import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -27,12 +28,36 @@ MEANING: dict[str, str] = {
     "runs": "folder of the run folders",
     "scriptlets": "trusted folders of drop-in scriptlets, before the collection's own",
     "flush_interval": "seconds between two flushes of a longer run into the store",
+    "flush_deltas": "changes of the context after which a run is flushed before its interval is over",
     "store_timeout": "seconds to wait for the store at the end of a run",
     "reconnect_timeout": "seconds for which a host and its controller wait for each other",
     "slots": "how many parallel steps a host runs at once",
     "debug": "whether what steps do is told in detail",
+    "locked": "whether only what the lock file has is run",
+    "policy": "the file that says who may do what",
+    "merge": "what becomes of writes of a key that meet",
+    "secret_keys": "patterns of names whose values are secret",
 }
+MERGE_POLICIES = ("last_write", "fail", "deep_merge")
+HOOK = "hook "  # before the dotted name of a Python file: a policy of the user's
+HOOK_POLICY = re.compile(rf"{HOOK}[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+
+Rules = tuple[tuple[str, str], ...]  # a pattern of keys and its merge policy, the first that matches counts
+
+SECRET_KEYS = (  # of arguments, parameters, variables and keys of the context
+    "*password",
+    "*passwd",
+    "*passphrase",
+    "*secret",
+    "*token",
+    "*api_key",
+    "*apikey",
+    "*access_key",
+    "*secret_key",
+    "*private_key",
+    "*credentials",
+)
 
 Given = dict[str, tuple[str, Any]]  # a setting's name -> where it was set, and to what
 
@@ -45,10 +70,15 @@ class Settings:
     runs: str = ".rack-recipes/runs"
     scriptlets: tuple[str, ...] = ("scriptlets",)
     flush_interval: float = 10.0
+    flush_deltas: int = 10_000
     store_timeout: float = 60.0
     reconnect_timeout: float = 120.0
     slots: int = 4
     debug: bool = False
+    locked: bool = False
+    policy: str = ""
+    merge: Rules = ()
+    secret_keys: tuple[str, ...] = SECRET_KEYS
 
 
 def load(extra_vars: Mapping[str, Any] | None = None) -> Settings:
@@ -56,8 +86,16 @@ def load(extra_vars: Mapping[str, Any] | None = None) -> Settings:
 
     Raises UsageError for a value of the wrong kind, and for a name in our section of ansible.cfg that is none.
     """
-    given = {**_configured(), **_environment(), **_extra(extra_vars or {})}
+    configured = _configured()
+    given = {**configured, **_environment(), **_extra(extra_vars or {}), **_firm(configured)}
     return Settings(**{name: _convert(name, *found) for name, found in given.items() if found[1] not in ("", None)})
+
+
+def _firm(configured: Given) -> Given:
+    """What neither an environment nor a variable can undo: a policy, and that only what is locked is run."""
+    set_there = {name: given for name, given in configured.items() if given[1]}
+    kept = {name: given for name, given in set_there.items() if name == "policy"}
+    return {**kept, **{name: given for name, given in set_there.items() if name == "locked" and _convert(name, *given)}}
 
 
 def config_file() -> Path | None:
@@ -127,7 +165,7 @@ def converted(options: Mapping[str, tuple[Kind, str]], extra_vars: Mapping[str, 
 
 def _convert(name: str, origin: str, value: Any) -> Any:
     kind = next(str(field.type) for field in fields(Settings) if field.name == name)
-    return _converted(origin, KINDS[kind], MEANING[name], value)
+    return _converted(origin, OWN_KINDS.get(name, KINDS[kind]), MEANING[name], value)
 
 
 class Kind(NamedTuple):
@@ -188,6 +226,21 @@ def _truth(value: Any) -> bool:
     return found
 
 
+def _merge_rules(value: Any) -> Rules:
+    """Rules in one text, in a list, or as a mapping."""
+    if isinstance(value, Mapping):
+        return tuple(_merge_rule(_text(keys), policy) for keys, policy in value.items())
+    pairs = (part.partition("=") for part in _separated(":")(value))
+    return tuple(_merge_rule(keys, policy) for keys, _mark, policy in pairs)
+
+
+def _merge_rule(keys: str, policy: Any) -> tuple[str, str]:
+    pattern, said = keys.strip(), _text(policy).strip()
+    if not pattern or not (said in MERGE_POLICIES or HOOK_POLICY.fullmatch(said)):
+        raise ValueError
+    return pattern, said
+
+
 TEXT = Kind("text", _text)
 SECONDS = Kind("a number of seconds above 0", _seconds)
 COUNT = Kind("a whole number above 0", _count)
@@ -195,4 +248,17 @@ NUMBER = Kind("a whole number", _number)
 TRUTH = Kind("true or false", _truth)
 NAMES = Kind("names, separated by commas", _separated(","))
 FOLDERS = Kind("folders, separated by colons", _separated(":"))
-KINDS = {"str": TEXT, "float": SECONDS, "int": COUNT, "bool": TRUTH, "tuple[str, ...]": FOLDERS}
+MERGE_RULES = Kind(
+    f"rules such as power.*=deep_merge, separated by colons; the policies are {', '.join(MERGE_POLICIES)} "
+    "and hook with the dotted name of a Python file, such as hook site.merge_power",
+    _merge_rules,
+)
+KINDS = {
+    "str": TEXT,
+    "float": SECONDS,
+    "int": COUNT,
+    "bool": TRUTH,
+    "tuple[str, ...]": FOLDERS,
+    "Rules": MERGE_RULES,
+}
+OWN_KINDS = {"secret_keys": Kind("patterns, separated by colons", _separated(":"))}

@@ -86,6 +86,7 @@ def test_each_verdict_has_its_outcome(tests: Path):
         "good[localhost]": "passed",
         "near[localhost]": "passed",
         "bad[localhost]": "failed",
+        "second[localhost]": "passed",
         "broken[localhost]": "failed",
         "needs_bad[localhost]": "failed",
         "not_now[localhost]": "skipped",
@@ -97,6 +98,7 @@ def test_each_verdict_has_its_outcome(tests: Path):
     }
     found = results()
     assert found["near[localhost]"].properties == {"verdict": "marginal"}
+    assert found["second[localhost]"].properties == {"verdict": "passed", "flake": "passed at try 2"}
     assert found["not_now[localhost]"].text.startswith("when: ")
     assert "needs_bad on localhost: blocked\n  bad did not pass (failed)" in found["needs_bad[localhost]"].text
 

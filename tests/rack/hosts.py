@@ -77,7 +77,7 @@ class Rack:
     """`count` hosts, r01 and on, with the files of all in `folder`; without one, in a temporary folder.
 
     Addresses count from `first_address`. The hosts take their Python from `interpreters` (version, path) in turn,
-    by default from those that are found on the machine.
+    by default from those that are found on the machine. `within` is the command that runs sshd, as `ip netns exec` can.
     Raises `ServiceError` when sshd is missing or a host does not answer within `START_LIMIT`.
     """
 
@@ -87,7 +87,9 @@ class Rack:
         folder: Path | None = None,
         first_address: str = FIRST_ADDRESS,
         interpreters: Mapping[str, Path] | None = None,
+        within: Sequence[str] = (),
     ) -> None:
+        self._within = within
         self._temporary = folder is None
         self.folder = folder.absolute() if folder else Path(tempfile.gettempdir(), f"rack-{secrets.token_hex(6)}")
         self.members = {host.name: host for host in _hosts(count, first_address, interpreters or pythons.find())}
@@ -131,7 +133,7 @@ class Rack:
     def revive(self, *names: str) -> None:
         """Start these hosts at their old address and port, and wait until they answer."""
         sshd = program("sshd", "openssh-server")
-        command = {name: (sshd, "-D", "-e", "-f", str(self.folder / f"{name}.conf")) for name in names}
+        command = {name: (*self._within, sshd, "-D", "-e", "-f", str(self.folder / f"{name}.conf")) for name in names}
         self._kept.start(command)
         deadline = time.monotonic() + START_LIMIT
         for name in names:

@@ -69,7 +69,8 @@ packages_of() {
     run) printf '%s\n' 'ssh openssh-client' 'sshd openssh-server' ;;
     test) packages_of run && printf '%s\n' 'mariadbd mariadb-server-core' 'my_print_defaults mariadb-client-core' \
       'cc gcc' '/usr/include/stdio.h libc6-dev' 'chromium chromium' \
-      '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf fonts-dejavu-core' 'pg_ctlcluster postgresql' 'sudo sudo' ;;
+      '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf fonts-dejavu-core' 'pg_ctlcluster postgresql' 'sudo sudo' \
+      'faketime faketime' ;;
   esac
 }
 

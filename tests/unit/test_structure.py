@@ -24,10 +24,12 @@ STATIONS = (
     ("stage",),
     ("journal",),
     ("context",),
+    ("trust",),
     ("store",),
     ("run",),
     ("analysis",),
     ("report",),
+    ("archive",),
     ("cli",),
     ("pytest_plugin",),
 )

@@ -32,10 +32,14 @@ class Bench:
         self.is_check = bool(request.get("check"))
         self.lost = ""
         self.launcher = launcher
-        self.context = Context(request)
-        self.records = Records(request, launcher.mask, write)
+        self.secrets = launcher.secrets
+        self.context = Context(request, launcher.secrets)
+        self.records = Records(request, launcher.secrets, write)
         self.marks = Marks()
 
     def change(self, step: str, attempt: int, change: Record) -> None:
-        """A key is changed, by a running step or by its envelope."""
-        self.records.delta(step, attempt, change, self.context.take(change))
+        """A key is changed, or a file attached, by a running step or by its envelope."""
+        if "sha256" in change:
+            self.records.artifact(step, attempt, change)
+        else:
+            self.records.delta(step, attempt, change, self.context.take(change))

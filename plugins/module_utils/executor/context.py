@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.secrets import Secrets
     from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import ContextDigest
     from ansible_collections.rack.recipes.plugins.module_utils.view import Keys
 
@@ -22,13 +23,15 @@ if TYPE_CHECKING:
 class Context:
     """The keys of the host and of the run, each with its version, as far as this host knows them."""
 
-    def __init__(self, request: dict[str, Any]) -> None:
+    def __init__(self, request: dict[str, Any], secrets: Secrets) -> None:
         context = request["context"]
         self._host: str = request["host"]
         self._own: Keys = context["own"]
         self._run: Keys = context["run"]
         self._others: dict[str, Keys] = context["hosts"]
         self._digests: dict[int, ContextDigest] = {}
+        self._secrets = secrets
+        self._known = len(secrets)  # when the digests were made
 
     def view(self, step: Step) -> View:
         """The context as `step` sees it; until it says where its changes go, it can make none."""
@@ -70,8 +73,12 @@ class Context:
     def _digest(self, place: Keys) -> str:
         from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import ContextDigest
 
+        if self._known != len(self._secrets):
+            self._known = len(self._secrets)
+            self._digests.clear()
         if id(place) not in self._digests:
-            self._digests[id(place)] = ContextDigest({key: value for key, (_version, value) in place.items()})
+            values = {key: value for key, (_version, value) in place.items()}
+            self._digests[id(place)] = ContextDigest(values, self._secrets.key_for)
         return str(self._digests[id(place)])
 
 

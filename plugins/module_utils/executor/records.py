@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is written of a stage: deltas, steps, and with --debug what happened meanwhile; all without secrets."""
+"""What is written of a stage: deltas, artifacts, steps, with --debug what happened meanwhile; all without secrets."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Union
 
     from ansible_collections.rack.recipes.plugins.module_utils.executor.family import Family
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.secrets import Secrets
     from ansible_collections.rack.recipes.plugins.module_utils.executor.trial.offers import Reused
     from ansible_collections.rack.recipes.plugins.module_utils.executor.trial.trial import Trial
-    from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
 
     Tried = Union[Trial, Family, Reused]
     Record = dict[str, Any]
@@ -28,47 +28,61 @@ if TYPE_CHECKING:
 LONGEST = 2000  # characters of a value in a log
 UNTRIED: Record = {"seconds": 0.0, "attempts": [], "measurements": []}
 OURS = ("distance", "verdict")  # of a measurement, whatever is secret
+TEXTS = ("reason", "stdout", "stderr")  # of an attempt, which may have ended before a secret was known
 
 
 class Records:
     """Hands the records of a stage to `write`."""
 
-    def __init__(self, request: dict[str, Any], mask: Mask | None, write: Callable[[Record], None]) -> None:
+    def __init__(self, request: dict[str, Any], secrets: Secrets, write: Callable[[Record], None]) -> None:
         self._head = {"stage": request["stage"], "n": 0, "host": request["host"]}
-        self._mask = mask
-        self.mask = mask.mask if mask else None
+        self._secrets = secrets
         self._write = write
         self.is_debug = bool(request.get("debug"))
 
+    @property
+    def mask(self) -> Callable[[str], str] | None:
+        """What takes secrets out of a text; None where none are known yet."""
+        return self.hidden if self._secrets else None
+
     def hidden(self, text: str) -> str:
         """A text without secrets."""
-        return self._mask.mask(text) if self._mask else text
+        return self._secrets.hidden(text)
 
     def delta(self, step: str, attempt: int, change: Record, before: Any) -> None:
         """A step has changed a key."""
-        change = {**change, "after": self._value(change["after"])}
+        change = {**change, "after": self._secrets.change(change)}
         self._write({"kind": "delta", **self._head, "step": step, "attempt": attempt, **change})
         if self.is_debug:
-            values = f"{_short(self._value(before))} -> {_short(change['after'])}"
+            values = f"{_short(self._secrets.shown(change['key'], before))} -> {_short(change['after'])}"
             self.log(step, attempt, "set", f"{change['key']} by {change['who']}: {values}")
 
-    def _value(self, value: Any) -> Any:
-        return self._mask.mask_value(value) if self._mask else value
+    def artifact(self, step: str, attempt: int, attached: Record) -> None:
+        """A step has attached a file, which is kept."""
+        named = {**attached, "name": self.hidden(attached["name"])}
+        self._write({"kind": "artifact", **self._head, "step": step, "attempt": attempt, **named})
+        if self.is_debug:
+            self.log(step, attempt, "attach", f"{named['name']}: {attached['size']} bytes, {attached['sha256']}")
 
     def step(self, step: Step, verdict: str, reason: str, tried: Tried | None, *, blocks: bool) -> None:
         """A step has its verdict; without `tried` it was not tried."""
         record = {"kind": "step", **self._head, "step": step["name"], "verdict": verdict}
         record["reason"] = as_reason(self.hidden(reason))
         record.update(_of(tried) if tried else {"started": now(), **UNTRIED})
-        if self._mask:
+        if self._secrets:
             record["measurements"] = [self._without_secrets(each) for each in record["measurements"]]
+            record["attempts"] = [self._hidden_texts(each) for each in record["attempts"]]
         record.update({name: step[name] for name in ("parent", "tags") if name in step})
         if blocks and "parent" not in step:
             record["blocks"] = True
         self._write(record)
 
     def _without_secrets(self, measurement: Record) -> Record:
-        return {name: value if name in OURS else self._value(value) for name, value in measurement.items()}
+        hide = self._secrets.hidden_value
+        return {name: value if name in OURS else hide(value) for name, value in measurement.items()}
+
+    def _hidden_texts(self, attempt: Record) -> Record:
+        return {**attempt, **{name: self.hidden(attempt[name]) for name in TEXTS if name in attempt}}
 
     def log(self, step: str, attempt: int, event: str, text: str) -> None:
         """Something has happened that only --debug tells."""

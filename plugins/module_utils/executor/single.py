@@ -17,19 +17,26 @@ if TYPE_CHECKING:
 
     from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
 
+ATTACHED = ("name", "sha256", "size")
+
 
 def run_single(scriptlet: type[Scriptlet], params: dict[str, Any]) -> dict[str, Any]:
-    """Verdict, reason, `context` (the keys set), measurements, stdout and stderr of one run of `scriptlet`."""
+    """Verdict, reason, `context` (the keys set), measurements, stdout and stderr of one run of `scriptlet`.
+
+    Without a run there is nowhere to keep what it attaches: `artifacts` has name, size and digest of each, if any.
+    """
     records: list[dict[str, Any]] = []
     request = _request(scriptlet, params)
     Stage(request, Launcher(request, work=os.getcwd(), cache=""), records.append, lambda: True).run()
     last = records[-1]
     tried = last["attempts"][-1] if last["attempts"] else {"stdout": "", "stderr": ""}
+    attached = [{name: each[name] for name in ATTACHED} for each in records if each["kind"] == "artifact"]
     return {
         "verdict": last["verdict"],
         "reason": last["reason"],
         "context": {record["key"]: record["after"] for record in records if record["kind"] == "delta"},
         "measurements": last["measurements"],
+        **({"artifacts": attached} if attached else {}),
         "stdout": tried["stdout"],
         "stderr": tried["stderr"],
     }

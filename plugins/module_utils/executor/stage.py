@@ -38,7 +38,10 @@ NEVER_STARTS = "cannot start: what it waits for cannot start before it"
 
 
 class Stage:
-    """Runs the steps of a request; `write` receives each record, `alive` tells whether to go on."""
+    """Runs the steps of a request; `write` receives each record.
+
+    `alive` tells whether to go on, `halted` why not, empty where the controller has said nothing.
+    """
 
     def __init__(
         self,
@@ -46,9 +49,11 @@ class Stage:
         launcher: Launcher,
         write: Callable[[Record], None],
         alive: Callable[[], bool],
+        halted: Callable[[], str] = str,
     ) -> None:
         self.bench = Bench(request, launcher, write)
         self.alive = alive
+        self.halted = halted
         self.slots: int = request["slots"]
         self.gate = Gate(request)
         self.locks = Locks(request.get("locks") or {})
@@ -196,14 +201,14 @@ class Stage:
             self._settle(step, "error", reason)
 
     def _give_up(self) -> None:
-        """The controller is gone: end what runs, and leave the rest untried."""
-        self.bench.lost = LOST
-        self._drop(f"not run: {LOST}")
+        """The controller is gone, or wants it: end what runs, and leave the rest untried."""
+        reason = self.bench.lost = self.halted() or LOST
+        self._drop(f"not run: {reason}")
         for trial in self.trials:
             if isinstance(trial.waits_for, float):
                 trial.waits_for = time.monotonic()
             elif not trial.waits_for.stopped:
-                trial.waits_for.stop(f"stopped: {LOST}")
+                trial.waits_for.stop(f"stopped: {reason}")
 
     def _end_all(self) -> None:
         """Leave nothing behind where the executor itself fails."""

@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Fingerprints: whether a step would do the same again, since all that goes into it is the same."""
+"""Fingerprints: whether a step would do the same again, since all that goes into it is the same.
+
+They are kept with the results. Where a secret goes into one, it is an HMAC with a key that is kept apart from these: a
+plain digest would tell whoever tries out short passwords which of them was used.
+"""
 
 from __future__ import annotations
 
@@ -12,44 +16,68 @@ from functools import cache
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
+    from typing import Any, Callable
+
+    KeyFor = Callable[[Any], bytes]  # the key for the digest of a value, empty for a plain one
 
 WIDTH = 2**256
+BLOCK = 64  # bytes that SHA-256 takes at once
 _canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
-def fingerprint(digest: str, args: Any, read: Mapping[str, Any], host: str, files: Mapping[str, str]) -> str:
+def _plain(_value: Any) -> bytes:
+    return b""
+
+
+def fingerprint(
+    digest: str, args: Any, read: Mapping[str, Any], host: str, files: Mapping[str, str], key_for: KeyFor = _plain
+) -> str:
     """`sha256:...` over the scriptlet's digest, its arguments, the context that it reads, the host, and its files.
 
     It is the same for equal JSON, whatever the order of keys. 1, 1.0 and true are different: a scriptlet can see that.
+    Where `key_for` has a key for what goes into it, it is `hmac:...`.
     """
-    return f"sha256:{_sha256([digest, args, dict(read), host, dict(files)]).hex()}"
+    key = key_for([args, dict(read)])
+    return f"{'hmac' if key else 'sha256'}:{_digest([digest, args, dict(read), host, dict(files)], key).hex()}"
 
 
 class ContextDigest:
     """A digest of a whole context, for steps that may read any key of it; a change of one key costs only that key."""
 
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self._parts = {key: _part(key, value) for key, value in values.items()}
+    def __init__(self, values: Mapping[str, Any], key_for: KeyFor = _plain) -> None:
+        self._key_for = key_for
+        self._parts = {key: self._part(key, value) for key, value in values.items()}
         self._sum = sum(self._parts.values()) % WIDTH
 
     def set(self, key: str, value: Any) -> None:
         """The key has this value from now on."""
-        part = _part(key, value)
+        part = self._part(key, value)
         self._sum = (self._sum + part - self._parts.get(key, 0)) % WIDTH
         self._parts[key] = part
+
+    def _part(self, key: str, value: Any) -> int:
+        return int.from_bytes(_digest([key, value], self._key_for(value)), "big")
 
     def __str__(self) -> str:
         return f"sum:{self._sum:064x}"
 
 
-def _part(key: str, value: Any) -> int:
-    return int.from_bytes(_sha256([key, value]), "big")
+def _digest(value: Any, key: bytes) -> bytes:
+    data = _canonical(value).encode("ascii")
+    return hmac(key, data) if key else sha256(data)
 
 
-def _sha256(value: Any) -> bytes:
-    data: bytes = _hash()(_canonical(value).encode("ascii")).digest()
-    return data
+def hmac(key: bytes, data: bytes) -> bytes:
+    """HMAC-SHA-256 with a key of up to 64 bytes; Python's own would load OpenSSL."""
+    whole = key.ljust(BLOCK, b"\0")
+    inner = sha256(bytes(byte ^ 0x36 for byte in whole) + data)
+    return sha256(bytes(byte ^ 0x5C for byte in whole) + inner)
+
+
+def sha256(data: bytes) -> bytes:
+    """The SHA-256 of some bytes."""
+    found: bytes = _hash()(data).digest()
+    return found
 
 
 @cache

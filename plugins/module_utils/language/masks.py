@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 MASKED = "********"
 SHORTEST = 3  # characters of a secret that is looked for inside of texts
 MARGIN = " \t\r"
+LINE_END = re.compile(r"\n")
+ESCAPED_END = re.compile(r"\n|(?:\\{1,8}r)?\\{1,8}n")
 SPACE = re.compile(r"[ \t\r\n\f\v]+")
 PIECE = re.compile(r"\\+|.", re.DOTALL)
 UNQUOTED = re.compile(r"[A-Za-z0-9]")
 # White space inside of a secret: wrapped, escaped, or quoted for a URL. All repetitions of what can also be the
 # beginning of a secret have a bound: the time is linear in the text.
-GAP = r"(?:\s|\+|%20|%0[9A-Da-d]|\\{1,8}(?:[nrtfv]|u00(?:20|0[9A-Da-d])))*"
+GAP = r"(?:\s|\+|%20|%0[9A-Da-d]|\\{1,8}(?:[nrtfv]|(?:u00|x)(?:20|0[9A-Da-d])))*"
 # The two characters that the alphabets of base64 do not share, in both and quoted: at the beginning, and further on.
 BASE64 = {"+": ([r"\+", "-", "%2[Bb]"], r"(?:[+-]|%2[Bb])"), "/": (["/", "_", "%2[Ff]"], r"(?:\\{0,8}/|_|%2[Ff])")}
 
@@ -69,14 +71,22 @@ class Mask:
 
 
 def _without(text: str, pattern: re.Pattern[str]) -> str:
-    """The text without what the pattern finds, broken over lines or not."""
-    lines = text.split("\n")
-    if len(lines) == 1:
-        return _replaced(text, _found(pattern, text))
-    parts = [line.strip(MARGIN) for line in lines]
-    joined = "".join(parts)
-    found = list(_found(pattern, joined))
-    return _replaced(text, _in_lines(found, lines, parts)) if found else text
+    """The text without what the pattern finds, broken over lines or not; these may be escaped, as in JSON."""
+    places = list(_in_lines(pattern, text, LINE_END) if "\n" in text else _found(pattern, text))
+    if "\\" in text and ESCAPED_END.search(text):
+        places = _merged([*places, *_in_lines(pattern, text, ESCAPED_END)])
+    return _replaced(text, places) if places else text
+
+
+def _merged(places: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Places that overlap as one."""
+    merged: list[tuple[int, int]] = []
+    for begin, end in sorted(places):
+        if merged and begin <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((begin, end))
+    return merged
 
 
 def _found(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
@@ -94,21 +104,24 @@ def _found(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
         yield begin, end
 
 
-def _in_lines(found: list[tuple[int, int]], lines: list[str], parts: list[str]) -> Iterator[tuple[int, int]]:
-    """Where the places in the joined parts are in the text whose lines they come from."""
-    joined_starts, shifts = [], []
+def _in_lines(pattern: re.Pattern[str], text: str, line_end: re.Pattern[str]) -> Iterator[tuple[int, int]]:
+    """Start and end of every secret in the lines of a text, which are joined without their margins."""
+    parts, joined_starts, shifts = [], [], []
     in_text = in_joined = 0
-    for line, part in zip(lines, parts):
+    for end, after in (*(found.span() for found in line_end.finditer(text)), (len(text), 0)):
+        line = text[in_text:end].rstrip(MARGIN)
+        part = line.lstrip(MARGIN)
         if part:
+            parts.append(part)
             joined_starts.append(in_joined)
-            shifts.append(in_text + len(line) - len(line.lstrip(MARGIN)) - in_joined)
-        in_text += len(line) + 1
-        in_joined += len(part)
+            shifts.append(in_text + len(line) - len(part) - in_joined)
+            in_joined += len(part)
+        in_text = after
 
     def place(index: int) -> int:
         return index + shifts[bisect_right(joined_starts, index) - 1]
 
-    for begin, end in found:
+    for begin, end in _found(pattern, "".join(parts)):
         yield place(begin), place(end - 1) + 1
 
 
@@ -164,11 +177,19 @@ def _percent(character: str) -> str:
 
 
 def _escape(character: str) -> str:
-    """As JSON escapes it, without the first backslash."""
+    """As JSON or Python escape it, as a character or as bytes, without the first backslash."""
     if character == "\b":
-        return "(?:b|u0008)"
+        return "(?:b|u0008|x08)"
     units = character.encode("utf-16-be", "surrogatepass")
-    return r"\\{1,8}".join(f"u{_any_case(units[at : at + 2].hex())}" for at in range(0, len(units), 2))
+    found = [r"\\{1,8}".join(f"u{_any_case(units[at : at + 2].hex())}" for at in range(0, len(units), 2))]
+    if not character.isascii():
+        data = character.encode("utf-8", "surrogatepass")
+        found.append(r"\\{1,8}".join(f"x{_any_case(f'{byte:02x}')}" for byte in data))
+    if ord(character) < 256:
+        found.append(f"x{_any_case(f'{ord(character):02x}')}")
+    elif len(units) > 2:
+        found.append(f"U{_any_case(f'{ord(character):08x}')}")
+    return found[0] if len(found) == 1 else f"(?:{'|'.join(found)})"
 
 
 def _any_case(digits: str) -> str:

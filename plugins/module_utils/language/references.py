@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 REFERENCE = r"\$\{([^${}\s]+)(?:@(\$\{[^${}\s]+\}))?\}"  # compiled by the first text that needs it
 WORDS = {"params": 1, "item": 0, "index": 0, "matrix": 1, "step": 1}  # and how long a path each needs at least
+FOREIGN = "$\0{"  # stands for "${" where it is a text from a host, and no reference; neither can hold a NUL
 LISTED = 10
 LONGEST = 200  # characters of a value in a message
 
@@ -74,7 +75,9 @@ def resolve(value: Any, scope: Scope) -> Any:
     A text that is one reference becomes the value itself, of any type; inside a longer text a value is put as text.
     """
     if isinstance(value, str):
-        return _fill_in(value, scope) if "${" in value else value
+        if "${" in value:
+            return _fill_in(value, scope)
+        return value.replace(FOREIGN, "${") if FOREIGN in value else value  # Ansible's trust in it stays with it
     if isinstance(value, dict):
         return {name: resolve(item, scope) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -139,7 +142,7 @@ def _fill_in(text: str, scope: Scope) -> Any:
         value = _value(match, scope)
         return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
-    return re.sub(REFERENCE, as_text, text)
+    return re.sub(REFERENCE, as_text, text).replace(FOREIGN, "${")
 
 
 def _value(match: re.Match[str], scope: Scope) -> Any:

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
+ARTIFACTS = "artifacts"  # the folder, in a stage's, of what its steps attach
 LEASE = b"%020.3f"
 PAUSE = 0.05  # seconds between two looks at a stage that is waited for
 STARTING = 10.0  # seconds that a stage may be without a runner at its beginning
 PATIENCE = 60.0  # seconds for which a full disk may keep a stage from its end
 PERIOD = 3600  # seconds between two times of looking for what can be removed
+HALT = "halt"  # the file in which the controller says why the steps are to end
 KEPT = 24 * 3600  # seconds for which a stage can be collected after its end
 ANSWER = 8 * 1024 * 1024  # bytes of the journal in one answer, or one record that is larger
 
@@ -82,12 +84,31 @@ class Detached:
             return str(error.strerror)
         return ""
 
+    def pid(self) -> int:
+        """The runner's number, also after the stage's end; 0 where that process is gone."""
+        for said in (self._read("runner"), self._read("ended")):
+            first = said.partition(b" ")[0]
+            if first.isdigit() and said == _identity(int(first)):
+                return int(first)
+        return 0
+
     def leased(self, seconds: float) -> bool:
-        """Whether the controller was heard of within the last `seconds`."""
-        return time.monotonic() - float(os.pread(self._lease, 20, 0)) <= seconds
+        """Whether the controller was heard of within the last `seconds`, and has not asked for the end."""
+        return not self.halted() and time.monotonic() - float(os.pread(self._lease, 20, 0)) <= seconds
+
+    def halt(self, reason: str, *, begun: bool) -> None:
+        """Have the runner end its steps. A stage that has not begun, its message being on the way, never does."""
+        if begun:
+            self._put(HALT, reason.encode("utf-8", "backslashreplace"))
+        else:
+            self._put("ended", b"0 0 %b" % boot_id())  # as a runner's, that is nobody
+
+    def halted(self) -> str:
+        """Why the controller asked for the end of the steps; empty where it has not."""
+        return self._read(HALT).decode("utf-8", "replace")
 
     def end(self) -> None:
-        """The runner ends: only the journal stays, to be collected. Raises OSError where it cannot be written."""
+        """The runner ends: journal and attached files stay to be collected. Raises OSError where there is no room."""
         remove(self.work)
         until = time.monotonic() + PATIENCE
         problem = self._flush()
@@ -100,10 +121,16 @@ class Detached:
 
     def fail(self, reason: str) -> None:
         """The runner cannot go on; `reason` is for the controller."""
-        self._put("failure", reason.encode("utf-8", "backslashreplace"))
+        remove(self.work)
+        try:
+            self._put("failure", reason.encode("utf-8", "backslashreplace"))
+        except OSError:
+            os.rename(self.path("lease"), self.path("full"))  # as above
 
     def failure(self) -> str:
         """Why the runner could not go on; empty where it could."""
+        if os.path.exists(self.path("full")):
+            return f"the temporary folder {os.path.dirname(self.folder)} is full"
         return self._read("failure").decode("utf-8", "replace")
 
     def _put(self, name: str, content: bytes) -> None:
@@ -136,13 +163,15 @@ class Detached:
             return 0
 
     def state(self) -> str:
-        """`ended`, `running`, `killed` (the runner is gone without an end) or `unknown` (no such stage here)."""
+        """`ended`, `running`, or `unknown` (no such stage here); where the runner is gone `killed` or `rebooted`."""
         runner = self._read("runner")
         if runner and runner == _identity(int(runner.split()[0])):
             return "running"
         if os.path.exists(self.path("ended")):
             return "ended"
-        return "killed" if runner else self._state_at_start()
+        if not runner:
+            return self._state_at_start()
+        return "killed" if runner.split()[-1] == boot_id() else "rebooted"
 
     def _state_at_start(self) -> str:
         """Whoever makes the folder leads the stage to its runner within moments, or was killed before."""
@@ -193,7 +222,7 @@ def clean(base: str) -> None:
     for entry in list(os.scandir(base)):
         stage = Detached(entry.path)
         try:
-            if os.path.exists(stage.path("lease")):
+            if any(map(os.path.exists, (stage.path("lease"), stage.path("full")))):
                 _clean(stage)
         except OSError:  # somebody else cleans too
             continue

@@ -9,6 +9,10 @@ from __future__ import annotations
 import os
 import stat
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 BASES = ("/var/tmp", "/tmp")  # noqa: S108 - only this user can write in the folder there; /var/tmp outlives a reboot
 PROGRAMS = "programs"
 
@@ -17,15 +21,20 @@ class NoFolder(OSError):
     """No folder on this host can be written."""
 
 
-def base_folder() -> str:
-    """The user's own folder on this host, made where it is missing; raises NoFolder with each candidate's reason."""
+def base_folder(tmp: str = "", use: Callable[[str], object] = str) -> str:
+    """The user's own folder on this host, made where it is missing, in `tmp` or in the usual places.
+
+    `use` does what the folder is for, and the next place is tried where it raises OSError, as for want of room.
+    Raises NoFolder with the reason of each place.
+    """
     reasons = []
-    for folder in _candidates():
+    for folder in _candidates(tmp):
         try:
             os.makedirs(folder, mode=0o700, exist_ok=True)
             reason = _objection(folder)
             if not reason:
                 os.makedirs(os.path.join(folder, PROGRAMS), mode=0o700, exist_ok=True)
+                use(folder)
                 return folder
         except OSError as error:
             reason = str(error.strerror)
@@ -33,14 +42,16 @@ def base_folder() -> str:
     raise NoFolder(f"no folder to work in: {'; '.join(reasons)}")
 
 
-def find_folder(stage: str) -> str | None:
+def find_folder(stage: str, tmp: str = "") -> str | None:
     """The folder of a stage that was started before, in whichever base there was room for it then."""
-    places = (os.path.join(base, stage) for base in _candidates() if not _objection(base))
+    places = (os.path.join(base, stage) for base in _candidates(tmp) if not _objection(base))
     return next((folder for folder in places if os.path.isdir(folder)), None)
 
 
-def _candidates() -> list[str]:
-    return [os.path.join(base, f"rack-recipes-{os.geteuid()}") for base in (*BASES, os.path.expanduser("~"))]
+def _candidates(tmp: str) -> list[str]:
+    """Where a place was chosen, only that: the others may be too small, or for nobody's tests."""
+    places = [os.path.expandvars(os.path.expanduser(tmp))] if tmp else [*BASES, os.path.expanduser("~")]
+    return [os.path.join(place, f"rack-recipes-{os.geteuid()}") for place in places]
 
 
 def _objection(folder: str) -> str:

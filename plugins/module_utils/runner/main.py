@@ -5,13 +5,21 @@
 """What runs on a host for a stage: start it apart from the connection, wait a little, answer with its records.
 
 The answer on stdout is a line that marks its start, whole records of the journal from the offset asked for, and a last
-line of JSON: `{"state": ..., "offset": ..., "boot_id": ...}`. `offset` is where to ask on. The state is `running` for
-as long as there is more to be asked for. Asked to start a stage that is there, it answers for that one, so a
+line of JSON: `{"state": ..., "offset": ..., "boot_id": ..., "clock": ...}`. `offset` is where to ask on, `clock` the
+time here and for how many seconds the question was here. The state is `running` for as long as there is more to be
+asked for. Asked to start a stage that is there, it answers for that one, so a
 controller that lost an answer may simply ask again.
+
+Asked to `end` a stage, for a reason, it has its steps ended first, and answers as ever.
+
+What is told in memory alone (`runner.memory`) is in that last line as `concealed`, sealed with the key of the request.
+
+Asked for artifacts of a stage that is there, it answers with records of their pieces instead.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
@@ -24,14 +32,22 @@ from ansible_collections.rack.recipes.plugins.module_utils.runner.code import (
     keep_code,
     use_kept,
 )
-from ansible_collections.rack.recipes.plugins.module_utils.runner.detached import Detached, boot_id, clean, forget
+from ansible_collections.rack.recipes.plugins.module_utils.runner.detached import (
+    ARTIFACTS,
+    Detached,
+    boot_id,
+    clean,
+    forget,
+)
 from ansible_collections.rack.recipes.plugins.module_utils.runner.folders import PROGRAMS, base_folder, find_folder
+from ansible_collections.rack.recipes.plugins.module_utils.runner.memory import Memory, kept_by, sealed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 MARK = "rack.recipes answer "
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 RENEWAL = 1.0  # seconds between two renewals of the lease while the controller waits
 
 
@@ -44,9 +60,12 @@ def main(arguments: bytes, payload: str) -> None:
         state, records, reason = _serve(request, payload)
     except OSError as error:
         state, records, reason = "refused", b"", str(error)
-    status = {"state": state, "offset": request["offset"] + len(records), "boot_id": boot_id().decode()}
+    clock = [round(time.time(), 6), round(time.monotonic() - request["arrived"], 6)]
+    offset = request["offset"] + len(records)
+    status = {"state": state, "offset": offset, "boot_id": boot_id().decode(), "clock": clock}
     if reason:
         status["reason"] = reason
+    status.update(_concealed(request))
     head = f"\n{MARK}{request['id']}\n".encode()
     sys.stdout.buffer.write(head + records + b"\n" + json.dumps(status).encode() + b"\n")
     sys.stdout.flush()
@@ -54,15 +73,41 @@ def main(arguments: bytes, payload: str) -> None:
 
 def _serve(request: dict[str, Any], payload: str) -> tuple[str, bytes, str]:
     """The state, the records that are new, and the reason where the host cannot run the stage."""
-    folder = find_folder(request["id"])
-    if folder is None and "stage" not in request:
+    folder = find_folder(request["id"], request.get("tmp", ""))
+    if folder is None and not {"stage", "end"} & request.keys():
         return "unknown", b"", ""
-    detached = Detached(folder or os.path.join(base_folder(), request["id"]))
-    if "stage" in request and detached.create():
+    if folder and "artifacts" in request:
+        return _pieces(Detached(folder), request["artifacts"])
+    detached, is_new = (Detached(folder), False) if folder else _created(request)
+    if is_new and "end" not in request:
         _start(request, detached, payload)
     else:
+        if "end" in request:
+            detached.halt(request["end"], begun=not is_new)
         detached.await_end(request["attach"], request["offset"])
     return _look_at(detached, request["offset"])
+
+
+def _pieces(detached: Detached, wanted: list[tuple[str, int]]) -> tuple[str, bytes, str]:
+    from ansible_collections.rack.recipes.plugins.module_utils.runner.pieces import pieces
+
+    return detached.state(), pieces(detached.path(ARTIFACTS), wanted), ""
+
+
+def _concealed(request: dict[str, Any]) -> dict[str, str]:
+    """What only memory holds; read after the records that it belongs to."""
+    folder = find_folder(request["id"], request.get("tmp", "")) if "seal" in request else None
+    data = kept_by(Detached(folder).pid()) if folder else b""
+    return {"concealed": sealed(bytes.fromhex(request["seal"]), data)} if data else {}
+
+
+def _created(request: dict[str, Any]) -> tuple[Detached, bool]:
+    """The stage's folder where there is room for it, and whether it was made just now and not by somebody beside us."""
+    made: list[bool] = []
+    base = base_folder(
+        request.get("tmp", ""), lambda base: made.append(Detached(os.path.join(base, request["id"])).create())
+    )
+    return Detached(os.path.join(base, request["id"])), made[-1]
 
 
 def _look_at(detached: Detached, offset: int) -> tuple[str, bytes, str]:
@@ -90,26 +135,29 @@ def _start(request: dict[str, Any], detached: Detached, payload: str) -> None:
 
 def _run(request: dict[str, Any], detached: Detached, payload: str, tell: int) -> NoReturn:
     """The runner: a process that outlives the connection."""
-    base = os.path.dirname(detached.folder)
+    base, memory = os.path.dirname(detached.folder), Memory()
     try:
         _leave_connection()
         try:
             detached.begin()
             _unpack(request["files"], payload, detached.work)
-            _run_stage(request, detached)
+            _run_stage(request, detached, memory)
             detached.end()
         except BaseException as error:
-            detached.fail(_described(error))
+            detached.fail(_described(error, base))
         _tell_end(tell)
         # Nobody waits any more. A host where the code cannot be kept, such as a full one, compiles it again.
-        forget(base, request["collected"])
-        clean(base)
-        keep_code(base, payload, request["code"]["digest"], request["code"]["files"])
+        try:
+            forget(base, request["collected"])
+            clean(base)
+            keep_code(base, payload, request["code"]["digest"], request["code"]["files"])
+        finally:
+            memory.linger(detached.folder, lambda: detached.leased(request["lease"]))
     finally:
         os._exit(0)
 
 
-def _run_stage(request: dict[str, Any], detached: Detached) -> None:
+def _run_stage(request: dict[str, Any], detached: Detached, memory: Memory) -> None:
     use_kept()
     # A poll does without these.
     from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launch import Launcher
@@ -118,8 +166,9 @@ def _run_stage(request: dict[str, Any], detached: Detached) -> None:
     os.chdir(detached.work)
     sys.path[:] = filter(None, sys.path)  # the working folder holds files of the project, whatever their names
     programs = os.path.join(os.path.dirname(detached.folder), PROGRAMS)
-    launcher = Launcher(request, detached.work, programs)
-    Stage(request, launcher, detached.write, lambda: detached.leased(request["lease"])).run()
+    launcher = Launcher(request, detached.work, programs, detached.path(ARTIFACTS))
+    launcher.secrets.tell = memory.keep
+    Stage(request, launcher, detached.write, lambda: detached.leased(request["lease"]), detached.halted).run()
 
 
 def _leave_connection() -> None:
@@ -147,8 +196,10 @@ def _tell_end(tell: int) -> None:
         pass
 
 
-def _described(error: BaseException) -> str:
+def _described(error: BaseException, base: str) -> str:
     """The error and where it came from: nobody sees a traceback of this process."""
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return f"the temporary folder {base} is full"
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next

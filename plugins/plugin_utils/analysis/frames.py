@@ -71,7 +71,24 @@ CONFLICTS = {
     "version": WHOLE,
     "before": ANY,
     "after": ANY,
+    "policy": TEXT,
+    "outcome": TEXT,
+    "other": ANY,
+    "fields": ANY,
     "time": TEXT,
+}
+ARTIFACTS = {
+    "host": TEXT,
+    "step": TEXT,
+    "attempt": WHOLE,
+    "n": WHOLE,
+    "name": TEXT,
+    "sha256": TEXT,
+    "size": WHOLE,
+    "media_type": TEXT,
+    "path": TEXT,
+    "time": TEXT,
+    "note": TEXT,
 }
 RUNS = {"run_id": TEXT, "test_id": TEXT, "started": TEXT, "ended": TEXT, "status": TEXT, "counts": ANY}
 
@@ -86,6 +103,7 @@ class Rows:
     context: Sequence[Row] = ()
     conflicts: Sequence[Row] = ()
     runs: Sequence[Row] = ()
+    artifacts: Sequence[Row] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +120,12 @@ class Frames:
     context: DataFrame
     conflicts: DataFrame
     runs: DataFrame
+    artifacts: DataFrame
 
 
 def frames(rows: Rows) -> Frames:
     """Unknown columns are left out, missing ones are empty: an older store still gives a report."""
-    parts = (rows.steps, rows.measurements, rows.context, rows.conflicts)
+    parts = (rows.steps, rows.measurements, rows.context, rows.conflicts, rows.artifacts)
     hosts = sorted({row["host"] for row in chain(*parts)}, key=natural)
     parents = {row["step"]: row["parent"] for row in rows.steps if row.get("parent")}
     steps = _step_order(rows.steps, {row["step"] for row in chain(*parts)}, parents)
@@ -117,6 +136,7 @@ def frames(rows: Rows) -> Frames:
         context=_ordered(_frame(rows.context, CONTEXT), hosts, steps, ["key", "host"]),
         conflicts=_ordered(_frame(rows.conflicts, CONFLICTS), hosts, steps, ["time", "key", "host"]),
         runs=_frame(rows.runs, RUNS),
+        artifacts=_ordered(_frame(rows.artifacts, ARTIFACTS), hosts, steps, ["host", "step", "n"]),
     )
 
 

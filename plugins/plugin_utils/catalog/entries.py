@@ -16,27 +16,30 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.files import 
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.model import Entry, Kind
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.python import ScriptletClass, read_python
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.sidecar import read_sidecar
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.trust import Stamp, check_trusted, stamp
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.trust import Stamp, check_trusted, read_checked
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, nearest
 
 
 def entry_of(candidate: Candidate, function: str) -> Entry:
     """What a file says of itself; raises CatalogError where it is not trusted, or says it wrongly."""
-    check_trusted(candidate.folder.path, candidate.path)
-    return READERS[candidate.kind](candidate, function)
+    return READERS[candidate.kind](candidate, function, _checked(candidate, candidate.place))
 
 
 def functions_of(candidate: Candidate) -> list[str]:
     """What can be named as `function` of a file; nothing where a Python file or a script is a helper of others."""
     if candidate.kind != "python":
         return [""] if candidate.sidecar else []
-    check_trusted(candidate.folder.path, candidate.path)
-    classes, _digest = _read_classes(candidate.path, stamp(candidate.path))
+    classes, _digest = _read_classes(candidate.path, _checked(candidate, candidate.place))
     return [known.name for known in classes if not known.name.startswith("_")]
 
 
-def _python_entry(candidate: Candidate, function: str) -> Entry:
-    classes, digest = _read_classes(candidate.path, stamp(candidate.path))
+def _checked(candidate: Candidate, place: str) -> Stamp:
+    """The stamp of a file in a trusted folder. Whoever could change the collection's could change this program, too."""
+    return check_trusted(candidate.folder.path, place, strict=candidate.folder.source == "project")
+
+
+def _python_entry(candidate: Candidate, function: str, seen: Stamp) -> Entry:
+    classes, digest = _read_classes(candidate.path, seen)
     chosen = _class(candidate, classes, function)
     return _make(candidate, digest, {"description": chosen.description, **chosen.declared}, chosen.name)
 
@@ -58,14 +61,13 @@ def _class(candidate: Candidate, classes: Sequence[ScriptletClass], function: st
     raise CatalogError(f"{candidate.path} has {problem} {', '.join(public)}{hint}")
 
 
-def _sidecar_entry(candidate: Candidate, function: str) -> Entry:
+def _sidecar_entry(candidate: Candidate, function: str, seen: Stamp) -> Entry:
     if function:
         raise CatalogError(f"{candidate.path} has no class {function!r}: only a Python scriptlet has a function")
     if not candidate.sidecar:
         beside = Path(candidate.path).with_suffix(SIDECAR).name
         raise CatalogError(f"{candidate.path} has no {beside} beside it, to give its description, options and writes")
-    check_trusted(candidate.folder.path, candidate.sidecar)
-    stamps = stamp(candidate.path), stamp(candidate.sidecar)
+    stamps = seen, _checked(candidate, str(Path(candidate.place).with_suffix(SIDECAR)))
     declared, digest = _read_with_sidecar(candidate.path, candidate.sidecar, stamps)
     return _make(candidate, digest, declared)
 
@@ -90,7 +92,7 @@ def _make(candidate: Candidate, digest: str, declared: Mapping[str, Any], functi
     )
 
 
-READERS: dict[Kind, Callable[[Candidate, str], Entry]] = {
+READERS: dict[Kind, Callable[[Candidate, str, Stamp], Entry]] = {
     "python": _python_entry,
     "shell": _sidecar_entry,
     "native": _sidecar_entry,
@@ -98,23 +100,16 @@ READERS: dict[Kind, Callable[[Candidate, str], Entry]] = {
 
 
 @lru_cache(maxsize=4096)
-def _read_classes(path: str, _seen: Stamp | None) -> tuple[tuple[ScriptletClass, ...], str]:
-    code = _read(path)
+def _read_classes(path: str, seen: Stamp) -> tuple[tuple[ScriptletClass, ...], str]:
+    code = read_checked(path, seen)
     return read_python(code, path), _digest(code)
 
 
 @lru_cache(maxsize=4096)
-def _read_with_sidecar(path: str, sidecar: str, _seen: tuple[Stamp | None, ...]) -> tuple[Mapping[str, Any], str]:
-    code, beside = _read(path), _read(sidecar)
+def _read_with_sidecar(path: str, sidecar: str, seen: tuple[Stamp, Stamp]) -> tuple[Mapping[str, Any], str]:
+    code, beside = read_checked(path, seen[0]), read_checked(sidecar, seen[1])
     _check_first_line(path, code)
     return read_sidecar(beside, sidecar), _digest(code, beside)
-
-
-def _read(path: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise CatalogError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _digest(*parts: bytes) -> str:

@@ -46,9 +46,11 @@ def write_playbook(plan: Plan, settings: Settings) -> Path:
     folder = Path(settings.runs).parent / "compiled"
     target = folder / f"{Path(plan.recipe.path).stem}-{sha256(text).hexdigest()[:12]}.yml"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
+            missing.mkdir(0o700, exist_ok=True)
         partial = folder / f".{target.name}.{os.getpid()}"
-        partial.write_bytes(text)
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123
+            file.write(text)
         partial.replace(target)
     except OSError as error:
         raise UsageError(f"{target}: {error.strerror}") from error

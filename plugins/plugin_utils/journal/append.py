@@ -7,15 +7,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed import compressed
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import Record, encode
 
 Target = str | os.PathLike[str] | int
+Wait = Callable[[float], object]
+
+APPENDING = os.O_WRONLY | os.O_APPEND
+PAUSE = 0.5  # seconds between two attempts
 
 
 class ShortWriteError(JournalError):
@@ -49,6 +55,27 @@ def append(target: Target, records: Iterable[Record], *, sync: bool = False) -> 
     return sum(map(len, lines))
 
 
+def insist(target: Target, records: Iterable[Record], patience: float, wait: Wait = time.sleep) -> None:
+    """Append the records, and try again for `patience` seconds where they cannot be written, as on a full disk.
+
+    Each of them gets there once, however often it is tried. `wait` sleeps, and raises once nobody should wait any more.
+    Raises JournalError as `append` does.
+    """
+    rest = list(records)
+    until = time.monotonic() + patience
+    while True:
+        try:
+            append(target, rest)
+        except JournalError as error:
+            is_passing = isinstance(error, ShortWriteError) or isinstance(error.__cause__, OSError)
+            if not is_passing or time.monotonic() >= until:
+                raise
+            rest = rest[error.safe :] if isinstance(error, ShortWriteError) else rest
+            wait(PAUSE)
+        else:
+            return
+
+
 def make_private(folder: Path) -> None:
     """Make the folder and those above it that are missing, each for its owner alone. Raises OSError."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
@@ -61,13 +88,22 @@ def _opened(target: Target) -> Iterator[int]:
     if isinstance(target, int):
         yield target
         return
-    path = Path(target)
-    make_private(path.parent)
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        descriptor = os.open(target, APPENDING)
+    except FileNotFoundError:
+        descriptor = _made(Path(target))
     try:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _made(path: Path) -> int:
+    """A new journal, but for none that was compressed: a file beside it would hide all that it holds."""
+    if compressed(path).exists():
+        raise JournalError(f"{path}: its run is over and the journal compressed, nothing can be added to it")
+    make_private(path.parent)
+    return os.open(path, APPENDING | os.O_CREAT, 0o600)
 
 
 def _write(target: Target, descriptor: int, lines: list[bytes]) -> None:

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed import UNREADABLE, opened, reason
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import Record, decode
 
-NUMBERED = frozenset({"delta", "step"})  # the kinds of which a repeated one is left out
+NUMBERED = frozenset({"artifact", "delta", "step"})  # the kinds of which a repeated one is left out
 
 
 class Line(NamedTuple):
@@ -28,11 +29,11 @@ class Line(NamedTuple):
 
 
 class Follower:
-    """Reads on from where it stopped.
+    """Reads on from where it stopped, also in a journal that was compressed.
 
-    `offset`, in bytes, is where the read part of the journal ends; the lines yielded and those left out lie before
-    it. `set_aside` counts the damaged and foreign lines. Started in the middle of a journal, a follower cannot know
-    which records were there before, and may repeat them.
+    `offset`, in bytes of the plain form, is where the read part of the journal ends; the lines yielded and those left
+    out lie before it. `set_aside` counts the damaged and foreign lines. Started in the middle of a journal, a follower
+    cannot know which records were there before, and may repeat them.
     """
 
     def __init__(self, path: str | PathLike[str], offset: int = 0) -> None:
@@ -48,7 +49,7 @@ class Follower:
         were there before (same kind, stage, host and n above 0).
         """
         try:
-            with self.path.open("rb") as journal:
+            with opened(self.path) as journal:
                 journal.seek(self.offset)
                 for line in journal:
                     if self.offset >= until or not line.endswith(b"\n"):
@@ -57,8 +58,8 @@ class Follower:
                     self.offset = end = start + len(line)
                     if line != b"\n" and (found := self._found(start, end, line)):
                         yield found
-        except OSError as error:
-            raise JournalError(f"{self.path}: {error.strerror}") from error
+        except UNREADABLE as error:
+            raise JournalError(f"{self.path}: {reason(error)}") from error
 
     def _found(self, start: int, end: int, line: bytes) -> Line | None:
         try:

@@ -18,7 +18,8 @@ Place = tuple[str, str]  # step, host
 class Ended:
     """How a step ended on a host.
 
-    `sure` is false where the recorder had to say it for want of a result. `blocks` tells whether what depends on the
+    `sure` is false where the recorder had to say it for want of a result; `is_final` tells that it knows better than
+    the host, as of a write that was refused. `blocks` tells whether what depends on the
     step may start, `checks` how many criteria were judged. A looped step has `instances`, each with a record of its
     own that names the step as its `parent`.
     """
@@ -30,6 +31,7 @@ class Ended:
     checks: int = 0
     instances: int = 0
     parent: str = ""
+    is_final: bool = False
 
 
 class Results:
@@ -41,9 +43,15 @@ class Results:
         self.ended: dict[Place, Ended] = {}
 
     def take(self, record: Record) -> None:
-        """Take in a step record: the last one counts, but what the recorder said (n = 0) never against the host's."""
+        """Take in a step record: the last one counts, but what the recorder said (n = 0) never against the host's.
+
+        Only its last word (`final`) does.
+        """
         place = (record["step"], record["host"])
-        sure, before = record["n"] > 0, self.ended.get(place)
+        is_final, before = record.get("final") is True, self.ended.get(place)
+        sure = is_final or record["n"] > 0
+        if before is not None and before.is_final and not is_final:
+            return
         if sure or before is None or not before.sure:
             self.ended[place] = Ended(
                 record["verdict"],
@@ -53,6 +61,7 @@ class Results:
                 record.get("checks", 0),
                 record.get("instances", 0),
                 record.get("parent", ""),
+                is_final,
             )
 
     def counted(self) -> Iterator[tuple[Place, Ended]]:

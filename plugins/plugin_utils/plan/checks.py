@@ -16,13 +16,16 @@ from typing import NamedTuple
 from ansible_collections.rack.recipes.plugins.module_utils.arguments import problems_of_names
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.discover import find
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.merging import find_merge_hook
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.model import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.trust import PROJECT, check_trusted
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, Place, RecipeError, nearest
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.data import PARTS, Data
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import PlannedHook
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Hook, Recipe, Step
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Path as ValuePath
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places import KEY
+from ansible_collections.rack.recipes.plugins.plugin_utils.settings import HOOK
 
 User = Step | Hook  # of a scriptlet
 Named = tuple[str, str, str]  # a module, its function and its type
@@ -75,6 +78,7 @@ def problems(recipe: Recipe, scriptlets: Scriptlets) -> Iterator[Problem]:
         for hook in hooks:
             yield from _hook_problems(when, hook, scriptlets)
     yield from _canary_problems(recipe)
+    yield from _merge_problems(recipe, scriptlets.folders)
 
 
 def problems_of_keys(steps: Iterable[Step], data: Mapping[str, Data]) -> Iterator[Problem]:
@@ -168,6 +172,17 @@ def _file_problems(user: User) -> Iterator[Problem]:
     elif not _is_file(src):
         expected = "a file of the project (an absolute path names a file of the host)"
         yield Problem(user, ("args", "src"), expected, f"{src[:100]!r}{'...' if len(src) > 100 else ''}")
+    elif problem := _why_untrusted(src):
+        yield Problem(user, ("args", "src"), "a file that is the project's own", problem)
+
+
+def _why_untrusted(src: str) -> str:
+    """Why a file of the project must not be sent to a host; empty where it may."""
+    try:
+        check_trusted(PROJECT, Path(src).as_posix(), strict=False)
+    except CatalogError as error:
+        return str(error)
+    return ""
 
 
 def _is_file(path: str) -> bool:
@@ -175,6 +190,16 @@ def _is_file(path: str) -> bool:
         return Path(path).is_file()
     except (OSError, ValueError):  # a name that is too long, or no name at all
         return False
+
+
+def _merge_problems(recipe: Recipe, folders: Sequence[Path]) -> Iterator[Problem]:
+    """Merge hooks are files that have to be there; what they do is known once they are loaded."""
+    for keys, policy in recipe.merge.items():
+        if policy.startswith(HOOK):
+            try:
+                find_merge_hook(policy.removeprefix(HOOK), folders)
+            except CatalogError as error:
+                yield Problem(None, ("context", "merge", keys), f"a merge hook: {error}")
 
 
 def _canary_problems(recipe: Recipe) -> Iterator[Problem]:

@@ -55,6 +55,12 @@ class PlannedStep:
         """What it runs: the scriptlet by its shortest name, or the module."""
         return self.entry.name if self.entry else self.step.module
 
+    @property
+    def notice(self) -> str:
+        """That its scriptlet should not be used any more, and what to use instead; empty for any other."""
+        deprecated = self.entry.deprecated if self.entry else ""
+        return f"{self.uses} is deprecated: {deprecated}" if deprecated else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:

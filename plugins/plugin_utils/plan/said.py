@@ -73,6 +73,7 @@ def of_recipe(plan: Plan) -> dict[str, Any]:
         ("time_box", number(recipe.time_box)),
         ("priority", _highest(plan) if recipe.time_box is not None else None),
         ("fail_fast", recipe.fail_fast or None),
+        ("context", {"merge": dict(recipe.merge)} if recipe.merge else None),
         ("options", differing(plan.options) or None),
     )
     return _there(pairs)

@@ -115,6 +115,8 @@ class RecipeItem(pytest.Item):
             raise StepFailed(result.reason or f"there is no result of {self.expected.name}\n{result!r}")
         self.rack_seconds = record.get("seconds")
         self.user_properties.append(("verdict", record["verdict"]))
+        if record.get("flake"):
+            self.user_properties.append(("flake", f"passed at try {len(record['attempts'])}"))
         self._show(record)
         if record["verdict"] == "skipped":
             raise _skipped(record.get("reason") or "skipped")

@@ -20,17 +20,25 @@ class RackContext(View):
 
     `ctx[key]` is a value of the context; set one before the scriptlet reads it, with `ctx.give` for another host.
     `measured` has the value of each measurement and check by its name, `checked` the verdict of each check, and
-    `measurements` all of both as a run records them. `changes` has what scriptlets have set, by key.
+    `measurements` all of both as a run records them. `changes` has what scriptlets have set, by key, and `attached` the
+    digest and size of what they have attached, by name, and `secrets` the texts that they want nobody to see.
     """
 
     def __init__(self, step: str = "step", host: str = "host") -> None:
         super().__init__(step, host, "host", {}, {}, {}, self._take)
         self.changes: dict[str, Any] = {}
         self.measurements: list[dict[str, Any]] = []
+        self.attached: dict[str, dict[str, Any]] = {}
+        self.secrets: list[str] = []
 
     def _take(self, event: dict[str, Any]) -> None:
-        if event.pop("kind") == "delta":
+        kind = event.pop("kind")
+        if kind == "delta":
             self.changes[event["key"]] = event["after"]
+        elif kind == "artifact":
+            self.attached[event["name"]] = event
+        elif kind == "secret":
+            self.secrets += event["texts"]
         else:
             self.measurements.append(event)
 

@@ -98,7 +98,7 @@ def _said(stdout: str, ctx: View, verdict: str, reason: str) -> Judged:
     """What the envelope says, where there is one, over how the class ended."""
     capture = Capture()
     capture.add(stdout.encode("utf-8", "backslashreplace"))
-    envelope = read_envelope(capture, needed=False)
+    envelope = read_envelope(capture, needed=False, secret=ctx.secret)
     if envelope is None or (envelope["status"] == "ok" and verdict != "passed"):
         return verdict, reason
     _take(envelope, ctx)
@@ -116,6 +116,8 @@ def _take(envelope: dict[str, Any], ctx: View) -> None:
         ctx.take_measurement(item)
     for item in envelope.get("checks") or ():
         ctx.take_check(item)
+    for item in envelope.get("artifacts") or ():
+        ctx.take_artifact(item)
 
 
 class Printed(io.StringIO):

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place
@@ -35,12 +35,12 @@ type Data = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """What a file and those that it includes hold together: steps in their order, locks, places, contents of files."""
+    """What a file and those that it includes hold together: steps in their order, locks, places, the included files."""
 
     steps: tuple[Step, ...]
     locks: Mapping[str, Lock]
     places: Mapping[Path, Place]
-    contents: tuple[bytes, ...] = ()
+    contents: Mapping[str, bytes] = field(default_factory=dict)
 
 
 def numbered(document: Document) -> Iterator[tuple[int, int, Data]]:

@@ -32,7 +32,7 @@ def parse(text: bytes, name: str) -> Recipe:
     data, found = document.data, whole(document)
     return Recipe(
         path=name,
-        digest=digest(text, found.contents),
+        digest=digest(text, [*found.contents.values()]),
         test_meta=build.test_meta(data["test_meta"]),
         steps=found.steps,
         hosts=data.get("hosts", "all"),
@@ -44,7 +44,9 @@ def parse(text: bytes, name: str) -> Recipe:
         serial=build.serial(data),
         time_box=float(data["time_box"]) if "time_box" in data else None,
         fail_fast=data.get("fail_fast", False),
+        merge=dict(data.get("context", {}).get("merge", {})),
         places=found.places,
+        files={file: hashlib.sha256(content).hexdigest() for file, content in {name: text, **found.contents}.items()},
     )
 
 

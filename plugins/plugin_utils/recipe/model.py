@@ -193,9 +193,11 @@ class Recipe:
     """A whole recipe, its steps in the order in which they are meant: by `idx`, then as in the file.
 
     Included recipes are in it already. `path` is as the user gave it, `digest` is `sha256:<hex>` of the bytes of the
-    file and of all that it includes. `places` holds the line and column of every value, keyed by its path, e.g.
-    `("steps", 0, "args", "src")` with the index of the step in the *file*; a mapping's keys are at
-    `(..., key, "<key>")`. A step of an included recipe is known by `("included", <its name>, ...)`.
+    file and of all that it includes, `files` has the SHA-256 of each of them, in hex. `places` holds the line and
+    column of every value, keyed by its path, e.g. `("steps", 0, "args", "src")` with the index of the step in the
+    *file*; a mapping's keys are at `(..., key, -1)`. A step of an included recipe is known by
+    `("included", <its name>, ...)`. `merge` has the merge policy of each pattern of keys: where writes meet, the first
+    pattern that matches decides.
     """
 
     path: str
@@ -211,4 +213,6 @@ class Recipe:
     serial: tuple[int | str, ...] = ()
     time_box: float | None = None
     fail_fast: bool = False
+    merge: Mapping[str, str] = field(default_factory=dict)
     places: Mapping[Path, Place] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict, compare=False)

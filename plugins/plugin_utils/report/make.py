@@ -39,4 +39,5 @@ def read(engine: Engine, run_id: str) -> Rows:
         context=load.context(engine, run_id),
         conflicts=load.conflicts(engine, run_id),
         runs=load.runs(engine),
+        artifacts=load.artifacts(engine, run_id),
     )

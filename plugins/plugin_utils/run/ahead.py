@@ -13,9 +13,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-# What goes wrong at the import is told by the Ansible that is started in its place, with its streams in order.
+# What goes wrong at the import is told by the Ansible that is started in its place, with its streams in order. A log
+# that cannot be written, as on a full disk, ends no run: Ansible would end at the first line that does not get there.
 BOOT = """\
-import json, os, sys
+import io, json, os, sys
+class Log(io.FileIO):
+    def write(self, data):
+        try:
+            return super().write(data)
+        except OSError:
+            return len(data)
 try:
     from ansible.cli.playbook import main
 except BaseException:
@@ -28,6 +35,10 @@ if line:
     os.dup2(1, 2)
     if main is None:
         os.execv(sys.executable, [sys.executable, "-m", "ansible", "playbook", *words])
+    for number, name in enumerate(("stdout", "stderr"), start=1):
+        stream = io.BufferedWriter(Log(number, "w", closefd=False))
+        before = getattr(sys, name)
+        setattr(sys, name, io.TextIOWrapper(stream, before.encoding, before.errors, line_buffering=True))
     main(["ansible-playbook", *words])
 """
 

@@ -14,10 +14,12 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context import Context
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.hooks import Merges
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.results import Results
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.offers import Reusable
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrecy.concealed import Concealed
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 
 RECIPE = "rack_recipes_recipe"  # the variable in which compiled plays say what holds for all steps
@@ -49,7 +51,9 @@ class Planned:
 class Given:
     """What a run was asked: the recipe as the compiled plays tell it, the values of its parameters, Ansible's options.
 
-    `mask` hides `secrets`. `patterns` has the hosts of each pattern that a step names; those of `canary` go first.
+    `secrets` are sent to all hosts; `mask` hides them and more; `warnings` is what the user is to know of that.
+    `patterns` has the hosts of each pattern that a step names; those of `canary` go first.
+    `unknown_hosts` are in the context that it starts with, and not in the run.
     """
 
     recipe: Mapping[str, Any] = field(default_factory=dict)
@@ -59,6 +63,8 @@ class Given:
     options: Mapping[str, Any] = field(default_factory=dict)
     patterns: Mapping[str, frozenset[str]] = field(default_factory=dict)
     canary: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    unknown_hosts: tuple[str, ...] = ()
 
 
 @dataclass
@@ -79,7 +85,11 @@ class Run:
     reusable: Reusable = field(default_factory=Reusable)
     results: Results = field(default_factory=Results)
     left_out: set[str] = field(default_factory=set)
+    merges: Merges = field(default_factory=Merges)
+    _last_words: list[Record] = field(default_factory=list, init=False)
     started: float = field(default_factory=time.monotonic)
+    concealed: Concealed = field(default_factory=Concealed)
+    unwritable: str = ""  # why nothing can be added to the journal
     stored: str | None = None  # why the last flush failed; empty once the store holds all
 
     @property
@@ -94,11 +104,27 @@ class Run:
             if record is None:
                 continue
             if record["kind"] == "step":
-                self.results.take(record)
+                self._take_step(record)
             elif record["kind"] == "log":
                 show(record)
             else:
-                self.context.fold(record)
+                for delta in self.context.fold(record):
+                    self.merges.take(record, delta, self.context)
+
+    def _take_step(self, record: Record) -> None:
+        ruled = self.context.refusals.ruled(record)
+        if ruled is not record:
+            self._last_words.append(ruled)
+        self.results.take(ruled)
+
+    def to_append(self) -> list[Record]:
+        """What follows for the journal from what was folded: the last words on steps, and what merge hooks made."""
+        words, self._last_words = self._last_words, []
+        return [*words, *self.merges.records(self.context)]
+
+    def hidden(self, text: str) -> str:
+        """A text without any secret that is known by now."""
+        return self.concealed.hidden(self.given.mask.mask(text))
 
     def missing(self) -> list[tuple[Planned, str]]:
         """The planned (step, host) pairs that have no verdict."""

@@ -9,17 +9,24 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from operator import itemgetter
 from pathlib import Path
+from typing import BinaryIO
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed import compressed
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import Record
 
+JOURNAL = "journal.jsonl"
+LOCK = "lock"
+
 
 def journals(runs: Path) -> list[Path]:
-    """The journals of all runs, the oldest first."""
-    return sorted(runs.glob("*/journal.jsonl"))
+    """The journals of all runs, the oldest first; compressed ones by the name that they had before."""
+    names = (JOURNAL, compressed(Path(JOURNAL)).name)
+    return sorted({path.with_name(JOURNAL) for name in names for path in runs.glob(f"*/{name}")})
 
 
 def journal_of(runs: Path, start: str = "") -> Path:
@@ -45,10 +52,38 @@ def begun(journal: Path) -> Record:
 
 def hold(folder: Path) -> None:
     """Keep the run to this process until it ends, however it does. Raises UsageError where another one has it."""
-    lock = (folder / "lock").open("ab")
+    lock = _locked(folder)
+    os.register_at_fork(after_in_child=lock.close)  # a worker may outlive this process, and must not hold it
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep the run to this process for a while. Raises UsageError where another one has it."""
+    with _locked(folder):
+        yield
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process has the run: it still goes on, or another one that resumes it does."""
+    try:
+        lock = (folder / LOCK).open("rb")
+    except FileNotFoundError:
+        return False
+    with lock:
+        return not _takes(lock)
+
+
+def _locked(folder: Path) -> BinaryIO:
+    lock = open(os.open(folder / LOCK, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "ab")  # noqa: PTH123, SIM115
+    if not _takes(lock):
+        lock.close()
+        raise UsageError(f"run {folder.name} still goes on: its controller is alive")
+    return lock
+
+
+def _takes(lock: BinaryIO) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        lock.close()
-        raise UsageError(f"run {folder.name} still goes on: its controller is alive") from None
-    os.register_at_fork(after_in_child=lock.close)  # a worker may outlive this process, and must not hold it
+        return False
+    return True

@@ -13,6 +13,7 @@ from pathlib import Path
 
 RUN_ID = "RACK_RECIPES_RUN_ID"  # set by the command, which has to find its run afterwards
 ROOT = str(Path(__file__).parents[6])  # the folder in which this collection can be imported
+NOT_IN_STORE = "the results are not in the store"
 REFUSED = "rack.recipes.recorder: nothing is run: "
 
 

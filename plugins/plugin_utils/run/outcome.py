@@ -14,7 +14,8 @@ from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSI
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.results import Ended
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RUN_HOST, Run
 
-EXIT_CODES = {"passed": 0, "failed": 1, "unchecked": 1, "unreachable": 3, "interrupted": 1}
+INTERRUPTED = "interrupted"
+EXIT_CODES = {"passed": 0, "failed": 1, "unchecked": 1, "unreachable": 3, INTERRUPTED: 1}
 REASONS = 5  # shown in a recap; the store has them all
 NOTHING = {"unchecked": "nothing was checked in this run", "failed": "no step of this run passed"}
 

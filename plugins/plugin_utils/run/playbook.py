@@ -9,11 +9,9 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,26 +73,11 @@ def start(asked: Invocation) -> subprocess.Popen[bytes]:
 
 def follow(child: subprocess.Popen[bytes], tick: Callable[[], None]) -> int:
     """Wait for Ansible's end and call `tick` meanwhile; returns its exit code, negative for a signal."""
-    with _signals_passed_on(child):
-        while True:
-            try:
-                return child.wait(TICK)
-            except subprocess.TimeoutExpired:
-                tick()
-
-
-@contextmanager
-def _signals_passed_on(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Ansible decides what a signal means for the run; the command waits for it, then tells how it ended."""
-    before = {
-        signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN),  # the terminal sends it to both
-        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda number, _frame: child.send_signal(number)),
-    }
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    while True:
+        try:
+            return child.wait(TICK)
+        except subprocess.TimeoutExpired:
+            tick()
 
 
 def extra_vars(given: Sequence[str]) -> dict[str, Any]:

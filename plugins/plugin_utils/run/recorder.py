@@ -6,19 +6,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+import signal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.view import now
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, StoreError, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, RackError, StoreError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.begin import begin
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.means import means_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.kept import keep
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.means import Means, means_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.names import names_of_one
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.plays import (
+    FLUSH,
     STAGE,
+    checkpoints,
     is_of,
     select_by_tags,
     stage_tasks,
@@ -30,40 +35,53 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import (
     refuse,
     set_current,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import REFUSED
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import NOT_IN_STORE, REFUSED
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.outcome import (
     EXIT_CODES,
+    INTERRUPTED,
     checks_of,
     counts_of,
     status_of,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.part import ANSIBLE
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.perform import UNRECORDED
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.result import no_result
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.cached import cached_offers
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.stopping.guard import Guard
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.stopping.signals import BY_SIGNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.storing.client import Storing
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.trace import lines_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import prepare
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.text import packed, unpacked
 
-FLUSH = "rack.recipes.flush"
 NO_RESULT = "it gave no result"
 
 
 class Recorder:
-    """One `ansible-playbook`. `warn` and `show` show a line to the user; `failures` keeps what went wrong in a hook."""
+    """One `ansible-playbook`. `warn` and `show` show a line to the user; `failures` keeps what went wrong in a hook.
 
-    def __init__(self, warn: Callable[[str], None], show: Callable[[str], None]) -> None:
-        self.warn = warn
+    `guard` has the run closed where the playbook does not come to its end.
+    """
+
+    def __init__(self, warn: Callable[[str], None], show: Callable[[str], None], guard: Guard | None = None) -> None:
+        self._warn = warn
         self.show = show
+        self.guard = guard
         self.run: Run | None = None
         self.storing: Storing | None = None
         self.failures: list[str] = []
         self.refused = 0
         self._plays: Sequence[Any] = ()
+        self._checkpoints: frozenset[str] = frozenset()
         self._counts: dict[str, int] = {}
         self._said: dict[tuple[int, str], str] = {}
         self._variables: Any = None
         self._hosts: dict[str, Any] = {}
+
+    def warn(self, text: str) -> None:
+        """Show a warning; where nobody can read it, there is still more to do than to tell."""
+        with suppress(OSError):
+            self._warn(text)
 
     def playbook_starts(self, playbook: Any) -> None:
         """Know all plays before the first of them starts: a run has several."""
@@ -79,11 +97,18 @@ class Recorder:
         self._variables = play.get_variable_manager()
         settings = project.load(self._variables.extra_vars)
         plays = [each for each in self._plays if stage_tasks(each) and is_of(each, play)] or [play]
-        self.run = run = begin(plays, settings, means_of(play))
+        self._checkpoints = checkpoints(self._plays or [play])
+        if self.guard:
+            self.guard.watch(self.interrupted)
+        self.run = run = _begun(plays, settings, means_of(play))
         self._hosts = {name: self._variables._inventory.get_host(name) for name in run.hosts}
+        keep(run, plays, self._hosts)
         run.left_out.update(name for each in plays for name in select_by_tags(each))
         set_current(run)
+        for text in run.given.warnings:
+            self.warn(f"rack.recipes.recorder: {text}")
         self._tell_what_is_left_out(run)
+        self._tell_of_names(run)
         self._find_cached(run)
         self._set_facts(run, run.hosts)
         self.storing = Storing(run)
@@ -92,8 +117,18 @@ class Recorder:
         names = [step.name for step in run.steps.values() if not step.hosts]
         if names:
             self.warn(f"rack.recipes.recorder: left out, as no host of this run is theirs: {', '.join(names)}")
+        if run.given.unknown_hosts:
+            names = list(run.given.unknown_hosts)
+            self.warn(f"rack.recipes.recorder: the given context has keys of hosts not in this run: {', '.join(names)}")
         if run.given.recipe.get("canary") and not run.given.canary:
             self.warn("rack.recipes.recorder: no host of this run is its canary, so none goes first")
+
+    def _tell_of_names(self, run: Run) -> None:
+        """Also to whoever reads the journal: few look at what Ansible prints."""
+        for address, same in names_of_one(self._hosts.values()):
+            text = f"{', '.join(same)} are one host, {address}: their steps run beside each other"
+            self.warn(f"rack.recipes.recorder: {text}")
+            append(run.path, [{"kind": "warning", "time": now(), "text": text}])
 
     def _find_cached(self, run: Run) -> None:
         """A store that is away holds up no run: everything is done anew."""
@@ -113,7 +148,9 @@ class Recorder:
             self._prepare(self.run, steps)
             task.args = {**task.args, "steps": packed(steps)}
         elif task.resolved_action == FLUSH:
-            self._complete(self.run)
+            if task._uuid not in self._checkpoints:
+                self._closes()
+                self._complete(self.run)
             self.run.stored = self.storing.flush()
 
     def _prepare(self, run: Run, steps: Sequence[Any]) -> None:
@@ -131,27 +168,68 @@ class Recorder:
             return
         host = RUN_HOST if result.task.run_once else result.host.name
         number = int(result.task.args["number"])
-        self._said[number, host] = str(result.result.get("msg", ""))
+        self._said[number, host] = said = str(result.result.get("msg", ""))
+        if result.result.get(UNRECORDED) and not self.run.unwritable:
+            self.run.unwritable = said
+            self._failed(said)
         self._catch_up(self.run)
         self._set_facts(self.run, self.run.context.changed_hosts())
 
     def _catch_up(self, run: Run) -> None:
-        run.catch_up(lambda record: [self.show(line) for line in lines_of(record, run.run_id)])
+        """Fold what the journal gained, and write down what follows from it; others may have gone on meanwhile."""
+
+        def show(record: Mapping[str, Any]) -> None:
+            for line in lines_of(record, run.run_id):
+                self.show(line)
+
+        run.catch_up(show)
+        while more := run.to_append():
+            append(run.path, more)
+            run.catch_up(show)
 
     def exit_code(self) -> int | None:
         """End the run; returns the exit code to end with, None to leave Ansible's own."""
+        self._closes()
         code: int | None = self.guarded(self._ends)
+        if self.guard:
+            self.guard.over()
         return StoreError.exit_code if code is None and self.failures else code
+
+    def _closes(self) -> None:
+        if self.guard:
+            self.guard.closing()
 
     def _ends(self) -> int | None:
         if self.run is None or self.storing is None:
             return self.refused or None
-        self._complete(self.run)
+        self._tried(self._complete, self.run)  # what is in the journal is stored in any case
         problem = self.storing.finish()
         if problem or self.failures:
             self.warn(_not_stored(self.run, "; ".join([problem, *self.failures] if problem else self.failures)))
             return StoreError.exit_code
         return None
+
+    def interrupted(self, number: int) -> None:
+        """Close the run of a playbook that ends early, by the signal with that number or, with 0, by a fault."""
+        self.guarded(self._interrupted, number)
+
+    def _interrupted(self, number: int) -> None:
+        if self.run is None:
+            return
+        run = self.run
+        self._tried(self._close_early, run, number)
+        problem = self.storing.finish() if self.storing else "there was no time to open it"
+        if problem or self.failures:
+            self.warn(_not_stored(run, "; ".join(filter(None, [problem, *self.failures]))))
+
+    def _close_early(self, run: Run, number: int) -> None:
+        why = f"ended by {signal.Signals(number).name}" if number else "ansible-playbook ended early"
+        self._catch_up(run)
+        absent = [self._without_result(run, step, host, f"not run: {why}") for step, host in run.missing()]
+        append(run.path, absent)
+        self._catch_up(run)
+        code = BY_SIGNAL + number if number else EXIT_CODES[INTERRUPTED]
+        append(run.path, [_last_record(INTERRUPTED, code, counts_of(run))])
 
     def _complete(self, run: Run) -> None:
         """Each planned step has a verdict on each of its hosts, also where no result of it came."""
@@ -160,10 +238,10 @@ class Recorder:
         self._catch_up(run)
         self._end(run)
 
-    def _without_result(self, run: Run, step: Planned, host: str) -> dict[str, Any]:
+    def _without_result(self, run: Run, step: Planned, host: str, why: str = NO_RESULT) -> dict[str, Any]:
         if step.name in run.left_out:
             return no_result(step.stage, step.name, host, "skipped", "left out by its tags", blocks=False)
-        said = run.given.mask.mask(self._said.get((step.stage, host)) or NO_RESULT)
+        said = run.hidden(self._said.get((step.stage, host)) or why)
         return no_result(step.stage, step.name, host, "error", said, blocks=not step.optional)
 
     def _end(self, run: Run) -> None:
@@ -171,8 +249,7 @@ class Recorder:
         counts = counts_of(run)
         if counts != self._counts:
             status = status_of(counts, checks_of(run))
-            end = {"kind": "end", "time": now(), "status": status, "exit_code": EXIT_CODES[status], "counts": counts}
-            append(run.path, [end])
+            append(run.path, [_last_record(status, EXIT_CODES[status], counts)])
             self._counts = counts
 
     def _set_facts(self, run: Run, hosts: Iterable[str]) -> None:
@@ -185,6 +262,10 @@ class Recorder:
 
     def guarded(self, call: Callable[..., Any], *args: Any) -> Any:
         """Ansible would only warn of an exception in a callback, and end with exit code 0."""
+        with self.guard.unbroken() if self.guard else nullcontext():
+            return self._tried(call, *args)
+
+    def _tried(self, call: Callable[..., Any], *args: Any) -> Any:
         try:
             return call(*args)
         except RackError as error:
@@ -202,10 +283,30 @@ class Recorder:
         self.warn(f"{REFUSED}{'; '.join(str(error).splitlines())}")
 
     def _failed(self, text: str) -> None:
-        self.failures.append(text)
+        if text not in self.failures:
+            self.failures.append(text)
+        if self.run is not None:
+            self.run.stored = text
         self.warn(f"rack.recipes.recorder: {text}")
+
+
+def _begun(plays: Sequence[Any], settings: project.Settings, means: Means) -> Run:
+    """Raises RackError as `begin` does, also where nothing can be written down."""
+    try:
+        return begin(plays, settings, means)
+    except OSError as error:
+        raise UsageError(f"no run can be recorded: {error.filename or settings.runs}: {error.strerror}") from error
+    except JournalError as error:
+        raise UsageError(f"no run can be recorded: {error}") from error
+
+
+def _last_record(status: str, code: int, counts: Mapping[str, int]) -> dict[str, Any]:
+    return {"kind": "end", "time": now(), "status": status, "exit_code": code, "counts": counts}
 
 
 def _not_stored(run: Run, problem: str) -> str:
     where = run.path.absolute()
-    return f"the results are not in the store ({problem}); they are safe in {where}: rack-recipes flush {run.run_id}"
+    if run.unwritable:
+        more = f"what is not in {where} is kept by the hosts for a day: rack-recipes run --resume {run.run_id}"
+        return f"{NOT_IN_STORE} ({problem}); {more}"
+    return f"{NOT_IN_STORE} ({problem}); they are safe in {where}: rack-recipes flush {run.run_id}"

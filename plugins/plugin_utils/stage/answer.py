@@ -7,14 +7,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.record import decode
 from ansible_collections.rack.recipes.plugins.module_utils.runner.main import MARK
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.clock import Clock, read_clock
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.reasons import is_cut, no_answer
 
-SHOWN = 500
-SSH_FAILED = 255
 STATUS = {"state", "offset", "boot_id"}
 
 
@@ -22,7 +23,8 @@ STATUS = {"state", "offset", "boot_id"}
 class Answer:
     """`state` is one of the executor's, `cut` where the connection ended before it, `silent` where there is none.
 
-    `reason` says what came instead.
+    `reason` says what came instead. `sealed` is what no file may hold, for who has the key: the `concealed` entries.
+    `ahead` are the seconds that the host's `clock` is ahead of this one's, None where nobody knows.
     """
 
     state: str
@@ -30,20 +32,25 @@ class Answer:
     records: tuple[dict[str, Any], ...] = ()
     reason: str = ""
     boot_id: str = ""
+    sealed: str = ""
+    concealed: tuple[Mapping[str, Any], ...] = ()
+    clock: Clock | None = None
+    ahead: float | None = None
 
 
-def read_answer(stage: str, code: int, stdout: str, stderr: str) -> Answer:
-    """Find the answer for `stage` in what came back: banners and noise may stand before it."""
+def read_answer(stage: str, code: int, stdout: str, stderr: str, python: str = "python3") -> Answer:
+    """Find the answer for `stage` in what came back of `python`: banners and noise may stand before it."""
     _before, mark, answer = stdout.partition(f"{MARK}{stage}\n")
     if not mark:
-        state = "cut" if code < 0 or code == SSH_FAILED else "silent"
-        return Answer(state, 0, reason=_no_answer(code, stdout, stderr))
+        return Answer("cut" if is_cut(code) else "silent", 0, reason=no_answer(code, stdout, stderr, python))
     lines = answer.encode("utf-8", "surrogateescape").split(b"\n")
     status = next(filter(None, map(_status, reversed(lines))), None)
     if status is None:
         return Answer("cut", 0, reason="the answer was cut off")
     records = tuple(record for line in lines if (record := decode(line)) is not None)
-    return Answer(status["state"], status["offset"], records, status.get("reason", ""), status["boot_id"])
+    said = {name: status.get(name, "") for name in ("reason", "boot_id")}
+    clock = read_clock(status.get("clock"))
+    return Answer(status["state"], status["offset"], records, **said, sealed=status.get("concealed", ""), clock=clock)
 
 
 def _status(line: bytes) -> dict[str, Any] | None:
@@ -53,8 +60,3 @@ def _status(line: bytes) -> dict[str, Any] | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) and found.keys() >= STATUS else None
-
-
-def _no_answer(code: int, stdout: str, stderr: str) -> str:
-    said = (stderr.strip() or stdout.strip())[-SHOWN:]
-    return f"the executor did not answer (exit code {code}){': ' + said if said else ''}"

@@ -12,13 +12,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.trust import PROJECT, check_trusted
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
 
 def project_files(args: Mapping[str, Any]) -> dict[str, Path]:
     """The project's file that a relative `src` names; it travels with the stage, under the same path.
 
-    Raises UsageError where it cannot.
+    Raises UsageError where it cannot, CatalogError where a link leads out of the project, or everybody can change it.
     """
     src = args.get("src")
     if not isinstance(src, str) or not src or src.startswith("/") or "${" in src:
@@ -26,6 +27,7 @@ def project_files(args: Mapping[str, Any]) -> dict[str, Path]:
     path = Path(src)
     if ".." in path.parts or not path.is_file():
         raise UsageError(f"src: expected a file inside the project, or an absolute path of the host, got {src!r}")
+    check_trusted(PROJECT, path.as_posix(), strict=False)
     return {path.as_posix(): path.absolute()}
 
 

@@ -15,11 +15,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.trust import read_trusted
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.pinned import check_pinned
 
 COLLECTION = "ansible_collections.rack.recipes."
 DROP_INS = "scriptlets."
+DROP_IN_FOLDER = DROP_INS.replace(".", "/")
 ROOT = Path(__file__).parents[3]
+SHIPPED = f"{ROOT}{os.sep}"
 EXECUTOR = f"{COLLECTION}plugins.module_utils.runner.main"
 MOMENT = (1980, 1, 1, 0, 0, 0)
 
@@ -52,8 +56,17 @@ def digest_with_imports(digest: str, inside: str, path: Path) -> str:
     more = sorted(whole.keys() - {inside, *executor_code()[1]})
     if not more:
         return digest
-    parts = [digest, *(f"{name} {hashlib.sha256(_read(whole[name])).hexdigest()}" for name in more)]
+    parts = [digest, *(f"{name} {hashlib.sha256(read(name, whole[name])).hexdigest()}" for name in more)]
     return f"sha256:{hashlib.sha256(' '.join(parts).encode()).hexdigest()}"
+
+
+def files_with_imports(inside: str, path: Path) -> dict[str, Path]:
+    """A scriptlet's file and those of the project that it imports, by their paths in the payload. Raises CatalogError.
+
+    Of the collection's own files, which its version stands for, only the scriptlet itself.
+    """
+    whole = _closure([(inside, path)])
+    return {name: file for name, file in sorted(whole.items()) if name == inside or name.startswith(DROP_IN_FOLDER)}
 
 
 def _closure(files: Iterable[tuple[str, Path]]) -> dict[str, Path]:
@@ -69,7 +82,7 @@ def _closure(files: Iterable[tuple[str, Path]]) -> dict[str, Path]:
 
 def is_code(inside: str) -> bool:
     """Whether a file of the payload is there to be imported, and not to be read."""
-    return inside.endswith(".py") and inside.startswith((COLLECTION.replace(".", "/"), DROP_INS.replace(".", "/")))
+    return inside.endswith(".py") and inside.startswith((COLLECTION.replace(".", "/"), DROP_IN_FOLDER))
 
 
 def _imports(inside: str, path: Path) -> Iterator[tuple[str, Path]]:
@@ -84,7 +97,7 @@ def _modules(name: str, inside: str, path: Path) -> Iterator[tuple[str, Path]]:
     parts = name.split(".")
     if name.startswith(COLLECTION):
         folder, below = ROOT, parts[COLLECTION.count(".") :]
-    elif name.startswith(DROP_INS) and inside.startswith(DROP_INS.replace(".", "/")):
+    elif name.startswith(DROP_INS) and inside.startswith(DROP_IN_FOLDER):
         folder, below = path.parents[inside.count("/") - 1], parts[1:]
     else:
         return
@@ -103,8 +116,8 @@ def _ends(folder: Path, module: str) -> tuple[str, ...]:
 def _imported(inside: str, path: Path) -> tuple[str, ...]:
     """The full names of all that a Python file may import, in functions too."""
     try:
-        tree = ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError) as error:
+        tree = ast.parse(read(inside, path))
+    except (SyntaxError, ValueError) as error:
         raise CatalogError(f"{path}: cannot be read as Python: {error}") from error
     names: set[str] = set()
     for node in ast.walk(tree):
@@ -121,7 +134,7 @@ def _in_packages(files: Files) -> dict[str, bytes]:
     """Only what is code stands in packages: a project's folder `statistics` must not hide Python's module."""
     code = filter(is_code, files)
     packages = {str(folder / "__init__.py") for name in code for folder in PurePosixPath(name).parents[:-1]}
-    return {**dict.fromkeys(packages, b""), **{name: _read(path) for name, path in files.items()}}
+    return {**dict.fromkeys(packages, b""), **{name: read(name, path) for name, path in files.items()}}
 
 
 def _zip(files: Files) -> bytes:
@@ -133,7 +146,23 @@ def _zip(files: Files) -> bytes:
     return target.getvalue()
 
 
-def _read(path: Path) -> bytes:
+def read(inside: str, path: Path) -> bytes:
+    """What a file holds, read to be sent; of the project's only what is trusted, and a drop-in is code, whatever it is.
+
+    Raises CatalogError.
+    """
+    drop_in = inside.startswith(DROP_IN_FOLDER)
+    if str(path).startswith(SHIPPED):
+        content = _plain(path)
+    else:
+        below = inside.count("/") - drop_in + 1  # its folder of drop-ins may have any name
+        root, place = Path(*path.parts[:-below]), Path(*path.parts[-below:])
+        content = read_trusted(str(root), str(place), strict=drop_in)
+    check_pinned(inside, content, required=drop_in)
+    return content
+
+
+def _plain(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:

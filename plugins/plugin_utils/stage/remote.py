@@ -10,34 +10,74 @@ import json
 import os
 import shlex
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.rack.recipes.plugins.module_utils.runner.memory import unsealed
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.answer import Answer, read_answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.clock import ahead
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import executor_code, pack
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.reasons import (
+    OLDEST,
+    TOO_OLD,
+    is_lost,
+    is_never_connected,
+    lost_by,
+    refusal,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import Request, wait_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.stopping import (
+    INTERRUPTED,
+    Interrupted,
+    Stopped,
+    Stopping,
+    at_most,
+    end_clients,
+)
 
 # The code comes on stdin behind the message and is imported from memory: no second round trip. A host that has run the
 # same executor before has kept it compiled, in a folder that nobody else can write to.
 BOOT = (
-    "import os,sys;f=sys.stdin.buffer;n,m=map(int,f.readline().split());a=f.read(n);c=f.read(m);"
+    f"import os,sys;sys.version_info>=({OLDEST.replace('.', ',')}) or sys.exit({TOO_OLD!r}+sys.version.split()[0]);"
+    "f=sys.stdin.buffer;n,m=map(int,f.readline().split());a=f.read(n);c=f.read(m);"
     "z=os.memfd_create('rack');os.write(z,c);p='/proc/self/fd/%d'%z;u=os.geteuid();b='/var/tmp/rack-recipes-%d'%u;"
     "d=b+'/code-DIGEST';s=os.path.isdir(d) and os.lstat(b);"
     "sys.path.insert(0,d if s and (s.st_mode,s.st_uid)==(0o40700,u) else p);"
     "from ansible_collections.rack.recipes.plugins.module_utils.runner.main import main;main(a,p)"
 )
 POLL_WAIT = 10.0  # seconds that a poll may wait on the host for the stage's end
+END_WAIT = 5.0  # seconds that a host may take to end its steps
+END_LIMIT = 8.0  # seconds for telling it to, with all that comes of it
 PAUSE = 1.0
-NEVER_CONNECTED = ("connect to host", "resolve", "Permission denied", "verification failed", "No route", "Exchange")
+USUAL_TMP = "~/.ansible/tmp"  # Ansible's own, too slow or too small for a stage where homes are shared
+ALIVE = "-o ServerAliveInterval={interval} -o ServerAliveCountMax=3"
+LONGEST_INTERVAL = 15  # seconds
 
 
-def boot() -> str:
-    """The Python program that a host is given on its command line."""
-    return BOOT.replace("DIGEST", executor_code()[0])
+def boot(tmp: str = "") -> str:
+    """The Python program that a host is given on its command line; `tmp` is where its user wants temporary files."""
+    program = BOOT.replace("DIGEST", executor_code()[0])
+    place = f"os.path.expandvars(os.path.expanduser({tmp!r}))+'/"
+    return program.replace("'/var/tmp/", place) if tmp else program
+
+
+def keep_alive(connection: Any, patience: float) -> None:
+    """Let ssh notice a host that has gone without a word, as when its power is cut; where nobody has set that already.
+
+    ssh waits for ever otherwise: it only reads, and nothing tells it that there is nobody any more.
+    """
+    if getattr(connection, "transport", "") != "ssh":
+        return
+    said = [str(connection.get_option(name) or "") for name in ("ssh_args", "ssh_common_args", "ssh_extra_args")]
+    if not any("ServerAlive" in words for words in said):
+        interval = max(1, min(LONGEST_INTERVAL, int(patience / 8)))
+        connection.set_option("ssh_extra_args", f"{said[-1]} {ALIVE.format(interval=interval)}".strip())
 
 
 class Unreachable(RackError):
@@ -49,19 +89,32 @@ class Unreachable(RackError):
 class Remote:
     """Asks the executor of the host that `action` runs for."""
 
-    def __init__(self, action: ActionBase, task_vars: Mapping[str, Any], reconnect_timeout: float) -> None:
+    def __init__(
+        self,
+        action: ActionBase,
+        task_vars: Mapping[str, Any],
+        reconnect_timeout: float,
+        stopping: Stopping | None = None,
+    ) -> None:
+        self._stopping = stopping or Stopping()
+        self._is_asked = False
         self._action = action
         self._task_vars = task_vars
         self._delegate = action._task.delegate_to
         self._reconnect_timeout = reconnect_timeout
         self._parent = os.getppid()
+        self._key = os.urandom(32)  # for what is only told sealed: Ansible shows an answer at -vvv
         self._connected = False
+        self._has_answered = False
+        self._gone = ""  # why the host was given up
+        keep_alive(action._connection, reconnect_timeout)
         self.facts: dict[str, Any] = {}
 
     def stage(self, request: Request) -> Iterator[Answer]:
         """Start a stage and follow it to its end, through lost connections; each answer has what is new.
 
-        Raises Unreachable with the reason.
+        Raises Unreachable with the reason, RackError where the host is there and cannot do it. Where this worker is
+        told to end, the host ends its steps; Interrupted is raised after the answer to that.
         """
         return self._follow(request.message, pack(request.files), request.message["lease"])
 
@@ -69,13 +122,54 @@ class Remote:
         """What a stage that was started before has to tell; one that still runs is waited for. Raises Unreachable."""
         return self._follow({"id": stage, "offset": 0, "attach": wait_of(lease, POLL_WAIT)}, pack(()), lease)
 
+    def pieces(self, stage: str, wanted: Sequence[tuple[str, int]]) -> Answer:
+        """Pieces of the artifacts of a stage, as many as one answer takes, each from the wanted offset on.
+
+        Raises Unreachable, at once where the host was waited for before in vain.
+        """
+        if self._gone:
+            raise Unreachable(self._gone)
+        try:
+            return self._insist({"id": stage, "offset": 0, "attach": 0, "artifacts": [*map(list, wanted)]}, pack(()))
+        except Stopped as error:
+            raise Interrupted(INTERRUPTED) from error
+
     def _follow(self, message: Mapping[str, Any], payload: bytes, lease: float) -> Iterator[Answer]:
-        answer = self._insist(message, payload)
-        yield answer
-        while answer.state == "running":
-            poll = {"id": message["id"], "offset": answer.offset, "attach": wait_of(lease, POLL_WAIT)}
-            answer = self._insist(poll, payload)
+        offset = 0
+        try:
+            answer = self._insist(message, payload)
+            boot_id = answer.boot_id
             yield answer
+            while answer.state == "running":
+                offset = answer.offset
+                poll = {"id": message["id"], "offset": offset, "attach": wait_of(lease, POLL_WAIT)}
+                answer = self._insist(poll, payload)
+                if answer.state == "unknown" and answer.boot_id != boot_id:
+                    answer = replace(answer, state="rebooted")  # and its temporary files are gone
+                yield answer
+        except Stopped:
+            yield from self._end(message["id"], offset, payload)
+
+    def _end(self, stage: str, offset: int, payload: bytes) -> Iterator[Answer]:
+        """Have the host end its steps; its answer has all that it had finished. Raises Interrupted behind that."""
+        end_clients()
+        until = time.monotonic() + END_LIMIT
+        is_open = self._is_asked
+        while is_open:
+            message = {"id": stage, "offset": offset, "attach": END_WAIT, "end": INTERRUPTED}
+            answer = self._told_to_end(message, payload)
+            yield answer
+            offset, is_open = answer.offset, answer.state == "running" and time.monotonic() < until
+        raise Interrupted(INTERRUPTED)
+
+    def _told_to_end(self, message: Mapping[str, Any], payload: bytes) -> Answer:
+        try:
+            with at_most(END_LIMIT):
+                return self._send(message, payload)
+        except (AnsibleError, Stopped) as error:
+            end_clients()
+            why = " ".join(str(error).split()) or f"it did not answer within {END_LIMIT:g} s"
+            raise Interrupted(f"{INTERRUPTED}, and its steps on this host end when their lease is up: {why}") from error
 
     def _insist(self, message: Mapping[str, Any], payload: bytes) -> Answer:
         """Ask, and ask again while a host that was there is away: the same question gets the same answer."""
@@ -84,37 +178,79 @@ class Remote:
         while True:
             try:
                 answer = self._ask(message, payload)
-            except AnsibleConnectionFailure as error:
-                reason = " ".join(str(error).split())
-                self._connected = self._connected or not any(text in reason for text in NEVER_CONNECTED)
+            except AnsibleError as error:
+                reason = lost_by(error)
+                refused = refusal(error, is_trusted=self._has_answered)
+                if refused or not is_lost(error):
+                    raise RackError(refused or reason) from error
+                if isinstance(error, AnsibleAuthenticationFailure):  # each further one counts against the account
+                    raise Unreachable(reason) from error
+                self._connected = self._connected or not is_never_connected(reason)
                 lost = lost or reason
                 deadline = deadline or time.monotonic() + self._reconnect_timeout
                 if not self._connected or time.monotonic() >= deadline:
-                    raise Unreachable(self._why(lost)) from error
+                    self._gone = self._why(lost)
+                    raise Unreachable(self._gone) from error
                 self._stop_if_orphaned()
-                time.sleep(PAUSE)
+                with self._stopping.waiting():
+                    time.sleep(PAUSE)
             else:
-                self._connected = True
+                self._connected = self._has_answered = True
                 return answer
 
     def _why(self, lost: str) -> str:
         return f"lost, and not back within {self._reconnect_timeout:g} s: {lost}" if self._connected else lost
 
+    def wait(self, seconds: float) -> None:
+        """Sleep, but not once nobody should wait any more. Raises Unreachable, and Interrupted."""
+        self._stop_if_orphaned()
+        try:
+            with self._stopping.waiting():
+                time.sleep(seconds)
+        except Stopped as error:
+            raise Interrupted(INTERRUPTED) from error
+
+    def halted(self) -> str:
+        """Why this worker does not go on; empty where it does."""
+        return INTERRUPTED if self._stopping.is_told else self._orphaned()
+
+    def _orphaned(self) -> str:
+        return "" if os.getppid() == self._parent else "the controlling process is gone"
+
     def _stop_if_orphaned(self) -> None:
         """A worker outlives a killed main process, and would renew the lease of the stage for ever."""
-        if os.getppid() != self._parent:
-            raise Unreachable("the controlling process is gone")
+        if reason := self._orphaned():
+            raise Unreachable(reason)
 
     def _ask(self, message: Mapping[str, Any], payload: bytes) -> Answer:
         self._stop_if_orphaned()
-        text = json.dumps(message).encode()
+        with self._stopping.waiting():
+            return self._send(message, payload)
+
+    def _send(self, message: Mapping[str, Any], payload: bytes) -> Answer:
+        tmp = self._tmp()
+        more = {"seal": self._key.hex(), **({"tmp": tmp} if tmp else {})}
+        text = json.dumps({**message, **more}).encode()
         data = b"%d %d\n%b%b" % (len(text), len(payload), text, payload)
-        python = shlex.quote(self._interpreter())
-        done = self._action._low_level_execute_command(f"{python} -c {shlex.quote(boot())}", in_data=data)
-        answer = read_answer(message["id"], done["rc"], done["stdout"], done["stderr"])
+        python = self._interpreter()
+        command = f"{shlex.quote(python)} -c {shlex.quote(boot(tmp))}"
+        self._is_asked = True
+        sent = time.time()
+        done = self._action._low_level_execute_command(command, in_data=data)
+        answer = read_answer(message["id"], done["rc"], done["stdout"], done["stderr"], python)
         if answer.state == "cut":
             raise AnsibleConnectionFailure(answer.reason)
-        return answer
+        if answer.clock:
+            answer = replace(answer, ahead=ahead(answer.clock, sent, time.time()))
+        return replace(answer, concealed=tuple(unsealed(self._key, answer.sealed))) if answer.sealed else answer
+
+    def _tmp(self) -> str:
+        """Where the user wants temporary files; empty for the usual places.
+
+        Where becoming a user who may not go there, Ansible does not use it either.
+        """
+        said = str(self._action.get_shell_option("remote_tmp", default=USUAL_TMP) or USUAL_TMP)
+        return "" if said == USUAL_TMP or self._action._is_become_unprivileged() else said
 
     def _interpreter(self) -> str:
         """The target's Python: as set, as known, or as Ansible finds it."""
@@ -133,8 +269,16 @@ class Remote:
     def _discovered(self) -> str:
         facts: Mapping[str, Any] = {**(self._host_vars().get("ansible_facts") or {}), **self.facts}
         if "discovered_interpreter_python" not in facts:
+            self._without_files()
             pong = self._action._execute_module(module_name="ansible.builtin.ping", task_vars=self._task_vars)
             if pong.get("unreachable"):
                 raise AnsibleConnectionFailure(str(pong.get("msg", "")))
             self.facts = facts = dict(pong.get("ansible_facts") or {})
         return str(facts.get("discovered_interpreter_python") or "/usr/bin/python3")
+
+    def _without_files(self) -> None:
+        """A full temporary folder of Ansible's must not keep it from finding Python."""
+        connection = self._action._connection
+        if getattr(connection, "has_pipelining", False):
+            with suppress(AnsibleError, KeyError):  # some have no such option
+                connection.set_option("pipelining", True)

@@ -152,6 +152,11 @@ def files_of(steps: Sequence[Said], folders: tuple[Path, ...], recipe: Said) -> 
     return tuple(sorted(luggage.files.items()))
 
 
+def scriptlet_of(used: Said, folders: tuple[Path, ...]) -> Entry:
+    """The scriptlet that a step or hook uses. Raises CatalogError."""
+    return _find(used["module"], used.get("function", ""), used.get("type", "python"), folders)
+
+
 @cache
 def _find(module: str, function: str, kind: str, folders: tuple[Path, ...]) -> Entry:
     """The scriptlet, found once: all hosts of a run get the same, and a worker inherits what is known."""
@@ -160,7 +165,7 @@ def _find(module: str, function: str, kind: str, folders: tuple[Path, ...]) -> E
 
 def _scriptlet(used: Said, folders: tuple[Path, ...], luggage: Luggage) -> dict[str, Any]:
     """The program of a step or hook that uses a scriptlet."""
-    entry = _find(used["module"], used.get("function", ""), used.get("type", "python"), folders)
+    entry = scriptlet_of(used, folders)
     luggage.add(entry, used.get("args") or {})
     return {
         "kind": entry.kind,

@@ -40,18 +40,25 @@ class {name}(Scriptlet):
             ctx.set(key, value)
         ctx.check("ran", True, eq=True)
 """
+MERGE = "def merge(key, base, theirs, ours):\n    return ours\n"
 SHELL = "cat <<'END'\n{envelope}\nEND\n"
 GIVEN = {"name": "given", "idx": 0, "module": "stand_in.given", "writes": [*KEYS]}
 
 
 def provide(recipe: Mapping[str, Any], project: Path) -> None:
-    """Write a stand-in for each scriptlet of a recipe that is not here."""
+    """Write a stand-in for each scriptlet of a recipe that is not here, and for each merge hook."""
     for use in _uses(recipe):
         module, kind, function = use["module"], use.get("type", "python"), use.get("function", "")
         if kind != "ansible" and not _is_there(module, function, kind, project):
             path = project.joinpath("scriptlets", *module.split("."))
             path.parent.mkdir(parents=True, exist_ok=True)
             WRITERS[kind](path, function)
+    for policy in ((recipe.get("context") or {}).get("merge") or {}).values():
+        kind, _space, name = policy.partition(" ")
+        if kind == "hook":
+            path = project.joinpath("scriptlets", *name.split(".")).with_suffix(".py")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(MERGE)
 
 
 def _uses(recipe: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -13,24 +13,38 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-DOCS = Path(__file__).parents[3] / "docs"
-FIGURES = DOCS / "reliability.json"
-PAGE = DOCS / "reliability.md"
+import yaml
+
+CHECKOUT = Path(__file__).parents[3]
+FIGURES = CHECKOUT / "docs" / "reliability.json"
+PAGE = CHECKOUT / "docs" / "reliability.md"
+TRAPS = Path(__file__).with_name("traps.yml")
 HEAD = """\
 # Reliability
 
-This page is written by `make soak`, which runs whole what `make test` runs a small part of; the figures are in
+## Sweeps
+
+This table is written by `make soak`, which runs whole what `make test` runs a small part of; the figures are in
 `reliability.json`.
 
 | sweep | what must hold | done | found | seed | seconds | when |
 | --- | --- | --- | --- | --- | --- | --- |
+"""
+TRAPS_HEAD = """
+## Traps
+
+What users of other tools ran into, by the public issue that tells of it, and the test that keeps this project out of
+it.
+
+| trap | told in | test |
+| --- | --- | --- |
 """
 
 
@@ -83,10 +97,30 @@ def _keep(made: Sweep, seconds: float, error: str) -> None:
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     FIGURES.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
-    PAGE.write_text(HEAD + "".join(f"{_row(name, known[name])}\n" for name in sorted(known)))
+    PAGE.write_text(page(known))
 
 
-def _row(name: str, kept: dict[str, Any]) -> str:
+def page(known: Mapping[str, Mapping[str, Any]]) -> str:
+    """The page of documentation, by the figures of all sweeps."""
+    rows = [_row(name, known[name]) for name in sorted(known)]
+    return "\n".join([HEAD.rstrip(), *rows, TRAPS_HEAD.rstrip(), *map(_trap, traps()), ""])
+
+
+def _row(name: str, kept: Mapping[str, Any]) -> str:
     found = ", ".join(f"{what}: {number}" for what, number in kept["found"].items()) or "nothing else"
-    cells = (name, kept["holds"], kept["done"], found, kept["seed"], kept["seconds"], kept["when"])
-    return f"| {' | '.join(map(str, cells))} |"
+    return _cells(name, kept["holds"], kept["done"], found, kept["seed"], kept["seconds"], kept["when"])
+
+
+def _cells(*values: object) -> str:
+    return f"| {' | '.join(map(str, values))} |"
+
+
+def traps() -> list[dict[str, Any]]:
+    """Each has a `trap`, the `issues` that tell of it, and `tests`, or `why` there is none."""
+    found: list[dict[str, Any]] = yaml.safe_load(TRAPS.read_text())
+    return found
+
+
+def _trap(told: Mapping[str, Any]) -> str:
+    tests = "<br>".join(f"`{test}`" for test in told.get("tests", ()))
+    return _cells(told["trap"], ", ".join(told["issues"]), tests or told["why"])

@@ -11,11 +11,13 @@ import os
 import re
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child import enter
+from ansible_collections.rack.recipes.plugins.module_utils.executor.secrets import Secrets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, NoReturn, Union
 
+    from ansible_collections.rack.recipes.plugins.module_utils.artifacts import Shelf
     from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
     from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
     from ansible_collections.rack.recipes.plugins.module_utils.view import View
@@ -31,15 +33,16 @@ LONGEST = 100_000  # bytes of one variable; the kernel refuses to start a progra
 class Launcher:
     """Starts the steps of a request; `work` holds their files, `cache` the programs compiled on this host.
 
-    `mask` knows the request's secrets; None where there are none.
+    What they attach is kept in `artifacts`, if anywhere. `secrets` are the request's.
     """
 
-    def __init__(self, request: dict[str, Any], work: str, cache: str) -> None:
+    def __init__(self, request: dict[str, Any], work: str, cache: str, artifacts: str = "") -> None:
         self.run: str = request["run"]
+        self.artifacts = artifacts
         self.host: str = request["host"]
         self.work = work
         self.cache = cache
-        self.mask = _mask_of(request)
+        self.secrets = Secrets(request)
         self._own = {
             "RACK_RUN": self.run,
             "RACK_HOST": self.host,
@@ -57,6 +60,17 @@ class Launcher:
             return b"", FORKED[step["kind"]](self, step, ctx, params, method)
         return self._stdin(step, ctx, params), PROGRAMS[step["kind"]](self, step, params)
 
+    @property
+    def mask(self) -> Mask | None:
+        """What hides all secrets that are known now; None where there are none."""
+        return self.secrets.mask
+
+    def shelf(self) -> Shelf:
+        """Where attached files are kept; few steps attach any."""
+        from ansible_collections.rack.recipes.plugins.module_utils.artifacts import Shelf
+
+        return Shelf(self.artifacts, self.work, self.mask)
+
     def _stdin(self, step: Step, ctx: View, params: dict[str, Any]) -> bytes:
         """What a script or program reads: parameters and the context that it declares to read."""
         keys = ctx.keys() if step.get("reads") is None else step["reads"]
@@ -73,7 +87,8 @@ class Launcher:
             limit()
             if "RACK_DEBUG" in self._own:
                 os.environ.update(self._own)
-            ctx.send_to(emit)
+            ctx.send_to(self._told_of(emit))
+            ctx.hide_by(self.secrets.hidden)
             run_class(load, ctx, params, emit, method)
 
         return program
@@ -83,11 +98,21 @@ class Launcher:
 
         def program(emit: enter.Emit) -> NoReturn:
             limit()
-            ctx.send_to(emit)
+            ctx.send_to(self._told_of(emit))
             step["call"](params, ctx, emit)
             os._exit(0)
 
         return program
+
+    def _told_of(self, emit: enter.Emit) -> enter.Emit:
+        """`emit`, in a child that hides at once what it registers itself, such as from programs that it starts."""
+
+        def told(event: dict[str, Any]) -> None:
+            if event["kind"] == "secret":
+                self.secrets.add(event["texts"])
+            emit(event)
+
+        return told
 
     def _script(self, step: Step, params: dict[str, Any]) -> Program:
         path = os.path.join(self.work, step["file"])
@@ -114,30 +139,28 @@ class Launcher:
         return lambda _emit: run_native(source, program, flags, self._environment(step, params), limit)
 
     def _environment(self, step: Step, params: dict[str, Any]) -> dict[str, str]:
-        """The executor's own and the parameters, but for long ones and for secrets, which others here could see.
-
-        Those are on stdin alone.
-        """
-        env = {**self._base, "RACK_STEP": step["name"]}
-        options = step.get("options") or {}
-        for name, value in params.items():
-            if value is None or not VARIABLE.fullmatch(name) or has_secret(options.get(name, {})):
-                continue
-            text = value if isinstance(value, str) else json.dumps(value)
-            if len(text.encode("utf-8", "replace")) <= LONGEST and not self._shows_secret(text):
-                env[f"RACK_PARAM_{name.upper()}"] = text.replace("\0", "")
-        return env
-
-    def _shows_secret(self, text: str) -> bool:
-        return self.mask is not None and self.mask.mask(text) != text
+        return {
+            **self._base,
+            "RACK_STEP": step["name"],
+            **variables(step.get("options"), params, self.secrets.shows if self.secrets else None),
+        }
 
 
-def _mask_of(request: dict[str, Any]) -> Mask | None:
-    if not request.get("secrets"):
-        return None
-    from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
+def variables(
+    options: dict[str, Any] | None, params: dict[str, Any], shows: Callable[[str], bool] | None = None
+) -> dict[str, str]:
+    """The parameters for the environment of a program, which others here could see: so no secret is among them.
 
-    return Mask(request["secrets"])
+    Nor is a long one. Those are on stdin alone. `shows` tells whether a secret can be seen in a text.
+    """
+    found: dict[str, str] = {}
+    for name, value in params.items():
+        if value is None or not VARIABLE.fullmatch(name) or has_secret((options or {}).get(name, {})):
+            continue
+        text = value if isinstance(value, str) else json.dumps(value)
+        if len(text.encode("utf-8", "replace")) <= LONGEST and not (shows and shows(text)):
+            found[f"RACK_PARAM_{name.upper()}"] = text.replace("\0", "")
+    return found
 
 
 def _interpreter(script: str) -> list[str]:
@@ -173,7 +196,7 @@ def _limiter(step: Step) -> Callable[[], None]:
         return lambda: None
     from ansible_collections.rack.recipes.plugins.module_utils.executor.child.limits import limit
 
-    return lambda: limit(limits)
+    return lambda: limit(limits, step.get("group"))
 
 
 FORKED: dict[str, Callable[[Launcher, Step, View, dict[str, Any], str], Program]] = {

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.group import Group
 
     Limits = dict[str, Any]
 
@@ -38,8 +39,10 @@ SIGNS: dict[str, tuple[str, int, str]] = {
 }
 
 
-def limit(limits: Limits) -> None:
-    """In the child: let the kernel hold it, and each process that it starts, to the limits."""
+def limit(limits: Limits, group: Group | None = None) -> None:
+    """In the child: join its group, and let the kernel hold it, and each process that it starts, to the limits."""
+    if group:
+        group.join()
     for name, most in limits.items():
         SETTERS[name](most)
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     Load = Callable[[], type[Scriptlet]]
 
+DEBUG = "RACK_DEBUG"
 LONGEST = 100_000  # characters of a reason; whoever takes it masks secrets before it is shortened for people
 
 
@@ -65,10 +66,20 @@ def _run(load: Load, ctx: View, params: dict[str, Any], method: str) -> int:
     validate = getattr(scriptlet, "validate", None)  # a registered class need not have one
     if validate is not None:
         validate(ctx, params)
-    code: object = scriptlet.run(ctx, params) if method == "run" else None
+    code = _called(scriptlet, ctx, params) if method == "run" else None
     if code is not None and (not isinstance(code, int) or isinstance(code, bool)):
         raise ValueError(f"run returned {code!r:.80}: expected nothing, or an exit code")
     return code or 0
+
+
+def _called(scriptlet: Scriptlet, ctx: View, params: dict[str, Any]) -> object:
+    """What `run` returns; with --debug its variables are watched, where it does not do that itself."""
+    run = scriptlet.run
+    if os.environ.get(DEBUG, "0") in ("", "0") or getattr(run, "is_traced", False):
+        return run(ctx, params)
+    from ansible_collections.rack.recipes.plugins.module_utils.tracing import watched
+
+    return watched(run, scriptlet, ctx, params)
 
 
 def _left(code: object) -> tuple[str, str, int]:

@@ -41,13 +41,19 @@ NEVER = float("inf")
 
 
 class Attempt:
-    """A running child. `change` receives each change of the context that it makes."""
+    """A running child. `change` receives what it changes in the context, `conceal` the texts that nobody may see."""
 
-    def __init__(self, timeout: float | None, change: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        timeout: float | None,
+        change: Callable[[Event], None],
+        conceal: Callable[[list[str]], None] | None = None,
+    ) -> None:
         self.stdout = Capture()
         self.stderr = Capture()
         self.ending: Event | None = None
         self.measurements: list[Event] = []
+        self.secrets = 0  # that it has registered
         self.stopped = ""
         self.is_waiting = False  # it passed by itself, but does not fulfil `until` yet
         self.exit_code = 0
@@ -55,9 +61,11 @@ class Attempt:
         self.pid = 0
         self.mark = 0
         self.usage: resource.struct_rusage | None = None
+        self.group: dict[str, Any] = {}
         self.pipes: dict[int, Callable[[bytes], None]] = {}
         self.is_watched = False
         self._change = change
+        self._conceal = conceal
         self._events: Lines | None = None
         self._measured = 0
         self._timeout = timeout
@@ -125,6 +133,10 @@ class Attempt:
             self.ending = event
         elif kind == "measurement":
             self.measurements.append(event)
+        elif kind == "secret":
+            self.secrets += len(event["texts"])
+            if self._conceal:
+                self._conceal(event["texts"])
         else:
             self._change(event)
 
@@ -219,6 +231,7 @@ class Attempt:
             "involuntary_switches": usage.ru_nivcsw,
             "stdout": self.stdout.text(SHOWN, mask),
             "stderr": self.stderr.text(SHOWN, mask),
+            **({"group": self.group} if self.group else {}),
         }
 
 

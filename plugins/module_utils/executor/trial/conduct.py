@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
 
 TYPE_CHECKING = False
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Union
 
     from ansible_collections.rack.recipes.plugins.module_utils.executor.bench import Bench
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.group import Group
     from ansible_collections.rack.recipes.plugins.module_utils.view import View
 
     Record = dict[str, Any]
@@ -30,12 +34,16 @@ def conduct(
     bench: Bench, step: Step, ctx: View, params: Record, change: Callable[[Record], None], method: str = "run"
 ) -> Moments:
     """Start a child and wait for its end; gives the attempt, after its end. Raises Unfit where it cannot start."""
-    attempt = Attempt(step.get("timeout"), change)
+    attempt = Attempt(step.get("timeout"), change, bench.secrets.register)
     ctx.send_to(attempt.take)
+    ctx.keep_on(bench.launcher.shelf)
+    group = _group() if step.get("limits") else None
     try:
-        stdin, program = bench.launcher.start(step, ctx, params, method)
+        stdin, program = bench.launcher.start({**step, "group": group} if group else step, ctx, params, method)
         attempt.start(stdin, program, bench.marks.put())
     except (ValueError, OSError) as error:
+        if group:
+            group.end()
         raise Unfit(_told(error)) from None
     if "processes" in step.get("limits", ()):
         from ansible_collections.rack.recipes.plugins.module_utils.executor.child.limits import too_many
@@ -48,7 +56,15 @@ def conduct(
         left = yield from sweep(range(attempt.mark, attempt.mark + 1), attempt.pid)
         attempt.stopped += f"; could not be ended: {left}" if left else ""
     attempt.finish()
+    if group:
+        attempt.group = group.end()
     return attempt
+
+
+def _group() -> Group | None:
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.group import made
+
+    return made(f"rack-recipes-{os.getpid()}-{time.monotonic_ns()}")
 
 
 def _told(error: ValueError | OSError) -> str:

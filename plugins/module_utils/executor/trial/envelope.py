@@ -12,7 +12,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.process.capt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Callable
 
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.capture import Mask
 
@@ -31,10 +31,13 @@ def _integer(digits: str) -> int:
 _decode = json.JSONDecoder(parse_int=_integer).decode
 
 
-def read_envelope(stdout: Capture, *, needed: bool = True) -> dict[str, Any] | None:
+def read_envelope(
+    stdout: Capture, *, needed: bool = True, secret: Callable[[Any], object] | None = None
+) -> dict[str, Any] | None:
     """The envelope, or None where the last line is no JSON object. Raises ValueError for one that breaks the rules.
 
-    Where it is not `needed`, because a Python class has ended by itself, an object without a status is none.
+    Where it is not `needed`, because a Python class has ended by itself, an object without a status is none. `secret`
+    is given its `secrets` before anything else is looked at: also one that breaks the rules is shown in a log.
     """
     line = stdout.ending().rstrip().rpartition(b"\n")[2]
     try:
@@ -43,11 +46,13 @@ def read_envelope(stdout: Capture, *, needed: bool = True) -> dict[str, Any] | N
         return None
     if not isinstance(found, dict) or not (needed or "status" in found):
         return None
+    if secret and found.get("secrets"):
+        secret(found["secrets"])
     if not isinstance(found.get("status"), str) or found["status"] not in VERDICTS:
         raise ValueError(f"the envelope's status must be ok, failed or error, got {found.get('status')!r:.80}")
     if not isinstance(found.get("outputs") or [], (list, dict)):
         raise ValueError("the envelope's outputs must be a list of keys or an object of key and value")
-    for name in ("measurements", "checks"):
+    for name in ("measurements", "checks", "artifacts"):
         if not isinstance(found.get(name) or [], list):
             raise ValueError(f"the envelope's {name} must be a list")
     return found

@@ -44,12 +44,14 @@ def _run(trial: Trial, hook: Record) -> Life:
     ctx = trial.bench.context.view(step)
     scope = Scope(ctx, trial.bench.params, {**trial.step.get("words", {}), "step": trial.about})
     params = complete(step.get("options"), resolve(step.get("args") or {}, scope))
+    trial.bench.secrets.add_arguments(step.get("options"), params)
 
     def change(made: Record) -> None:
         who = hook["name"] if made["who"] == step["name"] else made["who"]
         trial.bench.change(step["name"], trial.tries, {**made, "who": who})
 
     attempt = yield from conduct(trial.bench, step, ctx, params, change)
-    verdict, reason = judge(attempt, scope, {"none": True}, trial.bench.records.mask)
+    verdict, reason = judge(attempt, scope, {"none": True}, trial.bench.records.hidden)
+    trial.count_secrets(attempt)
     trial.hooked += attempt.measurements
     return verdict, reason

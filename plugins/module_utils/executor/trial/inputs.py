@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 def inputs_of(bench: Bench, step: Step, params: Record, scope: Scope) -> str:
     """The fingerprint of the scriptlet, its arguments and files, what it reads, and what judges it.
 
-    Empty for a scriptlet without a digest, which runs by itself.
+    Empty for a scriptlet without a digest, which runs by itself. From here on secrets among the arguments are known.
     """
+    bench.secrets.add_arguments(step.get("options"), params)
     if "digest" not in step:
         return ""
     given = [step.get("module"), step.get("function"), params, *_criteria(step, scope)]
-    return fingerprint(step["digest"], given, bench.context.read_by(step), bench.host, _files(bench, params))
+    read, files = bench.context.read_by(step), _files(bench, params)
+    return fingerprint(step["digest"], given, read, bench.host, files, bench.secrets.key_for)
 
 
 def _criteria(step: Step, scope: Scope) -> list[Any]:

@@ -89,7 +89,7 @@ def _signal_name(number: int) -> str:
 def _said(attempt: Attempt, ctx: View, mask: Mask) -> Judged:
     """What the scriptlet itself says: its envelope, or the end of its Python class."""
     ending = attempt.ending
-    envelope = read_envelope(attempt.stdout, needed=ending is None)
+    envelope = read_envelope(attempt.stdout, needed=ending is None, secret=ctx.secret)
     if envelope is None:
         if ending is None:
             raise ValueError(missing(attempt.stdout, mask) + _exit(attempt, mask))
@@ -123,6 +123,8 @@ def _take_outputs(envelope: dict[str, Any], ctx: View) -> None:
         ctx.take_measurement(item)
     for item in envelope.get("checks") or ():
         ctx.take_check(item)
+    for item in envelope.get("artifacts") or ():
+        ctx.take_artifact(item)
 
 
 def _check(attempt: Attempt, scope: Scope, success: Success) -> Judged:

@@ -68,10 +68,11 @@ def reuse(bench: Bench, step: Step, inputs: str) -> list[Reused]:
 
 
 def _fitting(bench: Bench, step: Step, inputs: str) -> Record | None:
-    """A failure is never taken from a cache, nor from anywhere a value that a secret was taken out of."""
+    """A failure is never taken from a cache, nor from anywhere what a secret was taken out of, or registered by."""
     for offer in bench.offers[step["name"]]:
         values = [record["after"] for record in offer["records"] if record["kind"] == "delta"]
         is_usable = offer["kind"] != "cache" or offer["verdict"] in PASSING
+        is_usable = is_usable and not any("secrets" in record for record in offer["records"])
         if offer["inputs"] == inputs and is_usable and MASKED not in json.dumps(values):
             return offer
     return None

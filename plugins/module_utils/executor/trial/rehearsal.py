@@ -33,8 +33,9 @@ def rehearse(trial: Trial) -> Life:
         params = complete(options, args)
     except ValueError as error:
         raise Unfit(str(error)) from None
+    trial.bench.secrets.add_arguments(options, params)
     if step["kind"] != "python":
         return "skipped", RIGHT
     attempt = yield from conduct(trial.bench, step, trial.ctx, params, lambda _change: None, "validate")
-    verdict, reason = judge(attempt, trial.scope, {"none": True}, trial.bench.records.mask)
+    verdict, reason = judge(attempt, trial.scope, {"none": True}, trial.bench.records.hidden)
     return ("skipped", RIGHT) if verdict == "passed" else ("error", reason)

@@ -80,7 +80,12 @@ class Trial:
             params = arguments_of(self.step, self.scope)
             return self._reused(params) or (yield from self._rounds(params))
         except Unfit as unfit:
+            self._hide(self.step["args"])
             return "error", str(unfit)
+
+    def _hide(self, args: Record) -> None:
+        """The secrets among arguments are known before anything is told of them."""
+        self.bench.secrets.add_arguments(self.step.get("options"), args)
 
     def _reused(self, params: Record) -> Outcome | None:
         """The outcome of an earlier run with the same inputs."""
@@ -115,7 +120,10 @@ class Trial:
 
     def attempt(self, params: Record | None, place: Record) -> Life:
         """Try once; its record has `place`, which try it was. Raises Unfit."""
-        given = arguments_of(self.step, self.scope) if params is None else params
+        given = params
+        if given is None:
+            given = arguments_of(self.step, self.scope)
+            self._hide(given)
         self.tries += 1
         self.about["attempt"] = self.tries
         moment = now() if self.attempts else self.time
@@ -127,8 +135,11 @@ class Trial:
         attempt = yield from conduct(self.bench, self.step, self.ctx, given, self._change)
         verdict, reason = self._judged(attempt)
         more = {**place, "waiting": True} if attempt.is_waiting else place
-        self._keep({**attempt.record(verdict, reason, moment, self.bench.records.mask), **more})
+        record = attempt.record(verdict, reason, moment, self.bench.records.mask)
+        self._keep({**record, **more})
         if self.bench.records.is_debug:
+            if record["stderr"]:
+                self._log("stderr", record["stderr"])
             self._log("process", attempt.told())
             self._log("end", f"{verdict}: {reason}" if reason else verdict)
         self.about["verdict"] = verdict
@@ -139,10 +150,16 @@ class Trial:
 
     def _judged(self, attempt: Attempt) -> Outcome:
         until = self.step["retry"].get("until") if "retry" in self.step else None
-        verdict, reason = judge(attempt, self.scope, self.step["success"], self.bench.records.mask, until)
+        verdict, reason = judge(attempt, self.scope, self.step["success"], self.bench.records.hidden, until)
+        self.count_secrets(attempt)
         self.measurements = attempt.measurements
         self.checks = sum("verdict" in each for each in self.measurements)
         return verdict, reason if verdict in PASSING else reason + self._exceeded(attempt, reason)
+
+    def count_secrets(self, attempt: Attempt) -> None:
+        """A step that registered secrets, or whose hooks did, is never reused: no record could register them again."""
+        if attempt.secrets:
+            self.more["secrets"] = self.more.get("secrets", 0) + attempt.secrets
 
     def _exceeded(self, attempt: Attempt, reason: str) -> str:
         if attempt.is_waiting or not self.step.get("limits"):

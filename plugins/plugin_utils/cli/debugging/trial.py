@@ -59,7 +59,9 @@ def run_trial(options: argparse.Namespace) -> Answer:
         records, answer = run_there(trial, options)
     else:
         from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.here import run_here
+        from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guard import check_debug
 
+        check_debug(trial.entry.name, settings.load())
         records, answer = run_here(trial, pdb=options.pdb), {}
     last = [record for record in records if record["kind"] == "step" and record["step"] == trial.name][-1]
     deltas = [record for record in records if record["kind"] == "delta" and record["step"] == trial.name]

@@ -41,8 +41,10 @@ def plan(options: argparse.Namespace) -> Answer:
     Stages and why each starts, steps, hosts, the keys that each step reads and writes. Nothing is run.
     `run --dry-run` adds what an inventory and the store know: hosts, earlier results, durations.
     """
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.recipes.notices import tell_notices
     from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import plan_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.plan.show import FORMATS
 
     planned = plan_of(options.recipe, options=plan_options(options))
+    tell_notices(planned)
     return FORMATS["json" if options.json else options.format](planned), 0

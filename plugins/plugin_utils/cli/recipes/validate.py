@@ -96,9 +96,8 @@ def _problem(name: str, error: RackError) -> Told:
 def _notices(plan: Plan) -> Iterator[Told]:
     """What is no problem yet: scriptlets that should not be used any more."""
     for planned in plan.steps:
-        if planned.entry is not None and planned.entry.deprecated:
-            text = f"{planned.entry.name} is deprecated: {planned.entry.deprecated}"
-            yield {**_located(planned.step.place), "text": f"{planned.step.place}: {text}"}
+        if planned.notice:
+            yield {**_located(planned.step.place), "text": f"{planned.step.place}: {planned.notice}"}
 
 
 def _located(place: Place) -> Told:

@@ -50,12 +50,11 @@ def duration_changes(first: Sequence[Row], second: Sequence[Row]) -> list[Change
 
 def measurement_changes(first: Sequence[Row], second: Sequence[Row]) -> list[Change]:
     """The measurements that are not the same, or that only one run has."""
-    keys = ("step", "host", "name", "number")
+    keys = ("step", "host", "name", "unit", "number")  # 5 ms are not 5 us
     found = _pairs([*_numbered(first)], [*_numbered(second)], keys)
     return [
         {
             **_without_number(place),
-            "unit": (after or before or {})["unit"],
             **sides(before, after, "value"),
             **_grown(before, after),
         }
@@ -111,9 +110,9 @@ def _sides(before: Any, after: Any) -> Change:
 
 def _numbered(rows: Sequence[Row]) -> Iterator[Row]:
     """A step may measure one thing several times: the first belongs to the first."""
-    seen: Counter[tuple[str, str, str]] = Counter()
+    seen: Counter[tuple[str, ...]] = Counter()
     for row in rows:
-        place = (row["step"], row["host"], row["name"])
+        place = (row["step"], row["host"], row["name"], row["unit"])
         seen[place] += 1
         yield {**row, "number": seen[place]}
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The commands ctx show, ctx history and ctx diff."""
+"""The commands ctx show, ctx history, ctx diff and ctx export."""
 
 from __future__ import annotations
 
@@ -59,6 +59,24 @@ def add_diff(command: argparse.ArgumentParser) -> None:
     examples(command, "rack-recipes ctx diff 20261124-09 20261125-14")
 
 
+def add_export(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    add_run(command)
+    command.add_argument(
+        "--at",
+        metavar="SEQ",
+        type=int,
+        help="as it was after this change, a number of `ctx history` (default: the last)",
+    )
+    add_db(command)
+    examples(
+        command,
+        "rack-recipes ctx export > before.json",
+        "rack-recipes ctx export 20261125-1444 --at 12 > before.json",
+        "rack-recipes run recipes/compare.yml --context before.json",
+    )
+
+
 def _add_host(command: argparse.ArgumentParser, about: str) -> None:
     command.add_argument("--host", metavar="HOST", help=about)
 
@@ -88,7 +106,11 @@ def show(options: argparse.Namespace) -> Answer:
 
 
 def history(options: argparse.Namespace) -> Answer:
-    """Show each change of a key: when, by whom, from what to what."""
+    """Show each change of a key: when, by which step and try of which host, from what to what.
+
+    The times are those of the hosts, in UTC; `clock` is by how many seconds a host's clock was ahead of the
+    controller's.
+    """
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.parser import hint
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened, run_id_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
@@ -104,10 +126,21 @@ def history(options: argparse.Namespace) -> Answer:
     if options.json:
         return {"run_id": run_id, "key": options.key, "changes": changes}, 0
     rows = (
-        (one["seq"], one["time"], one["host"] or RUN, one["who"], _before(one), "->", _written(one["after"]))
+        (
+            one["seq"],
+            one["time"],
+            _clock(one["clock_offset"]),
+            one["host"] or RUN,
+            one["who"],
+            one["step"],
+            one["attempt"],
+            _before(one),
+            "->",
+            _written(one["after"]),
+        )
         for one in changes
     )
-    return _table(("seq", "time", "host", "set by", "before", "", "after"), rows), 0
+    return _table(("seq", "time", "clock", "host", "set by", "step", "try", "before", "", "after"), rows), 0
 
 
 def diff(options: argparse.Namespace) -> Answer:
@@ -126,6 +159,18 @@ def diff(options: argparse.Namespace) -> Answer:
     if options.json:
         return {"runs": ids, "context": found}, 0
     return "".join(change_lines(found)) or f"{ids[0]} and {ids[1]} ended with the same context\n", 0
+
+
+def export(options: argparse.Namespace) -> Answer:
+    """Print the context of a run as JSON, which `run --context` starts with: the run's own keys, and those of hosts."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened, run_id_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.context.exported import to_data
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
+
+    with opened(options) as store:
+        run_id = run_id_of(store, options.run)
+        entries = state_at(load.history(store, run_id), options.at)
+    return to_data(run_id, options.at, entries), 0
 
 
 def state_at(changes: Sequence[Row], seq: int | None) -> list[dict[str, Any]]:
@@ -172,6 +217,11 @@ def _values(entries: Sequence[Row]) -> dict[str, Any]:
 
 def _before(change: Row) -> str:
     return "" if change["version"] == 1 else _written(change["before"])
+
+
+def _clock(offset: float | None) -> str:
+    """By how much a clock is ahead; nothing where nobody knows."""
+    return "" if offset is None else f"{offset:+.3f} s"
 
 
 def _written(value: Any) -> str:

@@ -58,8 +58,11 @@ def upgrade(options: argparse.Namespace) -> Answer:
 
     Every run does the same: this is for a database whose schema only some users may change.
     """
+    from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.store import maintenance
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guard import check_store
 
+    check_store("change", settings.load())
     schema = maintenance.upgrade(_url(options))
     return {"status": "ok", "before": schema.held, "schema": schema.newest}, 0
 

@@ -23,9 +23,11 @@ def add_flush(command: argparse.ArgumentParser) -> None:
 def flush(options: argparse.Namespace) -> Answer:
     """Bring what a run left in its journal into the store: once, whatever of it is there already.
 
-    For results that could not be stored when the run ended (exit code 5), or that another store is to have, too.
+    For results that could not be stored when the run ended (exit code 5), or that another store is to have, too. Of a
+    run that goes on it brings what there is by now; `kill -USR1` to its process does the same.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pins import is_pinned, pin_stored
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import journal_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import follow
@@ -33,4 +35,6 @@ def flush(options: argparse.Namespace) -> Answer:
     journal = journal_of(Path(settings.load().runs), options.run)
     with opened(options, writing=True) as store:
         done = follow(store, journal)
+        if is_pinned(journal.parent):
+            pin_stored(store, done.run_id, pinned=True)
     return {"status": "ok", "run_id": journal.parent.name, "rows": done.rows}, 0

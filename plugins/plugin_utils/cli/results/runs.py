@@ -33,14 +33,18 @@ def runs(options: argparse.Namespace) -> Answer:
 
     with opened(options) as store:
         found = load.runs(store)[: options.number]
+        flakes = load.flakes(store, [run["run_id"] for run in found])
+    found = [{**run, "flakes": flakes.get(run["run_id"], 0)} for run in found]
     if options.json:
         return {"runs": found}, 0
     names = ("run_id", "status", "test_id", "recipe", "started")
-    rows = [(*(run[name] for name in names), told(run)) for run in found]
+    rows = [(*(run[name] for name in names), told(run, run["flakes"])) for run in found]
     return to_text(TITLES, rows, painter(sys.stdout)), 0
 
 
-def told(run: Mapping[str, Any]) -> str:
-    """The counts of a run's verdicts, and the run that it went on with."""
+def told(run: Mapping[str, Any], flakes: int) -> str:
+    """The counts of a run's verdicts and of its flakes, the run that it went on with, whether it is pinned."""
     counts = ", ".join(f"{number} {verdict}" for verdict, number in run["counts"].items())
-    return f"{counts}; resumes {run['resumes']}" if run["resumes"] else counts
+    again = f"{flakes} of them after a retry" if flakes else ""
+    resumes = run["resumes"] and f"resumes {run['resumes']}"
+    return "; ".join(filter(None, (counts, again, resumes, "pinned" if run["pinned"] else "")))

@@ -40,7 +40,8 @@ def show(options: argparse.Namespace) -> Answer:
     """Show one run: how each step ended on each host, what did not pass first.
 
     With the reason: why it was skipped or blocked, which run a result was used again of, how often it was tried. Below
-    stand the criteria that did not hold, or only just, with the distance to their limits.
+    stand the criteria that did not hold, or only just, with the distance to their limits, and the files that steps have
+    attached, each with its place in the run's folder.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened, run_id_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
@@ -48,12 +49,14 @@ def show(options: argparse.Namespace) -> Answer:
     with opened(options) as store:
         run_id = run_id_of(store, options.run)
         run, steps, measured = load.run(store, run_id), load.steps(store, run_id), load.measurements(store, run_id)
-        conflicts = load.conflicts(store, run_id)
+        conflicts, artifacts = load.conflicts(store, run_id), load.artifacts(store, run_id)
         if options.json:
             context = load.context(store, run_id)
-            return {"run": run, "steps": steps, "measurements": measured, "context": context, "conflicts": conflicts}, 0
+            more = {"context": context, "conflicts": conflicts, "artifacts": artifacts}
+            return {"run": run, "steps": steps, "measurements": measured, **more}, 0
     shown = steps if options.all else [step for step in steps if not step["parent"] or not _is_plain(step)]
-    return "".join([*_head(run, steps), *_steps(shown, steps), *_criteria(measured), *_conflicts(conflicts)]), 0
+    below = [*_criteria(measured), *_conflicts(conflicts), *_artifacts(artifacts)]
+    return "".join([*_head(run, steps), *_steps(shown, steps), *below]), 0
 
 
 def _head(run: Row, steps: Sequence[Row]) -> Iterator[str]:
@@ -63,7 +66,7 @@ def _head(run: Row, steps: Sequence[Row]) -> Iterator[str]:
 
     status = painter(sys.stdout)(run["status"], run["status"])
     flakes = sum(bool(step["flake"]) for step in steps if not step["instances"])
-    counts = told(run) + (f"; {flakes} of them after a retry" if flakes else "")
+    counts = told(run, flakes)
     yield f"run {run['run_id']}  {status}  {printable(f'{run["test_id"]}  {run["recipe"]}')}  {counts}\n"
     for name in ("params", "labels", "options"):
         given = ", ".join(f"{key}={_written(value)}" for key, value in run[name].items())
@@ -135,12 +138,46 @@ def _limits(limits: Mapping[str, Any] | None) -> str:
 
 
 def _conflicts(conflicts: Sequence[Row]) -> Iterator[str]:
+    """The writes that met others: with both values, and what became of them."""
     rows = [
-        (one["key"], one["host"] or "run", one["step"], _written(one["before"]), "->", _written(one["after"]))
+        (
+            one["key"],
+            one["host"] or "run",
+            one["step"],
+            " ".join(filter(None, (one["policy"], one["outcome"]))),
+            _written(one["before"]),
+            "->",
+            _written(one["after"]),
+            _other(one),
+        )
         for one in conflicts
     ]
     if rows:
-        yield "\n" + _table(("conflict", "host", "step", "before", "", "after"), rows)
+        yield "\n" + _table(("conflict", "host", "step", "policy", "before", "", "after", "other"), rows)
+
+
+def _other(conflict: Row) -> str:
+    """The value that is in neither place, and the fields of which the later one was taken."""
+    fields = (
+        f"both changed {', '.join(name or 'all of it' for name in conflict['fields'])}" if conflict["fields"] else ""
+    )
+    other = "" if conflict["outcome"] in (None, "kept") else _written(conflict["other"])
+    return "; ".join(filter(None, (other, fields)))
+
+
+def _artifacts(artifacts: Sequence[Row]) -> Iterator[str]:
+    rows = [
+        (
+            one["name"],
+            one["step"],
+            one["host"] or "run",
+            f"{one['size']:,} B",
+            one["path"] or f"missing: {one['note'] or 'it has not come yet'}",
+        )
+        for one in artifacts
+    ]
+    if rows:
+        yield "\n" + _table(("artifact", "step", "host", "size", "file"), rows)
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

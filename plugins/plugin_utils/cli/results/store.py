@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import journals
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine, reader
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
 
@@ -44,9 +45,7 @@ def run_id_of(store: Engine, start: str) -> str:
 
 def _where_else(start: str) -> str:
     """How to bring a run into the store whose journal is here; empty where there is none."""
-    journals = [
-        path for path in Path(settings.load().runs).glob("*/journal.jsonl") if path.parent.name.startswith(start)
-    ]
-    if len(journals) != 1:
+    found = [path for path in journals(Path(settings.load().runs)) if path.parent.name.startswith(start)]
+    if len(found) != 1:
         return ""
-    return f", but in a journal: `rack-recipes flush {journals[0].parent.name}` brings it there"
+    return f", but in a journal: `rack-recipes flush {found[0].parent.name}` brings it there"

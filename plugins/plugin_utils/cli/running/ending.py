@@ -7,14 +7,16 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colour import painter
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import printable
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError, UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import REFUSED
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, StoreError, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import NOT_IN_STORE, REFUSED
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.stopping.signals import BY_SIGNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.summary import Summary
 
 NOT_STORED = StoreError.exit_code
@@ -24,11 +26,27 @@ SHOWN_PROBLEMS = 10
 ERROR = re.compile(r"^(?:\[ERROR\]|ERROR!|ansible-playbook: error|.*: error):", re.MULTILINE)
 
 
-def answer_of(summary: Summary, code: int, log: Path) -> tuple[dict[str, Any], int]:
-    """The JSON object and the exit code of a run whose Ansible ended with `code`. Raises UsageError if nothing ran."""
+class EndedError(RackError):
+    """A signal came before anything was run."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"nothing was run: {_ended_by(number)}")
+        self.exit_code = BY_SIGNAL + number
+
+
+def answer_of(summary: Summary, code: int, log: Path, number: int = 0) -> tuple[dict[str, Any], int]:
+    """The JSON object and the exit code of a run whose Ansible ended with `code`, after a signal with that `number`.
+
+    Raises UsageError, after a signal EndedError, if nothing ran.
+    """
+    number = number or max(0, -code)
     if not summary.run_id:
-        raise UsageError(_why_nothing_ran(log))
+        raise EndedError(number) if number else UsageError(_why_nothing_ran(log))
     answer = summary.to_data()
+    if number and summary.status == "interrupted":
+        if NOT_IN_STORE in log.read_text(encoding="utf-8", errors="replace"):
+            answer["journal"] = str(log.with_name("journal.jsonl"))
+        return {**answer, "reason": _ended_by(number)}, BY_SIGNAL + number
     if code != NOT_STORED:
         return answer, summary.exit_code
     answer.update(status="not stored", reason=_why_not_stored(log), journal=str(log.with_name("journal.jsonl")))
@@ -43,20 +61,28 @@ def tell(summary: Summary, answer: dict[str, Any]) -> None:
     more = len(summary.problems) - SHOWN_PROBLEMS
     if more > 0:
         sys.stderr.write(f"and {more} more: rack-recipes show {summary.run_id}\n")
+    sys.stderr.writelines(f"warning: {printable(warning)}\n" for warning in summary.warnings[:SHOWN_PROBLEMS])
     counts = ", ".join(f"{number} {paint(verdict, verdict)}" for verdict, number in summary.counts.items())
     sys.stderr.write(f"run {summary.run_id} {paint(answer['status'], answer['status'])}: {counts}\n")
     if summary.status == "unchecked":
         sys.stderr.write(f"{UNCHECKED}\n")
     for path in dict.fromkeys(map(_shown, answer.get("report", ()))):
         sys.stderr.write(f"report: {path}\n")
+    if "reason" in answer:
+        sys.stderr.write(f"{answer['reason']}\n")
     if "journal" in answer:
-        safe = f"the results are safe in {answer['journal']}: rack-recipes flush {summary.run_id}"
-        sys.stderr.write(f"{answer['reason']}\n{safe}\n")
+        sys.stderr.write(f"the results are safe in {answer['journal']}: rack-recipes flush {summary.run_id}\n")
+    if summary.status == "interrupted":
+        sys.stderr.write(f"to go on from here: rack-recipes run --resume {summary.run_id}\n")
 
 
 def _shown(report: str) -> str:
     """A dozen CSV files are told by their folder."""
     return f"{Path(report).parent}/" if report.endswith(".csv") else report
+
+
+def _ended_by(number: int) -> str:
+    return f"ended by {signal.Signals(number).name}"
 
 
 def _why_nothing_ran(log: Path) -> str:

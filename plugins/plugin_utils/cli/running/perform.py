@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +27,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.playbook import (
     follow,
     start,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrecy.handover import handed_over
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.stopping.signals import Passing, leave_dead_terminal
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.progress import Drawing, Progress
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.summary import summarize
 
@@ -46,9 +47,11 @@ def perform(
     playbook = write_playbook(prepared.plan, prepared.settings)
     folder = Path(prepared.settings.runs) / run_id
     make_private(folder)
-    code = _run(options, prepared, _asked(options, prepared, playbook, run_id), folder, ahead)
+    with Passing() as passing:
+        code = _run(options, prepared, _asked(options, prepared, playbook, run_id), folder, ahead, passing)
+    leave_dead_terminal()
     summary = summarize(folder / JOURNAL)
-    answer, exit_code = answer_of(summary, code, folder / LOG)
+    answer, exit_code = answer_of(summary, code, folder / LOG, passing.number)
     answer.update(_besides(options, prepared, folder))
     if told and not options.json:
         tell(summary, answer)
@@ -56,17 +59,23 @@ def perform(
 
 
 def _run(
-    options: argparse.Namespace, prepared: Prepared, asked: Invocation, folder: Path, ahead: Waiting | None
+    options: argparse.Namespace,
+    prepared: Prepared,
+    asked: Invocation,
+    folder: Path,
+    ahead: Waiting | None,
+    passing: Passing,
 ) -> int:
     """Run Ansible and show what happens meanwhile; returns its exit code."""
     log = folder / LOG
-    log.touch()
+    log.touch(0o600)
     with (
         _shown(options, folder / JOURNAL) as tick,
         _private(folder, _variables(options, prepared)) as private,
     ):
         whole = replace(asked, extra_vars=[*asked.extra_vars, *private])
-        return follow(ahead.go(arguments(whole), str(log.absolute())) if ahead else start(whole), tick)
+        child = ahead.go(arguments(whole), str(log.absolute())) if ahead else start(whole)
+        return follow(passing.to(child), tick)
 
 
 def _besides(options: argparse.Namespace, prepared: Prepared, folder: Path) -> dict[str, Any]:
@@ -87,10 +96,12 @@ def _variables(options: argparse.Namespace, prepared: Prepared) -> dict[str, Any
         PARAMS: dict(prepared.params),
         "rack_recipes_resume": prepared.earlier.run_id if prepared.earlier else "",
         "rack_recipes_resume_from": prepared.resume_from,
+        "rack_recipes_context": options.context,
         "rack_recipes_debug": options.debug,
         "rack_recipes_slots": options.parallel,
         "rack_recipes_flush_interval": AT_ONCE if options.flush_now else None,
         "rack_recipes_report": options.report,
+        "rack_recipes_locked": options.locked,
         "rack_recipes_db": options.db,
     }
     return {name: value for name, value in wanted.items() if value}
@@ -98,21 +109,13 @@ def _variables(options: argparse.Namespace, prepared: Prepared) -> dict[str, Any
 
 @contextmanager
 def _private(folder: Path, variables: Mapping[str, Any]) -> Iterator[list[str]]:
-    """The variables as an argument for Ansible: a file for the user alone, as long as the run lasts.
-
-    Others can see a command line, and what a process has in its environment stays there for its children.
-    """
+    """The variables as an argument for Ansible, which is to be seen by nobody else."""
     if not variables:
         yield []
         return
     path = folder / "extra_vars.json"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - made for its owner alone
-            json.dump(variables, file)
+    with handed_over(path, json.dumps(variables).encode()):
         yield [f"@{path}"]
-    finally:
-        path.unlink(missing_ok=True)
 
 
 def _asked(options: argparse.Namespace, prepared: Prepared, playbook: Path, run_id: str) -> Invocation:
@@ -137,7 +140,7 @@ def _shown(options: argparse.Namespace, journal: Path) -> Iterator[Callable[[], 
     progress, drawing = Progress.of(journal), Drawing(sys.stderr) if not options.json and not options.verbose else None
     trace = Trace.of(journal, sys.stderr) if options.debug and not options.verbose else None
 
-    def tick() -> None:
+    def show() -> None:
         if trace is not None and trace.has_more():
             if drawing is not None:
                 drawing.clear()
@@ -145,6 +148,12 @@ def _shown(options: argparse.Namespace, journal: Path) -> Iterator[Callable[[], 
         if drawing is not None and drawing.shown:
             progress.catch_up()
             drawing.draw(progress.line())
+
+    def tick() -> None:
+        try:
+            show()
+        except OSError:  # the run goes on, whoever looks
+            leave_dead_terminal()
 
     yield tick
     tick()

@@ -7,14 +7,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.language.masks import MASKED
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import plan_options
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.parser import hint
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.recipes.notices import tell_notices
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.earlier import Earlier, earlier_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.params import given_params
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import plan_of
@@ -24,6 +27,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import P
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.params import unknown, values
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.playbook import extra_vars
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guard import is_guarded
 
 PARAMS = "rack_recipes_params"
 
@@ -43,18 +47,39 @@ class Prepared:
 def prepare(options: argparse.Namespace) -> Prepared:
     """Read and check all that `run` was given. Raises RackError, with exit code 2 in the command."""
     variables = extra_vars(options.extra_vars)
-    settings = project.load(variables)
+    settings = _settings(variables, options)
     earlier = _earlier(options, settings)
     recipe = options.recipe or (earlier.recipe if earlier else "")
     if not recipe:
         raise UsageError("rack-recipes run: expected RECIPE or --resume RUN; see rack-recipes run --help")
     plan = plan_of(recipe, settings, _chosen(options, earlier))
+    tell_notices(plan)
+    _check_trust(plan, settings)
     _check_step(options.resume_from, plan)
     declared = plan.recipe.params
-    given = {**_recorded(earlier, declared), **_named(variables), **given_params(options.param_file, options.param)}
+    anew = {**_named(variables), **given_params(options.param_file, options.param)}
+    given = {**_recorded(earlier, declared, anew), **anew}
     params = _checked(declared, given, options)
+    if options.context:  # what is wrong in it is told before anything runs
+        from ansible_collections.rack.recipes.plugins.plugin_utils.context.exported import read
+
+        read(options.context)
     limit = options.limit or (earlier.options.get("limit") if earlier else None)
     return Prepared(settings, plan, params, earlier, options.resume_from or "", limit)
+
+
+def _settings(variables: Mapping[str, Any], options: argparse.Namespace) -> Settings:
+    settings = project.load(variables)
+    return replace(settings, locked=settings.locked or options.locked)
+
+
+def _check_trust(plan: Plan, settings: Settings) -> None:
+    """Raise TrustError early; the run itself looks again, with its hosts, at what is really run."""
+    if is_guarded(settings):
+        from ansible_collections.rack.recipes.plugins.plugin_utils.trust.asked import of_plan
+        from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guard import check_run
+
+        check_run(of_plan(plan, settings), settings)
 
 
 def _earlier(options: argparse.Namespace, settings: Settings) -> Earlier | None:
@@ -82,10 +107,16 @@ def _check_step(name: str | None, plan: Plan) -> None:
         raise UsageError(f"--resume-from: the recipe has no step {name!r}{hint(name, steps)}")
 
 
-def _recorded(earlier: Earlier | None, declared: Mapping[str, Param]) -> dict[str, Any]:
-    """The earlier run's parameters, but for secrets, which no record holds."""
-    held = earlier.params if earlier else {}
-    return {name: value for name, value in held.items() if name in declared and not declared[name].secret}
+def _recorded(earlier: Earlier | None, declared: Mapping[str, Param], anew: Collection[str]) -> dict[str, Any]:
+    """The earlier run's parameters, but for those that are given anew, and for secrets, which no record holds.
+
+    Raises UsageError for one whose value was secret by its name, or by what is in it: its default would be another one.
+    """
+    held = {name: value for name, value in (earlier.params if earlier else {}).items() if name not in anew}
+    kept = {name: value for name, value in held.items() if name in declared and not declared[name].secret}
+    if hidden := [name for name, value in kept.items() if MASKED in json.dumps(value)]:
+        raise UsageError(f"--resume: no record holds the secret in {', '.join(hidden)}: give it again by --param-file")
+    return kept
 
 
 def _named(variables: Mapping[str, Any]) -> dict[str, Any]:

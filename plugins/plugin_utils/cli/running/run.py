@@ -35,6 +35,7 @@ def add_run(command: argparse.ArgumentParser) -> None:
         "rack-recipes run recipes/host_health.yml -i inventory.yml --limit leafs --report",
         "rack-recipes run recipes/burn_in.yml -i inventory.yml --param minutes=5 --param-file lab.yml --dry-run",
         "rack-recipes run --resume last -i inventory.yml",
+        "rack-recipes run recipes/compare.yml -i inventory.yml --context before.json",
         "rack-recipes run recipes/numbers.yml -i inventory.yml -- --ask-become-pass",
         "",
         "Arguments after -- go to ansible-playbook.",
@@ -56,6 +57,12 @@ def _add_params(group: argparse._ArgumentGroup) -> None:
         action="append",
         default=[],
         help="parameters in a file, a mapping in YAML or JSON; may be repeated, later ones and --param win",
+    )
+    group.add_argument(
+        "--context",
+        metavar="FILE",
+        default="",
+        help="start with these context keys, JSON as `rack-recipes ctx export` prints it",
     )
 
 
@@ -105,6 +112,11 @@ def _add_mode(group: argparse._ArgumentGroup) -> None:
         "--dry-run",
         action="store_true",
         help="run nothing: show the plan with hosts, what would be skipped or reused and why, and how long it may take",
+    )
+    group.add_argument(
+        "--locked",
+        action="store_true",
+        help="refuse to run what is not as `rack-recipes lock` wrote it down: recipes, scriptlets, hooks, modules",
     )
     group.add_argument("--check", action="store_true", help="Ansible's check mode: scriptlets are not run")
     group.add_argument(

@@ -24,22 +24,24 @@ def add_watch(command: argparse.ArgumentParser) -> None:
 
 
 def watch(options: argparse.Namespace) -> Answer:
-    """Show the progress of a run until it has ended, then how it ended.
+    """Show the progress of a run until it has ended, and what it takes of this machine, then how it ended.
 
     Works from any terminal of the machine that runs it, and as often as you like.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.ending import tell
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import journal_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.load import Load
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.progress import Drawing, Progress
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.summary import summarize
 
     path = journal_of(Path(settings.load().runs), options.run)
-    progress, drawing = Progress.of(path), Drawing(sys.stderr)
+    progress, load, drawing = Progress.of(path), Load(path.parent), Drawing(sys.stderr)
     progress.catch_up()
     try:
         while not progress.end:
-            drawing.draw(progress.line())
+            if drawing.shown:
+                drawing.draw("  ".join(filter(None, [progress.line(), load.line()])))
             time.sleep(PAUSE)
             progress.catch_up()
     finally:

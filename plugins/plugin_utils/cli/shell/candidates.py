@@ -23,6 +23,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import (
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.parser import Parser
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import journals
 
 SUFFIXES = (".yml", ".yaml")
 NEWEST = 20  # runs
@@ -135,8 +136,7 @@ def _params(words: Sequence[str], _current: str) -> Lines:
 
 def _runs(_words: Sequence[str], _current: str) -> Lines:
     yield "words"
-    folders = Path(settings.load().runs).glob("*/journal.jsonl")
-    yield from sorted((path.parent.name for path in folders), reverse=True)[:NEWEST]
+    yield from (path.parent.name for path in journals(Path(settings.load().runs))[: -NEWEST - 1 : -1])
 
 
 def _scriptlets(_words: Sequence[str], _current: str) -> Lines:

@@ -65,7 +65,7 @@ def expand(document: Document) -> Whole:
     if expansion.errors:
         raise RecipeErrors(list(expansion.errors.values())[:MOST])
     locks = {name: lock for name, (lock, _place) in expansion.locks.items()}
-    return Whole(steps, locks, AllPlaces(document.places, expansion.places), tuple(expansion.contents))
+    return Whole(steps, locks, AllPlaces(document.places, expansion.places), expansion.contents)
 
 
 class Expansion:
@@ -79,7 +79,7 @@ class Expansion:
         self.params = build.params(document)
         self.files: dict[tuple[str, str], File] = {}
         self.documents: dict[Path, Document | None] = {}
-        self.contents: list[bytes] = []
+        self.contents: dict[str, bytes] = {}
         self.errors: dict[tuple[Place, str], RecipeError] = {}
         self.places: dict[str, tuple[Places, int]] = {}
         self.locks: dict[str, tuple[Lock, Place]] = {}
@@ -167,7 +167,7 @@ class Expansion:
             except RecipeErrors as errors:
                 self._report(errors.errors)
                 return None
-            self.contents.append(content)
+            self.contents[file.name] = content
             self.documents[file.real] = document
             self._take_locks(document)
         return self.documents[file.real]

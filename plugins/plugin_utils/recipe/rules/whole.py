@@ -22,7 +22,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places im
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.words import listed, shown
 
-OF_TOP = ("hooks", "canary", "serial", "time_box", "fail_fast")
+OF_TOP = ("hooks", "canary", "serial", "time_box", "fail_fast", "context")
 OF_HOOKS = {"pre_step": WORDS_OF_STEP, "post_step": (*WORDS_OF_STEP, "verdict")}
 
 

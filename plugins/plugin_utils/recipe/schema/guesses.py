@@ -154,7 +154,7 @@ def flow(value: Any) -> str:
 def one_of(word: str, schema: Schema) -> Iterator[Any]:
     """One of few values, by another tool's word for it or by its letters."""
     yield from (ours for ours, others in WORDS.items() if word.strip().casefold() in others)
-    yield closest(word, tuple(known for known in schema.get("enum", ()) if isinstance(known, str)))
+    yield closest(word, tuple(known for known in schema.get("enum", schema.get("words", ())) if isinstance(known, str)))
 
 
 def number(word: str, schema: Schema) -> Iterator[Any]:

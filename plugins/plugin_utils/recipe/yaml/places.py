@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Path
 
-KEY = "<key>"
+KEY = -1  # behind the path of a value: the place of its key; no index, and no text that a file could hold
 
 # Line, column and what is inside: a list's items, or a mapping's keys, each with the spots of the key and its value.
 type Spot = tuple[int, int, Inside]

@@ -145,7 +145,23 @@ CONFLICTS = (
     Column("version", "New version", "number"),
     Column("before", "Value before", "json"),
     Column("after", "Value after", "json"),
+    Column("policy", "Merge policy"),
+    Column("outcome", "The write was"),
+    Column("other", "Other value", "json"),
+    Column("fields", "Both changed", "json"),
     STEP,
+    Column("time", "Time", "time", "UTC"),
+)
+ARTIFACTS = (
+    HOST,
+    STEP,
+    Column("attempt", "Try", "number"),
+    Column("name", "Artifact"),
+    Column("size", "Size", "number", "B"),
+    Column("media_type", "Type"),
+    Column("path", "File in the run's folder"),
+    Column("note", "Why it is missing"),
+    Column("sha256", "SHA-256"),
     Column("time", "Time", "time", "UTC"),
 )
 RUNS = (
@@ -177,4 +193,8 @@ ABOUT_HOOKS = "Hooks that did not pass. They change no verdict of a step."
 ABOUT_SPREAD = "Spread over hosts by step, measurement and unit. Values that are not numbers count under Values only."
 ABOUT_VALUES = "Every measured value: first those with limits, by verdict and the nearest to a limit first."
 ABOUT_VERDICTS = "How each step ended on each host; a looped step, with the number of its instances, stands above them."
-ABOUT_CONFLICTS = "Writes of a key that another write had changed in between."
+ABOUT_ARTIFACTS = "Files that steps left with the run; those with the same content are one file."
+ABOUT_CONFLICTS = (
+    "Writes of a key that another write had changed in between, and what the merge policy made of them. The other "
+    "value is the one of both that stands neither before nor after."
+)

@@ -29,6 +29,7 @@ def tables(frames: Frames) -> tuple[Table, ...]:
         _table("verdicts", "Verdicts", of.VERDICTS, frames.steps, of.ABOUT_VERDICTS),
         _table("context", "Context keys", of.CONTEXT, frames.context, "The context as the run left it."),
         _table("conflicts", "Conflicts", of.CONFLICTS, frames.conflicts, of.ABOUT_CONFLICTS),
+        _table("artifacts", "Artifacts", of.ARTIFACTS, frames.artifacts, of.ABOUT_ARTIFACTS),
         Table("past_runs", "Past runs", of.RUNS, past_runs(frames), f"The last {PAST_RUNS} earlier runs of this test."),
     )
 

@@ -37,7 +37,7 @@ WIDE_FROM = 36
 
 TABLES = (
     "reasons", "not_passed", "not_run", "flakes", "criteria", "steps", "rounds", "reused", "hooks", "slowest",
-    "measurements", "values", "verdicts", "context", "conflicts", "past_runs",
+    "measurements", "values", "verdicts", "context", "conflicts", "artifacts", "past_runs",
 )  # fmt: skip
 CODE = frozenset({
     "host", "step", "key", "first_host", "slowest_host", "min_host", "max_host", "nearest_host", "run_id", "source_run",

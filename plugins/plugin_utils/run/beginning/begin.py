@@ -17,22 +17,34 @@ import ansible.release
 from ansible import context
 from ansible.utils.vars import transform_to_native_types
 
-from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.language.masks import MASKED, Mask
+from ansible_collections.rack.recipes.plugins.module_utils.language.names import Names, long_texts_of
 from ansible_collections.rack.recipes.plugins.module_utils.view import now
+from ansible_collections.rack.recipes.plugins.plugin_utils.context import exported
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context import Context
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.hooks import Merges, load_hooks
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.policies import to_record
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append, make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.means import Means, Resolve
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.options import Wanted
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.params import masked, param_values, secrets_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.params import (
+    all_secrets,
+    masked,
+    param_values,
+    password_in,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.plays import Outline, outline
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RECIPE, Given, Planned, Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import hold
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import chosen_run_id
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.earlier import find_earlier
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.offers import Reusable
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrecy.concealed import Concealed
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.pinned import Pins, pin
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guard import is_guarded
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
 
 META = ("path", "digest", "test_id", "tester", "description")
@@ -44,28 +56,81 @@ def begin(plays: Sequence[Any], settings: Settings, means: Means) -> Run:
     """Start the run of plays with stage tasks.
 
     Raises UsageError, and no run is begun, where no host or no step is left, a parameter is wrong, or the run to go on
-    from cannot be.
+    from cannot be; TrustError where the policy or the lock file does not allow it.
     """
     planned = outline(plays, means.resolve)
     _check(planned, plays)
     recipe = transform_to_native_types(dict(plays[0].vars.get(RECIPE) or {}))
+    rules = merge_rules(recipe, settings)
+    pin(_checked(plays, planned, recipe, rules, settings, means) if is_guarded(settings) else None)
     wanted = Wanted.of(means.extra_vars)
     declared = recipe.get("params") or {}
     values = param_values(declared, means.extra_vars, means.fill)
-    secrets = secrets_of(declared, values)
+    vaulted, problem = means.vaulted(planned.hosts)
+    secrets = all_secrets(declared, values, Names(settings.secret_keys), vaulted)
     earlier = find_earlier(Path(settings.runs), wanted.resume, wanted.resume_from, recipe, planned.needs)
+    hooks = load_hooks(rules, [*map(Path, settings.scriptlets)])
+    imported = exported.read(wanted.context) if wanted.context else exported.Exported()
     given = Given(
         recipe=recipe,
         params=values,
         secrets=secrets,
-        mask=Mask(secrets),
-        options={**recipe.get("options", {}), **_asked_of_ansible()},
+        mask=Mask([*secrets, *password_in(settings.db), *(text for texts in vaulted.values() for text in texts)]),
+        warnings=(problem,) if problem else (),
+        options={**recipe.get("options", {}), **_asked_of_ansible(), **_asked_of_us(wanted)},
         patterns=planned.patterns,
         canary=_canary(recipe.get("canary") or {}, tuple(planned.hosts), means.resolve),
+        unknown_hosts=tuple(host for host in imported.hosts if host not in planned.hosts),
     )
     run = _new_run(settings, planned, given, Reusable(earlier))
-    append(run.path, [_first_record(run)])
+    run.merges = Merges(hooks)
+    for host, texts in vaulted.items():
+        run.concealed.hide(host, texts)
+    merge = to_record(rules, {policy: hook.digest for policy, hook in hooks.items()})
+    append(run.path, [{**_first_record(run), **({"merge": merge} if merge else {})}, *_imported(run, imported)])
+    if wanted.context:
+        run.catch_up()  # the first stage starts with it
     return run
+
+
+def _checked(
+    plays: Sequence[Any],
+    planned: Outline,
+    recipe: Mapping[str, Any],
+    rules: Sequence[tuple[str, str]],
+    settings: Settings,
+    means: Means,
+) -> Pins | None:
+    """The files that a run may send that a policy or a lock file guards. Raises TrustError."""
+    # a run without either does not pay for this import
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.trusted import Compiled, check_plays
+
+    return check_plays(Compiled(plays, planned, recipe, rules), settings, means)
+
+
+def merge_rules(recipe: Mapping[str, Any], settings: Settings) -> tuple[tuple[str, str], ...]:
+    """Which policy holds for which keys: the recipe's rules come before those of the settings."""
+    said = (recipe.get("context") or {}).get("merge") or {}
+    return (*said.items(), *settings.merge)
+
+
+def _imported(run: Run, imported: exported.Exported) -> list[dict[str, Any]]:
+    """The context to start with, without secrets, as all that is in a journal; steps get what it really was."""
+    names, found = Names(run.settings.secret_keys), []
+    for record in exported.deltas(imported, run.hosts, now()):
+        value = record["after"]
+        is_named = names.match_key(record["key"])
+        shown = MASKED if is_named else run.given.mask.mask_value(value)
+        if shown != value:
+            told = {"key": record["key"], "scope": record["scope"], "value": value, "shown": shown}
+            texts = long_texts_of(value) if is_named else []
+            run.concealed.add(record["host"], [told, *({"secret": text} for text in texts)])
+        found.append({**record, "after": shown})
+    return found
+
+
+def _asked_of_us(wanted: Wanted) -> dict[str, str]:
+    return {"context": wanted.context} if wanted.context else {}
 
 
 def _check(planned: Outline, plays: Sequence[Any]) -> None:
@@ -98,7 +163,9 @@ def _new_run(settings: Settings, planned: Outline, given: Given, reusable: Reusa
     hold(folder)
     journal = Follower(folder / "journal.jsonl")
     hosts = tuple(planned.hosts)
-    return Run(run_id, folder, settings, hosts, planned.steps, Context(run_id), journal, given, reusable)
+    run = Run(run_id, folder, settings, hosts, planned.steps, Context(run_id), journal, given, reusable)
+    run.concealed = Concealed(shared=True)  # before any worker is forked
+    return run
 
 
 def _first_record(run: Run) -> dict[str, Any]:
@@ -130,5 +197,5 @@ def _first_record(run: Run) -> dict[str, Any]:
 
 def _step(step: Planned) -> dict[str, Any]:
     names = ("name", "stage", "idx", "scope")
-    cache = {"cache_key": step.cache_key} if step.cache_key else {}
-    return {**{name: getattr(step, name) for name in names}, "hosts": list(step.hosts), **cache}
+    more = {name: value for name in ("cache_key", "optional") if (value := getattr(step, name))}
+    return {**{name: getattr(step, name) for name in names}, "hosts": list(step.hosts), **more}

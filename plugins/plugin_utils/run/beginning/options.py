@@ -23,15 +23,20 @@ PLAN = {
 REUSE = {
     "resume": (TEXT, "the run to go on from"),
     "resume_from": (TEXT, "the step from which everything runs anew"),
+    "context": (TEXT, "the file with the context to start with"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The run to go on from, and the step from which everything runs anew, each empty where it is not asked for."""
+    """The run to go on from, the step from which everything runs anew, and the file with the context to start with.
+
+    Each is empty where it is not asked for.
+    """
 
     resume: str = ""
     resume_from: str = ""
+    context: str = ""
 
     @classmethod
     def of(cls, variables: Mapping[str, Any]) -> Wanted:

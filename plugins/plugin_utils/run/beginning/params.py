@@ -6,17 +6,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
+from urllib.parse import unquote
 
 from ansible.utils.vars import transform_to_native_types
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.masks import MASKED, Mask
+from ansible_collections.rack.recipes.plugins.module_utils.language.names import Names, long_texts_of, texts_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Param
 
 GIVEN = "rack_recipes_params"
+NO_NAMES = Names()
+URL_PASSWORD = re.compile(r"[a-z0-9+]+://[^/@:]*:(.+)@", re.IGNORECASE)
 WORDS = {field.name for field in fields(Param)} - {"limits"}
 
 Declared = Mapping[str, Mapping[str, Any]]
@@ -50,16 +55,27 @@ def masked(declared: Declared, values: Mapping[str, Any], mask: Mask) -> dict[st
     return {name: MASKED if declared[name].get("secret") else mask.mask_value(value) for name, value in values.items()}
 
 
-def secrets_of(declared: Declared, values: Mapping[str, Any]) -> tuple[str, ...]:
-    """The texts that nobody may see."""
-    secret = (value for name, value in values.items() if declared[name].get("secret"))
-    return tuple(sorted({text for value in secret for text in _texts(value)}))
+def all_secrets(
+    declared: Declared, values: Mapping[str, Any], names: Names, vaulted: Mapping[str, Sequence[str]]
+) -> tuple[str, ...]:
+    """What all hosts have to hide, since they get it with the parameters; some of these may hold a vault's values."""
+    texts = texts_of(dict(values)) if vaulted else []
+    shown = {each for found in vaulted.values() for each in found if any(each in text for text in texts)}
+    return tuple(sorted({*secrets_of(declared, values, names), *shown}))
 
 
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        yield from (text for item in value.values() for text in _texts(item))
-    elif isinstance(value, list):
-        yield from (text for item in value for text in _texts(item))
-    elif value not in ("", None) and not isinstance(value, bool):
-        yield str(value)
+def password_in(url: str) -> list[str]:
+    """The password in the URL of a database, as it is and as it stands there, which no host ever needs."""
+    found = URL_PASSWORD.match(url)
+    return [] if found is None else [*dict.fromkeys((found.group(1), unquote(found.group(1))))]
+
+
+def secrets_of(declared: Declared, values: Mapping[str, Any], names: Names = NO_NAMES) -> tuple[str, ...]:
+    """The texts that nobody may see: of secret parameters, and of texts with the name of a secret."""
+    found = {text for name, value in values.items() if declared[name].get("secret") for text in texts_of(value)}
+    named = {text for name, value in values.items() if names.match(name) for text in _long_texts(value)}
+    return tuple(sorted(filter(None, found | named)))
+
+
+def _long_texts(value: Any) -> list[str]:
+    return [] if isinstance(value, (int, float)) else long_texts_of(value)

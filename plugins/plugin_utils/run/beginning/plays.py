@@ -18,6 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.dependencies im
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.words import check_stage
 
 STAGE = "rack.recipes.stage"
+FLUSH = "rack.recipes.flush"
 
 Step = Mapping[str, Any]
 Hosts = tuple[str, ...]
@@ -41,6 +42,13 @@ class Outline:
 def stage_tasks(play: Any) -> list[Any]:
     """The stage tasks of an Ansible play, in their order."""
     return [task for block in play.tasks for task in _tasks(block) if task.resolved_action == STAGE]
+
+
+def checkpoints(plays: Iterable[Any]) -> frozenset[str]:
+    """The ids of the flush tasks behind which there are stages."""
+    tasks = [task for play in plays for block in play.tasks for task in _tasks(block)]
+    last = max((place for place, task in enumerate(tasks) if task.resolved_action == STAGE), default=0)
+    return frozenset(task._uuid for task in tasks[:last] if task.resolved_action == FLUSH)
 
 
 def is_of(play: Any, other: Any) -> bool:

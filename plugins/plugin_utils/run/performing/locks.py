@@ -110,11 +110,11 @@ def _has_settled(slot: int, settle_sec: float) -> bool:
     said = os.pread(slot, WIDTH, 0).strip()
     if said == HELD:
         _say_free(slot)
-    return not said or not settle_sec or (said != HELD and time.time() - float(said) >= settle_sec)
+    return not said or not settle_sec or (said != HELD and time.monotonic() - float(said) >= settle_sec)
 
 
 def _say_free(slot: int) -> None:
-    _say(slot, b"%.3f" % time.time())
+    _say(slot, b"%.3f" % time.monotonic())  # the same for all processes, whatever becomes of the clock
 
 
 def _say(slot: int, text: bytes) -> None:

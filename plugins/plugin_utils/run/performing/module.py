@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Callable, Mapping
@@ -18,7 +19,13 @@ from typing import Any, NoReturn, TextIO
 
 import ansible.release
 from ansible import constants
-from ansible.errors import AnsibleAction, AnsibleConnectionFailure
+from ansible.errors import (
+    AnsibleAction,
+    AnsibleActionFail,
+    AnsibleActionSkip,
+    AnsibleConnectionFailure,
+    AnsibleError,
+)
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible.utils.vars import transform_to_native_types
@@ -27,16 +34,22 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launch
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage import Stage
 from ansible_collections.rack.recipes.plugins.module_utils.values import as_reason
 from ansible_collections.rack.recipes.plugins.module_utils.view import View
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifacts import FOLDER
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.answer import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.files import digest_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.reasons import refusal
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote import USUAL_TMP
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import Luggage, Program, Request
 
 Result = dict[str, Any]
 Emit = Callable[[dict[str, Any]], None]
 
 NORMAL = "ansible.legacy.normal"
+NO_FILES = ("temporary directory", "No space left", "failed to transfer file", "failed to open file")
+PROBE = 'f={folder}/probe-$$; mkdir -p "$f" && head -c 65536 /dev/zero >"$f/x"; s=$?; rm -rf "$f"; exit $s'
 VERDICTS = ("unreachable", "failed", "skipped")  # words of a result; the first that is true is the verdict
+EARLY = {"failed": AnsibleActionFail, "skipped": AnsibleActionSkip}
 
 
 def as_module(action: ActionBase, task_vars: Mapping[str, Any], *, secret: bool) -> Program:
@@ -51,13 +64,13 @@ def as_module(action: ActionBase, task_vars: Mapping[str, Any], *, secret: bool)
 
         def run(params: Result, ctx: View) -> tuple[str, str]:
             result = _plain(_execute(_handler(action, name, params, secret=secret), task_vars))
-            for key in keys:
+            for key in keys if not result.get("skipped") else ():
                 ctx.set(key, result)
             return next((word for word in VERDICTS if result.get(word)), "passed"), _reason(result)
 
         def call(params: Result, ctx: View, emit: Emit) -> NoReturn:
             _leave_ansible(action)
-            verdict, reason = _judged(lambda: run(params, ctx))
+            verdict, reason = _judged(lambda: run(params, ctx), action)
             sys.stdout.flush()
             sys.stderr.flush()
             emit({"kind": "ending", "verdict": verdict, "reason": as_reason(reason)})
@@ -82,21 +95,49 @@ def _stream(number: int) -> TextIO:
     return os.fdopen(number, "w", 1, errors="backslashreplace", closefd=False)
 
 
-def _judged(run: Callable[[], tuple[str, str]]) -> tuple[str, str]:
+def _judged(run: Callable[[], tuple[str, str]], action: ActionBase) -> tuple[str, str]:
     try:
         return run()
-    except AnsibleConnectionFailure as error:
-        return "unreachable", str(error)
+    except AnsibleError as error:
+        return _kept_out(error, action)
     except BaseException as error:  # a plugin may raise anything, and nobody is behind this to take it
         traceback.print_exc()
         return "error", f"{type(error).__name__}: {error}"
+
+
+def _kept_out(error: AnsibleError, action: ActionBase) -> tuple[str, str]:
+    """Verdict and reason where Ansible could not do what the module needs."""
+    text = str(error)
+    if any(sign in text for sign in NO_FILES):
+        problem = _folder_problem(action)
+        if problem:
+            return "error", problem
+    refused = refusal(error)
+    if refused:
+        return "error", refused
+    if isinstance(error, AnsibleConnectionFailure):
+        return "unreachable", text
+    traceback.print_exc()
+    return "error", f"{type(error).__name__}: {text}"
+
+
+def _folder_problem(action: ActionBase) -> str:
+    """Why Ansible cannot put files into its temporary folder, which it tells only to who asks for more words."""
+    try:
+        folder = action._remote_expand_user(str(action.get_shell_option("remote_tmp", default=USUAL_TMP)), False)
+        done = action._low_level_execute_command(PROBE.format(folder=shlex.quote(folder)), sudoable=False)
+    except AnsibleError:
+        return ""
+    said = (str(done["stderr"]).strip() or str(done["stdout"]).strip()).rpartition("\n")[2].rpartition(": ")[2]
+    return f"the temporary folder {folder} of Ansible's modules cannot be used: {said}" if done["rc"] else ""
 
 
 def _handler(action: ActionBase, name: str, params: Result, *, secret: bool) -> ActionBase:
     """The action plugin for a module, as Ansible itself chooses it for a task."""
     task = action._task.copy()
     task.action, task.args = name, params
-    task.no_log = task.no_log or secret
+    if secret:
+        task.no_log = action._play_context.no_log = True  # what a module answers is shown at -vvv otherwise
     loaders = action._shared_loader_obj
     return loaders.action_loader.get(
         _handler_name(name, loaders),
@@ -122,8 +163,9 @@ def _handler_name(name: str, loaders: Any) -> str:
 def _execute(handler: ActionBase, task_vars: Mapping[str, Any]) -> Result:
     try:
         found: Result = handler.run(task_vars=task_vars)
-    except AnsibleAction as error:  # how a plugin ends early, with a result
-        found = {"msg": str(error), **error.result}
+    except AnsibleAction as error:  # how a plugin ends early; newer Ansibles do not say in the result how
+        found = {**{word: True for word, kind in EARLY.items() if isinstance(error, kind)}, "msg": str(error)}
+        found |= error.result
     finally:
         handler.cleanup()
     return found
@@ -164,23 +206,23 @@ def _digest(action: ActionBase, name: str) -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
-def perform_module(request: Request, run: Run, *, check: bool) -> Answer:
+def perform_module(request: Request, run: Run, halted: Callable[[], str], *, check: bool) -> Answer:
     """Run the one step of a stage in this process; the answer has its records, as a host's would.
 
-    With `check` it blocks nothing: a module that has no check mode of its own is skipped by Ansible.
+    `halted` tells why nothing may go on, empty where it may. With `check` it blocks nothing: a module that has no check
+    mode of its own is skipped by Ansible.
     """
     records: list[Result] = []
-    parent = os.getppid()
     with TemporaryDirectory(dir=run.folder) as folder:
         work = str(Path(folder).absolute())
         _unpack(request, work)
-        launcher = Launcher(request.message, work, work)
-        Stage(request.message, launcher, records.append, lambda: os.getppid() == parent).run()
+        launcher = Launcher(request.message, work, work, str(run.folder.absolute() / FOLDER))
+        Stage(request.message, launcher, records.append, lambda: not halted(), halted).run()
     for n, record in enumerate(records, start=1):
         record["n"] = n
         if check:
             record.pop("blocks", None)
-    return Answer("ended", 0, tuple(records))
+    return Answer("ended", 0, tuple(records), concealed=tuple(launcher.secrets.told))
 
 
 def _unpack(request: Request, work: str) -> None:

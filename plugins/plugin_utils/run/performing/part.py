@@ -14,7 +14,9 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import transform_to_native_types
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.results import Ended
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RECIPE, RUN_HOST, Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.secrets import add_secrets
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.settle import halted, settled, time_left
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import (
     Program,
@@ -23,6 +25,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import 
     make_request,
     stage_id,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.text import marked, unmarked
 
 Steps = Sequence[Mapping[str, Any]]
 Locks = Mapping[str, Mapping[str, Any]]
@@ -52,6 +55,11 @@ class Part:
         """Whether Ansible runs in check mode."""
         return bool(self.action._task.check_mode)
 
+    @property
+    def becomes(self) -> bool:
+        """Whether its steps run as another user than the one who logs in."""
+        return bool(getattr(self.action._connection, "become", None))
+
     def variable(self, name: str) -> Any:
         """A variable of the host, None where it has none; what runs once for the run has none at all."""
         value = None if self.host == RUN_HOST else self.task_vars.get(name)
@@ -71,17 +79,30 @@ def request_of(part: Part, program: Program | None) -> Request:
         own=run.context.held(host),
         run=run.context.held(),
         hosts=_others(part),
-        collected=tuple(stage_id(run.run_id, earlier, host) for earlier in range(1, part.number)),
+        collected=_collected(run, part.number, host),
         recipe=_recipe(part, with_hooks=not part.is_check),
         params=run.given.params,
-        secrets=run.given.secrets,
         time_left=time_left(run),
         halted=halted(run, host),
         check=part.is_check and not part.is_module,  # Ansible's modules have a check mode of their own
         debug=settings.debug,
         offers=run.reusable.offers([step["name"] for step in part.steps], host),
     )
-    return make_request(part.number, part.steps, around, program)
+    request = make_request(part.number, part.steps, around, program)
+    add_secrets(part, request.message)
+    return request
+
+
+def _collected(run: Run, number: int, host: str) -> tuple[str, ...]:
+    """The stages before this one that the host may forget: the journal has all of their results."""
+    ended = run.results.ended
+    mine = (step for step in run.steps.values() if host in step.hosts and step.name not in run.left_out)
+    open_stages = {step.stage for step in mine if step.stage < number and not _is_sure(ended.get((step.name, host)))}
+    return tuple(stage_id(run.run_id, stage, host) for stage in range(1, number) if stage not in open_stages)
+
+
+def _is_sure(end: Ended | None) -> bool:
+    return end is not None and end.sure
 
 
 def _others(part: Part) -> dict[str, Any]:
@@ -100,5 +121,5 @@ def _recipe(part: Part, *, with_hooks: bool) -> Mapping[str, Any]:
         return recipe
     if not with_hooks:
         return {**recipe, "hooks": {}}
-    said = part.action._templar.template(part.task_vars[RECIPE]["hooks"])
-    return {**recipe, "hooks": transform_to_native_types(said)}
+    said = part.action._templar.template(marked(part.task_vars[RECIPE]["hooks"]))
+    return {**recipe, "hooks": unmarked(transform_to_native_types(said))}

@@ -6,26 +6,32 @@
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.module_utils.view import now
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, RackError, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import insist
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RECIPE, RUN_HOST, Run, current
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.locks import Resource, holding, resources
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.part import Locks, Part, Steps, request_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.result import Record, no_result, summary
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.settle import startable
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.secrets import has_secrets
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.settle import shut_out, startable
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.collect import collect
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrecy.concealed import NOT_SHARED
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.answer import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.clock import clock_record
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote import Remote, Unreachable
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import stage_id
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.stopping import Stopping
 
+UNRECORDED = "rack_recipes_unrecorded"  # of a task's result: what came of it is not in the journal
 LOST = {
     "killed": "the executor was killed on the host before this step ended",
+    "rebooted": "the host was rebooted before this step ended",
     "unknown": "the host does not know this stage any more: it rebooted, or its folder was removed",
     "refused": "the host cannot run a stage: {reason}",
     "silent": "{reason}",
@@ -43,10 +49,25 @@ def perform(
     if not chosen:
         return {"skipped": True, "msg": f"no step of this stage is for {host or 'this run'}"}
     part = Part(run, number, host, chosen, locks, action, task_vars)
-    remote = Remote(action, task_vars, run.settings.reconnect_timeout)
-    result = summary(_records(part, remote))
+    stopping = Stopping()
+    remote = Remote(action, task_vars, run.settings.reconnect_timeout, stopping)
+    try:
+        with stopping.heeded():
+            result = _performed(part, remote)
+    except JournalError as error:  # the host keeps its results, and a run that goes on from here collects them
+        result = {"changed": False, "failed": True, "msg": str(error), UNRECORDED: True}
     # The interpreter that Ansible found, for the next stage; the controller's would be taken for all hosts'.
     return {**result, "ansible_facts": remote.facts} if remote.facts and host != RUN_HOST else result
+
+
+def _performed(part: Part, remote: Remote) -> dict[str, Any]:
+    if part.run.unwritable:  # what is done now could not be told
+        raise JournalError(part.run.unwritable)
+    attached: list[Record] = []
+    result = summary(_records(part, remote, attached))
+    if attached and (missing := _bring(part, remote, attached)):
+        result["warnings"] = missing
+    return result
 
 
 def _check(run: Run, task_vars: Mapping[str, Any]) -> None:
@@ -57,39 +78,81 @@ def _check(run: Run, task_vars: Mapping[str, Any]) -> None:
         raise UsageError(f"one ansible-playbook runs one recipe, which is {path}, and this is {recipe.get('path')}")
 
 
-def _records(part: Part, remote: Remote) -> list[Record]:
-    """The step records of this stage; every answer is in the journal before the next is asked for."""
-    path = part.run.path
+def _records(part: Part, remote: Remote, attached: list[Record]) -> list[Record]:
+    """The step records of this stage, those of artifacts into `attached`.
+
+    Every answer is in the journal before the next is asked for.
+    """
     records: list[Record] = []
-    lost = ("error", "")
+    shut = shut_out(part.run, part.host) if part.becomes else ""
+    if shut:
+        return _all_absent(part, remote, "blocked", shut)
+    lost = ("error", "the host's answer has no result of this step")
     try:
-        for answer in _answers(part, remote):
-            append(path, answer.records)
+        for number, answer in enumerate(_answers(part, remote)):
+            _conceal(part, answer)
+            _keep(part, remote, answer.records if number else _with_clock(part, answer))
             records += [record for record in answer.records if record["kind"] == "step"]
+            attached += [record for record in answer.records if record["kind"] == "artifact"]
             if answer.state in LOST:
                 lost = ("error", LOST[answer.state].format(reason=answer.reason))
+    except JournalError:
+        raise
     except Unreachable as error:
         lost = ("unreachable", str(error))
     except RackError as error:
         lost = ("error", str(error))
-    there = {record["step"] for record in records}
-    absent = [_absent(part, step, *lost) for step in part.steps if step["name"] not in there]
-    append(path, absent)
-    return [*records, *absent]
+    return [*records, *_all_absent(part, remote, *lost, {record["step"] for record in records})]
+
+
+def _conceal(part: Part, answer: Answer) -> None:
+    """Before any of its records are written: from here on the run hides what the host has registered."""
+    if answer.concealed and part.run.concealed.add(part.host, answer.concealed) and not part.run.concealed.is_shared:
+        part.action._display.warning(NOT_SHARED)
+
+
+def _with_clock(part: Part, answer: Answer) -> Sequence[Record]:
+    """The records of a stage's first answer; before them, what is known of the clock that their times are of."""
+    if answer.ahead is None:
+        return answer.records
+    return (clock_record(part.number, part.host, answer.ahead, now()), *answer.records)
+
+
+def _keep(part: Part, remote: Remote, records: Sequence[Record]) -> None:
+    """Have the records in the journal; where they cannot be written, as on a full disk, wait as for a lost host."""
+    insist(part.run.path, records, part.run.settings.reconnect_timeout, remote.wait)
+
+
+def _all_absent(part: Part, remote: Remote, verdict: str, reason: str, there: Collection[str] = ()) -> list[Record]:
+    """Write down each step that gave no result."""
+    absent = [_absent(part, step, verdict, reason) for step in part.steps if step["name"] not in there]
+    _keep(part, remote, absent)
+    return absent
+
+
+def _bring(part: Part, remote: Remote, attached: list[Record]) -> list[str]:
+    """Bring what the steps have attached, and say what did not come; only stages that leave files pay for it."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifacts import bring, missing
+
+    stage = stage_id(part.run.run_id, part.number, part.host)
+    found = bring(part.run.folder, stage, attached, lambda wanted: remote.pieces(stage, wanted))
+    told = [{**record, "note": part.run.hidden(record["note"])} for record in found]
+    _keep(part, remote, told)
+    return missing(attached, told)
 
 
 def _absent(part: Part, step: Mapping[str, Any], verdict: str, reason: str) -> Record:
     blocks = not step.get("continue_on_fail")
-    told = part.run.given.mask.mask(reason)  # an argument that is wrong is told as it is
+    told = part.run.hidden(reason)  # an argument that is wrong is told as it is
     return no_result(part.number, step["name"], part.host, verdict, told, blocks=blocks)
 
 
 def _answers(part: Part, remote: Remote) -> Iterator[Answer]:
     """Ask the host, or for a module of Ansible's the executor in this process, with the locks that this takes."""
     run = part.run
-    with holding(_resources(part), run.folder / "locks", _patience(os.getppid())):
+    with holding(_resources(part), run.folder / "locks", remote.wait):
         if part.is_module:
-            yield _ask_here(part)
+            yield _ask_here(part, remote)
             return
         if run.reusable.earlier is not None:
             names = [step["name"] for step in part.steps]
@@ -103,20 +166,12 @@ def _resources(part: Part) -> list[Resource]:
     return resources(part.locks, startable(part.run, part.steps, part.host), part.host, part.variable)
 
 
-def _ask_here(part: Part) -> Answer:
+def _ask_here(part: Part, remote: Remote) -> Answer:
     """Only steps that are modules of Ansible's pay for the import."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.module import as_module, perform_module
 
-    program = as_module(part.action, part.task_vars, secret=bool(part.run.given.secrets))
-    return perform_module(request_of(part, program), part.run, check=part.is_check)
-
-
-def _patience(parent: int) -> Callable[[float], None]:
-    """Sleeps for a while, but not for ever: a worker outlives a killed main process."""
-
-    def wait(seconds: float) -> None:
-        if os.getppid() != parent:
-            raise Unreachable("the controlling process is gone")
-        time.sleep(seconds)
-
-    return wait
+    program = as_module(part.action, part.task_vars, secret=has_secrets(part))
+    try:
+        return perform_module(request_of(part, program), part.run, remote.halted, check=part.is_check)
+    except OSError as error:
+        raise JournalError(f"{part.run.folder}: {error.strerror}") from error

@@ -15,6 +15,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.results impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Dependency
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.dependencies import as_dependency, label_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.reasons import WRONG_PASSWORD
 
 Steps = Iterable[Mapping[str, Any]]
 
@@ -72,6 +73,16 @@ def halted(run: Run, host: str) -> str:
     ended = run.results.ended
     bad = (place for place in run.given.canary for step in run.steps if _blocks(ended.get((step, place))))
     return next((f"canary {place} did not pass" for place in bad), "")
+
+
+def shut_out(run: Run, host: str) -> str:
+    """Why nobody should try to become another user on this host again; empty where one may.
+
+    Each try with a wrong password counts against the account, which may be locked for it.
+    """
+    ended = ((name, run.results.ended.get((name, host))) for name in run.steps)
+    wrong = (name for name, end in ended if end is not None and end.reason.startswith(WRONG_PASSWORD))
+    return next((f"{name} has shown that {WRONG_PASSWORD}: not tried again on {host}" for name in wrong), "")
 
 
 def _blocks(end: Ended | None) -> bool:

@@ -9,17 +9,28 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import Record
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.earlier import Earlier
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote import Remote
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import stage_id
 
 
 def collect(earlier: Earlier, remote: Remote, steps: Iterable[str], host: str, lease: float) -> None:
-    """Ask for the results of these steps that the journal does not have; a stage that still runs is waited for.
+    """Ask for the results and artifacts of these steps that are not here; a stage that still runs is waited for.
 
     Raises Unreachable.
     """
+    steps = list(steps)
     for number in earlier.unfinished(steps, host):
         for answer in remote.collect(stage_id(earlier.run_id, number, host), lease):
             append(earlier.path, answer.records)
     earlier.catch_up()
+    for number, records in earlier.absent(steps, host).items():
+        _bring(earlier, remote, stage_id(earlier.run_id, number, host), records)
+
+
+def _bring(earlier: Earlier, remote: Remote, stage: str, records: list[Record]) -> None:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifacts import bring  # few runs have any
+
+    found = bring(earlier.path.parent, stage, records, lambda wanted: remote.pieces(stage, wanted))
+    append(earlier.path, found)

@@ -13,6 +13,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed import opened, restore
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower, Line
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import Record, decode
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.results import Ended, Place, Results
@@ -38,6 +39,7 @@ class Earlier:
         self._results = Results()
         self._lines: dict[Place, list[tuple[int, int]]] = defaultdict(list)
         self._instances: dict[Place, dict[str, None]] = defaultdict(dict)
+        self._absent: dict[tuple[int, str], dict[str, Record]] = defaultdict(dict)  # artifacts by stage, host; digest
 
     @property
     def run_id(self) -> str:
@@ -59,6 +61,10 @@ class Earlier:
                 self._instances[record["parent"], record["host"]][record["step"]] = None
         elif record["kind"] == "run":
             self.about = record
+        elif record["kind"] == "artifact":
+            self._absent[record["stage"], record["host"]][record["sha256"]] = record
+        elif record["kind"] == "transfer" and record.get("path"):
+            self._absent[record["stage"], record["host"]].pop(record["sha256"], None)
 
     def offer(self, step: str, host: str) -> Offer | None:
         """The step's result on the host, with all its records, its instances' too; None where it did not pass."""
@@ -74,7 +80,7 @@ class Earlier:
 
     def _records(self, steps: Iterable[str], host: str) -> list[Record]:
         spans = sorted(span for step in steps for span in self._lines[step, host])
-        with self.path.open("rb") as journal:
+        with opened(self.path) as journal:
             return [decode(_read(journal, *span)) for span in spans]
 
     def unfinished(self, steps: Iterable[str], host: str) -> list[int]:
@@ -88,9 +94,16 @@ class Earlier:
                 stages[step["stage"]].append(self._results.ended.get((step["name"], host)))
         begun = {stage for stage, ends in stages.items() if any(ends) and not all(map(_is_final, ends))}
         first = min((stage for stage, ends in stages.items() if not any(ends)), default=0)
+        return sorted(self._stages(steps) & {*begun, first})
+
+    def absent(self, steps: Iterable[str], host: str) -> dict[int, list[Record]]:
+        """The artifacts, by stage, that these steps' stages left on the host and that never came here."""
+        found = {stage: [*self._absent[stage, host].values()] for stage in sorted(self._stages(steps))}
+        return {stage: records for stage, records in found.items() if records}
+
+    def _stages(self, steps: Iterable[str]) -> set[int]:
         wanted = set(steps)
-        mine = {step["stage"] for step in self.about["steps"] if step["name"] in wanted}
-        return sorted(mine & {*begun, first})
+        return {step["stage"] for step in self.about["steps"] if step["name"] in wanted}
 
 
 def _is_final(end: Ended | None) -> bool:
@@ -117,6 +130,7 @@ def find_earlier(runs: Path, resume: str, resume_from: str, recipe: Mapping[str,
     if not _is_same(recipe, earlier.about.get("recipe", {})):
         raise UsageError(f"run {earlier.run_id} was one of {_named(earlier.about['recipe'])}, not of {_named(recipe)}")
     hold(earlier.path.parent)
+    restore(earlier.path)  # what its hosts still have is added to it
     return earlier
 
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import ROOT
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.storing.follower import URL
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.storing.signalled import FLUSH_SOON
 
 PATIENT = 0.8  # of the time that the recorder waits, so that it hears what went wrong
 
@@ -28,7 +31,8 @@ class Storing:
         path = os.pathsep.join(filter(None, (ROOT, os.environ.get("PYTHONPATH"))))
         name = "ansible_collections.rack.recipes.plugins.plugin_utils.run.storing.follower"
         patience = self._timeout * PATIENT
-        arguments = [str(run.path), str(run.settings.flush_interval), str(patience)]
+        arguments = [str(run.path), str(run.settings.flush_interval), str(run.settings.flush_deltas), str(patience)]
+        (run.folder / "follower.log").touch(0o600)
         with (run.folder / "follower.log").open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", f"from {name} import main; main()", *arguments],
@@ -36,19 +40,30 @@ class Storing:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env={**os.environ, "PYTHONPATH": path, URL: run.settings.db},
+                env={**os.environ, "PYTHONPATH": path},
                 start_new_session=True,  # an interrupt at the terminal must not end it before the last flush
             )
         self._stdin: Any = self._process.stdin
         self._stdout: Any = self._process.stdout
+        self._send(f"{run.settings.db}\n".encode())  # which may have a password
         self._asked = 0
         self._heard = b""
         # A worker that outlives the main process must not keep the follower waiting.
         os.register_at_fork(after_in_child=self._close)
+        if threading.current_thread() is threading.main_thread():  # no other one may
+            signal.signal(FLUSH_SOON, lambda _number, _frame: self.flush_soon())
 
     def _close(self) -> None:
         self._stdin.close()
         self._stdout.close()
+
+    def flush_soon(self) -> None:
+        """Have everything so far brought into the store, without waiting for it; does nothing in a worker."""
+        self._send(b"now\n")
+
+    def _send(self, line: bytes) -> None:
+        with suppress(BrokenPipeError, ValueError):  # it has ended, or is this process's no more
+            self._stdin.write(line)
 
     def flush(self) -> str:
         """Bring everything so far into the store; returns what went wrong, empty for nothing."""

@@ -2,14 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The process that follows a run's journal into the store: at an interval, when asked, and at the end."""
+"""The process that follows a run's journal into the store: at its pace, when asked, and at the end."""
 
 from __future__ import annotations
 
 import os
 import select
 import sys
-import time
 from contextlib import suppress
 from typing import Any
 
@@ -17,30 +16,43 @@ from ansible_collections.rack.recipes.plugins.module_utils.view import now
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.storing.pace import Pace
 
 NICE = 5
-URL = "RACK_RECIPES_STORE"  # in the environment: arguments are shown to everybody
+NOW, END = b"now", b"end"
+CALM = 2.0  # seconds for which a flush that nobody waits for puts up with a store that is away
 
 
 def main() -> None:
-    """Serve `flush` and `end` on stdin, a line each, answered by `ok` or by what went wrong."""
-    journal, interval, patience = sys.argv[1], float(sys.argv[2]), float(sys.argv[3])
-    store = Store(journal, os.environ.pop(URL), patience)
+    """Serve a word a line on stdin: `flush` and `end`, answered by `ok` or by what went wrong, and `now`.
+
+    The first line is the URL of the store: arguments, and what is in the environment, others may see.
+    """
+    journal, interval, deltas, patience = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
+    store = Store(journal, _first_line(), patience)
     store.prepare()
-    due = time.monotonic() + interval
+    pace = Pace(journal, interval, deltas)
     while True:
-        if select.select([0], [], [], max(0.0, due - time.monotonic()))[0]:
+        if select.select([0], [], [], pace.pause())[0]:
             words = os.read(0, 4096).split()
             if not words:
                 _abandoned(journal)
             problem = store.flush()
-            sys.stdout.write(f"{problem or 'ok'}\n" * len(words))
+            sys.stdout.write(f"{problem or 'ok'}\n" * (len(words) - words.count(NOW)))
             sys.stdout.flush()
-            if not words or words[-1] == b"end":
+            if not words or words[-1] == END:
                 raise SystemExit(StoreError.exit_code if problem else 0)
-        else:
-            store.flush()
-            due = time.monotonic() + interval
+            pace.flushed(well=not problem)
+        elif pace.is_due():
+            pace.flushed(well=not store.flush(min(CALM, patience)))
+
+
+def _first_line() -> str:
+    """The first line on stdin, and no byte of what is behind it."""
+    line = b""
+    while not line.endswith(b"\n") and (byte := os.read(0, 1)):
+        line += byte
+    return line.decode().strip()
 
 
 class Store:
@@ -50,15 +62,20 @@ class Store:
         self._journal = journal
         self._url = url
         self._patience = patience
+        self._engine: Any = None
         self._following: Any = None
 
-    def flush(self) -> str:
-        """Bring what is new into the store; returns what went wrong, empty for nothing."""
+    def flush(self, patience: float | None = None) -> str:
+        """Bring what is new into the store; returns what went wrong, empty for nothing.
+
+        `patience` are the seconds for which a fault that may pass is waited out, by default those of the last flush.
+        """
+        wait = self._patience if patience is None else patience
         try:
-            self._following = self._following or self._open()
-            self._following.catch_up()
+            self._following = self._following or self._open(wait)
+            self._following.catch_up(wait)
         except RackError as error:
-            self._following = None
+            self.close()
             text = " ".join(str(error).split())
             sys.stderr.write(f"{now()} {text}\n")
             sys.stderr.flush()
@@ -74,15 +91,22 @@ class Store:
             tables()
         self._parts()
 
-    def _open(self) -> Any:
-        engine, following, limits = self._parts()
-        return following(engine(self._url, self._patience), self._journal, limits(patience=self._patience))
+    def close(self) -> None:
+        """Let the database go; the next flush opens it again."""
+        if self._engine is not None:
+            self._engine.dispose()
+        self._engine = self._following = None
 
-    def _parts(self) -> tuple[Any, Any, Any]:
+    def _open(self, patience: float) -> Any:
+        engine, following = self._parts()
+        self._engine = engine(self._url, patience)
+        return following(self._engine, self._journal)
+
+    def _parts(self) -> tuple[Any, Any]:
         from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
-        from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import Following, Limits
+        from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import Following
 
-        return engine, Following, Limits
+        return engine, Following
 
 
 def _abandoned(journal: str) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed import exists
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.results import Results
 
@@ -38,7 +39,7 @@ class Progress:
 
     def catch_up(self) -> None:
         """Read what the journal gained."""
-        if not self.journal.path.exists():
+        if not exists(self.journal.path):
             return
         for line in self.journal.read():
             record = line.record
@@ -92,15 +93,21 @@ class Drawing:
 
     def draw(self, text: str) -> None:
         """Replace the line."""
-        if self.shown:
-            self._stream.write(f"\r\x1b[K{text[: _columns(self._stream) - 1]}")
-            self._stream.flush()
+        self._write(text)
 
     def clear(self) -> None:
         """Leave the line empty."""
-        if self.shown:
-            self._stream.write("\r\x1b[K")
+        self._write("")
+
+    def _write(self, text: str) -> None:
+        """Nothing more is drawn once the terminal is gone."""
+        if not self.shown:
+            return
+        try:
+            self._stream.write(f"\r\x1b[K{text[: _columns(self._stream) - 1]}")
             self._stream.flush()
+        except OSError:
+            self.shown = False
 
 
 def _columns(stream: TextIO) -> int:

@@ -13,13 +13,18 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context import Context
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed import exists
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import Record
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.results import Ended, Results
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is said of a run when it has ended. `problems` holds (step, host, verdict, reason)."""
+    """What is said of a run when it has ended. `problems` holds (step, host, verdict, reason).
+
+    `warnings` tell of what changes no verdict: artifacts that have not arrived, hosts that are one.
+    """
 
     run_id: str = ""
     status: str = "interrupted"
@@ -27,19 +32,24 @@ class Summary:
     counts: Mapping[str, int] = field(default_factory=dict)
     keys: tuple[str, ...] = ()
     problems: tuple[tuple[str, str, str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def to_data(self) -> dict[str, Any]:
         """The JSON object that a run ends with."""
         status = "ok" if self.status == "passed" else self.status
-        return {"status": status, "run_id": self.run_id, "ctx_keys": list(self.keys), "counts": dict(self.counts)}
+        told = {"warnings": list(self.warnings)} if self.warnings else {}
+        about = {"run_id": self.run_id, "ctx_keys": list(self.keys), "counts": dict(self.counts)}
+        return {"status": status, **about, **told}
 
 
 def summarize(path: Path) -> Summary:
     """The summary of a journal; empty where no run was begun. Raises JournalError."""
-    if not path.exists():
+    if not exists(path):
         return Summary()
     context, results = Context(), Results()
     last: dict[str, Any] = {}
+    files: dict[str, list[Record]] = {"artifact": [], "transfer": []}
+    warnings: list[str] = []
     for line in Follower(path).read():
         record = line.record
         if record is None:
@@ -49,6 +59,10 @@ def summarize(path: Path) -> Summary:
             last = record
         elif record["kind"] == "step":
             results.take(record)
+        elif record["kind"] == "warning":
+            warnings.append(record["text"])
+        elif record["kind"] in files:
+            files[record["kind"]].append(record)
     return Summary(
         context.run_id,
         last.get("status", "interrupted"),
@@ -56,7 +70,14 @@ def summarize(path: Path) -> Summary:
         last.get("counts", {}),
         tuple(context.keys()),
         tuple((*place, end.verdict, end.reason) for place, end in results.counted() if _is_problem(end)),
+        (*warnings, *(_missing(**files) if files["artifact"] else ())),
     )
+
+
+def _missing(artifact: list[Record], transfer: list[Record]) -> list[str]:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifacts import missing  # few runs have any
+
+    return missing(artifact, transfer)
 
 
 def _is_problem(end: Ended) -> bool:

@@ -26,6 +26,7 @@ PASSING: Mapping[str, frozenset[int | str]] = {
         {
             5,  # SQLITE_BUSY: another writer, for longer than the connection waits
             6,  # SQLITE_LOCKED
+            13,  # SQLITE_FULL: the disk
         }
     ),
     "pymysql": frozenset(

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +37,16 @@ def run(engine: Engine, run_id: str) -> Result:
     if not found:
         raise UsageError(f"there is no run {run_id!r} in the store")
     return found[0]
+
+
+def flakes(engine: Engine, run_ids: Collection[str]) -> dict[str, int]:
+    """How many steps of each run passed only when they were tried again; runs without any are left out."""
+    table = tables().steps
+    counted = sql.func.count().label("flakes")
+    query = sql.select(table.c.run_id, counted).where(
+        table.c.run_id.in_(run_ids), table.c.flake.is_(True), table.c.instances.is_(None)
+    )
+    return {row["run_id"]: row["flakes"] for row in read(engine, query.group_by(table.c.run_id), {})}
 
 
 def newest(engine: Engine) -> str | None:
@@ -101,9 +111,13 @@ def history(engine: Engine, run_id: str, key: str | None = None, host: str | Non
 
 
 def conflicts(engine: Engine, run_id: str) -> list[Result]:
-    """The changes that met another write, both values decoded."""
+    """The writes that met others, by their number, values decoded.
+
+    `outcome` is `kept`, `refused` or `merged`, by the `policy`; `other` is the value that stands neither in `before`
+    nor in `after`; `fields` are those that both writes had changed, of which the later one was taken.
+    """
     table = tables().conflicts
-    return read(engine, _of(table, run_id).order_by(table.c.seq), {"before": decoded, "after": decoded})
+    return read(engine, _of(table, run_id).order_by(table.c.seq), CONFLICT)
 
 
 def measurements(engine: Engine, run_id: str) -> list[Result]:
@@ -115,6 +129,16 @@ def measurements(engine: Engine, run_id: str) -> list[Result]:
     exact = [column for column in table.c if column.name not in {"value", "text"}]
     query = sql.select(*exact, table.c.text.label("value")).where(table.c.run_id == run_id)
     return read(engine, query.order_by(table.c.step, table.c.host, table.c.n), MEASURED)
+
+
+def artifacts(engine: Engine, run_id: str) -> list[Result]:
+    """The files that the steps of a run left with it, by step, host and the order in which they were attached.
+
+    `path` is relative to the run's folder, None where the bytes did not arrive; `note` says why. `masked` tells whether
+    secrets were taken out, None where the run had none.
+    """
+    table = tables().artifacts
+    return read(engine, _of(table, run_id).order_by(table.c.step, table.c.host, table.c.n), {})
 
 
 def newest_first() -> tuple[ColumnElement[Any], ...]:
@@ -162,6 +186,7 @@ RUN: Decoders = {
     "refs": _list,
     "options": _object,
     "checks": _count,
+    "pinned": bool,
 }
 STEP: Decoders = {
     "attempts": json.loads,
@@ -172,4 +197,5 @@ STEP: Decoders = {
     "hooks": _list,
     "tags": _list,
 }
+CONFLICT: Decoders = {"before": decoded, "after": decoded, "other": decoded, "fields": decoded}
 MEASURED: Decoders = {"value": json.loads, "limits": decoded}

@@ -22,7 +22,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.columns 
 if TYPE_CHECKING:
     from sqlalchemy import ForeignKeyConstraint, MetaData, Table
 
-HEAD = "0002"  # the newest migration
+HEAD = "0003"  # the newest migration
 
 NAMES = {
     "pk": "pk_%(table_name)s",
@@ -41,6 +41,7 @@ class Tables:
     context: Table
     measurements: Table
     conflicts: Table
+    artifacts: Table
 
 
 @cache
@@ -54,6 +55,7 @@ def tables() -> Tables:
         context=_context(metadata),
         measurements=_measurements(metadata),
         conflicts=_conflicts(metadata),
+        artifacts=_artifacts(metadata),
     )
 
 
@@ -85,6 +87,7 @@ def _runs(metadata: MetaData) -> Table:
         sql.Column("options", long_text()),
         sql.Column("resumes", name()),
         sql.Column("checks", sql.BigInteger),
+        sql.Column("pinned", sql.Boolean),  # NULL where it may be pruned
         sql.PrimaryKeyConstraint("run_id"),
         sql.Index(None, "test_id", "started"),
     )
@@ -152,6 +155,7 @@ def _context(metadata: MetaData) -> Table:
         sql.Column("after", long_text(), nullable=False),
         sql.Column("who", name()),
         sql.Column("origin", name()),  # the host that set a key of the run
+        sql.Column("clock_offset", sql.Double),  # seconds that the host's clock was ahead of the controller's
         sql.PrimaryKeyConstraint("run_id", "seq"),
         _of_run(),
         sql.Index(None, "run_id", "key"),
@@ -193,7 +197,33 @@ def _conflicts(metadata: MetaData) -> Table:
         sql.Column("after", long_text()),
         sql.Column("step", name()),
         sql.Column("time", name()),
+        sql.Column("policy", name()),
+        sql.Column("outcome", name()),  # kept, refused or merged
+        sql.Column("other", long_text()),
+        sql.Column("fields", long_text()),  # JSON: those that both had changed
         sql.PrimaryKeyConstraint("run_id", "seq"),
+        _of_run(),
+    )
+
+
+def _artifacts(metadata: MetaData) -> Table:
+    return sql.Table(
+        "artifacts",
+        metadata,
+        sql.Column("run_id", name()),
+        sql.Column("host", name()),
+        sql.Column("step", name()),
+        sql.Column("attempt", sql.BigInteger),
+        sql.Column("n", sql.BigInteger, autoincrement=False),
+        sql.Column("name", name(), nullable=False),
+        sql.Column("sha256", name(), nullable=False),
+        sql.Column("size", sql.BigInteger),
+        sql.Column("media_type", name()),
+        sql.Column("path", long_text()),  # in the run's folder; NULL where the bytes did not arrive
+        sql.Column("time", name()),
+        sql.Column("masked", sql.Boolean),
+        sql.Column("note", long_text()),
+        sql.PrimaryKeyConstraint("run_id", "host", "step", "n"),
         _of_run(),
     )
 

@@ -27,6 +27,7 @@ type Insert = Callable[[Table], Any]
 
 # A row of these tables says what happened, and never changes: one that is there stays, which costs SQLite 8 % less.
 FIXED = frozenset({"context", "conflicts"})
+KEPT = frozenset({"pinned"})  # what is said of a row that is there, and not by its journal
 COPYING = frozenset({"postgresql"})  # what takes several times as many rows by COPY as by INSERT
 FEW = 50  # rows that are not worth a table to put them into first
 
@@ -71,7 +72,9 @@ def upsert(dialect: Dialect, table: Table) -> str:
 
 def _upsert(dialect: Dialect, table: Table, source: Any = None) -> Any:
     key = [column.name for column in table.primary_key]
-    changing = [] if table.name in FIXED else [column.name for column in table.columns if column.name not in key]
+    changing = (
+        [] if table.name in FIXED else [column.name for column in table.columns if column.name not in {*key, *KEPT}]
+    )
     insert = import_module(f"sqlalchemy.dialects.{dialect.name}").insert  # each dialect costs 20 ms to import
     inserted = insert(table) if source is None else insert(table).from_select(list(table.columns), source)
     return UPSERTS[dialect.name](inserted, key, changing)

@@ -13,12 +13,15 @@ from sys import intern
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context import Context
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.model import REFUSED
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import Record
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.rows import (
+    ARTIFACT,
     END,
     RECIPE,
     RUN,
+    TRANSFER,
     Row,
     checks_of,
     conflict_row,
@@ -27,6 +30,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.rows im
     mapping,
     measurement_rows,
     name,
+    number,
     step_row,
     storable,
     taken,
@@ -46,6 +50,7 @@ class Tally(NamedTuple):
     steps: int = 0
     measurements: int = 0
     conflicts: int = 0
+    artifacts: int = 0
 
 
 @dataclass(slots=True)
@@ -58,6 +63,7 @@ class Batch:
     steps: dict[Place, Row] = field(default_factory=dict)
     measurements: dict[Place, list[Row]] = field(default_factory=dict)
     again: set[Place] = field(default_factory=set)
+    artifacts: dict[tuple[str, str, int], Row] = field(default_factory=dict)
 
     def tables(self) -> Iterator[tuple[Table, list[Row]]]:
         """The rows of each table, in an order that is the same in every transaction."""
@@ -66,6 +72,7 @@ class Batch:
         yield known.steps, list(self.steps.values())
         yield known.measurements, list(chain.from_iterable(self.measurements.values()))
         yield known.conflicts, self.conflicts
+        yield known.artifacts, list(self.artifacts.values())
 
 
 class Fold:
@@ -79,12 +86,21 @@ class Fold:
         self._recorded: dict[str, dict[str, Counted]] = {}  # by host and step
         self._counted: dict[Counted, Counted] = {}  # equal ones are one object
         self._assumed: set[Place] = set()  # those whose record is not the host's own
+        self._final: set[Place] = set()  # those of which the recorder has said the last word
+        self._artifacts: dict[tuple[str, str, int], dict[str, Any]] = {}  # columns by host, step, n
+        self._attached: dict[tuple[int, str, str], list[dict[str, Any]]] = {}  # the same by stage, host, digest
+        self._offsets: dict[str, float | None] = {}  # of the hosts' clocks
+        self._changes = 0
         self._conflicts = 0
         self._checks = 0
         self._kinds: dict[str, Callable[[Record, Batch | None], None]] = {
             "run": self._take_run,
             "delta": self._take_delta,
+            "merge": self._take_delta,
+            "clock": self._take_clock,
             "step": self._take_step,
+            "artifact": self._take_artifact,
+            "transfer": self._take_transfer,
             "end": self._take_end,
         }
 
@@ -99,7 +115,7 @@ class Fold:
         """How many rows the records taken so far come to."""
         hosts = self._recorded.values()
         measured = sum(measurements for steps in hosts for measurements, _checks in steps.values())
-        return Tally(self._context.seq, sum(map(len, hosts)), measured, self._conflicts)
+        return Tally(self._changes, sum(map(len, hosts)), measured, self._conflicts, len(self._artifacts))
 
     def run_row(self, journal: str, offset: int) -> Row:
         """The run's row as of now; with it the journal is stored up to `offset`."""
@@ -109,6 +125,7 @@ class Fold:
 
     def _take_run(self, record: Record, batch: Batch | None) -> None:
         """A run that is taken up again is running again, and started when it first did."""
+        self._context.fold(record)
         steps = (step for step in record.get("steps") or () if isinstance(step, dict))
         self._planned |= {step["name"]: step for step in steps if isinstance(step.get("name"), str)}
         started = self._run.get("started")
@@ -125,20 +142,52 @@ class Fold:
         self._run |= taken(END, record)
 
     def _take_delta(self, record: Record, batch: Batch | None) -> None:
-        (delta,) = self._context.fold(record)
-        self._conflicts += delta.conflict
+        """A write that was refused has changed nothing, and is a conflict only; a merge has a time of ours."""
+        offset = self._offsets.get(record["host"]) if record["kind"] == "delta" else None
+        for delta in self._context.fold(record):
+            is_change = delta.outcome != REFUSED
+            self._changes += is_change
+            self._conflicts += delta.conflict
+            if batch:
+                row = delta_row(self.run_id, delta, record["host"], offset)
+                if is_change:
+                    batch.context.append(row)
+                if delta.conflict:
+                    batch.conflicts.append(conflict_row(row, delta))
+
+    def _take_clock(self, record: Record, batch: Batch | None) -> None:
+        """How far a host's clock is ahead holds for all that it says from now on."""
+        self._offsets[intern(record["host"])] = number(record["offset"])
+
+    def _take_artifact(self, record: Record, batch: Batch | None) -> None:
+        """A file that a step has attached; where it is, a transfer record tells."""
+        columns = {"run_id": self.run_id, **taken(ARTIFACT, record)}
+        place = (columns["host"], columns["step"], columns["n"])
+        self._artifacts[place] = columns
+        self._attached.setdefault((record["stage"], record["host"], record["sha256"]), []).append(columns)
         if batch:
-            row = delta_row(self.run_id, delta, record["host"])
-            batch.context.append(row)
-            if delta.conflict:
-                batch.conflicts.append(conflict_row(row))
+            batch.artifacts[place] = in_order(tables().artifacts, columns)
+
+    def _take_transfer(self, record: Record, batch: Batch | None) -> None:
+        """A file has arrived, or has not: one for all who have attached it."""
+        for columns in self._attached.get((record["stage"], record["host"], record["sha256"]), ()):
+            columns.update(taken(TRANSFER, record))
+            if batch:
+                place = (columns["host"], columns["step"], columns["n"])
+                batch.artifacts[place] = in_order(tables().artifacts, columns)
 
     def _take_step(self, record: Record, batch: Batch | None) -> None:
-        """The last record of a step counts, but one without a number never against the host's own."""
+        """The last record of a step counts, but one without a number never against the host's own, save a last word."""
+        record = self._context.refusals.ruled(record)
+        is_final = record.get("final") is True
         host, step = place = intern(name(record["host"]) or ""), intern(name(record["step"]) or "")
         recorded = self._recorded.setdefault(host, {})
         is_again = step in recorded
-        if not record["n"]:
+        if place in self._final and not is_final:
+            return
+        if is_final:
+            self._final.add(place)
+        elif not record["n"]:
             if is_again and place not in self._assumed:
                 return
             self._assumed.add(place)

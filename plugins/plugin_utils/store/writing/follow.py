@@ -63,6 +63,14 @@ def follow(engine: Engine, journal: str | os.PathLike[str], limits: Limits = Lim
     return Following(engine, journal, limits).catch_up()
 
 
+def is_behind(engine: Engine, journal: str | os.PathLike[str], limits: Limits = Limits()) -> bool:
+    """Whether the journal holds something that the store does not; nothing is written.
+
+    Raises StoreError or JournalError.
+    """
+    return Following(engine, journal, limits).is_behind()
+
+
 class Following:
     """Follows one journal for as long as its run lasts: what was read stays in mind from one call to the next."""
 
@@ -70,14 +78,19 @@ class Following:
         self._engine = engine
         self._journal = Path(journal).absolute()
         self._limits = limits
+        self._patience = limits.patience
         self._follower = Follower(self._journal)
         self._fold: Fold | None = None
         self._batch = Batch()
         self._stored = 0
         self._are_new = True  # until a row that was to be written was there already
 
-    def catch_up(self) -> Followed:
-        """Store what the journal gained. After a StoreError call again: nothing is lost, nothing written twice."""
+    def catch_up(self, patience: float | None = None) -> Followed:
+        """Store what the journal gained. After a StoreError call again: nothing is lost, nothing written twice.
+
+        `patience` takes the place of the limits' for this once.
+        """
+        self._patience = self._limits.patience if patience is None else patience
         try:
             with translated(self._engine.url):
                 return self._catch_up()
@@ -87,8 +100,14 @@ class Following:
             self._fold = None
             raise
 
+    def is_behind(self) -> bool:
+        """Whether there is something to store."""
+        with translated(self._engine.url):
+            patiently(self._resume, self._patience)
+        return next(self._follower.read(), None) is not None
+
     def _catch_up(self) -> Followed:
-        fold = self._fold = self._fold or patiently(self._resume, self._limits.patience)
+        fold = self._fold = self._fold or patiently(self._resume, self._patience)
         rows = self._flush(fold)  # what an earlier call could not write
         for line in self._follower.read():
             if line.record:
@@ -124,7 +143,7 @@ class Following:
             return 0
         waiting = [(tables().runs, [fold.run_row(str(self._journal), offset)]), *self._batch.tables()]
         batch = [(table, rows) for table, rows in waiting if rows]
-        patiently(lambda: self._write(fold.run_id, batch), self._limits.patience)
+        patiently(lambda: self._write(fold.run_id, batch), self._patience)
         self._stored, self._batch = offset, Batch()
         return sum(len(rows) for _table, rows in batch)
 
@@ -146,7 +165,7 @@ class Following:
                 write(connection, table, rows)
             forget_measurements(connection, run_id, self._batch.again)
             for table, rows in batch[1:]:
-                is_again = table is tables().steps and self._batch.again
+                is_again = table is tables().artifacts or (table is tables().steps and self._batch.again)
                 write(connection, table, rows, are_new=self._are_new and not is_again)
 
 
@@ -161,7 +180,7 @@ def stored(engine: Engine, run_id: str) -> tuple[int, Tally]:
     known = tables()
     counts = [
         sql.select(sql.func.count()).select_from(table).where(table.c.run_id == run_id).scalar_subquery()
-        for table in (known.context, known.steps, known.measurements, known.conflicts)  # as in Tally
+        for table in (known.context, known.steps, known.measurements, known.conflicts, known.artifacts)  # as in Tally
     ]
     offset = sql.select(known.runs.c.journal_offset).where(known.runs.c.run_id == run_id).scalar_subquery()
     with reading(engine) as connection:  # all at once: others may write meanwhile

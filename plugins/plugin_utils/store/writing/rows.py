@@ -89,6 +89,11 @@ def flag(value: Any) -> bool | None:
     return True if value is True else None
 
 
+def truth(value: Any) -> bool | None:
+    """True or false; None for anything else."""
+    return value if isinstance(value, bool) else None
+
+
 def _json_object(value: Any) -> str:
     return json_text(mapping(value))
 
@@ -167,6 +172,21 @@ ATTEMPT: Fields = {
 }
 
 
+ARTIFACT: Fields = {
+    "host": ("host", name),
+    "step": ("step", name),
+    "attempt": ("attempt", integer),
+    "n": ("n", integer),
+    "name": ("name", name),
+    "sha256": ("sha256", name),
+    "size": ("size", integer),
+    "media_type": ("media_type", name),
+    "time": ("time", name),
+    "masked": ("masked", truth),
+}
+TRANSFER: Fields = {"path": ("path", storable), "note": ("note", lambda note: storable(note) or None)}
+
+
 def taken(fields: Fields, record: Mapping[str, Any]) -> dict[str, Any]:
     """The columns that a record fills."""
     return {column: convert(record.get(field)) for column, (field, convert) in fields.items()}
@@ -177,8 +197,11 @@ def in_order(table: Table, columns: Mapping[str, Any]) -> Row:
     return tuple(columns.get(column.name) for column in table.columns)
 
 
-def delta_row(run_id: str, delta: Delta, host: str) -> Row:
-    """The row of `context`; `host` is the one that made the change, as the record has it."""
+def delta_row(run_id: str, delta: Delta, host: str, clock_offset: float | None = None) -> Row:
+    """The row of `context`; `host` is the one that made the change, as the record has it.
+
+    `clock_offset` are the seconds that its clock was ahead of the controller's, None where nobody knows.
+    """
     return (
         run_id,
         delta.seq,
@@ -194,12 +217,20 @@ def delta_row(run_id: str, delta: Delta, host: str) -> Row:
         delta.after,
         _name(delta.who),
         None if host == delta.host else _name(host),
+        clock_offset,
     )
 
 
-def conflict_row(row: Row) -> Row:
-    """The row of `conflicts` for the row of a delta that met another write."""
-    return in_order(tables().conflicts, dict(zip(tables().context.columns.keys(), row, strict=True)))
+def conflict_row(row: Row, delta: Delta) -> Row:
+    """The row of `conflicts` for a delta that met another write; `row` is the one of `context` for it."""
+    told = {
+        "policy": _name(delta.policy),
+        "outcome": delta.outcome,
+        "other": delta.other,
+        "fields": json_text(list(delta.both)) if delta.both else None,
+    }
+    met = dict(zip(tables().context.columns.keys(), row, strict=True))
+    return in_order(tables().conflicts, met | told)
 
 
 def checks_of(record: Record) -> int:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,26 @@ def test_the_end_may_set_the_exit_code(code: int):
     with pytest.raises(SystemExit) as ended:
         callback.v2_playbook_on_stats(None)
     assert ended.value.code == code
+
+
+def broken(*_told: object) -> None:
+    raise KeyError("x")
+
+
+@pytest.mark.parametrize(
+    "event", [name for name in vars(CallbackModule) if name.startswith("v2_") and name != "v2_playbook_on_stats"]
+)
+def test_a_failure_at_any_event_ends_with_5(event: str, monkeypatch: pytest.MonkeyPatch):
+    """Ansible would warn of it and go on to exit code 0."""
+    callback = CallbackModule()
+    for name in ("playbook_starts", "play_starts", "task_starts", "task_ended"):
+        monkeypatch.setattr(callback.recorder, name, broken)
+    call = getattr(callback, event)
+    call(*signature(call).parameters)
+    assert callback.recorder.failures == ["KeyError: 'x'"]
+    with pytest.raises(SystemExit) as ended:
+        callback.v2_playbook_on_stats(None)
+    assert ended.value.code == 5
 
 
 @pytest.mark.parametrize("code", [None, 0])

@@ -86,6 +86,21 @@ def test_secrets_and_long_values_are_not_in_the_environment():
     assert [line for line in found.splitlines() if line.startswith("RACK_PARAM_")] == ["RACK_PARAM_SHORT=yz"]
 
 
+def test_what_shows_a_secret_of_the_run_is_not_in_the_environment():
+    class Ctx:
+        def shows_secret(self, text):
+            return "hunter2" in text
+
+    class Some(ShellScriptlet):
+        command, shell = "env", True
+
+        def parse(self, stdout, ctx, params):
+            return stdout
+
+    found = Some().run(Ctx(), {"url": "http://hunter2@host", "user": "me", "no-name": "x"})
+    assert [line for line in found.splitlines() if line.startswith("RACK_PARAM_")] == ["RACK_PARAM_USER=me"]
+
+
 def test_secrets_go_through_stdin():
     def stdin(self, ctx, params):
         return params["word"]

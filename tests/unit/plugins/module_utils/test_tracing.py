@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils import tracing
+from ansible_collections.rack.recipes.plugins.module_utils.decorators import track_resources
 from ansible_collections.rack.recipes.plugins.module_utils.view import View
 
 SECRET = "hunter'2"
@@ -80,6 +81,42 @@ def test_what_a_method_is_given_changes_and_returns(trace):
         "context: test.total_v1 set by again, before: {'total': 1}, after: {'total': 7}",
         "Probe.run returned 0 after N s",
     ]
+
+
+@pytest.fixture
+def watch(capsys, untraced):
+    def watch(scriptlet, params):
+        ctx = View("measure", "leaf1", "host", {}, {}, {}, [].append)
+        assert tracing.watched(scriptlet.run, scriptlet, ctx, params) == 0
+        return [line.partition("] ")[2] for line in PLACE.sub("FILE:N", capsys.readouterr().err).splitlines()]
+
+    return watch
+
+
+class Tracked(Probe):
+    run = track_resources(Probe.run)
+
+
+VARIABLES = ["FILE:N run: word = 'login ********'", "FILE:N add_up: count = 0", "FILE:N add_up: total = 0"]
+
+
+@pytest.mark.parametrize(("scriptlet", "more"), [(Probe, 0), (Tracked, 1)])
+def test_a_method_that_tells_nothing_is_watched(watch, scriptlet, more):
+    lines = watch(scriptlet(), {"password": SECRET, "count": 0})
+    assert lines[: len(lines) - more] == [*VARIABLES, "FILE:N run: total = 0"]
+
+
+def test_what_is_not_written_in_python_is_not_watched(watch):
+    class Silent:
+        run = staticmethod(max)
+
+    with pytest.raises(TypeError):
+        watch(Silent(), {})
+
+
+def test_beside_a_debugger_nothing_is_watched(watch):
+    sys.settrace(lambda *_event: None)
+    assert watch(Probe(), {"password": SECRET, "count": 0}) == []
 
 
 def test_an_exception_has_its_traceback(trace):

@@ -12,9 +12,11 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.values import (
     DEEPEST,
+    LARGEST_VALUE,
     LONGEST_REASON,
     as_reason,
     check_key,
+    check_size,
     check_value,
     copied,
     storable,
@@ -128,6 +130,42 @@ def test_what_holds_itself_is_refused():
     with pytest.raises(ValueError) as caught:
         check_value(value)
     assert "nested deeper" in str(caught.value)
+
+
+ADVICE = f"a key can hold {LARGEST_VALUE}: keep it with ctx.attach, and its digest under the key"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "x" * (LARGEST_VALUE - 2),
+        ["x" * (LARGEST_VALUE - 4)],
+        "ä" * (LARGEST_VALUE // 2 - 1),
+        "\n" * (LARGEST_VALUE // 2 - 1),
+        [1] * (LARGEST_VALUE // 2 - 1),
+        2**63 - 1,
+        None,
+    ],
+)
+def test_as_large_as_allowed(value):
+    check_size(value, "a_v1")
+
+
+@pytest.mark.parametrize(
+    ("value", "where", "size"),
+    [
+        ("x" * (LARGEST_VALUE - 1), "a_v1", LARGEST_VALUE + 1),
+        ("ä" * (LARGEST_VALUE // 2), "a_v1", LARGEST_VALUE + 2),
+        ("\x01" * (LARGEST_VALUE // 6 + 1), "a_v1", LARGEST_VALUE // 6 * 6 + 8),
+        ({"a": 1, "rows": [0, {"text": "x" * LARGEST_VALUE}]}, "a_v1.rows[1].text", LARGEST_VALUE + 2),
+        ({"rows": [1] * LARGEST_VALUE}, "a_v1.rows", 2 * LARGEST_VALUE + 1),
+        ({"a": "x" * (LARGEST_VALUE - 9), "b": "x" * 9}, "a_v1", LARGEST_VALUE + 15),
+    ],
+)
+def test_what_is_too_large_is_refused_with_its_path(value, where, size):
+    with pytest.raises(ValueError) as caught:
+        check_size(value, "a_v1")
+    assert str(caught.value) == f"{where}: {size} bytes of JSON, {ADVICE}"
 
 
 def test_a_copy_shares_nothing():

@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import datetime, timezone
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.module_utils.artifacts import Shelf
+from ansible_collections.rack.recipes.plugins.module_utils.values import LARGEST_VALUE
 from ansible_collections.rack.recipes.plugins.module_utils.view import View, now
 
 OTHERS = {"r2": {"a_v1": [1, "other"]}, "r1": {"a_v1": [3, {"x": 1}], "b_v1": [1, 2]}}
@@ -272,3 +275,75 @@ def test_texts_are_storable():
     assert view.events[0]["who"] == "\\ud800"
     for event in view.events[1:]:
         assert (event["name"], event["unit"]) == ("n\\x00", "\\udcff")
+
+
+def test_a_value_that_is_too_large_is_refused_and_changes_nothing():
+    view = Seen(own={"a_v1": [1, 1]})
+    with pytest.raises(ValueError, match=r"^a_v1.log: 1048578 bytes of JSON, a key can hold 1048576: keep it with ctx"):
+        view.set("a_v1", {"log": "x" * LARGEST_VALUE})
+    assert (view.get("a_v1"), view.events) == (1, [])
+
+
+def test_what_is_attached_is_kept_and_told(tmp_path):
+    view = Seen()
+    view.keep_on(lambda: Shelf(str(tmp_path / "kept"), str(tmp_path)))
+    digest = hashlib.sha256(b"12345").hexdigest()
+    about = {"name": "a.bin", "sha256": digest, "size": 5}
+    assert view.attach("a.bin", b"12345", "application/x-numbers") == about
+    assert (tmp_path / "kept" / digest).read_bytes() == b"12345"
+    (event,) = view.events
+    assert event.pop("time").endswith("Z")
+    assert event == {"kind": "artifact", **about, "media_type": "application/x-numbers", "who": "step1"}
+
+
+def test_an_envelope_attaches_a_file_of_the_working_folder(tmp_path):
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "a.log").write_text("x")
+    view = Seen()
+    view.keep_on(lambda: Shelf(str(tmp_path / "kept"), str(tmp_path / "work")))
+    found = view.take_artifact({"name": "b.log", "path": "a.log"})
+    assert (found["name"], found["size"], view.events[0]["media_type"]) == ("b.log", 1, "")
+
+
+def test_by_itself_a_view_only_makes_the_digest(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert Seen().attach("a", b"x")["size"] == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        (3, "an artifact needs a name and a path, got 3"),
+        ({"name": "a"}, "an artifact needs a name and a path, got {'name': 'a'}"),
+        ({"name": "a", "path": b"a"}, "an artifact needs a name and a path, got {'name': 'a', 'path': b'a'}"),
+        ({"path": "x"}, "an artifact needs the name of a file, such as trace.pcap, got None"),
+        ({"name": "../x", "path": "x"}, "an artifact needs the name of a file, such as trace.pcap, got '../x'"),
+        ({"name": "a", "path": "x", "media_type": 3}, "expected a media type such as text/csv, got 3"),
+        ({"name": "a", "path": "gone"}, "artifact a: gone: No such file or directory"),
+        ({"name": "a", "path": "/etc"}, "artifact a: /etc is no ordinary file"),
+    ],
+)
+def test_what_is_no_artifact(given, error):
+    view = Seen()
+    with pytest.raises(ValueError) as caught:
+        view.take_artifact(given)
+    assert str(caught.value) == error
+    assert view.events == []
+
+
+def test_a_secret_is_told_as_its_texts():
+    view = Seen()
+    value = {"a": ["x1", 12345, None, True, ""], "b": "x1"}
+    assert view.secret(value) is value
+    view.secret("")
+    assert view.events == [{"kind": "secret", "texts": ["x1", "12345"]}]
+
+
+def test_without_a_run_nothing_shows_a_secret():
+    view = Seen()
+    assert not view.shows_secret("anything")
+    assert view.hidden("anything") == "anything"
+    view.hide_by(lambda text: text.replace("x", "*"))
+    assert view.shows_secret("axb")
+    assert view.hidden("axb") == "a*b"

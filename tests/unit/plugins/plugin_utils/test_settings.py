@@ -51,7 +51,7 @@ def test_the_recorder_documents_the_settings():
         name: ":".join(value) if isinstance(value, tuple) else value for name, value in asdict(Settings()).items()
     }
     assert {name: option["default"] for name, option in OPTIONS.items()} == defaults
-    kinds = {"str": "str", "float": "float", "int": "int", "bool": "bool", "tuple[str, ...]": "str"}
+    kinds = {"str": "str", "float": "float", "int": "int", "bool": "bool", "tuple[str, ...]": "str", "Rules": "str"}
     assert {name: option["type"] for name, option in OPTIONS.items()} == {
         field.name: kinds[str(field.type)] for field in fields(Settings)
     }
@@ -71,11 +71,16 @@ def test_nothing_set():
         ("runs", "/var/lib/rack runs", "/var/lib/rack runs"),
         ("scriptlets", "scriptlets:../shared::", ("scriptlets", "../shared")),
         ("flush_interval", "0.5", 0.5),
+        ("flush_deltas", "500", 500),
         ("store_timeout", "1e2", 100.0),
         ("reconnect_timeout", "7", 7.0),
         ("slots", "16", 16),
         ("debug", "yes", True),
+        ("merge", "power.*=deep_merge:limits_v1 = fail", (("power.*", "deep_merge"), ("limits_v1", "fail"))),
+        ("merge", "*=hook site.merge_power:", (("*", "hook site.merge_power"),)),
         ("debug", "False", False),
+        ("locked", "yes", True),
+        ("policy", "/etc/rack/policy.yml", "/etc/rack/policy.yml"),
     ],
 )
 def test_each_setting_in_its_three_forms(name: str, text: str, value: object, monkeypatch: pytest.MonkeyPatch):
@@ -96,10 +101,24 @@ def test_an_extra_var_wins_over_the_environment_and_that_over_the_file(monkeypat
     assert load({"rack_recipes_slots": 3}).runs == "of the file"
 
 
+def test_what_the_file_says_of_trust_cannot_be_undone(monkeypatch: pytest.MonkeyPatch):
+    configure("[rack_recipes]\nlocked = true\npolicy = ours.yml\n")
+    for variables in ({}, {"rack_recipes_locked": False, "rack_recipes_policy": "theirs.yml"}):
+        for value in ("", "false"):
+            monkeypatch.setenv("RACK_RECIPES_LOCKED", value)
+            monkeypatch.setenv("RACK_RECIPES_POLICY", value)
+            assert (load(variables).locked, load(variables).policy) == (True, "ours.yml")
+    configure("[rack_recipes]\nlocked = false\n")
+    assert load({"rack_recipes_locked": True, "rack_recipes_policy": "theirs.yml"}).locked is True
+    assert load({"rack_recipes_policy": "theirs.yml"}).policy == "theirs.yml"
+
+
 def test_extra_vars_keep_their_types():
     found = load({"rack_recipes_scriptlets": ["a", "b:c"], "rack_recipes_slots": 5.0, "rack_recipes_flush_interval": 2})
     assert (found.scriptlets, found.slots, found.flush_interval) == (("a", "b:c"), 5, 2.0)
     assert load({"rack_recipes_debug": True}).debug is True
+    for given in ({"a.*": "fail", "*": "hook x"}, ["a.*=fail", "*=hook x"]):
+        assert load({"rack_recipes_merge": given}).merge == (("a.*", "fail"), ("*", "hook x"))
 
 
 @pytest.mark.parametrize("empty", ["", None])
@@ -113,6 +132,13 @@ def test_variables_of_others_are_left_alone():
     assert load({"db": "mine", "slots": "many", "rack_recipes_report": True, "recipe": "r.yml"}) == Settings()
 
 
+RULES = (
+    "expected rules such as power.*=deep_merge, separated by colons; the policies are last_write, fail, deep_merge "
+    "and hook with the dotted name of a Python file, such as hook site.merge_power"
+)
+WRONG_RULES = ("power.*", "power.*=deep", "=fail", "a=hook ../x", "a=hook", 7, [7], {"a": 7}, {7: "fail"})
+
+
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
@@ -123,6 +149,7 @@ def test_variables_of_others_are_left_alone():
         ("slots", True, "expected a whole number above 0, got True"),
         ("slots", [1], "expected a whole number above 0, got [1]"),
         ("slots", float("inf"), "expected a whole number above 0, got inf"),
+        ("flush_deltas", 0, "expected a whole number above 0, got 0"),
         ("flush_interval", "often", "expected a number of seconds above 0, got 'often'"),
         ("store_timeout", "-1", "expected a number of seconds above 0, got '-1'"),
         ("reconnect_timeout", "nan", "expected a number of seconds above 0, got 'nan'"),
@@ -133,6 +160,7 @@ def test_variables_of_others_are_left_alone():
         ("runs", ["a"], "expected text, got ['a']"),
         ("scriptlets", 7, "expected folders, separated by colons, got 7"),
         ("scriptlets", [7], "expected folders, separated by colons, got [7]"),
+        *(("merge", value, f"{RULES}, got {value!r}") for value in WRONG_RULES),
     ],
 )
 def test_a_wrong_value_is_told_with_the_setting_s_meaning(name: str, value: object, expected: str):

@@ -56,7 +56,8 @@ def request(*steps, own=None, run=None, hosts=None, **fields):
 class Ran:
     """The records of a stage that has run."""
 
-    def __init__(self, records):
+    def __init__(self, records, told=()):
+        self.told = list(told)  # apart from the records
         self.records = json.loads(json.dumps(records))  # as the journal has them
         self.steps = {record["step"]: record for record in self.records if record["kind"] == "step"}
         self.deltas = [record for record in self.records if record["kind"] == "delta"]
@@ -87,6 +88,7 @@ class Work:
     def __init__(self, folder):
         self.folder = Path(folder)
         self.cache = self.folder.parent / "programs"
+        self.artifacts = self.folder.parent / "artifacts"
         self.cache.mkdir()
 
     def script(self, text, name="script", file="", **fields):
@@ -101,14 +103,15 @@ class Work:
         return step(name, kind="native", file=f"{name}.c", digest=digest, **fields)
 
     def launcher(self, whole):
-        return Launcher(whole, str(self.folder), str(self.cache))
+        return Launcher(whole, str(self.folder), str(self.cache), str(self.artifacts))
 
-    def run(self, *steps, alive=lambda: True, **fields):
+    def run(self, *steps, alive=lambda: True, halted=str, **fields):
         """Run a stage to its end."""
         records = []
         whole = request(*steps, **fields)
-        Stage(whole, self.launcher(whole), records.append, alive).run()
-        return Ran(records)
+        launcher = self.launcher(whole)
+        Stage(whole, launcher, records.append, alive, halted).run()
+        return Ran(records, launcher.secrets.told)
 
 
 def children_of(pid):

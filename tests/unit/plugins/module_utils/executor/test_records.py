@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import OK, python
@@ -55,6 +56,18 @@ def test_each_try_is_told(work):
         ("end", 2),
     ]
     assert logs(ran)[1]["text"].endswith(" ended with signal 9")
+
+
+def test_what_a_step_logs_and_its_variables_are_told(work):
+    def run(self, ctx, params):
+        total = 2 + 3
+        sys.stderr.write(f"hot: {total}\n")
+        raise OSError("no disk")
+
+    ran = work.run(python(type("Watched", (Scriptlet,), {"run": run})), debug=True)
+    (told,) = [record["text"] for record in logs(ran) if record["event"] == "stderr"]
+    assert "run: total = 5\nhot: 5\nTraceback (most recent call last):\n" in told
+    assert told.endswith("OSError: no disk\n")
 
 
 def test_a_long_value_is_cut(work):

@@ -68,6 +68,18 @@ def test_a_script_has_it_on_stdin_alone(work):
     }
 
 
+def test_a_loop_over_secrets_shows_none(work):
+    """Nor do the names of its instances."""
+    tell = "cat >&2; " + OK
+    words = {"params": {"words": [SECRET, "12345"]}, "secrets": [SECRET, "12345"]}
+    one = work.script(tell, "one", loop="${params.words}", args={"word": "${item}"})
+    other = work.script(tell, "other", matrix={"word": "${params.words}"}, args={"word": "${matrix.word}"})
+    ran = work.run(one, other, debug=True, **words)
+    assert list(ran.verdicts) == ["one[0]", "one[1]", "one", "other[0]", "other[1]", "other"]
+    assert all('"word": "********"' in ran.steps[name]["attempts"][0]["stderr"] for name in ("one[0]", "other[1]"))
+    assert leaks(ran) == []
+
+
 def test_the_steps_that_follow_have_the_value(work):
     put = work.script('echo \'{"status": "ok", "outputs": {"word_v1": "hunter2"}}\'', "put")
     ran = work.run(put, work.script('[ "$(grep -c hunter2)" = 1 ] && ' + OK, "use"), **GIVEN)
@@ -151,3 +163,170 @@ printf '{"status": "ok", "outputs": {"n_v1": %s}}\\n' "$(printf %s "$given" | gr
 
 def test_without_secrets_nothing_is_masked(work):
     assert work.run(work.script("echo hunter2; " + OK)).attempt["stdout"].startswith("hunter2\n")
+
+
+class Registers(Scriptlet):
+    def run(self, ctx, params):
+        print("before zebra-7777")
+        assert ctx.secret("zebra-7777") == "zebra-7777"
+        ctx.set("a_v1", {"zebra-7777": ["zebra-7777"]})
+        ctx.measure("zebra-7777", 1)
+        raise Failed("no zebra-7777")
+
+
+REGISTERED = [
+    {"secret": "zebra-7777"},
+    {
+        "key": "a_v1",
+        "scope": "host",
+        "value": {"zebra-7777": ["zebra-7777"]},
+        "shown": {"********": ["********"]},
+    },
+]
+ENVELOPE = """echo before lion-8888
+echo lion-8888 | base64 >&2
+printf '{"status": "STATUS", "reason": "no lion-8888", "secrets": ["lion-8888", 123456], '
+echo '"outputs": {"b_v1": "lion-8888"}}'
+"""
+
+
+def shows(ran, *texts):
+    """Which of these the records of a stage show."""
+    return [text for text in texts if text in json.dumps(ran.records)]
+
+
+def test_what_a_class_registers_is_hidden_from_then_on(work):
+    after = work.script("echo zebra-7777 " + OK + "echo zebra-7777 >&2; " + OK, "after")
+    ran = work.run(python(Registers), after, debug=True)
+    assert shows(ran, "zebra") == []
+    assert ran.steps["Registers"]["reason"] == "no ********"
+    assert ran.steps["Registers"]["attempts"][0]["stdout"] == "before ********\n"
+    assert ran.steps["Registers"]["secrets"] == 1
+    assert "secrets" not in ran.steps["after"]
+    assert ran.told == REGISTERED
+
+
+@pytest.mark.parametrize("status", ["ok", "failed", "error", "unknown"])
+def test_what_an_envelope_registers_is_hidden_even_in_one_that_breaks_the_rules(work, status):
+    after = work.script('echo "lion-8888 123456"; ' + OK, "after")
+    ran = work.run(work.script(ENVELOPE.replace("STATUS", status), "tells"), after)
+    assert shows(ran, "lion", "123456", "bGlvbi04ODg4") == []
+    assert ran.steps["tells"]["attempts"][0]["stdout"].startswith("before ********\n")
+    assert ran.steps["tells"]["secrets"] == 2
+    assert [entry["secret"] for entry in ran.told if "secret" in entry] == ["lion-8888", "123456"]
+
+
+def test_an_earlier_try_is_hidden_too(work):
+    tries = """echo tiger-99
+if mkdir ../tried 2>/dev/null; then echo '{"status": "failed", "reason": "no tiger-99"}'
+else echo '{"status": "ok", "secrets": ["tiger-99"]}'; fi
+"""
+    ran = work.run(work.script(tries, retry={"max": 2}))
+    assert ran.only["verdict"] == "passed"
+    assert len(ran.only["attempts"]) == 2
+    assert shows(ran, "tiger") == []
+
+
+def test_hooks_register_secrets_for_their_step(work):
+    hook = work.script('echo \'{"status": "ok", "secrets": ["tiger-99"]}\'', "hook")
+    ran = work.run(work.script("echo tiger-99; " + OK), hooks={"pre_step": [hook]})
+    assert shows(ran, "tiger") == []
+    assert ran.only["secrets"] == 1
+
+
+class Bytes(Scriptlet):
+    def run(self, ctx, params):
+        ctx.secret(params.get("value", b"zebra-7777"))
+
+
+@pytest.mark.parametrize(
+    ("args", "reason"),
+    [
+        ({}, "a secret must be a text, or a list or mapping of texts: decode these bytes"),
+        ({"value": "x" * 16385}, "a secret of 16385 characters: it may have 16384"),
+        ({"value": [f"secret-{number}" for number in range(1001)]}, "1001 secrets at once: there may be 1000"),
+    ],
+)
+def test_what_cannot_be_hidden_is_refused(work, args, reason):
+    ran = work.run(python(Bytes, args=args))
+    assert ran.outcome == ("error", reason)
+
+
+def test_arguments_are_secret_for_their_options_and_names(work):
+    args = {"word": "option-1", "deep": {"pin": "deep-2"}, "bmc_password": "name-3", "TOKEN": ["list-4"], "user": "me"}
+    args["headers"] = {"X-Api-Key": "header-5"}
+    options = {
+        **{name: {"type": "raw"} for name in args},
+        "word": {"no_log": True},
+        "deep": {"type": "dict", "options": {"pin": {"no_log": True}}},
+    }
+    names = ["*password", "*token", "x-???-key"]
+    told = "echo option-1 deep-2 name-3 list-4 header-5 user=me; env >&2; " + OK
+    ran = work.run(work.script(told, args=args, options=options), secret_keys=names, debug=True)
+    assert ran.only["verdict"] == "passed"
+    assert shows(ran, "option-1", "deep-2", "name-3", "list-4", "header-5") == []
+    assert "RACK_PARAM_USER=me" in ran.attempt["stderr"]
+    assert ran.told == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("password", "abc"), ("password", "true"), ("password", 12345), ("passwords", "abcde")]
+)
+def test_what_is_no_secret_for_its_name(work, name, value):
+    ran = work.run(work.script(f"echo {value}; " + OK, args={name: value}), secret_keys=["*password"])
+    assert ran.attempt["stdout"].startswith(f"{value}\n")
+
+
+def test_a_key_with_the_name_of_a_secret_is_written_without_its_value(work):
+    put = work.script('echo \'{"status": "ok", "outputs": {"bmc.password_v1": "falcon-1", "b.token_v2": 12}}\'', "put")
+    use = work.script('echo falcon-1; [ "$(grep -c falcon-1)" = 1 ] && ' + OK, "use")
+    ran = work.run(put, use, secret_keys=["*password", "b.token_v*"], debug=True)
+    assert ran.verdicts == {"put": "passed", "use": "passed"}
+    assert [delta["after"] for delta in ran.deltas] == ["********", "********"]
+    assert shows(ran, "falcon", "null -> 12") == []
+    assert ran.told == [
+        {"secret": "falcon-1"},
+        {"key": "bmc.password_v1", "scope": "host", "value": "falcon-1", "shown": "********"},
+        {"key": "b.token_v2", "scope": "host", "value": 12, "shown": "********"},
+    ]
+
+
+SALT = "5a" * 32
+
+
+def inputs(work, salt=SALT, **given):
+    step = work.script(OK, digest="sha256:1", reads=["in_v1"], args={"word": "${params.password}"})
+    return work.run(step, **{**GIVEN, "salt": salt, **given}).only["inputs"]
+
+
+def test_no_plain_digest_is_made_of_a_secret(work):
+    assert inputs(work).startswith("hmac:")
+    assert inputs(work) == inputs(work)
+    assert inputs(work) != inputs(work, "5b" * 32)
+    assert inputs(work) != inputs(work, params={"password": "hunter3"}, secrets=["hunter3"])
+    assert inputs(work, params={"password": "hunter2"}, secrets=[]).startswith("sha256:")
+    assert inputs(work, "") != inputs(work, "")  # nobody can compare what was made without a salt
+
+
+@pytest.mark.parametrize("reads", [None, ["in_v1"]])
+def test_nor_of_one_in_the_context(work, reads):
+    def made(value, secrets, salt=SALT):
+        step = work.script(OK, digest="sha256:1", reads=reads)
+        return work.run(step, own={"in_v1": [1, value]}, secrets=secrets, salt=salt).only["inputs"]
+
+    plain = made("falcon-1", [])
+    assert plain != made("falcon-1", ["falcon-1"]) == made("falcon-1", ["falcon-1"])
+    assert made("falcon-1", ["falcon-1"]) != made("falcon-1", ["falcon-1"], "5b" * 32)
+    assert made("falcon-1", ["eagle-2"]) == plain
+
+
+class Knows(Scriptlet):
+    def run(self, ctx, params):
+        ctx.set("a_v1", [ctx.shows_secret("a hunter2"), ctx.shows_secret("zebra-7777"), ctx.shows_secret("x")])
+        ctx.secret("zebra-7777")
+        ctx.set("b_v1", [ctx.shows_secret("zebra-7777")])
+
+
+def test_a_class_can_ask_what_must_not_be_seen(work):
+    ran = work.run(python(Knows), **GIVEN)
+    assert [delta["after"] for delta in ran.deltas] == [[True, False, False], [True]]

@@ -231,8 +231,7 @@ def test_a_value_that_is_too_large_never_reaches_the_executor(tmp_path):
     done = subprocess.run([sys.executable, "-c", LARGE], stdout=subprocess.PIPE, cwd=tmp_path, env=env, check=True)
     (verdict, reason), kibibytes = json.loads(done.stdout)
     assert verdict == "error"
-    assert reason.startswith("large_v1: 80000")
-    assert reason.endswith(" bytes of JSON, a step can hand over 67108864 at once")
+    assert reason.startswith("large_v1: 80000002 bytes of JSON, a key can hold 1048576: keep it with ctx.attach")
     assert kibibytes < 20 * 1024
 
 
@@ -402,6 +401,22 @@ def test_versions_count_every_change_by_whomever(work):
     assert [delta["based_on"] for delta in ran.deltas if delta["key"] == "a_v1"] == [1, 1, 3]
 
 
+def test_a_step_that_does_not_run_leaves_keys_as_they_were(work):
+    ran = work.run(
+        python(Put, "sets", args={"a_v1": 1}),
+        python(Put, "not_now", args={"a_v1": 2}, when=False),
+        python(Put, "left_out", args={"a_v1": 3}, skip="left out by --skip"),
+        python(Put, "blocked", args={"a_v1": 4}, depends_on=["left_out"]),
+        python(Put, "last", args={"b_v1": "${a_v1}", "a_v1": 5}),
+    )
+    assert list(ran.verdicts.values()) == ["passed", "skipped", "skipped", "blocked", "passed"]
+    assert [(delta["step"], delta["key"], delta["after"], delta["based_on"]) for delta in ran.deltas] == [
+        ("sets", "a_v1", 1, 0),
+        ("last", "b_v1", 1, 0),
+        ("last", "a_v1", 5, 1),
+    ]
+
+
 def test_an_envelope_counts_like_a_class(work):
     text = 'echo \'{"status":"ok","outputs":{"a_v1":1},"measurements":[{"name":"m","value":2,"unit":"s"}]}\''
     ran = work.run(work.script(text), work.script(text, "again"), python(Put, args={"a_v1": 2}))
@@ -474,6 +489,16 @@ def test_without_a_controller_what_runs_is_ended_and_the_rest_not_tried(work, wa
     lost = "the controller was not heard of any more"
     assert ran.reasons == {"Pass": "", "later": f"not run: {lost}", "script": f"stopped: {lost}"}
     assert ran.verdicts == {"Pass": "passed", "later": "error", "script": "error"}
+
+
+def test_a_controller_that_wants_the_end_says_why(work, watchful):
+    ran = work.run(
+        work.script("touch ready; sleep 600"),
+        python(Pass, "later", depends_on=["script"]),
+        alive=lambda: not os.path.exists("ready"),
+        halted=lambda: "the run was interrupted",
+    )
+    assert ran.reasons == {"later": "not run: the run was interrupted", "script": "stopped: the run was interrupted"}
 
 
 def test_without_a_controller_nothing_is_tried_again(work, watchful):

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 import itertools
 import sys
 import time
@@ -120,3 +121,24 @@ def test_a_change_costs_only_its_own_key():
         digest.set("k1_v1", number)
         str(digest)
     assert (time.process_time() - start) / 100 < 0.0005
+
+
+@pytest.mark.parametrize("key", [b"", b"k", bytes(range(32)), b"x" * 64])
+@pytest.mark.parametrize("data", [b"", b"data", bytes(1000)])
+def test_hmac_is_what_python_makes(key, data):
+    assert fingerprints.hmac(key, data) == hmac.new(key, data, "sha256").digest()
+
+
+def test_what_has_a_key_is_another_fingerprint_for_each_key():
+    found = [fingerprint(**GIVEN, key_for=lambda _value, key=key: key) for key in (b"", b"a" * 32, b"b" * 32)]
+    assert len(set(found)) == 3
+    assert [each.partition(":")[0] for each in found] == ["sha256", "hmac", "hmac"]
+    assert found[0] == fingerprint(**GIVEN)
+
+
+def test_a_context_has_a_key_for_what_is_secret_alone():
+    def digest(value, key=b"k"):
+        return str(ContextDigest({"a_v1": value, "b_v1": 1}, lambda given: key if given == "secret" else b""))
+
+    assert digest("plain") == str(ContextDigest({"a_v1": "plain", "b_v1": 1}))
+    assert len({digest("secret"), digest("secret", b"l"), str(ContextDigest({"a_v1": "secret", "b_v1": 1}))}) == 3

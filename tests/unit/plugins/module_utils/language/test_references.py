@@ -10,6 +10,7 @@ import time
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import (
+    FOREIGN,
     Scope,
     hosts_in,
     keys_in,
@@ -181,3 +182,17 @@ def test_values_without_references_cost_next_to_nothing(scope):
     for _round in range(1000):
         resolve(value, scope)
     assert (time.process_time() - start) / 1000 < 100e-6
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (FOREIGN + "a_v1}", "${a_v1}"),
+        ("${a_v1} " + FOREIGN + "a_v1}", "1 ${a_v1}"),
+        ({"x": [FOREIGN + "params.word}", "${trap_v1}"]}, {"x": ["${params.word}", "${a_v1}"]}),
+    ],
+)
+def test_text_of_a_host_is_no_reference(scope, value, expected):
+    """As the controller marks it."""
+    assert resolve(value, scope) == expected
+    assert keys_in(FOREIGN + "a_v1}") == set()

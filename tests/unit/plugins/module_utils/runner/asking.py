@@ -50,6 +50,7 @@ class Answer(NamedTuple):
     records: list
     boot_id: str
     reason: str = ""
+    concealed: str = ""
 
     @property
     def reasons(self):
@@ -81,6 +82,7 @@ class Host:
         self.place = place
         self.base = place / "var" / f"rack-recipes-{os.geteuid()}"
         self.code = ""
+        self.clock = [0.0, 0.0]
         (place / "var").mkdir()
         (place / "home").mkdir()
 
@@ -109,7 +111,9 @@ class Host:
         *lines, last = answer.strip("\n").split("\n")
         records = [record.decode(line.encode()) for line in lines if line]
         assert None not in records
-        return Answer(records=records, **json.loads(last))
+        status = json.loads(last)
+        self.clock = status.pop("clock")  # never the same again
+        return Answer(records=records, **status)
 
     def start(self, *steps, files=None, **fields):
         """Start a stage."""

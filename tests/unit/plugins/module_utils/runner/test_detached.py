@@ -145,7 +145,7 @@ def test_another_process_of_the_same_number_is_not_the_runner(running, part):
         file.seek(0)
         file.truncate()
         file.write(b" ".join(identity))
-    assert running.state() == "killed"
+    assert running.state() == ("rebooted" if part == 2 else "killed")
 
 
 def test_a_runner_file_that_is_still_empty_is_a_start(stage):
@@ -162,6 +162,17 @@ def test_why_a_runner_could_not_go_on(running):
     assert running.failure() == ""
     running.fail("no \udcff reason")
     assert running.failure() == "no \\udcff reason"
+
+
+def test_a_disk_without_room_for_the_reason_is_the_reason(running):
+    with room(0):
+        running.fail("x" * 10_000)
+    assert running.failure() == f"the temporary folder {os.path.dirname(running.folder)} is full"
+    assert not os.path.exists(running.work)
+    os.unlink(running.path("runner"))
+    make_old(running, module.KEPT + 1)
+    clean(os.path.dirname(running.folder))
+    assert not os.path.exists(running.folder)
 
 
 # The journal

@@ -102,6 +102,33 @@ def test_a_read_only_place_is_told(bases, monkeypatch):
     assert str(caught.value).count(": cannot be written") == 3
 
 
+def test_a_place_that_was_chosen_is_the_only_one(bases, tmp_path, monkeypatch):
+    monkeypatch.setenv("WHERE", str(tmp_path))
+    chosen = str(tmp_path / "chosen" / OURS)
+    assert base_folder("$WHERE/chosen") == chosen
+    assert base_folder("~") == str(bases[2] / OURS)
+    os.mkdir(os.path.join(chosen, "s1"))
+    assert (find_folder("s1"), find_folder("s1", "$WHERE/chosen")) == (None, os.path.join(chosen, "s1"))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NoFolder, match=f"no folder to work in: {tmp_path}/file/{OURS}: Not a directory$"):
+        base_folder(str(tmp_path / "file"))
+
+
+def test_where_there_is_no_room_the_next_place_is_tried(bases):
+    used = []
+
+    def use(folder):
+        used.append(folder)
+        if len(used) < 3:
+            raise OSError(28, "No space left on device")
+
+    assert base_folder(use=use) == str(bases[2] / OURS)
+    assert used == [str(base / OURS) for base in bases]
+    with pytest.raises(NoFolder) as caught:
+        base_folder(use=lambda _folder: use(used.clear()))
+    assert str(caught.value).count(": No space left on device") == 3
+
+
 def test_a_stage_is_found_wherever_it_was_started(bases):
     assert find_folder("s1") is None
     (bases[1] / OURS / "s1").mkdir(parents=True)

@@ -121,6 +121,27 @@ def test_records_arrive_while_the_stage_runs(host):
     assert host.poll(offset=last.offset).records == []
 
 
+ATTACH = """printf %s x >x; printf 12345 >y
+echo '{"status": "ok", "artifacts": [{"name": "x", "path": "x"}, {"name": "y", "path": "y"}]}'; exit 0
+"""
+
+
+def test_what_was_attached_is_answered_in_pieces_and_goes_with_the_stage(host):
+    probe, files = script(text=ATTACH)
+    found = [record for record in host.start(probe, files=files).records if record["kind"] == "artifact"]
+    assert [(record["name"], record["size"], record["n"]) for record in found] == [("x", 1, 1), ("y", 5, 2)]
+    folder = host.base / "stage1" / "artifacts"
+    assert sorted(path.name for path in folder.iterdir()) == sorted(record["sha256"] for record in found)
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    question = {"id": "stage1", "offset": 0, "attach": 0, "artifacts": [[found[1]["sha256"], 2]]}
+    (piece,) = host.ask(question).records
+    assert (piece["kind"], piece["offset"], piece["data"]) == ("piece", 2, "MzQ1")
+    assert host.ask({**question, "id": "other"}).state == "unknown"
+    later, more = script("later")
+    host.start(later, files=more, id="stage2", collected=["stage1"])
+    wait_for(lambda: not folder.exists())
+
+
 def test_half_a_record_is_not_answered(host):
     slow, files = script(text="sleep 60")
     host.start(slow, files=files, attach=0)
@@ -161,6 +182,38 @@ def test_without_a_poll_the_steps_end_and_the_journal_stays(host):
     answer = host.poll()
     assert answer.state == "ended"
     assert answer.reasons == {"slow": f"stopped: {LOST}", "later": f"not run: {LOST}"}
+
+
+def test_who_is_asked_to_end_a_stage_ends_its_steps_and_tells_what_they_came_to(host):
+    quick, files = script("quick")
+    slow, more = script("slow", "sleep 60")
+    later, last = script("later")
+    host.start(quick, slow, later, files={**files, **more, **last}, attach=0)
+    wait_for(lambda: len(host.poll(attach=0).records) == 1)
+    question = {"id": "stage1", "offset": 0, "attach": 30, "end": "the run was interrupted"}
+    answer = host.ask(question)
+    ended = {"slow": "stopped: the run was interrupted", "later": "not run: the run was interrupted"}
+    assert (answer.state, answer.reasons) == ("ended", {"quick": "", **ended})
+    assert host.ask(question) == answer
+    assert host.poll() == answer
+
+
+def test_a_lost_controller_s_poll_does_not_keep_a_stage_that_is_to_end(host):
+    slow, files = script("slow", "sleep 60")
+    host.start(slow, files=files, attach=0)
+    polling = host.begin({"id": "stage1", "offset": 0, "attach": 30})
+    host.ask({"id": "stage1", "offset": 0, "attach": 30, "end": "over"})
+    polling.communicate(timeout=20)
+    assert host.poll().reasons == {"slow": "stopped: over"}
+
+
+def test_a_stage_that_is_ended_before_its_message_comes_does_not_begin(host):
+    probe, files = script(text="touch ../../ran")
+    answer = host.ask({"id": "stage1", "offset": 0, "attach": 30, "end": "over"})
+    assert (answer.state, answer.records) == ("ended", [])
+    answer = host.start(probe, files=files)
+    assert (answer.state, answer.records) == ("ended", [])
+    assert not (host.base / "ran").exists()
 
 
 def test_whoever_waits_keeps_the_lease(host):
@@ -259,6 +312,15 @@ def test_a_host_without_room_for_the_stage_refuses(host):
     answer = host.start(script()[0], files=script()[1], id="x" * 300)
     assert answer.state == "refused"
     assert "File name too long" in answer.reason
+
+
+def test_a_stage_works_where_it_is_told_to(host):
+    probe, files = script(text="pwd")
+    chosen = host.place / "chosen"
+    answer = host.start(probe, files=files, tmp=str(chosen))
+    assert answer.records[0]["attempts"][0]["stdout"].startswith(f"{chosen}/{host.base.name}/stage1/work\n")
+    assert host.ask({"id": "stage1", "offset": 0, "attach": 60, "tmp": str(chosen)}) == answer
+    assert host.poll().state == "unknown"
 
 
 def test_files_that_did_not_arrive(host):
@@ -405,6 +467,17 @@ def test_code_kept_on_the_host_finds_what_travels(host):
     module = "ansible_collections.rack.recipes.plugins.modules.probe"
     answer = host.start(step("probe", kind="python", module=module, function="Probe"), files=files, id="again")
     assert answer.reasons == {"probe": ""}
+
+
+def test_an_answer_tells_the_time_and_how_long_the_question_was_kept(host):
+    before = time.time()
+    slow, files = script(text="sleep 0.5")
+    host.start(slow, files=files)
+    told, kept = host.clock
+    assert before + kept <= told <= time.time()
+    assert kept >= 0.5
+    host.poll()
+    assert host.clock[1] < kept
 
 
 def test_a_suspended_runner_is_still_running(host):

@@ -79,7 +79,7 @@ def test_version():
         (["pln"], "rack-recipes: there is no command 'pln' (did you mean 'plan'?); see rack-recipes --help"),
         (["zzz"], "rack-recipes: there is no command 'zzz'; see rack-recipes --help"),
         (["--versoin"], "rack-recipes: there is no option '--versoin' (did you mean '--version'?)"),
-        (["ctx"], "rack-recipes ctx: expected a command: show, history, diff; see rack-recipes ctx --help"),
+        (["ctx"], "rack-recipes ctx: expected a command: show, history, diff, export; see rack-recipes ctx --help"),
         (["ctx", "hist"], "rack-recipes ctx: there is no command 'hist' (did you mean 'history'?)"),
         (["new", "scriplet"], "rack-recipes new: there is no command 'scriplet' (did you mean 'scriptlet'?)"),
         (["db", "upgrad", "x"], "rack-recipes db: there is no command 'upgrad' (did you mean 'upgrade'?)"),

@@ -9,6 +9,7 @@ import resource
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import ShortWriteError, append
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import ShortWriteError, append, insist
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import encode
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import delta, run, step
@@ -129,6 +130,40 @@ def test_a_place_that_cannot_be_written_is_an_error_of_ours(tmp_path: Path, plac
     (tmp_path / "file").touch()
     with pytest.raises(JournalError, match=str(tmp_path)):
         append(tmp_path / place, [run()])
+
+
+def test_what_cannot_be_written_is_tried_again_and_is_there_once(tmp_path: Path) -> None:
+    journal = tmp_path / "journal.jsonl"
+    records = [delta(n) for n in range(1, 6)]
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    sizes = iter([len(encode(delta(1))) * 4 + 1, soft])
+
+    def wait(_seconds: float) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (next(sizes), hard))
+
+    with room(len(encode(delta(1))) * 2 + 20):
+        insist(journal, records, 60, wait)
+    assert numbers(journal) == [1, 2, 3, 4, 5]
+
+
+def test_a_folder_that_is_written_later_is_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "run").touch()
+    insist(tmp_path / "run/journal.jsonl", [delta(1)], 60, lambda _seconds: (tmp_path / "run").unlink())
+    assert numbers(tmp_path / "run/journal.jsonl") == [1]
+
+
+def test_nothing_is_waited_for_longer_than_it_is_worth() -> None:
+    with pytest.raises(ShortWriteError, match="No space left"):
+        insist("/dev/full", [run()], 0)
+    waits: list[float] = []
+    with pytest.raises(ShortWriteError, match="No space left"):
+        insist("/dev/full", [run()], 0.05, lambda seconds: time.sleep(seconds / 20) or waits.append(seconds))
+    assert waits
+
+
+def test_a_record_that_is_none_is_not_tried_again(tmp_path: Path) -> None:
+    with pytest.raises(JournalError, match="a record without a kind"):
+        insist(tmp_path / "journal.jsonl", [{"no": "kind"}], 60)
 
 
 WRITER = """

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import decode, encode, json_text
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import FIELDS, decode, encode, json_text
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import (
     TIME,
     delta,
@@ -84,7 +84,11 @@ def test_bytes_of_anything_are_no_record(line: bytes) -> None:
         decode(line)
 
 
-@pytest.mark.parametrize("record", [run(), delta(), step(), end(), {"kind": "later", "n": 3}])
+ARTIFACT = {name: kind() for name, kind in FIELDS["artifact"].items()} | {"kind": "artifact"}
+TRANSFER = {name: kind() for name, kind in FIELDS["transfer"].items()} | {"kind": "transfer", "path": None}
+
+
+@pytest.mark.parametrize("record", [run(), delta(), step(), end(), ARTIFACT, TRANSFER, {"kind": "later", "n": 3}])
 def test_every_kind(record: dict[str, Any]) -> None:
     assert decode(encode(record)) == record
 

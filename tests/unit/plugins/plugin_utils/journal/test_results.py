@@ -33,6 +33,9 @@ def results(*records: Record) -> Results:
         ([step("unreachable", 0), step("passed", 7)], "passed", True),
         ([step("passed", 7), step("error", 0)], "passed", True),
         ([step("unreachable", 0), step("error", 0)], "error", False),
+        ([step("passed", 7), step("error", 0, final=True)], "error", True),
+        ([step("error", 0, final=True), step("passed", 7)], "error", True),
+        ([step("error", 0, final=True), step("failed", 0, final=True), step("passed", 0)], "failed", True),
     ],
 )
 def test_the_last_record_counts_but_never_a_guess_against_the_host_s_own(

@@ -108,9 +108,34 @@ WAYS = {
     "an envelope with an error": printing(status="error", reason="broken"),
     "an envelope with checks": printing(status="ok", checks=[{"name": "c", "value": 4, "max": 3}]),
     "an envelope with bad checks": printing(status="ok", checks=[{"name": "c"}]),
+    "an envelope with an artifact": printing(status="ok", artifacts=[{"name": "a", "path": "gone"}]),
     "a wrong envelope": printing(status="good"),
     "no envelope": printing(x=1),
 }
+
+
+class Registers(Scriptlet):
+    def run(self, ctx, params):
+        ctx.set("a_v1", ctx.secret({"token": "zebra-7777"}))
+
+
+def test_what_it_registers_is_known():
+    ctx = RackContext()
+    assert ctx.run(Registers).verdict == "passed"
+    assert (ctx.secrets, ctx["a_v1"], ctx.measurements) == (["zebra-7777"], {"token": "zebra-7777"}, [])
+
+
+class Attach(Scriptlet):
+    def run(self, ctx, params):
+        ctx.attach("a.log", b"12345")
+
+
+def test_what_it_attaches_is_known_and_kept_nowhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ctx = RackContext()
+    assert ctx.run(Attach).verdict == "passed"
+    assert (ctx.attached["a.log"]["size"], ctx.measurements) == (5, [])
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("how", WAYS)

@@ -23,6 +23,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, 
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe import load as module
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import load, parse
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Step
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places import KEY
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.recipe.told import shown
 
 CASES = Path(__file__).parent / "cases" / "good"
@@ -80,7 +81,7 @@ def test_steps_know_where_they_stand_whatever_their_order() -> None:
     in_file = sorted(recipe.steps, key=lambda step: step.place)
     assert [step.name for step in in_file][:3] == ["ninth", "after_ninth", "second"]
     assert recipe.places["steps", 0, "idx"] == Place(recipe.path, 4, 35)
-    assert recipe.places["steps", 0, "idx", "<key>"] == Place(recipe.path, 4, 30)
+    assert recipe.places["steps", 0, "idx", KEY] == Place(recipe.path, 4, 30)
 
 
 def test_defaults_are_those_of_the_model() -> None:

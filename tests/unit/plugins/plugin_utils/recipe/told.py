@@ -15,12 +15,16 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Recipe
 
 KEPT = ("type", "scope")
-EMPTY = ("params", "pre_step", "post_step", "locks", "canary", "serial", "time_box", "fail_fast")
+EMPTY = ("params", "pre_step", "post_step", "locks", "canary", "serial", "time_box", "fail_fast", "merge")
 
 
 def shown(recipe: Recipe) -> str:
-    """A recipe as JSON, without its places, those of steps and hooks as text, and without the model's defaults."""
-    data = {field.name: told(getattr(recipe, field.name)) for field in fields(recipe) if field.name != "places"}
+    """A recipe as JSON, without its places and the digests of its files, those of steps and hooks as text.
+
+    The model's defaults are left out, too.
+    """
+    names = [field.name for field in fields(recipe) if field.name not in ("places", "files")]
+    data = {name: told(getattr(recipe, name)) for name in names}
     data = {name: value for name, value in data.items() if name not in EMPTY or value}
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 

@@ -81,6 +81,11 @@ def saying(text: str) -> tuple[Table, ...]:
         ],
         conflicts=[
             {"key": text, "host": name, "based_on": 0, "version": 2, "before": text, "after": text, "step": name}
+            | {"policy": text, "outcome": text, "other": text, "fields": [text]}
+        ],
+        artifacts=[
+            {"host": name, "step": name, "n": 1, "name": text, "sha256": text, "media_type": text, "path": text}
+            | {"note": text, "time": text, "size": 1}
         ],
         runs=[{"run_id": text, "test_id": text, "started": "2026", "ended": None, "status": text, "counts": {text: 1}}],
     )

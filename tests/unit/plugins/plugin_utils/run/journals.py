@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,12 @@ def step(name: str, host: str, verdict: str = "passed", n: int = 1, reason: str 
 def delta(key: str, after: Any, host: str = "r1", n: int = 1, scope: str = "host", based_on: int = 0) -> Record:
     head = {"kind": "delta", "stage": 1, "n": n, "host": host, "step": "a", "attempt": 1, "scope": scope, "key": key}
     return {**head, "after": after, "based_on": based_on, "who": "a", "time": TIME}
+
+
+def artifact(data: bytes, host: str = "r1", n: int = 1, **fields: Any) -> Record:
+    head = {"kind": "artifact", "stage": 1, "n": n, "host": host, "step": "a", "attempt": 1, "name": "a.log"}
+    about = {"sha256": sha256(data).hexdigest(), "size": len(data), "media_type": "", "who": "a", "time": TIME}
+    return {**head, **about, **fields}
 
 
 def end(status: str = "passed", exit_code: int = 0, **counts: int) -> Record:

@@ -15,6 +15,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.results impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.run import current as module
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run, current, refuse, set_current
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import (
+    TIME,
     a_run,
     delta,
     log,
@@ -52,6 +53,19 @@ def test_what_is_only_there_to_be_read_is_shown_once(run: Run):
     run.catch_up(shown.append)
     run.catch_up(shown.append)
     assert [record["event"] for record in shown] == ["start", "end"]
+
+
+def test_a_step_whose_write_was_refused_has_its_last_word(run: Run):
+    head = {"kind": "run", "run": "R1", "time": TIME, "merge": [{"keys": "*", "policy": "fail"}]}
+    told(run, head, *(delta("a.key_v1", host, host, scope="run") for host in ("r1", "r2")))
+    assert run.to_append() == []
+    told(run, step("a", "r1", n=2), step("a", "r2", n=2))
+    assert run.results.ended["a", "r2"].is_final
+    (last,) = run.to_append()
+    assert (last["host"], last["verdict"], last["n"], last["final"]) == ("r2", "error", 0, True)
+    told(run, last, step("a", "r2", "failed", n=3))
+    assert run.results.ended["a", "r2"].verdict == "error"
+    assert [each["n"] for each in run.to_append()] == [0]  # of the record that came later
 
 
 def test_damaged_lines_are_passed_over(run: Run):

@@ -13,7 +13,16 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import hold, journal_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed import compress
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import (
+    begun,
+    held,
+    hold,
+    is_held,
+    journal_of,
+    journals,
+)
 
 NAMES = ("20260101-a", "20260101-ab", "20260102-c")
 
@@ -53,6 +62,28 @@ def test_none_or_several(runs: Path, start: str, text: str):
 def test_no_runs_at_all(tmp_path: Path):
     with pytest.raises(UsageError, match=r"there are no runs in .*/absent"):
         journal_of(tmp_path / "absent")
+
+
+def test_a_compressed_journal_is_found_by_its_plain_name(tmp_path: Path):
+    for name in ("R1", "R2"):
+        append(tmp_path / name / "journal.jsonl", [{"kind": "run", "run": name, "time": ""}])
+    compress(tmp_path / "R1/journal.jsonl")
+    (tmp_path / "R2/journal.jsonl.gz").touch()  # a kill leaves both
+    assert journals(tmp_path) == [tmp_path / "R1/journal.jsonl", tmp_path / "R2/journal.jsonl"]
+    assert [begun(path)["run"] for path in journals(tmp_path)] == ["R1", "R2"]
+    assert journal_of(tmp_path, "R1") == tmp_path / "R1/journal.jsonl"
+
+
+def test_held_for_a_while(tmp_path: Path):
+    assert not is_held(tmp_path)
+    assert [*tmp_path.iterdir()] == []  # asking leaves nothing behind
+    with held(tmp_path):
+        assert is_held(tmp_path)
+        with pytest.raises(UsageError, match="still goes on"), held(tmp_path):
+            pass
+    assert not is_held(tmp_path)
+    with held(tmp_path):
+        pass
 
 
 HOLD = """

@@ -8,7 +8,6 @@ import json
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.playbook import (
     follow,
     start,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.stopping.signals import Passing
 
 HERE = [
     *("--inventory", "localhost,", "--connection", "local"),
@@ -171,6 +171,12 @@ def test_ansible_runs_and_its_output_is_kept():
     assert ran(Invocation(Path("absent.yml"), "R1")) == 1
 
 
+def test_a_log_without_room_ends_no_run():
+    asked = Invocation(playbook("ansible.builtin.debug: {msg: hello}"), "R1")
+    with waiting(environment("R1")) as ahead:
+        assert follow(ahead.go(arguments(asked), "/dev/full"), lambda: None) == 0
+
+
 def test_ansible_whose_output_is_shown(capfd: pytest.CaptureFixture[str]):
     assert follow(start(Invocation(playbook("ansible.builtin.debug: {msg: hello}"), "R1")), lambda: None) == 0
     assert '"msg": "hello"' in capfd.readouterr().err
@@ -191,15 +197,13 @@ def test_an_ansible_that_cannot_start_says_why(tmp_path: Path):
     assert "this one is broken" in Path("log").read_text()
 
 
-def test_a_request_to_end_is_passed_on_and_the_handlers_come_back():
-    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    seen: list[Any] = []
+def test_a_signal_that_is_passed_on_ends_ansible():
+    asked = Invocation(playbook("ansible.builtin.raw: touch started; sleep 60"), "R1")
 
     def tick() -> None:
-        seen.append(signal.getsignal(signal.SIGINT))
-        if Path("started").exists() and threading.current_thread() is threading.main_thread():
+        if Path("started").exists() and not passing.number:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    assert ran(Invocation(playbook("ansible.builtin.raw: touch started; sleep 60"), "R1"), tick) != 0
-    assert signal.SIG_IGN in seen
-    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    Path("log").touch()
+    with waiting(environment("R1")) as ahead, Passing() as passing:
+        assert follow(passing.to(ahead.go(arguments(asked), "log")), tick) != 0

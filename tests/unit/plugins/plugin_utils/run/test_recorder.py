@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +24,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run import current as
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import current
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder import Recorder
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing import cached
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.summary import summarize
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import (
@@ -218,6 +221,93 @@ def test_a_failure_before_there_is_a_run_is_none_either(recorder: Recorder):
     assert recorder.exit_code() == 5
 
 
+def test_where_no_run_can_be_recorded_nothing_is_run(recorder: Recorder, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("RACK_RECIPES_RUNS", "/proc/nowhere")
+    recorder.guarded(recorder.play_starts, play(task(1, {"name": "a"})))
+    assert recorder.exit_code() == 2
+    told = "rack.recipes.recorder: nothing is run: no run can be recorded: /proc/nowhere: No such file or directory"
+    assert recorder.warnings == [told]  # type: ignore[attr-defined]
+    with pytest.raises(UsageError, match="no run can be recorded"):
+        current()
+
+
+def test_results_that_a_worker_could_not_write_down_are_told_once(recorder: Recorder):
+    stage = task(1, {"name": "a"})
+    recorder.play_starts(play(stage))
+    for host in ("r1", "r2"):
+        result = ended(stage, host, "journal.jsonl: No space left on device")
+        result.result["rack_recipes_unrecorded"] = True
+        recorder.task_ended(result)
+    run = current()
+    assert run.unwritable == run.stored == "journal.jsonl: No space left on device"
+    assert recorder.failures == [run.unwritable]
+    assert recorder.exit_code() == 5
+    told = recorder.warnings[-1]  # type: ignore[attr-defined]
+    assert told.endswith(f"is kept by the hosts for a day: rack-recipes run --resume {run.run_id}")
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "why"),
+    [(signal.SIGTERM, 143, "ended by SIGTERM"), (0, 1, "ansible-playbook ended early")],
+)
+def test_a_run_that_ends_early_is_closed(recorder: Recorder, number: int, code: int, why: str):
+    recorder.play_starts(play(task(1, {"name": "a"}, {"name": "b"}), task(2, {"name": "c"}), hosts="r1"))
+    run = current()
+    append(run.path, [step("a", "r1")])
+    recorder.interrupted(number)
+    last = records(run.path)[-1]
+    assert (last["status"], last["exit_code"], last["counts"]) == ("interrupted", code, {"error": 2, "passed": 1})
+    assert stored(run.run_id) == {
+        ("a", "r1"): ("passed", ""),
+        ("b", "r1"): ("error", f"not run: {why}"),
+        ("c", "r1"): ("error", f"not run: {why}"),
+    }
+    assert not [line for line in recorder.warnings if "not in the store" in line]  # type: ignore[attr-defined]
+
+
+def test_a_run_that_ends_early_without_a_store(recorder: Recorder, monkeypatch: pytest.MonkeyPatch):
+    recorder.interrupted(signal.SIGTERM)
+    assert recorder.run is None
+    monkeypatch.setenv("RACK_RECIPES_DB", "sqlite:////proc/no/such/folder.db")
+    recorder.play_starts(play(task(1, {"name": "a"}), hosts="r1"))
+    recorder.interrupted(signal.SIGTERM)
+    run = current()
+    assert records(run.path)[-1]["status"] == "interrupted"
+    told = recorder.warnings[-1]  # type: ignore[attr-defined]
+    assert told.endswith(f"they are safe in {run.path.absolute()}: rack-recipes flush {run.run_id}")
+
+
+class Guard:
+    """Keeps what the recorder asks of its guard."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.close: Callable[[int], None] | None = None
+
+    def watch(self, close: Callable[[int], None]) -> None:
+        self.asked.append("watch")
+        self.close = close
+
+    def closing(self) -> None:
+        self.asked.append("closing")
+
+    def over(self) -> None:
+        self.asked.append("over")
+
+    def unbroken(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+def test_a_run_is_guarded_from_its_beginning_to_its_end(recorder: Recorder):
+    recorder.guard = guard = Guard()  # type: ignore[assignment]
+    recorder.play_starts(play(task(0, action="ansible.builtin.debug")))
+    assert guard.asked == []
+    recorder.play_starts(play(task(1, {"name": "a"}), hosts="r1"))
+    assert (guard.asked, guard.close) == (["watch"], recorder.interrupted)
+    recorder.exit_code()
+    assert guard.asked == ["watch", "closing", "over"]
+
+
 def test_a_store_that_is_away(recorder: Recorder, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("RACK_RECIPES_DB", "sqlite:////proc/no/such/folder.db")
     recorder.play_starts(play(task(1, {"name": "a"})))
@@ -281,6 +371,22 @@ def test_a_step_without_a_result_blocks_unless_it_may_fail(recorder: Recorder):
     assert {name: end.blocks for (name, _host), end in current().results.ended.items()} == {"a": True, "b": False}
 
 
+def test_between_stages_a_flush_is_a_checkpoint(recorder: Recorder):
+    """It stores what there is; only behind the last stage each step gets a verdict."""
+    flushes = [task(0, action="rack.recipes.flush") for _place in range(2)]
+    stages = play(task(1, {"name": "a"}), flushes[0], task(2, {"name": "b"}), hosts="r1")
+    recorder.playbook_starts(Playbook(stages, play(flushes[1], hosts="r1")))
+    recorder.play_starts(stages.copy())
+    run = current()
+    append(run.path, [step("a", "r1")])
+    recorder.task_starts(flushes[0].copy())
+    assert run.stored == ""
+    assert stored(run.run_id) == {("a", "r1"): ("passed", "")}
+    assert [record["kind"] for record in records(run.path)] == ["run", "step"]
+    recorder.task_starts(flushes[1].copy())
+    assert stored(run.run_id) == {("a", "r1"): ("passed", ""), ("b", "r1"): ("error", "it gave no result")}
+
+
 def test_a_secret_is_not_in_what_ansible_said(recorder: Recorder):
     about = {**ABOUT, "params": {"password": {"type": "str", "secret": True}}}
     variables = an_inventory(password="s3cret!")
@@ -303,6 +409,17 @@ def test_a_wrong_parameter_ends_with_its_code(recorder: Recorder):
         current()
 
 
+def test_hosts_that_are_one_are_told_once(recorder: Recorder):
+    variables = an_inventory()
+    for name in ("r1", "r3"):
+        variables._inventory.get_host(name).set_variable("ansible_host", "10.0.0.1")
+    for _batch in range(2):
+        recorder.play_starts(play(task(1, {"name": "a"}), variables=variables))
+    text = "r1, r3 are one host, 10.0.0.1: their steps run beside each other"
+    assert recorder.warnings == [f"rack.recipes.recorder: {text}"]  # type: ignore[attr-defined]
+    assert summarize(current().path).warnings == (text,)
+
+
 def test_what_is_left_out_is_told(recorder: Recorder):
     about = {**ABOUT, "canary": {"hosts": "r9"}}
     recorder.play_starts(play(task(1, {"name": "a", "hosts": "r9"}, {"name": "b"}), about=about))
@@ -310,6 +427,52 @@ def test_what_is_left_out_is_told(recorder: Recorder):
         "rack.recipes.recorder: left out, as no host of this run is theirs: a",
         "rack.recipes.recorder: no host of this run is its canary, so none goes first",
     ]
+
+
+def test_a_refused_write_makes_its_step_an_error_and_blocks(recorder: Recorder):
+    """In the journal stands the last word on it, with all that the host said; the host's own is there too."""
+    about = {**ABOUT, "context": {"merge": {"power.*": "fail"}}}
+    stage = task(1, {"name": "a"})
+    recorder.play_starts(play(stage, about=about))
+    run = current()
+    writes = [delta("power.limits_v1", host, host, scope="run") for host in ("r1", "r2")]
+    append(run.path, [writes[0], step("a", "r1", n=2)])
+    append(run.path, [writes[1], step("a", "r2", n=2, checks=3)])
+    recorder.task_ended(ended(stage, "r2"))
+    end = run.results.ended["a", "r2"]
+    reason = "wrote power.limits_v1 based on version 0, but r1/a had set version 1 (merge policy fail)"
+    assert (end.verdict, end.reason, end.blocks, end.checks) == ("error", reason, True, 3)
+    assert run.results.ended["a", "r1"].verdict == "passed"
+    assert run.context.get("power.limits_v1") == "r1"
+    last = [record for record in records(run.path) if record.get("final")]
+    assert [(record["step"], record["host"], record["n"], record["checks"]) for record in last] == [("a", "r2", 0, 3)]
+    recorder.task_starts(task(0, action="rack.recipes.flush"))
+    assert stored(run.run_id)["a", "r2"] == ("error", reason)
+    assert len([record for record in records(run.path) if record.get("final")]) == 1
+
+
+def test_what_a_merge_hook_made_is_in_the_journal_before_the_facts_are_set(recorder: Recorder):
+    Path("scriptlets/site").mkdir(parents=True)
+    Path("scriptlets/site/join.py").write_text("def merge(key, base, theirs, ours): return theirs + ours\n")
+    about = {**ABOUT, "context": {"merge": {"*": "hook site.join"}}}
+    stage = task(1, {"name": "a"})
+    recorder.play_starts(play(stage, about=about))
+    run = current()
+    append(run.path, [delta("a.key_v1", [host], host, scope="run") for host in ("r1", "r2", "r3")])
+    recorder.task_ended(ended(stage, "r1"))
+    assert run.context.get("a.key_v1") == ["r1", "r2", "r3"]
+    assert [record["after"] for record in records(run.path) if record["kind"] == "merge"] == [["r1", "r2", "r3"]]
+
+
+def test_the_first_stage_finds_the_context_that_the_run_is_given(recorder: Recorder):
+    Path("before.json").write_text('{"hosts": {"r1": {"a.key_v1": 7}, "r8": {}, "r9": {}}}')
+    whole = play(task(1, {"name": "a"}), variables=an_inventory(rack_recipes_context="before.json"))
+    recorder.play_starts(whole)
+    variables = whole.get_variable_manager()
+    facts = variables.get_vars(host=variables._inventory.get_host("r1"))["ansible_facts"]["rack_recipes"]
+    assert facts["context"] == {"a.key_v1": 7}
+    told = "rack.recipes.recorder: the given context has keys of hosts not in this run: r8, r9"
+    assert told in recorder.warnings  # type: ignore[attr-defined]
 
 
 def test_results_are_offered_from_the_store(recorder: Recorder):

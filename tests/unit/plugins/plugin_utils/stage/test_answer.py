@@ -45,6 +45,11 @@ def test_a_stage_that_goes_on_has_no_records_yet():
     assert read(f"{HEAD}\n{json.dumps(status)}\n") == Answer("running", 0, (), "", "b00t")
 
 
+def test_the_host_s_clock_is_read_where_it_is_told():
+    assert read(f"{HEAD}\n{json.dumps({**STATUS, 'clock': [1000.5, 2]})}\n").clock == (1000.5, 2.0)
+    assert read(WHOLE).clock is None
+
+
 def test_a_refusal_has_its_reason():
     status = {**STATUS, "state": "refused", "reason": "no folder to work in"}
     assert read(f"{HEAD}\n{json.dumps(status)}\n").reason == "no folder to work in"
@@ -63,13 +68,8 @@ def test_an_answer_that_is_cut_off_anywhere(end: int):
 @pytest.mark.parametrize(
     ("code", "stdout", "stderr", "state", "reason"),
     [
-        (
-            127,
-            "",
-            "sh: python3: not found\n",
-            "silent",
-            "the executor did not answer (exit code 127): sh: python3: not found",
-        ),
+        (127, "", "sh: python3: not found\n", "silent", "Python is missing: python3"),
+        (137, "", "Killed", "cut", "Python was killed on the host (SIGKILL)"),
         (1, "only stdout", "", "silent", "the executor did not answer (exit code 1): only stdout"),
         (0, "", "", "silent", "the executor did not answer (exit code 0)"),
         (255, "", "Connection reset", "cut", "the executor did not answer (exit code 255): Connection reset"),

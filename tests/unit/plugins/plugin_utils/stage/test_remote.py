@@ -9,8 +9,11 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,36 +21,67 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.rack.recipes.plugins.module_utils.runner.folders import find_folder
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage import remote, request
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.answer import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote import Remote, Unreachable
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import Request, Surroundings, make_request
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.stopping import Interrupted, Stopping
 
 SCRIPT = '#!/bin/sh\nsleep ${RACK_PARAM_SECONDS:-0}\necho \'{"status": "ok"}\'\n'
 SIDECAR = "description: Waits\nwrites: []\n"
 HERE = {"ansible_python_interpreter": sys.executable}
 
 
+class Connection:
+    """The options of a connection."""
+
+    become = None
+    has_pipelining = True
+
+    def __init__(self, transport: str = "local", **options: str) -> None:
+        self.transport = transport
+        self.options: dict[str, Any] = options
+
+    def get_option(self, name: str) -> Any:
+        return self.options.get(name)
+
+    def set_option(self, name: str, value: Any) -> None:
+        self.options[name] = value
+
+
 class Shell:
     """What an action plugin offers of its connection; `faults` are raised first, one for each command."""
 
-    def __init__(self, *faults: str, delegate_to: str | None = None, pong: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, *faults: str | Exception, delegate_to: str | None = None, pong: dict[str, Any] | None = None
+    ) -> None:
         self.faults = [*faults]
         self.commands: list[str] = []
         self.pings = 0
         self.pong = pong or {}
         self._task = SimpleNamespace(delegate_to=delegate_to)
         self._templar = SimpleNamespace(template=lambda value: value.replace("{{ here }}", sys.executable))
+        self._connection = Connection()
+        self.tmp = ""
+        self.becomes_unprivileged = False
 
     def _low_level_execute_command(self, command: str, in_data: bytes) -> dict[str, Any]:
         self.commands.append(command)
         if self.faults:
-            raise AnsibleConnectionFailure(self.faults.pop(0))
+            fault = self.faults.pop(0)
+            raise fault if isinstance(fault, Exception) else AnsibleConnectionFailure(fault)
         done = subprocess.run(["sh", "-c", command], input=in_data, capture_output=True, check=False, timeout=60)
         return {"rc": done.returncode, "stdout": done.stdout.decode(), "stderr": done.stderr.decode()}
+
+    def get_shell_option(self, _option: str, default: str) -> str:
+        return self.tmp or default
+
+    def _is_become_unprivileged(self) -> bool:
+        return self.becomes_unprivileged
 
     def _execute_module(self, module_name: str, task_vars: Any) -> dict[str, Any]:
         self.pings += 1
@@ -102,6 +136,15 @@ def test_a_longer_stage_is_polled_and_nothing_comes_twice(asked: Request, monkey
     assert answers[-1].state == "ended"
     assert verdicts(answers) == ["passed"]
     assert len(shell.commands) == len(answers) > 1
+
+
+def test_the_clocks_are_compared_however_long_the_host_keeps_the_answer(asked: Request):
+    """Here they are one; half of the time on the way is what cannot be told."""
+    (answer,) = Remote(Shell(), HERE, 60).stage(slow(asked, 1.5, 60.0))
+    assert answer.clock
+    assert answer.clock[1] >= 1.5
+    assert answer.ahead is not None
+    assert abs(answer.ahead) < 0.7  # on a busy machine; without what the host kept it would be more
 
 
 def test_a_lost_answer_is_asked_for_again(asked: Request):
@@ -161,8 +204,80 @@ def test_a_worker_stops_once_its_parent_is_gone(asked: Request, monkeypatch: pyt
 def test_a_host_without_python_answers_nothing(asked: Request):
     answers = [*Remote(Shell(), {"ansible_python_interpreter": "/nowhere/python3"}, 60).stage(asked)]
     assert [answer.state for answer in answers] == ["silent"]
-    assert "(exit code 127)" in answers[0].reason
-    assert "/nowhere/python3" in answers[0].reason
+    assert answers[0].reason == "Python is missing: /nowhere/python3"
+
+
+def test_a_python_that_is_too_old_is_told(asked: Request, tmp_path: Path):
+    old = tmp_path / "python2.7"
+    say = "import sys; sys.version_info, sys.version = (2, 7, 18), '2.7.18 (default)'; exec(sys.argv[2])"
+    old.write_text(f"#!{sys.executable}\n{say}\n")
+    old.chmod(0o755)
+    [answer] = Remote(Shell(), {"ansible_python_interpreter": str(old)}, 60).stage(asked)
+    assert answer.reason == f"Python is too old: {old} is 2.7.18, and 3.9 or newer is needed"
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "kind"),
+    [
+        (AnsibleError("Incorrect sudo password"), "the become password is wrong: sudo refused it", RackError),
+        (AnsibleConnectionFailure("Timeout (12s) waiting for privilege escalation prompt: "), "no answer", RackError),
+        (AnsibleConnectionFailure("Failed to create temporary directory."), "temporary folder", RackError),
+        (AnsibleError("no such\nplugin"), "no such plugin", RackError),
+        (AnsibleAuthenticationFailure("Invalid/incorrect password"), "Invalid/incorrect password", Unreachable),
+    ],
+)
+def test_what_asking_again_would_not_mend_is_asked_once(
+    asked: Request, error: Exception, reason: str, kind: type[Exception]
+):
+    shell = Shell(error)
+    with pytest.raises(RackError, match=reason) as caught:
+        [*Remote(shell, HERE, 60).stage(asked)]
+    assert (type(caught.value), len(shell.commands)) == (kind, 1)
+
+
+def test_a_slow_prompt_is_waited_for_once_the_password_was_right(asked: Request, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(remote, "POLL_WAIT", 0.05)
+    shell = Shell()
+    stage = Remote(shell, HERE, 60).stage(slow(asked, 0.3, 0.05))
+    answers = [next(stage)]
+    shell.faults = ["Timeout (12s) waiting for privilege escalation prompt: "]
+    assert verdicts([*answers, *stage]) == ["passed"]
+
+
+def test_files_that_went_with_a_reboot(asked: Request, monkeypatch: pytest.MonkeyPatch):
+    there = Remote(Shell(), HERE, 60)
+    first = Answer("running", 0, boot_id="one")
+    for boot_id, state in (("two", "rebooted"), ("one", "unknown")):
+        answers = iter([first, Answer("unknown", 0, boot_id=boot_id)])
+        monkeypatch.setattr(there, "_insist", lambda *_asked, answers=answers: next(answers))
+        assert [answer.state for answer in there.stage(asked)] == ["running", state]
+
+
+def test_the_stage_is_where_the_user_wants_temporary_files(asked: Request, tmp_path: Path):
+    shell = Shell()
+    shell.tmp = str(tmp_path / "tmp's")
+    assert verdicts([*Remote(shell, HERE, 60).stage(asked)]) == ["passed"]
+    base = tmp_path / "tmp's" / f"rack-recipes-{os.geteuid()}"
+    assert (base / asked.message["id"] / "ended").exists()
+    assert verdicts([*Remote(shell, HERE, 60).collect(asked.message["id"], 60.0)]) == ["passed"]
+    shell.becomes_unprivileged = True
+    assert [answer.state for answer in Remote(shell, HERE, 60).collect(asked.message["id"], 60.0)] == ["unknown"]
+
+
+@pytest.mark.parametrize(
+    ("connection", "patience", "expected"),
+    [
+        (Connection("ssh"), 120, "-o ServerAliveInterval=15 -o ServerAliveCountMax=3"),
+        (Connection("ssh", ssh_extra_args="-v"), 24, "-v -o ServerAliveInterval=3 -o ServerAliveCountMax=3"),
+        (Connection("ssh", ssh_args="-o ServerAliveInterval=60"), 120, None),
+        (Connection("local"), 120, None),
+    ],
+)
+def test_ssh_notices_a_host_that_went_without_a_word(connection: Connection, patience: float, expected: str | None):
+    shell = Shell()
+    shell._connection = connection
+    Remote(shell, HERE, patience)
+    assert connection.options.get("ssh_extra_args") == expected
 
 
 FOUND = {"discovered_interpreter_python": sys.executable}
@@ -220,3 +335,42 @@ def test_a_stage_that_was_started_before_is_collected(asked: Request, monkeypatc
     assert verdicts(answers) == ["passed"]
     assert [answer.state for answer in there.collect("nothing-there", 60.0)] == ["unknown"]
     assert [answer.state for answer in stage][-1] == "ended"
+
+
+def has_begun(stage: str) -> bool:
+    return (Path(find_folder(stage) or "/nowhere") / "journal.jsonl").exists()
+
+
+def test_a_worker_that_is_told_to_end_has_the_steps_on_its_host_ended(asked: Request):
+    stopping = Stopping()
+
+    def tell() -> None:
+        until = time.monotonic() + 30
+        while not has_begun(asked.message["id"]) and time.monotonic() < until:
+            time.sleep(0.02)
+        if has_begun(asked.message["id"]):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    telling = threading.Thread(target=tell)
+    telling.start()
+    answers: list[Answer] = []
+    with stopping.heeded(), pytest.raises(Interrupted, match=r"^the run was interrupted$"):
+        answers.extend(Remote(Shell(), HERE, 60, stopping).stage(slow(asked, 600, 60)))
+    telling.join(60)
+    answers.extend(Remote(Shell(), HERE, 60).collect(asked.message["id"], 60.0))
+    [record] = [record for record in answers[-1].records if record["kind"] == "step"]
+    assert (answers[-1].state, record["reason"]) == ("ended", "stopped: the run was interrupted")
+
+
+def test_a_worker_that_was_told_before_it_asked_begins_nothing(asked: Request):
+    stopping, shell = Stopping(), Shell()
+    stopping.is_told = True
+    there = Remote(shell, HERE, 60, stopping)
+    assert there.halted() == "the run was interrupted"
+    with pytest.raises(Interrupted):
+        [*there.stage(asked)]
+    with pytest.raises(Interrupted):
+        there.pieces(asked.message["id"], [])
+    with pytest.raises(Interrupted):
+        there.wait(60)
+    assert shell.commands == []

@@ -17,5 +17,5 @@ def everything(store: Engine, run_id: str = "R1") -> dict[str, Any]:
     """All that a store holds of a run; the journal, which lies elsewhere in each test, by its name alone."""
     run = load.run(store, run_id)
     run["journal"] = run["journal"].rpartition("/")[2]
-    tables = (load.steps, load.context, load.history, load.measurements, load.conflicts)
+    tables = (load.steps, load.context, load.history, load.measurements, load.conflicts, load.artifacts)
     return {"run": run, **{table.__name__: table(store, run_id) for table in tables}}

@@ -14,19 +14,20 @@ import pytest
 
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import OK, step
 
-# Prints what it was given as a context key.
+# Prints what it was given as a context key, which can have no NUL.
 TELL = f"""#!{sys.executable}
 import json, os, sys
-given = json.loads(sys.stdin.read())
+given = json.loads(sys.stdin.read().replace("\\\\u0000", ""))
 env = {{name: value for name, value in os.environ.items() if name.startswith("RACK_")}}
 print(json.dumps({{"status": "ok", "outputs": {{"seen.given_v1": given, "seen.env_v1": env}}}}))
 """
 
 
 def told(ran):
-    """What TELL was given: stdin and environment."""
+    """What TELL was given: stdin and environment, also where it is written masked."""
     assert ran.reasons == dict.fromkeys(ran.reasons, "")
-    return tuple(delta["after"] for delta in ran.deltas)
+    real = {entry["key"]: entry["value"] for entry in ran.told if "key" in entry}
+    return tuple(real.get(delta["key"], delta["after"]) for delta in ran.deltas)
 
 
 def test_parameters_and_context_arrive_on_stdin(work):

@@ -285,3 +285,13 @@ def test_a_scriptlet_that_runs_by_itself_has_no_inputs(work):
             pass
 
     assert "inputs" not in work.run(python(Alone)).only
+
+
+@pytest.mark.parametrize("kind", ["cache", "resume"])
+def test_a_step_that_registered_secrets_runs_again(work, kind):
+    """What it registered is in no record, and has to be known again."""
+    registers = COUNT.replace('"status": "ok"', '"status": "ok", "secrets": ["zebra-7777"]')
+    step = {"args": {"n": "${params.n}"}, "digest": "sha256:1", "reads": ["in_v1"], "success": {}}
+    before = run(work, work.script(registers, "a", **step))
+    after = run(work, work.script(registers, "a", **step), offers=offered(before, kind))
+    assert (times(work), after.only["verdict"], after.told[0]) == (2, "passed", {"secret": "zebra-7777"})

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,14 @@ def test_a_faulty_recipe_ends_with_2(command: str):
     assert (done.code, done.out) == (2, "")
     assert [line.partition(" ")[0] for line in done.err.splitlines()] == ["faulty.yml:1:95:", "faulty.yml:1:120:"]
     assert call(command, "faulty.yml", "--json").answer["reason"] == done.err.strip()
+
+
+@pytest.mark.parametrize("words", [("plan",), ("run", "--dry-run"), ("run",)], ids=" ".join)
+def test_a_scriptlet_that_should_not_be_used_any_more_is_named(words: tuple[str, ...], project: Path):
+    (project / "scriptlets/t/ok.yml").write_text("description: Says\nwrites: [t.ok_v1]\ndeprecated: use t.new\n")
+    done = call(*words, "good.yml")
+    assert done.code == 0
+    assert re.match(r"good\.yml:1:\d+: t\.ok is deprecated: use t\.new\n", done.err)
 
 
 def test_nothing_is_left_behind(project: Path):

@@ -63,6 +63,19 @@ class Writer:
         what = {"attempt": 1, "scope": scope, "key": key, "after": value, "based_on": based_on, "who": step}
         append(self.path, [{**self._head("delta", step, host), **what, "time": "2026-11-25T14:00:01.000000Z"}])
 
+    def attach(self, step: str, host: str, name: str, digest: str, note: str | None = None) -> None:
+        """A file that a step has attached; it arrived where `note` is empty, and None says nothing about that."""
+        about = {"attempt": 1, "name": name, "sha256": digest, "size": 5_242_880, "media_type": "", "who": step}
+        time = "2026-11-25T14:00:01.000000Z"
+        append(self.path, [{**self._head("artifact", step, host), **about, "time": time}])
+        if note is not None:
+            moved = {"kind": "transfer", "stage": 1, "n": 0, "host": host, "sha256": digest, "time": time, "note": note}
+            append(self.path, [{**moved, "path": None if note else f"artifacts/{digest}"}])
+
+    def clock(self, host: str, offset: float) -> None:
+        time = "2026-11-25T14:00:00.000000Z"
+        append(self.path, [{"kind": "clock", "stage": 1, "host": host, "offset": offset, "time": time}])
+
     def end(self, status: str, code: int, **counts: int) -> None:
         end = {
             "kind": "end",
@@ -85,6 +98,7 @@ def make_runs() -> None:
     """Write both runs and bring them into the store."""
     run = Writer(FIRST)
     run.begin("sha256:1", ("wire", "burn", "ports"), params={"minutes": 5})
+    run.clock("leaf1", -3599.5)
     for host in HOSTS:
         run.set("wire", host, "wire.state_v1", {"mtu": 1500, "up": True})
         run.step("wire", host)

@@ -19,10 +19,10 @@ wire.state_v1  leaf1  2        3    wire    {"mtu": 9000, "up": true}
 wire.state_v1  leaf2  1        2    wire    {"mtu": 1500, "up": true}
 """
 HISTORY = """\
-seq  time                         host   set by  before                         after
-1    2026-11-25T14:00:01.000000Z  leaf1  wire                               ->  {"mtu": 1500, "up": true}
-3    2026-11-25T14:00:01.000000Z  leaf1  wire    {"mtu": 1500, "up": true}  ->  {"mtu": 9000, "up": true}
-"""
+seq  time                         clock        host   set by  step  try  before                         after
+1    2026-11-25T14:00:01.000000Z  -3599.500 s  leaf1  wire    wire  1                               ->  {"mtu": 1500, "up": true}
+3    2026-11-25T14:00:01.000000Z  -3599.500 s  leaf1  wire    wire  1    {"mtu": 1500, "up": true}  ->  {"mtu": 9000, "up": true}
+"""  # noqa: E501
 DIFFERENCES = """\
 key            host   field  first                      second
 lab.mode_v1    run           "slow"                     -
@@ -81,6 +81,8 @@ def test_history(runs: Path):
 
 def test_history_of_the_newest_run_and_of_the_run_s_keys(runs: Path):
     assert len(call("ctx", "history", "wire.state_v1").out.splitlines()) == 2
+    unknown = call("ctx", "history", "wire.state_v1", "--json").answer["changes"][0]
+    assert (unknown["clock_offset"], unknown["attempt"], unknown["step"]) == (None, 1, "wire")
     assert "->" in call("ctx", "history", "lab.mode_v1", FIRST, "--host", "run").out
 
 
@@ -111,6 +113,24 @@ def test_diff_of_one_host(runs: Path):
         "run"
     ]
     assert call("ctx", "diff", FIRST, SECOND, "--host", "leaf9").code == 2
+
+
+def test_export(runs: Path):
+    state = {"mtu": 9000, "up": True}
+    whole = call("ctx", "export", FIRST)
+    assert whole.code == 0
+    assert whole.answer == {
+        "run_id": FIRST,
+        "at": None,
+        "run": {"lab.mode_v1": "slow"},
+        "hosts": {"leaf1": {"wire.state_v1": state}, "leaf2": {"wire.state_v1": {**state, "mtu": 1500}}},
+    }
+    assert call("ctx", "export", FIRST, "--at", "1", "--json").answer == {
+        "run_id": FIRST,
+        "at": 1,
+        "run": {},
+        "hosts": {"leaf1": {"wire.state_v1": {**state, "mtu": 1500}}},
+    }
 
 
 def test_diff_of_the_same(runs: Path):

@@ -125,6 +125,11 @@ def test_measurements(before: Any, after: Any, change: dict[str, Any]):
     assert measurement_changes([measured(before)], [measured(before)]) == []
 
 
+def test_what_is_measured_in_another_unit_is_another_measurement():
+    found = measurement_changes([measured(5)], [{**measured(5), "unit": "ms"}])
+    assert [(one["unit"], one.get("before"), one.get("after")) for one in found] == [("s", 5, None), ("ms", None, 5)]
+
+
 def test_a_thing_measured_several_times_is_compared_in_its_order():
     found = measurement_changes([measured(1), measured(2)], [measured(1), measured(3), measured(4)])
     assert [(one.get("before"), one.get("after")) for one in found] == [(2, 3), (None, 4)]

@@ -15,8 +15,8 @@ from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.comman
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import FIRST, SECOND
 
 SHOWN = f"""\
-run {SECOND}  failed  BURN  recipes/burn.yml  1 cached, 2 failed, 1 marginal, 1 passed, 1 skipped; resumes {FIRST}; \
-1 of them after a retry
+run {SECOND}  failed  BURN  recipes/burn.yml  1 cached, 2 failed, 1 marginal, 1 passed, 1 skipped; \
+1 of them after a retry; resumes {FIRST}
 params: minutes=9
 options: seed=7
 verdict   step         host   duration  reason
@@ -56,15 +56,53 @@ def test_conflicts_are_shown(runs: Path):
     run.set("wire", "leaf2", "mode_v1", "b", scope="run")
     run.end("passed", 0, passed=2)
     assert call("show").out.splitlines()[-2:] == [
-        "conflict  host  step  before      after",
-        "mode_v1   run   wire  a       ->  b",
+        "conflict  host  step  policy           before      after  other",
+        "mode_v1   run   wire  last_write kept  a       ->  b",
     ]
     assert len(call("show", "--json").answer["conflicts"]) == 1
 
 
+def test_conflicts_are_shown_with_what_became_of_them(runs: Path):
+    from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import Writer
+
+    run = Writer("20261126-000000-cccccc")
+    rules = [{"keys": "a*", "policy": "fail"}, {"keys": "b*", "policy": "deep_merge"}]
+    run.begin("sha256:3", ("wire",), merge=rules)
+    for host, value in (("leaf1", {"x": 1, "y": 1}), ("leaf2", {"x": 2})):
+        run.set("wire", host, "a_v1", value, scope="run")
+        run.set("wire", host, "b_v1", value, scope="run")
+    run.set("wire", "leaf2", "c_v1", 1)
+    run.set("wire", "leaf2", "c_v1", None)
+    run.end("passed", 0, passed=2)
+    assert [line.split("  ")[0] for line in call("show").out.splitlines()[-4:]] == ["conflict", "a_v1", "b_v1", "c_v1"]
+    lines = call("show").out.splitlines()[-3:]
+    assert 'fail refused       {"x": 1, "y": 1}  ->  {"x": 1, "y": 1}  {"x": 2}' in lines[0]
+    assert 'deep_merge merged  {"x": 1, "y": 1}  ->  {"x": 2, "y": 1}  {"x": 2}; both changed x' in lines[1]
+    assert lines[2].split() == ["c_v1", "leaf2", "wire", "last_write", "kept", "1", "->", "null"]
+
+
+def test_artifacts_are_shown_with_their_place_or_why_there_is_none(runs: Path):
+    from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import Writer
+
+    run = Writer("20261126-000000-cccccc")
+    run.begin("sha256:3", ("wire",))
+    run.attach("wire", "leaf1", "wire.log", "1" * 64, "")
+    run.attach("wire", "leaf2", "wire.log", "2" * 64, "lost, and not back within 30 s: reset")
+    run.attach("wire", "", "all.log", "3" * 64)
+    run.end("passed", 0, passed=2)
+    assert call("show").out.splitlines()[-4:] == [
+        "artifact  step  host   size         file",
+        "all.log   wire  run    5,242,880 B  missing: it has not come yet",
+        f"wire.log  wire  leaf1  5,242,880 B  artifacts/{'1' * 64}",
+        "wire.log  wire  leaf2  5,242,880 B  missing: lost, and not back within 30 s: reset",
+    ]
+    found = call("show", "--json").answer["artifacts"]
+    assert next((one["name"], one["size"], one["note"]) for one in found) == ("all.log", 5242880, None)
+
+
 def test_show_as_json_has_everything(runs: Path):
     found = call("show", SECOND, "--json").answer
-    assert {*found} == {"run", "steps", "measurements", "context", "conflicts"}
+    assert {*found} == {"run", "steps", "measurements", "context", "conflicts", "artifacts"}
     assert found["run"]["run_id"] == SECOND
     steps = {(step["step"], step["host"]): step for step in found["steps"]}
     assert steps["burn", "leaf1"]["flake"] is True
@@ -89,9 +127,10 @@ def test_runs(runs: Path):
     assert titles.split() == ["run", "status", "test", "recipe", "started", "verdicts"]
     assert [line.split()[0] for line in lines] == [SECOND, FIRST]
     assert lines[1].endswith("1 failed, 3 passed")
-    assert lines[0].endswith(f"1 skipped; resumes {FIRST}")
+    assert lines[0].endswith(f"1 skipped; 1 of them after a retry; resumes {FIRST}")
     assert call("runs", "-n", "1").out.splitlines() == done.out.splitlines()[:2]
-    assert [run["run_id"] for run in call("runs", "--json").answer["runs"]] == [SECOND, FIRST]
+    found = call("runs", "--json").answer["runs"]
+    assert [(run["run_id"], run["flakes"]) for run in found] == [(SECOND, 1), (FIRST, 0)]
 
 
 @pytest.mark.parametrize("command", ["show", "report", "flush", "watch"])

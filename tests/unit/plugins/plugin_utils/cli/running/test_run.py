@@ -99,7 +99,7 @@ def test_what_a_run_leaves(good: Done, bad: Done, folder: Path):
     for done in (good, bad):
         where = folder / ".rack-recipes/runs" / run_id(done)
         files = {path.name for path in where.iterdir()} - {"report", "lock"}
-        assert files == {"ansible.log", "follower.log", "journal.jsonl"}
+        assert files == {"ansible.log", "begun", "follower.log", "journal.jsonl"}
         assert where.stat().st_mode & 0o777 == 0o700
 
 
@@ -183,18 +183,18 @@ def test_what_ansible_is_given_in_private(folder: Path, monkeypatch: pytest.Monk
 
     def spy(ahead: Waiting, words: list[str], log: str) -> Any:
         [path] = [Path(word[1:]) for word in words if word.startswith("@")]
-        seen.update(json.loads(path.read_text()), mode=path.stat().st_mode & 0o777, path=path)
+        text = path.read_text()
+        seen.update(json.loads(text), path=path, kept=path.exists())
+        path.write_text(text)  # it is read once
         return real(ahead, words, log)
 
     real = Waiting.go
     monkeypatch.setattr(Waiting, "go", spy)
     words = ["--param", "vlan=7", "--param", "name=x", "--parallel", "3", "--flush-now", "--debug", "--report"]
     assert call("run", "asks.yml", *words, "--db", "sqlite:///other.db").code == 0
-    path = seen.pop("path")
-    assert path.name == "extra_vars.json"
-    assert not path.exists()
+    assert not seen.pop("path").exists()
+    assert not seen.pop("kept")
     assert seen == {
-        "mode": 0o600,
         "rack_recipes_params": {"vlan": 7, "name": "x"},
         "rack_recipes_slots": 3,
         "rack_recipes_flush_interval": 0.2,
@@ -330,7 +330,7 @@ def test_a_run_that_checked_nothing_says_so(folder: Path):
     assert done.err.splitlines()[-1] == "no step checked anything, so nothing was shown: give steps success criteria"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_is_told(number: signal.Signals, folder: Path):
     (folder / "scriptlets/t/wait.sh").write_text("#!/bin/sh\ntouch started\nsleep 60\n")
     (folder / "scriptlets/t/wait.yml").write_text("description: Waits\nwrites: []\n")
@@ -345,10 +345,14 @@ def test_an_interrupted_run_is_told(number: signal.Signals, folder: Path):
         os.killpg(child.pid, number) if number == signal.SIGINT else child.send_signal(number)
         out, err = child.communicate(timeout=60)
     answer = json.loads(out)
-    assert child.returncode == 1
-    assert answer["status"] == "interrupted"
-    assert err.splitlines()[-1].startswith(f"run {answer['run_id']} interrupted")
-    assert not (Path(".rack-recipes/runs") / answer["run_id"] / "extra_vars.json").exists()
+    assert child.returncode == 128 + number
+    assert (answer["status"], answer["reason"]) == ("interrupted", f"ended by {number.name}")
+    assert answer["counts"] == {"error": 1}
+    assert err.splitlines()[-3:] == [
+        f"run {answer['run_id']} interrupted: 1 error",
+        f"ended by {number.name}",
+        f"to go on from here: rack-recipes run --resume {answer['run_id']}",
+    ]
 
 
 def _await_step(before: set[Path]) -> None:

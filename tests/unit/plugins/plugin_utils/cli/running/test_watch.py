@@ -10,8 +10,15 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifacts import transfer
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import call
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import a_run, end, planned, step
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import (
+    a_run,
+    artifact,
+    end,
+    planned,
+    step,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +55,15 @@ def test_many_problems_are_not_all_told():
     lines = call("watch").err.splitlines()
     assert lines[0] == "run  s1  failed: hot"
     assert lines[10:] == ["and 3 more: rack-recipes show R1", "run R1 failed: 13 failed"]
+
+
+def test_an_artifact_that_did_not_arrive_is_told():
+    one = artifact(b"one")
+    watched(one, step("a", "r1", n=2), transfer(one, "the host cannot read it: gone"), end(passed=1))
+    done = call("watch")
+    warning = "artifact a.log of step a on r1 is missing: the host cannot read it: gone"
+    assert (done.code, done.answer["warnings"]) == (0, [warning])
+    assert done.err == f"warning: {warning}\nrun R1 ok: 1 passed\n"
 
 
 def test_a_host_does_not_steer_the_terminal():

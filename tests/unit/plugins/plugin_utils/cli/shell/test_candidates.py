@@ -52,7 +52,23 @@ def test_all_options_of_all_commands(name: str):
 @pytest.mark.parametrize("name", [name for name in COMMANDS if not is_listing(name)])
 def test_every_value_has_a_kind_or_none_on_purpose(name: str):
     """A new word for a value is either completed, or listed here."""
-    free = {"URL", "N", "P", "SEQ", "PATTERN", "VARS", "HOST", "KEY", "JSON", "NAME", "CLASS", None}
+    free = {
+        "AGE",
+        "SIZE",
+        "WHO",
+        "URL",
+        "N",
+        "P",
+        "SEQ",
+        "PATTERN",
+        "VARS",
+        "HOST",
+        "KEY",
+        "JSON",
+        "NAME",
+        "CLASS",
+        None,
+    }
     assert {str(action.metavar) if action.metavar else None for action in parser_of(name)._actions} <= free | {*KINDS}
 
 

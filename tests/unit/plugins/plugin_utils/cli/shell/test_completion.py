@@ -26,7 +26,7 @@ RECIPE = {"test_meta": {"test_id": "T"}, "params": {"vlan": {}}, "steps": [{"nam
 # What is on the line -> what the shell offers.
 CASES = [
     ("pl", ["plan"]),
-    ("ctx ", ["diff", "history", "show"]),
+    ("ctx ", ["diff", "export", "history", "show"]),
     ("run --resume", ["--resume", "--resume-from"]),
     ("run r.yml --only ", ["measure", "prepare"]),
     ("run r.yml --only prepare,m", ["prepare,measure"]),

@@ -19,6 +19,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeErrors
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import load
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Dependency, Recipe
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places import KEY
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.recipe.told import shown
 
 CASES = Path(__file__).parents[1] / "cases" / "included"
@@ -73,7 +74,7 @@ def test_places_of_included_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(CASES / "procedure")
     places = load("recipe.yml").places
     assert places["included", "burn.heat", "hosts"] == Place("common/burn.yml", 19, 12)
-    assert places["included", "burn.heat", "hosts", "<key>"] == Place("common/burn.yml", 19, 5)
+    assert places["included", "burn.heat", "hosts", KEY] == Place("common/burn.yml", 19, 5)
     assert places["steps", 2, "name"] == Place("recipe.yml", 13, 11)
     for path in [("included",), ("included", "burn"), ("included", "measure"), ("included", "burn.heat", "x")]:
         assert path not in places

@@ -102,7 +102,11 @@ OF_PARAM = {"name", "required", "limits", "-eq", "-ne", "-min", "-max", "-one_of
 @pytest.mark.parametrize(
     ("described", "model", "added"),
     [
-        (schema(), Recipe, {"path", "digest", "places", "pre_step", "post_step", "-hooks"}),
+        (
+            schema(),
+            Recipe,
+            {"path", "digest", "files", "places", "pre_step", "post_step", "-hooks", "merge", "-context"},
+        ),
         (TOP["test_meta"], TestMeta, set()),
         (TOP["canary"], Canary, set()),
         (TOP["locks"]["additionalProperties"], Lock, {"name"}),

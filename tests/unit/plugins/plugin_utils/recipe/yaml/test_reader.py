@@ -94,7 +94,7 @@ def test_quoted_merge_sign_is_a_key() -> None:
 
 def test_a_place_that_is_none() -> None:
     places = read(b"a: [1]\n", "a.yml").places
-    for path in [("b",), ("a", 1), ("a", -1), ("a", "0"), ("a", 0, 0), ("a", 0, KEY), (KEY,), ("a", KEY, KEY)]:
+    for path in [("b",), ("a", 1), ("a", -2), ("a", "0"), ("a", 0, 0), ("a", 0, KEY), (KEY,), ("a", KEY, KEY)]:
         assert path not in places
 
 

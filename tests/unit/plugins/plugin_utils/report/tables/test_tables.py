@@ -16,7 +16,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.tables 
 
 NAMES = [
     "summary", "counts", "not_passed", "reasons", "not_run", "flakes", "criteria", "matrix", "steps", "rounds",
-    "reused", "hooks", "slowest", "measurements", "values", "verdicts", "context", "conflicts", "past_runs",
+    "reused", "hooks", "slowest", "measurements", "values", "verdicts", "context", "conflicts", "artifacts",
+    "past_runs",
 ]  # fmt: skip
 
 
@@ -186,6 +187,13 @@ def test_reused_results_name_their_run(outcomes):
 
 def test_hooks_that_did_not_pass_are_told(outcomes):
     assert outcomes["hooks"].rows == (("site.metrics", "post_step", "wait", "error", "no route", 1, "r1"),)
+
+
+def test_artifacts_have_their_place_or_why_there_is_none(outcomes):
+    assert rows_of(outcomes["artifacts"], "host", "step", "attempt", "name", "size", "path", "note") == [
+        ("r1", "links", 2, "links.log", 5242880, f"artifacts/{'a7' * 32}", None),
+        ("r2", "links", 1, "links.log", 5242880, None, "lost, and not back within 30 s: reset"),
+    ]
 
 
 def test_criteria_come_by_verdict_and_the_nearest_to_a_limit_first(outcomes):

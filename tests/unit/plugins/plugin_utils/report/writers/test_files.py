@@ -4,8 +4,10 @@
 
 from __future__ import annotations
 
+import re
 import stat
 
+import openpyxl
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
@@ -25,6 +27,20 @@ def test_every_format_is_private(report, tmp_path):
     assert {path.suffix for path in paths} == {".html", ".xlsx", ".csv", ".md"}
     assert {mode(path) for path in files} == {0o600}
     assert {mode(folder), mode(folder / "csv")} == {0o700}
+
+
+def test_every_format_tells_what_was_tried_again(outcomes, tmp_path):
+    """What passed only at its third try, and what the first one said."""
+    write(tuple(outcomes.values()), tmp_path)
+    sheet = openpyxl.load_workbook(tmp_path / "report.xlsx")[outcomes["flakes"].title]
+    texts = {
+        "csv": (tmp_path / "csv" / "flakes.csv").read_text(encoding="utf-8-sig"),
+        "xlsx": " ".join(str(cell.value) for cell in sheet[2]),
+        "html": re.sub("<[^>]*>", " ", (tmp_path / "report.html").read_text(encoding="utf-8")),
+        "md": (tmp_path / "report.md").read_text(encoding="utf-8"),
+    }
+    for name, text in texts.items():
+        assert "r1 wait passed 3 failed no answer 1.5" in " ".join(re.findall(r"[\w.]+", text)), name
 
 
 def test_only_what_was_asked_for(report, tmp_path):

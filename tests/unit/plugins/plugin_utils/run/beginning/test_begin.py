@@ -15,7 +15,7 @@ import pytest
 from ansible import context
 from ansible.module_utils.common.collections import ImmutableDict
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.begin import begin
@@ -133,11 +133,47 @@ def test_a_step_for_none_of_the_hosts_is_told_by_the_record():
     assert [(step["name"], step["hosts"]) for step in first(run)["steps"]] == [("a", []), ("b", [*ALL])]
 
 
+def test_a_merge_hook_that_is_not_there_refuses_the_run():
+    with pytest.raises(CatalogError, match=r"no merge hook 'site\.gone'"):
+        begin([play(task(1, {"name": "a"}))], Settings(merge=(("*", "hook site.gone"),)), means())
+    assert not Path(".rack-recipes").exists()
+
+
 def test_a_run_goes_on_where_another_stopped():
     append(".rack-recipes/runs/R0/journal.jsonl", [{**record_of(run_id="R0"), "recipe": ABOUT}])
     run = begun(play(task(1, {"name": "a"})), rack_recipes_resume="R0")
     assert run.reusable.earlier
     assert first(run)["resumes"] == run.reusable.earlier.run_id == "R0"
+
+
+def test_merge_policies_are_in_the_record_the_recipe_s_first():
+    Path("scriptlets/site").mkdir(parents=True)
+    Path("scriptlets/site/merge_power.py").write_text("def merge(key, base, theirs, ours): return ours\n")
+    about = {**ABOUT, "context": {"merge": {"power.*": "hook site.merge_power", "b_v1": "fail"}}}
+    settings = Settings(merge=(("*", "deep_merge"),))
+    record = first(begin([play(task(1, {"name": "a", "continue_on_fail": True}), about=about)], settings, means()))
+    assert [(each["keys"], each["policy"]) for each in record["merge"]] == [
+        ("power.*", "hook site.merge_power"),
+        ("b_v1", "fail"),
+        ("*", "deep_merge"),
+    ]
+    assert [each.get("digest", "")[:7] for each in record["merge"]] == ["sha256:", "", ""]
+    assert record["steps"][0]["optional"] is True
+
+
+def test_a_run_starts_with_the_context_that_it_is_given():
+    Path("before.json").write_text('{"run": {"a_v1": 1}, "hosts": {"r1": {"b_v1": "s3cret"}, "r9": {"c_v1": 3}}}')
+    about = {**ABOUT, "params": {"password": {"type": "str", "secret": True}}}
+    run = begun(play(task(1, {"name": "a"}), about=about), rack_recipes_context="before.json", password="s3cret")
+    record, *deltas = (line.record for line in Follower(run.path).read())
+    assert record
+    assert record["options"] == {"context": "before.json"}
+    assert [(each["key"], each["after"], each["who"]) for each in deltas if each] == [
+        ("a_v1", 1, "import"),
+        ("b_v1", "********", "import"),
+    ]
+    assert (run.context.get("a_v1", "r2"), run.context.held("r1")) == (1, {"b_v1": [1, "********"]})
+    assert run.given.unknown_hosts == ("r9",)
 
 
 def test_a_run_belongs_to_this_process():
@@ -152,6 +188,7 @@ def test_a_run_belongs_to_this_process():
         ("none", None, {}, "no host matches 'none' here, see the inventory and --limit"),
         ("odd", "none", {}, "no host of this run matches the hosts of any step: a"),
         ("odd", None, {"rack_recipes_params": {"x": 1}}, "expected the name of a parameter of the recipe, got 'x'"),
+        ("odd", None, {"rack_recipes_context": "gone.json"}, "gone.json: cannot be read: No such file or directory"),
         ("odd", None, {"rack_recipes_resume": "R9"}, "there is no run 'R9' in .rack-recipes/runs"),
         ("odd", None, {"rack_recipes_resume_from": "b"}, "there is no step 'b' to resume from: there are a"),
     ],

@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.language.names import Names
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.params import (
+    all_secrets,
     masked,
     param_values,
+    password_in,
     secrets_of,
 )
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.plays import an_inventory, means
@@ -100,3 +103,32 @@ def test_secrets_are_known_and_never_shown():
     shown = masked(declared, found, Mask(secrets))
     assert (shown["password"], shown["token"], shown["vlan"]) == ("********", "********", 12)
     assert shown["url"] == "https://me:********@host"
+
+
+def test_a_text_with_the_name_of_a_secret_is_one():
+    declared = {name: {} for name in ("bmc_password", "token", "pin_password", "short_token", "passwords")}
+    given: dict[str, Any] = {"bmc_password": "falcon-1", "token": ["list-2"], "passwords": "open"}
+    given.update(pin_password=12345, short_token="abc")
+    assert secrets_of(declared, given, Names(("*password", "*token"))) == ("falcon-1", "list-2")
+    assert secrets_of(declared, given) == ()
+
+
+def test_a_parameter_may_hold_what_came_out_of_a_vault():
+    given = {"url": "http://me:of-the-vault@host", "count": 5}
+    vaulted = {"r1": ["of-the-vault"], "r2": ["of-another"]}
+    assert all_secrets({"url": {}, "count": {}}, given, Names(), vaulted) == ("of-the-vault",)
+    assert all_secrets({"url": {}, "count": {}}, given, Names(), {}) == ()
+
+
+@pytest.mark.parametrize(
+    ("url", "found"),
+    [
+        ("sqlite:///results.db", []),
+        ("mysql://rack@db/rack", []),
+        ("mysql+pymysql://rack:s3cret@db:3306/rack", ["s3cret"]),
+        ("postgresql://rack:p%40ss%3A@db/rack?sslmode=require", ["p%40ss%3A", "p@ss:"]),
+        ("PostgreSQL://:word@@db/rack", ["word@"]),
+    ],
+)
+def test_the_password_of_a_store(url: str, found: list[str]):
+    assert password_in(url) == found

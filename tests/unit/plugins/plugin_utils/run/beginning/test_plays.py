@@ -12,6 +12,8 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.plays import (
+    FLUSH,
+    checkpoints,
     outline,
     select_by_tags,
     stage_tasks,
@@ -133,3 +135,11 @@ def test_tags_select_steps(only: tuple[str, ...], skip: tuple[str, ...], left_ou
     for _batch in range(2):  # a play in batches starts once for each
         assert set(select_by_tags(whole)) == left_out
         assert stage.tags == tags
+
+
+def test_a_flush_before_a_stage_is_a_checkpoint():
+    first, second, last = (task(0, action=FLUSH) for _place in range(3))
+    plays = [play(first, task(1, {"name": "a"}), second), play(task(2, {"name": "b"}), last)]
+    assert checkpoints(plays) == {first._uuid, second._uuid}
+    assert checkpoints([plays[0].copy()]) == {first._uuid}
+    assert checkpoints([play(last)]) == frozenset()

@@ -20,8 +20,12 @@ class Host:
     def __init__(self, *answers: tuple[str, list[dict[str, Any]]] | Exception | dict[str, Any]) -> None:
         self.answers = [*answers]
         self.asked: list[dict[str, Any]] = []
-        self._task = SimpleNamespace(delegate_to=None, check_mode=False)
+        self.clock: dict[str, list[float]] = {}  # what it says of its clock
+        self._task = SimpleNamespace(delegate_to=None, check_mode=False, no_log=False)
         self._templar = SimpleNamespace(template=lambda value: value)
+        self._loader = SimpleNamespace(_vault=SimpleNamespace(secrets=None))
+        self._play_context = SimpleNamespace(no_log=False)
+        self._connection = SimpleNamespace(transport="test", become=None)
 
     def _low_level_execute_command(self, _command: str, in_data: bytes) -> dict[str, Any]:
         sizes, _other, rest = in_data.partition(b"\n")
@@ -33,9 +37,12 @@ class Host:
         if isinstance(answer, dict):
             return answer
         state, records = answer
-        status = {"state": state, "offset": 1, "boot_id": "b", "reason": "no space left"}
+        status = {"state": state, "offset": 1, "boot_id": "b", "reason": "no space left", **self.clock}
         text = f"\n{MARK}{message['id']}\n{b''.join(map(encode, records)).decode()}\n{json.dumps(status)}\n"
         return {"rc": 0, "stdout": text, "stderr": ""}
+
+    def get_shell_option(self, _option: str, default: str) -> str:
+        return default
 
     def _execute_module(self, **_arguments: Any) -> dict[str, Any]:
         return {"ansible_facts": {"discovered_interpreter_python": "/usr/bin/python3.11"}}

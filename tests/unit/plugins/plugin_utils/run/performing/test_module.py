@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.module import _kept_out
 from ansible_collections.rack.recipes.tests.unit.plugins.playbooks import play
 
 CFG = "[defaults]\ncallbacks_enabled = rack.recipes.recorder\ninject_facts_as_vars = false\n"
@@ -79,13 +82,15 @@ def test_its_result_is_a_key_of_the_context(ended: tuple[Records, dict[str, Any]
     assert keys["t.echo_v1"]["stdout"] == "hello"
     assert not {"invocation", "warnings"} & keys["t.echo_v1"].keys()
     assert (keys["t.failed_v1"]["failed"], keys["t.failed_v1"]["rc"]) == (True, 3)
-    assert keys["t.secret_v1"]["stdout"] == "********"
+    assert keys["t.secret_v1"] == "********"  # by its name
     assert keys["t.note_v1"]["changed"] is True
 
 
 def test_it_is_tried_again_and_has_a_fingerprint(ended: tuple[Records, dict[str, Any], str]):
     assert [attempt["verdict"] for attempt in ended[0]["again"]["attempts"]] == ["failed", "failed"]
-    assert all(record["inputs"].startswith("sha256:") for record in ended[0].values() if record["attempts"])
+    made = {name: record["inputs"].partition(":")[0] for name, record in ended[0].items() if record["attempts"]}
+    assert made["secret"] == made["echo"] == "hmac"  # criteria with values may refer to each parameter
+    assert made["again"] == made["fails"] == "sha256"
 
 
 def test_a_module_that_is_ended_leaves_nothing_behind(ended: tuple[Records, dict[str, Any], str]):
@@ -103,6 +108,63 @@ def _content(path: Path) -> bytes:
 def test_ansible_shows_it_as_it_shows_every_stage(ended: tuple[Records, dict[str, Any], str]):
     assert '"msg": "1 passed in ' in ended[2]
     assert re.search('"msg": "fails failed: .*non-zero return code.* \\(1 failed\\)"', ended[2])
+
+
+class Shell:
+    """As much of an action as is asked when its module could not be run: its host is this machine."""
+
+    def __init__(self, folder: object, *, is_lost: bool = False) -> None:
+        self.folder = str(folder)
+        self.is_lost = is_lost
+
+    def get_shell_option(self, _name: str, default: str) -> str:
+        return self.folder or default
+
+    def _remote_expand_user(self, path: str, _sudoable: bool) -> str:
+        return path
+
+    def _low_level_execute_command(self, command: str, sudoable: bool) -> dict[str, Any]:
+        if self.is_lost:
+            raise AnsibleConnectionFailure("reset")
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+        return {"rc": done.returncode, "stdout": done.stdout, "stderr": done.stderr}
+
+
+NO_FOLDER = "Failed to create temporary directory. In some cases, you may have been able to authenticate"
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (AnsibleConnectionFailure("Connection refused"), ("unreachable", "Connection refused")),
+        (AnsibleError("Incorrect sudo password"), ("error", "the become password is wrong: sudo refused it")),
+        (AnsibleError("no such plugin"), ("error", "AnsibleError: no such plugin")),
+        (AnsibleConnectionFailure(NO_FOLDER), ("error", "Ansible's temporary folder cannot be made")),
+    ],
+)
+def test_why_a_module_could_not_be_run(tmp_path: Path, error: AnsibleError, expected: tuple[str, str]):
+    assert _kept_out(error, Shell(tmp_path / "tmp's")) == expected
+    assert not [*tmp_path.glob("*/probe*")]
+
+
+def test_a_temporary_folder_that_will_not_do_is_named(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    for error in (AnsibleConnectionFailure(NO_FOLDER), AnsibleError("failed to transfer file to /x/y")):
+        verdict, reason = _kept_out(error, Shell(tmp_path / "file"))
+        wanted = f"the temporary folder {tmp_path}/file of Ansible's modules cannot be used: Not a directory"
+        assert (verdict, reason) == ("error", wanted)
+    assert _kept_out(AnsibleConnectionFailure(NO_FOLDER), Shell("", is_lost=True))[0] == "error"
+
+
+def test_one_that_skips_itself_leaves_its_key_as_it_was(tmp_path: Path):
+    echo = {"module": "ansible.builtin.command", "writes": ["t.echo_v1"], "success": "none"}
+    steps = [
+        {**echo, "name": "echo", "args": {"cmd": "echo 1"}},
+        {**echo, "name": "script", "module": "ansible.builtin.script", "args": {"cmd": "none.sh", "creates": "/"}},
+    ]
+    ended, keys, _output = run(tmp_path, a_play(steps))
+    assert {name: record["verdict"] for name, record in ended.items()} == {"echo": "passed", "script": "skipped"}
+    assert keys["t.echo_v1"]["stdout"] == "1"
 
 
 HOOKED = [

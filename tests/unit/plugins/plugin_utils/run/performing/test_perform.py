@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
+import time
+from binascii import b2a_base64
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleConnectionFailure
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
@@ -23,11 +26,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import
 from ansible_collections.rack.recipes.plugins.plugin_utils.run import current as holder
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RECIPE, Given, Run, set_current
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.locks import resources
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.perform import perform
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.perform import UNRECORDED, perform
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.earlier import Earlier
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage import remote, request
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import (
     a_run,
+    artifact,
     delta,
     first,
     planned,
@@ -74,7 +78,18 @@ def test_the_results_are_written_down_and_summed_up(run: Run):
     ]
     assert told(run) == [("a", "passed", ""), ("b", "marginal", "")]
     assert run.context.get("a.key_v1", "r1") == 1
+    assert host.asked[1].pop("seal") == host.asked[0]["seal"]
     assert host.asked[1] == {"id": host.asked[0]["id"], "offset": 1, "attach": pytest.approx(0.1 / 3)}
+
+
+def test_how_far_the_host_s_clock_is_ahead_is_written_down_once_a_stage(run: Run):
+    host = Host(("running", [step("a", "r1")]), ("ended", [step("b", "r1", n=2)]))
+    host.clock = {"clock": [time.time() + 3600, 0.0]}
+    perform(host, 1, [A, B], {}, VARS)
+    records = [line.record for line in Follower(run.path).read() if line.record]
+    assert [each["kind"] for each in records] == ["run", "clock", "step", "step"]
+    assert (records[1]["stage"], records[1]["host"]) == (1, "r1")
+    assert records[1]["offset"] == pytest.approx(3600, abs=30)
 
 
 def test_what_the_host_is_asked(run: Run):
@@ -90,7 +105,13 @@ def test_what_the_host_is_asked(run: Run):
     assert (asked["run"], asked["stage"], asked["host"], asked["slots"], asked["lease"]) == ("R1", 3, "r1", 4, 0.1)
     assert asked["settled"] == {"before": "failed"}
     assert asked["context"] == {"own": {"a.key_v1": [1, 1]}, "run": {"b.key_v1": [1, 2]}, "hosts": {}}
-    assert [name.split("-")[:2] for name in asked["collected"]] == [["R1", "1"], ["R1", "2"]]
+    assert [name.split("-")[:2] for name in asked["collected"]] == [["R1", "2"]]
+    append(run.path, [step("a", "r1", n=2), step("b", "r1", "unreachable", n=0)])
+    run.catch_up()
+    run.left_out = {"b"}
+    host = Host(("ended", [step("a", "r1")]))
+    perform(host, 3, [A], {}, VARS)
+    assert [name.split("-")[:2] for name in host.asked[0]["collected"]] == [["R1", "1"], ["R1", "2"]]
 
 
 def test_a_step_of_the_run_sees_all_hosts_and_waits_for_them(run: Run):
@@ -152,7 +173,10 @@ SILENT = {"rc": 127, "stdout": "", "stderr": "sh: python3: not found"}
             "the host does not know this stage any more: it rebooted, or its folder was removed",
         ),
         ([("refused", [])], "error", "the host cannot run a stage: no space left"),
-        ([SILENT], "error", "the executor did not answer (exit code 127): sh: python3: not found"),
+        ([("rebooted", [])], "error", "the host was rebooted before this step ended"),
+        ([("ended", [])], "error", "the host's answer has no result of this step"),
+        ([SILENT], "error", "Python is missing: python3"),
+        ([AnsibleError("Incorrect sudo password")], "error", "the become password is wrong: sudo refused it"),
         ([AnsibleConnectionFailure("Permission denied")], "unreachable", "Permission denied"),
         (
             [("running", []), *[AnsibleConnectionFailure("reset")] * 99],
@@ -171,6 +195,20 @@ def test_a_step_without_a_result_has_the_reason(run: Run, answers: list[Any], ve
     assert told(run) == expected
     assert result["unreachable" if verdict == "unreachable" else "failed"] is True
     assert f" {verdict}: {reason} (" in result["msg"]
+
+
+def test_a_wrong_become_password_is_not_sent_again(run: Run):
+    """Not in a later stage either: each time counts against the account. Without it the host is asked as ever."""
+    perform(Host(AnsibleError("Incorrect sudo password")), 1, [A], {}, VARS)
+    run.catch_up()
+    host = Host(("ended", [step("b", "r1")]))
+    host._connection.become = "sudo"
+    result = perform(host, 2, [B], {}, VARS)
+    reason = "a has shown that the become password is wrong: not tried again on r1"
+    assert (told(run)[1], host.asked, result["failed"]) == (("b", "blocked", reason), [], True)
+    host._connection.become = None
+    assert "failed" not in perform(host, 2, [B], {}, VARS)
+    assert len(host.asked) == 1
 
 
 def test_a_wrong_argument_is_the_reason_too(run: Run):
@@ -250,6 +288,71 @@ def test_what_an_earlier_run_left_on_the_host_is_collected_and_offered(run: Run,
     }
 
 
+def pieces(*datas: bytes) -> list[dict[str, Any]]:
+    head = {"kind": "piece", "offset": 0}
+    return [
+        {**head, "sha256": artifact(data)["sha256"], "data": b2a_base64(data, newline=False).decode()} for data in datas
+    ]
+
+
+def transfers(run: Run) -> list[tuple[str | None, str]]:
+    records = [line.record for line in Follower(run.path).read() if line.record]
+    return [(each["path"], each["note"]) for each in records if each["kind"] == "transfer"]
+
+
+def test_what_steps_attach_is_brought_after_their_results(run: Run):
+    attached = [artifact(b"one"), artifact(b"two", n=2, name="b.log"), step("a", "r1", n=3), step("b", "r1", n=4)]
+    host = Host(("running", attached[:1]), ("ended", attached[1:]), ("ended", pieces(b"one", b"two")))
+    result = perform(host, 1, [A, B], {}, VARS)
+    assert "warnings" not in result
+    digests = [record["sha256"] for record in attached[:2]]
+    wanted = [[digest, 0] for digest in digests]
+    assert (host.asked[2]["id"], host.asked[2]["artifacts"]) == (host.asked[0]["id"], wanted)
+    assert transfers(run) == [(f"artifacts/{digest}", "") for digest in digests]
+    assert (run.folder / "artifacts" / digests[1]).read_bytes() == b"two"
+
+
+def test_without_an_artifact_nothing_more_is_asked(run: Run):
+    host = Host(("ended", [step("a", "r1"), step("b", "r1", n=2)]))
+    perform(host, 1, [A, B], {}, VARS)
+    assert len(host.asked) == 1
+    assert not (run.folder / "artifacts").exists()
+
+
+def test_an_artifact_that_does_not_come_is_a_warning_and_changes_no_verdict(run: Run):
+    run.given = Given(mask=Mask(["s3cret"]))
+    attached = [artifact(b"one"), step("a", "r1", n=2), step("b", "r1", n=3)]
+    host = Host(("ended", attached), *[AnsibleConnectionFailure("reset by s3cret")] * 99)
+    result = perform(host, 1, [A, B], {}, VARS)
+    reason = "lost, and not back within 0.1 s: reset by"
+    assert result["warnings"] == [f"artifact a.log of step a on r1 is missing: {reason} ********"]
+    assert [verdict for _step, verdict, _reason in told(run)] == ["passed", "passed"]
+    assert transfers(run) == [(None, f"{reason} ********")]
+
+
+def test_a_host_that_was_lost_is_not_waited_for_again(run: Run, monkeypatch: pytest.MonkeyPatch):
+    host = Host(("running", [artifact(b"one")]), *[AnsibleConnectionFailure("reset")] * 99)
+    result = perform(host, 1, [A, B], {}, VARS)
+    asked = len(host.asked)
+    assert result["unreachable"]
+    assert len(result["warnings"]) == 1
+    assert all("artifacts" not in each for each in host.asked[:asked])
+
+
+def test_what_an_earlier_run_left_undone_of_a_file_is_brought_too(run: Run, tmp_path: Path):
+    path = tmp_path / "runs/R0/journal.jsonl"
+    done = step("a", "r1", n=2, inputs="sha256:0"), step("b", "r1", n=3, inputs="sha256:0")
+    append(path, [{**first(*run.steps.values(), run_id="R0"), "recipe": {}}, artifact(b"one"), *done])
+    run.reusable.earlier = Earlier(path)
+    run.reusable.earlier.catch_up()
+    host = Host(("ended", pieces(b"one")), ("ended", [step("a", "r1"), step("b", "r1", n=2)]))
+    perform(host, 1, [A, B], {}, VARS)
+    assert [asked["id"].split("-")[:2] for asked in host.asked] == [["R0", "1"], ["R1", "1"]]
+    assert (path.parent / "artifacts" / artifact(b"one")["sha256"]).read_bytes() == b"one"
+    run.reusable.earlier.catch_up()
+    assert run.reusable.earlier.absent(["a", "b"], "r1") == {}
+
+
 def test_a_lock_that_hosts_share_is_held_while_the_host_is_asked(run: Run):
     locks = {"pdu": {"of": "pdu"}}
     host = Host(("ended", [step("a", "r1")]))
@@ -286,6 +389,72 @@ def test_a_worker_whose_parent_is_gone_waits_for_no_lock(run: Run, monkeypatch: 
         fcntl.flock(file, fcntl.LOCK_EX)
         perform(Host(), 1, [{**A, "locks": ["pdu"]}], {"pdu": {}}, VARS)
     assert told(run) == [("a", "unreachable", "the controlling process is gone")]
+
+
+def test_results_that_cannot_be_written_down_stay_on_the_host(run: Run):
+    run.path.unlink()
+    run.path.mkdir()
+    result = perform(Host(("ended", [step("a", "r1"), step("b", "r1", n=2)])), 1, [A, B], {}, VARS)
+    assert (result["failed"], result[UNRECORDED], result["msg"]) == (True, True, f"{run.path}: Is a directory")
+    run.unwritable = result["msg"]
+    host = Host()
+    assert perform(host, 2, [A], {}, VARS)["msg"] == result["msg"]
+    assert host.asked == []
+
+
+class Interrupted(Host):
+    """A host that is asked when the worker is told to end."""
+
+    def _low_level_execute_command(self, command: str, in_data: bytes) -> dict[str, Any]:
+        if not self.asked:
+            self.answers.insert(0, ("running", []))
+            super()._low_level_execute_command(command, in_data)
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+        return super()._low_level_execute_command(command, in_data)
+
+
+def test_a_worker_that_is_told_to_end_has_its_host_end_the_steps(run: Run):
+    host = Interrupted(("running", [step("a", "r1")]), ("ended", []))
+    result = perform(host, 1, [A, B], {}, VARS)
+    assert told(run) == [("a", "passed", ""), ("b", "error", "the run was interrupted")]
+    assert result["msg"].startswith("b error: the run was interrupted")
+    said = [tuple(asked[name] for name in ("id", "offset", "attach", "end")) for asked in host.asked[1:]]
+    assert said == [(host.asked[0]["id"], offset, 5.0, "the run was interrupted") for offset in (0, 1)]
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_a_host_that_cannot_be_told_is_left_to_its_lease(run: Run):
+    perform(Interrupted(AnsibleConnectionFailure("reset")), 1, [A], {}, VARS)
+    reason = "the run was interrupted, and its steps on this host end when their lease is up: reset"
+    assert told(run) == [("a", "error", reason)]
+
+
+def test_a_host_that_does_not_answer_is_left_to_its_lease(run: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(remote, "END_LIMIT", 0.1)
+    host = Interrupted()
+    ask = host._low_level_execute_command
+
+    def hang(command: str, in_data: bytes) -> dict[str, Any]:
+        if host.asked:
+            time.sleep(60)
+        return ask(command, in_data)
+
+    host._low_level_execute_command = hang  # type: ignore[method-assign]
+    perform(host, 1, [A], {}, VARS)
+    assert told(run)[0][2].endswith("end when their lease is up: it did not answer within 0.1 s")
+
+
+def test_a_worker_that_is_told_to_end_waits_for_no_lock(run: Run, monkeypatch: pytest.MonkeyPatch):
+    [resource] = resources({"pdu": {}}, [{"locks": ["pdu"]}], "r1", lambda _name: None)
+    [slot] = resource.slots(run.folder / "locks")
+    slot.parent.mkdir()
+    monkeypatch.setattr(remote.time, "sleep", lambda _seconds: os.kill(os.getpid(), signal.SIGTERM))
+    host = Host()
+    with slot.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        perform(host, 1, [{**A, "locks": ["pdu"]}], {"pdu": {}}, VARS)
+    assert (told(run), host.asked) == ([("a", "error", "the run was interrupted")], [])
 
 
 def test_a_stage_of_another_recipe(run: Run):

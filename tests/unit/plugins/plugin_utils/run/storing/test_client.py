@@ -20,9 +20,16 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.storing.client import Storing
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.storing.pace import LOOK
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import a_run, end, planned, step
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import (
+    a_run,
+    delta,
+    end,
+    planned,
+    step,
+)
 
 
 @pytest.fixture
@@ -38,6 +45,10 @@ def stored(run: Run) -> list[str]:
     found = [row["host"] for row in load.steps(opened, run.run_id)]
     opened.dispose()
     return found
+
+
+def is_made(run: Run) -> bool:
+    return Path(run.settings.db.removeprefix("sqlite:///")).is_file()
 
 
 def wait_until(holds: Callable[[], object]) -> None:
@@ -68,7 +79,59 @@ def test_it_stores_at_its_interval(make_run: Callable[..., Run]):
     run = make_run(flush_interval=0.1)
     storing = Storing(run)
     append(run.path, [step("a", "r1")])
-    wait_until(lambda: Path(run.settings.db.removeprefix("sqlite:///")).exists() and stored(run) == ["r1"])
+    wait_until(lambda: is_made(run) and stored(run) == ["r1"])
+    assert storing.finish() == ""
+
+
+def test_it_stores_when_many_deltas_wait(make_run: Callable[..., Run]):
+    run = make_run(flush_interval=3600.0, flush_deltas=3)
+    storing = Storing(run)
+    append(run.path, [step("a", "r1"), *(delta("a.key_v1", number, n=number) for number in range(1, 3))])
+    time.sleep(2 * LOOK)
+    assert not is_made(run)
+    append(run.path, [delta("a.key_v1", 3, n=3)])
+    wait_until(lambda: is_made(run) and stored(run) == ["r1"])
+    assert storing.finish() == ""
+
+
+def test_it_stores_soon_after_a_signal(make_run: Callable[..., Run]):
+    """Nobody waits for it, and the answers to questions stay those to questions."""
+    run = make_run(flush_interval=3600.0)
+    storing = Storing(run)
+    append(run.path, [step("a", "r1")])
+    os.kill(os.getpid(), signal.SIGUSR1)
+    wait_until(lambda: is_made(run) and stored(run) == ["r1"])
+    append(run.path, [step("a", "r2")])
+    os.kill(os.getpid(), signal.SIGUSR1)
+    assert storing.flush() == ""
+    assert stored(run) == ["r1", "r2"]
+    assert storing.finish() == ""
+    os.kill(os.getpid(), signal.SIGUSR1)
+
+
+def test_a_signal_to_a_worker_does_nothing(make_run: Callable[..., Run]):
+    run = make_run(flush_interval=3600.0)
+    storing = Storing(run)
+    append(run.path, [step("a", "r1")])
+    pid = os.fork()
+    if not pid:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        os._exit(7)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+    assert not is_made(run)
+    assert storing.finish() == ""
+
+
+def test_a_store_that_is_away_is_tried_seldom_and_without_patience(make_run: Callable[..., Run], tmp_path: Path):
+    (tmp_path / "results.db").mkdir()
+    run = make_run(flush_interval=0.1)
+    storing = Storing(run)
+    append(run.path, [step("a", "r1")])
+    time.sleep(2.0)
+    tried = (run.folder / "follower.log").read_text().count("results.db")
+    (tmp_path / "results.db").rmdir()
+    wait_until(lambda: is_made(run) and stored(run) == ["r1"])
+    assert 0 < tried < 8
     assert storing.finish() == ""
 
 

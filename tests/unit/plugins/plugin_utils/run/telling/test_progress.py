@@ -10,6 +10,7 @@ import os
 import pty
 import struct
 import termios
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +106,18 @@ def test_nothing_is_drawn_where_there_is_no_terminal():
     drawing.draw("text")
     drawing.clear()
     assert (drawing.shown, stream.getvalue()) == (False, "")
+
+
+def test_a_terminal_that_is_gone_is_no_fault():
+    ours, theirs = pty.openpty()
+    stream = os.fdopen(theirs, "w")
+    drawing = Drawing(stream)
+    os.close(ours)
+    drawing.draw("text")
+    drawing.clear()
+    assert not drawing.shown
+    with suppress(OSError):  # what could not be written still waits
+        stream.close()
 
 
 def test_a_line_fits_the_terminal_and_is_drawn_anew():

@@ -11,8 +11,15 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifacts import transfer
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.summary import Summary, summarize
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import delta, end, first, step
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import (
+    artifact,
+    delta,
+    end,
+    first,
+    step,
+)
 
 NOISE = b'\n{"_":"0000000000000000","kind":"end"}\nno record at all\n\n\xff\xfe\n'
 
@@ -26,6 +33,13 @@ def journal(folder: Path, *records: dict[str, Any] | bytes) -> Path:
         else:
             append(path, [record])
     return path
+
+
+def test_what_the_recorder_warned_of(tmp_path: Path):
+    warning = {"kind": "warning", "time": "2026-01-01T00:00:00.000000Z", "text": "r1, r2 are one host"}
+    found = summarize(journal(tmp_path, first(), warning, step("a", "r1"), end(passed=1)))
+    assert found.warnings == ("r1, r2 are one host",)
+    assert found.to_data()["warnings"] == ["r1, r2 are one host"]
 
 
 def test_a_run_that_passed(tmp_path: Path):
@@ -53,6 +67,14 @@ def test_a_run_that_failed(tmp_path: Path):
     found = summarize(journal(tmp_path, *records))
     assert (found.status, found.exit_code, found.to_data()["status"]) == ("failed", 1, "failed")
     assert found.problems == (("a", "r1", "failed", "too hot"), ("a", "r2", "unreachable", "gone"))
+
+
+def test_an_artifact_that_did_not_arrive_is_a_warning(tmp_path: Path):
+    one, two, late = artifact(b"one"), artifact(b"two", n=2, name="b.log"), artifact(b"two", "r2", name="b.log")
+    moved = [transfer(one), transfer(two, "reset"), transfer(late, "reset"), transfer(late)]
+    found = summarize(journal(tmp_path, first(), one, two, late, step("a", "r1", n=3), *moved, end(passed=1)))
+    assert (found.status, found.exit_code) == ("passed", 0)
+    assert found.to_data()["warnings"] == ["artifact b.log of step a on r1 is missing: reset"]
 
 
 def test_damaged_lines_cost_nothing_else(tmp_path: Path):

@@ -179,6 +179,22 @@ def test_a_full_disk_keeps_what_is_stored(tmp_path: Path, opened: Opened, journa
     assert len(load.history(store, "R1")) == len(held) + 1
 
 
+def test_a_full_disk_is_waited_for(tmp_path: Path, opened: Opened, journal: Written) -> None:
+    """SQLite says so itself at the most pages that it is allowed."""
+    store, begins, codes = opened(f"sqlite:///{tmp_path}/results.db"), 0, []
+
+    def limit(connection: Any) -> None:
+        nonlocal begins
+        begins += 1
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {1 if begins < 5 else 2**30}")
+
+    event.listen(store, "begin", limit, insert=True)
+    event.listen(store, "handle_error", lambda context: codes.append(context.original_exception.sqlite_errorcode))
+    assert follow(store, journal([run(), delta(after="x" * 2**20), end()])).rows
+    assert codes == [sqlite3.SQLITE_FULL] * 3
+    assert load.run(store, "R1")["status"] == "passed"
+
+
 def test_a_read_only_sqlite_file_is_told(tmp_path: Path, opened: Opened, journal: Written) -> None:
     url = f"sqlite:///{tmp_path}/results.db"
     opened(url).dispose()

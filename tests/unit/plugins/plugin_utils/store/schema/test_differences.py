@@ -58,10 +58,11 @@ def test_columns_and_indexes_are_held_against_the_schema(store: Engine) -> None:
 
 def test_an_empty_database_lacks_all(emptied: MariaDB, opened: Opened) -> None:
     store = opened(emptied.url)
-    for table in ("context", "steps", "measurements", "conflicts", "runs", VERSION_TABLE):
+    ours = ("artifacts", "conflicts", "context", "measurements", "steps", "runs")
+    for table in (*ours, VERSION_TABLE):
         changed(store, f"DROP TABLE {table}")
     assert sorted(differences(store)) == [
-        *(f"{table}: the table is missing" for table in ("conflicts", "context", "measurements", "runs", "steps")),
+        *(f"{table}: the table is missing" for table in sorted(ours)),
         f"the schema is missing, expected {HEAD}",
     ]
 

@@ -118,7 +118,7 @@ class KilledError(Exception):
     """A process that ended in the middle of a migration."""
 
 
-@pytest.mark.parametrize("done", [0, 1, 3, 6, 8, 9, 14, 22, 30, 33])
+@pytest.mark.parametrize("done", [0, 1, 3, 6, 8, 9, 14, 22, 30, 33, 36, 38, 40])
 def test_a_migration_that_was_killed_is_finished(url: str, opened: Callable[..., Engine], done: int) -> None:
     """MySQL commits each statement by itself: some of what the migrations make is there, their version is not."""
     killed, changes = unprepared(url, WRITERS), 0
@@ -140,11 +140,17 @@ def test_a_migration_that_was_killed_is_finished(url: str, opened: Callable[...,
     assert differences(store) == []
 
 
+@pytest.fixture(params=["0001", "0002"])
+def revision(request: pytest.FixtureRequest) -> str:
+    """An older schema."""
+    return str(request.param)
+
+
 @pytest.fixture
-def first(url: str) -> Engine:
-    """A store with the first schema and one run, its rows as they were written then."""
+def older(url: str, revision: str) -> Engine:
+    """A store with an older schema and one run, its rows as they were written by the first."""
     store = unprepared(url, WRITERS)
-    upgrade(store, MIGRATIONS, "0001")
+    upgrade(store, MIGRATIONS, revision)
     with store.begin() as connection:
         for name, rows in json.loads((CASES / "first.json").read_text()).items():
             connection.execute(Table(name, MetaData(), autoload_with=connection).insert(), rows)
@@ -152,8 +158,8 @@ def first(url: str) -> Engine:
     return store
 
 
-def test_the_first_schema_is_migrated_with_its_data(
-    url: str, first: Engine, opened: Callable[..., Engine], journal: Callable[..., Path]
+def test_older_schemas_are_migrated_with_their_data(
+    url: str, older: Engine, opened: Callable[..., Engine], journal: Callable[..., Path]
 ) -> None:
     """Nothing is lost, and what the run's journal gains or what the store loses comes as if it had always been new."""
     store = opened(url)
@@ -173,12 +179,14 @@ def test_the_first_schema_is_migrated_with_its_data(
     assert everything(store)["history"][-1]["origin"] == "r9"
 
 
-def test_a_reader_of_the_first_schema_is_told_what_to_do(url: str, first: Engine) -> None:
-    with pytest.raises(StoreError, match=f"its schema is 0001, older than {HEAD}: `rack-recipes db upgrade` brings"):
+def test_a_reader_of_an_older_schema_is_told_what_to_do(url: str, older: Engine, revision: str) -> None:
+    with pytest.raises(
+        StoreError, match=f"its schema is {revision}, older than {HEAD}: `rack-recipes db upgrade` brings"
+    ):
         reader(url)
-    with first.connect() as connection:
-        assert version(connection) == "0001"
-    first.dispose()
+    with older.connect() as connection:
+        assert version(connection) == revision
+    older.dispose()
 
 
 def test_a_failed_migration_leaves_sqlite_as_it_was(tmp_path: Path, later: Path, opened: Callable[..., Engine]) -> None:
@@ -197,5 +205,5 @@ def test_the_migrations_may_be_imported_by_whoever_checks_files() -> None:
 
     name = "ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.migrations"
     assert importlib.import_module(f"{name}.env").run
-    for revision, title in (("0001", "first"), ("0002", "outcomes")):
+    for revision, title in (("0001", "first"), ("0002", "outcomes"), ("0003", "artifacts")):
         assert importlib.import_module(f"{name}.versions.{revision}_{title}").revision == revision

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import accumulate
 from pathlib import Path
@@ -17,7 +19,12 @@ from sqlalchemy import Engine, text
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import encode
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import Following, Limits, follow
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import (
+    Following,
+    Limits,
+    follow,
+    is_behind,
+)
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import (
     ENDED,
     TIME,
@@ -32,6 +39,15 @@ from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.store.rows
 
 Written = Callable[..., Path]
 CASES = Path(__file__).with_name("cases")
+PEAK = """
+import re, sys
+from pathlib import Path
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import Limits, follow
+store = engine(sys.argv[1])
+follow(store, Path(sys.argv[2]), Limits(records=300))
+print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
+"""
 
 
 def execute(store: Engine, *statements: str) -> None:
@@ -52,6 +68,25 @@ def test_a_journal_comes_to_the_same_in_every_database(
     path = journal(json.loads(line) for line in case.read_text().splitlines())
     follow(store, path)
     golden(case.with_suffix(".json"), json.dumps(everything(store), indent=1, ensure_ascii=False) + "\n")
+
+
+@pytest.mark.parametrize("limits", [Limits(records=1), Limits(records=3)])
+@pytest.mark.parametrize("case", sorted(CASES.glob("*.jsonl")), ids=lambda case: case.stem)
+def test_it_comes_to_the_same_whenever_it_is_stored(
+    store: Engine, journal: Written, case: Path, limits: Limits
+) -> None:
+    """While the run goes on, in batches and by others that begin anew each time, or once at its end."""
+    records = [json.loads(line) for line in case.read_text().splitlines()]
+    path = journal(records)
+    follow(store, path, limits)
+    held = everything(store)
+    assert held == json.loads(case.with_suffix(".json").read_text())
+    execute(store, "DELETE FROM runs")
+    path.unlink()
+    for number in range(0, len(records), 4):
+        append(path, records[number : number + 4])
+        follow(store, path)
+    assert everything(store) == held
 
 
 def test_tells_what_it_did(store: Engine, journal: Written) -> None:
@@ -298,6 +333,58 @@ def test_a_run_that_checked_nothing_says_so(store: Engine, journal: Written) -> 
     assert (found["checks"], found["status"]) == (0, "unchecked")
 
 
+def artifacts() -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (CASES / "artifacts.jsonl").read_text().splitlines()]
+
+
+def test_artifacts_in_batches_of_any_size_come_to_the_same(store: Engine, journal: Written) -> None:
+    """A transfer may be in a later batch than the artifact: its row is written again."""
+    path = journal(artifacts())
+    rows = follow(store, path).rows
+    held = load.artifacts(store, "R1")
+    assert rows == 1 + len(held)
+    for limits in (Limits(records=1), Limits(records=3)):
+        execute(store, "DELETE FROM runs")
+        assert count(store, "artifacts") == 0
+        follow(store, path, limits)
+        assert load.artifacts(store, "R1") == held
+    assert follow(store, path).rows == 0
+
+
+def test_artifacts_that_come_later_are_added(store: Engine, journal: Written) -> None:
+    records = artifacts()
+    path = journal(records[:1])
+    for record in records[1:]:
+        append(path, [record])
+        follow(store, path)
+    held = everything(store)
+    execute(store, "DELETE FROM artifacts")
+    follow(store, path)
+    assert everything(store) == held
+    assert len(held["artifacts"]) == 5
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"size": 2**80, "masked": "yes", "media_type": 3}, {"name": "x" * 999}, {"name": "a\0\ud800", "masked": 0}],
+)
+def test_an_odd_artifact_loses_a_field_alone(store: Engine, journal: Written, fields: dict[str, Any]) -> None:
+    follow(store, journal([run(), {**artifacts()[1], **fields}]))
+    (row,) = load.artifacts(store, "R1")
+    assert (row["attempt"], row["masked"], len(row["name"]) <= 255) == (1, None if "masked" in fields else True, True)
+
+
+def test_a_pinned_run_stays_pinned(store: Engine, journal: Written) -> None:
+    """That is said of the row, and not by the journal."""
+    path = journal([run()])
+    follow(store, path)
+    execute(store, "UPDATE runs SET pinned = TRUE")
+    append(path, [end()])
+    follow(store, path)
+    found = load.run(store, "R1")
+    assert (found["status"], found["pinned"]) == ("passed", True)
+
+
 def test_records_of_other_kinds_change_nothing(store: Engine, journal: Written) -> None:
     path = journal(whole_run())
     follow(store, path)
@@ -335,6 +422,10 @@ def test_a_conflict_has_a_row_with_both_values(store: Engine, journal: Written) 
         "after": {"by": "r2"},
         "step": "other",
         "time": TIME,
+        "policy": "last_write",
+        "outcome": "kept",
+        "other": None,
+        "fields": None,
     }
     (held,) = load.context(store, "R1")
     assert (held["value"], held["version"], held["scope"]) == ({"by": "r2"}, 2, "run")
@@ -428,6 +519,16 @@ def test_a_field_that_is_not_as_it_should_be_loses_itself_alone(
     assert len(load.context(store, "R1")) == 1
 
 
+def test_memory_does_not_grow_with_the_hosts(tmp_path: Path, journal: Written) -> None:
+    """But for the little that is known of each: the peak of a process of its own, in KiB."""
+    peaks = []
+    for hosts in (100, 400):
+        path = journal(whole_run(hosts=hosts, steps=10), f"R{hosts}")
+        command = [sys.executable, "-c", PEAK, f"sqlite:///{tmp_path}/{hosts}.db", str(path)]
+        peaks.append(int(subprocess.run(command, capture_output=True, check=True).stdout))
+    assert peaks[1] - peaks[0] < 6 * 1024  # all of them at once take 10 MiB more
+
+
 def test_two_runs_stay_apart(store: Engine, journal: Written) -> None:
     for run_id in ("R1", "R2"):
         follow(store, journal(whole_run(run_id), run_id))
@@ -443,3 +544,18 @@ def test_a_run_goes_with_all_its_rows(store: Engine, journal: Written) -> None:
     assert everything(store, "R2") == held
     assert {row["run_id"] for row in load.runs(store)} == {"R2"}
     assert count(store, "context") == len(held["history"])
+
+
+def test_whether_the_store_has_all_of_a_journal(store: Engine, journal: Written) -> None:
+    path = journal(whole_run())
+    assert is_behind(store, path)
+    assert count(store, "runs") == 0
+    follow(store, path)
+    assert not is_behind(store, path)
+    path.write_bytes(path.read_bytes() + encode(delta(99))[:-1])
+    assert not is_behind(store, path)  # a torn record is none
+    journal([delta(98)])
+    assert is_behind(store, path)
+    follow(store, path)
+    execute(store, "DELETE FROM measurements WHERE n = 1")
+    assert is_behind(store, path)

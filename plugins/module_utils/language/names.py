@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Names that say that what stands under them is a secret, and the secrets among the arguments of a step."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+SHORTEST = 4  # characters of a value that is a secret for its name, or its place: a shorter one is part of any text
+LONGEST = 16384  # characters of a secret, a private key for example
+MOST = 1000  # that are registered at once
+COMMON = frozenset(("true", "false", "null", "none"))  # no secret, whatever they are the value of
+
+
+class Names:
+    """Patterns of names, as for files: `*` is any text, `?` any character, `[ab]` one of these."""
+
+    def __init__(self, patterns: Iterable[str] = ()) -> None:
+        lower = [pattern.lower() for pattern in patterns]
+        self._ends = tuple(pattern[1:] for pattern in lower if _is_end(pattern))
+        self._others = [pattern for pattern in lower if not _is_end(pattern)]
+
+    def match(self, name: str) -> bool:
+        """Whether a name, of an argument, a parameter or a variable, fits one of the patterns, in whatever case."""
+        name = name.lower()
+        return name.endswith(self._ends) or (bool(self._others) and self._fits(name))
+
+    def match_key(self, key: str) -> bool:
+        """The same for a key of the context, with its version or without."""
+        return self.match(key) or self.match(key.rpartition("_v")[0])
+
+    def _fits(self, name: str) -> bool:
+        from fnmatch import fnmatchcase  # the default patterns are all of the short form
+
+        return any(fnmatchcase(name, pattern) for pattern in self._others)
+
+
+def _is_end(pattern: str) -> bool:
+    return pattern[:1] == "*" and len(pattern) > 1 and not any(sign in pattern[1:] for sign in "*?[")
+
+
+def texts_of(value: Any) -> list[str]:
+    """All texts and numbers in a value, as texts."""
+    if isinstance(value, dict):
+        return [text for item in value.values() for text in texts_of(item)]
+    if isinstance(value, (list, tuple)):
+        return [text for item in value for text in texts_of(item)]
+    return [] if value is None or isinstance(value, bool) else [str(value)]
+
+
+def long_texts_of(value: Any) -> list[str]:
+    """Those of them that can be looked for in other texts."""
+    return [text for text in texts_of(value) if len(text) >= SHORTEST and text.lower() not in COMMON]
+
+
+def check_secrets(value: Any) -> list[str]:
+    """The texts that are to be hidden of a value; raises ValueError, which shows none, for what cannot be."""
+    try:
+        texts = list(dict.fromkeys(filter(None, texts_of(value))))
+    except RecursionError:
+        raise ValueError("a secret is nested too deeply") from None
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        raise ValueError("a secret must be a text, or a list or mapping of texts: decode these bytes")
+    if len(texts) > MOST:
+        raise ValueError(f"{len(texts)} secrets at once: there may be {MOST}")
+    if any(len(text) > LONGEST for text in texts):
+        raise ValueError(f"a secret of {max(map(len, texts))} characters: it may have {LONGEST}")
+    return texts
+
+
+def secrets_in(options: Mapping[str, Any] | None, params: Mapping[str, Any], names: Names) -> list[str]:
+    """What no_log options hold, and the texts under names that `names` match, also deep inside of others."""
+    found: list[str] = []
+    for name, value in params.items():
+        spec = (options or {}).get(name) or {}
+        if spec.get("no_log"):
+            found += long_texts_of(value)
+        elif isinstance(value, str):
+            found += long_texts_of(value) if names.match(name) else ()
+        elif isinstance(value, (dict, list)):
+            found += _inside(spec.get("options"), value, names, hides=names.match(name))
+    return found
+
+
+def _inside(options: Mapping[str, Any] | None, value: Any, names: Names, *, hides: bool) -> list[str]:
+    if isinstance(value, dict):
+        return secrets_in(options, {str(name): item for name, item in value.items()}, names)
+    if isinstance(value, list):
+        return [text for item in value for text in _inside(options, item, names, hides=hides)]
+    return long_texts_of(value) if hides and isinstance(value, str) else []

@@ -1,0 +1,76 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The command pin."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_db, add_run, examples
+
+
+def add_pin(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    add_run(command)
+    command.add_argument("--off", action="store_true", help="it may be pruned again")
+    add_db(command)
+    examples(command, "rack-recipes pin 20261125-1444", "rack-recipes pin 20261125-1444 --off")
+
+
+def pin(options: argparse.Namespace) -> Answer:
+    """Keep a run whatever `prune` is asked for: its folder, its journal as it is, and its rows in the store.
+
+    The mark is in both places, as far as the run is there, so that it holds where the store cannot be reached, and for
+    other controllers that use the store.
+    """
+    from ansible_collections.rack.recipes.plugins.plugin_utils import settings
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive import pins
+    from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError, UsageError
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guard import check_store
+
+    check_store("change", settings.load())
+    folder = _folder(Path(settings.load().runs), options.run)
+    if folder:
+        pins.pin(folder, pinned=not options.off)
+    try:
+        run_id = _pin_stored(options, folder)
+    except StoreError as error:
+        if folder is None:
+            raise
+        run_id = ""
+        sys.stderr.write(f"only in the run's folder: {error}\n")
+    if not folder and not run_id:
+        raise UsageError(f"there is no run {options.run!r} here, nor in the store")
+    told = {"run_id": run_id or (folder.name if folder else ""), "pinned": not options.off}
+    return {"status": "ok", **told, "folder": bool(folder), "store": bool(run_id)}, 0
+
+
+def _folder(runs: Path, start: str) -> Path | None:
+    """The run's folder here. Raises UsageError where several runs are meant."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import journal_of, journals
+
+    if not any(path.parent.name.startswith(start) for path in journals(runs)):
+        return None
+    return journal_of(runs, start).parent
+
+
+def _pin_stored(options: argparse.Namespace, folder: Path | None) -> str:
+    """The id by which the store has the run, where it is marked now; empty where it has none. Raises StoreError."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive import pins
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened, run_id_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import JOURNAL
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import run_of
+
+    with opened(options) as store:  # which makes none
+        try:
+            run_id = run_of(folder / JOURNAL) if folder else run_id_of(store, options.run)
+        except UsageError:
+            return ""
+    with opened(options, writing=True) as store:
+        return run_id if pins.pin_stored(store, run_id, pinned=not options.off) else ""

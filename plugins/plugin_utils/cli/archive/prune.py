@@ -1,0 +1,243 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The command prune."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.archive.amounts import age, count, shown, size
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_db, examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.choose import Choice, Wish
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.found import Found
+
+TITLES = ("", "run", "size", "why")
+YES = ("y", "yes")
+
+
+def add_prune(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    which = command.add_argument_group("which runs, all that any of these names")
+    which.add_argument("--older-than", metavar="AGE", type=age, help="that started so long ago, such as 90d, 12h or 4w")
+    which.add_argument("--keep", metavar="N", type=count, help="all but the newest N")
+    which.add_argument(
+        "--max-size",
+        metavar="SIZE",
+        type=size,
+        help="the oldest, until the folders of all runs have at most this size, such as 10GiB",
+    )
+    command.add_argument(
+        "--compress", action="store_true", help="compress the journals of the runs that stay; they are read as before"
+    )
+    command.add_argument(
+        "--store", action="store_true", help="remove rows of the store too, also of runs that have no folder here"
+    )
+    command.add_argument(
+        "--vacuum", action="store_true", help="give the room of deleted rows of a SQLite store back to the disk"
+    )
+    command.add_argument("--dry-run", action="store_true", help="only tell what would be done")
+    command.add_argument("--yes", action="store_true", help="do not ask, as where there is no terminal")
+    add_db(command)
+    examples(
+        command,
+        "rack-recipes prune --older-than 90d --compress --dry-run",
+        "rack-recipes prune --keep 100 --max-size 10GiB",
+        "rack-recipes prune --older-than 2w --store --vacuum --yes",
+    )
+
+
+def prune(options: argparse.Namespace) -> Answer:
+    """Remove folders of runs by age, number and size, and compress journals.
+
+    Never touched is a run that is pinned, that still goes on or is resumed, or whose results are not all in the store.
+    It can be killed at any moment and called again.
+    """
+    from ansible_collections.rack.recipes.plugins.plugin_utils import settings
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.choose import Wish
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.progress import Drawing
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guard import check_store
+
+    wish = Wish(options.older_than, options.keep, options.max_size)
+    if wish == Wish() and not (options.compress or options.vacuum):
+        raise UsageError("rack-recipes prune: expected --older-than, --keep, --max-size or --compress; see --help")
+    if not options.dry_run:
+        check_store("delete", settings.load())
+    drawing, runs = Drawing(sys.stderr), Path(settings.load().runs)
+    with opened(options, writing=(options.store or options.vacuum) and not options.dry_run) as store:
+        try:
+            plan = _planned(runs, store, wish, options, drawing.draw)
+            drawing.clear()
+            _confirm(plan, options)
+            done = _performed(runs, store, plan, drawing.draw, is_plan=options.dry_run)
+            if options.vacuum and not done.is_plan:
+                done.freed += _vacuumed(store)
+        finally:
+            drawing.clear()
+    return (done.to_data() if options.json else "".join(done.lines())), done.exit_code
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was asked for, with what is kept in spite of it. `rows` are the runs of which the store's rows go."""
+
+    removed: Sequence[Choice]
+    compressed: Sequence[Choice]
+    rows: Sequence[Found] = ()
+
+
+@dataclass
+class Done:
+    """What was done, or where it `is_plan` would be."""
+
+    is_plan: bool
+    removed: list[tuple[Choice, str]] = field(default_factory=list)  # and from where
+    compressed: list[tuple[Choice, int]] = field(default_factory=list)  # and the bytes that this saved
+    kept: list[Choice] = field(default_factory=list)
+    failed: list[tuple[Found, str]] = field(default_factory=list)
+    freed: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """Whether all went well."""
+        return 1 if self.failed else 0
+
+    def to_data(self) -> dict[str, Any]:
+        """The answer as one JSON object."""
+        return {
+            "status": "error" if self.failed else "ok",
+            "dry_run": self.is_plan,
+            "removed": [{**_named(choice.run), "why": choice.why, "from": where} for choice, where in self.removed],
+            "compressed": [{**_named(choice.run), "saved": saved} for choice, saved in self.compressed],
+            "kept": [{**_named(choice.run), "why": choice.why, "because": choice.kept} for choice in self.kept],
+            "failed": [{**_named(run), "reason": reason} for run, reason in self.failed],
+            "freed": self.freed,
+        }
+
+    def lines(self) -> Iterator[str]:
+        """The answer for people."""
+        from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import to_text
+
+        would = "would be " if self.is_plan else ""
+        rows = [
+            *((f"{would}removed from {w}", c.run.run_id, shown(c.run.size), c.why) for c, w in self.removed),
+            *((f"{would}compressed", c.run.run_id, shown(c.run.size), "") for c, _saved in self.compressed),
+            *(("kept", c.run.run_id, shown(c.run.size), c.kept) for c in self.kept),
+            *(("failed", run.run_id, shown(run.size), reason) for run, reason in self.failed),
+        ]
+        if rows:
+            yield to_text(TITLES, rows)
+        counts = f"removed: {len(self.removed)}, compressed: {len(self.compressed)}, kept: {len(self.kept)}"
+        yield f"{would}{counts}, freed: {shown(self.freed)}\n"
+
+
+def _named(run: Found) -> dict[str, Any]:
+    return {"run_id": run.run_id, "size": run.size}
+
+
+def _planned(runs: Path, store: Engine, wish: Wish, options: argparse.Namespace, draw: Callable[[str], None]) -> Plan:
+    """The same whether it is done or only told."""
+    from datetime import UTC, datetime
+
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.choose import (
+        chosen,
+        to_compress,
+        why_kept,
+    )
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.found import all_runs
+
+    now = datetime.now(UTC)
+
+    def protected(run: Found) -> str:
+        draw(f"looking at run {run.run_id}")
+        return why_kept(run, store, now)
+
+    draw("looking for runs")
+    found = [run for run in all_runs(runs, store) if run.folder or options.store]
+    removed = [*chosen(found, wish, protected, now)]
+    asked = {choice.run.run_id for choice in removed}
+    rest = [run for run in found if run.run_id not in asked] if options.compress else []
+    compressed = [*to_compress(rest, protected)]
+    rows = [choice.run for choice in removed if choice.run.status and not choice.kept] if options.store else []
+    return Plan(removed, compressed, rows)
+
+
+def _confirm(plan: Plan, options: argparse.Namespace) -> None:
+    """Ask who looks on before anything is removed; a script is not asked. Raises UsageError for a no."""
+    going = [choice.run for choice in plan.removed if not choice.kept]
+    if options.dry_run or options.yes or options.json or not going or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return
+    also = " and their rows in the store" if plan.rows else ""
+    sys.stderr.write(f"remove {len(going)} runs{also}, {shown(sum(run.size for run in going))}? [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in YES:
+        raise UsageError("nothing was removed")
+
+
+def _performed(runs: Path, store: Engine, plan: Plan, draw: Callable[[str], None], *, is_plan: bool) -> Done:
+    """Do what is planned, or only note it. Folders go first: what the store still has is removed by the next time."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning import remove
+
+    done = Done(is_plan, kept=[choice for choice in (*plan.removed, *plan.compressed) if choice.kept])
+    if not is_plan:
+        remove.remove_leftovers(runs)
+    going = [choice for choice in plan.removed if not choice.kept]
+    for number, choice in enumerate(going, 1):
+        draw(f"removing run {number} of {len(going)}: {choice.run.run_id}")
+        _remove(choice, plan, done)
+    rows = [choice.run for choice, _where in done.removed if choice.run in plan.rows]
+    if not is_plan:
+        remove.remove_rows(store, rows, lambda number: draw(f"{number} of {len(rows)} runs removed from the store"))
+    packing = [choice for choice in plan.compressed if not choice.kept]
+    for number, choice in enumerate(packing, 1):
+        draw(f"compressing journal {number} of {len(packing)}: {choice.run.run_id}")
+        _compress(choice, done)
+    return done
+
+
+def _remove(choice: Choice, plan: Plan, done: Done) -> None:
+    """The run's folder, if it has one; its rows are removed with those of others."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.remove import remove_folder
+
+    run = choice.run
+    try:
+        if run.folder and not done.is_plan:
+            remove_folder(run.folder)
+    except RackError as error:
+        done.failed.append((run, str(error)))
+    else:
+        places = [*(["its folder"] if run.folder else []), *(["the store"] if run in plan.rows else [])]
+        done.removed.append((choice, " and ".join(places)))
+        done.freed += run.size
+
+
+def _compress(choice: Choice, done: Done) -> None:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.remove import compress
+
+    folder, journal = choice.run.folder, choice.run.journal
+    try:
+        saved = compress(folder, journal) if folder and journal and not done.is_plan else 0
+    except RackError as error:
+        done.failed.append((choice.run, str(error)))
+    else:
+        done.compressed.append((choice, saved))
+        done.freed += saved
+
+
+def _vacuumed(store: Engine) -> int:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.remove import vacuum
+
+    return vacuum(store)

@@ -1,0 +1,88 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The command lock."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+
+if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.model import Difference, Lock
+
+
+def add_lock(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    command.add_argument(
+        "recipes", nargs="*", metavar="RECIPE", help="recipes to lock, beside those that are locked already"
+    )
+    command.add_argument(
+        "--check", action="store_true", help="write nothing, and tell what is not as it is locked (exit code 1)"
+    )
+    examples(
+        command,
+        "rack-recipes lock recipes/*.yml && git diff rack-recipes.lock",
+        "rack-recipes lock --check",
+        "rack-recipes run recipes/numbers.yml --locked",
+    )
+
+
+def lock(options: argparse.Namespace) -> Answer:
+    """Write down what recipes are made of, so that `run --locked` runs nothing else.
+
+    The file rack-recipes.lock has the SHA-256 of each recipe, of all that it includes, and of its scriptlets with all
+    that these import, hooks too; of Ansible's modules it has the version. It belongs into version control. A recipe
+    that is not there any more is left out.
+    """
+    from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guard import check_lock
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.file import is_there, read_lock, write_lock
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.model import Lock, differences
+
+    settings = project.load()
+    held = read_lock() if is_there() or options.check else Lock()
+    paths = _paths(options.recipes, held)
+    here = _here(paths, settings)
+    found = [*differences(held, here)]
+    if options.check:
+        return _told(found, len(here.recipes), 1 if found else 0)
+    check_lock(paths, settings)
+    write_lock(here)
+    return _told(found, len(here.recipes), 0)
+
+
+def _paths(given: Iterable[str], held: Lock) -> list[str]:
+    """The recipes to look at: those that are given have to be there."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.make import in_project
+
+    paths = {**dict.fromkeys(map(in_project, given)), **{path: None for path in held.recipes if Path(path).exists()}}
+    if not paths and not held.recipes:
+        raise UsageError("rack-recipes lock: expected RECIPE, such as recipes/numbers.yml: none is locked yet")
+    return sorted(paths)
+
+
+def _here(paths: Iterable[str], settings: Settings) -> Lock:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import plan_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.asked import of_plan
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.make import lock_of
+
+    return lock_of(of_plan(plan_of(path, settings), settings) for path in paths)
+
+
+def _told(found: Iterable[Difference], recipes: int, code: int) -> Answer:
+    """A line on stderr for each difference, and all of them on stdout."""
+    differences = [*found]
+    sys.stderr.writelines(f"{one}\n" for one in differences)
+    status = "error" if code else "ok"
+    return {"status": status, "recipes": recipes, "differences": [asdict(one) for one in differences]}, code

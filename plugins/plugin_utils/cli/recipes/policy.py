@@ -1,0 +1,87 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The command policy."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import examples
+
+if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.person import Person
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.model import Policy, Rule
+
+COLUMNS = ("line", "rule", "recipes", "scriptlets", "hosts", "become", "store")
+ANY, NOT_SAID = "any", ""
+
+
+def add_policy(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    command.add_argument("--user", metavar="NAME", help="another user of this machine (default: this one)")
+    examples(command, "rack-recipes policy", "rack-recipes policy --user alice --json | jq '.rules[].may'")
+
+
+def policy(options: argparse.Namespace) -> Answer:
+    """Show what a user may do here: the rules of the project's policy that are about them.
+
+    What no rule allows is refused, and what one forbids is, too. Without the setting `policy` everybody may do
+    everything.
+    """
+    from ansible_collections.rack.recipes.plugins.plugin_utils import settings
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.person import this_user, user_named
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.judge import applies
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.reading import read_policy
+
+    person = user_named(options.user) if options.user else this_user()
+    path = settings.load().policy
+    held = read_policy(path) if path else None
+    rules = [rule for rule in held.rules if applies(rule, person)] if held else []
+    return (_data(person, held, rules) if options.json else _text(person, held, rules)), 0
+
+
+def _data(person: Person, held: Policy | None, rules: list[Rule]) -> dict[str, Any]:
+    return {
+        "status": "ok",
+        "user": person.name,
+        "groups": sorted(person.groups),
+        "policy": held.file if held else None,
+        "rules": [_rule(rule) for rule in rules],
+    }
+
+
+def _rule(rule: Rule) -> dict[str, Any]:
+    said = {name: getattr(rule, name) for name in COLUMNS[2:]}
+    given = {name: [*value] if isinstance(value, tuple) else value for name, value in said.items() if value is not None}
+    return {"line": rule.place.line, "may" if rule.allows else "may_not": [*rule.actions], **given}
+
+
+def _text(person: Person, held: Policy | None, rules: list[Rule]) -> str:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import to_text
+
+    if held is None:
+        return "no policy is set: everybody may do everything\n"
+    if not rules:
+        return f"{held.file}: no rule is about {person.name}, who may do nothing here\n"
+    return to_text(COLUMNS, [_row(rule) for rule in rules])
+
+
+def _row(rule: Rule) -> list[str]:
+    allowed = "may" if rule.allows else "may not"
+    named = [ANY if globs is None else " ".join(globs) for globs in (rule.recipes, rule.scriptlets, rule.hosts)]
+    unsaid = NOT_SAID if rule.allows else ANY
+    return [
+        str(rule.place.line),
+        f"{allowed} {', '.join(rule.actions)}",
+        *named,
+        unsaid if rule.become is None else _said(rule.become),
+        unsaid if rule.store is None else _said(rule.store),
+    ]
+
+
+def _said(value: bool | tuple[str, ...]) -> str:
+    return " ".join(value) if isinstance(value, tuple) else "yes" if value else "no"

@@ -1,0 +1,65 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The salt of a project: what digests of secrets are made with, kept apart from the results that hold these digests.
+
+Whoever has the store could try out short passwords on a plain digest. Two controllers with salts of their own do not
+use each other's results of steps with secrets again; copy the file where they should.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
+
+SIZE = 32  # bytes
+WHAT = "salt of the digests of secrets"
+NAME = "salt"
+
+
+def salt_beside(runs: Path) -> str:
+    """The salt beside the folder of runs, in hexadecimal; made where it is missing. Raises UsageError."""
+    path = runs.parent / NAME
+    try:
+        try:
+            salt = _read(path)
+        except FileNotFoundError:
+            _make(path)
+            salt = _read(path)
+    except OSError as error:
+        raise UsageError(f"{path} ({WHAT}): {error.strerror}") from error
+    if len(salt) != SIZE:
+        raise UsageError(f"{path} ({WHAT}): expected {SIZE} bytes, found {len(salt)}: remove it")
+    return salt.hex()
+
+
+def _read(path: Path) -> bytes:
+    file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        if os.fstat(file).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise UsageError(f"{path} ({WHAT}): others can read it: chmod 600, or remove it")
+        return os.read(file, SIZE + 1)
+    finally:
+        os.close(file)
+
+
+def _make(path: Path) -> None:
+    """Whole at once, and only once: several workers may begin at the same time."""
+    make_private(path.parent)
+    part = path.with_name(f".{NAME}.{os.getpid()}.{secrets.token_hex(4)}")
+    file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(file, secrets.token_bytes(SIZE))
+        os.fsync(file)
+        with suppress(FileExistsError):
+            path.hardlink_to(part)
+    finally:
+        os.close(file)
+        part.unlink()

@@ -1,0 +1,39 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the code of a locked run has to be, whenever it is read: a run lasts for hours, and its files lie open."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
+
+type Pins = Mapping[str, AbstractSet[str]]  # a file's path in the payload -> the SHA-256 that it may have, in hex
+
+
+class _Holder:
+    pins: Pins | None = None
+
+
+_HOLDER = _Holder()
+
+
+def pin(pins: Pins | None) -> None:
+    """Let this process, and those that it forks, send only code that is among `pins`; all of it for None."""
+    _HOLDER.pins = pins
+
+
+def check_pinned(inside: str, content: bytes, *, required: bool) -> None:
+    """Raise CatalogError where a file is another one than was locked, or was not where that is required."""
+    pins = _HOLDER.pins
+    if pins is None:
+        return
+    known = pins.get(inside)
+    if known is None and required:
+        raise CatalogError(f"{inside} is not in the lock file of this run, which began without it")
+    if known is not None and hashlib.sha256(content).hexdigest() not in known:
+        raise CatalogError(f"{inside} has changed since this run began, and the lock file does not allow it")

@@ -1,0 +1,94 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Why a host gives no answer, named by what its shell, its sudo or Ansible says of it."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+from ansible.errors import AnsibleConnectionFailure, AnsibleError
+
+SHOWN = 500
+SSH_FAILED = 255
+BY_SIGNAL = range(129, 160)  # a shell's exit codes for a program that a signal has ended
+NOT_RUN, NOT_FOUND = 126, 127  # a shell's exit codes for a program that it could not start
+
+OLDEST = "3.9"
+TOO_OLD = f"rack.recipes needs Python {OLDEST}, not "
+NO_MEMORY = "MemoryError|(?i:cannot allocate memory|out of memory|failed to map segment)"
+
+WRONG_PASSWORD = "the become password is wrong"  # noqa: S105 - a reason
+# What Ansible says of a host that is there: to ask again would change nothing, or lock an account.
+REFUSALS = (
+    (r"Incorrect (\S+) password", f"{WRONG_PASSWORD}: {{0}} refused it"),
+    (r"Missing (\S+) password", "{0} asks for a become password, and none is set"),
+    (r"Failed to create temporary directory", "Ansible's temporary folder cannot be made"),
+    (r"([^\n:]*): No space left on device", "no space left on the host: {0}"),
+)
+SILENT = "it ended without a word, as where Python is killed for want of memory"
+SLOW = r"Timeout \((\d+)s\) waiting for privilege escalation prompt"
+NEVER_CONNECTED = ("connect to host", "resolve", "Permission denied", "verification failed", "No route", "Exchange")
+
+
+def is_cut(code: int) -> bool:
+    """Whether what was asked ended before its answer: with the connection, or killed."""
+    return code < 0 or code == SSH_FAILED or code in BY_SIGNAL
+
+
+def no_answer(code: int, stdout: str, stderr: str, python: str) -> str:
+    """Why the host's `python` gave no answer."""
+    whole = f"{stdout.strip()}\n{stderr.strip()}".strip()  # a login shell says on stdout why it lets nobody in
+    said = whole[-SHOWN:]
+    too_old = re.search(re.escape(TOO_OLD) + r"([0-9.]+)", whole)
+    if too_old:
+        return f"Python is too old: {python} is {too_old[1]}, and {OLDEST} or newer is needed"
+    if re.search(NO_MEMORY, said):
+        return f"out of memory on the host: Python could not start: {said.splitlines()[-1]}"
+    if code in (NOT_RUN, NOT_FOUND) and python in said:
+        missing = code == NOT_FOUND and "shared librar" not in said
+        return f"Python is missing: {python}" if missing else f"Python cannot be run: {said}"
+    if code in BY_SIGNAL:
+        return f"Python was killed on the host ({_signal(code - 128)})"
+    return f"the executor did not answer (exit code {code}){': ' + said if said else ''}"
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def refusal(error: AnsibleError, *, is_trusted: bool = False) -> str:
+    """Why a host that is there does not do what it is asked, for what is known to be no fault of the connection.
+
+    One that `is_trusted` has taken the become password before, so it may be sent again after a slow answer.
+    """
+    text = str(error)
+    slow = None if is_trusted else re.search(SLOW, text)
+    if slow:
+        return f"{WRONG_PASSWORD}, or its prompt is one that Ansible does not know: no answer within {slow[1]} s"
+    for pattern, told in REFUSALS:
+        found = re.search(pattern, text)
+        if found:
+            return told.format(*found.groups())
+    return ""
+
+
+def is_lost(error: AnsibleError) -> bool:
+    """Whether the connection is to blame, so that it is worth asking again."""
+    return isinstance(error, AnsibleConnectionFailure) or "ControlPersist" in str(error)
+
+
+def lost_by(error: AnsibleError) -> str:
+    """Why a connection was lost; where ssh itself says nothing, it was not the network."""
+    reason = " ".join(str(error).split())
+    return f"{reason} {SILENT}" if reason.endswith(":") else reason
+
+
+def is_never_connected(reason: str) -> bool:
+    """Whether a connection did not come about: what was asked has not reached the host."""
+    return any(text in reason for text in NEVER_CONNECTED)

@@ -1,0 +1,86 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A worker of Ansible's that is told to end: by itself it would at once, and leave what it has started on its host."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+
+TOLD_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+INTERRUPTED = "the run was interrupted"
+
+
+class Stopped(BaseException):
+    """What this process waits for is not worth waiting for any more; no Exception, since Ansible tries those again."""
+
+
+class Interrupted(RackError):
+    """The run is to end; the text says what has become of the host."""
+
+
+class Stopping:
+    """Whether this worker was told to end, from `heeded` on."""
+
+    def __init__(self) -> None:
+        self.is_told = False
+        self._waits = False
+
+    @contextmanager
+    def heeded(self) -> Iterator[None]:
+        """Note the signals that end a run, instead of ending."""
+        before = {number: signal.signal(number, self._take) for number in TOLD_BY}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _take(self, _number: int, _frame: Any) -> None:
+        self.is_told = True
+        if self._waits:
+            raise Stopped
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Raise Stopped in the midst of what is done here. Elsewhere nothing is cut off: results are written down."""
+        self._waits = True
+        try:
+            if self.is_told:
+                raise Stopped
+            yield
+        finally:
+            self._waits = False
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Raise Stopped in what takes longer. Ansible's own limit of a task is not heeded any more then."""
+
+    def expire(_number: int, _frame: Any) -> NoReturn:
+        raise Stopped
+
+    before = signal.signal(signal.SIGALRM, expire)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def end_clients() -> None:
+    """End what this worker has started here, such as an ssh client that waits for its host."""
+    if multiprocessing.parent_process() is None or os.getpgrp() != os.getpid():
+        return  # no worker of Ansible's, whose group is its own
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.killpg(0, signal.SIGTERM)
+    signal.signal(signal.SIGTERM, before)

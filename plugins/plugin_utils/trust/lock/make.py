@@ -1,0 +1,106 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From what a recipe asks for to what is locked of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.files import SIDECAR, Candidate
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.model import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import files_with_imports, read
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.asked import BUILTIN, Asked
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.model import (
+    Lock,
+    LockedRecipe,
+    LockedScriptlet,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
+
+UNKNOWN = "an unknown version"
+
+
+def lock_of(asked: Iterable[Asked]) -> Lock:
+    """What is here of all that these ask for. Raises CatalogError."""
+    known = [*asked]
+    return Lock(
+        recipes={
+            in_project(each.recipe): LockedRecipe(
+                each.digest, {in_project(file): digest for file, digest in sorted(each.files.items())}
+            )
+            for each in known
+        },
+        scriptlets={
+            **{name_of(entry): _scriptlet(entry) for each in known for entry in each.entries},
+            **{f"{merge.name} (merge hook)": _merge_hook(merge) for each in known for merge in each.merges},
+        },
+        modules={module: origin_of(module) for each in known for module in each.modules},
+    )
+
+
+def name_of(entry: Entry) -> str:
+    """The name under which a scriptlet is locked."""
+    return f"{entry.name} ({entry.kind})"
+
+
+def in_project(path: str) -> str:
+    """A path as it is from the project's folder, the current one; an absolute one for what is outside of it."""
+    whole = os.path.abspath(path)  # noqa: PTH100 - a link is kept, its name is what people know
+    return os.path.relpath(whole) if Path(whole).is_relative_to(Path.cwd()) else whole
+
+
+def _scriptlet(entry: Entry) -> LockedScriptlet:
+    files = {**files_with_imports(entry.inside, entry.path), **dict(_sidecar(entry))}
+    digests = {name: hashlib.sha256(read(name, path)).hexdigest() for name, path in sorted(files.items())}
+    return LockedScriptlet(_origin(entry), digests)
+
+
+def _merge_hook(merge: Candidate) -> LockedScriptlet:
+    inside, path = f"{merge.folder.inside}/{merge.place}", Path(merge.path)
+    return LockedScriptlet(in_project(merge.folder.path), {inside: hashlib.sha256(read(inside, path)).hexdigest()})
+
+
+def _sidecar(entry: Entry) -> Iterator[tuple[str, Path]]:
+    """What says how a script or a program is called."""
+    if entry.kind != "python":
+        yield str(Path(entry.inside).with_suffix(SIDECAR)), entry.path.with_suffix(SIDECAR)
+
+
+def _origin(entry: Entry) -> str:
+    if entry.source == "collection":
+        return f"rack.recipes {VERSION}"
+    return in_project(str(entry.path.parents[entry.inside.count("/") - 1]))
+
+
+def origin_of(module: str) -> str:
+    """The collection that has a module of Ansible's, and its version where that is known."""
+    if module.startswith(BUILTIN):
+        from ansible.release import __version__
+
+        return f"ansible-core {__version__}"
+    collection = ".".join(module.split(".")[:2])
+    found = (_version(folder / "ansible_collections" / collection.replace(".", "/")) for folder in _folders())
+    return f"{collection} {next(filter(None, found), UNKNOWN)}"
+
+
+def _folders() -> Iterator[Path]:
+    """Where Ansible looks for collections."""
+    from ansible import constants  # only a recipe with modules of others' pays for it
+
+    yield from (Path(path).expanduser() for path in (*constants.COLLECTIONS_PATHS, *sys.path) if path)
+
+
+def _version(collection: Path) -> str:
+    """The version of an installed collection, empty for none."""
+    try:
+        manifest = json.loads((collection / "MANIFEST.json").read_bytes())
+        return str(manifest["collection_info"]["version"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""

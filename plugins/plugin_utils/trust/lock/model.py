@@ -1,0 +1,99 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a lock file holds, and in which ways what is here differs from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+NAME = "rack-recipes.lock"
+VERSION = 1
+
+Digests = Mapping[str, str]  # a file -> its SHA-256 in hex
+
+
+@dataclass(frozen=True, slots=True)
+class LockedRecipe:
+    """A recipe: the digest of all of it, and each of its files. These are unknown to a playbook that is compiled."""
+
+    digest: str
+    files: Digests = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LockedScriptlet:
+    """A scriptlet: where it comes from, a folder of the project or this collection's version, and its files."""
+
+    origin: str
+    files: Digests
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Recipes by their paths in the project, scriptlets by name and type, modules of Ansible's with their version."""
+
+    recipes: Mapping[str, LockedRecipe] = field(default_factory=dict)
+    scriptlets: Mapping[str, LockedScriptlet] = field(default_factory=dict)
+    modules: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One recipe, scriptlet or module that is not as it is locked, with what of it is not."""
+
+    kind: str
+    name: str
+    how: Literal["changed", "new", "gone"]
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name} {HOW[self.how]}{f': {self.detail}' if self.detail else ''}"
+
+
+HOW = {"changed": "has changed", "new": "is not locked", "gone": "is locked, and not here any more"}
+
+
+def differences(held: Lock, here: Lock) -> Iterator[Difference]:
+    """In which ways what is `here` differs from what is `held`."""
+    for kind, name in (("recipe", "recipes"), ("scriptlet", "scriptlets"), ("module", "modules")):
+        yield from _of_kind(kind, getattr(held, name), getattr(here, name))
+
+
+def _of_kind(kind: str, held: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[Difference]:
+    for name in sorted(held.keys() | here.keys()):
+        if name not in held:
+            yield Difference(kind, name, "new")
+        elif name not in here:
+            yield Difference(kind, name, "gone")
+        elif detail := DETAILS[kind](held[name], here[name]):
+            yield Difference(kind, name, "changed", detail)
+
+
+def _of_recipes(held: LockedRecipe, here: LockedRecipe) -> str:
+    if held.digest == here.digest:
+        return ""
+    return _files(held.files, here.files) if here.files else "what it was compiled from"
+
+
+def _of_scriptlets(held: LockedScriptlet, here: LockedScriptlet) -> str:
+    moved = f"it comes from {here.origin}, not from {held.origin}" if here.origin != held.origin else ""
+    return ", ".join(filter(None, (moved, _files(held.files, here.files))))
+
+
+def _of_modules(held: str, here: str) -> str:
+    return "" if held == here else f"it is of {here}, not of {held}"
+
+
+def _files(held: Digests, here: Digests) -> str:
+    return ", ".join(name for name in sorted(held.keys() | here.keys()) if held.get(name) != here.get(name))
+
+
+DETAILS: Mapping[str, Callable[[Any, Any], str]] = {
+    "recipe": _of_recipes,
+    "scriptlet": _of_scriptlets,
+    "module": _of_modules,
+}

@@ -1,0 +1,52 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Who asks: the operating system's user, whatever the environment says."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user and the groups that they are in, by name; by number where there is no name."""
+
+    name: str
+    groups: frozenset[str] = frozenset()
+
+
+def this_user() -> Person:
+    """Whoever started this process."""
+    number = os.getuid()
+    try:
+        return _of(pwd.getpwuid(number))
+    except KeyError:  # a container may run as a number that nobody has
+        return Person(str(number), frozenset(_names({os.getgid(), *os.getgroups()})))
+
+
+def user_named(name: str) -> Person:
+    """The user of a name. Raises UsageError."""
+    try:
+        return _of(pwd.getpwnam(name))
+    except KeyError:
+        raise UsageError(f"--user: there is no user {name!r} on this machine") from None
+
+
+def _of(user: pwd.struct_passwd) -> Person:
+    return Person(user.pw_name, frozenset(_names(os.getgrouplist(user.pw_name, user.pw_gid))))
+
+
+def _names(numbers: Iterable[int]) -> Iterator[str]:
+    for number in numbers:
+        try:
+            yield grp.getgrgid(number).gr_name
+        except KeyError:
+            yield str(number)

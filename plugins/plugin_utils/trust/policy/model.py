@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A policy: who may do what, as it was written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place
+
+ACTIONS = ("run", "debug", "change", "delete")
+
+Globs = tuple[str, ...] | None  # None where the rule says nothing of it
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule; `allows` is False where it says what they may not.
+
+    `become` is true or false for any other user or none, or the users that are meant; None where it is not said.
+    """
+
+    place: Place
+    allows: bool
+    actions: tuple[str, ...]
+    users: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    recipes: Globs = None
+    scriptlets: Globs = None
+    hosts: Globs = None
+    become: bool | tuple[str, ...] | None = None
+    store: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rules of a file; paths in them are relative to its `folder`."""
+
+    file: str
+    folder: Path
+    rules: tuple[Rule, ...]

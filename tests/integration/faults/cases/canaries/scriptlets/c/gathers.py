@@ -1,0 +1,21 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Prints what all hosts have."""
+
+import json
+from hashlib import sha256
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+
+
+class Gathers(Scriptlet):
+    scope = "run"
+    reads = ("c.box_v1",)
+
+    def run(self, ctx, params):
+        found = ctx.values("c.box_v1")
+        print(json.dumps(found))
+        ctx.set("c.gathered_v1", {host: sha256(box["in"].encode()).hexdigest() for host, box in found.items()})
+        ctx.check("hosts", len(found), eq=2)

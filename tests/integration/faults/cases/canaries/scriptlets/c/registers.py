@@ -1,0 +1,26 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Registers a secret that it finds on its host."""
+
+from hashlib import sha256
+from pathlib import Path
+
+from scriptlets.c.leaks import tell
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+
+
+class Registers(Scriptlet):
+    options = {"file": {"type": "path", "required": True}}
+
+    def run(self, ctx, params):
+        token = Path(params["file"]).read_text(encoding="utf-8")
+        print("found", token)
+        ctx.secret(token)
+        tell([token])
+        ctx.set("c.box_v1", {"in": token})
+        ctx.set("c.session_token_v1", token + "/session")
+        ctx.set("c.made_v1", sha256(token.encode()).hexdigest())
+        ctx.check("length", len(token), min=1)

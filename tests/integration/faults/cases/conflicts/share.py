@@ -1,0 +1,25 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A step of a host that writes a key of the run, when all hosts have come so far."""
+
+import time
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+
+
+class Share(Scriptlet):
+    """Sets a field of the host's own, and one that all hosts set."""
+
+    options = {"meet": {"type": "path", "required": True}, "hosts": {"type": "int", "required": True}}
+    writes = ("power.limits_v1",)
+
+    def run(self, ctx, params):
+        meet = Path(params["meet"])
+        (meet / ctx.host).touch()
+        until = time.monotonic() + 120
+        while len([*meet.iterdir()]) < params["hosts"] and time.monotonic() < until:
+            time.sleep(0.05)
+        ctx.set("power.limits_v1", {"common": ctx.host, ctx.host: 1}, scope="run")

@@ -1,0 +1,16 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A scriptlet that uses more than it may."""
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+
+
+class Eats(Scriptlet):
+    """Takes memory."""
+
+    options = {"mib": {"type": "int", "required": True}}
+
+    def run(self, ctx, params):
+        ctx.set("h.eaten_v1", len(bytearray(params["mib"] * 1024 * 1024)))

@@ -1,0 +1,3 @@
+#!/bin/sh
+echo '{"status": "ok"}'
+echo "and one word more"

@@ -1,0 +1,198 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is not trusted is not run, by whichever way it is started; and what was trusted is not exchanged meanwhile."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from runs import COMMAND, call, environment, rack_recipes, results, shell, write_recipe
+
+ME = pwd.getpwuid(os.getuid()).pw_name
+RUNS = Path(".rack-recipes/runs")
+HOSTS = ("leaf1", "leaf2", "spine1")
+INVENTORY = """\
+all:
+  vars: {ansible_connection: local, ansible_python_interpreter: "{{ ansible_playbook_python }}"}
+  children: {leafs: {hosts: {leaf1: {}, leaf2: {}}}, spines: {hosts: {spine1: {}}}}
+"""
+WAYS = ("command", "playbook", "compiled")
+DEADLINE = 60.0
+TRIES = """\
+#!/bin/sh
+try() { "$@" >/dev/null 2>&1 && echo yes || echo no; }
+wrote=$(try sh -c "echo x >>$RACK_PARAM_FOLDER/open")
+made=$(try touch "$RACK_PARAM_FOLDER/new")
+read=$(try cat "$RACK_PARAM_FOLDER/closed")
+printf '{"status": "ok", "outputs": {"t.tries_v1": "%s %s %s %s"}}\n' "$(id -un)" "$wrote" "$made" "$read"
+"""
+
+
+@pytest.fixture
+def rack_of_three(steps: Path) -> Path:
+    (steps / "inventory.yml").write_text(INVENTORY)
+    return steps
+
+
+def started(way: str, recipe: str, *words: str) -> tuple[int, str]:
+    """Run a recipe by the command, as `rack.recipes.run`, or as the playbook that it was compiled to before."""
+    if way == "command":
+        done = rack_recipes("run", recipe, "-i", "inventory.yml", *words)
+    elif way == "playbook":
+        done = call("ansible-playbook", "-i", "inventory.yml", "rack.recipes.run", "-e", f"recipe={recipe}", *words)
+    else:
+        done = call("ansible-playbook", "-i", "inventory.yml", "compiled.yml", *words)
+    return done.code, done.stdout + done.stderr
+
+
+def compiled(recipe: str) -> str:
+    Path("compiled.yml").write_text(rack_recipes("compile", recipe).stdout)
+    return recipe
+
+
+def configure(*lines: str) -> None:
+    with Path("ansible.cfg").open("a") as file:
+        file.write("\n".join(["", "[rack_recipes]", *lines, ""]))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_changed_scriptlet_is_refused_whichever_way_it_is_started(way: str, rack_of_three: Path):
+    recipe = compiled(write_recipe([shell("ok")]))
+    assert rack_recipes("lock", recipe).code == 0
+    configure("locked = true")
+    code, said = started(way, recipe)
+    assert code == 0, said
+    before = [*RUNS.iterdir()]
+    with Path("scriptlets/t/ok.sh").open("a") as file:
+        file.write(f"touch {rack_of_three}/ran\n")
+    code, said = started(way, recipe, *(() if way == "command" else ("-e", "rack_recipes_locked=false")))
+    assert code == 2
+    assert "scriptlet t.ok (shell) has changed: scriptlets/t/ok.sh" in " ".join(said.split())
+    assert "rack-recipes lock recipe.yml" in " ".join(said.split())
+    assert [*RUNS.iterdir()] == before
+    assert not Path("ran").exists()
+
+
+def test_a_changed_recipe_is_refused_and_locked_anew(rack_of_three: Path):
+    recipe = write_recipe([shell("ok")])
+    assert rack_recipes("run", recipe, "--locked").code == 2
+    assert rack_recipes("lock", recipe).code == 0
+    write_recipe([shell("ok"), shell("echo", args={"value": 1})])
+    done = rack_recipes("run", recipe, "--locked")
+    assert done.code == 2
+    assert "recipe recipe.yml has changed: recipe.yml; scriptlet t.echo (shell) is not locked" in done.stderr
+    assert not RUNS.exists()
+    assert rack_recipes("lock", "--check").code == 1
+    assert rack_recipes("lock").code == 0
+    assert rack_recipes("lock", "--check").code == 0
+    assert rack_recipes("run", recipe, "--locked").code == 0
+
+
+def test_a_scriptlet_that_changes_while_a_run_goes_on_is_not_run(rack_of_three: Path):
+    """Its stage is sent when it is its turn, which may be hours later."""
+    recipe = write_recipe(
+        [
+            shell("gate", args={"path": str(rack_of_three / "open")}),
+            shell("ok", scope="run", depends_on=["gate"]),
+            shell("echo", args={"value": 1}, depends_on=["ok"]),
+        ]
+    )
+    assert rack_recipes("lock", recipe).code == 0
+    command = [sys.executable, "-c", COMMAND, "run", recipe, "--locked", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()) as run:
+        wait_for_journal()
+        with Path("scriptlets/t/echo.sh").open("a") as file:
+            file.write(f"touch {rack_of_three}/ran\n")
+        Path("open").touch()
+        run.communicate(timeout=DEADLINE * 2)
+    assert run.returncode == 1
+    found = results().steps
+    assert found["ok", ""]["verdict"] == "passed"
+    (last,) = [row for (step, _host), row in found.items() if step == "echo"]
+    said = "scriptlets/t/echo.sh has changed since this run began, and the lock file does not allow it"
+    assert (last["verdict"], said in last["reason"]) == ("error", True), last["reason"]
+    assert not Path("ran").exists()
+
+
+def wait_for_journal() -> None:
+    end = time.monotonic() + DEADLINE
+    while not [path for path in RUNS.glob("*/journal.jsonl") if path.stat().st_size]:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_policy_holds_whichever_way_a_run_is_started(way: str, rack_of_three: Path):
+    recipe = compiled(write_recipe([shell("ok")]))
+    Path("policy.yml").write_text(f"rules:\n  - {{users: [{ME}], may: [run], scriptlets: [t.*], hosts: [leafs]}}\n")
+    configure("policy = policy.yml")
+    code, said = started(way, recipe)
+    assert code == 2
+    assert f"policy.yml:2: {ME} may not run recipe.yml on spine1" in " ".join(said.split())
+    assert not [*RUNS.glob("*/journal.jsonl")]
+    code, said = started(way, recipe, "--limit", "leafs")
+    assert code == 0, said
+
+
+@pytest.mark.parametrize(
+    "words", [("--become",), ("-e", "ansible_become=true"), ("-e", '{"ansible_become": true}'), ("-e", "@vars.yml")]
+)
+def test_no_option_gets_around_a_policy_about_become(words: tuple[str, ...], rack_of_three: Path):
+    recipe = compiled(write_recipe([shell("ok")]))
+    Path("vars.yml").write_text("ansible_become: yes\nrack_recipes_policy: ''\n")
+    Path("policy.yml").write_text(f"rules:\n  - {{users: [{ME}], may: [run]}}\n")
+    configure("policy = policy.yml")
+    code, said = started("compiled", recipe, *words)
+    assert code == 2
+    assert f"policy.yml:2: {ME} may not run recipe.yml with become" in " ".join(said.split())
+    assert not RUNS.exists()
+
+
+def test_a_module_needs_to_be_allowed_as_a_scriptlet_does(rack_of_three: Path):
+    recipe = write_recipe(
+        [{"name": "say", "type": "ansible", "module": "ansible.builtin.command", "args": {"cmd": "id"}}]
+    )
+    Path("policy.yml").write_text(f"rules:\n  - {{users: [{ME}], may: [run], scriptlets: [t.*]}}\n")
+    configure("policy = policy.yml")
+    done = rack_recipes("run", recipe)
+    assert done.code == 2
+    assert done.stderr == f"policy.yml:2: {ME} may not run ansible.builtin.command in recipe.yml\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user without a password")
+def test_a_step_that_becomes_nobody_cannot_write_what_is_another_s(rack_of_three: Path):
+    script = Path("scriptlets/t/tries.sh")
+    script.write_text(TRIES)
+    script.with_suffix(".yml").write_text("description: Tries\nwrites: [t.tries_v1]\noptions: {folder: {type: str}}\n")
+    with private_folder() as folder:
+        step = shell("tries", args={"folder": str(folder)})
+        for user, wanted in (("nobody", "nobody no no no"), ("root", "root yes yes yes")):
+            done = rack_recipes("run", write_recipe([{**step, "become": user}]))
+            assert done.code == 1, done.stderr  # nothing is checked
+            assert results().context["t.tries_v1", "localhost"] == wanted
+
+
+@contextmanager
+def private_folder() -> Iterator[Path]:
+    """A folder of root's that others may enter, with a file that they may read, and one that they may not."""
+    folder = Path(tempfile.mkdtemp(dir="/var/tmp"))
+    folder.chmod(0o755)
+    for name, mode in (("open", 0o644), ("closed", 0o600)):
+        (folder / name).write_text("text\n")
+        (folder / name).chmod(mode)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)

@@ -1,0 +1,33 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""docs/reliability.md: nobody has changed it by hand, and the tests that it names are there."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sweeps
+
+NAMED = [test for trap in sweeps.traps() for test in trap.get("tests", ())]
+
+
+def test_the_page_is_made_of_the_figures(golden: Callable[[Path, str], None]):
+    golden(sweeps.PAGE, sweeps.page(json.loads(sweeps.FIGURES.read_text())))
+
+
+@pytest.mark.parametrize("test", sorted(set(NAMED)))
+def test_what_the_page_names_is_there(test: str):
+    path, _colons, name = test.partition("::")
+    assert re.search(rf"^def {name}\(", (sweeps.CHECKOUT / path).read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("trap", sweeps.traps(), ids=lambda trap: trap["issues"][0])
+def test_each_trap_has_a_test_or_a_reason(trap: dict[str, Any]):
+    assert {*trap} in ({"trap", "issues", "tests"}, {"trap", "issues", "why"})

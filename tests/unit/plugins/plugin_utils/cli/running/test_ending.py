@@ -1,0 +1,62 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a signal makes of the command's answer."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.ending import EndedError, answer_of, tell
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.summary import Summary
+
+INTERRUPTED = Summary("R1", "interrupted", 143, {"error": 2})
+PASSED = Summary("R1", "passed", 0, {"passed": 2})
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    made = tmp_path / "ansible.log"
+    made.write_text("some output\n")
+    return made
+
+
+@pytest.mark.parametrize(
+    ("summary", "code", "number", "expected"),
+    [
+        (INTERRUPTED, 143, signal.SIGTERM, ("interrupted", "ended by SIGTERM", 143)),
+        (INTERRUPTED, 99, signal.SIGINT, ("interrupted", "ended by SIGINT", 130)),
+        (INTERRUPTED, -9, 0, ("interrupted", "ended by SIGKILL", 137)),
+        (INTERRUPTED, -9, signal.SIGHUP, ("interrupted", "ended by SIGHUP", 129)),
+        (INTERRUPTED, 250, 0, ("interrupted", None, 143)),
+        (PASSED, 0, signal.SIGTERM, ("ok", None, 0)),
+    ],
+)
+def test_after_a_signal(summary: Summary, code: int, number: int, expected: tuple[str, str | None, int], log: Path):
+    answer, exit_code = answer_of(summary, code, log, number)
+    assert (answer["status"], answer.get("reason"), exit_code) == expected
+    assert "journal" not in answer
+
+
+def test_after_a_signal_without_a_store(log: Path, capsys: pytest.CaptureFixture[str]):
+    log.write_text("[WARNING]: the results are not in the store (no space); they are safe in x\n")
+    answer, code = answer_of(INTERRUPTED, 143, log, signal.SIGTERM)
+    assert (answer["journal"], code) == (str(log.with_name("journal.jsonl")), 143)
+    tell(INTERRUPTED, answer)
+    assert capsys.readouterr().err.splitlines() == [
+        "run R1 interrupted: 2 error",
+        "ended by SIGTERM",
+        f"the results are safe in {answer['journal']}: rack-recipes flush R1",
+        "to go on from here: rack-recipes run --resume R1",
+    ]
+
+
+@pytest.mark.parametrize(("code", "number"), [(-15, 0), (99, signal.SIGTERM), (1, signal.SIGTERM)])
+def test_a_signal_before_anything_was_run(code: int, number: int, log: Path):
+    with pytest.raises(EndedError, match="nothing was run: ended by SIGTERM") as caught:
+        answer_of(Summary(), code, log, number)
+    assert caught.value.exit_code == 143

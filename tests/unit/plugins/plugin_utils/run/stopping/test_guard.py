@@ -1,0 +1,138 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Ansible's main process that is told to end, in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+# As Ansible: workers that heed what they are told, an interrupt that ends the command.
+MAIN = """
+import contextlib, multiprocessing, os, signal, sys, time
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.stopping import guard
+guard.AGAIN, guard.WORKERS_LIMIT = float(sys.argv[2]), 0.5
+
+def work(stubborn):
+    os.setpgid(0, 0)
+    def end(_number, _frame):
+        print("worker told", flush=True)
+        if not stubborn:
+            os._exit(0)
+    signal.signal(signal.SIGTERM, end)
+    print(os.getpid(), flush=True)
+    while True:
+        time.sleep(60)
+
+made = guard.Guard()
+made.watch(lambda number: print("closed", number, len(multiprocessing.active_children()), flush=True))
+context = multiprocessing.get_context("fork")
+if sys.argv[1] in ("worker", "stubborn"):
+    context.Process(target=work, args=[sys.argv[1] == "stubborn"]).start()
+elif sys.argv[1] != "busy":
+    print(os.getpid(), flush=True)
+if sys.argv[1] == "closing":
+    made.closing()
+try:
+    if sys.argv[1] == "over":
+        made.over()
+    elif sys.argv[1] == "fault":
+        raise ValueError("of Ansible's own")
+    else:
+        with made.unbroken() if sys.argv[1] == "busy" else contextlib.nullcontext():
+            if sys.argv[1] == "busy":
+                print(os.getpid(), flush=True)
+            for _tenth in range(10):
+                time.sleep(0.1)
+            print("done", flush=True)
+        time.sleep(1)
+        print("and on", flush=True)
+except KeyboardInterrupt:
+    sys.exit(99)
+"""
+
+
+class Main:
+    """Such a process; `pid` is its worker's, if it has one."""
+
+    def __init__(self, kind: str, again: float = 1.0) -> None:
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        command = [sys.executable, "-c", MAIN, kind, str(again)]
+        pipe = subprocess.PIPE
+        self.child = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=env)
+        self.pid = int(self.line())
+
+    def line(self) -> str:
+        assert self.child.stdout
+        return self.child.stdout.readline().strip()
+
+    def ended(self) -> tuple[int, list[str], str]:
+        assert self.child.stdout
+        assert self.child.stderr
+        with self.child.stdout as stdout, self.child.stderr as stderr:
+            return self.child.wait(30), stdout.read().splitlines(), stderr.read()
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 99), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_reaches_the_workers_before_the_run_is_closed(name: str, code: int):
+    main = Main("worker")
+    main.child.send_signal(signal.Signals[name])
+    told = f"rack.recipes.recorder: {name}: the steps on the hosts are ended; a second signal ends this at once\n"
+    assert main.ended() == (code, ["worker told", f"closed {signal.Signals[name]:d} 0"], told)
+
+
+def test_a_worker_that_does_not_end_is_killed():
+    main = Main("stubborn")
+    main.child.send_signal(signal.SIGTERM)
+    code, lines, _stderr = main.ended()
+    assert (code, lines[0], lines[-1][:9]) == (143, "worker told", "closed 15")
+
+
+def test_what_comes_at_once_is_the_first_one_again():
+    main = Main("stubborn")
+    main.child.send_signal(signal.SIGTERM)
+    assert main.line() == "worker told"
+    main.child.send_signal(signal.SIGTERM)
+    assert main.ended()[0] == 143
+
+
+def test_a_second_signal_ends_it():
+    main = Main("stubborn", again=0.05)
+    main.child.send_signal(signal.SIGINT)
+    assert main.line() == "worker told"
+    time.sleep(0.1)
+    main.child.send_signal(signal.SIGINT)
+    assert main.child.wait(10) == -signal.SIGINT
+    os.kill(main.pid, signal.SIGKILL)
+    assert main.ended()[1] == []
+
+
+def test_what_is_done_is_done_to_its_end():
+    main = Main("busy")
+    main.child.send_signal(signal.SIGTERM)
+    assert main.ended()[:2] == (143, ["done", "closed 15 0"])
+
+
+def test_while_it_closes_a_signal_is_only_noted():
+    main = Main("closing")
+    main.child.send_signal(signal.SIGTERM)
+    code, lines, stderr = main.ended()
+    assert (code, lines) == (0, ["done", "and on", "closed 15 0"])
+    assert "SIGTERM: the run is over, its results are being stored" in stderr
+
+
+def test_a_run_that_was_closed_is_not_closed_again():
+    assert Main("over").ended() == (0, [], "")
+
+
+def test_a_fault_closes_the_run_too():
+    code, lines, stderr = Main("fault").ended()
+    assert (code, lines) == (1, ["closed 0 0"])
+    assert "of Ansible's own" in stderr

@@ -1,0 +1,61 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A worker that is told to end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.stopping import (
+    TOLD_BY,
+    Stopped,
+    Stopping,
+    at_most,
+    end_clients,
+)
+
+
+def told_while_it_sleeps(number: int) -> None:
+    os.kill(os.getpid(), number)
+    time.sleep(60)
+
+
+@pytest.mark.parametrize("number", TOLD_BY)
+def test_who_waits_is_cut_off_and_who_works_is_not(number: int):
+    before = [signal.getsignal(each) for each in TOLD_BY]
+    stopping = Stopping()
+    with stopping.heeded():
+        with pytest.raises(Stopped), stopping.waiting():
+            told_while_it_sleeps(number)
+        os.kill(os.getpid(), number)
+        assert stopping.is_told
+    assert [signal.getsignal(each) for each in TOLD_BY] == before
+
+
+def test_who_was_told_while_it_worked_does_not_begin_to_wait():
+    stopping = Stopping()
+    with stopping.heeded():
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(Stopped), stopping.waiting():
+            raise AssertionError("it waits")
+
+
+def test_what_takes_too_long_is_cut_off():
+    before = signal.getsignal(signal.SIGALRM)
+    with pytest.raises(Stopped), at_most(0.05):
+        time.sleep(60)
+    with at_most(60):
+        pass
+    assert (signal.getitimer(signal.ITIMER_REAL)[0], signal.getsignal(signal.SIGALRM)) == (0, before)
+
+
+def test_nothing_of_a_process_is_ended_that_is_no_worker():
+    os.kill(os.getpid(), 0)
+    end_clients()
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

@@ -1,0 +1,275 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is locked of a recipe, and that nothing else is let pass."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import ansible.release
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import plan_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import TrustError
+from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage import payload
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.asked import Asked, full_name, of_plan
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guard import check_run
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock import make
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.file import read_lock, write_lock
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.make import lock_of, origin_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.model import differences
+from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
+
+STEP = "from scriptlets.t import helper\nclass Step(Scriptlet):\n    writes = ('t.step_v1',)\n"
+HOOK = "class Hook(Scriptlet):\n    pass\n"
+PART = "test_meta: {test_id: P}\nsteps: [{name: inner, type: shell, module: disk.usage}]\n"
+MIDDLE = "test_meta: {test_id: M}\nsteps: [{name: middle, include: part.yml}]\n"
+RECIPE = """\
+test_meta: {test_id: T}
+hooks: {pre_step: [{module: t.hook}]}
+context: {merge: {"t.*": hook t.merging}}
+steps:
+  - {name: a, module: t.step}
+  - {name: b, type: ansible, module: ansible.builtin.ping}
+  - {name: c, include: recipes/middle.yml}
+"""
+FILES = {
+    "r.yml": RECIPE,
+    "recipes/middle.yml": MIDDLE,
+    "recipes/part.yml": PART,
+    "scriptlets/t/step.py": STEP,
+    "scriptlets/t/helper.py": "A = 1\n",
+    "scriptlets/t/hook.py": HOOK,
+    "scriptlets/t/merging.py": "def merge(key, base, theirs, ours):\n    return ours\n",
+}
+LOCKED = Settings(locked=True)
+
+
+@pytest.fixture(autouse=True)
+def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    forget()
+    for path, text in FILES.items():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(text)
+
+
+def forget() -> None:
+    """What a process reads once, another one reads anew."""
+    for cached in (payload._imported, payload._ends):
+        cached.cache_clear()
+
+
+def asked(recipe: str = "r.yml") -> Asked:
+    forget()
+    return of_plan(plan_of(recipe, LOCKED), LOCKED)
+
+
+def write() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(write_lock(lock_of([asked()])).read_text())
+    return found
+
+
+def refusal(recipe: str = "r.yml") -> str:
+    with pytest.raises(TrustError) as caught:
+        check_run(asked(recipe), LOCKED)
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+def digest(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def test_the_file_has_all_that_a_recipe_is_made_of():
+    held = write()
+    usage = {name: digest(payload.ROOT / name) for name in ("scriptlets/disk/usage.sh", "scriptlets/disk/usage.yml")}
+    assert held == {
+        "version": 1,
+        "recipes": {
+            "r.yml": {
+                "digest": asked().digest,
+                "files": {name: digest(name) for name in ("r.yml", "recipes/middle.yml", "recipes/part.yml")},
+            }
+        },
+        "scriptlets": {
+            "disk.usage (shell)": {"origin": f"rack.recipes {VERSION}", "files": usage},
+            "t.hook (python)": {
+                "origin": "scriptlets",
+                "files": {"scriptlets/t/hook.py": digest("scriptlets/t/hook.py")},
+            },
+            "t.merging (merge hook)": {
+                "origin": "scriptlets",
+                "files": {"scriptlets/t/merging.py": digest("scriptlets/t/merging.py")},
+            },
+            "t.step (python)": {
+                "origin": "scriptlets",
+                "files": {name: digest(name) for name in ("scriptlets/t/helper.py", "scriptlets/t/step.py")},
+            },
+        },
+        "modules": {"ansible.builtin.ping": f"ansible-core {ansible.release.__version__}"},
+    }
+
+
+def test_the_same_project_gives_the_same_bytes():
+    write()
+    first = Path("rack-recipes.lock").read_bytes()
+    write()
+    assert Path("rack-recipes.lock").read_bytes() == first
+    lines = first.decode().splitlines()
+    assert json.dumps(json.loads(first), indent=2, sort_keys=True).splitlines() == lines
+    assert not list(Path().glob(".rack-recipes.lock*"))
+
+
+def test_what_is_as_it_was_locked_passes():
+    write()
+    pins = check_run(asked(), LOCKED)
+    assert pins is not None
+    assert pins["scriptlets/t/helper.py"] == {digest("scriptlets/t/helper.py")}
+    assert check_run(asked(), Settings()) is None
+    assert [*differences(read_lock(), lock_of([asked()]))] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("r.yml", "recipe r.yml has changed: r.yml"),
+        ("recipes/middle.yml", "recipe r.yml has changed: recipes/middle.yml"),
+        ("recipes/part.yml", "recipe r.yml has changed: recipes/part.yml"),
+        ("scriptlets/t/step.py", "scriptlet t.step (python) has changed: scriptlets/t/step.py"),
+        ("scriptlets/t/helper.py", "scriptlet t.step (python) has changed: scriptlets/t/helper.py"),
+        ("scriptlets/t/hook.py", "scriptlet t.hook (python) has changed: scriptlets/t/hook.py"),
+        ("scriptlets/t/merging.py", "scriptlet t.merging (merge hook) has changed: scriptlets/t/merging.py"),
+    ],
+)
+def test_a_changed_file_is_refused_by_its_name(path: str, said: str):
+    write()
+    with Path(path).open("a") as file:
+        file.write("# one more\n")
+    assert refusal().splitlines() == [
+        f"not as rack-recipes.lock has it: {said}",
+        "look at it, and if it is as it should be: rack-recipes lock r.yml",
+    ]
+
+
+def test_a_file_that_hides_the_collection_s_is_refused():
+    write()
+    for name in ("usage.sh", "usage.yml"):
+        Path("scriptlets/disk").mkdir(exist_ok=True)
+        Path("scriptlets/disk", name).write_bytes((payload.ROOT / "scriptlets/disk" / name).read_bytes())
+    said = f"scriptlet disk.usage (shell) has changed: it comes from scriptlets, not from rack.recipes {VERSION}"
+    assert said in refusal()
+
+
+def test_what_was_never_locked_is_refused():
+    write()
+    Path("other.yml").write_text("test_meta: {test_id: O}\nsteps: [{name: a, type: shell, module: memory.usage}]\n")
+    said = refusal("other.yml").splitlines()[0]
+    assert said == (
+        "not as rack-recipes.lock has it: recipe other.yml is not locked; scriptlet memory.usage (shell) is not locked"
+    )
+
+
+def test_another_version_of_ansible_is_refused():
+    held = write()
+    held["modules"]["ansible.builtin.ping"] = "ansible-core 1.2.3"
+    Path("rack-recipes.lock").write_text(json.dumps(held))
+    here = f"ansible-core {ansible.release.__version__}"
+    assert f"module ansible.builtin.ping has changed: it is of {here}, not of ansible-core 1.2.3" in refusal()
+
+
+def test_a_playbook_knows_only_the_digest_of_its_recipe():
+    write()
+    made = asked()
+    compiled = Asked("run", "r.yml", digest=made.digest, entries=made.entries)
+    assert check_run(compiled, LOCKED)
+    other = Asked("run", "r.yml", digest="sha256:0")
+    with pytest.raises(TrustError, match=r"recipe r\.yml has changed: what it was compiled from"):
+        check_run(other, LOCKED)
+
+
+def test_paths_are_the_project_s(tmp_path: Path):
+    write()
+    assert check_run(asked(str(tmp_path / "r.yml")), LOCKED)
+    assert check_run(asked("./recipes/../r.yml"), LOCKED)
+
+
+def test_no_lock_file(tmp_path: Path):
+    assert refusal() == f"there is no rack-recipes.lock in {tmp_path}: rack-recipes lock RECIPE makes one"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "rack-recipes.lock:1:1: expected a mapping with version, recipes, scriptlets and modules, got an empty"),
+        ("<<<<<<< ours\n{}", "rack-recipes.lock:"),
+        ('{"version": 1', "rack-recipes.lock:1:"),
+        ("[]", "expected a mapping with version, recipes, scriptlets and modules, got an empty list"),
+        ("{}", "rack-recipes.lock:1:1: expected version 1, which this rack-recipes knows, got nothing; rack-recipes"),
+        ('{"version": 2}', "expected version 1, which this rack-recipes knows, got the number 2"),
+        ('{"version": 1, "recipes": []}', "expected a mapping recipes, got an empty list"),
+        (
+            '{"version": 1, "recipes": {"r.yml": {"digest": 1, "files": {}}}, "scriptlets": {}, "modules": {}}',
+            "rack-recipes.lock:1:37: expected a mapping with digest and files, got a mapping with digest, files",
+        ),
+        (
+            '{"version": 1, "recipes": {}, "scriptlets": {"a": {"origin": "b", "files": {"c": 1}}}, "modules": {}}',
+            "expected a mapping with origin and files, got a mapping with origin, files",
+        ),
+        (
+            '{"version": 1, "recipes": {}, "scriptlets": {}, "modules": {"a": 1}}',
+            "rack-recipes.lock:1:66: expected its version, got the number 1; rack-recipes lock RECIPE makes it anew",
+        ),
+    ],
+)
+def test_a_broken_lock_file(text: str, said: str):
+    Path("rack-recipes.lock").write_text(text)
+    assert said in refusal()
+
+
+def test_a_lock_file_that_everyone_can_write():
+    write()
+    Path("rack-recipes.lock").chmod(0o666)
+    assert refusal() == "rack-recipes.lock is not trusted: everyone can write to it (chmod o-w rack-recipes.lock)"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to others")
+def test_a_lock_file_of_a_stranger_s():
+    write()
+    os.chown("rack-recipes.lock", 54_321, -1)
+    assert refusal() == "rack-recipes.lock is not trusted: it belongs to 54321, not to root"
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("ping", "ansible.builtin.ping"),
+        ("ansible.legacy.shell", "ansible.builtin.shell"),
+        ("ansible.builtin.shell", "ansible.builtin.shell"),
+        ("cisco.ios.ios_command", "cisco.ios.ios_command"),
+    ],
+)
+def test_a_module_has_one_name(module: str, name: str):
+    assert full_name(module) == name
+
+
+def test_the_version_of_a_collection(monkeypatch: pytest.MonkeyPatch):
+    manifest = Path("collections/ansible_collections/cisco/ios/MANIFEST.json")
+    manifest.parent.mkdir(parents=True)
+    manifest.write_text('{"collection_info": {"version": "9.8.7"}}')
+    monkeypatch.setattr(make, "_folders", lambda: iter((Path("absent"), Path("collections"))))
+    assert origin_of("cisco.ios.ios_command") == "cisco.ios 9.8.7"
+    assert origin_of("arista.eos.eos_command") == "arista.eos an unknown version"
+    manifest.write_text("[]")
+    assert origin_of("cisco.ios.ios_command") == "cisco.ios an unknown version"
+
+
+def test_collections_are_looked_for_where_ansible_does():
+    assert Path("/usr/share/ansible/collections") in [*make._folders()]

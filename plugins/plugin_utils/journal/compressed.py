@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, BinaryIO, cast
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
 
@@ -51,7 +51,7 @@ def opened(path: Path) -> BinaryIO:
             raise
     import gzip  # who reads no compressed journal does without
 
-    return cast("BinaryIO", BufferedReader(cast("Any", gzip.open(compressed(path), "rb")), CHUNK))
+    return cast("BinaryIO", BufferedReader(gzip.open(compressed(path), "rb"), CHUNK))
 
 
 def reason(error: BaseException) -> str:

@@ -90,8 +90,10 @@ def store(request: pytest.FixtureRequest, steps: Path) -> Iterator[Store]:
     drop_tables(server.url)
 
 
-def over(*kinds: str) -> Any:
-    return pytest.mark.parametrize("store", kinds, indirect=True)
+def over(*kinds: str, few: tuple[str, ...] = ()) -> Any:
+    """For each of these kinds; only in the whole sweep for those that are not among the few, where these are named."""
+    chosen = kinds if sweeps.is_whole() or not few else few
+    return pytest.mark.parametrize("store", chosen, indirect=True)
 
 
 def goes_on(store: Store, broken: Callable[[Store], Any], **large: int) -> None:
@@ -159,7 +161,7 @@ def test_killed_and_restarted(store: Store):
     times(10, f"{store.kind} is killed and restarted", HELD, lambda: goes_on(store, killed))
 
 
-@over(*SERVERS)
+@over(*SERVERS, few=("postgresql",))
 def test_away_at_the_end(store: Store):
     times(5, f"{store.kind} is away at the end", FLUSHED, lambda: ends_with_5(store, killed))
 
@@ -174,7 +176,7 @@ def in_the_way(store: Store) -> Iterator[None]:
         store.path.parent.unlink()
 
 
-@over(*KINDS)
+@over(*KINDS, few=("sqlite", "mariadb"))
 def test_away_at_the_start(store: Store):
     def tried() -> None:
         wanted = undisturbed()
@@ -194,7 +196,7 @@ def test_away_at_the_start(store: Store):
     times(5, f"{store.kind} is away at the start", HELD, tried)
 
 
-@over(*SERVERS)
+@over(*SERVERS, few=("postgresql",))
 def test_slow(store: Store):
     """Each statement takes seconds: the stages are done while the store still holds nothing of what they found."""
     with Proxy(ADDRESS, store.server.port) as proxy:
@@ -269,7 +271,7 @@ def on_a_small_disk(kind: str, folder: Path) -> Iterator[Store]:
             yield Store(kind, server.url, server)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS if sweeps.is_whole() else ("sqlite", "postgresql"))
 def test_disk_full(kind: str, steps: Path):
     disk = Path(f"/tmp/rack-{secrets.token_hex(4)}")
     with on_a_small_disk(kind, disk) as store:
@@ -295,7 +297,7 @@ def only_read(store: Store) -> Iterator[str]:
         store.do(*dropped)
 
 
-@over(*SERVERS)
+@over(*SERVERS, few=("mariadb",))
 def test_a_user_who_may_only_read(store: Store):
     def tried() -> None:
         with only_read(store) as url:
@@ -411,7 +413,7 @@ def waiting(store: Store) -> int:
     return int(store.do("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")[0])
 
 
-@over(*SERVERS)
+@over(*SERVERS, few=("postgresql",))
 def test_deadlock(store: Store):
     def tried() -> None:
         rmtree(RUNS, ignore_errors=True)
@@ -469,7 +471,7 @@ def connected(store: Store) -> int:
     return int(store.do("SELECT count(*) FROM pg_stat_activity WHERE usename = 'rack'")[0])
 
 
-@over(*SERVERS)
+@over(*SERVERS, few=("mariadb",))
 def test_a_connection_that_is_ended_while_idle(store: Store):
     @contextmanager
     def ended(_store: Store) -> Iterator[None]:
@@ -483,7 +485,7 @@ def test_a_connection_that_is_ended_while_idle(store: Store):
     times(5, f"{store.kind} ends an idle connection", HELD, tried)
 
 
-@over(*SERVERS)
+@over(*SERVERS, few=("postgresql",))
 def test_a_connection_that_is_reset(store: Store):
     with Proxy(ADDRESS, store.server.port) as proxy:
         through = replace(store, url=store.url.replace(f":{store.server.port}/", f":{proxy.port}/"))

@@ -132,7 +132,7 @@ def test_without_a_python_that_will_do(hosted: Path, rack: Rack):
     }
     hosts = {
         name: (f"r0{n + 2}", {"ansible_python_interpreter": path})
-        for n, (name, (path, _)) in enumerate(pythons.items())
+        for n, (name, (path, _reason)) in enumerate(pythons.items())
     }
     recipe = write_recipe([shell("ok"), shell("next", "ok", depends_on=["ok"])])
     with rows(f"Python {name.replace('_', ' ')}" for name in pythons):
@@ -208,7 +208,8 @@ def test_a_folder_that_cannot_be_used_is_named(hosted: Path, rack: Rack):
     if os.geteuid():
         folders["closed"] = (hosted / "closed", "Permission denied")
     hosts = {
-        name: (f"r0{n + 2}", {"ansible_remote_tmp": str(path)}) for n, (name, (path, _)) in enumerate(folders.items())
+        name: (f"r0{n + 2}", {"ansible_remote_tmp": str(path)})
+        for n, (name, (path, _reason)) in enumerate(folders.items())
     }
     with rows(f"temporary folder {name.replace('_', ' ')}" for name in folders):
         for _again in times():

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.view import now
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, StoreError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, RackError, StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.storing.pace import Pace
@@ -111,6 +111,7 @@ class Store:
 
 def _abandoned(journal: str) -> None:
     """The run's process is gone; without an end the run was interrupted."""
-    kinds = {line.record["kind"] for line in Follower(journal).read() if line.record}
-    if "end" not in kinds:
-        append(journal, [{"kind": "end", "time": now(), "status": "interrupted", "exit_code": 1, "counts": {}}])
+    with suppress(JournalError):  # on a full disk; what is there is stored for all that
+        kinds = {line.record["kind"] for line in Follower(journal).read() if line.record}
+        if "end" not in kinds:
+            append(journal, [{"kind": "end", "time": now(), "status": "interrupted", "exit_code": 1, "counts": {}}])

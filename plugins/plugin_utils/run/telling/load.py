@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import psutil
+if TYPE_CHECKING:
+    import psutil
 
 MIB = 1024 * 1024
 
@@ -27,6 +29,8 @@ class Load:
 
         Memory that they share counts in each, as their resident sizes do.
         """
+        import psutil
+
         controller = next(iter(self._known.values()), None) or next(_holders(self._lock), None)
         if controller is None:
             return ""
@@ -46,6 +50,8 @@ class Load:
 
 def _holders(path: str) -> Iterator[psutil.Process]:
     """The processes that have a file open, as far as this user may see it; those that started others first."""
+    import psutil
+
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             if any(file.path == path for file in process.open_files()):

@@ -18,15 +18,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifacts import 
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import follow
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import delta, end, run, whole_run
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import artifact
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.store.conftest import (  # noqa: F401  # fixtures
-    cleared,
-    emptied,
-    opened,
-    store,
-    url,
-)
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.store import conftest as stores
 
 Make = Callable[..., Path]
+
+cleared, emptied, opened, store, url = stores.cleared, stores.emptied, stores.opened, stores.store, stores.url
 
 
 @pytest.fixture

@@ -50,9 +50,9 @@ def becoming(made: Any, user: str | None = None) -> Any:
     return made
 
 
-def asked(*plays: Any, settings: Settings | None = None, about: Any = ABOUT, **extra_vars: Any) -> Asked:
+def asked(*plays: Any, settings: Settings | None = None, about: Any = None, **extra_vars: Any) -> Asked:
     found = means(an_inventory(**extra_vars))
-    compiled = Compiled(plays, outline(plays, found.resolve), about, ())
+    compiled = Compiled(plays, outline(plays, found.resolve), about or ABOUT, ())
     return asked_of(compiled, settings or Settings(), found)
 
 

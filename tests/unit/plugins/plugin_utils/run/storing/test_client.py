@@ -149,6 +149,17 @@ def test_a_killed_recorder_leaves_an_interrupted_run_in_the_store(make_run: Call
     opened.dispose()
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
+def test_a_journal_that_cannot_be_ended_is_stored_for_all_that(make_run: Callable[..., Run]):
+    run = make_run()
+    storing = Storing(run)
+    append(run.path, [step("a", "r1")])
+    run.path.chmod(0o400)
+    storing._close()
+    assert storing._process.wait(20) == 0
+    assert stored(run) == ["r1"]
+
+
 def test_a_run_that_had_ended_keeps_its_end(make_run: Callable[..., Run]):
     run = make_run()
     storing = Storing(run)

@@ -16,7 +16,7 @@ import secrets
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import rmtree, which
@@ -370,17 +370,17 @@ def test_locked_to_the_end(store: Store):
 def crosswise(store: Store) -> Iterator[None]:
     """A row that the run is about to write is another's, who then wants the one that the run holds by then."""
     before = deadlocks(store)
-    connection = rival(store)
-    cursor = connection.cursor()
-    [run] = [path.name for path in RUNS.iterdir()]
-    row = f"INSERT INTO context (run_id, seq, host, {quoted(store)}, version, after) VALUES (%s, 2, '', '', 1, '')"
-    cursor.executemany(row, [(run,), *((f"R{number}",) for number in range(2000 if store.kind == "mariadb" else 0))])
-    open_gate()
-    wait_for(lambda: waiting(store), "the run waits for the row")
-    cursor.execute("SELECT * FROM runs FOR UPDATE")
-    wait_for(lambda: deadlocks(store) > before, "the server ends a deadlock")
-    connection.rollback()
-    connection.close()
+    with closing(rival(store)) as connection:  # else nobody could drop the tables after a test that fails
+        cursor = connection.cursor()
+        [run] = [path.name for path in RUNS.iterdir()]
+        row = f"INSERT INTO context (run_id, seq, host, {quoted(store)}, version, after) VALUES (%s, 2, '', '', 1, '')"
+        more = range(2000 if store.kind == "mariadb" else 0)
+        cursor.executemany(row, [(run,), *((f"R{number}",) for number in more)])
+        open_gate()
+        wait_for(lambda: waiting(store), "the run waits for the row")
+        cursor.execute("SELECT * FROM runs FOR UPDATE")
+        wait_for(lambda: deadlocks(store) > before, "the server ends a deadlock")
+        connection.rollback()
     yield
 
 

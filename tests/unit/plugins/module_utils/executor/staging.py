@@ -105,12 +105,12 @@ class Work:
     def launcher(self, whole):
         return Launcher(whole, str(self.folder), str(self.cache), str(self.artifacts))
 
-    def run(self, *steps, alive=lambda: True, halted=str, **fields):
+    def run(self, *steps, alive=lambda: True, halts=str, **fields):
         """Run a stage to its end."""
         records = []
         whole = request(*steps, **fields)
         launcher = self.launcher(whole)
-        Stage(whole, launcher, records.append, alive, halted).run()
+        Stage(whole, launcher, records.append, alive, halts).run()
         return Ran(records, launcher.secrets.told)
 
 

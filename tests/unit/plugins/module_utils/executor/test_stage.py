@@ -496,7 +496,7 @@ def test_a_controller_that_wants_the_end_says_why(work, watchful):
         work.script("touch ready; sleep 600"),
         python(Pass, "later", depends_on=["script"]),
         alive=lambda: not os.path.exists("ready"),
-        halted=lambda: "the run was interrupted",
+        halts=lambda: "the run was interrupted",
     )
     assert ran.reasons == {"later": "not run: the run was interrupted", "script": "stopped: the run was interrupted"}
 
@@ -575,7 +575,7 @@ def test_a_thousand_steps_leak_nothing_and_do_not_slow_down(tmp_path):
     done = subprocess.run([sys.executable, "-c", THOUSAND], stdout=subprocess.PIPE, cwd=tmp_path, env=env, check=True)
     few, many, leaked = json.loads(done.stdout)
     assert leaked == 0
-    assert many / few < 25  # 10 where each costs the same, 100 where each looks at all
+    assert many / few < 50  # 10 where each costs the same, 100 where each looks at all
 
 
 def test_scripts_leak_nothing(work):

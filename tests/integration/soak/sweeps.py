@@ -97,7 +97,7 @@ def _keep(made: Sweep, seconds: float, error: str) -> None:
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     FIGURES.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
-    PAGE.write_text(page(known))
+    PAGE.write_text(page(json.loads(FIGURES.read_text())))  # which has its names in order
 
 
 def page(known: Mapping[str, Mapping[str, Any]]) -> str:

@@ -28,12 +28,16 @@ class Group:
         os.mkdir(folder)
 
     def join(self) -> None:
-        """In the child: be in it. Raises OSError."""
-        _write(self.folder, os.getpid())
+        """In the child: be in it. Where the host does not let it, nothing is counted, and the step runs as well."""
+        try:  # noqa: SIM105 - a target would pay for contextlib
+            _write(self.folder, os.getpid())
+        except OSError:
+            pass
 
     def end(self) -> dict[str, Any]:
         """What was used in it: seconds, KiB, bytes. Whoever is left in it goes on outside."""
-        found = {**self._cpu(), **self._memory(), **self._io()}
+        cpu = self._cpu()
+        found = {**cpu, **self._memory(), **self._io()} if any(cpu.values()) else {}
         for pid in _read(self.folder, PROCESSES).split():
             try:  # noqa: SIM105 - a target would pay for contextlib
                 _write(os.path.dirname(self.folder), int(pid))

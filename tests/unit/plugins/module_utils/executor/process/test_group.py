@@ -48,6 +48,16 @@ def test_whoever_is_left_goes_on_outside(work, real):
     assert not os.path.exists(real.folder)
 
 
+def test_one_that_cannot_be_joined_counts_nothing(work, monkeypatch, real):
+    def refused(_folder, _pid):
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(group, "_write", refused)
+    attempt = attempt_of(work.run(work.script(OK, limits={"open_files": 100})))
+    assert attempt["verdict"] == "passed"
+    assert "group" not in attempt
+
+
 def test_without_limits_there_is_none(work):
     assert "group" not in attempt_of(work.run(work.script(OK)))
 

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 from runs import COMMAND, Done, environment, rack_recipes, shell, write_recipe
 from sqlalchemy import create_engine, inspect, text
 
@@ -195,6 +196,16 @@ def undisturbed(keys: int = 50, length: int = 20) -> Rows:
     verdicts = {step["step"]: step["verdict"] for step in found["steps"]}
     assert verdicts == {"first": "passed", "gate": "passed", "many": "passed", "fail": "failed"}
     return found
+
+
+def store_url(request: pytest.FixtureRequest, kind: str, path: Path) -> Iterator[str]:
+    """The URL of an empty store, of SQLite's in a file, or on a server that is left empty."""
+    if kind == "sqlite":
+        yield f"sqlite:///{path}"
+        return
+    server = request.getfixturevalue(kind)
+    yield server.url
+    drop_tables(server.url)
 
 
 def drop_tables(url: str) -> None:

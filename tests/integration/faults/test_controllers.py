@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 import sweeps
-from databases import begun, drop_tables, gated, held, open_gate, rows_of, undisturbed, wait_for
+from databases import begun, gated, held, open_gate, rows_of, store_url, undisturbed, wait_for
 from runs import COMMAND, Done, environment
 from sqlalchemy import text
 
@@ -27,12 +27,7 @@ HOLDS = "each run's rows equal those of a run that had the store for itself, and
 
 @pytest.fixture(params=KINDS)
 def url(request: pytest.FixtureRequest, steps: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{steps}/store/results.db"
-        return
-    server = request.getfixturevalue(request.param)
-    yield server.url
-    drop_tables(server.url)
+    yield from store_url(request, request.param, steps / "store/results.db")
 
 
 def started(run_id: str, url: str) -> subprocess.Popen[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import sweeps
-from databases import drop_tables
+from databases import store_url
 from runs import CHECKOUT
 
 sys.path.append(str(CHECKOUT / "tests/bench"))
@@ -25,12 +25,7 @@ MEMORY = 16.0  # MiB that ten times the changes of the same keys may take beyond
 
 @pytest.fixture(params=["sqlite", "mariadb", "postgresql"])
 def url(request: pytest.FixtureRequest, project: Path) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield f"sqlite:///{project}/results.db"
-        return
-    server = request.getfixturevalue(request.param)
-    yield server.url
-    drop_tables(server.url)
+    yield from store_url(request, request.param, project / "results.db")
 
 
 def test_ten_times_the_hosts(url: str, project: Path, request: pytest.FixtureRequest):

@@ -22,12 +22,7 @@ Row = Mapping[str, Any]
 def add_show(command: argparse.ArgumentParser) -> None:
     """Its options."""
     add_run(command)
-    command.add_argument(
-        "--at",
-        metavar="SEQ",
-        type=int,
-        help="as it was after this change, a number of `ctx history` (default: the last)",
-    )
+    _add_at(command)
     _add_host(command, "only what this host sees: its own keys, and those of the run")
     add_db(command)
     examples(
@@ -62,18 +57,22 @@ def add_diff(command: argparse.ArgumentParser) -> None:
 def add_export(command: argparse.ArgumentParser) -> None:
     """Its options."""
     add_run(command)
-    command.add_argument(
-        "--at",
-        metavar="SEQ",
-        type=int,
-        help="as it was after this change, a number of `ctx history` (default: the last)",
-    )
+    _add_at(command)
     add_db(command)
     examples(
         command,
         "rack-recipes ctx export > before.json",
         "rack-recipes ctx export 20261125-1444 --at 12 > before.json",
         "rack-recipes run recipes/compare.yml --context before.json",
+    )
+
+
+def _add_at(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--at",
+        metavar="SEQ",
+        type=int,
+        help="as it was after this change, a number of `ctx history` (default: the last)",
     )
 
 

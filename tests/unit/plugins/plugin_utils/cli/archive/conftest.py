@@ -9,16 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import make_runs
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results import conftest as results
 
-
-@pytest.fixture(scope="session")
-def _made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("runs")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        make_runs()
-    return folder / ".rack-recipes"
+_made = results._made
 
 
 @pytest.fixture

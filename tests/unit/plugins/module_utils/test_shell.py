@@ -12,7 +12,7 @@ import time
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils import shell
-from ansible_collections.rack.recipes.plugins.module_utils.shell import ShellScriptlet
+from ansible_collections.rack.recipes.plugins.module_utils.shell import Program, ShellScriptlet
 
 ENVELOPE = json.dumps({"status": "ok", "outputs": {"test.key_v1": 1}})
 
@@ -156,7 +156,9 @@ def test_what_is_read_back_is_whole():
 def test_a_descendant_that_holds_the_pipes_does_not_hold_it_up():
     started = time.monotonic()
     os.kill(int(parsed("sleep 30 & echo $!", shell=True)), signal.SIGKILL)
-    assert "started" in parsed("timeout 20 yes & echo started", shell=True)
+    program = Program(["/bin/sh", "-c", "timeout 20 yes & exit 3"], dict(os.environ), "")
+    program.finish()
+    assert program.exit_code == 3
     assert time.monotonic() - started < 10
 
 

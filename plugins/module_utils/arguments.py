@@ -25,16 +25,22 @@ OF_ELEMENTS = ("options", "choices", "no_log")  # what the spec of a list says o
 
 def problems_of_names(options: Options, given: Mapping[str, object]) -> list[tuple[str, str]]:
     """Names that are missing or unknown, each with what is wrong; known before any value is."""
-    accepted = {known for name, spec in options.items() for known in _names(name, spec)}
-    found = [(name, _unknown(name, accepted)) for name in given if name not in accepted]
+    found: list[tuple[str, str]] = []
+    if not given.keys() <= options.keys():
+        accepted = {*options, *(alias for spec in options.values() for alias in spec.get("aliases", ()))}
+        found += [(name, _unknown(name, accepted)) for name in given if name not in accepted]
     for name, spec in options.items():
-        if spec.get("required") and all(given.get(known) is None for known in _names(name, spec)):
+        if spec.get("required") and _given(name, spec, given) is None:
             found.append((name, "is required"))
     return found
 
 
-def _names(name: str, spec: Spec) -> tuple[str, ...]:
-    return (name, *spec.get("aliases", ()))
+def _given(name: str, spec: Spec, given: Mapping[str, object]) -> object:
+    """The value of an argument, under whichever of its names it was given; None where it was not."""
+    value = given.get(name)
+    if value is None and "aliases" in spec:
+        return next((given[alias] for alias in spec["aliases"] if given.get(alias) is not None), None)
+    return value
 
 
 def _unknown(name: str, accepted: set[str]) -> str:
@@ -58,8 +64,9 @@ def complete(options: Options | None, given: Mapping[str, object], inside: str =
 
 
 def _complete_one(path: str, name: str, spec: Spec, given: Mapping[str, object]) -> object:
-    there = (given[known] for known in _names(name, spec) if given.get(known) is not None)
-    value = next(there, spec.get("default"))
+    value = _given(name, spec, given)
+    if value is None:
+        value = spec.get("default")
     return None if value is None else _converted(path, spec, value)
 
 
@@ -70,12 +77,13 @@ def _converted(path: str, spec: Spec, value: object) -> object:
         return [_converted(f"{path}[{index}]", inner, item) for index, item in enumerate(value)]
     if isinstance(value, dict) and spec.get("options"):
         value = complete(spec["options"], value, path + ".")
-    _check_choices(path, spec, value)
+    if "choices" in spec:
+        _check_choices(path, spec, value)
     return value
 
 
 def _check_choices(path: str, spec: Spec, value: object) -> None:
-    choices = spec.get("choices")
+    choices = spec["choices"]
     for item in value if isinstance(value, list) else [value]:
         if choices is not None and item not in choices:
             expected = ", ".join(map(str, choices))

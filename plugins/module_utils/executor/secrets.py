@@ -78,7 +78,9 @@ class Secrets:
 
     def add_arguments(self, options: Mapping[str, Any] | None, params: Mapping[str, Any]) -> None:
         """Hide what no_log options hold, and what has the name of a secret."""
-        self.add(secrets_in(options, params, self._names))
+        found = secrets_in(options, params, self._names)
+        if found:
+            self.add(found)
 
     def register(self, texts: Iterable[str]) -> None:
         """A step says that these are secrets: from now on nobody may see them, here or on any other host."""

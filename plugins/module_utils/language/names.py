@@ -77,13 +77,13 @@ def secrets_in(options: Mapping[str, Any] | None, params: Mapping[str, Any], nam
     """What no_log options hold, and the texts under names that `names` match, also deep inside of others."""
     found: list[str] = []
     for name, value in params.items():
-        spec = (options or {}).get(name) or {}
-        if spec.get("no_log"):
+        spec = options.get(name) if options else None
+        if spec and spec.get("no_log"):
             found += long_texts_of(value)
         elif isinstance(value, str):
             found += long_texts_of(value) if names.match(name) else ()
         elif isinstance(value, (dict, list)):
-            found += _inside(spec.get("options"), value, names, hides=names.match(name))
+            found += _inside(spec.get("options") if spec else None, value, names, hides=names.match(name))
     return found
 
 

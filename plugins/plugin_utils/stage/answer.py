@@ -47,7 +47,7 @@ def read_answer(stage: str, code: int, stdout: str, stderr: str, python: str = "
     status = next(filter(None, map(_status, reversed(lines))), None)
     if status is None:
         return Answer("cut", 0, reason="the answer was cut off")
-    records = tuple(record for line in lines if (record := decode(line)) is not None)
+    records = tuple(record for line in lines if line and (record := decode(line)) is not None)
     said = {name: status.get(name, "") for name in ("reason", "boot_id")}
     clock = read_clock(status.get("clock"))
     return Answer(status["state"], status["offset"], records, **said, sealed=status.get("concealed", ""), clock=clock)

@@ -154,26 +154,23 @@ def files_of(steps: Sequence[Said], folders: tuple[Path, ...], recipe: Said) -> 
 
 def scriptlet_of(used: Said, folders: tuple[Path, ...]) -> Entry:
     """The scriptlet that a step or hook uses. Raises CatalogError."""
-    return _find(used["module"], used.get("function", ""), used.get("type", "python"), folders)
+    return _found(used["module"], used.get("function", ""), used.get("type", "python"), folders)[0]
+
+
+def _scriptlet(used: Said, folders: tuple[Path, ...], luggage: Luggage) -> Said:
+    """The program of a step or hook that uses a scriptlet."""
+    entry, program = _found(used["module"], used.get("function", ""), used.get("type", "python"), folders)
+    luggage.add(entry, used.get("args") or {})
+    return program if used.get("reads") is None else {**program, "reads": _reads(used["reads"], entry)}
 
 
 @cache
-def _find(module: str, function: str, kind: str, folders: tuple[Path, ...]) -> Entry:
-    """The scriptlet, found once: all hosts of a run get the same, and a worker inherits what is known."""
-    return find(module, function, kind, folders)
-
-
-def _scriptlet(used: Said, folders: tuple[Path, ...], luggage: Luggage) -> dict[str, Any]:
-    """The program of a step or hook that uses a scriptlet."""
-    entry = scriptlet_of(used, folders)
-    luggage.add(entry, used.get("args") or {})
-    return {
-        "kind": entry.kind,
-        "options": entry.options,
-        "reads": _reads(used.get("reads"), entry),
-        "digest": digest_with_imports(entry.digest, entry.inside, entry.path),
-        **_program(entry),
-    }
+def _found(module: str, function: str, kind: str, folders: tuple[Path, ...]) -> tuple[Entry, Said]:
+    """The scriptlet and its program, once: all hosts of a run get the same, and a worker inherits what is known."""
+    entry = find(module, function, kind, folders)
+    digest = digest_with_imports(entry.digest, entry.inside, entry.path)
+    program = {"kind": entry.kind, "options": entry.options, "reads": _reads(None, entry), "digest": digest}
+    return entry, {**program, **_program(entry)}
 
 
 def _hooks(recipe: Said, folders: tuple[Path, ...], luggage: Luggage) -> dict[str, list[dict[str, Any]]]:

@@ -155,12 +155,17 @@ def variables(
     """
     found: dict[str, str] = {}
     for name, value in params.items():
-        if value is None or not VARIABLE.fullmatch(name) or has_secret((options or {}).get(name, {})):
+        spec = options.get(name) if options else None
+        if value is None or not VARIABLE.fullmatch(name) or (spec and has_secret(spec)):
             continue
         text = value if isinstance(value, str) else json.dumps(value)
-        if len(text.encode("utf-8", "replace")) <= LONGEST and not (shows and shows(text)):
+        if _fits(text) and not (shows and shows(text)):
             found[f"RACK_PARAM_{name.upper()}"] = text.replace("\0", "")
     return found
+
+
+def _fits(text: str) -> bool:
+    return len(text) <= LONGEST // 4 or len(text.encode("utf-8", "replace")) <= LONGEST
 
 
 def _interpreter(script: str) -> list[str]:
@@ -174,7 +179,7 @@ def _interpreter(script: str) -> list[str]:
 
 def has_secret(spec: dict[str, Any]) -> bool:
     """Whether an option, or one inside of it, must not be seen by others."""
-    return bool(spec.get("no_log")) or any(map(has_secret, (spec.get("options") or {}).values()))
+    return bool(spec.get("no_log")) or ("options" in spec and any(map(has_secret, (spec["options"] or {}).values())))
 
 
 def _loader(step: Step) -> Callable[[], type[Scriptlet]]:

@@ -30,10 +30,8 @@ PASSWORDS = ("password", "become_pass")  # as Ansible's own options name them
 def add_secrets(part: Part, message: dict[str, Any]) -> None:
     """Put into the message what its host must hide, what it needs for that, and what the context really holds."""
     concealed, names = part.run.concealed, Names(part.run.settings.secret_keys)
-    concealed.hide(part.host, _of_host(part, names))
-    for step in message["steps"]:
-        if step["args"]:
-            concealed.hide(part.host, _values(secrets_in(step.get("options"), step["args"], names)))
+    args = [secret for step in message["steps"] for secret in secrets_in(step.get("options"), step["args"], names)]
+    concealed.hide(part.host, [*_of_host(part, names), *_values(args)])
     found = {*part.run.given.secrets, *concealed.secrets_for(part.host), *_of_task(part)}
     found.update(_revealed(part, message["context"]))
     message["secrets"] = sorted(found)

@@ -95,7 +95,7 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "scriptlets/wait.yml").write_text(SIDECAR)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(remote, "PAUSE", 0.01)
-    request._find.cache_clear()
+    request._found.cache_clear()
 
 
 @pytest.fixture

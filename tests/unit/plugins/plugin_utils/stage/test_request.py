@@ -48,7 +48,7 @@ HOOK = {"module": "t.limits", "type": "shell", "args": {"src": "data/numbers.csv
 def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(CASES / "project", tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    for found in (request._find, digest_of, digest_with_imports):
+    for found in (request._found, digest_of, digest_with_imports):
         found.cache_clear()
 
 

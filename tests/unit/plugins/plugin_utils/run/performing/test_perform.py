@@ -52,7 +52,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(holder, "_HOLDER", holder._Holder())
     monkeypatch.setattr(remote, "PAUSE", 0.01)
-    request._find.cache_clear()
+    request._found.cache_clear()
     made = a_run(
         tmp_path / "runs", planned("a"), planned("b", "r1"), planned("total", "", stage=2), reconnect_timeout=0.1
     )

@@ -40,7 +40,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     (tmp_path / "scriptlets/s.yml").write_text(f"description: Nothing\noptions: {options}\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(holder, "_HOLDER", holder._Holder())
-    request._find.cache_clear()
+    request._found.cache_clear()
     made = a_run(tmp_path / "state" / "runs", planned("a"), planned("b", stage=2))
     made.concealed = Concealed(shared=True)
     set_current(made)

@@ -2,18 +2,20 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A rack of a thousand hosts, as its journal: the store's work grows with it, and no faster."""
+"""Racks of a hundred real hosts, and of a thousand as their journal: the work grows with them, and no faster."""
 
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import sweeps
 from databases import store_url
-from runs import CHECKOUT
+from hosts import Rack
+from runs import CHECKOUT, rack_recipes, results, shell, write_recipe
 
 sys.path.append(str(CHECKOUT / "tests/bench"))
 
@@ -46,3 +48,31 @@ def test_ten_times_the_hosts(url: str, project: Path, request: pytest.FixtureReq
         }
         assert ratio <= MOST
         assert grown <= MEMORY
+
+
+def test_ten_times_the_real_hosts(steps: Path):
+    """Over SSH, with the start of Ansible; the first run, which takes the executor to the hosts, does not count."""
+    few, many, number = sweeps.count(2, 10), sweeps.count(20, 100), sweeps.count(5, 30)
+    holds = (
+        f"a run over {many} SSH hosts takes at most {MOST:g} times the time of one over {few}, each result is stored"
+    )
+    recipe = write_recipe([shell(f"step_{step}", "ok") for step in range(number)])
+    with sweeps.sweep("real hosts", holds) as made, Rack(many) as rack:
+        seconds = {hosts: _seconds(recipe, rack, hosts, number) for hosts in (many, few, many)}  # the last of each
+        made.done = many
+        made.found = {
+            **{f"seconds for {hosts} hosts": round(spent, 2) for hosts, spent in seconds.items()},
+            "times": round(seconds[many] / seconds[few], 1),
+        }
+        assert not sweeps.is_whole() or seconds[many] <= MOST * seconds[few]
+
+
+def _seconds(recipe: str, rack: Rack, hosts: int, number: int) -> float:
+    """What a run takes over so many of the hosts, whose results must all be there."""
+    started = time.monotonic()
+    limit = ",".join(rack.hosts[:hosts])
+    done = rack_recipes("run", recipe, "-i", rack.inventory, "--limit", limit, ANSIBLE_FORKS=20)
+    spent = time.monotonic() - started
+    assert done.code == 0, done.stderr
+    assert sorted(results(done.answer["run_id"]).verdicts().values()) == ["passed"] * hosts * number
+    return spent

@@ -82,7 +82,7 @@ class Controller:
     ) -> Controller:
         """Run a recipe by the command, or by `ansible-playbook` alone, with the output in files or on a terminal."""
         folder = Path(name).absolute()
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         words = ("-i", str(rack.inventory), "--limit", ",".join(hosts)) if rack else ()
         own = {"RACK_RECIPES_RUNS": folder / "runs", "RACK_RECIPES_DB": f"sqlite:///{folder}/results.db", **env}
         command = {

@@ -158,6 +158,10 @@ class Rack:
         login = ("-i", str(self.folder / "id"), "-p", str(host.port), f"{keeper.user()}@{host.address}")
         return [program("ssh", "openssh-client"), *SSH_OPTIONS.split(), *login, *command]
 
+    def variables(self, name: str) -> dict[str, object]:
+        """What Ansible has to know of a host, for an inventory of hosts of several racks."""
+        return {**_variables(self.members[name]), **_login(self.folder)}
+
     def __enter__(self) -> Self:
         self.start()
         return self
@@ -233,12 +237,7 @@ def _inventory(hosts: Iterable[Host], folder: Path) -> str:
     """YAML by hand: this file needs the standard library only."""
     members = [f"        {host.name}: {json.dumps(_variables(host))}" for host in hosts]
     names = [f"        {host.name}:" for host in hosts]
-    common = {
-        "ansible_user": keeper.user(),
-        "ansible_ssh_private_key_file": f"{folder}/id",
-        "ansible_ssh_common_args": SSH_OPTIONS,
-    }
-    variables = [f"        {key}: {json.dumps(value)}" for key, value in common.items()]
+    variables = [f"        {key}: {json.dumps(value)}" for key, value in _login(folder).items()]
     lines = ["all:", "  children:", "    rack:", "      hosts:", *members, "      vars:", *variables]
     for group, chosen in (("odd", names[::2]), ("even", names[1::2])):
         lines += [f"    {group}:", "      hosts:" if chosen else "      hosts: {}", *chosen]
@@ -250,6 +249,14 @@ def _variables(host: Host) -> dict[str, object]:
         "ansible_host": host.address,
         "ansible_port": host.port,
         "ansible_python_interpreter": str(host.python),
+    }
+
+
+def _login(folder: Path) -> dict[str, object]:
+    return {
+        "ansible_user": keeper.user(),
+        "ansible_ssh_private_key_file": f"{folder}/id",
+        "ansible_ssh_common_args": SSH_OPTIONS,
     }
 
 

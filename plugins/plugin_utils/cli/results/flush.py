@@ -29,10 +29,13 @@ def flush(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pins import is_pinned, pin_stored
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import journal_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import is_held, journal_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.storing.follower import abandoned
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import follow
 
     journal = journal_of(Path(settings.load().runs), options.run)
+    if not is_held(journal.parent):  # which could not write its end, as on a full disk
+        abandoned(journal)
     with opened(options, writing=True) as store:
         done = follow(store, journal)
         if is_pinned(journal.parent):

@@ -49,7 +49,8 @@ def answer_of(summary: Summary, code: int, log: Path, number: int = 0) -> tuple[
         return {**answer, "reason": _ended_by(number)}, BY_SIGNAL + number
     if code != NOT_STORED:
         return answer, summary.exit_code
-    answer.update(status="not stored", reason=_why_not_stored(log), journal=str(log.with_name("journal.jsonl")))
+    reason = _cut_off(log) or _why_not_stored(log)
+    answer.update(status="not stored", reason=reason, journal=str(log.with_name("journal.jsonl")))
     return answer, NOT_STORED
 
 
@@ -85,9 +86,22 @@ def _ended_by(number: int) -> str:
     return f"ended by {signal.Signals(number).name}"
 
 
+def _cut_off(log: Path) -> str:
+    """Why a log does not take another byte, as on a full disk, so that its end may be missing; empty where it does."""
+    try:
+        with log.open("ab", buffering=0) as file:
+            file.write(b"\n")
+    except OSError as error:
+        return f"{log.parent}: {error.strerror}"
+    return ""
+
+
 def _why_nothing_ran(log: Path) -> str:
     """The recorder's reason, or else what Ansible said last."""
-    text = log.read_text(encoding="utf-8", errors="replace")
+    problem = _cut_off(log)
+    if problem:
+        return f"nothing was run: {problem}"
+    text = log.read_text(encoding="utf-8", errors="replace").rstrip()
     reason = text.partition(REFUSED)[2].partition("\n")[0]
     error = ERROR.search(text)
     said = "\n".join(text[error.start() :].splitlines()[:SHOWN_LINES]) if error else _last_lines(log)

@@ -36,7 +36,7 @@ def main() -> None:
         if select.select([0], [], [], pace.pause())[0]:
             words = os.read(0, 4096).split()
             if not words:
-                _abandoned(journal)
+                abandoned(journal)
             problem = store.flush()
             sys.stdout.write(f"{problem or 'ok'}\n" * (len(words) - words.count(NOW)))
             sys.stdout.flush()
@@ -77,8 +77,7 @@ class Store:
         except RackError as error:
             self.close()
             text = " ".join(str(error).split())
-            sys.stderr.write(f"{now()} {text}\n")
-            sys.stderr.flush()
+            _log(text)
             return text
         return ""
 
@@ -109,7 +108,13 @@ class Store:
         return engine, Following
 
 
-def _abandoned(journal: str) -> None:
+def _log(text: str) -> None:
+    """Where the log cannot be written, as on a full disk, the recorder is told all the same."""
+    with suppress(OSError):
+        os.write(2, f"{now()} {text}\n".encode(errors="backslashreplace"))
+
+
+def abandoned(journal: str | os.PathLike[str]) -> None:
     """The run's process is gone; without an end the run was interrupted."""
     with suppress(JournalError):  # on a full disk; what is there is stored for all that
         kinds = {line.record["kind"] for line in Follower(journal).read() if line.record}

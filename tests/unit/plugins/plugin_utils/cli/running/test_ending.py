@@ -6,12 +6,14 @@
 
 from __future__ import annotations
 
+import resource
 import signal
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.ending import EndedError, answer_of, tell
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.summary import Summary
 
 INTERRUPTED = Summary("R1", "interrupted", 143, {"error": 2})
@@ -53,6 +55,20 @@ def test_after_a_signal_without_a_store(log: Path, capsys: pytest.CaptureFixture
         f"the results are safe in {answer['journal']}: rack-recipes flush R1",
         "to go on from here: rack-recipes run --resume R1",
     ]
+
+
+def test_a_log_that_takes_no_more_is_not_the_last_word(log: Path):
+    """As on a full disk: what it says last may have been cut off."""
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size, usual[1]))
+    try:
+        answer, code = answer_of(PASSED, 5, log)
+        with pytest.raises(UsageError, match=f"^nothing was run: {log.parent}: File too large$"):
+            answer_of(Summary(), 2, log)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert (answer["status"], answer["reason"], code) == ("not stored", f"{log.parent}: File too large", 5)
+    assert answer["journal"] == str(log.with_name("journal.jsonl"))
 
 
 @pytest.mark.parametrize(("code", "number"), [(-15, 0), (99, signal.SIGTERM), (1, signal.SIGTERM)])

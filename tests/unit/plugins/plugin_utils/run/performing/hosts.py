@@ -13,6 +13,8 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.record import encode
 from ansible_collections.rack.recipes.plugins.module_utils.runner.main import MARK
 
+REASONS = {"refused": "no space left", "killed": " (out of memory: the kernel killed 1 process meanwhile)"}
+
 
 class Host:
     """A host that answers each question by a state and records; it keeps what it was asked."""
@@ -37,7 +39,7 @@ class Host:
         if isinstance(answer, dict):
             return answer
         state, records = answer
-        status = {"state": state, "offset": 1, "boot_id": "b", "reason": "no space left", **self.clock}
+        status = {"state": state, "offset": 1, "boot_id": "b", "reason": REASONS.get(state, ""), **self.clock}
         text = f"\n{MARK}{message['id']}\n{b''.join(map(encode, records)).decode()}\n{json.dumps(status)}\n"
         return {"rc": 0, "stdout": text, "stderr": ""}
 

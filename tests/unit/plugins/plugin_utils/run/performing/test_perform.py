@@ -37,7 +37,7 @@ from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journa
     planned,
     step,
 )
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.performing.hosts import Host
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.performing.hosts import REASONS, Host
 
 VARS = {"inventory_hostname": "r1", "ansible_python_interpreter": "python3"}
 A, B, TOTAL = ({"name": name, "type": "shell", "module": "s"} for name in ("a", "b", "total"))
@@ -166,7 +166,11 @@ SILENT = {"rc": 127, "stdout": "", "stderr": "sh: python3: not found"}
 @pytest.mark.parametrize(
     ("answers", "verdict", "reason"),
     [
-        ([("killed", [])], "error", "the executor was killed on the host before this step ended"),
+        (
+            [("killed", [])],
+            "error",
+            f"the executor was killed on the host before this step ended{REASONS['killed']}",
+        ),
         (
             [("unknown", [])],
             "error",

@@ -183,6 +183,20 @@ def test_a_store_that_refuses_says_why_and_may_come_back(make_run: Callable[...,
     assert stored(run) == ["r1"]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_a_log_that_is_full_keeps_nobody_from_the_reason(make_run: Callable[..., Run], tmp_path: Path):
+    run = make_run(store_timeout=10.0)
+    (tmp_path / "results.db").mkdir()
+    (run.folder / "follower.log").symlink_to("/dev/full")
+    storing = Storing(run)
+    append(run.path, [step("a", "r1")])
+    problem = storing.flush()
+    assert "results.db" in problem
+    (tmp_path / "results.db").rmdir()
+    assert storing.finish() == ""
+    assert stored(run) == ["r1"]
+
+
 def test_a_password_is_neither_told_nor_shown_in_the_process_list(make_run: Callable[..., Run]):
     run = make_run(db="mysql://rack:s3cret@127.0.0.1:1/rack", store_timeout=1.0)
     storing = Storing(run)

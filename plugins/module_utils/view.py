@@ -83,6 +83,11 @@ class View:
         """Whether a secret that is known here can be seen in a text: it belongs nowhere that others can read then."""
         return self.hidden(text) != text
 
+    def handed_over(self) -> dict[str, Any]:
+        """What another process makes the same view of: all that it is made of but where changes go."""
+        keys = {"own": self._own, "run": self._run, "others": self._others}
+        return {"step": self.step, "host": self.host, "scope": self.scope, **keys}
+
     def secret(self, value: Any) -> Any:
         """Let nobody see this text, or the texts and numbers in this value, from now on; returns it.
 

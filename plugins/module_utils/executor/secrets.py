@@ -47,6 +47,11 @@ class Secrets:
         return len(self._known)
 
     @property
+    def known(self) -> list[str]:
+        """All of them, for a process of a step's own."""
+        return list(self._known)
+
+    @property
     def mask(self) -> Mask | None:
         """What hides all that are known now; None where there are none."""
         if self._mask is None and self._known:

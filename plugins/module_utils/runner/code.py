@@ -10,6 +10,7 @@ import marshal
 import os
 import sys
 import time
+from _frozen_importlib_external import PathFinder  # importlib would cost 1 ms
 from zipimport import zipimporter
 
 from ansible_collections.rack.recipes.plugins.module_utils.runner.folders import remove
@@ -22,18 +23,29 @@ if TYPE_CHECKING:
 
 PREFIX = "code-"
 BUNDLE = f"{sys.implementation.cache_tag}-{sys.hexversion:x}"  # a file for each Python, all modules in it
-Spec: type[ModuleSpec] = type(__spec__)  # importlib would cost 1 ms
+Spec: type[ModuleSpec] = type(__spec__)
 UNUSED = 30 * 24 * 3600  # seconds after which code that nobody asked for again is removed
 
 
 def add_payload(payload: str) -> None:
     """Let our packages be found in the payload too, wherever this code itself came from."""
-    if payload in sys.path:
-        return
-    sys.path.append(payload)
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] == "ansible_collections" and hasattr(module, "__path__"):
-            module.__path__.append(os.path.join(payload, *name.split(".")))
+    if payload not in sys.path:
+        sys.path.append(payload)
+        sys.meta_path.append(Carried(payload))
+
+
+class Carried:
+    """Finds in the payload what the folder of a package of ours does not have, also of packages that are kept."""
+
+    def __init__(self, payload: str) -> None:
+        self._payload = payload
+
+    def find_spec(self, name: str, _path: Iterable[str] | None = None, _target: object = None) -> ModuleSpec | None:
+        """As the import system asks, where nobody else knows the module."""
+        above, _dot, _name = name.rpartition(".")
+        if above.partition(".")[0] != "ansible_collections":
+            return None
+        return PathFinder.find_spec(name, [os.path.join(self._payload, *above.split("."))])
 
 
 def content_of(payload: str, name: str) -> bytes:

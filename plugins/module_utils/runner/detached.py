@@ -24,6 +24,7 @@ PAUSE = 0.05  # seconds between two looks at a stage that is waited for
 STARTING = 10.0  # seconds that a stage may be without a runner at its beginning
 PATIENCE = 60.0  # seconds for which a full disk may keep a stage from its end
 PERIOD = 3600  # seconds between two times of looking for what can be removed
+OOM_KILLS = "oom_kills"  # the file with how many the kernel had killed for want of memory when the stage was young
 HALT = "halt"  # the file in which the controller says why the steps are to end
 KEPT = 24 * 3600  # seconds for which a stage can be collected after its end
 ANSWER = 8 * 1024 * 1024  # bytes of the journal in one answer, or one record that is larger
@@ -37,6 +38,7 @@ class Detached:
         self.work = os.path.join(folder, "work")
         self._journal = -1
         self._lease = -1
+        self._notes_oom_kills = True
         self._written = 0
         self._unwritten = bytearray()
 
@@ -52,14 +54,21 @@ class Detached:
             return False
         try:
             os.mkdir(self.work, 0o700)
-            self.renew()
+            self._put_lease()
         except OSError:
             remove(self.folder)
             raise
         return True
 
     def renew(self) -> None:
-        """Say that the controller is there. Monotonic time: a clock that is set must not end a test."""
+        """Say that the controller is there. Where there is no room for that, a stage runs on till its lease is up."""
+        try:  # noqa: SIM105 - a target would pay for contextlib
+            self._put_lease()
+        except OSError:
+            pass
+
+    def _put_lease(self) -> None:
+        """Monotonic time: a clock that is set must not end a test."""
         self._put("lease", LEASE % time.monotonic())
 
     def begin(self) -> None:
@@ -94,7 +103,28 @@ class Detached:
 
     def leased(self, seconds: float) -> bool:
         """Whether the controller was heard of within the last `seconds`, and has not asked for the end."""
+        if self._notes_oom_kills:
+            self._note_oom_kills()
         return not self.halted() and time.monotonic() - float(os.pread(self._lease, 20, 0)) <= seconds
+
+    def _note_oom_kills(self) -> None:
+        """Of a stage that lasts: who finds its runner killed can then tell whether that was for want of memory."""
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.process.oom import oom_kills
+
+        self._notes_oom_kills = False
+        try:  # noqa: SIM105 - a target would pay for contextlib
+            self._put(OOM_KILLS, b"%d" % oom_kills())
+        except OSError:  # such as a full disk, which is no reason to end
+            pass
+
+    def starved(self) -> str:
+        """Of a stage whose runner was killed: that it may have been for want of memory, in brackets; else empty."""
+        noted = self._read(OOM_KILLS)
+        if not noted:
+            return ""
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.process.oom import since
+
+        return since(int(noted))
 
     def halt(self, reason: str, *, begun: bool) -> None:
         """Have the runner end its steps. A stage that has not begun, its message being on the way, never does."""

@@ -117,6 +117,8 @@ def _look_at(detached: Detached, offset: int) -> tuple[str, bytes, str]:
     records, more = detached.journal_from(offset)
     if more:
         return "running", records, ""
+    if state == "killed" and not reason:
+        return state, records, detached.starved()
     return "refused" if reason else state, records, reason
 
 

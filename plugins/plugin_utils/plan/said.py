@@ -54,6 +54,7 @@ def of_step(planned: PlannedStep) -> dict[str, Any]:
             ("tags", step.tags or None),
             ("locks", step.locks or None),
             ("limits", None if step.limits == NO_LIMITS else differing(step.limits)),
+            ("sandbox", step.sandbox and (differing(step.sandbox) or True)),
             ("cache_key", _of_cache_key(step.cache_key)),
             ("success", None if step.success == NO_SUCCESS else _of_success(step.success)),
             ("skip", planned.skip or None),

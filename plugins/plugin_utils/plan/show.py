@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.plan.said import of_d
 # What a step has only where its recipe says it.
 SAID = (
     *("when", "loop", "matrix", "retry", "repeat", "continue_on_fail", "always", "priority", "tags", "locks", "limits"),
-    *("cache_key", "success", "skip"),
+    *("sandbox", "cache_key", "success", "skip"),
 )
 
 

@@ -23,6 +23,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import (
     Path,
     Repeat,
     Retry,
+    Sandbox,
     Step,
     Success,
     TestMeta,
@@ -122,6 +123,13 @@ def limits(data: Data) -> Limits:
     return Limits(**numbers(data, float, "cpu_sec"), **whole)
 
 
+def sandbox(data: bool | Data) -> Sandbox | None:
+    """The sandbox that a step runs in, if it has one."""
+    if isinstance(data, bool):
+        return Sandbox() if data else None
+    return Sandbox(data.get("network", False), tuple(data.get("write", ())))
+
+
 def success(data: str | Data) -> Success:
     """What must hold after a step."""
     if isinstance(data, str):
@@ -207,6 +215,7 @@ PARTS: dict[str, Callable[[Any], Any]] = {
     "timeout": float,
     "priority": int,
     "limits": limits,
+    "sandbox": sandbox,
     "become": become,
     "success": success,
     "cache_key": cache_key,

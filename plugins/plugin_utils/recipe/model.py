@@ -103,6 +103,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Sandbox:
+    """What a step may do in its sandbox beside reading the host's files: reach its network, and write below paths."""
+
+    network: bool = False
+    write: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Success:
     """What must hold after a step ended well; `none` where its author says that nothing is checked."""
 
@@ -183,6 +191,7 @@ class Step:
     priority: int = 0
     locks: tuple[str, ...] = ()
     limits: Limits = Limits()
+    sandbox: Sandbox | None = None
     become: str = ""
     success: Success = Success()
     cache_key: CacheKey | None = None

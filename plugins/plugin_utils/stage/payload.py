@@ -25,6 +25,7 @@ DROP_IN_FOLDER = DROP_INS.replace(".", "/")
 ROOT = Path(__file__).parents[3]
 SHIPPED = f"{ROOT}{os.sep}"
 EXECUTOR = f"{COLLECTION}plugins.module_utils.runner.main"
+SANDBOX = f"{COLLECTION}plugins.module_utils.executor.child.sandbox"
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # the fields of a statement that hold statements
 MOMENT = (1980, 1, 1, 0, 0, 0)
 
@@ -48,6 +49,11 @@ def executor_code() -> tuple[str, tuple[str, ...]]:
     for name, content in sorted(whole.items()):
         digest.update(b"%b\0%d\0%b" % (name.encode(), len(content), content))
     return digest.hexdigest()[:16], tuple(sorted(whole))
+
+
+def sandbox_code() -> dict[str, Path]:
+    """What only a stage brings along that has a step with a sandbox, by the path in the payload."""
+    return dict(_modules(SANDBOX, "", ROOT))
 
 
 @lru_cache(maxsize=1024)

@@ -21,6 +21,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import 
     executor_code,
     is_code,
     pack,
+    sandbox_code,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.words import to_message
 
@@ -161,6 +162,8 @@ def _scriptlet(used: Said, folders: tuple[Path, ...], luggage: Luggage) -> Said:
     """The program of a step or hook that uses a scriptlet."""
     entry, program = _found(used["module"], used.get("function", ""), used.get("type", "python"), folders)
     luggage.add(entry, used.get("args") or {})
+    if used.get("sandbox") not in (None, False):
+        luggage.files.update(sandbox_code())
     return program if used.get("reads") is None else {**program, "reads": _reads(used["reads"], entry)}
 
 

@@ -19,7 +19,7 @@ Said = Mapping[str, Any]
 AS_SAID = frozenset(("loop", "matrix", "continue_on_fail", "always", "priority", "tags", "skip"))
 PARTS = frozenset(("retry", "repeat", "limits"))
 NEEDED = frozenset(("name", "module"))
-RARE = AS_SAID | PARTS | {"when", "locks", "cache_key"}
+RARE = AS_SAID | PARTS | {"when", "locks", "sandbox", "cache_key"}
 TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -58,6 +58,7 @@ def _rare(step: Said, said: AbstractSet[str], held_there: Collection[str]) -> di
         **{name: _given(step[name]) for name in sorted(PARTS & said) if step[name]},
         **_when(step),
         **_locks(step, held_there),
+        **_sandbox(step),
         **({"cache": True} if step.get("cache_key") else {}),
     }
 
@@ -81,6 +82,16 @@ def _when(step: Said) -> dict[str, Any]:
     if truth is None:
         raise UsageError(f"step {step['name']}: when: expected true or false, got {said!r:.200}")
     return {} if truth else {"when": False}
+
+
+def _sandbox(step: Said) -> dict[str, Any]:
+    """What the sandbox allows. Whatever else stands there must not mean that there is none."""
+    said = step.get("sandbox", False)
+    if said is None or said is False:
+        return {}
+    if said is not True and not isinstance(said, Mapping):
+        raise UsageError(f"step {step['name']}: sandbox: expected true or a mapping, got {said!r:.200}")
+    return {"sandbox": {} if said is True else _given(said)}
 
 
 def _locks(step: Said, held_there: Collection[str]) -> dict[str, Any]:

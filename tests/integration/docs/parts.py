@@ -19,6 +19,8 @@ INSTEAD = (
     ("count: 100}", "count: 3}"),
     ("processes: 100,", "processes: 100000,"),
     ("become: true", "become: false"),
+    ("sandbox: true", "sandbox: false"),
+    ("sandbox: {network: true, write: [/var/tmp/results]}", "sandbox: false"),
     ("ansible.builtin.service, args: {name: lldpd, state: restarted}", "ansible.builtin.ping"),
 )
 OF_A_RACK = re.compile(r"\b(hosts|canary|serial|groups|quorum|settle_sec|site_name)\b|@")

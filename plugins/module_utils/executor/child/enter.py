@@ -65,16 +65,18 @@ def _leave(program: str, error: OSError) -> NoReturn:
     os._exit(127)
 
 
-def emitter(events: int) -> Emit:
-    """A function that sends one event to the executor, whole; it raises ValueError for one that is too large."""
-    lock = allocate_lock()
+class Emitter:
+    """Sends events to the executor through the pipe `events`."""
 
-    def emit(event: dict[str, Any]) -> None:
+    def __init__(self, events: int) -> None:
+        self.events = events
+        self._lock = allocate_lock()
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        """Send one event, whole. Raises ValueError for one that is too large."""
         data = json.dumps(event).encode() + b"\n"
         if len(data) > LARGEST_EVENT:
             name = event.get("key") or event.get("name")
             raise ValueError(f"{name}: {len(data)} bytes of JSON, a step can hand over {LARGEST_EVENT} at once")
-        with lock:
-            write_all(events, data)
-
-    return emit
+        with self._lock:
+            write_all(self.events, data)

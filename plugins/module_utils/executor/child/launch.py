@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child import enter
 from ansible_collections.rack.recipes.plugins.module_utils.executor.secrets import Secrets
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
 
     Step = dict[str, Any]
     # A program to start, with its environment; or what a fork of the executor is to do.
-    Program = Union[tuple[list[str], dict[str, str]], Callable[[enter.Emit], NoReturn]]
+    Fork = Callable[[enter.Emitter], NoReturn]
+    Program = Union[tuple[list[str], dict[str, str]], Fork]
 
 VARIABLE = re.compile(r"[A-Za-z0-9_]+")
+SANDBOX = "ansible_collections.rack.recipes.plugins.module_utils.executor.child.sandbox"
 LONGEST = 100_000  # bytes of one variable; the kernel refuses to start a program with one of 128 KiB
 
 
@@ -43,10 +46,11 @@ class Launcher:
         self.work = work
         self.cache = cache
         self.secrets = Secrets(request)
+        self.is_debug = bool(request.get("debug"))
         self._own = {
             "RACK_RUN": self.run,
             "RACK_HOST": self.host,
-            **({"RACK_DEBUG": "1"} if request.get("debug") else {}),
+            **({"RACK_DEBUG": "1"} if self.is_debug else {}),
         }
         self._base = {**os.environ, **self._own}
         self._interpreters: dict[str, list[str]] = {}
@@ -59,6 +63,16 @@ class Launcher:
         if step["kind"] in FORKED:
             return b"", FORKED[step["kind"]](self, step, ctx, params, method)
         return self._stdin(step, ctx, params), PROGRAMS[step["kind"]](self, step, params)
+
+    @property
+    def sandbox(self) -> Any:
+        """The module for steps with a sandbox, which only their stages bring along: no import statement may name it."""
+        __import__(SANDBOX)
+        return sys.modules[SANDBOX]
+
+    def _box(self, step: Step, *shown: str) -> list[str]:
+        """What a program of the step is started by, if anything. Raises ValueError where it has no sandbox."""
+        return self.sandbox.box(step["sandbox"], self.work, shown) if "sandbox" in step else []
 
     @property
     def mask(self) -> Mask | None:
@@ -78,14 +92,18 @@ class Launcher:
         given = {"params": params, "context": context, "run": self.run, "step": step["name"], "host": self.host}
         return json.dumps(given, allow_nan=False).encode() + b"\n"
 
-    def _python(self, step: Step, ctx: View, params: dict[str, Any], method: str) -> Program:
+    def of_class(self, step: Step, ctx: View, params: dict[str, Any], method: str) -> Fork:
+        """Run the method of a Python class."""
+        if "sandbox" in step:
+            boxed: Fork = self.sandbox.python(self, step, ctx, params, method, _limiter(step))
+            return boxed
         from ansible_collections.rack.recipes.plugins.module_utils.executor.child.python import run_class
 
         load, limit = _loader(step), _limiter(step)
 
-        def program(emit: enter.Emit) -> NoReturn:
+        def program(emit: enter.Emitter) -> NoReturn:
             limit()
-            if "RACK_DEBUG" in self._own:
+            if self.is_debug:
                 os.environ.update(self._own)
             ctx.send_to(self._told_of(emit))
             ctx.hide_by(self.secrets.hidden)
@@ -94,9 +112,11 @@ class Launcher:
         return program
 
     def _call(self, step: Step, ctx: View, params: dict[str, Any], _method: str) -> Program:
+        if "sandbox" in step:
+            raise ValueError("a module of Ansible's cannot run in a sandbox")
         limit = _limiter(step)
 
-        def program(emit: enter.Emit) -> NoReturn:
+        def program(emit: enter.Emitter) -> NoReturn:
             limit()
             ctx.send_to(self._told_of(emit))
             step["call"](params, ctx, emit)
@@ -118,12 +138,12 @@ class Launcher:
         path = os.path.join(self.work, step["file"])
         if path not in self._interpreters:
             self._interpreters[path] = _interpreter(path)
-        argv, env = [*self._interpreters[path], path], self._environment(step, params)
+        argv, env = [*self._box(step), *self._interpreters[path], path], self._environment(step, params)
         if not step.get("limits"):
             return argv, env
         limit = _limiter(step)
 
-        def program(_emit: enter.Emit) -> NoReturn:
+        def program(_emit: enter.Emitter) -> NoReturn:
             limit()
             enter.execute(argv, env)
 
@@ -136,7 +156,14 @@ class Launcher:
         os.stat(source)
         program = os.path.join(self.cache, f"{step['digest'].replace(':', '-')}-{os.uname().machine}")
         flags, limit = step.get("flags") or [], _limiter(step)
-        return lambda _emit: run_native(source, program, flags, self._environment(step, params), limit)
+        env, start = self._environment(step, params), self._box(step, program)
+
+        def become(path: str) -> NoReturn:
+            if start:
+                enter.execute([*start, self.sandbox.runnable(path)], env)
+            enter.execute_file(path, env)
+
+        return lambda _emit: run_native(source, program, flags, limit, become)
 
     def _environment(self, step: Step, params: dict[str, Any]) -> dict[str, str]:
         return {
@@ -201,11 +228,11 @@ def _limiter(step: Step) -> Callable[[], None]:
         return lambda: None
     from ansible_collections.rack.recipes.plugins.module_utils.executor.child.limits import limit
 
-    return lambda: limit(limits, step.get("group"))
+    return lambda: limit(limits, step.get("group"), sandboxed="sandbox" in step)
 
 
 FORKED: dict[str, Callable[[Launcher, Step, View, dict[str, Any], str], Program]] = {
-    "python": Launcher._python,
+    "python": Launcher.of_class,
     "call": Launcher._call,
 }
 PROGRAMS: dict[str, Callable[[Launcher, Step, dict[str, Any]], Program]] = {

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Limits = dict[str, Any]
 
 MIB = 1024 * 1024
+OF_SANDBOX = 2  # processes of a sandbox itself: bubblewrap, and the first one inside
 FAILED = 128  # a shell's exit code for a signal, less the signal
 NO_MEMORY = "MemoryError|OutOfMemory|bad_alloc|(?i:(?:cannot|can't) allocate memory|out of memory|memory exhausted)"
 NO_PROCESS = "Resource temporarily unavailable|(?i:(?:cannot|can't) (?:fork|start new thread))"
@@ -39,12 +40,12 @@ SIGNS: dict[str, tuple[str, int, str]] = {
 }
 
 
-def limit(limits: Limits, group: Group | None = None) -> None:
+def limit(limits: Limits, group: Group | None = None, *, sandboxed: bool = False) -> None:
     """In the child: join its group, and let the kernel hold it, and each process that it starts, to the limits."""
     if group:
         group.join()
     for name, most in limits.items():
-        SETTERS[name](most)
+        SETTERS[name](most + OF_SANDBOX if sandboxed and name == "processes" else most)
 
 
 def _set(what: int, soft: int, more: int = 0) -> None:
@@ -73,12 +74,12 @@ SETTERS: dict[str, Callable[[Any], None]] = {
 }
 
 
-def too_many(limits: Limits, attempt: Attempt) -> str:
+def too_many(limits: Limits, attempt: Attempt, *, sandboxed: bool = False) -> str:
     """Why a running child has to be stopped: the kernel does not count what root starts."""
     most = limits.get("processes")
     if most is None or os.getuid():
         return ""
-    found = count(attempt.mark)
+    found = count(attempt.mark) - (OF_SANDBOX if sandboxed else 0)
     return f"stopped: it has {found} processes, its limit is {most}" if found > most else ""
 
 

@@ -10,7 +10,6 @@ import json
 import os
 import signal
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child.enter import execute_file
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.descriptors import in_memory, write_all
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.spawn import spawn
 
@@ -21,25 +20,28 @@ if TYPE_CHECKING:
 COMPILERS = ("cc", "gcc", "clang")
 
 
-def run_native(source: str, program: str, flags: list[str], env: dict[str, str], limit: Callable[[], None]) -> NoReturn:
+def run_native(
+    source: str, program: str, flags: list[str], limit: Callable[[], None], become: Callable[[str], NoReturn]
+) -> NoReturn:
     """Become the program, within its limits; `program` is where a compiled one is kept."""
     if not source.endswith(".c"):
         os.chmod(source, 0o700)
         limit()
-        execute_file(source, env)
+        become(source)
     try:
         if not os.path.exists(program):
+            os.stat(os.path.dirname(program) or os.curdir)  # a compiler would not say as clearly that it is missing
             compile_source(source, program, flags)
     except (ValueError, OSError) as error:
         write_all(1, json.dumps({"status": "error", "reason": str(error), "exit_code": 1}).encode() + b"\n")
         os._exit(1)
     limit()
-    execute_file(program, env)
+    become(program)
 
 
 def compile_source(source: str, program: str, flags: list[str]) -> None:
     """Make `program`; what the compiler says goes to stderr. Raises ValueError with the reason where there is none."""
-    part = f"{os.path.basename(program)}.{os.getpid()}"
+    part = f"{program}.{os.getpid()}"  # not in the working folder, where a step could have put a link of this name
     log = in_memory(b"")
     _pid, status = os.waitpid(_start_compiler(["-o", part, source, *flags], log), 0)
     os.lseek(log, 0, os.SEEK_SET)

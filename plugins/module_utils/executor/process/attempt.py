@@ -37,6 +37,7 @@ GRACE = 2.0  # seconds from TERM to KILL
 LOOK = 0.1  # seconds between two inspections
 LEFT_IN_PIPES = 64  # reads after the end: a descendant that still prints must not hold the step up
 SHOWN = 20000
+BY_SIGNAL = 128  # a shell's exit code for a signal, less the signal
 NEVER = float("inf")
 
 
@@ -64,10 +65,12 @@ class Attempt:
         self.group: dict[str, Any] = {}
         self.pipes: dict[int, Callable[[bytes], None]] = {}
         self.is_watched = False
+        self.ask: Callable[[int], None] | None = None
         self._change = change
         self._conceal = conceal
         self._events: Lines | None = None
         self._measured = 0
+        self._oom_kills: int | None = None  # of this machine, soon after its start
         self._timeout = timeout
         self._inspect: Callable[[], str] | None = None
         self._look = NEVER
@@ -141,11 +144,14 @@ class Attempt:
             self._change(event)
 
     def stop(self, reason: str) -> None:
-        """Ask the child's whole group to end; who does not within a few seconds is killed."""
+        """Ask the child's whole group to end, or whom `ask` asks; who does not within a few seconds is killed."""
         if not self.stopped:
             self.stopped = reason
             self.deadline = time.monotonic() + GRACE
-            self.kill(signal.SIGTERM)
+            if self.ask:
+                self.ask(self.pid)
+            else:
+                self.kill(signal.SIGTERM)
 
     def inspect_by(self, inspect: Callable[[], str]) -> None:
         """From time to time ask whether the child has to be stopped, and why."""
@@ -162,7 +168,24 @@ class Attempt:
             if reason:
                 self.stop(reason)
         is_watched, self.is_watched = self.is_watched, moment >= self.started + QUIET
-        return self.is_watched and not is_watched
+        if self.is_watched and not is_watched:
+            self._note_oom_kills()
+            return True
+        return False
+
+    def _note_oom_kills(self) -> None:
+        """The kernel counts them: whether there was one while this child ran is known by what it told before."""
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.process.oom import oom_kills
+
+        self._oom_kills = oom_kills()
+
+    def starved(self) -> str:
+        """For people, in brackets: that the child, or one of its own, was killed for want of memory; else empty."""
+        if self._oom_kills is None or self.stopped or signal.SIGKILL not in (self.signal, self.exit_code - BY_SIGNAL):
+            return ""
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.process.oom import since
+
+        return since(self._oom_kills)
 
     def kill(self, number: int) -> None:
         """Send a signal to the child's group, or to the child where it has no group yet."""
@@ -252,12 +275,12 @@ def _sent(send: Callable[[int, int], None], target: int, number: int) -> bool:
     return True
 
 
-def _become(program: Callable[[enter.Emit], NoReturn], opened: list[int]) -> NoReturn:
+def _become(program: Callable[[enter.Emitter], NoReturn], opened: list[int]) -> NoReturn:
     """In the child: take the pipes' other ends as streams and never come back."""
     stdin, stdout, stderr, events = opened[0], *opened[2::2]
     try:
         enter.enter(stdin, stdout, stderr)
-        program(enter.emitter(events))
+        program(enter.Emitter(events))
     except BaseException as error:
         write_all(2, f"cannot become the step: {type(error).__name__}: {error}\n".encode("utf-8", "backslashreplace"))
     finally:

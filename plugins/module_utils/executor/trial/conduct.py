@@ -45,10 +45,12 @@ def conduct(
         if group:
             group.end()
         raise Unfit(_told(error)) from None
+    if "sandbox" in step:
+        attempt.ask = bench.launcher.sandbox.ask
     if "processes" in step.get("limits", ()):
         from ansible_collections.rack.recipes.plugins.module_utils.executor.child.limits import too_many
 
-        attempt.inspect_by(lambda: too_many(step["limits"], attempt))
+        attempt.inspect_by(lambda: too_many(step["limits"], attempt, sandboxed="sandbox" in step))
     yield attempt
     if attempt.stopped:
         from ansible_collections.rack.recipes.plugins.module_utils.executor.process.leftovers import sweep
@@ -58,6 +60,9 @@ def conduct(
     attempt.finish()
     if group:
         attempt.group = group.end()
+    refused = bench.launcher.sandbox.refused(attempt, bench.records.mask) if "sandbox" in step else ""
+    if refused:
+        raise Unfit(refused)
     return attempt
 
 

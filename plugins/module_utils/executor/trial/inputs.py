@@ -28,6 +28,7 @@ def inputs_of(bench: Bench, step: Step, params: Record, scope: Scope) -> str:
     if "digest" not in step:
         return ""
     given = [step.get("module"), step.get("function"), params, *_criteria(step, scope)]
+    given += [step["sandbox"]] if "sandbox" in step else []
     read, files = bench.context.read_by(step), _files(bench, params)
     return fingerprint(step["digest"], given, read, bench.host, files, bench.secrets.key_for)
 

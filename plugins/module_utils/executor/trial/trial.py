@@ -154,7 +154,7 @@ class Trial:
         self.count_secrets(attempt)
         self.measurements = attempt.measurements
         self.checks = sum("verdict" in each for each in self.measurements)
-        return verdict, reason if verdict in PASSING else reason + self._exceeded(attempt, reason)
+        return verdict, reason if verdict in PASSING else reason + self._exceeded(attempt, reason) + attempt.starved()
 
     def count_secrets(self, attempt: Attempt) -> None:
         """A step that registered secrets, or whose hooks did, is never reused: no record could register them again."""

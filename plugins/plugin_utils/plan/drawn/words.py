@@ -13,7 +13,14 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.criteria imp
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import plain, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import PlannedStep, Stage
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.said import differing, label, number
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Condition, Repeat, Retry, Step, Success
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import (
+    Condition,
+    Repeat,
+    Retry,
+    Sandbox,
+    Step,
+    Success,
+)
 
 ONCE = Retry()
 MOST = 8  # items of a list that are shown
@@ -69,6 +76,7 @@ def facts(planned: PlannedStep) -> Iterator[Fact]:
         *(("checks", text) for text in _checks(step.success)),
         ("locks", ", ".join(step.locks)),
         ("limits", _pairs(differing(step.limits))),
+        ("sandbox", _sandbox(step.sandbox)),
         ("cache", _cache(step)),
         ("priority", str(step.priority or "")),
         ("tags", ", ".join(step.tags)),
@@ -141,6 +149,13 @@ def _repeat(repeat: Repeat | None) -> str:
 def _checks(success: Success) -> Iterator[str]:
     yield "nothing" if success.none else ", ".join(success.ctx_has_keys)
     yield from (describe(dict(condition)) for condition in success.values)
+
+
+def _sandbox(sandbox: Sandbox | None) -> str:
+    if sandbox is None:
+        return ""
+    allowed = _listed(("the network", sandbox.network), (f"writing {', '.join(sandbox.write)}", sandbox.write))
+    return f"allows {allowed}" if allowed else "strict"
 
 
 def _cache(step: Step) -> str:

@@ -40,6 +40,7 @@ def of_ansible(step: Part) -> Iterator[RecipeError]:
     yield from refused(step, "function", "type ansible: its module is called whole")
     yield from refused(step, "parallel", "type ansible: Ansible runs it by itself")
     yield from refused(step, "limits", "type ansible: Ansible starts its processes")
+    yield from refused(step, "sandbox", "type ansible: Ansible starts its processes")
     module = text(step.data.get("module"))
     if module and module.count(".") < FULL_NAME - 1:
         near = "" if "." in module else f"ansible.builtin.{module}"

@@ -30,7 +30,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.stopping import
 
 UNRECORDED = "rack_recipes_unrecorded"  # of a task's result: what came of it is not in the journal
 LOST = {
-    "killed": "the executor was killed on the host before this step ended",
+    "killed": "the executor was killed on the host before this step ended{reason}",
     "rebooted": "the host was rebooted before this step ended",
     "unknown": "the host does not know this stage any more: it rebooted, or its folder was removed",
     "refused": "the host cannot run a stage: {reason}",

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import time
 from pathlib import Path
 
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child import sandbox
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launch import Launcher
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage import Stage
 
@@ -51,6 +53,16 @@ def request(*steps, own=None, run=None, hosts=None, **fields):
         "context": context,
     }
     return {**whole, **fields}
+
+
+def no_sandbox():
+    """Why there can be no sandbox on this machine; empty where there can."""
+    try:
+        start = sandbox.box({}, "/")
+    except ValueError as error:
+        return str(error)
+    done = subprocess.run([*start, "true"], stderr=subprocess.PIPE, check=False)
+    return done.stderr.decode().strip()
 
 
 class Ran:

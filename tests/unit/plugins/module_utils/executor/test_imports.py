@@ -17,7 +17,7 @@ POLL = (f"{HERE}.runner.main",)
 STAGE = (*POLL, f"{HERE}.executor.stage", f"{HERE}.executor.child.launch")
 # What only some stages need: each costs the others nothing.
 RARE = (
-    *(f"{HERE}.executor.child.{name}" for name in ("limits", "native", "python")),
+    *(f"{HERE}.executor.child.{name}" for name in ("limits", "native", "python", "sandbox")),
     *(f"{HERE}.executor.trial.{name}" for name in ("again", "hooks", "offers", "rehearsal")),
     f"{HERE}.executor.family",
     f"{HERE}.executor.single",

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process import oom
 from ansible_collections.rack.recipes.plugins.module_utils.record import decode, encode
 from ansible_collections.rack.recipes.plugins.module_utils.runner import detached as module
 from ansible_collections.rack.recipes.plugins.module_utils.runner.detached import Detached, clean, forget
@@ -237,6 +238,33 @@ def room(size):
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+
+
+def test_who_asks_for_a_stage_that_has_failed_on_a_full_disk_is_told_why(running):
+    """The runner lives on for a moment, and the lease was taken for the word that the disk is full."""
+    with room(0):
+        running.fail("x" * 10_000)
+        assert running.state() == "running"
+        running.await_end(0, 0)
+    assert running.failure() == f"the temporary folder {os.path.dirname(running.folder)} is full"
+
+
+def test_how_often_the_kernel_had_to_kill_is_noted_by_a_stage_that_lasts(running, monkeypatch, tmp_path):
+    vmstat = tmp_path / "vmstat"
+    monkeypatch.setattr(oom, "VMSTAT", str(vmstat))
+    vmstat.write_text("first 1\noom_kill 4\n")
+    assert running.starved() == ""
+    assert running.leased(60)
+    assert running.starved() == ""
+    vmstat.write_text("first 1\noom_kill 5\n")
+    assert running.leased(60)  # it is noted once
+    assert running.starved() == " (out of memory: the kernel killed 1 process meanwhile)"
+
+
+def test_a_disk_without_room_for_that_note_ends_no_stage(running):
+    with room(0):
+        assert running.leased(60)
+    assert running.starved() == ""
 
 
 def test_what_does_not_fit_on_the_disk_waits(running):

@@ -21,6 +21,7 @@ from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.s
     children_of,
     has_died,
     is_alive,
+    no_sandbox,
     step,
 )
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.runner import asking
@@ -467,6 +468,31 @@ def test_code_kept_on_the_host_finds_what_travels(host):
     module = "ansible_collections.rack.recipes.plugins.modules.probe"
     answer = host.start(step("probe", kind="python", module=module, function="Probe"), files=files, id="again")
     assert answer.reasons == {"probe": ""}
+
+
+@pytest.mark.parametrize("has_bundle", [True, False])
+def test_what_travels_may_be_of_a_package_that_is_kept(host, kept, has_bundle):
+    """Also where another Python of the same machine has kept it."""
+    if not has_bundle:
+        (kept / BUNDLE).unlink()
+    files = {f"{asking.CODE}/executor/child/probe.py": PUBLISHED}
+    module = "ansible_collections.rack.recipes.plugins.module_utils.executor.child.probe"
+    answer = host.start(step("probe", kind="python", module=module, function="Probe"), files=files, id="again")
+    assert answer.reasons == {"probe": ""}
+
+
+@pytest.mark.skipif(bool(no_sandbox()), reason=no_sandbox())
+@pytest.mark.parametrize("kept_for", ["nobody", "this Python", "another Python"])
+def test_a_class_in_a_sandbox_finds_what_travels_and_what_is_kept(host, request, kept_for):
+    if kept_for != "nobody":
+        folder = request.getfixturevalue("kept")
+        if kept_for == "another Python":
+            (folder / BUNDLE).unlink()
+    files = {"scriptlets/steps/probe.py": DROP_IN, "scriptlets/steps/shared.py": "KEY = 'a_v1'\n", "in.csv": "1\n"}
+    boxed = step(
+        "probe", kind="python", module="scriptlets.steps.probe", function="Probe", args={"src": "in.csv"}, sandbox={}
+    )
+    assert host.start(boxed, files=files, id="again").reasons == {"probe": ""}
 
 
 def test_an_answer_tells_the_time_and_how_long_the_question_was_kept(host):

@@ -34,6 +34,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import (
     Limits,
     Repeat,
     Retry,
+    Sandbox,
     Step,
     Success,
 )
@@ -106,8 +107,10 @@ def read_back(said: dict[str, Any], task: dict[str, Any]) -> Step:
         "depends_on": tuple(map(dependency, said.get("depends_on", ()))),
         "become": task.get("become_user", "root") if task.get("become") else "",
     }
-    for name, kind in (("retry", Retry), ("repeat", Repeat), ("limits", Limits)):
-        if name in said:
+    if said.get("sandbox") is True:
+        made["sandbox"] = Sandbox()
+    for name, kind in (("retry", Retry), ("repeat", Repeat), ("limits", Limits), ("sandbox", Sandbox)):
+        if isinstance(said.get(name), dict):
             made[name] = kind(
                 **{part: tuple(value) if isinstance(value, list) else value for part, value in said[name].items()}
             )

@@ -24,6 +24,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import 
     executor_code,
     is_code,
     pack,
+    sandbox_code,
 )
 
 TARGET = "ansible_collections/rack/recipes/plugins"
@@ -74,6 +75,14 @@ def test_the_executor_that_a_host_may_keep_is_known_by_its_content():
     assert files == (*packed().namelist(),)
     executor_code.cache_clear()
     assert executor_code() == (digest, files)
+
+
+def test_only_a_stage_with_a_sandbox_brings_what_makes_it():
+    [(name, path)] = sandbox_code().items()
+    assert name == f"{TARGET}/module_utils/executor/child/sandbox.py"
+    assert name not in packed().namelist()
+    assert {*packed((name, path)).namelist()} - {*packed().namelist()} == {name}
+    assert executor_code()[1] == (*packed().namelist(),)
 
 
 def test_a_published_scriptlet_brings_what_it_imports():

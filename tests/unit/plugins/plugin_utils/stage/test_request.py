@@ -97,6 +97,19 @@ def test_a_request_with_all_that_a_recipe_can_ask_for(golden: Callable[[Path, st
     ]
 
 
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [(True, {}), ({}, {}), ({"write": ["/srv"]}, {"write": ["/srv"]}), (False, None), (None, None)],
+)
+def test_what_makes_a_sandbox_travels_with_a_step_that_has_one(said: Any, wanted: Any):
+    found = asked({**STEP, "sandbox": said})
+    assert found.message["steps"][0].get("sandbox") == wanted
+    names = {name for name, _path in found.files if name.endswith("executor/child/sandbox.py")}
+    assert len(names) == (wanted is not None)
+    assert not names & {*found.message["files"]}
+    assert names == {*dict(files_of([{**STEP, "sandbox": said}], AROUND.folders, {}))} - {"scriptlets/t/step.sh"}
+
+
 def test_how_a_step_is_run_may_be_told_from_outside():
     found = make_request(2, [STEP], AROUND, lambda step, _luggage: {"kind": "call", "module": step["module"]})
     [step] = found.message["steps"]

@@ -44,6 +44,21 @@ def test_what_when_came_out_as(said: Any, found: Any):
     assert to_message({"name": "a", "when": said}, {}, ()).get("when") == found
 
 
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [(True, {}), ({}, {}), ({"network": True}, {"network": True}), (False, None), (None, None)],
+)
+def test_what_a_sandbox_came_out_as(said: Any, found: Any):
+    assert to_message({"name": "a", "sandbox": said}, {}, ()).get("sandbox") == found
+
+
+@pytest.mark.parametrize("said", ["", "true", 0, 1, []])
+def test_a_sandbox_that_is_none_is_refused(said: Any):
+    with pytest.raises(UsageError) as caught:
+        to_message({"name": "a", "sandbox": said}, {}, ())
+    assert str(caught.value) == f"step a: sandbox: expected true or a mapping, got {said!r}"
+
+
 @pytest.mark.parametrize("said", ["", "maybe", 1, None])
 def test_a_when_that_is_neither_true_nor_false(said: Any):
     with pytest.raises(UsageError) as caught:

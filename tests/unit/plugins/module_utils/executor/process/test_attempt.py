@@ -46,11 +46,6 @@ def run(program, stdin=b"", timeout=None, changes=None):
     return follow(attempt)
 
 
-def events_of(emit):
-    """The pipe that an emitter writes to."""
-    return next(cell.cell_contents for cell in emit.__closure__ if isinstance(cell.cell_contents, int))
-
-
 @pytest.fixture(autouse=True)
 def nothing_stays():
     """No test leaves a child or an open file behind."""
@@ -212,9 +207,9 @@ def test_what_is_no_event_stops_the_child(monkeypatch, data, what):
     monkeypatch.setattr(enter, "LARGEST_EVENT", 1000)
 
     def program(emit):
-        os.write(events_of(emit), data)
+        os.write(emit.events, data)
         time.sleep(0.1)
-        os.write(events_of(emit), b'\n{"kind": "delta"}\n')
+        os.write(emit.events, b'\n{"kind": "delta"}\n')
         time.sleep(600)
 
     changes = []
@@ -226,7 +221,7 @@ def test_what_is_no_event_stops_the_child(monkeypatch, data, what):
 def test_a_line_without_end_is_not_kept():
     def program(emit):
         for _megabyte in range(100):
-            os.write(events_of(emit), b"x" * 1024 * 1024)
+            os.write(emit.events, b"x" * 1024 * 1024)
         time.sleep(600)
 
     attempt = run(program)
@@ -237,7 +232,7 @@ def test_a_line_without_end_is_not_kept():
 def test_half_an_event_at_the_end_is_none():
     def program(emit):
         emit({"kind": "delta", "key": "a_v1"})
-        os.write(events_of(emit), b'{"kind": "delta", "key": "b_')
+        os.write(emit.events, b'{"kind": "delta", "key": "b_')
         os._exit(0)
 
     changes = []

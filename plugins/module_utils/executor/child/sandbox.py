@@ -1,0 +1,194 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The sandbox of a step: bubblewrap starts its program where all files of the host can only be read.
+
+Only a stage with such a step brings this module along: nothing of the executor imports it in so many words. A Python
+class, which is run by a fork of the executor elsewhere, is run by a new Python here. That one is told in memory what to
+do: on no command line and on no disk.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import signal
+import sys
+
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child import enter
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launch import Launcher
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process import proc
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.descriptors import in_memory
+from ansible_collections.rack.recipes.plugins.module_utils.view import View
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO, Any, Callable, NoReturn
+
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.capture import Mask
+
+    Step = dict[str, Any]
+
+PROGRAM = "bwrap"
+MISSING = "the sandbox needs bubblewrap, and there is no bwrap in PATH on this host: install its package bubblewrap"
+REFUSED = "the sandbox cannot be made: {}"
+NAMESPACES = " (this user has to be allowed namespaces: see user.max_user_namespaces and the like in sysctl)"
+SIGNS = ("namespace", "uid map", "loopback", "Operation not permitted", "Permission denied")
+PRIVATE = ("/tmp", "/var/tmp", "/run")  # noqa: S108 - what the sandbox hides; sockets of services are in /run
+NEEDED = ("/run/current-system",)  # where NixOS has its programs
+NAMES = "/etc/resolv.conf"
+CODE = ("scriptlets", "ansible_collections")  # in the working folder; later steps run it, maybe without a sandbox
+IN_MEMORY = "/proc/self/fd/"
+ALWAYS = (
+    *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
+    *("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
+    *("--cap-drop", "ALL", "--die-with-parent", "--as-pid-1", "--unsetenv", "TMPDIR"),
+)
+# The first process of a PID namespace takes no signals, so it is a shell; whose end is the end of all that is inside.
+FIRST = ("--", "/bin/sh", "-c", '"$@"; exit $?', "sh")
+BOOT = "import marshal,sys;f=open({},'rb');sys.path[:]=marshal.load(f);{}from {} import inside;inside(f,{})"
+ADD_CODE = (
+    "from ansible_collections.rack.recipes.plugins.module_utils.runner.code import add_payload,use_kept;"
+    "add_payload({!r});use_kept();"
+)
+
+
+def box(wanted: dict[str, Any], work: str, shown: tuple[str, ...] = (), kept: str = "") -> list[str]:
+    """What a program is started by; `wanted` is what the recipe says.
+
+    Of what lies in the private folders, `shown` can be read, `kept` and the working folder can be written, too. Raises
+    ValueError where there can be no sandbox.
+    """
+    private = sorted({os.path.realpath(folder) for folder in PRIVATE if os.path.isdir(folder)})
+    names = os.path.realpath(NAMES) if wanted.get("network") else ""
+    hidden = [path for path in (*NEEDED, names, *shown) if _is_below(path, private)]
+    own = os.path.realpath(work)
+    return [
+        _program(),
+        *ALWAYS,
+        *(() if wanted.get("network") else ("--unshare-net",)),
+        *_each("--tmpfs", private),
+        *_pairs("--ro-bind-try", hidden),
+        *_pairs("--bind", [*map(_writable, wanted.get("write") or ()), own, *((kept,) if kept else ())]),
+        *_pairs("--ro-bind-try", [os.path.join(own, folder) for folder in CODE]),
+        *("--chdir", own, *FIRST),
+    ]
+
+
+def _program() -> str:
+    for folder in os.get_exec_path():
+        path = os.path.join(folder, PROGRAM)
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    raise ValueError(MISSING)
+
+
+def _writable(path: str) -> str:
+    """Where a path that may be written really is."""
+    found = os.path.realpath(path)
+    if not os.path.exists(found):
+        raise ValueError(f"sandbox.write: {path}: No such file or directory")
+    if found == os.sep:
+        raise ValueError(f"sandbox.write: {path}: the whole file system is no sandbox")
+    return found
+
+
+def _is_below(path: str, folders: list[str]) -> bool:
+    """Whether a path lies in one of the folders, wherever it leads, such as a Python of an environment."""
+    above, name = os.path.split(os.path.normpath(path))
+    place = os.path.join(os.path.realpath(above), name) if os.path.isabs(path) else ""
+    return any(place.startswith(folder + os.sep) for folder in folders)
+
+
+def _each(option: str, paths: list[str]) -> list[str]:
+    return [word for path in paths for word in (option, path)]
+
+
+def _pairs(option: str, paths: list[str]) -> list[str]:
+    """An option for each path, which is to be the same inside."""
+    return [word for path in paths for word in (option, path, path)]
+
+
+def runnable(path: str) -> str:
+    """How a program is called inside, also one in a folder that is mounted noexec."""
+    if not os.statvfs(path).f_flag & os.ST_NOEXEC:
+        return path
+    with open(path, "rb") as file:
+        return IN_MEMORY + str(_inherited(in_memory(file.read())))
+
+
+def ask(leader: int) -> None:
+    """Ask all in a child's group to end but bubblewrap, which would end the others with it and give them no time."""
+    for pid in proc.others():
+        try:
+            if pid != leader and int(proc.stat_of(pid)[2]) == leader:
+                os.kill(pid, signal.SIGTERM)
+        except OSError:  # gone
+            continue
+
+
+def refused(attempt: Attempt, mask: Mask | None) -> str:
+    """Why bubblewrap could not start the step's program, and what to do; empty where it could."""
+    said = " ".join(attempt.stderr.text(2000, mask).split())
+    if attempt.exit_code != 1 or attempt.stdout.size or attempt.ending or not said.startswith(f"{PROGRAM}: "):
+        return ""
+    return REFUSED.format(said) + (NAMESPACES if any(sign in said for sign in SIGNS) else "")
+
+
+def python(
+    launcher: Launcher, step: Step, ctx: View, params: dict[str, Any], method: str, limit: Callable[[], None]
+) -> Callable[[enter.Emitter], NoReturn]:
+    """What a fork of the executor does to have a Python class run in the sandbox. Raises ValueError as `box` does."""
+    payload = next((path for path in sys.path if path.startswith(IN_MEMORY)), None)
+    paths = sys.path[:-1] if sys.path[-1] == payload else sys.path  # `add_payload` puts it there
+    places = (*paths, sys.executable, sys.prefix, sys.exec_prefix, sys.base_prefix)
+    if launcher.artifacts:
+        os.makedirs(launcher.artifacts, mode=0o700, exist_ok=True)
+    start = box(step["sandbox"], launcher.work, places, launcher.artifacts)
+    known = launcher.secrets.known
+    given = {
+        "request": {"run": launcher.run, "host": launcher.host, "debug": launcher.is_debug, "secrets": known},
+        "folders": [launcher.work, "", launcher.artifacts],
+        "step": {name: step[name] for name in ("name", "kind", "module", "function")},
+        "view": ctx.handed_over(),
+        "params": params,
+        "method": method,
+    }
+
+    def program(emit: enter.Emitter) -> NoReturn:
+        state = _inherited(in_memory(marshal.dumps(paths) + marshal.dumps(given)))
+        events = _inherited(emit.events)
+        code = ADD_CODE.format(payload) if payload else ""
+        if payload:
+            _hand_over(payload)
+        limit()
+        boot = BOOT.format(state, code, __name__, events)
+        enter.execute([*start, sys.executable, "-c", boot], dict(os.environ))
+
+    return program
+
+
+def _inherited(number: int) -> int:
+    os.set_inheritable(number, True)
+    return number
+
+
+def _hand_over(payload: str) -> None:
+    """Under its old name a copy of the payload: later steps take their code from the one that the executor has."""
+    number = int(payload[len(IN_MEMORY) :])
+    with open(payload, "rb") as file:
+        os.dup2(in_memory(file.read()), number)
+
+
+def inside(state: IO[bytes], events: int) -> NoReturn:
+    """In the new Python: do what a fork of the executor does elsewhere."""
+    given = marshal.load(state)  # noqa: S302 - of the executor's own
+    state.close()
+    os.set_inheritable(events, False)
+    launcher = Launcher(given["request"], *given["folders"])
+    emit = enter.Emitter(events)
+    ctx = View(**given["view"], emit=emit)
+    ctx.keep_on(launcher.shelf)
+    launcher.of_class(given["step"], ctx, given["params"], given["method"])(emit)

@@ -109,16 +109,16 @@ def keep_code(base: str, payload: str, digest: str, files: list[str]) -> None:
 
 def _unpack(folder: str, payload: str, files: list[str]) -> None:
     part = f"{folder}.{os.getpid()}"
-    for name in files:
-        path = os.path.join(part, name)
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        with open(path, "wb") as file:
-            file.write(content_of(payload, name))
-        _code_of(path)
     try:
+        for name in files:
+            path = os.path.join(part, name)
+            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(content_of(payload, name))
+            _code_of(path)
         os.rename(part, folder)  # whole at once: several hosts may be one machine
-    except OSError:
-        remove(part)
+    finally:
+        remove(part)  # of which there is something where the disk is full, or another was first
 
 
 def _bundle(folder: str, files: list[str]) -> None:
@@ -126,9 +126,12 @@ def _bundle(folder: str, files: list[str]) -> None:
         name[: -len(".py")].replace("/", "."): marshal.dumps(_code_of(os.path.join(folder, name))) for name in files
     }
     part = os.path.join(folder, f"{BUNDLE}.{os.getpid()}")
-    with open(part, "wb") as file:
-        file.write(marshal.dumps(codes))
-    os.rename(part, os.path.join(folder, BUNDLE))
+    try:
+        with open(part, "wb") as file:
+            file.write(marshal.dumps(codes))
+        os.rename(part, os.path.join(folder, BUNDLE))
+    finally:
+        remove(part)
 
 
 def _code_of(path: str) -> CodeType | None:

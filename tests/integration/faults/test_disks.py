@@ -261,14 +261,14 @@ def test_a_host_s_folder_becomes_full_in_the_middle_of_a_stage(small: Rack, star
 
     r01 is filled by a file in the step's own folder, which goes at the end of the stage, r02 by one that stays.
     """
-    mine = [Disk(Path(name), "1m") for name in small.hosts]
     more = filling(small.hosts, r01="filling", r02=str(Path("r02/filling").absolute()))
     with sweeps.sweep("host: temporary folder full in a stage", "the reason is told, and nothing is lost") as made:
         for turn in range(sweeps.count(1, 10)):
+            mine = [Disk(Path(name), "1m") for name in small.hosts]  # over the last one, which is too full for a stage
             found = Controller.start(f"host-{turn}", WAYS[0], "recipe.yml", small, small.hosts, *more)
             started.append(found)
             wait_for("two hosts are done", lambda found=found: {("last", "r01"), ("last", "r03")} <= ends_so_far(found))
-            wait_for("the third has run all steps", lambda: waits_for_room(mine[1]))
+            wait_for("the third has run all steps", lambda disk=mine[1]: waits_for_room(disk))
             assert ("tells", "r02") not in found.ends()
             assert found.child.poll() is None
             (mine[1].folder / "filling").unlink()

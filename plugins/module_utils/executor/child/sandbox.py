@@ -63,7 +63,7 @@ def box(wanted: dict[str, Any], work: str, shown: tuple[str, ...] = (), kept: st
     """
     private = sorted({os.path.realpath(folder) for folder in PRIVATE if os.path.isdir(folder)})
     names = os.path.realpath(NAMES) if wanted.get("network") else ""
-    hidden = [path for path in (*NEEDED, names, *shown) if _is_below(path, private)]
+    hidden = _outermost([path for path in (*NEEDED, names, *shown) if _is_below(path, private)])
     own = os.path.realpath(work)
     return [
         _program(),
@@ -100,6 +100,11 @@ def _is_below(path: str, folders: list[str]) -> bool:
     above, name = os.path.split(os.path.normpath(path))
     place = os.path.join(os.path.realpath(above), name) if os.path.isabs(path) else ""
     return any(place.startswith(folder + os.sep) for folder in folders)
+
+
+def _outermost(paths: list[str]) -> list[str]:
+    """Those that lie in no other of them: these come with it, links among them, on which nothing can be mounted."""
+    return [path for path in sorted({*paths}) if not any(path.startswith(other + os.sep) for other in paths)]
 
 
 def _each(option: str, paths: list[str]) -> list[str]:

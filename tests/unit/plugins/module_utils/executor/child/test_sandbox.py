@@ -173,6 +173,22 @@ def test_a_class_reads_sets_measures_and_attaches(work, python):
 
 
 @needs_sandbox
+def test_a_class_runs_by_the_python_of_an_environment(work, python, monkeypatch):
+    """Which is a link in a folder that the sandbox shows anyway."""
+    own = work.folder.parent / "environment"
+    (own / "bin").mkdir(parents=True)
+    (own / "bin" / "python").symlink_to(os.path.realpath(sys.executable))
+    (own / "pyvenv.cfg").write_text(f"home = {sys.base_prefix}/bin\n")
+    tried = python("ctx.set('a.prefix_v1', sys.prefix)")
+    monkeypatch.syspath_prepend(str(own))
+    monkeypatch.setattr(sys, "executable", f"{own}/bin/python")
+    monkeypatch.setattr(sys, "prefix", str(own))
+    ran = work.run(tried)
+    assert ran.outcome == ("passed", "")
+    assert ran.deltas[0]["after"] == str(own)
+
+
+@needs_sandbox
 @pytest.mark.parametrize(
     ("run", "verdict", "reason"),
     [

@@ -36,7 +36,8 @@ def test_a_daemon_counts_where_nobody_waits_for_it(work, real):
     assert attempt["verdict"] == "passed"
     assert attempt["group"]["user_sec"] > 0.05
     assert attempt["group"]["user_sec"] > attempt["user_sec"] + 0.04
-    assert not [name for name in os.listdir(os.path.dirname(real.folder)) if name.startswith("rack-recipes-")]
+    mine = f"rack-recipes-{os.getpid()}-"  # others may be at work on this machine
+    assert not [name for name in os.listdir(os.path.dirname(real.folder)) if name.startswith(mine)]
 
 
 def test_whoever_is_left_goes_on_outside(work, real):

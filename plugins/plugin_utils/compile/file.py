@@ -29,6 +29,12 @@ def plan_of(recipe: str, settings: Settings | None = None, options: PlanOptions 
         return make_plan(load(recipe), tuple(map(Path, folders)), options)
 
 
+def playbook_of(recipe: str, settings: Settings | None = None, options: PlanOptions = NO_OPTIONS) -> str:
+    """The text of the playbook that a recipe file becomes. Raises RackError."""
+    with _uncollected():
+        return to_playbook(plan_of(recipe, settings, options))
+
+
 def compile_to_file(recipe: str, settings: Settings | None = None, options: PlanOptions = NO_OPTIONS) -> Path:
     """Compile `recipe`; returns the playbook's absolute path. Raises RackError."""
     settings = settings or project.load()

@@ -33,8 +33,7 @@ def compile(options: argparse.Namespace) -> Answer:  # noqa: A001 - commands are
 
     Ansible runs it as it stands, so it can be read, committed and given to AWX. The same recipe gives the same text.
     """
-    from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import plan_of
-    from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook import to_playbook
+    from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import playbook_of
 
-    text = to_playbook(plan_of(options.recipe, options=plan_options(options)))
+    text = playbook_of(options.recipe, options=plan_options(options))
     return ({"status": "ok", "playbook": text} if options.json else text), 0

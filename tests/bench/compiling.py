@@ -10,8 +10,10 @@ A recipe of STEPS (1000) steps, each of which depends on up to two earlier ones,
 file is read by PyYAML's C loader and checked by jsonschema against the published schema. Both sides are processes of
 their own, which tell the seconds that they took after their imports, in turn. The same is done with ten times as many
 steps. The help is timed as a whole command, beside that of ansible-playbook. Shown are medians and the ratios of the
-same round. Goals: at most 2 times the rival, at most 10 times for ten times the steps, and at most 0.4 times the help. What is
-more than 10 is the machine's caches: the time a step, and the rival's even more, grows with the memory in use.
+same round.
+
+Goals: at most 2 times the rival, at most 10 times for ten times the steps, at most 0.4 times the help. What is more
+than 10 are the caches of the machine: the time a step grows with the memory in use, and the rival's does so more.
 """
 
 from __future__ import annotations

@@ -126,6 +126,20 @@ def are_at_the_gate(found: Controller) -> bool:
     return ends_so_far(found) == {("first", host) for host in HOSTS}
 
 
+def broken_at_the_gate(
+    broken: Iterable[Broken], recipe: str, rack: Rack, started: list[Controller], **env: object
+) -> list[tuple[Broken, Disk]]:
+    """Controllers whose disks have broken in the middle of a stage, which goes on."""
+    mine = [(each, each.disk()) for each in broken]
+    for each, _disk in mine:
+        started.append(Controller.start(each.name, each.way, recipe, rack, HOSTS, **env))
+    for (each, disk), found in zip(mine, started, strict=True):
+        wait_for("the first results", lambda found=found: are_at_the_gate(found))
+        each.breaks(disk)
+    OPEN.touch()
+    return mine
+
+
 def test_a_disk_that_nothing_can_be_written_to_from_the_start(rack: Rack, started: list[Controller]):
     """Nothing is run, it is told why and where, and once the disk is mended all is well."""
     OPEN.touch()
@@ -153,13 +167,7 @@ def test_a_disk_that_cannot_be_written_to_for_a_while(rack: Rack, started: list[
     recipe = gated()
     broken = chosen(("disk full", WAYS[0], WHOLE), ("disk read-only", WAYS[1], WHOLE))
     with sweeps.sweep("controller: disk full or read-only for a while", "the run waits, nothing is lost") as made:
-        mine = [(each, each.disk()) for each in broken]
-        for each, _disk in mine:
-            started.append(Controller.start(each.name, each.way, recipe, rack, HOSTS))
-        for (each, disk), found in zip(mine, started, strict=True):
-            wait_for("the first results", lambda found=found: are_at_the_gate(found))
-            each.breaks(disk)
-        OPEN.touch()
+        mine = broken_at_the_gate(broken, recipe, rack, started)
         for found in started:
             wait_for("the hosts are done", lambda found=found: len(_ended_on_hosts(found)) == 3 * len(HOSTS))
             assert found.child.poll() is None
@@ -185,13 +193,7 @@ def test_a_disk_that_cannot_be_written_to_any_more(rack: Rack, started: list[Con
     recipe = gated()
     broken = chosen(("disk full", WAYS[0], WHOLE), ("disk read-only", WAYS[1], RUNS))
     with sweeps.sweep("controller: disk full or read-only in a stage", "exit code 5, and nothing is lost") as made:
-        mine = [(each, each.disk()) for each in broken]
-        for each, _disk in mine:
-            started.append(Controller.start(each.name, each.way, recipe, rack, HOSTS, **PATIENCE))
-        for (each, disk), found in zip(mine, started, strict=True):
-            wait_for("the first results", lambda found=found: are_at_the_gate(found))
-            each.breaks(disk)
-        OPEN.touch()
+        mine = broken_at_the_gate(broken, recipe, rack, started, **PATIENCE)
         for (each, _disk), found in zip(mine, started, strict=True):
             check_unwritten(each, found)
         for (each, disk), found in zip(mine, started, strict=True):

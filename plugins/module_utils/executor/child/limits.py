@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 MIB = 1024 * 1024
 OF_SANDBOX = 2  # processes of a sandbox itself: bubblewrap, and the first one inside
-FAILED = 128  # a shell's exit code for a signal, less the signal
 NO_MEMORY = "MemoryError|OutOfMemory|bad_alloc|(?i:(?:cannot|can't) allocate memory|out of memory|memory exhausted)"
 NO_PROCESS = "Resource temporarily unavailable|(?i:(?:cannot|can't) (?:fork|start new thread))"
 # For each limit how it is said, and by which signal or words the end of a step shows that it wanted more.
@@ -85,7 +84,7 @@ def too_many(limits: Limits, attempt: Attempt, *, sandboxed: bool = False) -> st
 
 def exceeded(limits: Limits, attempt: Attempt, reason: str) -> str:
     """Which limit an attempt that did not end well seems to have reached, for people; empty for none."""
-    ended_by = {attempt.signal, attempt.exit_code - FAILED}
+    ended_by = attempt.ended_by
     if signal.SIGKILL in ended_by and attempt.cpu_seconds() >= limits.get("cpu_sec", math.inf):
         ended_by.add(signal.SIGXCPU)  # which it ignored
     said = f"{reason}\n{attempt.stderr.text(20_000)}"

@@ -179,9 +179,14 @@ class Attempt:
 
         self._oom_kills = oom_kills()
 
+    @property
+    def ended_by(self) -> set[int]:
+        """The signals that may have ended it: a shell in between makes an exit code of one."""
+        return {self.signal, self.exit_code - BY_SIGNAL}
+
     def starved(self) -> str:
         """For people, in brackets: that the child, or one of its own, was killed for want of memory; else empty."""
-        if self._oom_kills is None or self.stopped or signal.SIGKILL not in (self.signal, self.exit_code - BY_SIGNAL):
+        if self._oom_kills is None or self.stopped or signal.SIGKILL not in self.ended_by:
             return ""
         from ansible_collections.rack.recipes.plugins.module_utils.executor.process.oom import since
 

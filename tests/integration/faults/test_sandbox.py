@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 import pytest
 from runs import Results, rack_recipes, results, write_recipe
 
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import no_sandbox
 from hosts import Rack
 
 HERE = Path(__file__).parent
@@ -26,15 +26,8 @@ SIGN = 74219  # in the command lines of processes that must not be left
 MISSING = "the sandbox needs bubblewrap, and there is no bwrap in PATH on this host: install its package bubblewrap"
 
 
-def objection() -> str:
-    """Why there can be no sandbox on this machine; empty where there can."""
-    if not shutil.which("bwrap"):
-        return "there is no bwrap on this machine"
-    command = ["bwrap", "--ro-bind", "/", "/", "--proc", "/proc", "--unshare-pid", "--unshare-net", "true"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stderr.strip()
-
-
-needs_sandbox = pytest.mark.skipif(bool(objection()), reason=objection())
+NO_SANDBOX = no_sandbox()
+needs_sandbox = pytest.mark.skipif(bool(NO_SANDBOX), reason=NO_SANDBOX)
 
 
 @pytest.fixture

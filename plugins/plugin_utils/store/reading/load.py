@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
@@ -106,8 +105,7 @@ def history(engine: Engine, run_id: str, key: str | None = None, host: str | Non
         query = query.where(table.c.key == key)
     if host is not None:
         query = query.where(table.c.host == host)
-    changes = read(engine, query, {"before": decoded, "after": decoded})
-    return sorted(changes, key=itemgetter("seq"))  # to sort here lets SQLite search by key
+    return read(engine, query.order_by(table.c.seq), {"before": decoded, "after": decoded})
 
 
 def conflicts(engine: Engine, run_id: str) -> list[Result]:

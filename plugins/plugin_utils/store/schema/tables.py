@@ -22,7 +22,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.columns 
 if TYPE_CHECKING:
     from sqlalchemy import ForeignKeyConstraint, MetaData, Table
 
-HEAD = "0003"  # the newest migration
+HEAD = "0004"  # the newest migration
 
 NAMES = {
     "pk": "pk_%(table_name)s",
@@ -158,7 +158,6 @@ def _context(metadata: MetaData) -> Table:
         sql.Column("clock_offset", sql.Double),  # seconds that the host's clock was ahead of the controller's
         sql.PrimaryKeyConstraint("run_id", "seq"),
         _of_run(),
-        sql.Index(None, "run_id", "key"),
     )
 
 

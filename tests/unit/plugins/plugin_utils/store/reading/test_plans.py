@@ -164,7 +164,7 @@ def asked(store: Engine, ask: Ask) -> list[tuple[str, Any]]:
 
 
 def of_sqlite(connection: Connection, statement: str, parameters: Any) -> Iterator[Access]:
-    """Lines such as `SEARCH context USING INDEX ix_context_run_id_key (run_id=? AND key=?)`, or `SCAN steps`."""
+    """Lines such as `SEARCH context USING INDEX sqlite_autoindex_context_1 (run_id=?)`, or `SCAN steps`."""
     for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters):
         words = row.detail.split()
         if words[0] in ("SEARCH", "SCAN") and words[1] in tables().metadata.tables:
@@ -209,6 +209,6 @@ def test_each_question_is_answered_by_an_index(filled: Engine) -> None:
     whole = {question: [access for access in plan if access.is_whole] for question, plan in found.items()}
     assert {question: plan for question, plan in whole.items() if any(each.table in LARGE for each in plan)} == {}
     indexes = {access.by for plan in found.values() for access in plan if access.table in LARGE}
-    assert {"ix_context_run_id_key", "ix_steps_cache_key_host_inputs"} <= indexes
+    assert "ix_steps_cache_key_host_inputs" in indexes
     reads_all_runs = {question for question, plan in whole.items() if plan}
     assert reads_all_runs <= {"runs", "the newest run", "a run by the start of its id", "durations"}

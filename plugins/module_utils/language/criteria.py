@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     Held = tuple[bool, Optional[Number]]  # and the distance to the limit: positive inside, None where there is none
 
 PASSED, MARGINAL, FAILED = "passed", "marginal", "failed"
+PATIENCE = 5.0  # seconds for a regular expression, of which some take years on a text of thirty characters
 
 
 def judge(condition: Condition, value: Any) -> tuple[str, str, Number | None]:
@@ -220,8 +221,14 @@ def _matches(value: Any, bound: Any) -> Held:
     for text in (value, bound):
         if not isinstance(text, str):
             raise ValueError(f"matches needs a text, got {shown(text)}")
+    from ansible_collections.rack.recipes.plugins.module_utils.time_limit import time_limit
+
     try:
-        return re.fullmatch(bound, value) is not None, None
+        with time_limit(PATIENCE):
+            return re.fullmatch(bound, value) is not None, None
+    except TimeoutError as error:
+        length = len(value)
+        raise ValueError(f"matches: {bound} {error} on a text of {length} characters: say it simpler") from None
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"matches: {bound} is no regular expression: {error}") from None
 

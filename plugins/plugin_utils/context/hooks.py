@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.time_limit import time_limit
 from ansible_collections.rack.recipes.plugins.module_utils.values import as_reason, check_value
 from ansible_collections.rack.recipes.plugins.module_utils.view import now
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.merging import find_merge_hook
@@ -30,6 +31,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import
 Merge = Callable[[str, Any, Any, Any], Any]
 
 FUNCTION = "merge"
+PATIENCE = 10.0  # seconds: while a hook is at work nothing else of the run is taken down
 ABOUT_WRITE = ("stage", "host", "step", "attempt", "scope", "key")
 
 
@@ -100,10 +102,11 @@ class Merges:
             self._call(place, record, begun, _value(delta.base), delta, context)
 
     def _call(self, place: Place, record: Record, begun: Pending, base: Any, delta: Delta, context: Context) -> None:
-        """A hook that fails leaves what was there, and its step ends as an error."""
+        """A hook that fails or takes too long leaves what was there, and its step ends as an error."""
         value = begun.value
         try:
-            made = begun.hook.merge(delta.key, base, _copy(value), record["after"])
+            with time_limit(PATIENCE):
+                made = begun.hook.merge(delta.key, base, _copy(value), record["after"])
             value = check_value(made, f"what it made of {delta.key}")
         except Exception as error:
             reason = as_reason(f"{type(error).__name__}: {error}")

@@ -8,6 +8,7 @@ import json
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.module_utils.language import criteria
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import (
     describe,
     evaluate,
@@ -105,3 +106,10 @@ def test_all_conditions_hold_or_the_first_that_does_not_is_told(scope, condition
 def test_a_condition_that_cannot_be_judged_does_not_hold(scope):
     with pytest.raises(ValueError, match="item: min needs a number"):
         holds([{"value": "${item}", "min": 1}], scope)
+
+
+def test_a_regular_expression_that_takes_for_ever_is_ended(monkeypatch, scope):
+    monkeypatch.setattr(criteria, "PATIENCE", 0.1)
+    told = r"^x: matches: \(a\+\)\+b took more than 0\.1 s on a text of 60 characters: say it simpler$"
+    with pytest.raises(ValueError, match=told):
+        evaluate({"value": "a" * 60, "name": "x", "matches": "(a+)+b"}, scope)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.context import hooks
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.hooks import Merges, load_hooks
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
@@ -187,3 +188,15 @@ def test_without_hooks_nothing_is_merged() -> None:
         for each in context.fold(record):
             merges.take(record, each, context)
     assert [*merges.records(context)] == []
+
+
+def test_a_hook_that_does_not_come_back_leaves_what_was_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    hook_file("def merge(key, base, theirs, ours):\n    while True:\n        pass\n")
+    slow = Leading()
+    monkeypatch.setattr(hooks, "PATIENCE", 0.1)
+    slow.take(write(10), write(5, "r2"))
+    slow.settle()
+    assert slow.context.get(KEY) == 10
+    ruled = slow.context.refusals.ruled(step(host="r2"))
+    assert ruled["verdict"] == "error"
+    assert ruled["reason"].endswith(f"and merge {POLICY} failed: TimeoutError: took more than 0.1 s")

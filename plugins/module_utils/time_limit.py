@@ -1,0 +1,52 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A limit of time for what runs inside a process of ours: a regular expression, a function of the user's."""
+
+from __future__ import annotations
+
+import signal
+import time
+from contextlib import contextmanager
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+
+class _IsOver(BaseException):
+    """No `except Exception` of what is limited holds it up."""
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in what takes longer than so many seconds by the clock.
+
+    Python code and the matching of regular expressions are ended, a function in C that does not come back is not.
+    Signals reach the main thread only, so another one has no limit; nor has what an earlier alarm will end anyway.
+    """
+    left, interval = signal.getitimer(signal.ITIMER_REAL)
+    began = time.monotonic()
+    try:
+        before = None if 0 < left <= seconds else signal.signal(signal.SIGALRM, _expire)
+    except ValueError:  # not the main thread
+        before = None
+    if before is None:
+        yield
+        return
+    signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
+    try:
+        yield
+    except _IsOver:
+        raise TimeoutError(f"took more than {seconds:g} s") from None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        if left:
+            signal.setitimer(signal.ITIMER_REAL, max(0.001, left - (time.monotonic() - began)), interval)
+
+
+def _expire(_number: int, _frame: Any) -> None:
+    raise _IsOver

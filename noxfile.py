@@ -11,8 +11,13 @@ Most sessions use the environment that nox itself runs in (`.venv`, made by `mak
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nox
@@ -80,7 +85,13 @@ def galaxy(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Unit and integration tests; arguments after -- go to pytest."""
-    session.run(PYTHON, "-m", "pytest", *session.posargs)
+    if session.posargs:
+        session.run(PYTHON, "-m", "pytest", *session.posargs)
+        return
+    with beside("pytest", "tests/unit") as unit_tests:  # integration tests wait most of the time
+        session.run(PYTHON, "-m", "pytest", "tests/integration")
+    if unit_tests.returncode:
+        session.error("unit tests failed")
 
 
 @nox.session
@@ -137,6 +148,22 @@ def coverage(session: nox.Session) -> None:
     session.run("coverage", "run", "-m", "pytest", "tests/unit", *session.posargs)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report")
+
+
+@contextmanager
+def beside(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A Python module that runs meanwhile; what it says comes after all else. Has ended afterwards."""
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen([PYTHON, "-m", module, *arguments], stdout=said, stderr=subprocess.STDOUT)
+        try:
+            yield process
+            process.wait()
+        finally:
+            process.terminate()
+            process.wait()
+            said.seek(0)
+            sys.stdout.flush()
+            shutil.copyfileobj(said, sys.stdout.buffer)
 
 
 def ansible_test(session: nox.Session, *arguments: str) -> None:

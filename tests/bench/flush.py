@@ -18,7 +18,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -174,12 +174,14 @@ def stores(folder: Path) -> Iterator[dict[str, Engine]]:
             "MariaDB": engine(mariadb.url),
             "PostgreSQL": engine(postgresql.url),
         }
-        yield opened
-        for store in opened.values():
-            store.dispose()
+        try:
+            yield opened
+        finally:
+            for store in opened.values():
+                store.dispose()
 
 
-def compared(deltas: int, rounds: int) -> Iterator[tuple[str, Figures]]:
+def compared(deltas: int, rounds: int) -> Generator[tuple[str, Figures]]:
     """The figures of each database, under its name."""
     with tempfile.TemporaryDirectory() as temporary, stores(Path(temporary)) as opened:
         journal = Path(temporary) / "R1" / "journal.jsonl"

@@ -9,28 +9,31 @@ Only whole sweeps are held to the goals: they have the machine for themselves.
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import sweeps
 
 from ansible_collections.rack.recipes.tests.bench import compiling, flush
 
 
 def test_flush() -> None:
-    deltas = sweeps.count(500, 100_000)
-    found = flush.compared(deltas, sweeps.count(1, 7))
-    for store, goal in flush.GOALS.items():
-        with sweeps.sweep(
-            f"flush, {store}", f"at least {goal:g} of the bare driver's rate, same rows and tables"
-        ) as made:
-            measured, figures = next(found)
-            assert measured == store
-            made.done = deltas
-            made.found = {
-                "of the bare driver's rate": round(flush.rate(figures, "write"), 2),
-                "rows a second": round(deltas / flush.median(figures, "write", flush.WALL)),
-                "the driver's": round(deltas / flush.median(figures, "bare", flush.WALL)),
-                "with the journal read and checked": round(deltas / flush.median(figures, "follow", flush.WALL)),
-            }
-            assert not sweeps.is_whole() or flush.rate(figures, "write") >= goal
+    with closing(flush.compared(sweeps.count(500, 100_000), sweeps.count(1, 7))) as found:
+        for store, goal in flush.GOALS.items():
+            holds = f"at least {goal:g} of the bare driver's rate, with the same rows and tables"
+            with sweeps.sweep(f"flush, {store}", holds) as made:
+                _flush(made, *next(found))
+                assert not sweeps.is_whole() or made.found["of the bare driver's rate"] >= goal
+
+
+def _flush(made: sweeps.Sweep, store: str, figures: flush.Figures) -> None:
+    assert made.name == f"flush, {store}"
+    made.done = sweeps.count(500, 100_000)
+    made.found = {
+        "of the bare driver's rate": round(flush.rate(figures, "write"), 2),
+        "rows a second": round(made.done / flush.median(figures, "write", flush.WALL)),
+        "the driver's": round(made.done / flush.median(figures, "bare", flush.WALL)),
+        "with the journal read and checked": round(made.done / flush.median(figures, "follow", flush.WALL)),
+    }
 
 
 def test_compile() -> None:

@@ -46,46 +46,35 @@ def verbatim(value: Any) -> Any:
 
 def to_yaml(value: Any) -> str:
     """The YAML document of `value`, without a document start. Mappings keep their order."""
-    return "".join(f"{line}\n" for line in _block(value, ""))
+    return _block(value, "") + "\n"
 
 
-def _block(value: Any, indent: str) -> Iterator[str]:
+def _block(value: Any, indent: str) -> str:
     if isinstance(value, Mapping) and value:
-        for key, item in value.items():
-            yield from _entry(_head(indent, key), item, indent)
-    elif isinstance(value, (list, tuple)) and value:
-        for item in value:
-            yield from _item(item, indent)
-    else:
-        yield from _scalar(indent, value, indent)
+        return "\n".join([_entry(_head(indent, key), item, indent) for key, item in value.items()])
+    if isinstance(value, (list, tuple)) and value:
+        return "\n".join([_item(item, indent) for item in value])
+    return _scalar(indent, value, indent)
 
 
 def _head(indent: str, key: str) -> str:
-    text = _text(key)
+    text = _key(key)
     return f"{indent}{text}:" if len(text) <= LONGEST_KEY else f"{indent}? {text}\n{indent}:"
 
 
-def _entry(head: str, item: Any, indent: str) -> Iterator[str]:
+def _entry(head: str, item: Any, indent: str) -> str:
     """A key and what it holds; a short list of scalars reads best on one line."""
     if not _is_filled(item):
-        yield from _scalar(f"{head} ", item, indent)
-        return
+        return _scalar(f"{head} ", item, indent)
     nested = isinstance(item, Mapping) or any(_is_filled(inner) or isinstance(inner, Verbatim) for inner in item)
     line = head if nested else f"{head} {_in_brackets(item)}"
-    if nested or len(line) > WIDTH:
-        yield head
-        yield from _block(item, indent + "  ")
-    else:
-        yield line
+    return f"{head}\n{_block(item, indent + '  ')}" if nested or len(line) > WIDTH else line
 
 
-def _item(item: Any, indent: str) -> Iterator[str]:
+def _item(item: Any, indent: str) -> str:
     if _is_filled(item):
-        first, *others = _block(item, indent + "  ")
-        yield f"{indent}- {first.lstrip(' ')}"
-        yield from others
-    else:
-        yield from _scalar(f"{indent}- ", item, indent)
+        return f"{indent}- {_block(item, indent + '  ').lstrip(' ')}"
+    return _scalar(f"{indent}- ", item, indent)
 
 
 def _is_filled(value: Any) -> bool:
@@ -96,21 +85,17 @@ def _in_brackets(items: Any) -> str:
     return f"[{', '.join(_text(item, PLAIN_IN_BRACKETS) if isinstance(item, str) else _other(item) for item in items)}]"
 
 
-def _scalar(head: str, value: Any, indent: str) -> Iterator[str]:
+def _scalar(head: str, value: Any, indent: str) -> str:
     """Text that spans lines is written as it is, other text that is too long in quotes and folded."""
     if not isinstance(value, str):
-        yield head + _other(value)
-        return
+        return head + _other(value)
     tag, end = (UNSAFE, NO_LINT) if isinstance(value, Verbatim) else ("", "")
     if "\n" in value and (lines := _literal(value, WIDTH - len(indent))):
-        yield f"{head}{tag}{'|' if value.endswith('\n') else '|-'}{end}"
-        yield from (f"{indent}  {line}".rstrip(" ") for line in lines)
-    elif len(line := f"{head}{tag}{_text(value)}{end}") <= WIDTH:
-        yield line
-    else:
-        *folded, last = _folded(head + tag, value, indent + "  ", WIDTH - len(end))
-        yield from folded
-        yield last + end
+        start = f"{head}{tag}{'|' if value.endswith('\n') else '|-'}{end}"
+        return "\n".join((start, *(f"{indent}  {line}".rstrip(" ") for line in lines)))
+    if len(line := f"{head}{tag}{_text(value)}{end}") <= WIDTH:
+        return line
+    return "\n".join(_folded(head + tag, value, indent + "  ", WIDTH - len(end))) + end
 
 
 def _literal(value: str, room: int) -> list[str] | None:
@@ -131,7 +116,11 @@ def _folded(head: str, value: str, indent: str, width: int) -> Iterator[str]:
     yield f'{line}"'
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=256)  # most steps have the same ones
+def _key(key: str) -> str:
+    return _text(key)
+
+
 def _text(value: str, plain: re.Pattern[str] = PLAIN) -> str:
     if plain.fullmatch(value) and value.lower() not in WORDS and not value.endswith("."):
         return value

@@ -32,6 +32,7 @@ AFTERWARDS: Mapping[str, Part] = {
 }
 CONTEXT = re.compile(r"rack\.recipes\.context|rack_recipes")
 PARTS = {**BEFORE, **AFTERWARDS}
+NO_KEYS: frozenset[str] = frozenset()  # one for all steps: Python would make as many
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +48,22 @@ def data_of(step: Step, entry: Entry | None) -> Data:
     """The keys of a step and of its scriptlet. What the step writes itself is there when it is judged."""
     writes = frozenset((*step.writes, *(entry.writes if entry else ())))
     declared = entry.reads or () if entry else ()
-    judged = [part(step) for part in AFTERWARDS.values()]
-    filled_in = [part(step) for part in BEFORE.values()]
+    judged = _filled(AFTERWARDS, step)
+    filled_in = _filled(BEFORE, step)
     elsewhere = keys_of_others((filled_in, judged))
     reads = frozenset((*step.reads, *declared, *keys_in(filled_in), *(keys_in(judged) - writes), *elsewhere))
-    return Data(reads, writes, frozenset(elsewhere))
+    return Data(reads or NO_KEYS, writes or NO_KEYS, frozenset(elsewhere) or NO_KEYS)
 
 
 def templates_of(step: Step) -> tuple[str, ...]:
     """The texts in a step that Ansible fills in with values of the context."""
-    texts = _texts([part(step) for part in PARTS.values()])
+    texts = _texts(_filled(PARTS, step))
     return tuple(text for text in texts if ("{{" in text or "{%" in text) and CONTEXT.search(text))
+
+
+def _filled(parts: Mapping[str, Part], step: Step) -> list[Any]:
+    """Those of some parts of a step that hold anything."""
+    return [value for part in parts.values() if (value := part(step))]
 
 
 def _texts(value: Any) -> Iterator[str]:

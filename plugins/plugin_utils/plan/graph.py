@@ -50,6 +50,8 @@ class Uses:
 
     def before_write(self, where: Where) -> list[str]:
         """The steps that a write there has to wait for, as far as no earlier write waits for them."""
+        if not self.readers:
+            return [*self.writers.values()]
         covering = (where, EVERY_HOST) if where[0] == "host" else (where,)
         since = max(self.overtaken.get(there, 0) for there in covering)
         return [*self.writers.values(), *self.readers[since:]]
@@ -57,7 +59,8 @@ class Uses:
     def write(self, name: str, where: Where) -> None:
         """A step writes the key."""
         _overwrite(self.writers, name, where)
-        self.overtaken[where] = len(self.readers)
+        if self.readers:
+            self.overtaken[where] = len(self.readers)
 
 
 def arrange(steps: Iterable[Step], data: Mapping[str, Data], seed: int | None = None) -> list[tuple[Step, Edges]]:
@@ -96,6 +99,8 @@ def _wished(needs: Before, after: Before) -> Before:
     """All edges, without those that what a step needs turns round: a reader in front of the only writer."""
     return {
         name: {**before, **{other: None for other in after[name] if name not in needs[other]}}
+        if after[name]
+        else before
         for name, before in needs.items()
     }
 
@@ -117,13 +122,14 @@ def _needs(steps: Sequence[Step], data: Mapping[str, Data]) -> dict[str, Names]:
     unwritten: dict[str, list[str]] = {}
     for step in steps:
         keys = sorted(data[step.name].reads)
-        unwritten[step.name] = [key for key in keys if key not in earlier and key not in data[step.name].writes]
+        if missing := [key for key in keys if key not in earlier and key not in data[step.name].writes]:
+            unwritten[step.name] = missing
         _need_writers(step, keys, data, earlier, needs)
-    for closing in (False, True):
+    for closing in (False, True) if unwritten else ():
         later: dict[str, Writers] = {}
         for step in reversed(steps):
             if step.always is closing:
-                _need_writers(step, unwritten[step.name], data, later, needs)
+                _need_writers(step, unwritten.get(step.name, ()), data, later, needs)
     return needs
 
 
@@ -164,6 +170,8 @@ def _conflicts(steps: Sequence[Step], data: Mapping[str, Data]) -> dict[str, Nam
 def _sorted(steps: Sequence[Step], before: Before) -> list[Step]:
     """Of the steps that have all before them, the first one of the recipe always comes next. Raises CycleError."""
     position = {step.name: index for index, step in enumerate(steps)}
+    if all(position[name] < index for index, step in enumerate(steps) for name in before[step.name]):
+        return [*steps]  # most recipes are written in an order that they can run in
     sorter = TopologicalSorter(before)
     sorter.prepare()
     ready: list[int] = []

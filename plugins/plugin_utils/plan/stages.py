@@ -57,8 +57,8 @@ def cut_into_stages(
     Where hosts go in batches, those stages for which all of them have to meet are kept apart.
     """
     declared = {key for step in steps for key in step.writes}
+    hosts = {step.step.name: step.step.hosts for step in steps if step.step.hosts is not None}
     groups: list[Group] = []
-    hosts: dict[str, str | None] = {}
     for step in steps:
         wide = _is_wide(step, hosts)
         why = _cut(groups[-1], step) if groups else "is the first"
@@ -66,7 +66,6 @@ def cut_into_stages(
         if why:
             groups.append(Group(why, declared))
         groups[-1].add(step, wide=wide)
-        hosts[step.step.name] = step.step.hosts
     return tuple(_stage(number, group) for number, group in enumerate(groups, 1))
 
 
@@ -167,8 +166,7 @@ def _is_wide(step: PlannedStep, hosts: Mapping[str, str | None]) -> bool:
 
 def _looks_at_others(step: PlannedStep, hosts: Mapping[str, str | None]) -> bool:
     """Whether it needs a step that runs on other hosts than it does."""
-    needed = (hosts[need.step] for need in step.depends_on if need.step in hosts)
-    return any(where not in (None, step.step.hosts) for where in needed)
+    return any(hosts.get(need.step) not in (None, step.step.hosts) for need in step.depends_on)
 
 
 MOVES = {("host", "run"): "runs once for the run", ("run", "host"): "runs on every host again"}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Path
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places import Places, paths
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places import Places
 
 INCLUDED = "included"
 
@@ -36,7 +36,7 @@ class AllPlaces(Mapping[Path, Place]):
     def __iter__(self) -> Iterator[Path]:
         yield from self.own
         for name, (places, index) in self.steps.items():
-            yield from paths(places.spot(("steps", index)), (INCLUDED, name))
+            yield from places.paths(places.spot(("steps", index)), (INCLUDED, name))
 
     def __len__(self) -> int:
         return sum(1 for _path in self)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places import Spot
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places import Spot, Spots
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,10 @@ class Anchor:
 class OpenList:
     """A list whose end is still to come. `nodes` counts the values before it, `height` the levels inside."""
 
-    line: int
-    column: int
+    spot: Spot
     anchor: str | None
     nodes: int
     data: list[Any]
-    spots: list[Spot]
     height: int = 1
 
 
@@ -39,26 +37,16 @@ class OpenList:
 class OpenMap:
     """A mapping whose end is still to come, and the key whose value is next."""
 
-    line: int
-    column: int
+    spot: Spot
     anchor: str | None
     nodes: int
     data: dict[str, Any]
-    spots: dict[str, tuple[Spot, Spot]]
     flow: bool
     key: str | None = None
-    key_spot: Spot = (0, 0, None)
     height: int = 1
-    merged: list[tuple[dict[str, Any], dict[str, tuple[Spot, Spot]]]] = field(default_factory=list)
+    merged: list[tuple[dict[str, Any], Spot]] = field(default_factory=list)
 
 
-class MergeKey(str):
-    """The key that takes over another mapping's keys: `<<` without quotes."""
-
-    __slots__ = ()
-
-
-MERGE = MergeKey("<<")
 type Open = OpenList | OpenMap
 
 
@@ -67,9 +55,12 @@ def awaits_key(part: Open) -> bool:
     return isinstance(part, OpenMap) and part.key is None
 
 
-def take_over(part: OpenMap) -> None:
+def take_over(part: OpenMap, spots: Spots) -> None:
     """Give a mapping the keys it merges in and does not have; of two mappings the first one counts."""
-    for data, spots in part.merged:
+    own = spots.values(part.spot)
+    for data, spot in part.merged:
+        theirs = spots.values(spot)
         for key in data.keys() - part.data.keys():
             part.data[key] = data[key]
-            part.spots[key] = spots[key]
+            own[key] = theirs[key]
+    spots.insides[part.spot] = own

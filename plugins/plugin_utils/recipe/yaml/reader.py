@@ -11,9 +11,9 @@ where it stands, and the parser's tree of nodes, which costs more than the parsi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import yaml
 from yaml import events
@@ -21,7 +21,6 @@ from yaml import events
 from ansible_collections.rack.recipes.plugins.module_utils.values import DEEPEST
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeError, RecipeErrors
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.parts import (
-    MERGE,
     Anchor,
     Open,
     OpenList,
@@ -29,8 +28,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.parts imp
     awaits_key,
     take_over,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places import Places, Spot
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.scalars import UnclearError, resolve
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places import ROOT, Places, Spot, Spots
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.scalars import MERGE, UnclearError, resolve
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.source import Source, decode, refused
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.words import closest, quoted, shown
 
@@ -87,30 +86,22 @@ class Builder:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.errors: list[RecipeError] = []
-        self.top = OpenList(1, 1, None, 0, [], [])
+        self.spots = Spots()
+        self.top = OpenList(ROOT, None, 0, [])
         self.open: list[Open] = [self.top]
         self.anchors: dict[str, Anchor] = {}
         self.nodes = 0
         self.repeated = 0
         self.quote_line = 0
-        self.handlers: dict[type[events.Event], Callable[[Any], None]] = {
-            events.DocumentStartEvent: self._document,
-            events.ScalarEvent: self._scalar,
-            events.AliasEvent: self._alias,
-            events.SequenceStartEvent: self._list,
-            events.MappingStartEvent: self._map,
-            events.SequenceEndEvent: self._end,
-            events.MappingEndEvent: self._end,
-        }
 
     def build(self) -> None:
         """Read the whole file; raises RecipeErrors where it cannot be read on."""
         try:
             parser = LOADER(self.source.text)
             while (event := parser.get_event()) and not isinstance(event, events.StreamEndEvent):
-                handle = self.handlers.get(type(event))
+                handle = self.HANDLERS.get(type(event))
                 if handle:
-                    handle(event)
+                    handle(self, event)
         except yaml.MarkedYAMLError as error:
             raise RecipeErrors([*self.errors, self._explained(error)]) from None
         except FOREIGN as error:
@@ -120,18 +111,18 @@ class Builder:
         """The one document read; raises RecipeErrors where it is no mapping."""
         if not self.top.data:
             raise refused(Place(self.source.name), expected, "an empty file")
-        data, spot = self.top.data[0], self.top.spots[0]
+        data = self.top.data[0]
         if not isinstance(data, dict):
-            raise refused(self._place(spot), expected, shown(data))
-        return Document(data, Places(self.source.name, spot))
+            raise refused(self._place(ROOT), expected, shown(data))
+        return Document(data, Places(self.source.name, self.spots))
 
     def _document(self, event: events.DocumentStartEvent) -> None:
         if self.top.data:
-            self._stop(spot_of(event), "one document in a file", "a second one")
+            self._stop(self._spot(event), "one document in a file", "a second one")
 
     def _scalar(self, event: events.ScalarEvent) -> None:
         self.nodes += 1
-        spot = spot_of(event)
+        spot = self._spot(event)
         value: Any = event.value
         if event.tag is not None:
             self._check_tag(event.tag, spot)
@@ -158,42 +149,41 @@ class Builder:
         return value
 
     def _check_quoted(self, text: str, spot: Spot) -> None:
-        self.quote_line = spot[0]
+        self.quote_line = self.spots.lines[spot] + 1
         if UNSENT.search(text):
             self._report(spot, "text without NUL characters and halves of pairs", shown(text))
 
     def _alias(self, event: events.AliasEvent) -> None:
-        spot, name = spot_of(event), event.anchor or ""
+        name = event.anchor or ""
         alias = f"*{name}"
         anchor = self.anchors.get(name)
+        spot = self._spot(event)
         if name in {part.anchor for part in self.open}:
             self._stop(spot, "an alias that is not inside of what it repeats", quoted(alias))
         if not anchor:
             near = closest(name, tuple(self.anchors))
             self._stop(spot, "the alias of an anchor above, or text in quotes", quoted(alias), near and f"*{near}")
         self._check_repeated(anchor, spot, alias)
-        self._add(anchor.value, (spot[0], spot[1], anchor.spot[2]), anchor.height)
+        self.spots.repeats[spot] = anchor.spot
+        self._add(anchor.value, spot, anchor.height)
 
     def _list(self, event: events.SequenceStartEvent) -> None:
-        line, column = self._start(event)
-        self.open.append(OpenList(line, column, event.anchor, self.nodes, [], []))
+        self.open.append(OpenList(self._start(event), event.anchor, self.nodes, []))
 
     def _map(self, event: events.MappingStartEvent) -> None:
-        line, column = self._start(event)
-        flow = bool(event.flow_style)
-        self.open.append(OpenMap(line, column, event.anchor, self.nodes, {}, {}, flow))
+        self.open.append(OpenMap(self._start(event), event.anchor, self.nodes, {}, bool(event.flow_style)))
 
     def _end(self, _event: events.CollectionEndEvent) -> None:
         part = self.open.pop()
+        self.spots.close(part.spot)
         if isinstance(part, OpenMap) and part.merged:
-            take_over(part)
-        spot = (part.line, part.column, part.spots)
+            take_over(part, self.spots)
         if part.anchor:
-            self._name(part.anchor, Anchor(part.data, spot, self.nodes - part.nodes + 1, part.height))
-        self._add(part.data, spot, part.height)
+            self._name(part.anchor, Anchor(part.data, part.spot, self.nodes - part.nodes + 1, part.height))
+        self._add(part.data, part.spot, part.height)
 
-    def _start(self, event: events.CollectionStartEvent) -> tuple[int, int]:
-        line, column, _end = spot = spot_of(event)
+    def _start(self, event: events.CollectionStartEvent) -> Spot:
+        spot = self._spot(event)
         self.nodes += 1
         if len(self.open) > DEEPEST:
             self._stop(spot, f"at most {DEEPEST} levels of lists and mappings inside each other", "one more")
@@ -201,14 +191,18 @@ class Builder:
             self._refuse_key(spot)
         if event.tag is not None:
             self._check_tag(event.tag, spot)
-        return line, column
+        return spot
+
+    def _spot(self, event: events.Event) -> Spot:
+        mark: Any = event.start_mark
+        return self.spots.add(mark.line, mark.column)
 
     def _add(self, value: Any, spot: Spot, height: int = 0) -> None:
         part = self.open[-1]
-        part.height = max(part.height, height + 1)
+        if height >= part.height:
+            part.height = height + 1
         if isinstance(part, OpenList):
             part.data.append(value)
-            part.spots.append(spot)
         elif part.key is None:
             self._take_key(part, value, spot)
         else:
@@ -220,34 +214,32 @@ class Builder:
             self._report(spot, "a key that is text", shown(key))
             key = str(key)
         elif key in part.data:
-            first = part.spots[key][0][0]
+            self.spots.ends[part.spot] = spot
+            first = self._place(self.spots.values(part.spot)[key] - 1).line
             self._report(spot, "each key once", f"{quoted(key)} again (first in line {first})")
-        part.key, part.key_spot = key, spot
+        part.key = self.spots.keys[spot] = key
 
     def _take_value(self, part: OpenMap, key: str, value: Any, spot: Spot) -> None:
         if key is MERGE:
             self._merge(part, value, spot)
             return
-        if value is None and part.flow and JAMMED_COLON.match(key) and not self._starts_with(QUOTES, part.key_spot):
-            self._report(part.key_spot, "a space after the colon", quoted(key))
+        if value is None and part.flow and JAMMED_COLON.match(key) and not self._starts_with(QUOTES, spot - 1):
+            self._report(spot - 1, "a space after the colon", quoted(key))
         part.data[key] = value
-        part.spots[key] = (part.key_spot, spot)
 
     def _merge(self, part: OpenMap, value: Any, spot: Spot) -> None:
-        inside = spot[2]
-        if isinstance(value, dict) and isinstance(inside, dict):
-            part.merged.append((value, inside))
-        elif isinstance(value, list) and isinstance(inside, list):
-            for item, where in zip(value, inside, strict=True):
+        if isinstance(value, dict):
+            part.merged.append((value, spot))
+        elif isinstance(value, list):
+            for item, where in zip(value, self.spots.items(spot), strict=True):
                 self._merge(part, item, where)
         else:
             self._report(spot, "the alias of a mapping, whose keys to take over", shown(value))
 
     def _refuse_key(self, spot: Spot) -> NoReturn:
         part = self.open[-1]
-        outer = (part.line, part.column, None)
-        if self._starts_with("{{", outer):
-            self._stop(outer, JINJA, quoted(self.source.lines[part.line - 1][part.column - 1 :]))
+        if self._starts_with("{{", part.spot):
+            self._stop(part.spot, JINJA, quoted(self._rest(part.spot)))
         self._stop(spot, "a key that is text", "a list or a mapping")
 
     def _check_tag(self, tag: str, spot: Spot) -> None:
@@ -257,7 +249,7 @@ class Builder:
 
     def _name(self, name: str, anchor: Anchor) -> None:
         if name in self.anchors:
-            first = self.anchors[name].spot[0]
+            first = self._place(self.anchors[name].spot).line
             self._report(anchor.spot, "each anchor once", f"'&{name}' again (first in line {first})")
         self.anchors[name] = anchor
 
@@ -274,14 +266,20 @@ class Builder:
         from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.problems import explain
         from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.trouble import Surroundings
 
-        columns = {part.column for part in self.open[1:]} or {spot[1] for spot in self.top.spots}
+        started = [part.spot for part in self.open[1:]] or [ROOT for _document in self.top.data]
+        columns = {self._place(spot).column for spot in started}
         return explain(error, Surroundings(self.source, columns, self.quote_line))
 
     def _starts_with(self, text: str | tuple[str, ...], spot: Spot) -> bool:
-        return self.source.lines[spot[0] - 1].startswith(text, spot[1] - 1)
+        return self._rest(spot).startswith(text)
+
+    def _rest(self, spot: Spot) -> str:
+        """The line from there on."""
+        place = self._place(spot)
+        return self.source.lines[place.line - 1][place.column - 1 :]
 
     def _place(self, spot: Spot) -> Place:
-        return Place(self.source.name, spot[0], spot[1])
+        return self.spots.place(spot, self.source.name)
 
     def _report(self, spot: Spot, expected: str, got: str, near: str = "") -> None:
         self.errors.append(RecipeError(self._place(spot), expected, got, near))
@@ -292,8 +290,13 @@ class Builder:
         self._report(spot, expected, got, near)
         raise RecipeErrors(self.errors)
 
-
-def spot_of(event: events.Event) -> Spot:
-    """Where an event starts; the parser counts from 0."""
-    mark: Any = event.start_mark
-    return mark.line + 1, mark.column + 1, None
+    # not bound: a builder that holds itself would stay, with all of its data, until garbage is looked for
+    HANDLERS: ClassVar[Mapping[type[events.Event], Callable[[Builder, Any], None]]] = {
+        events.DocumentStartEvent: _document,
+        events.ScalarEvent: _scalar,
+        events.AliasEvent: _alias,
+        events.SequenceStartEvent: _list,
+        events.MappingStartEvent: _map,
+        events.SequenceEndEvent: _end,
+        events.MappingEndEvent: _end,
+    }

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 
 from ansible_collections.rack.recipes.plugins.module_utils.values import LARGEST
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.words import quoted
@@ -32,6 +33,15 @@ NO_NUMBERS = frozenset(
 LONGEST_INTEGER = len(str(-LARGEST))
 
 
+class MergeKey(str):
+    """The key that takes over another mapping's keys: `<<` without quotes."""
+
+    __slots__ = ()
+
+
+MERGE = MergeKey("<<")
+
+
 class UnclearError(ValueError):
     """A word that is refused: what was expected, and what was found."""
 
@@ -41,6 +51,7 @@ class UnclearError(ValueError):
         self.got = got
 
 
+@lru_cache(maxsize=256)  # most words of a recipe stand in each step: their values are shared
 def resolve(word: str) -> Scalar:
     """The value of a word that stands without quotes; raises UnclearError."""
     if word in NO_NUMBERS:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from operator import attrgetter
 from pathlib import Path
@@ -86,6 +87,27 @@ def test_merged_keys_yield_to_a_mapping_s_own_and_to_those_merged_first() -> Non
     document = read(text, "a.yml")
     assert document.data["c"] == {"x": 3, "y": 1, "z": 2}
     assert document.places["c", "z"] == Place("a.yml", 2, 23)
+
+
+def test_merged_keys_stand_where_they_are_written_also_through_a_second_merge() -> None:
+    document = read(b"a: &a {x: 1}\nb: &b\n  <<: *a\n  y: 2\nc: {<<: [*b, {}], z: 3}\nd: {<<: []}\n", "a.yml")
+    assert document.data["c"] == {"x": 1, "y": 2, "z": 3}
+    assert [document.places["c", key].line for key in ("x", "y", "z")] == [1, 4, 5]
+    assert ("c", "<<") not in document.places
+    assert [path for path in document.places if path[:1] == ("d",)] == [("d", KEY), ("d",)]
+
+
+def test_a_key_that_stands_three_times_is_told_with_the_one_before() -> None:
+    assert refusal("a: {b: 1}\nc: 2\na: 3\na: 4\n").split("\n") == [
+        "a.yml:3:1: expected each key once, got 'a' again (first in line 1)",
+        "a.yml:4:1: expected each key once, got 'a' again (first in line 3)",
+    ]
+
+
+def test_reading_leaves_nothing_for_the_garbage_collector() -> None:
+    gc.collect()
+    read(b"a: &a [1, {b: c}]\nd: *a\n", "a.yml")
+    assert gc.collect() == 0
 
 
 def test_quoted_merge_sign_is_a_key() -> None:

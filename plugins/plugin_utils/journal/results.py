@@ -7,15 +7,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import Record
 
 Place = tuple[str, str]  # step, host
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """How a step ended on a host.
 
     `sure` is false where the recorder had to say it for want of a result; `is_final` tells that it knows better than

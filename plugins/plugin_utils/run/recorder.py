@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext, suppress
@@ -112,6 +113,7 @@ class Recorder:
         self._find_cached(run)
         self._set_facts(run, run.hosts)
         self.storing = Storing(run)
+        gc.freeze()  # what Ansible has loaded is no garbage: to look for some copies its memory in each worker
 
     def _tell_what_is_left_out(self, run: Run) -> None:
         names = [step.name for step in run.steps.values() if not step.hosts]

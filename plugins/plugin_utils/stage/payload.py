@@ -10,6 +10,7 @@ import ast
 import hashlib
 import io
 import os
+import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
@@ -26,6 +27,7 @@ ROOT = Path(__file__).parents[3]
 SHIPPED = f"{ROOT}{os.sep}"
 EXECUTOR = f"{COLLECTION}plugins.module_utils.runner.main"
 SANDBOX = f"{COLLECTION}plugins.module_utils.executor.child.sandbox"
+OWN_IMPORT = re.compile(rb"(?m)^ *((?:from|import) (?:ansible_collections|scriptlets)\.[^(\n]*(?:\([^)]*\))?)")
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # the fields of a statement that hold statements
 MOMENT = (1980, 1, 1, 0, 0, 0)
 
@@ -121,9 +123,12 @@ def _ends(folder: Path, module: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1024)
 def _imported(inside: str, path: Path) -> tuple[str, ...]:
-    """The full names of all that a Python file may import, in functions too."""
+    """The full names of all that a Python file may import, in functions too; of a shipped one only what may be ours."""
+    content = read(inside, path)
+    if _is_shipped(path):
+        content = b"\n".join(OWN_IMPORT.findall(content))  # the executor's 60 files take 50 ms to be parsed whole
     try:
-        tree = ast.parse(read(inside, path))
+        tree = ast.parse(content)
     except (SyntaxError, ValueError) as error:
         raise CatalogError(f"{path}: cannot be read as Python: {error}") from error
     names: set[str] = set()
@@ -169,7 +174,7 @@ def read(inside: str, path: Path) -> bytes:
     Raises CatalogError.
     """
     drop_in = inside.startswith(DROP_IN_FOLDER)
-    if str(path).startswith(SHIPPED):
+    if _is_shipped(path):
         content = _plain(path)
     else:
         below = inside.count("/") - drop_in + 1  # its folder of drop-ins may have any name
@@ -177,6 +182,10 @@ def read(inside: str, path: Path) -> bytes:
         content = read_trusted(str(root), str(place), strict=drop_in)
     check_pinned(inside, content, required=drop_in)
     return content
+
+
+def _is_shipped(path: Path) -> bool:
+    return str(path).startswith(SHIPPED)
 
 
 def _plain(path: Path) -> bytes:

@@ -11,7 +11,7 @@ import platform
 import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ansible.release
 from ansible import context
@@ -39,13 +39,15 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.plays i
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RECIPE, Given, Planned, Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import hold
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import chosen_run_id
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.earlier import find_earlier
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.offers import Reusable
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrecy.concealed import Concealed
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.pinned import Pins, pin
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guard import is_guarded
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
+
+if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.earlier import Earlier
 
 META = ("path", "digest", "test_id", "tester", "description")
 TOLD = ("labels", "references", "time_box", "fail_fast")  # what the run's record says of the recipe beside these
@@ -68,7 +70,7 @@ def begin(plays: Sequence[Any], settings: Settings, means: Means) -> Run:
     values = param_values(declared, means.extra_vars, means.fill)
     vaulted, problem = means.vaulted(planned.hosts)
     secrets = all_secrets(declared, values, Names(settings.secret_keys), vaulted)
-    earlier = find_earlier(Path(settings.runs), wanted.resume, wanted.resume_from, recipe, planned.needs)
+    earlier = _earlier(settings, wanted, recipe, planned)
     hooks = load_hooks(rules, [*map(Path, settings.scriptlets)])
     imported = exported.read(wanted.context) if wanted.context else exported.Exported()
     given = Given(
@@ -106,6 +108,16 @@ def _checked(
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.trusted import Compiled, check_plays
 
     return check_plays(Compiled(plays, planned, recipe, rules), settings, means)
+
+
+def _earlier(settings: Settings, wanted: Wanted, recipe: Mapping[str, Any], planned: Outline) -> Earlier | None:
+    """The run to go on from, if any. Raises UsageError."""
+    if not wanted.resume and not wanted.resume_from:
+        return None
+    # only a run that goes on from one pays for this import
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.earlier import find_earlier
+
+    return find_earlier(Path(settings.runs), wanted.resume, wanted.resume_from, recipe, planned.needs)
 
 
 def merge_rules(recipe: Mapping[str, Any], settings: Settings) -> tuple[tuple[str, str], ...]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import PlanOptions
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import NAMES, NUMBER, TEXT, TRUTH, converted
+
+if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import PlanOptions
 
 PLAN = {
     "only": (NAMES, "the steps to run, with all that they need"),
@@ -46,4 +48,6 @@ class Wanted:
 
 def plan_options(variables: Mapping[str, Any]) -> PlanOptions:
     """As the extra vars have it, by the names of the command line's options. Raises UsageError."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import PlanOptions  # 5 ms, which no run needs
+
     return PlanOptions(**converted(PLAN, variables))

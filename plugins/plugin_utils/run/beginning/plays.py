@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task import RESERVED
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.means import Resolve
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RECIPE, RUN_HOST, Planned
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.dependencies import as_dependency
@@ -132,14 +131,30 @@ def select_by_tags(play: Any) -> Iterator[str]:
     A stage keeps the tags of its other steps only: one skipped step must not take its whole stage along.
     """
     for task in stage_tasks(play):
-        probe = task.copy()
-        selected: list[str] = []
-        for step in task.args["steps"]:
-            own = [] if step["name"] in RESERVED else [step["name"]]
-            probe.tags = tags = [str(tag) for tag in (*own, *(step.get("tags") or ()))]
-            if probe.evaluate_tags(play.only_tags, play.skip_tags, {}):
-                selected += tags
-            else:
-                yield str(step["name"])
-        if selected:
-            task.tags = list(dict.fromkeys(selected))
+        if not _is_whole(task, play):
+            yield from _left_out(task, play)
+
+
+def _is_whole(task: Any, play: Any) -> bool:
+    """Whether all steps run since nobody speaks of tags, neither the user nor a step."""
+    is_asked = set(play.only_tags) != {"all"} or bool(play.skip_tags)
+    is_tagged = any(step.get("tags") for step in task.args["steps"])
+    return not is_asked and not is_tagged and bool(task.evaluate_tags(play.only_tags, play.skip_tags, {}))
+
+
+def _left_out(task: Any, play: Any) -> Iterator[str]:
+    """The steps of one stage that are left out."""
+    # a run without tags does not pay for this import
+    from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task import RESERVED
+
+    probe = task.copy()
+    selected: list[str] = []
+    for step in task.args["steps"]:
+        own = [] if step["name"] in RESERVED else [step["name"]]
+        probe.tags = tags = [str(tag) for tag in (*own, *(step.get("tags") or ()))]
+        if probe.evaluate_tags(play.only_tags, play.skip_tags, {}):
+            selected += tags
+        else:
+            yield str(step["name"])
+    if selected:
+        task.tags = list(dict.fromkeys(selected))

@@ -10,12 +10,14 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.results import Place
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Planned
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.earlier import Offer
+
+if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.earlier import Offer
 
 PATIENCE = 5.0  # seconds for a store that is away: it holds up no run
 

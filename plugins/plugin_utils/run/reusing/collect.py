@@ -7,12 +7,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import Record
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.earlier import Earlier
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote import Remote
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import stage_id
+
+if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.earlier import Earlier
 
 
 def collect(earlier: Earlier, remote: Remote, steps: Iterable[str], host: str, lease: float) -> None:

@@ -115,13 +115,11 @@ def _read(journal: Any, start: int, end: int) -> bytes:
     return bytes(journal.read(end - start))
 
 
-def find_earlier(runs: Path, resume: str, resume_from: str, recipe: Mapping[str, Any], needs: Needs) -> Earlier | None:
+def find_earlier(runs: Path, resume: str, resume_from: str, recipe: Mapping[str, Any], needs: Needs) -> Earlier:
     """The run to go on from, held for this process: `resume` by its name, or the newest where only a step is named.
 
-    None where neither is asked for. Raises UsageError where the run, or the step, cannot be meant.
+    Raises UsageError where the run, or the step, cannot be meant.
     """
-    if not resume and not resume_from:
-        return None
     anew = with_dependents(resume_from, needs) if resume_from else ()
     earlier = Earlier(journal_of(runs, resume) if resume else _newest(runs, recipe), anew)
     earlier.catch_up()

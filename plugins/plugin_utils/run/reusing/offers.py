@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.results import Place
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.earlier import Earlier, Offer
+
+if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.earlier import Earlier, Offer
 
 
 @dataclass(slots=True)

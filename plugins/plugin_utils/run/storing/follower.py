@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import select
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.view import now
@@ -30,7 +32,8 @@ def main() -> None:
     """
     journal, interval, deltas, patience = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
     store = Store(journal, _first_line(), patience)
-    store.prepare()
+    with lasting():
+        store.prepare()
     pace = Pace(journal, interval, deltas)
     while True:
         if select.select([0], [], [], pace.pause())[0]:
@@ -45,6 +48,17 @@ def main() -> None:
             pace.flushed(well=not problem)
         elif pace.is_due():
             pace.flushed(well=not store.flush(min(CALM, patience)))
+
+
+@contextmanager
+def lasting() -> Iterator[None]:
+    """What is made in here stays: no search for garbage goes through it, not even that at the process's end."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _first_line() -> str:

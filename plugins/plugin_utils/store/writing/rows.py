@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -192,9 +193,15 @@ def taken(fields: Fields, record: Mapping[str, Any]) -> dict[str, Any]:
     return {column: convert(record.get(field)) for column, (field, convert) in fields.items()}
 
 
+@cache
+def names_of(table: Table) -> tuple[str, ...]:
+    """The names of its columns, in their order."""
+    return (*table.columns.keys(),)
+
+
 def in_order(table: Table, columns: Mapping[str, Any]) -> Row:
     """The row as a tuple, in the order of the table's columns."""
-    return tuple(columns.get(column.name) for column in table.columns)
+    return tuple(map(columns.get, names_of(table)))
 
 
 def delta_row(run_id: str, delta: Delta, host: str, clock_offset: float | None = None) -> Row:
@@ -229,7 +236,7 @@ def conflict_row(row: Row, delta: Delta) -> Row:
         "other": delta.other,
         "fields": json_text(list(delta.both)) if delta.both else None,
     }
-    met = dict(zip(tables().context.columns.keys(), row, strict=True))
+    met = dict(zip(names_of(tables().context), row, strict=True))
     return in_order(tables().conflicts, met | told)
 
 

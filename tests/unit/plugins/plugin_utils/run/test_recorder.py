@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -110,6 +111,13 @@ def ended(stage: Task, host: str, msg: str = "", action: str = "rack.recipes.sta
     """As much of Ansible's result as is asked for."""
     given = SimpleNamespace(resolved_action=action, run_once=stage.run_once, args=stage.args)
     return SimpleNamespace(task=given, host=SimpleNamespace(name=host), result={"msg": msg})
+
+
+def test_no_worker_looks_for_garbage_in_what_was_there_before(recorder: Recorder):
+    gc.unfreeze()
+    recorder.guarded(recorder.play_starts, play(task(1, {"name": "a"})))
+    assert gc.get_freeze_count() > 0
+    gc.unfreeze()
 
 
 def test_a_host_s_facts_follow_its_stage(recorder: Recorder):

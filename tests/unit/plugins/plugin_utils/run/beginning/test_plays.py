@@ -137,6 +137,15 @@ def test_tags_select_steps(only: tuple[str, ...], skip: tuple[str, ...], left_ou
         assert stage.tags == tags
 
 
+@pytest.mark.parametrize(("given", "left"), [("given", ["given"]), ("never", ["a"])])
+def test_where_nobody_speaks_of_tags_all_steps_run(given: str, left: list[str]):
+    """Also of a stage to which somebody gave the tag `never`."""
+    stage = task(1, {"name": "a"}, {"name": "never"})
+    stage.tags = [given]
+    assert not set(select_by_tags(play(stage, only=("all",), skip=())))
+    assert stage.tags == left
+
+
 def test_a_flush_before_a_stage_is_a_checkpoint():
     first, second, last = (task(0, action=FLUSH) for _place in range(3))
     plays = [play(first, task(1, {"name": "a"}), second), play(task(2, {"name": "b"}), last)]

@@ -146,10 +146,6 @@ def test_what_runs_once_has_a_place_of_its_own(tmp_path: Path):
     assert earlier(tmp_path).unfinished(["total", "a"], "") == [3]
 
 
-def test_nothing_is_looked_for_where_nothing_is_asked(tmp_path: Path):
-    assert find_earlier(tmp_path, "", "", RECIPE, NEEDS) is None
-
-
 def test_a_run_by_the_beginning_of_its_name(tmp_path: Path):
     journal(tmp_path, passed("a"))
     found = find_earlier(tmp_path, "R", "", RECIPE, NEEDS)

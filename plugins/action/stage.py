@@ -14,8 +14,8 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.perform import perform
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.text import unpacked
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.words import check_stage
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.text import unpacked
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.words import check_stage
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]

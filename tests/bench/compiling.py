@@ -12,8 +12,8 @@ their own, which tell the seconds that they took after their imports, in turn. T
 steps. The help is timed as a whole command, beside that of ansible-playbook. Shown are medians and the ratios of the
 same round.
 
-Goals: at most `MOST` times the rival, at most `MOST_HELP` times the help, and time that grows as the file does: ten times
-the steps are somewhat more than ten times the bytes, their names are longer. `LINEAR` leaves room for the machine.
+Goals: at most `MOST` times the rival, at most `MOST_HELP` times the help, and time that grows as the file does: ten
+times the steps are somewhat more than ten times the bytes, their names are longer. `LINEAR` leaves room for noise.
 """
 
 from __future__ import annotations

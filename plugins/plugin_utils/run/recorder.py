@@ -52,8 +52,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.stopping.guard im
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.stopping.signals import BY_SIGNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.storing.client import Storing
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.trace import lines_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import prepare
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.text import packed, unpacked
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.request import prepare
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.text import packed, unpacked
 
 NO_RESULT = "it gave no result"
 

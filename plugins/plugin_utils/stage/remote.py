@@ -21,8 +21,8 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.rack.recipes.plugins.module_utils.runner.memory import unsealed
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.answer import Answer, read_answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.request import Request, wait_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.clock import ahead
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import executor_code, pack
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.reasons import (
     OLDEST,
     TOO_OLD,
@@ -31,7 +31,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.reasons import 
     lost_by,
     refusal,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import Request, wait_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.sending.payload import executor_code, pack
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.stopping import (
     INTERRUPTED,
     Interrupted,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import TrustError
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.pinned import Pins
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.sending.pinned import Pins
 
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.asked import Asked

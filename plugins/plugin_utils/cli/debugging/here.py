@@ -22,7 +22,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.debugge
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.trial import Record, Trial
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import printable
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.trace import lines_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import Request, Surroundings, make_request
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.request import (
+    Request,
+    Surroundings,
+    make_request,
+)
 
 RUN, HOST = "debug", "localhost"
 LEASE = 3600.0  # seconds; nobody is further away than this process

@@ -42,7 +42,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import chosen
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.offers import Reusable
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrecy.concealed import Concealed
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.pinned import Pins, pin
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.sending.pinned import Pins, pin
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guard import is_guarded
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
 

@@ -20,8 +20,8 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.plays import stage_tasks
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import HOOKS, scriptlet_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.text import unpacked
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.request import HOOKS, scriptlet_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.text import unpacked
 
 FOLDER = "begun"
 RECIPES, PLAYBOOK, HOSTS, SCRIPTLETS = "recipe", "playbook.yml", "hosts.json", "scriptlets.json"

@@ -13,8 +13,8 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.means import Resolve
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RECIPE, RUN_HOST, Planned
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.dependencies import as_dependency
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.words import check_stage
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.dependencies import as_dependency
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.words import check_stage
 
 STAGE = "rack.recipes.stage"
 FLUSH = "rack.recipes.flush"

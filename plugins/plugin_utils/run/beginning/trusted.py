@@ -19,8 +19,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.means i
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.plays import Outline, stage_tasks
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RUN_HOST
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.pinned import Pins
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import HOOKS, scriptlet_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.request import HOOKS, scriptlet_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.sending.pinned import Pins
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.asked import (
     CONTROLLER,
     Asked,

@@ -37,10 +37,10 @@ from ansible_collections.rack.recipes.plugins.module_utils.view import View
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifacts import FOLDER
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.answer import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.files import digest_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.request import Luggage, Program, Request
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.reasons import refusal
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote import USUAL_TMP
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import Luggage, Program, Request
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.sending.files import digest_of
 
 Result = dict[str, Any]
 Emit = Callable[[dict[str, Any]], None]

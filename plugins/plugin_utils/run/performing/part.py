@@ -18,14 +18,14 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.results impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RECIPE, RUN_HOST, Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.secrets import add_secrets
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.settle import halted, settled, time_left
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.request import (
     Program,
     Request,
     Surroundings,
     make_request,
     stage_id,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.text import marked, unmarked
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.text import marked, unmarked
 
 Steps = Sequence[Mapping[str, Any]]
 Locks = Mapping[str, Mapping[str, Any]]

@@ -23,9 +23,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.settle
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.collect import collect
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrecy.concealed import NOT_SHARED
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.answer import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.request import stage_id
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.clock import clock_record
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote import Remote, Unreachable
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import stage_id
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.stopping import Stopping
 
 UNRECORDED = "rack_recipes_unrecorded"  # of a task's result: what came of it is not in the journal

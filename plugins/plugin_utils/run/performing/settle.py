@@ -14,7 +14,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.results import Ended
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Dependency
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.dependencies import as_dependency, label_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.dependencies import as_dependency, label_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.reasons import WRONG_PASSWORD
 
 Steps = Iterable[Mapping[str, Any]]

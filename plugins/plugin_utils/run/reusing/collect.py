@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import Record
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.request import stage_id
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote import Remote
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import stage_id
 
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.earlier import Earlier

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import TrustError
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.pinned import Pins
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.sending.pinned import Pins
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.asked import Asked
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.file import read_lock
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.make import lock_of

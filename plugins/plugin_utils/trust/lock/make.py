@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.files import SIDECAR, Candidate
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.model import Entry
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import files_with_imports, read
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.sending.payload import files_with_imports, read
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.asked import BUILTIN, Asked
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.model import (
     Lock,

@@ -25,10 +25,15 @@ from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailur
 
 from ansible_collections.rack.recipes.plugins.module_utils.runner.folders import find_folder
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage import remote, request
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage import remote
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.answer import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking import request
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.request import (
+    Request,
+    Surroundings,
+    make_request,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote import Remote, Unreachable
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import Request, Surroundings, make_request
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.stopping import Interrupted, Stopping
 
 SCRIPT = '#!/bin/sh\nsleep ${RACK_PARAM_SECONDS:-0}\necho \'{"status": "ok"}\'\n'

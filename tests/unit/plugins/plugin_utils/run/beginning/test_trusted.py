@@ -21,7 +21,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.begin i
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.plays import outline
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.trusted import Compiled, asked_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage import pinned
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.sending import pinned
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.asked import Asked, Use
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.plays import (
     ABOUT,

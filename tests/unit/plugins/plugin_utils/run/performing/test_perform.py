@@ -28,7 +28,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RE
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.locks import resources
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.perform import UNRECORDED, perform
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.earlier import Earlier
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage import remote, request
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage import remote
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking import request
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import (
     a_run,
     artifact,

@@ -22,8 +22,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.part i
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.perform import perform
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.secrets import add_secrets, has_secrets
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrecy.concealed import NOT_SHARED, Concealed
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage import request
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.answer import read_answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking import request
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import a_run, delta, planned, step
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.performing.hosts import Host
 

@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import plan_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import TrustError
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage import payload
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.sending import payload
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.asked import Asked, full_name, of_plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guard import check_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock import make

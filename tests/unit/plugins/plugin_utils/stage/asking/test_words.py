@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.words import to_message
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.words import to_message
 
 CASES = Path(__file__).parent / "cases/words"
 HELD_THERE = {"disk"}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.files import digest_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.sending.files import digest_of
 
 
 def test_a_digest_is_that_of_the_content(tmp_path: Path):

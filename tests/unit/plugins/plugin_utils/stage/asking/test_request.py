@@ -16,16 +16,19 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage import request
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.files import digest_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import digest_with_imports, executor_code
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking import request
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.request import (
     Request,
     Surroundings,
     files_of,
     make_request,
     stage_id,
     wait_of,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.sending.files import digest_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.sending.payload import (
+    digest_with_imports,
+    executor_code,
 )
 
 CASES = Path(__file__).parent / "cases"

@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.dependencies import label_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.dependencies import label_of
 
 Said = Mapping[str, Any]
 

@@ -16,8 +16,8 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.discover import find
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage import payload
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.sending import payload
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.sending.payload import (
     COLLECTION,
     EXECUTOR,
     digest_with_imports,

@@ -18,12 +18,12 @@ from pathlib import Path, PurePosixPath
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.trust import read_trusted
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.pinned import check_pinned
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.sending.pinned import check_pinned
 
 COLLECTION = "ansible_collections.rack.recipes."
 DROP_INS = "scriptlets."
 DROP_IN_FOLDER = DROP_INS.replace(".", "/")
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 SHIPPED = f"{ROOT}{os.sep}"
 EXECUTOR = f"{COLLECTION}plugins.module_utils.runner.main"
 SANDBOX = f"{COLLECTION}plugins.module_utils.executor.child.sandbox"

@@ -11,7 +11,7 @@ import pytest
 from ansible.template import is_trusted_as_template, trust_as_template
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import FOREIGN
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.text import marked, packed, unmarked, unpacked
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.text import marked, packed, unmarked, unpacked
 
 PLAIN = {"name": "a", "module": "m", "args": {"x": [1, 2.5, None, "ü", "${k_v1}"]}}
 TEMPLATES = [{"name": "b", "args": {"x": text}} for text in ("{{ x }}", "{% if x %}", "{# x #}")]

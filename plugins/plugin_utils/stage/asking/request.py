@@ -15,15 +15,15 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.discover import find
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.model import Entry
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.files import digest_of, project_files
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.words import to_message
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.sending.files import digest_of, project_files
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.sending.payload import (
     digest_with_imports,
     executor_code,
     is_code,
     pack,
     sandbox_code,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.words import to_message
 
 FIRST_WAIT = 5.0  # seconds that the first answer may wait for the stage's end; a longer stage is polled
 HOOKS = ("pre_step", "post_step")

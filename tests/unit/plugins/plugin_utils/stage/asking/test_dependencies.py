@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Dependency
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.dependencies import as_dependency, label_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.dependencies import as_dependency, label_of
 
 WIRE = {"step": "wire"}
 

@@ -14,9 +14,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.discover impo
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, RecipeErrors
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.make import make_plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import parse
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage import payload, pinned
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.files import project_files
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import pack
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.sending import payload, pinned
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.sending.files import project_files
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.sending.payload import pack
 
 STEP = "from scriptlets.t import helper\nclass Step(Scriptlet):\n    writes = ('t.step_v1',)\n"
 RECIPE = "test_meta: {test_id: T}\nsteps: [{name: a, module: t.step, args: {src: data/numbers.csv}}]\n"

@@ -157,9 +157,7 @@ def beside(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
         process = subprocess.Popen([PYTHON, "-m", module, *arguments], stdout=said, stderr=subprocess.STDOUT)
         try:
             yield process
-            process.wait()
         finally:
-            process.terminate()
             process.wait()
             said.seek(0)
             sys.stdout.flush()

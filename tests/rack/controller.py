@@ -25,6 +25,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.results import Results
 
 WAYS = ("rack-recipes", "ansible-playbook")
+HEARING = ("env", "--default-signal=HUP")  # what ignores a signal, such as tests under nohup, lets its children do so
 BASES = ("/var/tmp", "/tmp")
 PATIENCE = 60.0  # seconds
 
@@ -92,7 +93,7 @@ class Controller:
         with (folder / "stdout").open("wb") as stdout, (folder / "stderr").open("wb") as stderr:
             leader = () if terminal is None else ("setsid", "--ctty")  # of a session with this terminal
             child = subprocess.Popen(
-                [*leader, *prefix, *command, *words, *more],
+                [*leader, *HEARING, *prefix, *command, *words, *more],
                 start_new_session=terminal is None,
                 stdin=subprocess.DEVNULL if terminal is None else terminal,
                 stdout=stdout if terminal is None else terminal,

@@ -52,16 +52,22 @@ class Memory:
 
 def kept_by(pid: int) -> bytes:
     """The entries of a runner; nothing where it has none, or is gone."""
-    folder = f"/proc/{pid}/fd"
-    try:
-        for name in os.listdir(folder) if pid else ():
-            path = os.path.join(folder, name)
+    for path in _descriptors_of(pid) if pid else ():
+        try:
             if os.readlink(path).startswith(f"/memfd:{NAME} "):
                 with open(path, "rb") as file:
                     return file.read()
-    except OSError:  # it has ended by now
-        pass
+        except OSError:  # it was closed meanwhile, as files of a stage that ends are
+            continue
     return b""
+
+
+def _descriptors_of(pid: int) -> list[str]:
+    folder = f"/proc/{pid}/fd"
+    try:
+        return [os.path.join(folder, name) for name in os.listdir(folder)]
+    except OSError:  # it has ended
+        return []
 
 
 def sealed(key: bytes, data: bytes) -> str:

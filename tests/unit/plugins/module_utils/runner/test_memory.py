@@ -62,6 +62,15 @@ def test_it_is_found_in_the_process_that_keeps_it():
     assert kept_by(0) == kept_by(1 << 22) == b""
 
 
+def test_a_file_that_is_closed_meanwhile_hides_nothing(monkeypatch):
+    listed = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder: ["999999", *listed(folder)])
+    memory = Memory()
+    memory.keep({"secret": "c"})
+    assert kept_by(os.getpid()).splitlines()[-1:] == [b'{"secret": "c"}']
+    os.close(memory._file)
+
+
 def test_who_has_nothing_to_tell_does_not_stay(tmp_path):
     Memory().linger(str(tmp_path), lambda: True)
 

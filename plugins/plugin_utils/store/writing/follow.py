@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 class Limits:
     """When a batch is written, and for how many seconds a fault that may pass is waited out."""
 
-    records: int = 50_000
-    size: int = 16 * 2**20  # bytes of journal
+    records: int = 20_000
+    size: int = 8 * 2**20  # bytes of journal
     patience: float = 30.0
 
 

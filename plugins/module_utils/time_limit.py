@@ -27,10 +27,16 @@ def time_limit(seconds: float) -> Iterator[None]:
     Python code and the matching of regular expressions are ended, a function in C that does not come back is not.
     Signals reach the main thread only, so another one has no limit; nor has what an earlier alarm will end anyway.
     """
+    ended = False
+
+    def expire(_number: int, _frame: Any) -> None:
+        if not ended:
+            raise _IsOver
+
     left, interval = signal.getitimer(signal.ITIMER_REAL)
     began = time.monotonic()
     try:
-        before = None if 0 < left <= seconds else signal.signal(signal.SIGALRM, _expire)
+        before = None if 0 < left <= seconds else signal.signal(signal.SIGALRM, expire)
     except ValueError:  # not the main thread
         before = None
     if before is None:
@@ -38,7 +44,10 @@ def time_limit(seconds: float) -> Iterator[None]:
         return
     signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
     try:
-        yield
+        try:
+            yield
+        finally:
+            ended = True  # an alarm that comes from now on is too late
     except _IsOver:
         raise TimeoutError(f"took more than {seconds:g} s") from None
     finally:
@@ -46,7 +55,3 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
         if left:
             signal.setitimer(signal.ITIMER_REAL, max(0.001, left - (time.monotonic() - began)), interval)
-
-
-def _expire(_number: int, _frame: Any) -> None:
-    raise _IsOver

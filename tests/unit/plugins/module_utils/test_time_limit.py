@@ -41,6 +41,20 @@ def test_a_function_that_catches_every_exception_is_ended() -> None:
         stubborn()
 
 
+def test_an_alarm_that_comes_too_late_harms_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop = signal.setitimer
+
+    def late(which: int, seconds: float, interval: float = 0) -> tuple[float, float]:
+        if not seconds:
+            signal.raise_signal(signal.SIGALRM)
+        return stop(which, seconds, interval)
+
+    monkeypatch.setattr(signal, "setitimer", late)
+    with time_limit(60):
+        pass
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0
+
+
 def test_an_error_of_what_is_limited_comes_through() -> None:
     with pytest.raises(KeyError), time_limit(60):
         raise KeyError

@@ -196,11 +196,17 @@ def test_away_at_the_start(store: Store):
     times(5, f"{store.kind} is away at the start", HELD, tried)
 
 
+@contextmanager
+def proxied(store: Store) -> Iterator[tuple[Proxy, Store]]:
+    """A proxy in front of the store's server, and the store as it is reached through that."""
+    with Proxy(ADDRESS, store.server.port) as proxy:
+        yield proxy, replace(store, url=store.url.replace(f":{store.server.port}/", f":{proxy.port}/"))
+
+
 @over(*SERVERS, few=("postgresql",))
 def test_slow(store: Store):
     """Each statement takes seconds: the stages are done while the store still holds nothing of what they found."""
-    with Proxy(ADDRESS, store.server.port) as proxy:
-        through = replace(store, url=store.url.replace(f":{store.server.port}/", f":{proxy.port}/"))
+    with proxied(store) as (proxy, through):
 
         @contextmanager
         def slowly(_store: Store) -> Iterator[None]:
@@ -487,8 +493,7 @@ def test_a_connection_that_is_ended_while_idle(store: Store):
 
 @over(*SERVERS, few=("postgresql",))
 def test_a_connection_that_is_reset(store: Store):
-    with Proxy(ADDRESS, store.server.port) as proxy:
-        through = replace(store, url=store.url.replace(f":{store.server.port}/", f":{proxy.port}/"))
+    with proxied(store) as (proxy, through):
 
         @contextmanager
         def reset(_store: Store) -> Iterator[None]:

@@ -20,12 +20,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from . import environments, machine, report, targets
-from .contestants import CONTESTANTS, NAMED
-from .figures import SMALL, ratio
-from .model import BenchError, Contestant, Run, Size
-from .report import Findings
-from .rounds import Course, play
+from ansible_collections.rack.recipes.tests.bench.fleet.contestants import environments
+from ansible_collections.rack.recipes.tests.bench.fleet.contestants.table import CONTESTANTS, NAMED
+from ansible_collections.rack.recipes.tests.bench.fleet.measuring import machine, targets
+from ansible_collections.rack.recipes.tests.bench.fleet.measuring.rounds import Course, play
+from ansible_collections.rack.recipes.tests.bench.fleet.model import BenchError, Contestant, Run, Size
+from ansible_collections.rack.recipes.tests.bench.fleet.page import report
+from ansible_collections.rack.recipes.tests.bench.fleet.page.figures import SMALL, ratio
+from ansible_collections.rack.recipes.tests.bench.fleet.page.report import Findings
 
 RACK = Path(__file__).parents[2] / "rack" / "hosts.py"
 INVENTORY = "RACK_INVENTORY"

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from . import floor, ours, playbooks, pyinfra_deploy
-from .model import Contestant
+from ansible_collections.rack.recipes.tests.bench.fleet.contestants import floor, ours, playbooks, pyinfra_deploy
+from ansible_collections.rack.recipes.tests.bench.fleet.model import Contestant
 
 ANSIBLE = f"ansible-core=={version('ansible-core')}"
 """The rivals that are Ansible get the release that this project runs with, and so a like start."""

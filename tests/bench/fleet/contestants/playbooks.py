@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .model import Command, Job
-from .work import SCRIPT, arguments
+from ansible_collections.rack.recipes.tests.bench.fleet.contestants.work import SCRIPT, arguments
+from ansible_collections.rack.recipes.tests.bench.fleet.model import Command, Job
 
 RECAP = re.compile(r"^(\S+)\s+: ok=(\d+) .*unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE)
 

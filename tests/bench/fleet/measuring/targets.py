@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .model import BenchError, Target
+from ansible_collections.rack.recipes.tests.bench.fleet.model import BenchError, Target
 
 LISTENING = "0A"
 """State of a listening socket in /proc/net/tcp."""

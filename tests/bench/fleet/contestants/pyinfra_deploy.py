@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import re
 
-from .model import Command, Job, Target
-from .work import SCRIPT, arguments
+from ansible_collections.rack.recipes.tests.bench.fleet.contestants.work import SCRIPT, arguments
+from ansible_collections.rack.recipes.tests.bench.fleet.model import Command, Job, Target
 
 TOTAL = re.compile(r"Grand total\s+(\d+)\s+(\d+)\s+-\s+-")
 

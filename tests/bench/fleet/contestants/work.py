@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
-from .model import Size
+from ansible_collections.rack.recipes.tests.bench.fleet.model import Size
 
 SCRIPT = r"""sum=$(( ($2 * 7919 + 13) % 65521 ))
 printf '%s %s\n' "$2" "$sum" >> "$3/$1"

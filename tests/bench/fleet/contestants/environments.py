@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from .model import BenchError
+from ansible_collections.rack.recipes.tests.bench.fleet.model import BenchError
 
 MARK = "bench-requirements.json"
 KEPT = ("LANG", "LC_ALL", "LOGNAME", "PATH", "TMPDIR", "USER")

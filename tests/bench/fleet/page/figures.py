@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from .model import Run, Size
+from ansible_collections.rack.recipes.tests.bench.fleet.model import Run, Size
 
 BIG, SMALL = Size(32, 100), Size(8, 20)
 

@@ -12,11 +12,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .model import BenchError, Command, Job
-from .playbooks import settings
-from .work import SCRIPT, checksum
+from ansible_collections.rack.recipes.tests.bench.fleet.contestants.playbooks import settings
+from ansible_collections.rack.recipes.tests.bench.fleet.contestants.work import SCRIPT, checksum
+from ansible_collections.rack.recipes.tests.bench.fleet.model import BenchError, Command, Job
 
-ACCOUNTED = Path(__file__).with_name("accounted.py")
+ACCOUNTED = Path(__file__).parents[1] / "measuring" / "accounted.py"
 RECORDER = "rack.recipes.recorder"
 CLI = "ansible_collections.rack.recipes.plugins.plugin_utils.cli.main"
 

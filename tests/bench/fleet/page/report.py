@@ -12,8 +12,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from .figures import BIG, GOALS, Goal, Spread, by_round, cpu, floor_limit, ratio, spread, wall
-from .model import Run, Size
+from ansible_collections.rack.recipes.tests.bench.fleet.model import Run, Size
+from ansible_collections.rack.recipes.tests.bench.fleet.page.figures import (
+    BIG,
+    GOALS,
+    Goal,
+    Spread,
+    by_round,
+    cpu,
+    floor_limit,
+    ratio,
+    spread,
+    wall,
+)
 
 HEAD = """# Performance
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import shlex
 
-from .model import Command, Job, Target
-from .work import SCRIPT, answer, arguments
+from ansible_collections.rack.recipes.tests.bench.fleet.contestants.work import SCRIPT, answer, arguments
+from ansible_collections.rack.recipes.tests.bench.fleet.model import Command, Job, Target
 
 
 def floor(job: Job) -> Command:

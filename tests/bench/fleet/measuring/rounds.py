@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import environments, targets, work
-from .model import BenchError, Command, Contestant, Job, Run, Size
+from ansible_collections.rack.recipes.tests.bench.fleet.contestants import environments, work
+from ansible_collections.rack.recipes.tests.bench.fleet.measuring import targets
+from ansible_collections.rack.recipes.tests.bench.fleet.model import BenchError, Command, Contestant, Job, Run, Size
 
 MEASURED = Path(__file__).with_name("measured.py")
 NOTED = 600

@@ -1,0 +1,45 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The options of the bench, and its exit code."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.rack.recipes.tests.bench.fleet import __main__ as command_line
+from ansible_collections.rack.recipes.tests.bench.fleet.page import report
+from ansible_collections.rack.recipes.tests.unit.bench.fleet.made import made_runs
+
+
+def test_page_is_written_from_old_figures(findings: report.Findings, tmp_path: Path) -> None:
+    (tmp_path / "old.json").write_text(report.to_json(findings))
+    words = ["--render", str(tmp_path / "old.json"), "--write", str(tmp_path / "page.md")]
+    assert command_line.main(words) == 0
+    assert (tmp_path / "page.md").read_text() == report.page(findings)
+
+
+@pytest.mark.parametrize(("walls", "code"), [([1, 2], 0), ([10, 20], 1)])
+def test_slice_fails_only_far_below_the_goal(
+    findings: report.Findings, walls: list[float], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = made_runs(ours=walls, plain=[10, 40])
+    assert command_line.judged(dataclasses.replace(findings, runs=runs)) == code
+    assert "times as long as this project" in capsys.readouterr().err
+
+
+def test_slice_stands_for_options() -> None:
+    options = command_line.parsed(["--slice"])
+    assert (options.hosts, options.steps, options.rounds) == ([8], [20], 2)
+    assert [one.name for one in options.only] == ["ours", "plain", "floor"]
+
+
+@pytest.mark.parametrize("words", [["--hosts", "0"], ["--hosts", "x"], ["--only", "rival"]])
+def test_wrong_options_are_refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command_line.parsed(words)
+    assert "error" in capsys.readouterr().err

@@ -1,0 +1,136 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Hosts, one measured command, the order and the verdict of runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.rack.recipes.tests.bench.fleet.contestants.table import NAMED
+from ansible_collections.rack.recipes.tests.bench.fleet.measuring import machine, rounds, targets
+from ansible_collections.rack.recipes.tests.bench.fleet.model import (
+    BenchError,
+    Command,
+    Contestant,
+    Job,
+    Run,
+    Size,
+    Target,
+)
+from ansible_collections.rack.recipes.tests.bench.fleet.page import figures
+from ansible_collections.rack.recipes.tests.unit.bench.fleet.made import BLANK, TARGETS
+
+
+def test_target_reads_ansible_variables() -> None:
+    variables = {
+        "ansible_host": "127.0.1.1",
+        "ansible_port": 2201,
+        "ansible_user": "me",
+        "ansible_ssh_private_key_file": "/keys/id",
+        "ansible_python_interpreter": "/usr/bin/python3",
+        "ansible_ssh_common_args": "-o LogLevel=ERROR",
+    }
+    assert targets.target("r01", variables) == TARGETS[0]
+    assert targets.target("r03", {}) == Target("r03", "r03")
+
+
+def test_listener_and_its_children_are_found() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        here = Target("here", "127.0.0.1", server.getsockname()[1])
+        assert targets.listeners([here]) == {os.getpid()}
+    with pytest.raises(BenchError, match="no SSH server"):
+        targets.listeners([here])
+
+
+def test_target_cpu_grows_with_ended_children() -> None:
+    before = targets.target_cpu([os.getpid()])
+    subprocess.run([sys.executable, "-c", "sum(range(5_000_000))"], check=True)
+    assert targets.target_cpu([os.getpid()]) > before
+
+
+def test_idle_is_waited_for() -> None:
+    with subprocess.Popen(["sleep", "60"]) as child:
+        with pytest.raises(BenchError, match="did not end"):
+            targets.wait_until_idle([os.getpid()], timeout=0.05)
+        child.kill()
+
+
+def measure(tmp_path: Path, *command: str, timeout: str = "30") -> dict[str, Any]:
+    files = ["--stdout", str(tmp_path / "out"), "--stderr", str(tmp_path / "err")]
+    argv = [sys.executable, str(rounds.MEASURED), *files, "--timeout", timeout, "--", *command]
+    found: dict[str, Any] = json.loads(subprocess.run(argv, stdout=subprocess.PIPE, check=True).stdout)
+    return found
+
+
+def test_measured_command(tmp_path: Path) -> None:
+    found = measure(tmp_path, "sh", "-c", "echo out; echo err >&2; sleep 0.2; exit 3")
+    assert found["exit_code"] == 3
+    assert 0.2 <= found["wall"] < 5
+    assert (found["timed_out"], found["left"]) == (False, [])
+    assert ((tmp_path / "out").read_text(), (tmp_path / "err").read_text()) == ("out\n", "err\n")
+
+
+def test_cpu_of_orphans_counts(tmp_path: Path) -> None:
+    burn = f"{sys.executable} -c 'import time\nwhile time.process_time() < 0.3: pass'"
+    found = measure(tmp_path, "sh", "-c", f"({burn} &) ; exit 0")
+    assert found["cpu"] >= 0.3
+
+
+def test_command_that_takes_too_long_is_killed(tmp_path: Path) -> None:
+    started = time.monotonic()
+    found = measure(tmp_path, "sh", "-c", "(sleep 600 &) ; sleep 600", timeout="0.2")
+    assert found["timed_out"]
+    assert time.monotonic() - started < 10
+
+
+def test_machine_is_described() -> None:
+    found = machine.facts([{"ansible_python_interpreter": sys.executable}, {}])
+    assert found["Python on the hosts"] == platform.python_version()
+    assert machine.answer("/nowhere/to/be/found") == ""
+    assert sorted(["3.10.1", "3.9.18"], key=machine.numbers) == ["3.9.18", "3.10.1"]
+
+
+def test_turns_warm_up_on_all_hosts_and_begin_with_another_each_round() -> None:
+    pair = (NAMED["ours"], NAMED["plain"])
+    found = list(rounds.turns(pair, [Size(1, 20), Size(8, 100)], 2))
+    assert found[:2] == [(0, Size(8, 20), "ours"), (0, Size(8, 20), "plain")]
+    assert [name for number, size, name in found[2:] if size == Size(1, 20)] == ["ours", "plain", "plain", "ours"]
+    assert [number for number, size, _other in found[2:] if size == Size(8, 100)] == [1, 1, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("figure", "error"),
+    [
+        ({}, "r01 shows 0 steps, 0 of 3 right"),
+        ({"timed_out": True}, "took too long"),
+        ({"exit_code": 4}, "exit code 4: away"),
+        ({"left": ["python"]}, "left running: python"),
+    ],
+)
+def test_a_run_that_did_not_do_the_work_is_wrong(job: Job, figure: dict[str, Any], error: str) -> None:
+    held = {"timed_out": False, "exit_code": 0, "left": [], **figure}
+    assert rounds.wrong(NAMED["plain"], job, held, "", "away\n") == error
+
+
+def test_a_contestant_whose_time_is_spent_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(course: rounds.Course, contestant: Contestant, job: Job, command: Command, number: int) -> Run:
+        return dataclasses.replace(BLANK, contestant=contestant.name, round=number)
+
+    monkeypatch.setattr(rounds, "one", run)
+    hosts: dict[str, dict[str, Any]] = {f"r{number}": {} for number in range(8)}
+    course = rounds.Course(hosts, tmp_path, {"noop": Path("/venv/bin")}, 1.0, spend=3.0)
+    found = list(rounds.play(course, [NAMED["noop"]], [figures.SMALL], 5, lambda _other: None))
+    assert [run.round for run in found] == [0, 1, 2]

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation, localcontext
 from itertools import islice
 
+from ansible_collections.rack.recipes.plugins.module_utils.values import bounded
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +86,7 @@ class NumberFile:
             numbers = []
         if FOREIGN.search(text) or len(numbers) < len(words):
             wrong = next((word for word in words if not NUMBER.fullmatch(word)), text.strip())
-            raise ValueError(f"{place}expected a number, got {wrong[:80]!r}")
+            raise ValueError(f"{place}expected a number, got {bounded(repr(wrong))}")
         if not numbers:
             return []
         if max(numbers) > LARGEST or min(numbers) < -LARGEST:

@@ -12,60 +12,90 @@ from fnmatch import fnmatchcase
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
+    from typing import Any, Union
 
-    Flat = dict[str, "Field"]
+    Part = Union[str, int, tuple[str]]  # a name in a mapping, the index of a list's item, or the item's own name
+    Path = tuple[Part, ...]
+    Key = tuple[Path, str]
+    Flat = dict[Key, "Field"]
 
 PRESENT, ABSENT = "present", "absent"
+VALUE, ITEM, CONTAINER = "value", "item", "container"  # what a field is of
 LISTED = 10
 SHOWN = 4
 
 
 class Field:
-    """One field of one host. `item` is the list item that it belongs to, "" for none; `is_item` marks the item."""
+    """One field of one host. `item` is the path of the list item that it belongs to, () for none."""
 
-    def __init__(self, value: Any, item: str, *, is_item: bool = False) -> None:
+    def __init__(self, value: Any, item: Path = ()) -> None:
         self.value = value
         self.item = item
-        self.is_item = is_item
 
 
-def flatten(value: Any, path: str = "", item: str = "") -> Iterator[tuple[str, Field]]:
-    """The fields of a nested value by dotted path; a list's items go by their `name`, or else by their index.
+def flatten(value: Any, path: Path = (), item: Path = ()) -> Iterator[tuple[Key, Field]]:
+    """The fields of a nested value, each with another key; together they are the whole value.
 
-    A list item is a field itself, so that a missing disk is one difference and not one for each of its properties.
+    A list item is a field itself, so that a missing disk is one difference and not one for each of its properties. So
+    is a mapping or a list, which matters where it is empty: elsewhere what is in it tells enough.
     """
     if isinstance(value, dict):
+        yield (path, CONTAINER), Field(value, item)
         for name, inner in value.items():
-            yield from flatten(inner, f"{path}.{name}" if path else str(name), item)
+            yield from flatten(inner, (*path, name), item)
     elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            named = isinstance(inner, dict) and isinstance(inner.get("name"), str)
-            place = f"{path}.{inner['name'] if named else index}"
-            yield place, Field(PRESENT, item, is_item=True)
-            rest = {key: part for key, part in inner.items() if key != "name"} if named else inner
-            yield from flatten(rest, place, place) if isinstance(rest, (dict, list)) else [(place, Field(rest, item))]
+        yield (path, CONTAINER), Field(value, item)
+        for part, inner in zip(parts(value), value):
+            yield from _flatten_item(inner, (*path, part), item)
     else:
-        yield path, Field(value, item)
+        yield (path, VALUE), Field(value, item)
+
+
+def _flatten_item(value: Any, path: Path, item: Path) -> Iterator[tuple[Key, Field]]:
+    if not isinstance(value, (dict, list)):
+        yield (path, VALUE), Field(value, item)
+        return
+    yield (path, ITEM), Field(PRESENT, item)
+    if isinstance(value, dict) and isinstance(path[-1], tuple):  # by its name
+        for name, inner in value.items():
+            if name != "name":
+                yield from flatten(inner, (*path, name), path)
+    else:
+        yield from flatten(value, path, path)
+
+
+def parts(items: list[Any]) -> list[Part]:
+    """How each item of a list is called: by its `name`, or by its index where it has none or another one has it too."""
+    found: dict[Part, None] = {}
+    for index, inner in enumerate(items):
+        name = inner.get("name") if isinstance(inner, dict) else None
+        found[index if not isinstance(name, str) or (name,) in found else (name,)] = None
+    return list(found)
+
+
+def dotted(path: Path) -> str:
+    """A path as users read it; not every other path has another text."""
+    text = ".".join(part[0] if isinstance(part, tuple) else str(part) for part in path)
+    return text if not path or isinstance(path[0], str) else f".{text}"
 
 
 def compare(values: dict[str, Any], ignore: list[str], tolerance: dict[str, float]) -> dict[str, Any]:
     """What the hosts differ in.
 
     `ignore` and the names in `tolerance` are patterns of fields; a tolerance is in percent of the majority's value.
-    More than half of the hosts make a majority. Without one nobody is blamed: the field is `undecided`.
+    More than half of the hosts make a majority. Without one nobody is blamed: the field is `undecided`. A field that a
+    host lacks is null to it; the order of items with names does not count.
     """
     flats = {host: dict(flatten(value)) for host, value in sorted(values.items())}
-    fields = sorted({name for flat in flats.values() for name in flat})
-    compared = [name for name in fields if not _matches(name, ignore)]
-    ballots = [(name, _ballot(name, flats)) for name in compared]
-    votes = [_vote(name, ballot, _percent(name, tolerance)) for name, ballot in ballots]
-    differences = [vote for vote in votes if vote and "majority" in vote]
+    compared = [key for key in _keys(flats) if not _matches(dotted(key[0]), ignore)]
+    ballots = [(key, _ballot(key, flats)) for key in compared]
+    votes = {key: _vote(dotted(key[0]), ballot, _percent(dotted(key[0]), tolerance)) for key, ballot in ballots}
+    differences = [vote for vote in votes.values() if vote and "majority" in vote]
     return {
         "hosts": len(flats),
-        "fields": len(compared),
+        "fields": len([key for key, vote in votes.items() if vote or key[1] != CONTAINER]),
         "differences": differences,
-        "undecided": [vote for vote in votes if vote and "majority" not in vote],
+        "undecided": [vote for vote in votes.values() if vote and "majority" not in vote],
         "differing_hosts": sorted({host for difference in differences for host in difference["hosts"]}),
     }
 
@@ -101,12 +131,20 @@ def _percent(name: str, tolerance: dict[str, float]) -> float:
     return max([float(percent) for pattern, percent in tolerance.items() if fnmatchcase(name, pattern)], default=0.0)
 
 
-def _ballot(name: str, flats: dict[str, Flat]) -> dict[str, Any]:
+def _keys(flats: dict[str, Flat]) -> list[Key]:
+    """The fields of all hosts by name; mappings and lists only where one of them is empty."""
+    found = {key for flat in flats.values() for key, field in flat.items() if key[1] != CONTAINER or not field.value}
+    return sorted(found, key=lambda key: (dotted(key[0]), repr(key)))
+
+
+def _ballot(key: Key, flats: dict[str, Flat]) -> dict[str, Any]:
     """Each host's value of a field. A host that lacks the whole item has no voice on the item's properties."""
-    known = next(flat[name] for flat in flats.values() if name in flat)
-    missing = Field(ABSENT if known.is_item else None, known.item)
-    voters = {host: flat for host, flat in flats.items() if not known.item or known.item in flat}
-    return {host: flat.get(name, missing).value for host, flat in voters.items()}
+    known = next(flat[key] for flat in flats.values() if key in flat)
+    missing = Field(ABSENT if key[1] == ITEM else None)
+    voters = {host: flat for host, flat in flats.items() if not known.item or (known.item, ITEM) in flat}
+    ballot = {host: flat.get(key, missing).value for host, flat in voters.items()}
+    # what is in them is compared by itself
+    return {host: type(value)() for host, value in ballot.items()} if key[1] == CONTAINER else ballot
 
 
 def _vote(name: str, ballot: dict[str, Any], percent: float) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.values import check_key, check_value
+from ansible_collections.rack.recipes.plugins.module_utils.values import check_key, check_value, shortened
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context import RUN
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import Record
@@ -71,6 +71,8 @@ def _checked(path: str, data: Any) -> Exported:
     if not {"run", "hosts"} & top.keys():
         raise UsageError(f"{path}: expected 'run' or 'hosts' with keys, got only {', '.join(top) or 'an empty object'}")
     hosts = _mapping(path, "hosts", top.get("hosts", {}), "an object of hosts, each with its keys")
+    if RUN in hosts:
+        raise UsageError(f"{path}: hosts: expected the name of a host, got an empty one")
     return Exported(
         _keys(path, "run", top.get("run", {})),
         {host: _keys(path, f"hosts.{host}", keys) for host, keys in hosts.items()},
@@ -82,7 +84,7 @@ def _keys(path: str, where: str, data: Any) -> Keys:
     try:
         return {check_key(key): check_value(value, key) for key, value in keys.items()}
     except ValueError as error:
-        raise UsageError(f"{path}: {where}: {error}") from None
+        raise UsageError(shortened(f"{path}: {where}: {error}")) from None
 
 
 def _mapping(path: str, where: str, data: Any, expected: str) -> Mapping[str, Any]:

@@ -6,12 +6,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import mysql, postgresql, sql, sqlite
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.faults import patiently, shown, translated
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.faults import (
+    patiently,
+    shown,
+    translated,
+    without_secrets,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.upgrade import require_newest, upgrade
 
 if TYPE_CHECKING:
@@ -64,11 +71,31 @@ def opened(text: str, kinds: Kinds) -> Engine:
     if kind not in kinds:
         raise StoreError(f"{shown(url)}: expected one of {', '.join(kinds)}, not {kind}")
     try:
-        return kinds[kind](url)
+        with _options_checked(url):
+            store = kinds[kind](url)
     except ImportError as error:
         raise StoreError(
             f"{shown(url)}: no driver: {error}: `pip install {PACKAGES[kind]}` brings one for {kind}://"
         ) from error
+    sql.event.listen(store, "do_connect", partial(_connect, url))
+    return store
+
+
+def _connect(url: URL, dialect: Any, _record: object, words: Any, options: Any) -> Any:
+    """Connect as SQLAlchemy does; drivers check only now what stands in the URL."""
+    with _options_checked(url):
+        return dialect.connect(*words, **options)
+
+
+@contextmanager
+def _options_checked(url: URL) -> Iterator[None]:
+    """Turn what drivers raise about a URL's options into StoreError."""
+    try:
+        yield
+    except (TypeError, ValueError, OSError) as error:
+        told = without_secrets(getattr(error, "strerror", None) or str(error), url)
+        advice = ": check what stands behind the ? in the URL" if url.query else ""
+        raise StoreError(f"{shown(url)}: {told}{advice}") from None
 
 
 def _parsed(text: str) -> URL:
@@ -76,6 +103,7 @@ def _parsed(text: str) -> URL:
         url = sql.make_url(text)
         url = url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
         url.get_dialect()
+        _refuse_second_at(text, url)
     except StoreError:  # SQLAlchemy is missing
         raise
     except Exception:  # whatever it is, its text and its trace may hold the password
@@ -84,3 +112,9 @@ def _parsed(text: str) -> URL:
             "postgresql://..., special characters in the password percent-encoded as in a web address"
         ) from None
     return url
+
+
+def _refuse_second_at(text: str, url: URL) -> None:
+    """With a second @ behind the user's name, a part of the password would be taken for the host, and be shown."""
+    if url.get_backend_name() != "sqlite" and text.partition("://")[2].partition(":")[2].count("@") > 1:
+        raise ValueError("@")

@@ -37,7 +37,7 @@ def export(source: Source, target: Path, key: Path | None = None) -> Exported:
     """Pack a run into a folder, or into an archive where the target's name is one of a `.tar.gz` or `.zip`.
 
     With the file of a key it is signed: the folder's list of checksums, or the archive's own. Raises RackError,
-    UsageError for a target that is there already.
+    UsageError for a target that is there already, or cannot be.
     """
     if target.exists():
         raise UsageError(f"{target}: it is there already, and nothing is replaced")
@@ -48,7 +48,8 @@ def export(source: Source, target: Path, key: Path | None = None) -> Exported:
             number = len(names_in(staging / "pack"))
             paths = _archived(staging, suffix, source, target, key) if suffix else _placed(staging, target, key)
     except OSError as error:
-        raise RackError(f"{error.filename or target}: {error.strerror}") from error
+        is_inside = error.filename is None or PARTIAL in str(error.filename)  # which nobody asked for
+        raise RackError(f"{target if is_inside else error.filename}: {error.strerror}") from error
     return Exported(paths, number, about)
 
 
@@ -85,17 +86,24 @@ def _archived(staging: Path, suffix: str, source: Source, target: Path, key: Pat
 @contextmanager
 def _staging(target: Path) -> Iterator[Path]:
     """A folder of our own beside the target, on the same disk; what a killed export left there goes."""
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for old in target.parent.iterdir():
-        is_ours = old.name.startswith(f".{target.name}.") and old.name.endswith(PARTIAL)
-        if is_ours and not _is_alive(old.name.removesuffix(PARTIAL).rpartition(".")[2]):
-            shutil.rmtree(old, ignore_errors=True)
     folder = target.with_name(f".{target.name}.{os.getpid()}{PARTIAL}")
-    folder.mkdir(mode=0o700)
+    try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _remove_left(target)
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        raise UsageError(f"{target}: it cannot be written: {error.strerror}") from error
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_left(target: Path) -> None:
+    for old in target.parent.iterdir():
+        is_ours = old.name.startswith(f".{target.name}.") and old.name.endswith(PARTIAL)
+        if is_ours and not _is_alive(old.name.removesuffix(PARTIAL).rpartition(".")[2]):
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _is_alive(pid: str) -> bool:

@@ -67,7 +67,9 @@ def _why_unstored(run: Found, journal: Path, store: Engine) -> str:
         behind = is_behind(store, journal)
     except JournalError as error:
         return f"its journal cannot be read: {error}"
-    return f"its results are not all in the store: rack-recipes flush {run.run_id}" if behind else ""
+    if behind:
+        return f"its results are not all in the store: rack-recipes flush {run.run_id}"
+    return f"it has no end in the store: rack-recipes flush {run.run_id}" if run.status == RUNNING else ""
 
 
 def chosen(runs: Sequence[Found], wish: Wish, protected: Why, now: datetime | None = None) -> Iterator[Choice]:

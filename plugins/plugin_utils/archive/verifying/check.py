@@ -179,7 +179,7 @@ def _check_content(pack: Path, read: _Read, found: Verified) -> None:
     """Hold the files against the manifest, and this against the list of checksums."""
     manifest = read_manifest(read.texts.get(MANIFEST, b""))
     sums = read_sums(read.texts.get(SUMS, b""))
-    if manifest is None and sums is None and not found.problems:
+    if manifest is None and sums is None and not _is_damaged(pack, found):
         raise UsageError(f"{pack}: it is no pack: neither {MANIFEST} nor {SUMS} can be read in it")
     about, listed = manifest or ({}, {})
     if manifest and about["format"] != FORMAT and sums and sums.get(MANIFEST) == read.facts[MANIFEST].sha256:
@@ -190,6 +190,11 @@ def _check_content(pack: Path, read: _Read, found: Verified) -> None:
     known = {file for _kind, file, _detail in found.problems}
     problems = [*_of_files(read, listed, sums), *_of_lists(read, listed, sums), *_of_journal(read, about)]
     found.problems += [problem for problem in dict.fromkeys(problems) if problem.file not in known]
+
+
+def _is_damaged(pack: Path, found: Verified) -> bool:
+    """Whether what was found wrong can be why nothing is understood: links and empty folders are in any folder."""
+    return any(not pack.is_dir() or kind != REFUSED or file in KEPT for kind, file, _detail in found.problems)
 
 
 def _of_files(read: _Read, listed: Mapping[str, Facts], sums: Mapping[str, str] | None) -> Iterator[Problem]:

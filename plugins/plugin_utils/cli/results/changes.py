@@ -11,7 +11,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.published.differences import flatten
+from ansible_collections.rack.recipes.plugins.module_utils.published.differences import (
+    CONTAINER,
+    Field,
+    dotted,
+    flatten,
+    parts,
+)
 
 Row = Mapping[str, Any]
 Change = dict[str, Any]
@@ -76,17 +82,37 @@ def _field_changes(before: Row | None, after: Row | None) -> Iterator[Change]:
     if before is None or after is None:
         yield {"field": "", **sides(before, after, "value")}
         return
-    if _same(before["value"], after["value"]):
-        return
-    fields = [dict(flatten(row["value"])) for row in (before, after)]
-    names = dict.fromkeys([*fields[0], *fields[1]])
-    first, second = ({name: {"value": field.value} for name, field in flat.items()} for flat in fields)
-    changed = [
-        {"field": name, **sides(first.get(name), second.get(name), "value")}
-        for name in names
-        if not _same(first.get(name), second.get(name))
-    ]
-    yield from changed or [{"field": "", **sides(before, after, "value")}]  # such as {} and []
+    first, second = (dict(flatten(row["value"])) for row in (before, after))
+    for key in dict.fromkeys([*first, *second]):
+        path, of = key
+        is_other = _is_other_container if of == CONTAINER else _is_other
+        if is_other(first.get(key), second.get(key)):
+            yield {"field": dotted(path), **_field_sides(first.get(key), second.get(key))}
+
+
+def _is_other(before: Field | None, after: Field | None) -> bool:
+    return before is None or after is None or not _same(before.value, after.value)
+
+
+def _is_other_container(before: Field | None, after: Field | None) -> bool:
+    """Whether something is told of a mapping or a list that is told by none of what is in it."""
+    values = [field.value for field in (before, after) if field]
+    if len(values) < 2:
+        return not values[0]
+    if type(values[0]) is not type(values[1]):
+        return not all(values)
+    return isinstance(values[0], list) and _is_reordered(*values)
+
+
+def _is_reordered(before: list[Any], after: list[Any]) -> bool:
+    """Items go by their names, so that their order is none of their fields."""
+    names = parts(before), parts(after)
+    first, second = ([name for name in side if name in other] for side, other in (names, names[::-1]))
+    return first != second
+
+
+def _field_sides(before: Field | None, after: Field | None) -> Change:
+    return {side: field.value for side, field in (("before", before), ("after", after)) if field}
 
 
 def _pairs(

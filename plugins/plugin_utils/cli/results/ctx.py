@@ -9,10 +9,13 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_db, add_run, examples
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 RUN = "run"  # how the run itself is called where hosts are listed
 
@@ -30,7 +33,7 @@ def add_show(command: argparse.ArgumentParser) -> None:
         "rack-recipes ctx show",
         "rack-recipes ctx show 20261125-1444 --at 12",
         "rack-recipes ctx show --host leaf1 --json > context.json",
-        "rack-recipes debug numbers.median --context context.json",
+        "rack-recipes debug rack.recipes.numbers_median --arg src=data/numbers.csv --context context.json",
     )
 
 
@@ -91,14 +94,14 @@ def show(options: argparse.Namespace) -> Answer:
     with opened(options) as store:
         run_id = run_id_of(store, options.run)
         entries = state_at(load.history(store, run_id), options.at)
+        _check_host(options.host, store, run_id)
     if options.host is not None:
-        _check_host(options.host, entries)
         entries = [entry for entry in entries if entry["host"] in ("", options.host)]
     if options.json:
         seen = {"values": _values(entries)} if options.host is not None else {}
         return {"run_id": run_id, "at": options.at, **seen, "context": entries}, 0
     rows = (
-        (one["key"], one["host"] or RUN, one["version"], one["seq"], one["step"], _written(one["value"]))
+        (one["key"], one["host"] or RUN, one["version"], one["seq"], one["who"], _written(one["value"]))
         for one in entries
     )
     return _table(("key", "host", "version", "seq", "set by", "value"), rows), 0
@@ -110,7 +113,6 @@ def history(options: argparse.Namespace) -> Answer:
     The times are those of the hosts, in UTC; `clock` is by how many seconds a host's clock was ahead of the
     controller's.
     """
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.parser import hint
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened, run_id_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
@@ -119,9 +121,9 @@ def history(options: argparse.Namespace) -> Answer:
         run_id = run_id_of(store, options.run)
         changes = load.history(store, run_id, options.key, _place(options.host))
         if not changes:
-            keys = sorted({entry["key"] for entry in load.context(store, run_id)})
             of = "" if options.host is None else f" of {options.host}"
-            raise UsageError(f"run {run_id} has no key {options.key!r}{of}{hint(options.key, keys)}")
+            told = _elsewhere(options.key, load.context(store, run_id))
+            raise UsageError(f"run {run_id} has no key {options.key!r}{of}{told}")
     if options.json:
         return {"run_id": run_id, "key": options.key, "changes": changes}, 0
     rows = (
@@ -151,9 +153,9 @@ def diff(options: argparse.Namespace) -> Answer:
     with opened(options) as store:
         ids = [run_id_of(store, options.first), run_id_of(store, options.second)]
         first, second = (load.context(store, run_id) for run_id in ids)
+        _check_host(options.host, store, *ids)
     found = context_changes(first, second)
     if options.host is not None:
-        _check_host(options.host, [*first, *second])
         found = [change for change in found if change["host"] == _place(options.host)]
     if options.json:
         return {"runs": ids, "context": found}, 0
@@ -198,15 +200,26 @@ def _place(host: str | None) -> str | None:
     return "" if host == RUN else host
 
 
-def _check_host(host: str, entries: Sequence[Row]) -> None:
+def _elsewhere(key: str, entries: Sequence[Row]) -> str:
+    """Where a key is that was looked for in another place, or which one was meant."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.parser import hint
+
+    places = sorted(entry["host"] or RUN for entry in entries if entry["key"] == key)
+    return f"; it is a key of {', '.join(places)}" if places else hint(key, sorted({one["key"] for one in entries}))
+
+
+def _check_host(host: str | None, store: Engine, *run_ids: str) -> None:
+    """Refuse a host that none of the runs had; not one without keys, which sees those of the run."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.parser import hint
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
 
-    hosts = sorted({entry["host"] or RUN for entry in entries})
+    if host in (None, RUN):
+        return
+    hosts = [*sorted({name for run_id in run_ids for name in load.hosts(store, run_id)}), RUN]
     if host not in hosts:
-        raise UsageError(
-            f"there are no keys of {host!r}{hint(host, hosts)}; there are keys of {', '.join(hosts) or 'nobody'}"
-        )
+        runs = "run " + " and ".join(dict.fromkeys(run_ids))
+        raise UsageError(f"there is no host {host!r} in {runs}{hint(host, hosts)}; there are {', '.join(hosts)}")
 
 
 def _values(entries: Sequence[Row]) -> dict[str, Any]:

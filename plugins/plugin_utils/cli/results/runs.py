@@ -38,7 +38,7 @@ def runs(options: argparse.Namespace) -> Answer:
     if options.json:
         return {"runs": found}, 0
     names = ("run_id", "status", "test_id", "recipe", "started")
-    rows = [(*(run[name] for name in names), told(run, run["flakes"])) for run in found]
+    rows = [(*(run[name] or "-" for name in names), told(run, run["flakes"])) for run in found]
     return to_text(TITLES, rows, painter(sys.stdout)), 0
 
 

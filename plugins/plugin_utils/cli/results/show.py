@@ -50,6 +50,8 @@ def show(options: argparse.Namespace) -> Answer:
         run_id = run_id_of(store, options.run)
         run, steps, measured = load.run(store, run_id), load.steps(store, run_id), load.measurements(store, run_id)
         conflicts, artifacts = load.conflicts(store, run_id), load.artifacts(store, run_id)
+        origins = load.origins(store, run_id) if conflicts else {}
+        conflicts = [{**one, "origin": origins.get(one["seq"])} for one in conflicts]
         if options.json:
             context = load.context(store, run_id)
             more = {"context": context, "conflicts": conflicts, "artifacts": artifacts}
@@ -66,8 +68,8 @@ def _head(run: Row, steps: Sequence[Row]) -> Iterator[str]:
 
     status = painter(sys.stdout)(run["status"], run["status"])
     flakes = sum(bool(step["flake"]) for step in steps if not step["instances"])
-    counts = told(run, flakes)
-    yield f"run {run['run_id']}  {status}  {printable(f'{run["test_id"]}  {run["recipe"]}')}  {counts}\n"
+    about = [printable(run[name]) for name in ("test_id", "recipe") if run[name]]  # stages by hand have neither
+    yield "  ".join([f"run {run['run_id']}", status, *about, told(run, flakes)]) + "\n"
     for name in ("params", "labels", "options"):
         given = ", ".join(f"{key}={_written(value)}" for key, value in run[name].items())
         if given:
@@ -142,7 +144,7 @@ def _conflicts(conflicts: Sequence[Row]) -> Iterator[str]:
     rows = [
         (
             one["key"],
-            one["host"] or "run",
+            one["host"] or (f"run, by {one['origin']}" if one["origin"] else "run"),
             one["step"],
             " ".join(filter(None, (one["policy"], one["outcome"]))),
             _written(one["before"]),

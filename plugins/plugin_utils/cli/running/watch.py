@@ -15,6 +15,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import A
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_run, examples
 
 PAUSE = 0.3  # seconds between two drawings
+GONE = 3.0  # seconds after which nobody is expected to write the end of a run whose process is no more
+NO_END = "its process is gone, and has written no end"
 
 
 def add_watch(command: argparse.ArgumentParser) -> None:
@@ -30,7 +32,7 @@ def watch(options: argparse.Namespace) -> Answer:
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.ending import tell
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import journal_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import is_held, journal_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.load import Load
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.progress import Drawing, Progress
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.summary import summarize
@@ -38,8 +40,13 @@ def watch(options: argparse.Namespace) -> Answer:
     path = journal_of(Path(settings.load().runs), options.run)
     progress, load, drawing = Progress.of(path), Load(path.parent), Drawing(sys.stderr)
     progress.catch_up()
+    seen = time.monotonic()
     try:
         while not progress.end:
+            if is_held(path.parent):
+                seen = time.monotonic()
+            elif time.monotonic() - seen > GONE:
+                break
             if drawing.shown:
                 drawing.draw("  ".join(filter(None, [progress.line(), load.line()])))
             time.sleep(PAUSE)
@@ -47,6 +54,7 @@ def watch(options: argparse.Namespace) -> Answer:
     finally:
         drawing.clear()
     summary = summarize(path)
+    answer = {**summary.to_data(), **({} if progress.end else {"reason": NO_END})}
     if not options.json:
-        tell(summary, summary.to_data())
-    return summary.to_data(), summary.exit_code
+        tell(summary, answer)
+    return answer, summary.exit_code

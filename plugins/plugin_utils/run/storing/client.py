@@ -14,13 +14,24 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import ROOT
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.storing.signalled import FLUSH_SOON
 
 PATIENT = 0.8  # of the time that the recorder waits, so that it hears what went wrong
+
+
+class Failed(NamedTuple):
+    """A question that failed: how large the journal was, until when it might wait, and what went wrong."""
+
+    size: int
+    deadline: float
+    problem: str
+
+
+NOTHING_FAILED = Failed(-1, 0.0, "")
 
 
 class Storing:
@@ -48,6 +59,8 @@ class Storing:
         self._send(f"{run.settings.db}\n".encode())  # which may have a password
         self._asked = 0
         self._heard = b""
+        self._journal = run.path
+        self._failed = NOTHING_FAILED
         # A worker that outlives the main process must not keep the follower waiting.
         os.register_at_fork(after_in_child=self._close)
         if threading.current_thread() is threading.main_thread():  # no other one may
@@ -67,11 +80,11 @@ class Storing:
 
     def flush(self) -> str:
         """Bring everything so far into the store; returns what went wrong, empty for nothing."""
-        return self._ask(b"flush\n")
+        return self._ask(b"flush")
 
     def finish(self) -> str:
         """Flush for the last time and end the follower; returns what went wrong, empty for nothing."""
-        problem = self._ask(b"end\n")
+        problem = self._ask(b"end")
         self._close()
         if problem:
             self._process.kill()
@@ -79,20 +92,31 @@ class Storing:
         return problem
 
     def _ask(self, word: bytes) -> str:
+        """Ask, and wait; what is asked again with nothing new in the journal, as at a run's end, is one wait."""
+        size = self._journal.stat().st_size if self._journal.exists() else 0
+        before = self._failed if self._failed.size == size else NOTHING_FAILED
+        deadline = before.deadline or time.monotonic() + self._timeout
         try:
-            self._stdin.write(word)
+            self._stdin.write(b"%s:%.3f\n" % (word, max(0.0, deadline - time.monotonic()) * PATIENT))
         except (BrokenPipeError, ValueError):
             return "the process that writes to the store has ended, see follower.log in the run's folder"
         self._asked += 1
-        answer = self._last_answer()
-        return "" if answer == "ok" else answer or "the process that writes to the store gave no answer"
+        answer = self._last_answer(deadline)
+        if answer == "ok":
+            self._failed = NOTHING_FAILED
+            return ""
+        if answer is None:
+            problem = before.problem or f"the store did not answer within {self._timeout:g} s"
+        else:
+            problem = answer or "the process that writes to the store gave no answer"
+        self._failed = Failed(size, deadline, problem)
+        return problem
 
-    def _last_answer(self) -> str:
-        """The answer to the last question; one to an earlier question, which came too late, is none."""
-        deadline = time.monotonic() + self._timeout
+    def _last_answer(self, deadline: float) -> str | None:
+        """The answer to the last question, None where none came in time; a late one to an earlier question is none."""
         while self._heard.count(b"\n") < self._asked:
             if not select.select([self._stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
-                return f"the store did not answer within {self._timeout:g} s"
+                return None
             data = os.read(self._stdout.fileno(), 65536)
             if not data:
                 return ""

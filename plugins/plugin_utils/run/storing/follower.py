@@ -28,7 +28,8 @@ CALM = 2.0  # seconds for which a flush that nobody waits for puts up with a sto
 def main() -> None:
     """Serve a word a line on stdin: `flush` and `end`, answered by `ok` or by what went wrong, and `now`.
 
-    The first line is the URL of the store: arguments, and what is in the environment, others may see.
+    Behind `flush:` and `end:` may stand for how many seconds a fault that may pass is waited out. The first line is the
+    URL of the store: arguments, and what is in the environment, others may see.
     """
     journal, interval, deltas, patience = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
     store = Store(journal, _first_line(), patience)
@@ -40,14 +41,21 @@ def main() -> None:
             words = os.read(0, 4096).split()
             if not words:
                 abandoned(journal)
-            problem = store.flush()
+            last, wait = _parsed(words[-1]) if words else (END, None)
+            problem = store.flush(wait)
             sys.stdout.write(f"{problem or 'ok'}\n" * (len(words) - words.count(NOW)))
             sys.stdout.flush()
-            if not words or words[-1] == END:
+            if last == END:
                 raise SystemExit(StoreError.exit_code if problem else 0)
             pace.flushed(well=not problem)
         elif pace.is_due():
             pace.flushed(well=not store.flush(min(CALM, patience)))
+
+
+def _parsed(word: bytes) -> tuple[bytes, float | None]:
+    """A word, and the patience that stands behind it."""
+    name, _colon, seconds = word.partition(b":")
+    return name, float(seconds) if seconds else None
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import sql
@@ -108,18 +109,23 @@ def translated(url: URL) -> Iterator[None]:
 
 
 def shown(url: URL) -> str:
-    """The URL as it may be printed: no password, nor options, among which one may stand too."""
+    """The URL as it may be printed: no password, nor options, among which one may stand too.
+
+    That of a SQLite file that is only read has its path as a URI in it, which nobody gave.
+    """
+    if url.query.get("uri") and url.database:
+        url = url.set(database=unquote(url.database.removeprefix("file:")))
     return url.set(query={}).render_as_string(hide_password=True)
 
 
 def reason(error: SQLAlchemyError, url: URL) -> str:
     """The database's own words, and what to do where that is known."""
     if not isinstance(error, sql.exc.DBAPIError) or error.orig is None:
-        return _without_password(str(error), url)
+        return without_secrets(str(error), url)
     driver, code = _origin(error)
     advice = ADVICE.get(driver, {}).get(code, "")
     told = WORDS.get(driver, _last_argument)(error.orig).strip() or "the connection is lost"
-    return _without_password(f"{told} ({advice})" if advice else told, url)
+    return without_secrets(f"{told} ({advice})" if advice else told, url)
 
 
 def is_passing(error: DBAPIError) -> bool:
@@ -149,7 +155,8 @@ def patiently[T](call: Callable[[], T], patience: float) -> T:
         except sql.exc.DBAPIError as error:
             if not is_passing(error) or time.monotonic() > deadline:
                 raise
-        time.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  # two that met in a deadlock part ways
+        wait = pause * random.uniform(0.5, 1)  # noqa: S311  # two that met in a deadlock part ways
+        time.sleep(max(0.0, min(wait, deadline - time.monotonic())))
         pause = min(pause * 2, 1.0)
 
 
@@ -183,5 +190,10 @@ WORDS: Mapping[str, Callable[[Any], str]] = {
 }
 
 
-def _without_password(text: str, url: URL) -> str:
-    return text.replace(str(url.password), "***") if url.password else text
+def without_secrets(text: str, url: URL) -> str:
+    """A text without the password, also one among the options."""
+    options = [value for name, value in url.normalized_query.items() if "pass" in name.lower()]
+    secrets = [str(url.password or ""), *(secret for value in options for secret in value)]
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -36,8 +37,16 @@ def reader(url: URL) -> Engine:
     path = _path(url)
     if not path.exists():
         raise StoreError(f"{shown(url)}: there is no store yet, it is made by the first run")
-    read_only = url.set(database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"})
+    still = {"immutable": "1"} if _is_still(path) else {}
+    read_only = url.set(database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true", **still})
     return sql.create_engine(read_only, hide_parameters=True, connect_args={"timeout": WAIT})
+
+
+def _is_still(path: Path) -> bool:
+    """Whether nobody has the store open, and the log that SQLite reads it with can neither be found nor made."""
+    log, index = (path.with_name(f"{path.name}-{part}") for part in ("wal", "shm"))
+    is_open = log.exists() and (index.exists() or log.stat().st_size > 0)
+    return not is_open and not os.access(path.parent, os.W_OK)
 
 
 def _path(url: URL) -> Path:

@@ -118,6 +118,24 @@ def conflicts(engine: Engine, run_id: str) -> list[Result]:
     return read(engine, _of(table, run_id).order_by(table.c.seq), CONFLICT)
 
 
+def hosts(engine: Engine, run_id: str) -> list[str]:
+    """The hosts that a run has results or keys of, sorted."""
+    both = tables().steps, tables().context
+    queries = [sql.select(table.c.host).where(table.c.run_id == run_id).distinct() for table in both]
+    found = {row["host"] for query in queries for row in read(engine, query, {})}
+    return sorted(found - {""})
+
+
+def origins(engine: Engine, run_id: str) -> dict[int, str]:
+    """Which host made a change of a key of the run that met another one, by its number; not of those refused."""
+    changes, met = tables().context, tables().conflicts
+    of_conflicts = sql.select(met.c.seq).where(met.c.run_id == run_id)
+    query = sql.select(changes.c.seq, changes.c.origin).where(
+        changes.c.run_id == run_id, changes.c.seq.in_(of_conflicts), changes.c.origin.is_not(None)
+    )
+    return {row["seq"]: row["origin"] for row in read(engine, query, {})}
+
+
 def measurements(engine: Engine, run_id: str) -> list[Result]:
     """What the steps of a run measured; `value` is as it was measured, integers exact.
 

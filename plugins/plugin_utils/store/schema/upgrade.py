@@ -53,8 +53,8 @@ def require_newest(engine: Engine) -> None:
     if held != HEAD:
         state = f"its schema is {held}, older than {HEAD}" if held else "it has no tables yet"
         raise StoreError(
-            f"{shown(engine.url)}: {state}: `rack-recipes db upgrade` brings it up to date and keeps what it holds, "
-            "and so does the next run"
+            f"{shown(engine.url)}: {state}: `rack-recipes db upgrade` brings it up to date (with the same --db, where "
+            "one was given) and keeps what it holds, and so does the next run"
         )
 
 

@@ -254,3 +254,42 @@ def test_what_was_asked_for_is_a_check(compare):
     found = compare(twins(3), fail=True)
     assert found.checks == {"hosts_differing": "passed", "fields_undecided": "passed"}
     assert compare(twins(3)).checks == {}
+
+
+def differing(differences, *changed):
+    """The fields that the last of three hosts differs in; `changed` are the extras of the others and of it."""
+    hosts = twins(3)
+    for host, extra in zip(hosts, (changed[0], *changed)):
+        hosts[host]["extra"] = copy.deepcopy(extra)
+    found = differences(hosts)
+    return [(one["field"], one["majority"], one["hosts"]["r03"]) for one in found["differences"]]
+
+
+@pytest.mark.parametrize(
+    ("majority", "other", "told"),
+    [
+        ({"a.b": 1, "a": {"b": 2}}, {"a.b": 5, "a": {"b": 2}}, [("extra.a.b", 1, 5)]),
+        (
+            [{"name": "x", "v": 1}, {"name": "x", "v": 2}],
+            [{"name": "x", "v": 5}, {"name": "x", "v": 2}],
+            [("extra.x.v", 1, 5)],
+        ),
+        ({"a": {}}, {}, [("extra.a", {}, None)]),
+        ({"a": {}}, {"a": []}, [("extra.a", {}, [])]),
+        ({"a": None}, {"a": []}, [("extra.a", None, [])]),
+        ({"a": []}, {"a": [1]}, [("extra.a.0", None, 1)]),
+        ({"a": [1]}, {"a": []}, [("extra.a.0", 1, None)]),
+        ([{"name": "x", "v": []}], [], [("extra.x", "present", "absent")]),
+        ([[]], [{}], [("extra.0", [], {})]),
+    ],
+)
+def test_no_difference_hides_another(differences, majority, other, told):
+    assert differing(differences, majority, other) == told
+    assert differing(differences, majority, majority) == []
+
+
+def test_what_is_empty_everywhere_is_no_field(differences):
+    hosts = twins(3)
+    for host in hosts:
+        hosts[host]["extra"] = {"none": [], "nothing": {}}
+    assert differences(hosts)["fields"] == 10

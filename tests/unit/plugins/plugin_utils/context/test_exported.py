@@ -57,6 +57,7 @@ def test_either_part_is_enough() -> None:
         ({"run": 5}, "c.json: run: expected an object of keys with their values, got 5"),
         ({"run": "x" * 100}, 'c.json: run: expected an object of keys with their values, got "' + "x" * 76 + "..."),
         ({"hosts": []}, "c.json: hosts: expected an object of hosts, each with its keys, got []"),
+        ({"hosts": {"": {"a_v1": 1}}}, "c.json: hosts: expected the name of a host, got an empty one"),
         ({"hosts": {"r1": None}}, "c.json: hosts.r1: expected an object of keys with their values, got null"),
         ({"run": {"A": 1}}, "c.json: run: expected a context key such as numbers.stats_v1, got 'A'"),
         ('{"run": {"a_v1": [NaN]}}', "c.json: run: a_v1[0]: nan is not a JSON number"),
@@ -85,3 +86,9 @@ def test_a_run_starts_with_the_keys_of_its_hosts() -> None:
     told = {tuple(each[name] for name in ("stage", "based_on", "who", "time")) for each in records}
     assert told == {(0, 0, "import", TIME)}
     assert all(map(encode, records))
+
+
+def test_a_long_key_is_cut() -> None:
+    with pytest.raises(UsageError) as caught:
+        read(written({"run": {"A" * 1000: 1}}))
+    assert str(caught.value).endswith(f"got '{'A' * 199}...")

@@ -126,6 +126,10 @@ def test_a_file_that_is_no_store_is_told(tmp_path: Path, content: bytes | None, 
         f"nonsense://rack:{PASSWORD}@127.0.0.1/rack",
         f"rack:{PASSWORD}",
         f"mysql+{PASSWORD}://127.0.0.1/rack",
+        "mysql://rack:S@s3cr@127.0.0.1/rack",
+        "mysql://rack:S@s3cr/w@127.0.0.1/rack",
+        "mysql://rack:S@s3cr?w@127.0.0.1/rack",
+        "postgresql://ra@ck:S@s3cr#w@127.0.0.1/rack",
         "",
     ],
 )
@@ -136,6 +140,45 @@ def test_a_url_that_cannot_be_read_is_not_repeated(url: str) -> None:
     assert caught.value.__suppress_context__
 
 
+@pytest.mark.parametrize("password", ["s3cr/et", "s3cr#et", "s3cr?et", "s3cr:et", "s3cr%40et"])
+def test_no_part_of_a_password_is_shown(password: str) -> None:
+    with pytest.raises(StoreError, match="Can't connect") as caught:
+        engine(f"mysql://ra@ck:{password}@127.0.0.1:{free_port()}/rack", patience=0.0)
+    assert str(caught.value).startswith("mysql+pymysql://ra%40ck:***@127.0.0.1:")
+    assert not [part for part in ("s3cr", "et@") if part in str(caught.value)]
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("bogus=1", "unexpected keyword argument 'bogus'"),
+        ("connect_timeout=abc", "invalid literal for int() with base 10: 'abc'"),
+        ("ssl_ca=/nosuch/s3cr", "No such file or directory"),
+        ("passwd=s3cr&bogus=1", "unexpected keyword argument 'bogus'"),
+    ],
+)
+@pytest.mark.parametrize("open_it", [engine, reader])
+def test_an_option_that_the_driver_does_not_take_is_told(open_it: Opened, query: str, says: str) -> None:
+    with pytest.raises(StoreError) as caught:
+        open_it(f"mysql://rack:s3cr@127.0.0.1:{free_port()}/rack?{query}", patience=0.0)
+    text = str(caught.value)
+    assert text.startswith("mysql+pymysql://rack:***@127.0.0.1:")
+    assert says in text
+    assert text.endswith(": check what stands behind the ? in the URL")
+    assert "s3cr" not in text
+
+
+def test_an_option_that_sqlite_does_not_take_is_told(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"results\.db: .*: check what stands behind the \? in the URL"):
+        engine(f"sqlite:///{tmp_path}/results.db?timeout=abc")
+
+
+def test_a_password_among_the_options_is_told_to_nobody() -> None:
+    with pytest.raises(StoreError, match=r"invalid literal .*'\*\*\*'") as caught:
+        engine("mysql://rack:x@127.0.0.1:9/rack?ssl_password=s3cr&connect_timeout=s3cr")
+    assert "s3cr" not in str(caught.value)
+
+
 def test_a_driver_that_is_missing_is_told() -> None:
     with pytest.raises(StoreError, match=r"127\.0\.0\.1/rack: no driver: No module named 'MySQLdb'") as caught:
         engine(f"mysql+mysqldb://rack:{quote(PASSWORD, safe='')}@127.0.0.1/rack")
@@ -144,7 +187,7 @@ def test_a_driver_that_is_missing_is_told() -> None:
 
 def test_another_database_is_refused() -> None:
     with pytest.raises(StoreError, match="expected one of sqlite, mysql, postgresql, not oracle"):
-        engine(f"oracle://rack:{PASSWORD}@127.0.0.1/rack")
+        engine(f"oracle://rack:{quote(PASSWORD, safe='')}@127.0.0.1/rack")
 
 
 def free_port() -> int:
@@ -249,10 +292,45 @@ def test_a_reader_reads_a_store_that_nobody_has_open(tmp_path: Path, opened: Ope
     folder.chmod(0o700)
 
 
+READS = """\
+import sys
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import reader
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
+print(load.newest(reader(sys.argv[1])))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+@pytest.mark.parametrize("left", ["", "-wal", "-shm"])
+def test_a_reader_reads_a_store_on_a_read_only_file_system(tmp_path: Path, opened: Opened, left: str) -> None:
+    folder = tmp_path / "store"
+    url = f"sqlite:///{folder}/results.db"
+    store = opened(url)
+    follow(store, written(tmp_path))
+    store.dispose()
+    if left:
+        (folder / f"results.db{left}").touch()
+    mounts = f'mount --bind "{folder}" "{folder}" && mount -o remount,bind,ro "{folder}"'
+    command = ["unshare", "--mount", "sh", "-c", f'{mounts} || exit 77; exec "$@"', "sh", sys.executable, "-c", READS]
+    done = subprocess.run([*command, url], capture_output=True, text=True, check=False)
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip(f"nothing can be mounted here: {done.stderr}")
+    assert (done.returncode, done.stdout) == (0, "R1\n"), done.stderr
+
+
 def test_a_reader_makes_nothing(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="there is no store yet"):
         reader(f"sqlite:///{tmp_path}/store/results.db")
     assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize("content", [b"no database at all, but long enough to be one", b""])
+def test_a_reader_s_errors_show_the_url_that_was_given(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "results.db"
+    path.write_bytes(content)
+    with pytest.raises(StoreError) as caught:
+        reader(f"sqlite:///{path}")
+    assert str(caught.value).startswith(f"sqlite:///{path}: ")
 
 
 def test_a_reader_of_an_empty_database_is_told(emptied: MariaDB) -> None:

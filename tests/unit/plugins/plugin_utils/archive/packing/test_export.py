@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -24,7 +25,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.conte
     names_in,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.export import export
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, RackError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed import compress, compressed
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifacts import transfer
@@ -192,6 +193,23 @@ def test_nothing_is_replaced(name: str, evidence: Path, tmp_path: Path):
     with pytest.raises(UsageError, match=f"{name}: it is there already, and nothing is replaced"):
         export(Source("R1", evidence, None), tmp_path / name)
     assert (tmp_path / name).read_bytes() == b""
+
+
+@pytest.mark.parametrize("name", ["file/pack", "file/deeper/pack.zip", "/proc/pack.zip", "n" * 255])
+def test_a_place_that_cannot_be_written(name: str, evidence: Path, tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError) as caught:
+        export(Source("R1", evidence, None), tmp_path / name)
+    assert str(caught.value).startswith(f"{tmp_path / name}: it cannot be written: ")
+
+
+def test_a_disk_that_is_full_names_the_target(evidence: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def full(_source: Source, folder: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(folder / "results/steps.csv"))
+
+    monkeypatch.setattr(exporting, "gather", full)
+    with pytest.raises(RackError, match=f"^{tmp_path / 'a.zip'}: No space left on device$"):
+        export(Source("R1", evidence, None), tmp_path / "a.zip")
 
 
 def test_what_a_killed_export_left_goes_next_time(evidence: Path, tmp_path: Path):

@@ -23,7 +23,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.choos
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.found import Found, all_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed import compress
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import delta
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import follow
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import delta, end, whole_run
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 # One a day, the oldest first.
@@ -125,6 +126,17 @@ def test_a_run_with_more_than_the_store_has_is_kept(packed: bool, store: Engine,
         compress(journal)
     text = "its results are not all in the store: rack-recipes flush R1"
     assert why_kept(found(store, runs), store, NOW) == text
+
+
+def test_a_run_without_an_end_is_kept(store: Engine, runs: Path):
+    """Its controller and its follower were killed together; only the folder can still bring an end."""
+    journal = runs / "R1" / "journal.jsonl"
+    append(journal, whole_run()[:-1])
+    follow(store, journal)
+    assert why_kept(found(store, runs), store, NOW) == "it has no end in the store: rack-recipes flush R1"
+    append(journal, [end()])
+    follow(store, journal)
+    assert why_kept(found(store, runs), store, NOW) == ""
 
 
 def test_a_run_of_which_the_store_lost_rows_is_kept(store: Engine, runs: Path, make):

@@ -166,6 +166,14 @@ def test_what_is_no_pack(tmp_path: Path):
     text = r"empty: it is no pack: neither manifest.json nor SHA256SUMS can be read in it"
     with pytest.raises(UsageError, match=text):
         verify(tmp_path / "empty")
+    (tmp_path / "empty/inside").mkdir()
+    (tmp_path / "empty/link").symlink_to("inside")
+    with pytest.raises(UsageError, match=text):
+        verify(tmp_path / "empty")
+    (tmp_path / "empty/manifest.json").symlink_to("gone")
+    assert {(kind, file) for kind, file, _detail in verify(tmp_path / "empty").problems} >= {
+        ("refused", "manifest.json")
+    }
     (tmp_path / "a.rar").touch()
     text = r"a.rar: expected a folder, or a file whose name ends with .zip, .tar.gz, .tgz"
     with pytest.raises(UsageError, match=text):

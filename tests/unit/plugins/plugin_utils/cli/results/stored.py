@@ -59,8 +59,10 @@ class Writer:
         how = {"verdict": verdict, "reason": reason, **times, "measurements": [], **fields}
         append(self.path, [{**self._head("step", step, host), **how}])
 
-    def set(self, step: str, host: str, key: str, value: Any, based_on: int = 0, scope: str = "host") -> None:
-        what = {"attempt": 1, "scope": scope, "key": key, "after": value, "based_on": based_on, "who": step}
+    def set(
+        self, step: str, host: str, key: str, value: Any, based_on: int = 0, scope: str = "host", **by: str
+    ) -> None:
+        what = {"attempt": 1, "scope": scope, "key": key, "after": value, "based_on": based_on, "who": step, **by}
         append(self.path, [{**self._head("delta", step, host), **what, "time": "2026-11-25T14:00:01.000000Z"}])
 
     def attach(self, step: str, host: str, name: str, digest: str, note: str | None = None) -> None:

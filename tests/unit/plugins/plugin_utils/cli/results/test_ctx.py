@@ -10,8 +10,9 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.ctx import state_at
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import call
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import FIRST, SECOND
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import FIRST, SECOND, Writer
 
+THIRD = "20261126-000000-cccccc"
 STATE = """\
 key            host   version  seq  set by  value
 lab.mode_v1    run    1        4    burn    "slow"
@@ -63,9 +64,45 @@ def test_a_host_s_own_key_wins_over_the_run_s():
 
 
 def test_a_host_without_keys(runs: Path):
+    run = Writer(THIRD)
+    run.begin("sha256:3", ("wire",))
+    run.set("wire", "leaf1", "lab.mode_v1", "slow", scope="run")
+    run.set("wire", "leaf1", "wire.state_v1", 1)
+    run.step("wire", "leaf1")
+    run.step("wire", "leaf2")
+    run.end("passed", 0, passed=2)
+    lines = call("ctx", "show", THIRD, "--host", "leaf2").out.splitlines()
+    assert [line.split()[:2] for line in lines[1:]] == [["lab.mode_v1", "run"]]
+    early = call("ctx", "show", THIRD, "--host", "leaf1", "--at", "1", "--json")
+    assert early.answer["values"] == {"lab.mode_v1": "slow"}
+    assert call("ctx", "diff", THIRD, THIRD, "--host", "leaf2").code == 0
+
+
+def test_a_run_without_keys_of_its_own(runs: Path):
+    run = Writer(THIRD)
+    run.begin("sha256:3", ("wire",))
+    run.end("passed", 0)
+    same = f"{THIRD} and {THIRD} ended with the same context\n"
+    assert call("ctx", "diff", THIRD, THIRD, "--host", "run") == (0, same, "")
+    assert call("ctx", "show", THIRD, "--host", "run").code == 0
+
+
+def test_a_host_that_is_not_of_the_run(runs: Path):
     done = call("ctx", "show", FIRST, "--host", "leaf3")
     assert done.code == 2
-    assert done.err == "there are no keys of 'leaf3' (did you mean 'leaf2'?); there are keys of leaf1, leaf2, run\n"
+    text = f"there is no host 'leaf3' in run {FIRST} (did you mean 'leaf2'?); there are leaf1, leaf2, run\n"
+    assert done.err == text
+    done = call("ctx", "diff", FIRST, SECOND, "--host", "zzz")
+    assert done.err == f"there is no host 'zzz' in run {FIRST} and {SECOND}; there are leaf1, leaf2, run\n"
+
+
+def test_who_set_a_key_is_the_same_everywhere(runs: Path):
+    run = Writer(THIRD)
+    run.begin("sha256:3", ("wire",))
+    run.set("", "leaf1", "wire.state_v1", 1, who="import")
+    run.end("passed", 0)
+    assert call("ctx", "show", THIRD).out.splitlines()[1].split()[-2:] == ["import", "1"]
+    assert "import" in call("ctx", "history", "wire.state_v1", THIRD).out.splitlines()[1].split()
 
 
 def test_history(runs: Path):
@@ -91,7 +128,14 @@ def test_history_of_the_newest_run_and_of_the_run_s_keys(runs: Path):
     [
         (["wire.stat_v1"], f"run {FIRST} has no key 'wire.stat_v1' (did you mean 'wire.state_v1'?)\n"),
         (["zzz_v1"], f"run {FIRST} has no key 'zzz_v1'\n"),
-        (["lab.mode_v1", "--host", "leaf1"], f"run {FIRST} has no key 'lab.mode_v1' of leaf1"),
+        (
+            ["lab.mode_v1", "--host", "leaf1"],
+            f"run {FIRST} has no key 'lab.mode_v1' of leaf1; it is a key of run\n",
+        ),
+        (
+            ["wire.state_v1", "--host", "run"],
+            f"run {FIRST} has no key 'wire.state_v1' of run; it is a key of leaf1, leaf2\n",
+        ),
     ],
 )
 def test_a_key_that_is_not_there(words: list[str], text: str, runs: Path):

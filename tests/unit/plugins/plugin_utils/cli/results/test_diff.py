@@ -4,10 +4,15 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.changes import (
     context_changes,
@@ -144,9 +149,63 @@ def test_a_thing_measured_several_times_is_compared_in_its_order():
         (1, 2, [("", 1, 2)]),
         ({}, [], [("", {}, [])]),
         ("a", "a", []),
+        ({"a.b": 1, "a": {"b": 2}, "z": 1}, {"a.b": 5, "a": {"b": 2}, "z": 2}, [("a.b", 1, 5), ("z", 1, 2)]),
+        (
+            {"l": [{"name": "x", "v": 1}, {"name": "x", "v": 2}], "z": 1},
+            {"l": [{"name": "x", "v": 5}, {"name": "x", "v": 6}], "z": 2},
+            [("l.x.v", 1, 5), ("l.1.v", 2, 6), ("z", 1, 2)],
+        ),
+        ({"a": {}, "z": 1}, {"z": 2}, [("a", {}, "-"), ("z", 1, 2)]),
+        ({"a": {}, "z": 1}, {"a": [], "z": 2}, [("a", {}, []), ("z", 1, 2)]),
+        ({"a": [], "z": 1}, {"a": [1], "z": 1}, [("a.0", "-", 1)]),
+        ({"a": {}}, {"a": {"b": 1}}, [("a.b", "-", 1)]),
+        ({"a": {"b": 1}}, {"a": 1}, [("a.b", 1, "-"), ("a", "-", 1)]),
+        ({"a": None}, {}, [("a", None, "-")]),
+        ([1], [2], [(".0", 1, 2)]),
+        (
+            {"l": [{"name": "x"}, {"name": "y"}], "z": 1},
+            {"l": [{"name": "y"}, {"name": "x"}], "z": 2},
+            [("l", [{"name": "x"}, {"name": "y"}], [{"name": "y"}, {"name": "x"}]), ("z", 1, 2)],
+        ),
+        ({"l": [{"name": "x"}, {"name": "y"}]}, {"l": [{"name": "y"}]}, []),  # but that x is no longer present
     ],
 )
 def test_fields_of_keys(before: Any, after: Any, fields: list[tuple[str, Any, Any]]):
     found = context_changes([held(before)], [held(after)])
     shown = [(one["field"], one.get("before", "-"), one.get("after", "-")) for one in found]
     assert [one for one in shown if "present" not in one] == fields
+
+
+# Few names, and such as are used for more than one thing.
+NAMES = st.sampled_from(["a", "b", "a.b", "name", "0", "", "present"])
+SCALARS = st.sampled_from([None, True, 0, 1, 1.0, "", "a", "b", "0", "present"])
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(VALUES, VALUES)
+@settings(max_examples=500)
+def test_no_change_hides_another(first: Any, second: Any):
+    found = context_changes([held({"v": first, "z": 1})], [held({"v": second, "z": 2})])
+    is_same = json.dumps(first, sort_keys=True) == json.dumps(second, sort_keys=True)
+    assert (len(found) == 1) == is_same
+    assert ("z", 1, 2) in [(one["field"], one.get("before"), one.get("after")) for one in found]
+
+
+@given(VALUES, st.randoms(use_true_random=False))
+@settings(max_examples=500)
+def test_every_changed_leaf_is_told(value: Any, random: Random):
+    changed = copy.deepcopy({"v": value})
+    holder: Any = changed
+    place: Any = "v"
+    while isinstance(holder[place], (dict, list)) and holder[place]:
+        holder = holder[place]
+        place = random.choice([*holder] if isinstance(holder, dict) else range(len(holder)))
+    holder[place] = "another"
+    assert context_changes([held({"v": value})], [held(changed)])
+    both = context_changes([held({"v": value, "z": 1})], [held({**changed, "z": 2})])
+    assert {"key": "k_v1", "host": "", "field": "z", "before": 1, "after": 2} in both
+    assert len(both) > 1

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal import colour
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import call
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import FIRST, SECOND
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import FIRST, SECOND, Writer
 
 SHOWN = f"""\
 run {SECOND}  failed  BURN  recipes/burn.yml  1 cached, 2 failed, 1 marginal, 1 passed, 1 skipped; \
@@ -48,23 +48,19 @@ def test_all_instances_are_shown_where_it_is_asked_for(runs: Path):
 
 
 def test_conflicts_are_shown(runs: Path):
-    from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import Writer
-
     run = Writer("20261126-000000-cccccc")
     run.begin("sha256:3", ("wire",))
     run.set("wire", "leaf1", "mode_v1", "a", scope="run")
     run.set("wire", "leaf2", "mode_v1", "b", scope="run")
     run.end("passed", 0, passed=2)
     assert call("show").out.splitlines()[-2:] == [
-        "conflict  host  step  policy           before      after  other",
-        "mode_v1   run   wire  last_write kept  a       ->  b",
+        "conflict  host           step  policy           before      after  other",
+        "mode_v1   run, by leaf2  wire  last_write kept  a       ->  b",
     ]
-    assert len(call("show", "--json").answer["conflicts"]) == 1
+    assert [one["origin"] for one in call("show", "--json").answer["conflicts"]] == ["leaf2"]
 
 
 def test_conflicts_are_shown_with_what_became_of_them(runs: Path):
-    from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import Writer
-
     run = Writer("20261126-000000-cccccc")
     rules = [{"keys": "a*", "policy": "fail"}, {"keys": "b*", "policy": "deep_merge"}]
     run.begin("sha256:3", ("wire",), merge=rules)
@@ -82,8 +78,6 @@ def test_conflicts_are_shown_with_what_became_of_them(runs: Path):
 
 
 def test_artifacts_are_shown_with_their_place_or_why_there_is_none(runs: Path):
-    from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import Writer
-
     run = Writer("20261126-000000-cccccc")
     run.begin("sha256:3", ("wire",))
     run.attach("wire", "leaf1", "wire.log", "1" * 64, "")
@@ -131,6 +125,14 @@ def test_runs(runs: Path):
     assert call("runs", "-n", "1").out.splitlines() == done.out.splitlines()[:2]
     found = call("runs", "--json").answer["runs"]
     assert [(run["run_id"], run["flakes"]) for run in found] == [(SECOND, 1), (FIRST, 0)]
+
+
+def test_a_run_of_stages_by_hand_has_neither_test_nor_recipe(runs: Path):
+    run = Writer("20261126-000000-cccccc")
+    run.begin("sha256:3", ("wire",), recipe={})
+    run.end("passed", 0, passed=1)
+    assert call("show").out.splitlines()[0] == f"run {run.run_id}  passed  1 passed"
+    assert call("runs", "-n", "1").out.splitlines()[1].split()[:4] == [run.run_id, "passed", "-", "-"]
 
 
 @pytest.mark.parametrize("command", ["show", "report", "flush", "watch"])

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running import watch as watching
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifacts import transfer
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import held
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import call
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import (
     a_run,
@@ -47,6 +49,27 @@ def test_it_waits_for_the_end():
     done = call("watch")
     assert (done.code, done.answer["status"]) == (3, "unreachable")
     assert done.err == "r1  a  unreachable: gone\nrun R1 unreachable: 1 unreachable\n"
+
+
+def test_a_run_whose_process_is_gone_was_interrupted(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(watching, "GONE", 0.5)
+    path = watched(step("a", "r1"))
+    (path.parent / "lock").touch()
+    done = call("watch")
+    assert (done.code, done.answer["status"]) == (1, "interrupted")
+    assert done.answer["reason"] == "its process is gone, and has written no end"
+    assert done.err.splitlines()[1:] == [
+        "its process is gone, and has written no end",
+        "to go on from here: rack-recipes run --resume R1",
+    ]
+
+
+def test_a_run_whose_process_is_there_is_waited_for(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(watching, "GONE", 0.1)
+    path = watched(step("a", "r1"))
+    with held(path.parent):
+        threading.Timer(1.0, append, (path, [end(passed=1)])).start()
+        assert call("watch").answer["status"] == "ok"
 
 
 def test_many_problems_are_not_all_told():

@@ -245,6 +245,37 @@ def test_a_store_that_hangs_is_not_waited_for_longer_than_allowed(make_run: Call
     assert storing._process.returncode == -signal.SIGKILL
 
 
+def test_all_waits_of_one_ending_are_one(make_run: Callable[..., Run]):
+    """A playbook flushes once its stages are done, and its run flushes at its end: there is nothing new by then."""
+    storing = Storing(make_run(store_timeout=2.0))
+    os.kill(pid_of(storing), signal.SIGSTOP)
+    started = time.monotonic()
+    assert storing.flush() == "the store did not answer within 2 s"
+    assert storing.finish() == "the store did not answer within 2 s"
+    assert 2.0 <= time.monotonic() - started < 3.5
+
+
+def test_what_is_new_is_waited_for_anew(make_run: Callable[..., Run]):
+    run = make_run(store_timeout=1.0)
+    storing = Storing(run)
+    os.kill(pid_of(storing), signal.SIGSTOP)
+    started = time.monotonic()
+    assert storing.flush()
+    append(run.path, [step("a", "r1")])
+    assert storing.finish()
+    assert time.monotonic() - started >= 2.0
+
+
+def test_a_wait_that_is_over_tells_what_went_wrong_before(make_run: Callable[..., Run]):
+    storing = Storing(make_run(db="mysql://rack:x@127.0.0.1:1/rack", store_timeout=8.0))
+    started = time.monotonic()
+    problem = storing.flush()
+    os.kill(pid_of(storing), signal.SIGSTOP)
+    assert "Can't connect" in problem
+    assert storing.finish() == problem
+    assert time.monotonic() - started < 9.5
+
+
 def test_an_interrupt_at_the_terminal_does_not_reach_it(make_run: Callable[..., Run]):
     storing = Storing(make_run())
     assert os.getsid(pid_of(storing)) == pid_of(storing)

@@ -48,6 +48,8 @@ QUESTIONS: Mapping[str, Ask] = {
     "show: steps": lambda store: load.steps(store, RUN),
     "show: measurements": lambda store: load.measurements(store, RUN),
     "show: conflicts": lambda store: load.conflicts(store, RUN),
+    "show: who met": lambda store: load.origins(store, RUN),
+    "ctx show: hosts": lambda store: load.hosts(store, RUN),
     "show: artifacts": lambda store: load.artifacts(store, RUN),
     "show and ctx diff: context": lambda store: load.context(store, RUN),
     "ctx show": lambda store: load.history(store, RUN),

@@ -182,8 +182,9 @@ def test_older_schemas_are_migrated_with_their_data(
 def test_a_reader_of_an_older_schema_is_told_what_to_do(url: str, older: Engine, revision: str) -> None:
     with pytest.raises(
         StoreError, match=f"its schema is {revision}, older than {HEAD}: `rack-recipes db upgrade` brings"
-    ):
+    ) as caught:
         reader(url)
+    assert "(with the same --db, where one was given)" in str(caught.value)
     with older.connect() as connection:
         assert version(connection) == revision
     older.dispose()

@@ -30,6 +30,8 @@ ROOT = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_PATH", 0)  # a folder need no
 FOLDER = ROOT | os.O_NOFOLLOW
 FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a pipe is not waited for
 ANYBODY: Owners = frozenset()
+ACL = "system.posix_acl_access"
+WITHOUT_ACL = (errno.ENODATA, errno.ENOTSUP)  # the file has none, its filesystem knows none
 
 
 class LinkError(Exception):
@@ -80,18 +82,38 @@ def read_checked(path: str, seen: Stamp | None) -> bytes:
         raise CatalogError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def check_own(path: str, found: os.stat_result, owners: Owners) -> None:
+def check_own(path: str, opened: int, owners: Owners) -> None:
     """Raise CatalogError where somebody else can change an open file or folder: everybody, a group, a stranger."""
+    found = os.fstat(opened)
     if found.st_mode & stat.S_IWOTH:
         raise CatalogError(f"{path} is not trusted: everyone can write to it (chmod o-w {path})")
     if owners is ANYBODY:
         return
-    if found.st_mode & stat.S_IWGRP and not _is_private(found.st_gid, found.st_uid):
-        group = _name_of_group(found.st_gid)
-        raise CatalogError(f"{path} is not trusted: everyone in the group {group} can write to it (chmod g-w {path})")
+    if found.st_mode & stat.S_IWGRP:
+        _check_group(path, opened, found)
     if found.st_uid not in owners:
         others = " or ".join(sorted(map(name_of_user, owners)))
         raise CatalogError(f"{path} is not trusted: it belongs to {name_of_user(found.st_uid)}, not to {others}")
+
+
+def _check_group(path: str, opened: int, found: os.stat_result) -> None:
+    """Raise CatalogError where what a mode says of the group lets somebody else write."""
+    if not _is_private(found.st_gid, found.st_uid):
+        group = _name_of_group(found.st_gid)
+        raise CatalogError(f"{path} is not trusted: everyone in the group {group} can write to it (chmod g-w {path})")
+    if _may_have_acl(opened):
+        raise CatalogError(f"{path} is not trusted: by its access list others may write to it (setfacl -b {path})")
+
+
+def _may_have_acl(opened: int) -> bool:
+    """Whether an access control list may be what the group's bits stand for: they are the most that it grants."""
+    if not hasattr(os, "getxattr"):
+        return False  # a system whose lists are no part of the mode
+    try:
+        os.getxattr(f"/proc/self/fd/{opened}", ACL)  # what is only open as a place has no attributes by itself
+    except OSError as error:
+        return error.errno not in WITHOUT_ACL
+    return True
 
 
 def name_of_user(number: int) -> str:
@@ -121,7 +143,7 @@ def _walked(root: str, place: str, *, strict: bool) -> int:
     shown, opened = root, _open(root, ROOT, None, root)
     try:
         owners = _owners(root, os.fstat(opened)) if strict else ANYBODY
-        check_own(_shown(root), os.fstat(opened), owners)
+        check_own(_shown(root), opened, owners)
         for folder in folders:
             shown = _join(shown, folder)
             inner = _open(folder, FOLDER, opened, shown)
@@ -149,7 +171,7 @@ def _check_part(shown: str, opened: int, owners: Owners) -> None:
     found = os.fstat(opened)
     if stat.S_ISLNK(found.st_mode):  # a folder's place is opened without following it, whatever it is
         raise LinkError(shown)
-    check_own(shown, found, owners)
+    check_own(shown, opened, owners)
 
 
 def _check_regular(shown: str, opened: int) -> None:

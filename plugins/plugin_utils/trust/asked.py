@@ -15,9 +15,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.model import 
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.policies import hook_of, hooks_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import Plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.modules import full_name, names_of
 
-BUILTIN = "ansible.builtin."
-LEGACY = "ansible.legacy."
 RUN, DEBUG = "run", "debug"  # actions; the second is also the folder beside the runs in which its recipes are
 CONTROLLER = "localhost"  # the host that runs what runs once for the run
 
@@ -27,11 +26,13 @@ class Use:
     """A scriptlet, or a module of Ansible's, that runs as a user on some hosts.
 
     `become` is empty for the user who is logged in, `hosts` is None where it is not known yet which these are.
+    `unsure` says why it may be another user than `become`, empty where it is none but this one.
     """
 
     name: str
     become: str = ""
     hosts: tuple[str, ...] | None = None
+    unsure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,9 @@ def of_plan(plan: Plan, settings: Settings) -> Asked:
     """A run of a plan, before its hosts are known."""
     hooks = [planned.entry for planned in plan.hooks]
     users = dict.fromkeys(planned.step.become for planned in plan.steps)
-    steps = [(_name(planned.step.module, planned.entry), planned.step.become) for planned in plan.steps]
+    steps = [
+        (name, planned.step.become) for planned in plan.steps for name in _names(planned.step.module, planned.entry)
+    ]
     uses = dict.fromkeys([*steps, *((entry.name, become) for entry in hooks for become in users)])
     entries = [planned.entry for planned in plan.steps if planned.entry is not None]
     merges = merge_hooks((*plan.recipe.merge.items(), *settings.merge), settings)
@@ -96,12 +99,5 @@ def each_once(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     return tuple({(entry.name, entry.kind): entry for entry in entries}.values())
 
 
-def full_name(module: str) -> str:
-    """The one name of a module of Ansible's."""
-    if "." not in module:
-        return BUILTIN + module
-    return BUILTIN + module.removeprefix(LEGACY) if module.startswith(LEGACY) else module
-
-
-def _name(module: str, entry: Entry | None) -> str:
-    return full_name(module) if entry is None else entry.name
+def _names(module: str, entry: Entry | None) -> tuple[str, ...]:
+    return names_of(module) if entry is None else (entry.name,)

@@ -21,7 +21,7 @@ def read_guarded(path: Path, owners: Owners, expected: str) -> Document:
     """
     try:
         with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123
-            check_own(str(path), os.fstat(file.fileno()), owners | {0})
+            check_own(str(path), file.fileno(), owners | {0})
             return read(file.read(), str(path), expected)
     except OSError as error:
         raise TrustError(f"{path}: cannot be read: {error.strerror}") from error

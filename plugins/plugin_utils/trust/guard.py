@@ -74,7 +74,7 @@ def _cases(asked: Asked) -> Iterator[Case]:
     recipe = "" if asked.action == "debug" else asked.recipe  # one that is made for it tells nothing
     for use in asked.uses:
         for host in use.hosts if use.hosts is not None else ("",):
-            yield Case(asked.action, recipe, use.name, use.become, host)
+            yield Case(asked.action, recipe, use.name, use.become, host, unsure=use.unsure)
 
 
 def _allow(cases: Sequence[Case], settings: Settings, resolve: Resolve | None) -> None:

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.parsing.convert_bool import boolean
-
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.model import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.becoming import Becoming, becoming
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.means import Means
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.plays import Outline, stage_tasks
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RUN_HOST
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.request import HOOKS, scriptlet_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.sending.pinned import Pins
@@ -27,17 +24,14 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.trust.asked import (
     Use,
     action_on,
     each_once,
-    full_name,
     merge_hooks,
     of_merges,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guard import check_run
-
-BECOME = "ansible_become"
-USERS = ("ansible_become_user", "ansible_sudo_user", "ansible_su_user", "ansible_doas_user")
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.modules import full_name, names_of
 
 Said = Mapping[str, Any]
-UserOf = Callable[[Any, str], str]
+Where = Callable[[Any, str], tuple[str, Becoming]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +63,11 @@ def asked_of(compiled: Compiled, settings: Settings, means: Means) -> Asked:
     steps = [(task, step, _entry(step, folders)) for task, step in compiled.steps()]
     path, merges = str(compiled.recipe.get("path") or ""), merge_hooks(compiled.rules, settings)
     modules = (full_name(str(step["module"])) for _task, step, entry in steps if entry is None)
+    where = _where(means, with_users=bool(settings.policy))
     return Asked(
         action=action_on(path, settings),
         recipe=path,
-        uses=(*_uses(compiled.planned, steps, [hook.name for hook in hooks], _users(means)), *of_merges(merges)),
+        uses=(*_uses(compiled.planned, steps, [hook.name for hook in hooks], where), *of_merges(merges)),
         digest=str(compiled.recipe.get("digest") or ""),
         entries=each_once([*(entry for _task, _step, entry in steps if entry is not None), *hooks]),
         modules=tuple(dict.fromkeys(modules)),
@@ -85,34 +80,46 @@ def _entry(step: Said, folders: tuple[Path, ...]) -> Entry | None:
 
 
 def _uses(
-    planned: Outline, steps: Sequence[tuple[Any, Said, Entry | None]], hooks: Sequence[str], user_of: UserOf
+    planned: Outline, steps: Sequence[tuple[Any, Said, Entry | None]], hooks: Sequence[str], where: Where
 ) -> Iterator[Use]:
     """What runs where as whom, each once; hooks run wherever a step does."""
-    places: dict[tuple[str, str], dict[str, None]] = {}
+    places: dict[tuple[str, Becoming], dict[str, None]] = {}
     for task, step, entry in steps:
-        own = entry.name if entry else full_name(str(step["module"]))
+        own = (entry.name,) if entry else names_of(str(step["module"]))
         for host in planned.steps[str(step["name"])].hosts:
-            for name in (own, *hooks):
-                places.setdefault((name, user_of(task, host)), {})[host or CONTROLLER] = None
-    return (Use(name, become, tuple(hosts)) for (name, become), hosts in places.items())
+            for name in (*own, *hooks):
+                place, who = where(task, host)
+                places.setdefault((name, who), {})[place] = None
+    return (Use(name, who.user, tuple(hosts), who.unsure) for (name, who), hosts in places.items())
 
 
-def _users(means: Means) -> UserOf:
-    """The user that a task becomes on a host, empty for none: a host's variables win over the task."""
-    of_host = cache(lambda host: dict(_becoming(means.extra_vars if host == RUN_HOST else means.vars_of(host))))
+def _where(means: Means, *, with_users: bool) -> Where:
+    """The host on which a task really runs for a host, and whom it becomes there; nobody asks for that but a policy."""
+    of_play: dict[tuple[str, int], Said] = {}
+    of_task: dict[tuple[int, str], tuple[str, Becoming]] = {}
 
-    def user_of(task: Any, host: str) -> str:
-        said = of_host(host)
-        if not boolean(means.fill(said.get(BECOME, task.become)), strict=False):
-            return ""
-        users = [said[name] for name in USERS if said.get(name)]
-        return str(means.fill(users[0] if users else task.become_user) or "root")
+    def variables(task: Any, name: str) -> Said:
+        play = task.get_play()
+        if (name, id(play)) not in of_play:
+            of_play[name, id(play)] = means.vars_of(name, play)
+        own = task.get_vars()
+        return {**of_play[name, id(play)], **own, **means.extra_vars} if own else of_play[name, id(play)]
 
-    return user_of
+    def look(task: Any, host: str) -> tuple[str, Becoming]:
+        if not with_users:
+            return host or CONTROLLER, Becoming()
+        place = host or CONTROLLER
+        if task.delegate_to:
+            place = str(means.fill(task.delegate_to, variables(task, place)))
+        known = variables(task, place)
+        return place, becoming(task, known, lambda value: means.fill(value, known))
 
+    def where(task: Any, host: str) -> tuple[str, Becoming]:
+        if (id(task), host) not in of_task:
+            of_task[id(task), host] = look(task, host)
+        return of_task[id(task), host]
 
-def _becoming(variables: Said) -> Iterator[tuple[str, Any]]:
-    return ((name, variables[name]) for name in (BECOME, *USERS) if variables.get(name) is not None)
+    return where
 
 
 def _with_controller(means: Means) -> Callable[[str], Sequence[str]]:

@@ -7,24 +7,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.files import SIDECAR, Candidate
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.model import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.sending.payload import files_with_imports, read
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.asked import BUILTIN, Asked
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.asked import Asked
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.model import (
+    DIGEST,
     Lock,
     LockedRecipe,
     LockedScriptlet,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.modules import code_of, files_below
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
-
-UNKNOWN = "an unknown version"
 
 
 def lock_of(asked: Iterable[Asked]) -> Lock:
@@ -80,27 +79,19 @@ def _origin(entry: Entry) -> str:
 
 
 def origin_of(module: str) -> str:
-    """The collection that has a module of Ansible's, and its version where that is known."""
-    if module.startswith(BUILTIN):
-        from ansible.release import __version__
-
-        return f"ansible-core {__version__}"
-    collection = ".".join(module.split(".")[:2])
-    found = (_version(folder / "ansible_collections" / collection.replace(".", "/")) for folder in _folders())
-    return f"{collection} {next(filter(None, found), UNKNOWN)}"
+    """The packages that a module of Ansible's is from, and all that no version stands for. Raises CatalogError."""
+    code = code_of(module)
+    return ", ".join([*code.packages, *(f"{in_project(str(part))} {DIGEST}{_digest(part)}" for part in code.parts)])
 
 
-def _folders() -> Iterator[Path]:
-    """Where Ansible looks for collections."""
-    from ansible import constants  # only a recipe with modules of others' pays for it
-
-    yield from (Path(path).expanduser() for path in (*constants.COLLECTIONS_PATHS, *sys.path) if path)
-
-
-def _version(collection: Path) -> str:
-    """The version of an installed collection, empty for none."""
+def _digest(part: Path) -> str:
+    """Of a file, or of a folder with all that is in it."""
     try:
-        manifest = json.loads((collection / "MANIFEST.json").read_bytes())
-        return str(manifest["collection_info"]["version"])
-    except (OSError, ValueError, LookupError, TypeError):
-        return ""
+        if not part.is_dir():
+            return hashlib.sha256(part.read_bytes()).hexdigest()
+        digest = hashlib.sha256()
+        for path in files_below(part):
+            digest.update(f"{path.relative_to(part)} {_digest(path)}\n".encode())
+        return digest.hexdigest()
+    except OSError as error:
+        raise CatalogError(f"{error.filename or part}: cannot be read: {error.strerror}") from error

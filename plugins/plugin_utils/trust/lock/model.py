@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 NAME = "rack-recipes.lock"
 VERSION = 1
+DIGEST = "sha256:"  # what stands before one where a version may stand instead
 
 Digests = Mapping[str, str]  # a file -> its SHA-256 in hex
 
@@ -34,7 +35,7 @@ class LockedScriptlet:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """Recipes by their paths in the project, scriptlets by name and type, modules of Ansible's with their version."""
+    """Recipes by their paths in the project, scriptlets by name and type, modules of Ansible's by what they are of."""
 
     recipes: Mapping[str, LockedRecipe] = field(default_factory=dict)
     scriptlets: Mapping[str, LockedScriptlet] = field(default_factory=dict)
@@ -85,7 +86,18 @@ def _of_scriptlets(held: LockedScriptlet, here: LockedScriptlet) -> str:
 
 
 def _of_modules(held: str, here: str) -> str:
-    return "" if held == here else f"it is of {here}, not of {held}"
+    if held == here:
+        return ""
+    (was, old), (now, new) = _parted(held), _parted(here)
+    return ", ".join(filter(None, (f"it is of {now}, not of {was}" if now != was else "", _files(old, new))))
+
+
+def _parted(origin: str) -> tuple[str, Digests]:
+    """The packages that a module is from, and the digests of all else."""
+    parts = [part.partition(f" {DIGEST}") for part in origin.split(", ")]
+    return ", ".join(name for name, is_digest, _ in parts if not is_digest), {
+        name: digest for name, is_digest, digest in parts if is_digest
+    }
 
 
 def _files(held: Digests, here: Digests) -> str:

@@ -30,7 +30,10 @@ Resolve = Callable[[str], Iterable[str]]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One thing that is to be done. `host` is empty where it is not known yet, or there is none."""
+    """One thing that is to be done. `host` is empty where it is not known yet, or there is none.
+
+    `unsure` says why it may be another user than `become`.
+    """
 
     action: str
     recipe: str = ""
@@ -38,6 +41,7 @@ class Case:
     become: str = ""
     host: str = ""
     store: bool = False
+    unsure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,8 @@ class Fits:
             return not rule.allows or not case.become
         if isinstance(rule.become, bool):
             return rule.become == bool(case.become) or (rule.allows and rule.become)
+        if case.unsure:  # it may be any user: one that is forbidden, and none that is allowed
+            return not rule.allows
         return case.become in rule.become or (rule.allows and not case.become)
 
     def store(self, rule: Rule, case: Case) -> bool:
@@ -154,6 +160,7 @@ def _short(refusal: Refusal) -> Refusal:
             case,
             scriptlet=case.scriptlet if "scriptlets" in matters or not case.recipe else "",
             become=case.become if "become" in matters else "",
+            unsure=case.unsure if "become" in matters else "",
             host="",
         ),
     )
@@ -162,10 +169,17 @@ def _short(refusal: Refusal) -> Refusal:
 def _told(policy: Policy, person: Person, refusal: Refusal, hosts: Sequence[str]) -> str:
     case, rule = refusal.case, refusal.rule
     place = f"{policy.file}:{rule.place.line}" if rule else policy.file
-    user = f"with become{'' if case.become == ROOT else f' as {case.become}'}" if case.become else ""
+    user = _as(case)
     named = dict.fromkeys(host for host in hosts if host) if "hosts" in refusal.matters else {}
     said = (f"{person.name} may not {case.action}", _what(case), user, f"on {_few([*named])}" if named else "")
     return f"{place}: {' '.join(filter(None, said))}{'' if rule else ': no rule says that they may'}"
+
+
+def _as(case: Case) -> str:
+    if not case.become:
+        return ""
+    user = f"with become{'' if case.become == ROOT else f' as {case.become}'}"
+    return f"{user}, {case.unsure}" if case.unsure else user
 
 
 def _what(case: Case) -> str:

@@ -38,6 +38,10 @@ made=$(try touch "$RACK_PARAM_FOLDER/new")
 read=$(try cat "$RACK_PARAM_FOLDER/closed")
 printf '{"status": "ok", "outputs": {"t.tries_v1": "%s %s %s %s"}}\n' "$(id -un)" "$wrote" "$made" "$read"
 """
+PROBE = """\
+from ansible.module_utils.basic import AnsibleModule
+AnsibleModule(argument_spec={}).exit_json(said=1)
+"""
 
 
 @pytest.fixture
@@ -82,6 +86,28 @@ def test_a_changed_scriptlet_is_refused_whichever_way_it_is_started(way: str, ra
     assert "scriptlet t.ok (shell) has changed: scriptlets/t/ok.sh" in " ".join(said.split())
     assert "rack-recipes lock recipe.yml" in " ".join(said.split())
     assert [*RUNS.iterdir()] == before
+    assert not Path("ran").exists()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_changed_module_of_the_project_is_refused_whichever_way_it_is_started(way: str, rack_of_three: Path):
+    """Beside a playbook Ansible finds it even where ansible.cfg does not name its folder."""
+    module = Path("library/probe.py")
+    module.parent.mkdir()
+    module.write_text(PROBE)
+    settings = Path("ansible.cfg")
+    settings.write_text(settings.read_text().replace("[defaults]", "[defaults]\nlibrary = library"))
+    step = {"name": "probe", "type": "ansible", "module": "ansible.legacy.probe", "success": "none"}
+    recipe = compiled(write_recipe([step]))
+    assert rack_recipes("lock", recipe).code == 0
+    configure("locked = true")
+    _code, said = started(way, recipe)  # nothing is checked, so it is not 0
+    assert len([*RUNS.glob("*/journal.jsonl")]) == 1, said
+    module.write_text(PROBE + f"open('{rack_of_three}/ran', 'w')\n")
+    code, said = started(way, recipe)
+    assert code == 2
+    assert "module ansible.legacy.probe has changed: library/probe.py" in " ".join(said.split())
+    assert len([*RUNS.glob("*/journal.jsonl")]) == 1
     assert not Path("ran").exists()
 
 
@@ -158,6 +184,25 @@ def test_no_option_gets_around_a_policy_about_become(words: tuple[str, ...], rac
     assert code == 2
     assert f"policy.yml:2: {ME} may not run recipe.yml with become" in " ".join(said.split())
     assert not RUNS.exists()
+
+
+@pytest.mark.parametrize("way", ["command", "compiled"])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("-e", "ansible_sudo_user=daemon"), "with become as daemon"),
+        (("-e", "ansible_become_method=ansible.builtin.su", "-e", "ansible_su_user=daemon"), "with become as daemon"),
+        (("-e", '{"ansible_sudo_flags": "-u daemon"}'), "with become as nobody, and ansible_sudo_flags may make it"),
+    ],
+)
+def test_no_variable_makes_it_another_user(way: str, words: tuple[str, ...], said: str, rack_of_three: Path):
+    recipe = compiled(write_recipe([shell("ok")]))
+    Path("policy.yml").write_text(f"rules:\n  - {{users: [{ME}], may: [run], become: [nobody]}}\n")
+    configure("policy = policy.yml")
+    code, told = started(way, recipe, "-e", "ansible_become=true", "-e", "ansible_become_user=nobody", *words)
+    assert code == 2
+    assert f"policy.yml:2: {ME} may not run recipe.yml {said}" in " ".join(told.split())
+    assert not [*RUNS.glob("*/journal.jsonl")]
 
 
 def test_a_module_needs_to_be_allowed_as_a_scriptlet_does(rack_of_three: Path):

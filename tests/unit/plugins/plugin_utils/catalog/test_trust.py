@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+import errno
 import grp
 import os
 import pwd
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
@@ -41,9 +43,10 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     file.write_text("own")
     Path("elsewhere").mkdir()
     Path("elsewhere/probe.sh").write_text("foreign")
-    trust._is_private.cache_clear()
+    clear = trust._is_private.cache_clear
+    clear()
     yield
-    trust._is_private.cache_clear()
+    clear()
 
 
 def refusal(place: str = PLACE, root: str = "scriptlets", *, strict: bool = True) -> str:
@@ -85,6 +88,51 @@ def test_what_a_group_can_write_to(part: str):
     assert refusal() == said
     assert read_trusted("scriptlets", PLACE, strict=False) == b"own"
     Path(part).chmod(0o755)
+    assert read_trusted("scriptlets", PLACE) == b"own"
+
+
+def grant(path: str, mode: int, *users: int) -> None:
+    """As `setfacl -m u:USER:rw`, which is not everywhere: owner, users, group, the most that is granted, others."""
+    nobody = 0xFFFFFFFF  # as an entry without a name has it
+    granted = [(1, 7, nobody), *((2, 6, user) for user in users), (4, 5, nobody), (16, mode, nobody), (32, 5, nobody)]
+    packed = b"".join(struct.pack("<HHI", *entry) for entry in granted)
+    try:
+        os.setxattr(path, trust.ACL, struct.pack("<I", 2) + packed)
+    except OSError as error:
+        pytest.skip(f"no access lists here: {error}")
+
+
+@AS_ROOT
+@pytest.mark.parametrize("part", PARTS)
+def test_what_an_access_list_lets_others_write_to(part: str):
+    """Of one the mode shows only the most that it grants, where else the group's bits are: here root's group."""
+    grant(part, 7, STRANGER)
+    assert Path(part).stat().st_gid == 0
+    assert refusal() == f"{part} is not trusted: by its access list others may write to it (setfacl -b {part})"
+    assert read_trusted("scriptlets", PLACE, strict=False) == b"own"
+    grant(part, 5, STRANGER)
+    assert read_trusted("scriptlets", PLACE) == b"own"
+
+
+def without_acl(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def fails(*_args: object) -> bytes:
+        raise OSError(number, "no")
+
+    Path("scriptlets", PLACE).chmod(0o664)
+    monkeypatch.setattr(trust, "_is_private", lambda _group, _owner: True)
+    monkeypatch.setattr(os, "getxattr", fails)
+
+
+@pytest.mark.parametrize("number", [errno.ENODATA, errno.ENOTSUP])
+def test_a_file_or_a_filesystem_without_access_lists(number: int, monkeypatch: pytest.MonkeyPatch):
+    without_acl(monkeypatch, number)
+    assert read_trusted("scriptlets", PLACE) == b"own"
+
+
+def test_what_cannot_be_told_of_an_access_list_is_not_trusted(monkeypatch: pytest.MonkeyPatch):
+    without_acl(monkeypatch, errno.ENOENT)
+    assert refusal().endswith("by its access list others may write to it (setfacl -b scriptlets/disk/deep/probe.sh)")
+    monkeypatch.delattr(os, "getxattr")  # a Mac's lists are no part of the mode
     assert read_trusted("scriptlets", PLACE) == b"own"
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -14,16 +15,17 @@ from typing import Any
 
 import ansible.release
 import pytest
+from ansible.plugins.loader import module_loader
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import plan_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import TrustError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, TrustError
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.sending import payload
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.asked import Asked, full_name, of_plan
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust import modules
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.asked import Asked, of_plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guard import check_run
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock import make
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.file import read_lock, write_lock
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.make import lock_of, origin_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.make import lock_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.model import differences
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
 
@@ -247,29 +249,86 @@ def test_a_lock_file_of_a_stranger_s():
     assert refusal() == "rack-recipes.lock is not trusted: it belongs to 54321, not to root"
 
 
+def ask_for(module: str) -> str:
+    """A recipe with nothing but a module."""
+    Path("m.yml").write_text(f"test_meta: {{test_id: M}}\nsteps: [{{name: a, type: ansible, module: {module}}}]\n")
+    return "m.yml"
+
+
+@pytest.fixture
+def library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A module of the project's, as `library = library` in ansible.cfg has it."""
+    monkeypatch.setattr(module_loader, "config", [str(tmp_path / "library")])
+    monkeypatch.setattr(module_loader, "_paths", None)
+    probe = Path("library/probe.py")
+    probe.parent.mkdir()
+    probe.write_text("FIRST")
+    return probe
+
+
+@pytest.mark.parametrize("name", ["probe", "command"])
+def test_a_module_of_the_project_is_locked_by_its_file(name: str, library: Path):
+    """One with the name of ansible-core's is run in its place: so are all that ansible-core makes of it."""
+    module = library.rename(library.with_stem(name))
+    recipe = ask_for(f"ansible.legacy.{name}")
+    held = json.loads(write_lock(lock_of([asked(recipe)])).read_text())
+    here = f"ansible-core {ansible.release.__version__}"
+    assert held["modules"] == {f"ansible.legacy.{name}": f"{here}, library/{name}.py sha256:{digest(str(module))}"}
+    assert check_run(asked(recipe), LOCKED) == {}
+    module.write_text("SECOND")
+    said = f"not as rack-recipes.lock has it: module ansible.legacy.{name} has changed: library/{name}.py"
+    assert refusal(recipe).splitlines()[0] == said
+
+
+def test_a_module_of_the_project_that_hides_ansible_core_s_is_refused(library: Path):
+    recipe = ask_for("ansible.builtin.shell")
+    write_lock(lock_of([asked(recipe)]))
+    assert check_run(asked(recipe), LOCKED) == {}
+    library.rename(library.with_stem("command"))
+    assert "module ansible.builtin.shell has changed: library/command.py\n" in refusal(recipe)
+
+
+def test_a_collection_without_a_version_is_locked_by_its_folder(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(modules, "_folders", lambda: iter([Path("collections")]))
+    plugins = Path("collections/ansible_collections/my/coll/plugins")
+    for path in ("modules/probe.py", "module_utils/helper.py"):
+        (plugins / path).parent.mkdir(parents=True)
+        (plugins / path).write_text("FIRST")
+    recipe = ask_for("my.coll.probe")
+    held = json.loads(write_lock(lock_of([asked(recipe)])).read_text())
+    assert held["modules"]["my.coll.probe"].startswith(f"my.coll, {plugins} sha256:")
+    assert check_run(asked(recipe), LOCKED) == {}
+    (plugins / "module_utils/helper.py").write_text("SECOND")
+    assert f"module my.coll.probe has changed: {plugins}\n" in refusal(recipe)
+
+
 @pytest.mark.parametrize(
-    ("module", "name"),
+    ("module", "locked", "said"),
     [
-        ("ping", "ansible.builtin.ping"),
-        ("ansible.legacy.shell", "ansible.builtin.shell"),
-        ("ansible.builtin.shell", "ansible.builtin.shell"),
-        ("cisco.ios.ios_command", "cisco.ios.ios_command"),
+        ("ansible.legacy.probe", "ansible.builtin.probe", "module ansible.legacy.probe is not locked"),
+        (
+            "my.coll.probe",
+            "my.coll.probe",
+            "module my.coll.probe has changed: it is of my.coll, which is not here",
+        ),
     ],
 )
-def test_a_module_has_one_name(module: str, name: str):
-    assert full_name(module) == name
+def test_a_module_that_was_locked_without_its_files_is_to_be_locked_anew(
+    module: str, locked: str, said: str, library: Path
+):
+    recipe = ask_for(module)
+    held = json.loads(write_lock(lock_of([asked(recipe)])).read_text())
+    held["modules"] = {locked: "my.coll an unknown version"}
+    Path("rack-recipes.lock").write_text(json.dumps(held))
+    assert said in refusal(recipe)
+    assert refusal(recipe).splitlines()[1].endswith("rack-recipes lock m.yml")
 
 
-def test_the_version_of_a_collection(monkeypatch: pytest.MonkeyPatch):
-    manifest = Path("collections/ansible_collections/cisco/ios/MANIFEST.json")
-    manifest.parent.mkdir(parents=True)
-    manifest.write_text('{"collection_info": {"version": "9.8.7"}}')
-    monkeypatch.setattr(make, "_folders", lambda: iter((Path("absent"), Path("collections"))))
-    assert origin_of("cisco.ios.ios_command") == "cisco.ios 9.8.7"
-    assert origin_of("arista.eos.eos_command") == "arista.eos an unknown version"
-    manifest.write_text("[]")
-    assert origin_of("cisco.ios.ios_command") == "cisco.ios an unknown version"
+def test_a_module_that_cannot_be_read(library: Path, monkeypatch: pytest.MonkeyPatch):
+    def fails(path: Path) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-
-def test_collections_are_looked_for_where_ansible_does():
-    assert Path("/usr/share/ansible/collections") in [*make._folders()]
+    recipe = asked(ask_for("ansible.legacy.probe"))
+    monkeypatch.setattr(Path, "read_bytes", fails)
+    with pytest.raises(CatalogError, match=r"library/probe\.py: cannot be read: Permission denied$"):
+        lock_of([recipe])

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,24 @@ def test_a_rule_allows_what_fits_all_that_it_says(rule: dict[str, Any], allowed:
 def test_another_user_has_to_be_allowed(become: Any, user: str, allowed: bool):
     case = Case("run", "recipes/a.yml", "disk.usage", user, "leaf1")
     assert (reasons({"become": become}, case=case) == []) is allowed
+
+
+@pytest.mark.parametrize(
+    ("rules", "allowed"),
+    [
+        ([{"become": ("nobody",)}], False),
+        ([{"become": True}], True),
+        ([{}], False),
+        ([{"become": True}, {"allows": False, "become": ("root",)}], False),
+        ([{"become": True}, {"allows": False, "become": True}], False),
+        ([{"become": True}, {"allows": False, "become": False}], True),
+    ],
+)
+def test_one_who_may_be_anybody_is_who_is_forbidden(rules: list[dict[str, Any]], allowed: bool):
+    case = replace(RUN, become="nobody", unsure="or somebody else")
+    said = reasons(*rules, case=case)
+    assert (said == []) is allowed
+    assert all(line.endswith("with become as nobody, or somebody else") for line in said)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,88 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whom a task becomes on a host: the become plugin that Ansible uses is asked, with all that this one looks at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible import constants
+from ansible.errors import AnsibleError, AnsibleValueOmittedError
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible.plugins.loader import become_loader
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import TrustError
+
+BECOME, METHOD = "ansible_become", "ansible_become_method"
+KEYWORDS = ("become_user", "become_flags", "become_exe")
+SUDO, RUNAS = "sudo", "runas"
+HARMLESS = re.compile(r"(\s*-[EHSin]+)*\s*")  # flags of sudo that have no value and leave the user as it is
+PLAIN = re.compile(r"\w[\w.@+\\-]*\$?")  # all else may be a number, or more words of the command
+UNLIKE_A_NAME = "which is not the plain name of a user"
+
+Variables = Mapping[str, Any]
+Fill = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Becoming:
+    """The user that a task becomes, empty for none, and why it may be another one, empty where it is sure."""
+
+    user: str = ""
+    unsure: str = ""
+
+
+def becoming(task: Any, variables: Variables, fill: Fill) -> Becoming:
+    """As Ansible does it where the variables are those of the host. Raises TrustError where nobody can tell."""
+    try:
+        said = variables.get(BECOME)
+        if not boolean(fill(task.become if said is None else said), strict=False):
+            return Becoming()
+        method = str(fill(variables.get(METHOD) or task.become_method or constants.DEFAULT_BECOME_METHOD))
+        return _told_by(_plugin(method, task, variables, fill))
+    except (AnsibleError, ImportError) as error:  # a method of somebody's may need what is not here
+        raise TrustError(f"the policy needs to know whom a step becomes, and nobody can tell: {error}") from error
+
+
+def _plugin(method: str, task: Any, variables: Variables, fill: Fill) -> Any:
+    plugin = become_loader.get(method)
+    if plugin is None:
+        raise AnsibleError(f"there is no become method {method!r}")
+    options = dict(_filled(constants.config.get_plugin_vars("become", plugin._load_name), variables, fill))
+    keywords = {name: fill(getattr(task, name)) for name in KEYWORDS}
+    plugin.set_options(task_keys=keywords, var_options=options)
+    return plugin
+
+
+def _filled(names: list[str], variables: Variables, fill: Fill) -> Iterator[tuple[str, Any]]:
+    for name in names:
+        if name in variables:
+            try:
+                yield name, fill(variables[name])
+            except AnsibleValueOmittedError:
+                continue
+
+
+def _told_by(plugin: Any) -> Becoming:
+    """What a plugin says that has its options."""
+    method, user = str(plugin._load_name).rpartition(".")[2], str(plugin.get_option("become_user") or "root")
+    if method != RUNAS and not PLAIN.fullmatch(user):
+        return Becoming(user, UNLIKE_A_NAME)
+    return Becoming(user, next(_steering(plugin, method), ""))
+
+
+def _steering(plugin: Any, method: str) -> Iterator[str]:
+    """Why flags or a program may make it another user, but for what ansible.cfg says: it has the policy, too."""
+    for option in KEYWORDS[1:]:
+        if option not in plugin.option_definitions:
+            continue
+        value, origin = plugin.get_option_and_origin(option)
+        usual = plugin.option_definitions[option].get("default")
+        is_harmless = method == SUDO and option == "become_flags" and HARMLESS.fullmatch(str(value))
+        if value and value != usual and origin != constants.CONFIG_FILE and not is_harmless:
+            yield f"and {str(origin).rpartition(' ')[2]} may make it another user: only ansible.cfg may set {option}"

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 WORDS = ("${item", "${index}", "${matrix.")
 EMPTY = "the loop is empty"
+ALL_SKIPPED = "all of its instances were skipped"
 NAMED = 10
 
 
@@ -122,6 +123,8 @@ class Family:
             (name, verdict) for name, verdict, _reason, passes in self._ends if verdict not in PASSING and not passes
         ]
         worst = min((verdict for _name, verdict in bad or [end[:2] for end in self._ends]), key=ORDER.index)
+        if bad and all(end[1] == "skipped" for end in self._ends):
+            return worst, f"{ALL_SKIPPED}: {next(end[2] for end in self._ends if not end[3])}"
         if bad:
             return worst, f"{len(bad)} of {len(self._ends)} did not pass: {_listed(bad)}"
         self.lets_pass = True

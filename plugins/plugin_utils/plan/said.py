@@ -156,7 +156,9 @@ def _of_success(success: Success) -> str | dict[str, Any]:
 
 def _of_param(param: Param) -> dict[str, Any]:
     default = {} if param.required else {"default": param.default}
-    told = _there((("secret", param.secret or None), ("description", param.description or None)))
+    told = _there(
+        (("secret", param.secret or None), ("description", param.description or None), ("also", param.also or None))
+    )
     return {"type": param.type, **default, **told, **param.limits}
 
 

@@ -36,12 +36,16 @@ type Data = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """What a file and those that it includes hold together: steps in their order, locks, places, the included files."""
+    """What a file and those that it includes hold together: steps in their order, locks, places, the included files.
+
+    `also` has the limits that these ask of the file's parameters.
+    """
 
     steps: tuple[Step, ...]
     locks: Mapping[str, Lock]
     places: Mapping[Path, Place]
     contents: Mapping[str, bytes] = field(default_factory=dict)
+    also: Mapping[str, Mapping[str, Condition]] = field(default_factory=dict)
 
 
 def numbered(document: Document) -> Iterator[tuple[int, int, Data]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe import build
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.build import Whole
@@ -36,7 +37,7 @@ def parse(text: bytes, name: str) -> Recipe:
         test_meta=build.test_meta(data["test_meta"]),
         steps=found.steps,
         hosts=data.get("hosts", "all"),
-        params=build.params(document),
+        params={name: replace(param, also=found.also.get(name, {})) for name, param in build.params(document).items()},
         pre_step=build.hooks(document, "pre_step"),
         post_step=build.hooks(document, "post_step"),
         locks=found.locks,

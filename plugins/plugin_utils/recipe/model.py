@@ -33,7 +33,10 @@ class TestMeta:
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """A parameter of the recipe. `limits` holds what a value must fulfil, in the words of a condition."""
+    """A parameter of the recipe. `limits` holds what a value must fulfil, in the words of a condition.
+
+    `also` has the limits of parameters of included recipes that take its value, by their names: `burn.minutes`.
+    """
 
     name: str
     type: str = "str"
@@ -42,6 +45,7 @@ class Param:
     secret: bool = False
     description: str = ""
     limits: Condition = field(default_factory=dict)
+    also: Mapping[str, Condition] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,10 +64,26 @@ def values(declared: Mapping[str, Param], given: Mapping[str, Any], *, texts: bo
     if problems:
         raise UsageError("\n".join(problems))
     try:
-        whole = {**found, **defaults(declared, found)}
+        every = {**found, **defaults(declared, found)}
     except DefaultError as error:
         raise UsageError(f"parameter {error.name!r}, by its default: {error}") from None
-    return {name: whole[name] for name in declared}
+    whole = {name: every[name] for name in declared}
+    if beyond := [*beyond_includes(declared, whole)]:
+        raise UsageError("\n".join(beyond))
+    return whole
+
+
+def beyond_includes(declared: Mapping[str, Param], found: Mapping[str, Any]) -> Iterator[str]:
+    """Values that the included recipes which take them would refuse."""
+    for name, value in found.items():
+        for place, limits in declared[name].also.items():
+            try:
+                limited(limits, value)
+            except WrongError as error:
+                include, _dot, inner = place.rpartition(".")
+                got = MASK if declared[name].secret else error.got
+                taken = f"parameter {name!r}, which is {inner!r} of the include {include!r}"
+                yield f"{taken}: expected {error.expected}, got {got}"
 
 
 def unknown(declared: Mapping[str, Param], given: Mapping[str, Any]) -> Iterator[str]:

@@ -51,7 +51,7 @@ def repeat(trial: Trial, params: Record | None) -> Life:
     """Round after round for as long as they pass, with figures over all of them."""
     rule, figures = trial.step["repeat"], Rounds()
     ends = time.monotonic() + rule.get("for_sec", NEVER)
-    worst: Outcome = ("passed", "")
+    worst: Outcome | None = None
     rounds = trial.more["rounds"] = {"count": 0, "passed": 0}
     try:
         while True:
@@ -60,10 +60,10 @@ def repeat(trial: Trial, params: Record | None) -> Life:
             outcome = yield from trial.round(params, place)
             figures.add(trial.measurements)
             rounds["passed"] += outcome[0] in PASSING
-            worst = min(worst, outcome, key=_badness)
+            worst = min(worst or outcome, outcome, key=_badness)
             moment = time.monotonic() + rule.get("delay_sec", 0.0)
             is_last = rounds["count"] >= rule.get("count", NEVER) or moment >= ends
-            end = _end(trial, worst, is_last=is_last)
+            end = outcome if outcome[0] not in PASSING else _end(trial, worst, is_last=is_last)
             if end:
                 return end
             yield moment
@@ -79,9 +79,9 @@ def _badness(outcome: Outcome) -> int:
 
 
 def _end(trial: Trial, worst: Outcome, *, is_last: bool) -> Outcome | None:
-    """The outcome of all rounds, if there are to be no more."""
+    """The outcome of all rounds, which passed, if there are to be no more."""
     until = trial.step["repeat"].get("until")
-    if worst[0] not in PASSING or (is_last and not until):
+    if is_last and not until:
         return worst
     if not until:
         return None

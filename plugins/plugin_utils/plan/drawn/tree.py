@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import shown
+from ansible_collections.rack.recipes.plugins.module_utils.values import shortened
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.drawn.words import facts, marks, seconds, stage_marks
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import Plan, PlannedStep, Stage
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Canary, Lock, Param
@@ -43,7 +44,7 @@ def _recipe_branches(plan: Plan) -> Iterator[Branch]:
 def _param(param: Param) -> str:
     if param.secret:
         return f"{param.name} (secret)"
-    return f"{param.name} (required)" if param.required else f"{param.name} = {shown(param.default)}"
+    return f"{param.name} (required)" if param.required else f"{param.name} = {shortened(shown(param.default))}"
 
 
 def _canary(canary: Canary | None) -> str:

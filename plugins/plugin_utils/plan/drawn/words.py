@@ -11,6 +11,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import describe
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import plain, shown
+from ansible_collections.rack.recipes.plugins.module_utils.values import shortened
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import PlannedStep, Stage
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.said import differing, label, number
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import (
@@ -119,7 +120,7 @@ def _items(values: Iterable[Any] | str) -> str:
     """What a list holds, the first few of it; of a reference its name."""
     if isinstance(values, str):
         return plain(values)
-    items = [item if isinstance(item, str) else shown(item) for item in values]
+    items = [item if isinstance(item, str) else shortened(shown(item)) for item in values]
     more = [f"... {len(items)} in all"] if len(items) > MOST else []
     return ", ".join([*items[:MOST], *more]) or "nothing"
 

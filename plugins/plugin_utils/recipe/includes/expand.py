@@ -26,7 +26,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.files
     real_path,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.places import AllPlaces
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.values import stands, values_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.values import Outer, stands, values_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.waiting import (
     Entries,
     Steps,
@@ -65,7 +65,8 @@ def expand(document: Document) -> Whole:
     if expansion.errors:
         raise RecipeErrors(list(expansion.errors.values())[:MOST])
     locks = {name: lock for name, (lock, _place) in expansion.locks.items()}
-    return Whole(steps, locks, AllPlaces(document.places, expansion.places), expansion.contents)
+    places = AllPlaces(document.places, expansion.places)
+    return Whole(steps, locks, places, expansion.contents, expansion.outer.also)
 
 
 class Expansion:
@@ -76,7 +77,7 @@ class Expansion:
         self.project = project_of(name)
         self.budget = Budget()
         self.top = Reading(document, Filling({}, self.budget), "", (File(name, real_path(name)),))
-        self.params = build.params(document)
+        self.outer = Outer(build.params(document))
         self.files: dict[tuple[str, str], File] = {}
         self.documents: dict[Path, Document | None] = {}
         self.contents: dict[str, bytes] = {}
@@ -137,11 +138,12 @@ class Expansion:
             return None
         if document is None:
             return None
-        values = values_of(part, document, reading.filling, self.params)
+        prefix = f"{reading.prefix}{part.name}."
+        values = values_of(part, document, reading.filling, self.outer, prefix)
         self._report(values.errors)
         chain = (*reading.chain, file)
         filling = Filling(values.found, self.budget)
-        return None if values.errors else Reading(document, filling, f"{reading.prefix}{part.name}.", chain)
+        return None if values.errors else Reading(document, filling, prefix, chain)
 
     def _file(self, path: str, chain: tuple[File, ...]) -> File:
         """The file at a path; raises NoFileError, also for one that is being read already."""

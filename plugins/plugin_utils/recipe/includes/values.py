@@ -13,13 +13,14 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe import build
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.filling import REFERENCE, FillError, Filling
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Param, Path
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Condition, Param, Path
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.params import (
     KINDS,
     DefaultError,
     WrongError,
     defaults,
     is_open,
+    limited,
     value_of,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.part import Part
@@ -31,6 +32,44 @@ WANTED = "a reference to a secret parameter, such as ${params.password}"
 WIDER = {("int", "float")}  # types of which the second takes all values of the first
 
 
+class Outer:
+    """The parameters of the recipe that is run, their defaults, and what included recipes ask of them."""
+
+    def __init__(self, params: Mapping[str, Param]) -> None:
+        self.params = params
+        self.also: dict[str, dict[str, Condition]] = {}
+        self._known = known_defaults(params)
+
+    def source(self, value: Any) -> Param | None:
+        """The parameter that a value is a reference to, and nothing else."""
+        whole = REFERENCE.fullmatch(value) if isinstance(value, str) else None
+        word, _dot, name = whole[1].partition(".") if whole else ("", "", "")
+        return self.params.get(name) if word == "params" else None
+
+    def give(self, source: Param, param: Param, inner: str) -> None:
+        """A parameter's value to one of an included recipe, `inner`, whose limits it has to hold; raises WrongError."""
+        value = quoted(f"${{params.{source.name}}}")
+        if source.type != param.type and (source.type, param.type) not in WIDER:
+            raise WrongError(KINDS[param.type], f"{value}, which is {KINDS[source.type]}")
+        if not param.limits:
+            return
+        self.also.setdefault(source.name, {})[inner] = param.limits
+        default = self._known.get(source.name)
+        if default is not None and not is_open(default):
+            try:
+                limited(param.limits, default)
+            except WrongError as error:
+                raise WrongError(error.expected, f"{value}, which is {error.got} by default") from None
+
+
+def known_defaults(params: Mapping[str, Param]) -> Mapping[str, Any]:
+    """The defaults as far as they are known before other values are; one that is wrong may never be needed."""
+    try:
+        return defaults(params, {})
+    except DefaultError:
+        return {name: param.default for name, param in params.items()}
+
+
 @dataclass(slots=True)
 class Values:
     """The values of an included recipe's parameters, and what is wrong with them."""
@@ -39,8 +78,11 @@ class Values:
     errors: list[RecipeError]
 
 
-def values_of(include: Part, document: Document, filling: Filling, top: Mapping[str, Param]) -> Values:
-    """What `include` gives to a recipe's parameters, references of its own file filled in; `top` has the outermost."""
+def values_of(include: Part, document: Document, filling: Filling, outer: Outer, prefix: str) -> Values:
+    """What `include` gives to a recipe's parameters, references of its own file filled in.
+
+    `prefix` is what the names of its steps begin with.
+    """
     declared = build.params(document)
     given = include.data.get("params", {})
     values = Values({}, [*names_errors(include, declared, document.places.file)])
@@ -48,13 +90,17 @@ def values_of(include: Part, document: Document, filling: Filling, top: Mapping[
         if name in declared:
             try:
                 value = filling.fill(given[name], ("params", name))
-                values.found[name] = taken(declared[name], value, top)
+                values.found[name] = taken(declared[name], value, outer, prefix + name)
             except FillError as error:
                 values.errors.append(include.error(stands(include, error.path), error.expected, error.got))
             except WrongError as error:
                 values.errors.append(include.error(("params", name), error.expected, error.got))
     if not values.errors:
-        add_defaults(values, declared, document, filling)
+        try:
+            values.found |= taken_defaults(declared, values.found, filling, outer, prefix)
+        except DefaultError as error:
+            place = document.places["params", error.name, "default"]
+            values.errors.append(RecipeError(place, error.expected, error.got))
     return values
 
 
@@ -79,22 +125,24 @@ def names_errors(include: Part, declared: Mapping[str, Param], file: str) -> Ite
         yield include.error(path, f"values of the parameters of {file} without a default: {listed(missing)}", got)
 
 
-def taken(param: Param, value: Any, top: Mapping[str, Param]) -> Any:
-    """A value as the parameter takes it; raises WrongError. What is known only later is looked at by its type."""
-    whole = REFERENCE.fullmatch(value) if isinstance(value, str) else None
-    name = whole[1].removeprefix("params.") if whole else ""
-    source = top.get(name) if whole and whole[1].startswith("params.") else None
+def taken(param: Param, value: Any, outer: Outer, inner: str) -> Any:
+    """A value as the parameter takes it; raises WrongError. What is known only later is held to its limits then."""
+    source = outer.source(value)
     if param.secret and not (source and source.secret):
         raise WrongError(WANTED, "another value")
-    if source and source.type != param.type and (source.type, param.type) not in WIDER:
-        raise WrongError(KINDS[param.type], f"{quoted(value)}, which is {KINDS[source.type]}")
+    if source:
+        outer.give(source, param, inner)
     return value if is_open(value) else value_of(param, value)
 
 
-def add_defaults(values: Values, declared: Mapping[str, Param], document: Document, filling: Filling) -> None:
-    """The defaults of all other parameters."""
-    try:
-        values.found |= defaults(declared, values.found, filling.budget)
-    except DefaultError as error:
-        place = document.places["params", error.name, "default"]
-        values.errors.append(RecipeError(place, error.expected, error.got))
+def taken_defaults(
+    declared: Mapping[str, Param], given: Mapping[str, Any], filling: Filling, outer: Outer, prefix: str
+) -> dict[str, Any]:
+    """The defaults of all other parameters; raises DefaultError. They may lead to what the include was given."""
+    found = defaults(declared, given, filling.budget)
+    for name, value in found.items():
+        try:
+            taken(declared[name], value, outer, prefix + name)
+        except WrongError as error:
+            raise DefaultError(name, error.expected, error.got) from None
+    return found

@@ -123,6 +123,7 @@ SIZES = {"k": 1 / 1024, "m": 1, "g": 1024, "t": 1024**2}
 SIZE = re.compile(r"([0-9]{1,9}) *([kmgt])(?:i?b)?", re.IGNORECASE)
 SHARE = re.compile(r"p?([0-9]{1,2}(?:\.[0-9]{1,9})?) *%?", re.IGNORECASE)
 BARE = re.compile(r"(?:params|item|matrix)\.[\w.-]+|item|index|[a-z][a-z0-9_.]*_v[0-9]+(?:\.[\w.-]+)?(?:@[\w.:-]+)?")
+BRACE = re.compile(r"[{}]")
 REFERENCE = re.compile(r"\$\{[^{}]+\}")
 FOLDERS = re.compile(r"^(?:\./|\.\./|/)*(?:scriptlets/)?|\.(?:py|sh|awk|c)$")
 
@@ -207,8 +208,10 @@ def braces(word: str, schema: Schema) -> Iterator[Any]:
     words, text = schema.get("errorMessage", ""), word.strip()
     if "${" in words and BARE.fullmatch(text):
         yield f"${{{text}}}"
-    if "Jinja" in words:
-        yield {"value": text, "eq": True} if REFERENCE.fullmatch(text) else f"{{{{ {text} }}}}"
+    if "Jinja" in words and REFERENCE.fullmatch(text):
+        yield {"value": text, "eq": True}
+    elif "Jinja" in words and not BRACE.search(text):
+        yield f"{{{{ {text} }}}}"
 
 
 def dotted(word: str, _schema: Schema) -> Iterator[Any]:

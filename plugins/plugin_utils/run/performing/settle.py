@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.results import Ended
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Dependency
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Planned, Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.dependencies import as_dependency, label_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.reasons import WRONG_PASSWORD
 
@@ -23,7 +23,7 @@ NOT_TRIED = ("blocked", "skipped")
 
 
 def settled(run: Run, steps: Steps, host: str) -> dict[str, str]:
-    """The dependencies on steps of earlier stages that block, by their labels, with the verdict that does."""
+    """The dependencies on steps of earlier stages that block, by their labels, with the verdict or what else does."""
     steps = list(steps)
     here = {step["name"] for step in steps}
     said = (said for step in steps for said in step.get("depends_on") or ())
@@ -33,22 +33,27 @@ def settled(run: Run, steps: Steps, host: str) -> dict[str, str]:
 
 
 def _blocking(run: Run, needed: Dependency, host: str) -> str:
-    """The verdict of the first result that blocks; empty where the dependency is fulfilled.
+    """The verdict of the first result that blocks, or why none could be enough; empty where all is fulfilled.
 
     A step that is no part of this run, by its tags or for want of a host, blocks nothing, as in any playbook.
     """
-    ends = list(_ends(run, needed, host))
+    planned = run.steps.get(needed.step)
+    if planned is None or not planned.hosts or needed.step in run.left_out:
+        return ""
+    ends = list(_ends(run, needed, planned, host))
+    if not ends:
+        return f"no host of {needed.step} in this run matches {needed.hosts}"
+    enough = len(ends) if needed.quorum is None else _enough(needed.quorum, len(ends))
+    if enough > len(ends):
+        return f"this run has {len(ends)} of them"
     bad = [end for end in ends if end is None or end.blocks]
-    if not bad or (needed.quorum is not None and len(ends) - len(bad) >= _enough(needed.quorum, len(ends))):
+    if len(ends) - len(bad) >= enough:
         return ""
     return next((end.verdict for end in bad if end), "error")
 
 
-def _ends(run: Run, needed: Dependency, host: str) -> Iterator[Ended | None]:
+def _ends(run: Run, needed: Dependency, planned: Planned, host: str) -> Iterator[Ended | None]:
     """How the step ended where it has to have passed: on this host, or on all of its hosts, or on some of them."""
-    planned = run.steps.get(needed.step)
-    if planned is None or needed.step in run.left_out:
-        return
     ended = run.results.ended
     if not needed.is_wide and host in planned.hosts:
         yield ended.get((needed.step, host))

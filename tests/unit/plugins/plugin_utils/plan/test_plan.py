@@ -74,6 +74,15 @@ def test_errors(case: Path, golden: Callable[[Path, str], None]):
     golden(case.with_suffix(".txt"), refusal(case.read_text()) + "\n")
 
 
+def test_long_values_are_cut():
+    long = [["x" * 1000]]
+    step = {"name": "a", "type": "shell", "module": "disk.usage", "loop": long}
+    recipe = {"test_meta": {"test_id": "T"}, "params": {"names": {"type": "list", "default": long}}, "steps": [step]}
+    drawn = FORMATS["tree"](plan_of(json.dumps(recipe)))
+    assert 'names = [["' + "x" * 197 + "...\n" in drawn
+    assert max(map(len, drawn.splitlines())) < 300
+
+
 def test_each_golden_file_has_its_case():
     golden = {path.stem for ending in ENDINGS.values() for path in (CASES / "good").glob(f"*{ending}")}
     assert golden == {path.stem for path in GOOD}

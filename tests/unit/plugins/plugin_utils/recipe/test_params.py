@@ -151,6 +151,28 @@ def test_limits_are_held() -> None:
     )
 
 
+def test_limits_of_included_recipes_are_held() -> None:
+    also = {"burn.long": {"max": 5}, "both.burn.most": {"ne": 4}}
+    params = {
+        "a": Param("a", "int", 3, required=False, also=also),
+        "b": Param("b", "str", "${params.c}", required=False, also={"i.m": {"one_of": ["x", "y"]}}),
+        "c": Param("c", "str", "x", required=False),
+        "d": Param("d", secret=True, also={"i.n": {"matches": "[a-f]+"}}),
+    }
+    assert values(params, {"d": "abc"}, texts=True) == {"a": 3, "b": "x", "c": "x", "d": "abc"}
+    with pytest.raises(UsageError) as caught:
+        values(params, {"a": "7", "c": "z", "d": "hunter2"}, texts=True)
+    assert str(caught.value).split("\n") == [
+        "parameter 'a', which is 'long' of the include 'burn': expected at most 5, got the number 7",
+        "parameter 'b', which is 'm' of the include 'i': expected one of 'x', 'y', got 'z'",
+        "parameter 'd', which is 'n' of the include 'i': expected a text that matches [a-f]+, got ********",
+    ]
+    with pytest.raises(
+        UsageError, match=r"^parameter 'a', which is 'most' of the include 'both.burn': expected any ot"
+    ):
+        values(params, {"a": 4, "d": "abc"}, texts=False)
+
+
 def test_everything_that_is_wrong_is_said_at_once() -> None:
     text = "  vlan: {type: int}\n  name: {}\n  ports: {type: list}"
     assert refusal(text, {"vlna": 5, "ports": 1, "x": 2, 3: 4}).split("\n") == [

@@ -14,7 +14,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor import stage
 from ansible_collections.rack.recipes.plugins.module_utils.executor.bench import Bench
 from ansible_collections.rack.recipes.plugins.module_utils.executor.trial import trial as module
 from ansible_collections.rack.recipes.plugins.module_utils.executor.trial.trial import Trial
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import OK, request
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import OK, request, step
 
 FAIL = 'echo \'{"status": "failed", "reason": "cold"}\''
 
@@ -88,3 +88,63 @@ def test_deltas_tell_the_number_of_their_attempt_also_after_very_many(work):
     assert [delta["attempt"] for delta in ran.deltas] == list(range(1, 31))
     assert [attempt.get("round", 1) for attempt in ran.only["attempts"]] == [*range(1, 6), *range(16, 31)]
     assert ran.only["rounds"] == {"count": 30, "passed": 30}
+
+
+SKIPS = "skipped", "would have run if not in check mode"
+
+
+def ansible(work, *verdicts, **fields):
+    """A step that is a module of Ansible's, which skips itself in its own check mode; how it ends each time."""
+    done = work.folder / "done"
+
+    def call(params, ctx, emit):
+        with done.open("a") as file:
+            file.write(".")
+        verdict = verdicts[done.stat().st_size - 1]
+        print('{"status": "ok"}', flush=True)
+        emit({"kind": "ending", "verdict": verdict, "reason": SKIPS[1] if verdict == "skipped" else ""})
+
+    return step("a", kind="call", call=call, **fields)
+
+
+def test_rounds_of_which_none_was_run_have_not_passed(work):
+    ran = work.run(ansible(work, "skipped", repeat={"count": 3}))
+    assert ran.outcome == SKIPS
+    assert ran.only["rounds"] == {"count": 1, "passed": 0}
+
+
+def test_rounds_end_where_one_is_skipped(work):
+    ran = work.run(ansible(work, "passed", "skipped", "passed", repeat={"count": 3}))
+    assert ran.outcome == SKIPS
+    assert ran.only["rounds"] == {"count": 2, "passed": 1}
+
+
+def test_a_skipped_round_waits_for_nothing(work):
+    ran = work.run(ansible(work, "skipped", repeat={"count": 3, "until": [{"value": "${a.b_v1}", "eq": 1}]}))
+    assert ran.outcome == SKIPS
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "outcome"),
+    [
+        (["skipped"] * 3, ("skipped", f"all of its instances were skipped: {SKIPS[1]}")),
+        (["passed", "skipped", "passed"], ("skipped", "1 of 3 did not pass: a[2] (skipped)")),
+        (
+            ["failed", "skipped", "skipped"],
+            ("failed", "3 of 3 did not pass: a[1] (failed), a[2] (skipped), a[3] (skipped)"),
+        ),
+    ],
+)
+def test_a_loop_says_whether_all_were_skipped(work, verdicts, outcome):
+    ran = work.run(ansible(work, *verdicts, loop=[1, 2, 3]))
+    assert (ran.verdicts["a"], ran.reasons["a"]) == outcome
+    assert ran.steps["a"]["blocks"]
+
+
+@pytest.mark.parametrize("again", [{"repeat": {"count": 3}}, {"retry": {"max": 3}}])
+def test_an_argument_may_be_the_number_of_the_try(work, again):
+    says = 'echo "{\\"status\\": \\"failed\\", \\"outputs\\": {\\"s.n_v1\\": $RACK_PARAM_N}}"'
+    if "repeat" in again:
+        says = says.replace("failed", "ok")
+    ran = work.run(work.script(says, args={"n": "${step.attempt}"}, options={"n": {"type": "int"}}, **again))
+    assert [delta["after"] for delta in ran.deltas] == [1, 2, 3]

@@ -200,3 +200,32 @@ def test_both_conditions_have_to_hold(project: Callable[..., Path], outer: str, 
     steps = f"steps: [{{include: a.yml, name: n, when: {outer}}}]\n"
     recipe = recipe_of(project, recipe=steps, a=f"steps: [{{name: x, module: y, when: {inner}}}]\n")
     assert recipe.steps[0].when == both
+
+
+LIMITED = (
+    "params: {m: {type: int, max: 5}, n: {type: float, min: 1, default: '${params.m}'}, o: {type: int, default: 9}}\n"
+)
+
+
+def test_a_parameter_takes_over_the_limits_of_those_that_it_is_given_to(project: Callable[..., Path]) -> None:
+    steps = "steps: [{name: s, module: a.b}]\n"
+    project(
+        recipe="params: {x: {type: int}, y: {type: int, max: 7}}\n"
+        "steps: [{name: i, include: mid.yml, params: {p: '${params.x}'}}]\n",
+        mid="params: {p: {type: int, ne: 3}}\nsteps: [{name: j, include: inner.yml, params: {m: '${params.p}'}}]\n",
+        inner=LIMITED + steps,
+    )
+    params = load("recipe.yml").params
+    assert params["x"].also == {"i.p": {"ne": 3}, "i.j.m": {"max": 5}, "i.j.n": {"min": 1}}
+    assert (params["y"].limits, params["y"].also) == ({"max": 7}, {})
+    assert (params["x"].limits, params["x"].required) == ({}, True)
+
+
+def test_a_default_that_is_wrong_may_never_be_needed(project: Callable[..., Path]) -> None:
+    project(
+        recipe="params: {a: {default: x}, b: {type: int, default: '${params.a}'}, c: {type: int, default: 4}}\n"
+        "steps: [{name: i, include: inner.yml, params: {m: '${params.b}'}},"
+        " {name: k, include: inner.yml, params: {m: '${params.c}'}}]\n",
+        inner=LIMITED + "steps: [{name: s, module: a.b}]\n",
+    )
+    assert load("recipe.yml").params["b"].also == {"i.m": {"max": 5}, "i.n": {"min": 1}}

@@ -97,7 +97,7 @@ def test_defaults_and_examples_are_valid() -> None:
             assert all(Draft202012Validator(field).is_valid(sample) for sample in samples), name
 
 
-OF_PARAM = {"name", "required", "limits", "-eq", "-ne", "-min", "-max", "-one_of", "-matches"}
+OF_PARAM = {"name", "required", "limits", "also", "-eq", "-ne", "-min", "-max", "-one_of", "-matches"}
 
 
 @pytest.mark.parametrize(

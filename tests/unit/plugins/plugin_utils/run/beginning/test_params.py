@@ -58,6 +58,15 @@ def test_a_recipe_without_parameters_takes_none():
         param_values({}, {"rack_recipes_params": {"x": 1}}, lambda value: value)
 
 
+def test_limits_of_included_recipes_are_held():
+    declared = {"x": {"type": "int", "default": 3, "min": 1, "also": {"burn.minutes": {"max": 5}}}}
+    assert param_values(declared, {}, lambda value: value) == {"x": 3}
+    with pytest.raises(
+        UsageError, match=r"^parameter 'x', which is 'minutes' of the include 'burn': expected at most 5"
+    ):
+        param_values(declared, {"x": 7}, lambda value: value)
+
+
 def test_templates_are_filled_in():
     given = {"rack_recipes_params": {"password": "{{ vault }}"}, "mode": "{{ 1 + 1 }}", "vault": "s3cret!"}
     fill = means(an_inventory(**given)).fill
@@ -81,8 +90,10 @@ def test_templates_are_filled_in():
         ),
         (
             {"rack_recipes_params": "vlan=1"},
-            ["rack_recipes_params (values of the recipe's parameters): expected a mapping, got 'vlan=1'"],
+            ["rack_recipes_params (values of the recipe's parameters): expected a mapping, got a text"],
         ),
+        ({"rack_recipes_params": ["s3cret!"]}, ["parameters): expected a mapping, got a list"]),
+        ({"rack_recipes_params": 5}, ["parameters): expected a mapping, got a single value"]),
     ],
 )
 def test_wrong_values(extra_vars: dict[str, Any], texts: list[str]):
@@ -107,9 +118,9 @@ def test_secrets_are_known_and_never_shown():
 
 def test_a_text_with_the_name_of_a_secret_is_one():
     declared = {name: {} for name in ("bmc_password", "token", "pin_password", "short_token", "passwords")}
-    given: dict[str, Any] = {"bmc_password": "falcon-1", "token": ["list-2"], "passwords": "open"}
+    given: dict[str, Any] = {"bmc_password": "falcon-1", "token": ["list-2"], "passwords": {"x": [{"token": "deep-3"}]}}
     given.update(pin_password=12345, short_token="abc")
-    assert secrets_of(declared, given, Names(("*password", "*token"))) == ("falcon-1", "list-2")
+    assert secrets_of(declared, given, Names(("*password", "*token"))) == ("deep-3", "falcon-1", "list-2")
     assert secrets_of(declared, given) == ()
 
 
@@ -118,6 +129,8 @@ def test_a_parameter_may_hold_what_came_out_of_a_vault():
     vaulted = {"r1": ["of-the-vault"], "r2": ["of-another"]}
     assert all_secrets({"url": {}, "count": {}}, given, Names(), vaulted) == ("of-the-vault",)
     assert all_secrets({"url": {}, "count": {}}, given, Names(), {}) == ()
+    quoted = {"url": '{"a": "of \\"the\\" vault"}', "count": 5}
+    assert all_secrets({"url": {}, "count": {}}, quoted, Names(), {"r2": ['of "the" vault']}) == ('of "the" vault',)
 
 
 @pytest.mark.parametrize(

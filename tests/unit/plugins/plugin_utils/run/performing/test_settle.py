@@ -23,7 +23,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.settle
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import a_run, planned, step
 
 HOSTS = ("r1", "r2", "r3", "r4")
-GIVEN = Given(patterns={"odd": frozenset({"r1", "r3"}), "nobody": frozenset()}, canary=("r1",))
+GIVEN = Given(
+    patterns={"odd": frozenset({"r1", "r3"}), "even": frozenset({"r2"}), "nobody": frozenset()}, canary=("r1",)
+)
 
 
 @pytest.fixture
@@ -42,8 +44,8 @@ def told(run: Run, text: str) -> Run:
     return run
 
 
-def on(hosts: str, quorum: Any = None) -> dict[str, Any]:
-    return {"step": "a", "hosts": hosts, **({} if quorum is None else {"quorum": quorum})}
+def on(hosts: str, quorum: Any = None, step: str = "a") -> dict[str, Any]:
+    return {"step": step, "hosts": hosts, **({} if quorum is None else {"quorum": quorum})}
 
 
 ALL_BUT_R2 = "a@r1:passed a@r2:failed a@r3:marginal a@r4:cached"
@@ -67,13 +69,26 @@ ALL_BUT_R2 = "a@r1:passed a@r2:failed a@r3:marginal a@r4:cached"
         (ALL_BUT_R2, "a", "", {"a": "failed"}),
         (ALL_BUT_R2, on("all"), "r1", {"a on all hosts": "failed"}),
         (ALL_BUT_R2, on("odd"), "r2", {}),
-        (ALL_BUT_R2, on("nobody"), "r2", {}),
+        (ALL_BUT_R2, on("nobody"), "r2", {"a on nobody": "no host of a in this run matches nobody"}),
+        (ALL_BUT_R2, on("nobody", 1), "r2", {"a on 1 of nobody": "no host of a in this run matches nobody"}),
+        (ALL_BUT_R2, on("nobody", "50%"), "r2", {"a on 50% of nobody": "no host of a in this run matches nobody"}),
+        ("odd@r1:failed", on("even", step="odd"), "r2", {"odd on even": "no host of odd in this run matches even"}),
+        ("", on("odd", 3, step="none"), "r1", {}),
+        ("", on("nobody", step="unheard_of"), "r1", {}),
         (ALL_BUT_R2, on("all", "75%"), "r1", {}),
         (ALL_BUT_R2, on("all", "76%"), "r1", {"a on 76% of all hosts": "failed"}),
         (ALL_BUT_R2, on("all", 3), "r1", {}),
         (ALL_BUT_R2, on("", 4), "r1", {"a on 4 of all hosts": "failed"}),
         (ALL_BUT_R2, on("odd", "100%"), "r2", {}),
-        (ALL_BUT_R2, on("odd", 3), "r2", {}),
+        (ALL_BUT_R2, on("odd", 2), "r2", {}),
+        (ALL_BUT_R2, on("odd", 3), "r2", {"a on 3 of odd": "this run has 2 of them"}),
+        (ALL_BUT_R2, on("all", 5), "r2", {"a on 5 of all hosts": "this run has 4 of them"}),
+        (
+            "odd@r1:passed odd@r3:passed",
+            on("", 3, step="odd"),
+            "r2",
+            {"odd on 3 of all hosts": "this run has 2 of them"},
+        ),
         ("a@r1:passed", on("odd", 2), "r2", {"a on 2 of odd": "error"}),
         ("", "none", "r1", {}),
         ("", "unheard_of", "r1", {}),
@@ -87,6 +102,7 @@ def test_which_dependencies_block(run: Run, results: str, needed: Any, host: str
 def test_what_tags_leave_out_blocks_nothing(run: Run):
     run.left_out = {"a"}
     assert settled(told(run, "a@r1:skipped"), [{"name": "b", "depends_on": ["a", on("all")]}], "r1") == {}
+    assert settled(run, [{"name": "b", "depends_on": [on("all", 5), on("nobody")]}], "r1") == {}
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,11 @@ def examples(command: argparse.ArgumentParser, *lines: str) -> None:
 
 
 def names(text: str) -> list[str]:
-    """The names in a list with commas."""
-    return [name for part in text.split(",") if (name := part.strip())]
+    """The names in a list with commas. None at all is an error: an empty variable of a shell chooses nothing."""
+    found = [name for part in text.split(",") if (name := part.strip())]
+    if not found:
+        raise argparse.ArgumentTypeError(f"expected the name of a step, got {text!r}")
+    return found
 
 
 def add_recipe(command: Container, about: str = "path of the recipe, such as recipes/numbers.yml") -> None:

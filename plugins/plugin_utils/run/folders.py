@@ -10,11 +10,12 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed import compressed
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import Record
@@ -26,7 +27,25 @@ LOCK = "lock"
 def journals(runs: Path) -> list[Path]:
     """The journals of all runs, the oldest first; compressed ones by the name that they had before."""
     names = (JOURNAL, compressed(Path(JOURNAL)).name)
-    return sorted({path.with_name(JOURNAL) for name in names for path in runs.glob(f"*/{name}")})
+    found = sorted({path.with_name(JOURNAL) for name in names for path in runs.glob(f"*/{name}")})
+    return [path for _second, same in groupby(found, _second) for path in _by_start([*same])]
+
+
+def _second(journal: Path) -> str:
+    """What a run's id says of its start."""
+    return journal.parent.name.rpartition("-")[0] or journal.parent.name
+
+
+def _by_start(journals: list[Path]) -> list[Path]:
+    """Runs of one second by their records, which are read for no others: there may be thousands."""
+    return sorted(journals, key=_started) if len(journals) > 1 else journals
+
+
+def _started(journal: Path) -> str:
+    try:
+        return str(begun(journal).get("time", ""))
+    except JournalError:  # whoever wants this one is told
+        return ""
 
 
 def journal_of(runs: Path, start: str = "") -> Path:

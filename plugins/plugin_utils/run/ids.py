@@ -18,7 +18,7 @@ REFUSED = "rack.recipes.recorder: nothing is run: "
 
 
 def new_run_id() -> str:
-    """A name that sorts by time and meets no other."""
+    """A name that meets no other and sorts by time, to the second: `journals` tells those of one second apart."""
     return time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + secrets.token_hex(3)
 
 

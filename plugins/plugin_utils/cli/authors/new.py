@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import argparse
+import keyword
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -90,8 +91,11 @@ def scriptlet(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 
     folder = next(iter(settings.load().scriptlets))
+    about = _words(options.name, "link.errors")
+    if options.type == "python":
+        _check_import(about)
     words = {
-        **_words(options.name, "link.errors"),
+        **about,
         "folder": folder,
         "parent": str(Path(folder).parent),
         "module": f"{Path(folder).name}.{options.name}",
@@ -131,6 +135,16 @@ def _words(name: str, example: str) -> dict[str, str]:
         "key": f"{name}_v1",
         "awk": "#!/usr/bin/awk -f",
     }
+
+
+def _check_import(words: Mapping[str, str]) -> None:
+    """Its test imports the class by its name and that of its file."""
+    for word in (*words["name"].split("."), words["class"]):
+        if keyword.iskeyword(word):
+            name = words["name"]
+            raise UsageError(
+                f"expected a name that Python can import, got {name!r}: {word!r} is a word of Python's own"
+            )
 
 
 def _test_of(words: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import (
     examples,
     plan_options,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
 
 def add_plan(command: argparse.ArgumentParser) -> None:
@@ -23,7 +24,6 @@ def add_plan(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--format",
         choices=("tree", "json", "dot", "mermaid"),
-        default="tree",
         help="tree for people (the default), json, dot for Graphviz, mermaid for Markdown",
     )
     add_selection(command)
@@ -45,6 +45,10 @@ def plan(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import plan_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.plan.show import FORMATS
 
+    if options.json and options.format not in (None, "json"):
+        raise UsageError(
+            f"rack-recipes plan: --json and --format {options.format} ask for two answers: give one of them"
+        )
     planned = plan_of(options.recipe, options=plan_options(options))
     tell_notices(planned)
-    return FORMATS["json" if options.json else options.format](planned), 0
+    return FORMATS["json" if options.json else options.format or "tree"](planned), 0

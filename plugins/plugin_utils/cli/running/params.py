@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError, RecipeErrors, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import read
 
 KINDS = {
     list: "a list",
@@ -23,6 +23,17 @@ KINDS = {
     int: "a number",
     float: "a number",
 }
+
+
+QUOTING = re.compile(r" \(.*| that closes .*", re.DOTALL)  # where an error of the reader's shows what it found
+
+
+class RepeatedError(ValueError):
+    """A name that a mapping of a JSON file has twice."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.msg = f"expected each name once, got {name!r} again"
 
 
 def given_params(files: Sequence[str], words: Sequence[str]) -> dict[str, Any]:
@@ -42,25 +53,48 @@ def in_word(option: str, word: str) -> tuple[str, str]:
 def read_mapping(option: str, path: str) -> dict[str, Any]:
     """The mapping in a file of YAML or JSON that an option names. Raises UsageError, which shows none of its values."""
     try:
-        text = Path(path).read_bytes()
-        data = json.loads(text) if path.endswith(".json") else yaml.safe_load(text)
+        content = Path(path).read_bytes()
     except OSError as error:
         raise UsageError(f"{option}: {path}: {error.strerror}") from error
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
+    return _json(option, path, content) if path.endswith(".json") else _yaml(option, path, content)
+
+
+def _yaml(option: str, path: str, content: bytes) -> dict[str, Any]:
+    """What a recipe would read there."""
+    try:
+        return read(content, path, "names with values").data
+    except RecipeErrors as errors:
+        raise UsageError("\n".join(f"{option}: {_without_values(error)}" for error in errors.errors)) from None
+
+
+def _without_values(error: RecipeError) -> str:
+    return f"{error.place}: expected {QUOTING.sub('', error.expected)}"
+
+
+def _json(option: str, path: str, content: bytes) -> dict[str, Any]:
+    """By JSON's own reader: pairs of escapes, as other programs write them for an emoji, are none of YAML's."""
+    try:
+        data = json.loads(content, object_pairs_hook=_each_once)
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{option}: {path}{_place(error)}: cannot be read: {_problem(error)}") from error
-    if not isinstance(data, Mapping):
-        raise UsageError(f"{option}: {path}: expected names with values, got {KINDS.get(type(data), 'something else')}")
-    return {str(name): value for name, value in data.items()}
+    if not isinstance(data, dict):
+        raise UsageError(f"{option}: {path}: expected names with values, got {KINDS[type(data)]}")
+    return data
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise RepeatedError(name)
+        found[name] = value
+    return found
 
 
 def _place(error: Exception) -> str:
-    mark = getattr(error, "problem_mark", None)
-    if mark is not None:
-        return f":{mark.line + 1}:{mark.column + 1}"
     return f":{error.lineno}:{error.colno}" if isinstance(error, json.JSONDecodeError) else ""
 
 
 def _problem(error: Exception) -> str:
     """What is wrong; the whole text of an error may show a secret."""
-    found = getattr(error, "problem", None) or getattr(error, "msg", None) or getattr(error, "reason", None)
-    return str(found or "nested too deeply")
+    return str(getattr(error, "msg", None) or getattr(error, "reason", None) or "nested too deeply")

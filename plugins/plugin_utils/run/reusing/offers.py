@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.results import Place
 
@@ -23,11 +23,15 @@ class Reusable:
     earlier: Earlier | None = None
     cached: Mapping[Place, Sequence[Offer]] = field(default_factory=dict)
 
-    def offers(self, steps: Iterable[str], host: str) -> dict[str, list[Offer]]:
-        """What is there for these steps on a host; the executor takes the first with the same inputs, or none."""
+    def offers(self, steps: Iterable[Mapping[str, Any]], host: str) -> dict[str, list[Offer]]:
+        """What is there for these steps on a host; the executor takes the first with the same inputs, or none.
+
+        Nothing is for a closing step: what it closes may have run again.
+        """
         if self.earlier is None and not self.cached:
             return {}
-        found = {step: [*self._resumed(step, host), *self.cached.get((step, host), ())] for step in steps}
+        names = [step["name"] for step in steps if not step.get("always")]
+        found = {name: [*self._resumed(name, host), *self.cached.get((name, host), ())] for name in names}
         return {step: offers for step, offers in found.items() if offers}
 
     def _resumed(self, step: str, host: str) -> Iterable[Offer]:

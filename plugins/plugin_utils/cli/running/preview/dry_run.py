@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,9 +26,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.i
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.notes import LEFT_OUT, Note, notes_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.past import Past, past_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import to_text
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import Plan, PlannedStep
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.show import FORMATS, to_data
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.params import MASK
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.params import MASK, is_open
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.playbook import MOST_AT_ONCE
 
 NAMED = 8  # hosts
@@ -35,11 +37,12 @@ NAMED = 8  # hosts
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """All that is told; `problem` is why the hosts cannot be."""
+    """All that is told; `problem` is why the hosts cannot be, `refusal` why nothing would be run on those here."""
 
     plan: Plan
     hosts: tuple[str, ...]
     problem: str
+    refusal: str
     stages: Sequence[Expected]
     notes: Sequence[Note]
     past: Past
@@ -50,7 +53,9 @@ def dry_run(options: argparse.Namespace) -> Answer:
     """Show what `run` would do with the same options; nothing is run and no host is contacted."""
     prepared = prepare(options)
     found = _preview(options, prepared)
-    return (_data(found), 0) if options.json else ("".join(_lines(found)), 0)
+    if found.refusal:
+        sys.stderr.write(f"nothing would be run: {found.refusal}\n")
+    return (_data(found) if options.json else "".join(_lines(found))), UsageError.exit_code if found.refusal else 0
 
 
 def _preview(options: argparse.Namespace, prepared: Prepared) -> Preview:
@@ -70,11 +75,23 @@ def _preview(options: argparse.Namespace, prepared: Prepared) -> Preview:
         plan,
         found.of(plan.recipe.hosts),
         found.problem,
+        "" if options.ansible else _refusal(plan, found, hosts),  # Ansible's own options may be about hosts, too
         forecast(plan, past.seconds, room),
         notes,
         past,
         {name: MASK if plan.recipe.params[name].secret else value for name, value in prepared.params.items()},
     )
+
+
+def _refusal(plan: Plan, found: Matching, hosts: Mapping[str, Sequence[str]]) -> str:
+    """What the run would say for want of hosts, empty where it has some, or where only it can know."""
+    if found.problem or is_open(plan.recipe.hosts):
+        return ""
+    if not found.of(plan.recipe.hosts):
+        return f"no host matches {plan.recipe.hosts!r} here, see the inventory and --limit"
+    if not any(hosts.values()):
+        return f"no host of this run matches the hosts of any step: {', '.join(hosts)}"
+    return ""
 
 
 def _patterns(plan: Plan) -> Iterator[str]:
@@ -114,7 +131,7 @@ def _data(found: Preview) -> dict[str, Any]:
     told = {
         "params": dict(found.params),
         "hosts": list(found.hosts),
-        "problem": found.problem,
+        "problem": found.problem or found.refusal,
         "history": found.past.problem or f"median of the last {found.past.runs} runs",
         "seconds": _total(found),
         "stages": stages,
@@ -137,12 +154,17 @@ def _lines(found: Preview) -> Iterator[str]:
     yield FORMATS["tree"](found.plan)
     if found.params:
         yield f"\ngiven: {', '.join(f'{name} = {json.dumps(value)}' for name, value in found.params.items())}\n"
-    yield f"\nhosts: {found.problem or _named(found.hosts) or f'none here matches {found.plan.recipe.hosts!r}'}\n"
+    yield f"\nhosts: {_where(found)}\n"
     if found.notes:
         yield "\n" + to_text(("step", "may not run", "why"), [(note.step, note.what, note.why) for note in found.notes])
     yield "\n" + to_text(("stage", "hosts", "may take", ""), [*_stage_rows(found)])
     yield f"in all {_time(_total(found))} ({found.past.told()})\n"
     yield from _over_time(found)
+
+
+def _where(found: Preview) -> str:
+    unknown = f"those of {found.plan.recipe.hosts!r}, which only the run knows"
+    return found.problem or _named(found.hosts) or found.refusal or unknown
 
 
 def _stage_rows(found: Preview) -> Iterator[tuple[str, str, str, str]]:

@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from ansible import constants
@@ -16,17 +18,29 @@ from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import init_plugin_loader
 
+VAULT = b"$ANSIBLE_VAULT"
+ENCRYPTED = "{} is encrypted, and for a look nobody is asked for its password"
+
 
 def answer(wanted: dict[str, Any]) -> dict[str, Any]:
     """The hosts of each pattern, or the problem that keeps an inventory from being read."""
     try:
         init_plugin_loader()
-        inventory = InventoryManager(DataLoader(), wanted["sources"] or configured() or ["localhost,"])
+        sources = wanted["sources"] or configured() or ["localhost,"]
+        check_plain(sources)
+        inventory = InventoryManager(DataLoader(), sources)
         inventory.subset(wanted["limit"])
         found = {pattern: [host.name for host in inventory.get_hosts(pattern)] for pattern in wanted["patterns"]}
     except AnsibleError as error:
         return {"hosts": {}, "problem": f"the inventory cannot be read: {error}"}
     return {"hosts": found, "problem": ""}
+
+
+def check_plain(sources: list[str]) -> None:
+    """Raise AnsibleError for a source that only the run can read: for Ansible it would just have no hosts."""
+    for source in filter(os.path.isfile, sources):
+        if Path(source).read_bytes().startswith(VAULT):
+            raise AnsibleError(ENCRYPTED.format(source))
 
 
 def configured() -> list[str]:

@@ -43,6 +43,8 @@ def notes_of(plan: Plan, hosts: Hosts, past: Past, prepared: Prepared) -> Iterat
             yield Note(name, SKIPPED, "when: false")
         elif planned.step.when is not True:
             yield Note(name, "may be skipped", "its `when` is decided while it runs")
+        if planned.step.always:  # nothing is used again for it
+            continue
         if earlier is not None:
             yield from _reused(name, hosts[name], earlier)
         if planned.step.cache_key is not None:

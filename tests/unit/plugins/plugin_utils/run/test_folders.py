@@ -74,6 +74,21 @@ def test_a_compressed_journal_is_found_by_its_plain_name(tmp_path: Path):
     assert journal_of(tmp_path, "R1") == tmp_path / "R1/journal.jsonl"
 
 
+def test_runs_of_one_second_are_in_the_order_of_their_start(tmp_path: Path):
+    """Of their ids only the random part differs; the last one has a damaged journal."""
+    early, late, second = "20261127-074533-ff37d7", "20261127-074533-0a11ce", "20261127-074534-000000"
+    for name, time in ((late, "33.9"), (early, "33.1"), (second, "32.0")):
+        record = {"kind": "run", "run": name, "time": f"2026-11-27T07:45:{time}00000Z"}
+        append(tmp_path / name / "journal.jsonl", [record])
+    compress(tmp_path / early / "journal.jsonl")
+    damaged = tmp_path / "20261127-074533-555555/journal.jsonl.gz"
+    damaged.parent.mkdir()
+    damaged.write_bytes(b"damaged")
+    assert [path.parent.name for path in journals(tmp_path)] == [damaged.parent.name, early, late, second]
+    (tmp_path / second / "journal.jsonl").unlink()
+    assert journal_of(tmp_path) == tmp_path / late / "journal.jsonl"
+
+
 def test_held_for_a_while(tmp_path: Path):
     assert not is_held(tmp_path)
     assert [*tmp_path.iterdir()] == []  # asking leaves nothing behind

@@ -126,6 +126,22 @@ def test_a_name_that_is_none(command: str, name: str, project: Path):
     assert done.err.startswith("expected a name of lower-case letters, digits, _ and dots, such as ")
 
 
+@pytest.mark.parametrize(
+    ("name", "word"), [("import", "import"), ("class.def", "class"), ("link.with", "with"), ("none", "None")]
+)
+def test_a_name_that_python_cannot_import(name: str, word: str, project: Path):
+    before = {*project.rglob("*")}
+    done = call("new", "scriptlet", name)
+    assert done.code == 2
+    assert done.err == (f"expected a name that Python can import, got {name!r}: {word!r} is a word of Python's own\n")
+    assert {*project.rglob("*")} == before
+
+
+def test_what_python_does_not_import_may_have_any_name(project: Path):
+    assert call("new", "scriptlet", "disk.with", "--type", "shell").code == 0
+    assert call("debug", "disk.with").code == 0
+
+
 def test_all_templates_are_used(project: Path):
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.authors.new import PROJECT, RECIPE
 

@@ -42,6 +42,14 @@ def test_plan_is_a_tree_unless_json_is_asked_for():
     assert as_json == json.loads(FORMATS["json"](plan_of("good.yml")))
 
 
+@pytest.mark.parametrize("form", ["tree", "dot", "mermaid"])
+def test_json_and_another_format(form: str):
+    done = call("plan", "good.yml", "--json", "--format", form)
+    reason = f"rack-recipes plan: --json and --format {form} ask for two answers: give one of them"
+    assert done.answer == {"status": "error", "reason": reason, "exit_code": 2}
+    assert call("plan", "good.yml", "--json", "--format", "json") == call("plan", "good.yml", "--json")
+
+
 @pytest.mark.parametrize(("words", "options"), SELECTIONS)
 def test_plan_and_playbook_of_some_steps(words: list[str], options: PlanOptions):
     chosen = plan_of("bad.yml", options=options)
@@ -55,6 +63,23 @@ def test_a_step_that_is_none(command: str, option: str):
     done = call(command, "bad.yml", option, "ok_stp")
     assert (done.code, done.out) == (2, "")
     assert "got 'ok_stp' (did you mean 'ok_step'?)" in done.err
+
+
+@pytest.mark.parametrize("command", ["plan", "compile", "run"])
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--only", ""], "--only: expected the name of a step, got ''"),
+        (["--only="], "--only: expected the name of a step, got ''"),
+        (["--skip", " , "], "--skip: expected the name of a step, got ' , '"),
+        (["--only", "ok_step", "--only", ""], "--only: expected the name of a step, got ''"),
+    ],
+)
+def test_no_step_at_all(command: str, words: list[str], told: str):
+    """An empty variable of a shell would choose all steps."""
+    done = call(command, "bad.yml", *words)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"rack-recipes {command}: argument {told}; see rack-recipes {command} --help\n"
 
 
 def test_compile_prints_the_playbook():

@@ -40,6 +40,14 @@ def test_the_run_that_is_meant(start: str, recipe: str, found: str, runs: Path):
     assert earlier_run(runs, start, recipe).run_id == found
 
 
+@pytest.mark.parametrize("recipe", ["", "a.yml"])
+def test_the_last_of_one_second_is_the_one_that_began_last(recipe: str, runs: Path):
+    for name, fraction in (("20261127-074533-ff37d7", "1"), ("20261127-074533-0a11ce", "9")):
+        record = {**first(run_id=name), "recipe": {"path": "a.yml"}, "time": f"2026-11-27T07:45:33.{fraction}00000Z"}
+        append(runs / name / "journal.jsonl", [record])
+    assert earlier_run(runs, "last", recipe).run_id == "20261127-074533-0a11ce"
+
+
 def test_what_its_record_says(runs: Path):
     assert earlier_run(runs, "last", "a.yml") == Earlier("20261103", "a.yml", PARAMS, OPTIONS)
 

@@ -180,6 +180,13 @@ def test_the_newest_of_the_recipe_where_only_a_step_is_named(tmp_path: Path):
     ]
 
 
+def test_the_newest_of_one_second(tmp_path: Path):
+    for run_id, fraction in (("20261127-074533-ff37d7", "1"), ("20261127-074533-0a11ce", "9")):
+        record = {**first(*STEPS, run_id=run_id), "recipe": RECIPE, "time": f"2026-11-27T07:45:33.{fraction}00000Z"}
+        append(tmp_path / run_id / "journal.jsonl", [record])
+    assert find_earlier(tmp_path, "", "b", RECIPE, NEEDS).run_id == "20261127-074533-0a11ce"
+
+
 @pytest.mark.parametrize(
     ("resume", "resume_from", "recipe", "text"),
     [

@@ -171,6 +171,24 @@ def test_a_step_whose_arguments_changed_runs_again(log: Path):
     assert (ran["first"], ran["slow"]) == (2, 4)
 
 
+def test_a_closing_step_runs_again(log: Path):
+    """What it closes may have run again, and what it did be undone; so it is with results under a cache key."""
+    play = yaml.safe_load(Path("play.yml").read_text())
+    (last,) = play[0]["tasks"][2]["rack.recipes.stage"]["steps"]
+    last |= {"always": True, "cache_key": "closing"}
+    Path("play.yml").write_text(yaml.safe_dump(play, sort_keys=False))
+    assert finish(run("R1"))[0] == 0
+    code, output = finish(run("R2"), rack_recipes_resume=run("R1"))
+    assert code == 0, output
+    ran = Counter(line.split()[0] for line in log.read_text().splitlines())
+    assert ran == {"first": 2, "slow": 2, "next": 2, "last": 4}
+    found = steps(run("R2"))
+    assert {place: each.get("from") for place, each in found.items()} == {
+        (name, host): None if name == "last" else run("R1") for name, host in PLACES
+    }
+    assert found["last", "r1"]["verdict"] == "passed"
+
+
 def test_a_run_that_goes_on_cannot_be_gone_on_with(log: Path):
     process = start(run("R1"))
     while not records(run("R1")):

@@ -152,6 +152,16 @@ def test_what_may_be_reused(past: Path, lab: Path):
     assert [note[0] for note in notes("burn.yml", "--resume", "2026", "--resume-from", "burn")] == ["wire", "new"]
 
 
+def test_a_closing_step_always_runs(past: Path, lab: Path):
+    recipe = {**RECIPE, "steps": [*RECIPE["steps"][1:], {**RECIPE["steps"][0], "always": True}]}
+    recipe["steps"][0] = {**RECIPE["steps"][1], "depends_on": []}
+    (lab / "burn.yml").write_text(json.dumps(recipe))
+    assert [note[:2] for note in notes("burn.yml", "--resume", "2026")] == [
+        ("burn", "may be reused"),
+        ("new", "skipped"),
+    ]
+
+
 def test_parameters_are_checked_and_shown():
     done = call("run", "asks.yml", "--dry-run", "--param", "name=x")
     assert '\ngiven: name = "x"\n' in done.out
@@ -161,10 +171,30 @@ def test_parameters_are_checked_and_shown():
     assert "hunter2" not in call("run", *words, "--json").out
 
 
-def test_no_host_matches():
-    done = call("run", "burn.yml", "--dry-run")
-    assert done.code == 0
-    assert "\nhosts: none here matches 'lab'\n" in done.out
+def test_no_host_matches(lab: Path):
+    refusal = "no host matches 'lab' here, see the inventory and --limit"
+    for words in ([], ["-i", "inventory.yml", "--limit", "spine1"]):
+        done = call("run", "burn.yml", "--dry-run", *words)
+        assert (done.code, f"\nhosts: {refusal}\n" in done.out) == (2, True)
+        assert done.err.endswith(f"nothing would be run: {refusal}\n")
+    done = call("run", "burn.yml", "--dry-run", "--json")
+    assert (done.code, json.loads(done.out)["preview"]["problem"]) == (2, refusal)
+
+
+def test_no_host_matches_the_hosts_of_any_step(lab: Path):
+    steps = [{**OK, "name": "wire", "hosts": "spine1"}, {**OK, "name": "burn", "hosts": "spine1"}]
+    (lab / "elsewhere.yml").write_text(json.dumps({**RECIPE, "steps": steps}))
+    done = call("run", "elsewhere.yml", "--dry-run", "-i", "inventory.yml")
+    assert (done.code, "\nhosts: leaf1, leaf2, leaf3\n" in done.out) == (2, True)
+    assert done.err == "nothing would be run: no host of this run matches the hosts of any step: wire, burn\n"
+
+
+def test_hosts_that_only_the_run_knows(lab: Path):
+    (lab / "open.yml").write_text(json.dumps({**RECIPE, "hosts": "{{ target }}"}))
+    done = call("run", "open.yml", "--dry-run", "-i", "inventory.yml", "-e", "target=lab")
+    assert (done.code, "\nhosts: those of '{{ target }}', which only the run knows\n" in done.out) == (0, True)
+    done = call("run", "burn.yml", "--dry-run", "--", "-i", "inventory.yml")
+    assert (done.code, "\nhosts: those of 'lab', which only the run knows\n" in done.out) == (0, True)
 
 
 def test_an_inventory_that_cannot_be_read(lab: Path):
@@ -173,7 +203,8 @@ def test_an_inventory_that_cannot_be_read(lab: Path):
     preview = json.loads(done.out)["preview"]
     assert done.code == 0
     assert preview["hosts"] == []
-    assert preview["problem"].startswith("the inventory cannot be read: ") or "locked.yml" in done.err
+    told = "locked.yml is encrypted, and for a look nobody is asked for its password"
+    assert preview["problem"] == f"the inventory cannot be read: {told}"
 
 
 def test_the_configured_inventory_is_meant(lab: Path, monkeypatch: pytest.MonkeyPatch):

@@ -16,6 +16,7 @@ from ansible.utils.vars import transform_to_native_types
 
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, translated
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.noted import noted
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import current
 
 FORMATS = ("html", "xlsx", "csv", "md")
@@ -35,9 +36,12 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return the run and the report's files; fail where the run is not in the store."""
         result = super().run(tmp, task_vars)
-        arguments = self.validate_argument_spec(ARGUMENTS)[1]
         with translated(AnsibleActionFail):
-            return {**result, **report(transform_to_native_types(arguments), task_vars or {})}
+            return {**result, **noted(lambda: self._report(task_vars or {}))}
+
+    def _report(self, task_vars: Mapping[str, Any]) -> dict[str, Any]:
+        arguments = self.validate_argument_spec(ARGUMENTS)[1]
+        return report(transform_to_native_types(arguments), task_vars)
 
 
 def report(arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,7 +50,7 @@ def report(arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[s
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import reader
 
     project = settings.load(own_vars(task_vars))
-    run_id = arguments["run"] or this_run(task_vars)
+    run_id = arguments["run"] or this_run()
     folder = Path(arguments["dest"] or Path(project.runs, run_id, "report"))
     made = make(reader(arguments["db"] or project.db), run_id, folder, arguments["formats"])
     return {"changed": any(made.values()), "run_id": run_id, "files": list(map(str, made))}
@@ -58,12 +62,9 @@ def own_vars(task_vars: Mapping[str, Any]) -> dict[str, Any]:
     return {name: transform_to_native_types(task_vars[name]) for name in names if name in task_vars}
 
 
-def this_run(task_vars: Mapping[str, Any]) -> str:
-    """The run that this playbook is; without a recorder, the one that the host's facts come from."""
-    facts = task_vars.get("ansible_facts", {}).get("rack_recipes", {})
+def this_run() -> str:
+    """The run that this playbook is. Raises UsageError."""
     try:
         return current().run_id
     except UsageError as error:
-        if "run_id" not in facts:
-            raise UsageError(f"which run? {error}; or name it with the option `run`") from error
-        return str(facts["run_id"])
+        raise UsageError(f"which run? {error}; or name it with the option `run`") from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import LEFT_OUT, NOT_RUN, UNTIMED, rank
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import LEFT_OUT, UNTIMED, rank
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -73,10 +73,11 @@ def by_step(steps: DataFrame) -> DataFrame:
         passing=counted & verdict.isin(PASSING),
         failed=counted & (verdict == "failed"),
         error=counted & (verdict == "error"),
-        not_run=counted & verdict.isin(NOT_RUN),
+        unreachable=counted & (verdict == "unreachable"),
+        not_run=counted & verdict.isin(LEFT_OUT),
         retried=counted & _retried(steps),
     )
-    names = ["results", "passing", "failed", "error", "not_run", "retried"]
+    names = ["results", "passing", "failed", "error", "unreachable", "not_run", "retried"]
     grouped = marks.groupby("step", observed=True)
     found = grouped[names].sum().astype("Int64")
     instances = grouped["instances"].sum(min_count=1).astype("Int64")

@@ -10,11 +10,14 @@ pandas is imported inside the functions: it takes longer to load than everything
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from math import nan
 from typing import TYPE_CHECKING, Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -124,7 +127,10 @@ class Frames:
 
 
 def frames(rows: Rows) -> Frames:
-    """Unknown columns are left out, missing ones are empty: an older store still gives a report."""
+    """Unknown columns are left out, missing ones are empty: an older store still gives a report.
+
+    Raises UsageError where pandas is missing.
+    """
     parts = (rows.steps, rows.measurements, rows.context, rows.conflicts, rows.artifacts)
     hosts = sorted({row["host"] for row in chain(*parts)}, key=natural)
     parents = {row["step"]: row["parent"] for row in rows.steps if row.get("parent")}
@@ -164,8 +170,18 @@ def _planned(frame: DataFrame, parents: Mapping[str, str]) -> DataFrame:
     return frame.assign(planned=planned).astype({"planned": frame["step"].dtype})
 
 
+@contextmanager
+def installed() -> Iterator[None]:
+    """Turn an import that fails into a UsageError that says what to install."""
+    try:
+        yield
+    except ImportError as error:
+        raise UsageError(f"a report cannot be made: {error}: `pip install rack-recipes` brings it") from error
+
+
 def _frame(rows: Sequence[Row], types: Mapping[str, str]) -> DataFrame:
-    import pandas as pd
+    with installed():
+        import pandas as pd
 
     # Text stays Python text: a string type of Arrow's refuses lone surrogates.
     frame = pd.DataFrame(list(rows), columns=list(types), dtype=object)

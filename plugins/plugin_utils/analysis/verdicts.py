@@ -12,8 +12,7 @@ SEVERITY = ("failed", "error", "unreachable", "blocked", "skipped", "marginal", 
 LEFT_OUT = frozenset({"blocked", "skipped"})
 """Verdicts that say nothing about what is under test: its author, or another result, decided them."""
 
-NOT_RUN = LEFT_OUT | {"unreachable"}
-UNTIMED = NOT_RUN | {"cached"}
+UNTIMED = LEFT_OUT | {"unreachable", "cached"}
 """Verdicts whose seconds say nothing about the step."""
 
 _RANKS = {verdict: number for number, verdict in enumerate(SEVERITY)}

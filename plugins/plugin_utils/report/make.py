@@ -23,7 +23,8 @@ FORMATS = tuple(WRITERS)
 def make(engine: Engine, run_id: str, folder: Path, formats: Sequence[str] = FORMATS) -> dict[Path, bool]:
     """Write the report of a run into a folder; the paths, each with whether its file changed.
 
-    Raises UsageError for a run or a format that is not known, StoreError and RackError where reading or writing fails.
+    Raises UsageError for a run or a format that is not known, where a file cannot be written or a package is missing,
+    RackError where a cell would be lost, StoreError where reading fails.
     """
     return write(tables(frames(read(engine, run_id))), folder, formats)
 

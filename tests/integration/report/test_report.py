@@ -75,11 +75,13 @@ def test_the_module_writes_into_the_folder_of_the_run(run_id: str):
     assert Path(path).read_text().startswith("# ✓ passed")
 
 
-def test_the_run_may_come_from_facts(run_id: str):
+def test_no_run_is_taken_from_a_fact_that_may_be_of_another(run_id: str):
+    """As the cached ones of a run before this playbook."""
     fact = {"name": "Know the run", "ansible.builtin.set_fact": {"rack_recipes": {"run_id": run_id}, "cacheable": True}}
     done = play(fact, report(formats=["md"]))
-    assert done.code == 0, done.stdout
-    assert Path(f".rack-recipes/runs/{run_id}/report/report.md").is_file()
+    assert done.code == 2
+    assert "which run? no run " in done.stdout
+    assert not Path(f".rack-recipes/runs/{run_id}/report").exists()
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colour i
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import printable
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, StoreError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import NOT_IN_STORE, REFUSED
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.outcome import NOTHING
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.stopping.signals import BY_SIGNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.summary import Summary
 
@@ -48,7 +49,8 @@ def answer_of(summary: Summary, code: int, log: Path, number: int = 0) -> tuple[
             answer["journal"] = str(log.with_name("journal.jsonl"))
         return {**answer, "reason": _ended_by(number)}, BY_SIGNAL + number
     if code != NOT_STORED:
-        return answer, summary.exit_code
+        reason = _why_interrupted(log) if summary.status == "interrupted" else _why_none_passed(summary)
+        return {**answer, **({"reason": reason} if reason else {})}, summary.exit_code
     reason = _cut_off(log) or _why_not_stored(log)
     answer.update(status="not stored", reason=reason, journal=str(log.with_name("journal.jsonl")))
     return answer, NOT_STORED
@@ -67,10 +69,12 @@ def tell(summary: Summary, answer: dict[str, Any]) -> None:
     sys.stderr.write(f"run {summary.run_id} {paint(answer['status'], answer['status'])}: {counts}\n")
     if summary.status == "unchecked":
         sys.stderr.write(f"{UNCHECKED}\n")
+    if "reason" in answer:
+        sys.stderr.writelines(f"{printable(line)}\n" for line in answer["reason"].splitlines())
     for path in dict.fromkeys(map(_shown, answer.get("report", ()))):
         sys.stderr.write(f"report: {path}\n")
-    if "reason" in answer:
-        sys.stderr.write(f"{answer['reason']}\n")
+    if "report_error" in answer:
+        sys.stderr.write(f"no report was written: {printable(answer['report_error'])}\n")
     if "journal" in answer:
         sys.stderr.write(f"the results are safe in {answer['journal']}: rack-recipes flush {summary.run_id}\n")
     if summary.status == "interrupted":
@@ -101,11 +105,20 @@ def _why_nothing_ran(log: Path) -> str:
     problem = _cut_off(log)
     if problem:
         return f"nothing was run: {problem}"
-    text = log.read_text(encoding="utf-8", errors="replace").rstrip()
-    reason = text.partition(REFUSED)[2].partition("\n")[0]
-    error = ERROR.search(text)
-    said = "\n".join(text[error.start() :].splitlines()[:SHOWN_LINES]) if error else _last_lines(log)
+    reason = _text(log).partition(REFUSED)[2].partition("\n")[0]
+    said = next(iter(_errors(log)), "") or _last_lines(log)
     return f"nothing was run: {reason}" if reason else f"nothing was run; Ansible said ({log}):\n{said}"
+
+
+def _why_interrupted(log: Path) -> str:
+    """What Ansible died of: the error that came last."""
+    errors = _errors(log)
+    return f"Ansible said ({log}):\n{errors[-1]}" if errors else ""
+
+
+def _why_none_passed(summary: Summary) -> str:
+    """Said where there is no problem to be told, as in check mode."""
+    return NOTHING["failed"] if summary.status == "failed" and not {*summary.counts} - {"skipped"} else ""
 
 
 def _why_not_stored(log: Path) -> str:
@@ -114,6 +127,16 @@ def _why_not_stored(log: Path) -> str:
     return said or _last_lines(log, 1)
 
 
+def _errors(log: Path) -> list[str]:
+    """Each error in a log, with some of what follows it."""
+    text = _text(log).rstrip()
+    return ["\n".join(text[found.start() :].splitlines()[:SHOWN_LINES]) for found in ERROR.finditer(text)]
+
+
 def _last_lines(log: Path, number: int = SHOWN_LINES) -> str:
-    text = log.read_text(encoding="utf-8", errors="replace").strip() if log.exists() else ""
+    text = _text(log).strip() if log.exists() else ""
     return "\n".join(text.splitlines()[-number:])
+
+
+def _text(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace")

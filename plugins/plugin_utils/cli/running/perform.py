@@ -17,6 +17,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.ending import answer_of, tell
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepared import PARAMS, Prepared, prepare
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.reported import NOT_REPORTED, report_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.trace import Trace
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import write_playbook
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
@@ -53,6 +54,8 @@ def perform(
     summary = summarize(folder / JOURNAL)
     answer, exit_code = answer_of(summary, code, folder / LOG, passing.number)
     answer.update(_besides(options, prepared, folder))
+    if "report_error" in answer:
+        exit_code = exit_code or NOT_REPORTED
     if told and not options.json:
         tell(summary, answer)
     return answer, exit_code
@@ -82,7 +85,7 @@ def _besides(options: argparse.Namespace, prepared: Prepared, folder: Path) -> d
     """What the answer has where it was asked for."""
     found: dict[str, Any] = {}
     if options.report:
-        found["report"] = sorted(str(path) for path in (folder / "report").glob("**/*") if path.is_file())
+        found.update(report_of(folder, folder / LOG, check=options.check))
     if prepared.plan.options.seed is not None:
         found["seed"] = prepared.plan.options.seed
     if prepared.earlier:

@@ -78,6 +78,7 @@ STEPS = (
     Column("passing", "Passed", "number"),
     Column("failed", "Failed", "number"),
     Column("error", "Errors", "number"),
+    Column("unreachable", "Unreachable", "number"),
     Column("not_run", "Not run", "number"),
     Column("retried", "Retried", "number"),
     Column("median", "Median", "seconds", "s"),

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.frames import installed
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.model import Column, Kind, Row, Table, named
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.palette import LOOKS
@@ -63,9 +64,10 @@ def _colours(verdict: str) -> dict[str, str]:
 
 
 def write(tables: Sequence[Table], folder: Path) -> list[Path]:
-    """Write `report.xlsx` into the folder; raises RackError where a cell would be lost."""
-    from xlsxwriter import Workbook
-    from xlsxwriter.exceptions import XlsxWriterException
+    """Write `report.xlsx` into the folder; raises RackError where a cell would be lost, or XlsxWriter is missing."""
+    with installed():
+        from xlsxwriter import Workbook
+        from xlsxwriter.exceptions import XlsxWriterException
 
     path = folder / "report.xlsx"
     by_name = named(tables)

@@ -11,7 +11,7 @@ from filecmp import cmp
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError, nearest
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.model import Table
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import csv, excel, html, markdown
 
@@ -30,7 +30,7 @@ def write(tables: Sequence[Table], folder: Path, formats: Sequence[str] = tuple(
 
     Every file is made in a temporary folder beside its place and then renamed, so that a full disk or a stop leaves
     the old file whole. Files get mode 0600, folders made here 0700. Raises UsageError for an unknown format and
-    RackError where a file cannot be written.
+    where a file cannot be written.
     """
     writers = [_writer(name) for name in dict.fromkeys(formats)]
     try:
@@ -40,7 +40,7 @@ def write(tables: Sequence[Table], folder: Path, formats: Sequence[str] = tuple(
             paths = [path for writer in writers for path in writer(tables, made)]
             return {folder / path.relative_to(made): _place(path, folder / path.relative_to(made)) for path in paths}
     except OSError as error:
-        raise RackError(f"the report cannot be written to {folder}: {error.strerror or error}") from error
+        raise UsageError(f"the report cannot be written to {folder}: {error.strerror or error}") from error
 
 
 def _writer(name: str) -> Callable[[Sequence[Table], Path], list[Path]]:

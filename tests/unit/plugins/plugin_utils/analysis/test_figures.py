@@ -76,7 +76,16 @@ def test_times_are_of_results_that_ran():
     )
     (row,) = records(figures.by_step(frame))
     assert (row["median"], row["max"], row["total"], row["slowest_host"]) == (2.5, 3.0, 6.5, "r2")
-    assert (row["results"], row["passing"], row["failed"], row["error"], row["not_run"]) == (6, 3, 1, 0, 2)
+    assert (row["results"], row["passing"], row["failed"], row["error"]) == (6, 3, 1, 0)
+    assert (row["unreachable"], row["not_run"]) == (1, 1)
+
+
+def test_every_verdict_of_a_step_is_counted_as_in_the_whole():
+    frame = steps(*((f"r{number}", "a", verdict) for number, verdict in enumerate(SEVERITY)))
+    (row,) = records(figures.by_step(frame))
+    assert row["not_run"] == figures.not_run(frame)["results"].sum() == 2
+    assert row["failed"] + row["error"] + row["unreachable"] == len(figures.not_passed(frame)) == 3
+    assert row["passing"] + row["not_run"] + 3 == row["results"] == len(SEVERITY)
 
 
 def test_a_step_that_nowhere_ran_has_no_times():

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.frames import Rows, frames, natural
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
 
 def step(host="r1", name="one", **fields):
@@ -93,3 +96,9 @@ def test_the_number_of_a_measurement(value, number):
 def test_a_run_without_rows():
     parts = frames(Rows(run={"run_id": "r"}))
     assert [len(frame) for frame in (parts.steps, parts.measurements, parts.context, parts.conflicts)] == [0] * 4
+
+
+def test_where_pandas_is_missing_it_is_said_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(UsageError, match=r"a report cannot be made: .*pandas.*: `pip install rack-recipes` brings it"):
+        frames(Rows(run={}, steps=[step()]))

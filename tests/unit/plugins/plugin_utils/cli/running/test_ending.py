@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a signal makes of the command's answer."""
+"""What a run's end, or a signal, makes of the command's answer."""
 
 from __future__ import annotations
 
@@ -18,6 +18,14 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.summary i
 
 INTERRUPTED = Summary("R1", "interrupted", 143, {"error": 2})
 PASSED = Summary("R1", "passed", 0, {"passed": 2})
+SKIPPED = Summary("R1", "failed", 1, {"skipped": 4})
+DIED = """\
+TASK [Stage 1, disk] ***
+[ERROR]: Task failed: one that was tolerated
+...ignoring
+[ERROR]: Attempting to decrypt but no vault secrets found.
+Origin: group_vars/leafs.yml
+"""
 
 
 @pytest.fixture
@@ -76,3 +84,45 @@ def test_a_signal_before_anything_was_run(code: int, number: int, log: Path):
     with pytest.raises(EndedError, match="nothing was run: ended by SIGTERM") as caught:
         answer_of(Summary(), code, log, number)
     assert caught.value.exit_code == 143
+
+
+def test_an_ansible_that_died_has_its_reason_told(log: Path, capsys: pytest.CaptureFixture[str]):
+    log.write_text(DIED)
+    interrupted = Summary("R1", "interrupted", 1, {"error": 2})
+    answer, code = answer_of(interrupted, 4, log)
+    vault = "[ERROR]: Attempting to decrypt but no vault secrets found."
+    assert (answer["status"], code) == ("interrupted", 1)
+    assert answer["reason"] == f"Ansible said ({log}):\n{vault}\nOrigin: group_vars/leafs.yml"
+    tell(interrupted, answer)
+    assert capsys.readouterr().err.splitlines() == [
+        "run R1 interrupted: 2 error",
+        f"Ansible said ({log}):",
+        vault,
+        "Origin: group_vars/leafs.yml",
+        "to go on from here: rack-recipes run --resume R1",
+    ]
+
+
+def test_what_ansible_said_does_not_steer_the_terminal(log: Path, capsys: pytest.CaptureFixture[str]):
+    log.write_text("[ERROR]: no \x1b[31mcarrier\n")
+    answer, _code = answer_of(INTERRUPTED, 4, log)
+    tell(INTERRUPTED, answer)
+    assert "[ERROR]: no  [31mcarrier" in capsys.readouterr().err.splitlines()
+
+
+def test_a_run_in_which_all_was_skipped_says_so(log: Path, capsys: pytest.CaptureFixture[str]):
+    answer, code = answer_of(SKIPPED, 2, log)
+    assert (answer["status"], answer["reason"], code) == ("failed", "no step of this run passed", 1)
+    tell(SKIPPED, answer)
+    assert capsys.readouterr().err == "run R1 failed: 4 skipped\nno step of this run passed\n"
+
+
+@pytest.mark.parametrize("verdict", ["failed", "blocked", "passed"])
+def test_other_verdicts_tell_their_own_reasons(verdict: str, log: Path):
+    answer, _code = answer_of(Summary("R1", "failed", 1, {verdict: 1, "skipped": 4}), 2, log)
+    assert "reason" not in answer
+
+
+def test_a_report_that_was_not_written_is_told(capsys: pytest.CaptureFixture[str]):
+    tell(PASSED, {"status": "ok", "report": [], "report_error": "no \x1b room (x/ansible.log)"})
+    assert capsys.readouterr().err.splitlines()[1:] == ["no report was written: no   room (x/ansible.log)"]

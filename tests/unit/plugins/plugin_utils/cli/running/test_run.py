@@ -95,10 +95,56 @@ def test_the_report_is_there(bad: Done, folder: Path):
     assert all((folder / path).is_file() for path in bad.answer["report"])
 
 
+def test_the_report_is_told_where_it_was_written(folder: Path):
+    done = call("run", "good.yml", "--report", "-e", json.dumps({"report_dest": "team", "report_formats": ["md"]}))
+    assert (done.code, done.answer["report"]) == (0, ["team/report.md"])
+    assert done.err.splitlines()[-1] == "report: team/report.md"
+    assert (folder / "team/report.md").is_file()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "given", "status", "code", "why"),
+    [
+        ("good.yml", {"report_dest": "/proc/foo"}, "ok", 5, "the report cannot be written to /proc/foo: No such file"),
+        ("good.yml", {"report_formats": ["pdf"]}, "ok", 5, "value of formats must be one or more of: html, xlsx, csv"),
+        ("bad.yml", {"report_run": "R0"}, "failed", 1, "there is no run 'R0'"),
+    ],
+)
+def test_a_report_that_was_not_written_is_an_error(
+    recipe: str, given: dict[str, Any], status: str, code: int, why: str, folder: Path
+):
+    done = call("run", recipe, "--report", "-e", json.dumps(given))
+    assert (done.code, done.answer["status"], done.answer["report"]) == (code, status, [])
+    error = done.answer["report_error"]
+    assert error.startswith(why)
+    assert error.endswith(f"(.rack-recipes/runs/{run_id(done)}/ansible.log)")
+    assert done.err.splitlines()[-1] == f"no report was written: {error}"
+
+
+def test_check_mode_says_that_nothing_passed_and_nothing_was_written(folder: Path):
+    done = call("run", "good.yml", "--check", "--report")
+    assert (done.code, done.answer["reason"]) == (1, "no step of this run passed")
+    assert done.err.splitlines()[1] == done.answer["reason"]
+    assert done.answer["report_error"].startswith("check mode writes none (")
+
+
+def test_an_ansible_that_dies_has_its_reason_told(folder: Path):
+    (folder / "vaulted").mkdir()
+    (folder / "vaulted/group_vars").mkdir()
+    (folder / "vaulted/group_vars/leafs.yml").write_text("$ANSIBLE_VAULT;1.1;AES256\n6162\n")
+    leafs = {"hosts": {"leaf1": {"ansible_connection": "local"}}}
+    (folder / "vaulted/hosts.yml").write_text(json.dumps({"all": {"children": {"leafs": leafs}}}))
+    done = call("run", "good.yml", "-i", "vaulted/hosts.yml")
+    assert (done.code, done.answer["status"]) == (1, "interrupted")
+    log = f".rack-recipes/runs/{run_id(done)}/ansible.log"
+    assert done.answer["reason"].startswith(f"Ansible said ({log}):\n[ERROR]: Attempting to decrypt but no vault")
+    assert done.answer["reason"].splitlines()[1] in done.err
+
+
 def test_what_a_run_leaves(good: Done, bad: Done, folder: Path):
     for done in (good, bad):
         where = folder / ".rack-recipes/runs" / run_id(done)
-        files = {path.name for path in where.iterdir()} - {"report", "lock"}
+        files = {path.name for path in where.iterdir()} - {"report", "report.json", "lock"}
         assert files == {"ansible.log", "begun", "follower.log", "journal.jsonl"}
         assert where.stat().st_mode & 0o777 == 0o700
 

@@ -50,6 +50,18 @@ def test_the_summary_counts_the_results(by_name):
     assert record["versions"] == "rack.recipes 0.1.0, ansible-core 2.21.5, python 3.13.5"
 
 
+def test_the_steps_add_up_to_the_summary(by_name, outcomes):
+    for report in (by_name, outcomes):
+        steps, record = report["steps"], report["summary"].record()
+        total = {
+            column: sum(filter(None, steps.values(column))) for column in ("results", "unreachable", "not_run", "error")
+        }
+        assert (total["results"], total["not_run"]) == (record["results"], record["not_run"])
+        not_passing = total["error"] + total["unreachable"] + sum(filter(None, steps.values("failed")))
+        assert not_passing == record["not_passing"]
+    assert sum(by_name["steps"].values("unreachable")) == by_name["not_passed"].values("verdict").count("unreachable")
+
+
 def test_a_run_that_has_not_ended_is_running(rows):
     summary = tables(frames(replace(rows, run={**rows.run, "ended": None, "status": ""})))[0].record()
     assert (summary["status"], summary["seconds"]) == ("running", None)

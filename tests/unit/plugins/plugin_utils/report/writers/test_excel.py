@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from zipfile import ZipFile
@@ -11,7 +12,7 @@ from zipfile import ZipFile
 import openpyxl
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.model import Column, Table
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.text import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import excel
@@ -152,3 +153,9 @@ def test_a_cell_that_would_be_lost_is_an_error(report, tmp_path, monkeypatch):
     values = Table("values", "Values", (Column("value", "Value"),), (("x" * 40_000,),))
     with pytest.raises(RackError, match="row 2 of the sheet 'Values' could not be written"):
         excel.write([*report[:2], values], tmp_path)
+
+
+def test_where_xlsxwriter_is_missing_it_is_said_what_to_install(report, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "xlsxwriter", None)
+    with pytest.raises(UsageError, match=r"a report cannot be made: .*xlsxwriter.*: `pip install rack-recipes` brings"):
+        excel.write(report, tmp_path)

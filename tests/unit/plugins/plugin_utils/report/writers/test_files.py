@@ -10,7 +10,7 @@ import stat
 import openpyxl
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import files as module
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers.files import WRITERS, write
 
@@ -72,7 +72,7 @@ def test_a_failed_writer_leaves_the_old_files(report, tmp_path, monkeypatch, nam
         raise OSError(28, "No space left on device")
 
     monkeypatch.setitem(module.WRITERS, name, full)
-    with pytest.raises(RackError, match="No space left on device"):
+    with pytest.raises(UsageError, match="No space left on device"):
         write(report, tmp_path, ["html", name])
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
@@ -96,5 +96,5 @@ def test_an_unknown_format_names_the_nearest(report, tmp_path):
 
 def test_a_folder_that_cannot_be_made(report, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(RackError, match="the report cannot be written to"):
+    with pytest.raises(UsageError, match="the report cannot be written to"):
         write(report, tmp_path / "file" / "report", ["md"])

@@ -153,6 +153,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         """A task failed on a host."""
         self.recorder.guarded(self.recorder.task_ended, result)
 
+    def v2_runner_on_skipped(self, result: Any) -> None:
+        """A task was left out on a host."""
+        self.recorder.guarded(self.recorder.task_skipped, result)
+
     def v2_runner_on_unreachable(self, result: Any) -> None:
         """A host could not be reached."""
         self.recorder.guarded(self.recorder.task_ended, result)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 
+from ansible_collections.rack.recipes.plugins.module_utils.values import bounded
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,7 +118,7 @@ def _without_secrets(spec: Spec, value: object) -> object:
 
 
 def _shown(value: object, secret: object) -> str:
-    return "a value that is not shown" if secret else f"{value!r:.80}"
+    return "a value that is not shown" if secret else bounded(repr(value))
 
 
 def _str(value: object) -> str:

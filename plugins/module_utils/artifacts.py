@@ -13,6 +13,7 @@ import re
 import stat
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.descriptors import write_all
+from ansible_collections.rack.recipes.plugins.module_utils.values import bounded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,18 +112,18 @@ class Shelf:
 def check_name(name: object) -> str:
     """Return the name of an artifact; raise ValueError where it is none of a file."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        raise ValueError(f"an artifact needs the name of a file, such as trace.pcap, got {name!r:.200}")
+        raise ValueError(f"an artifact needs the name of a file, such as trace.pcap, got {bounded(repr(name))}")
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
-        raise ValueError(f"an artifact needs the name of a file in UTF-8, got {name!r:.200}") from None
+        raise ValueError(f"an artifact needs the name of a file in UTF-8, got {bounded(repr(name))}") from None
     return name
 
 
 def check_media_type(media_type: object) -> str:
     """Return the media type; raise ValueError where it cannot be one."""
     if not isinstance(media_type, str) or not MEDIA_TYPE.fullmatch(media_type):
-        raise ValueError(f"expected a media type such as text/csv, got {media_type!r:.200}")
+        raise ValueError(f"expected a media type such as text/csv, got {bounded(repr(media_type))}")
     return media_type
 
 

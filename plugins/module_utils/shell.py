@@ -26,9 +26,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
+    from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
     from ansible_collections.rack.recipes.plugins.module_utils.view import View
 
 CHUNK = 65536
+KEPT = 65536  # bytes of its stderr: its last line is a part of what it ended with
 TICK = 100  # milliseconds between two looks at a program whose pipes somebody else holds
 GRACE = 10  # of them from TERM to KILL
 LEFT_IN_PIPES = 64  # reads after the end: a descendant that still prints must not hold the step up
@@ -76,15 +78,16 @@ class ShellScriptlet(Scriptlet):
         given = variables(self.options, params, getattr(ctx, "shows_secret", None)) if self.shell else {}
         program = Program(argv, {**os.environ, **given}, self.stdin(ctx, params))
         program.finish()
+        mask = getattr(ctx, "mask", None)
         has_parser = type(self).parse is not ShellScriptlet.parse
-        sys.stdout.write(_lines(program.stdout))
+        sys.stdout.write(_lines(program.stdout, mask))
         if not has_parser and read_envelope(program.stdout):
             return program.exit_code
         sys.stdout.write(f"[{argv[0]} {program.ending}]\n")  # nothing before it can be taken for an envelope
         if program.exit_code not in self.exit_codes:
-            raise ValueError(f"{argv[0]} {program.ending}{program.last_words}")
+            raise ValueError(f"{argv[0]} {program.ending}{program.last_words(mask)}")
         if not has_parser:
-            raise ValueError(f"{argv[0]} {missing(program.stdout)}")
+            raise ValueError(f"{argv[0]} {missing(program.stdout, mask)}")
         return self.parse(_whole(argv[0], program.stdout), ctx, params)
 
 
@@ -97,7 +100,7 @@ class Program:
     def __init__(self, argv: list[str], env: dict[str, str], stdin: str) -> None:
         self.name = argv[0]
         self.stdout = Capture()
-        self.stderr = Capture(0, 4096)
+        self.stderr = Capture(0, KEPT)
         self.exit_code = 0
         self._decode = codecs.getincrementaldecoder("utf-8")("backslashreplace").decode
         opened = [in_memory(stdin.encode("utf-8", "surrogateescape")), *os.pipe(), *os.pipe()]
@@ -155,10 +158,9 @@ class Program:
         except ValueError:
             return f"was killed by signal {-self.exit_code}"
 
-    @property
-    def last_words(self) -> str:
-        """The last line of its stderr, behind a colon."""
-        said = self.stderr.text(4096).strip().rpartition("\n")[2]
+    def last_words(self, mask: Mask | None = None) -> str:
+        """The last line of its stderr, behind a colon; `mask` takes secrets out before it is cut."""
+        said = self.stderr.text(4096, mask).strip().rpartition("\n")[2]
         return f": {said[:400]}" if said else ""
 
 
@@ -182,9 +184,14 @@ def _text(value: Any) -> str:
     return "" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
-def _lines(stdout: Capture) -> str:
-    """What was printed, with an end of its last line."""
-    text = stdout.ending().decode("utf-8", "backslashreplace")
+def _lines(stdout: Capture, mask: Mask | None) -> str:
+    """What was printed, with an end of its last line; of very much the end, that shows no half of a secret."""
+    kept = stdout.ending()
+    text = kept.decode("utf-8", "backslashreplace")
+    if mask and len(kept) < stdout.size:
+        from ansible_collections.rack.recipes.plugins.module_utils.language.edges import whole_from
+
+        text = text[whole_from(text, mask) :]
     return text if not text or text.endswith("\n") else f"{text}\n"
 
 

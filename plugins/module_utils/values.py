@@ -17,6 +17,11 @@ DEEPEST = 100
 LARGEST = 2**63
 LARGEST_VALUE = 1024 * 1024  # bytes of JSON text that one key can hold
 LONGEST_REASON = 4000
+LONGEST_MESSAGE = 100_000  # characters of what a child says: it has to be masked before people get the beginning of it
+SHOWN = 200  # characters of a value in a message
+# Around a long value in a message, until the message is masked: half a secret would not be found any more. No text that
+# a host sends as JSON, and no repr, holds a NUL.
+LONG, END = "\0[[", "]]\0"
 
 
 class _Fault(Exception):
@@ -30,7 +35,7 @@ class _Fault(Exception):
 def check_key(key: object) -> str:
     """Return `key`; raise ValueError where it is no dotted, versioned name."""
     if not isinstance(key, str) or not KEY.fullmatch(key):
-        raise ValueError(f"expected a context key such as numbers.stats_v1, got {key!r:.80}")
+        raise ValueError(f"expected a context key such as numbers.stats_v1, got {bounded(repr(key))}")
     return key
 
 
@@ -128,7 +133,7 @@ def _mapping(value: dict[object, object], depth: int) -> dict[str, object]:
     checked: dict[str, object] = {}
     for key, item in value.items():
         if not isinstance(key, str):
-            raise _Fault(f"a mapping's key must be text, got {key!r:.80}")
+            raise _Fault(f"a mapping's key must be text, got {bounded(repr(key))}")
         try:
             checked[_text(key, depth)] = _plain(item, depth + 1)
         except _Fault as fault:
@@ -164,7 +169,24 @@ def storable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
 
 
+def bounded(text: str) -> str:
+    """A value in a message of which people are to see no more than its beginning: `shortened` cuts it, once masked."""
+    return text if len(text) <= SHOWN else f"{LONG}{text}{END}"
+
+
+def shortened(text: str) -> str:
+    """A message whose `bounded` values are cut; it has no secrets any more."""
+    if LONG not in text:
+        return text
+    first, *parts = text.split(LONG)
+    return first + "".join(_cut(*part.partition(END)) for part in parts)
+
+
+def _cut(value: str, _end: str, rest: str) -> str:
+    return (value if len(value) <= SHOWN else f"{value[:SHOWN]}...") + rest
+
+
 def as_reason(text: object) -> str:
-    """Any text as the reason of a verdict: storable, and short enough to be read."""
-    whole = storable(str(text)).strip()
+    """Any text as the reason of a verdict: storable, and short enough to be read. It has no secrets any more."""
+    whole = storable(shortened(str(text))).strip()
     return whole if len(whole) <= LONGEST_REASON else whole[: LONGEST_REASON - 3] + "..."

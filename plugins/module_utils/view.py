@@ -10,6 +10,7 @@ import json
 import time
 
 from ansible_collections.rack.recipes.plugins.module_utils.values import (
+    bounded,
     check_key,
     check_size,
     check_value,
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
     from ansible_collections.rack.recipes.plugins.module_utils.artifacts import Shelf, Source
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.secrets import Secrets
+    from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
 
     Keys = dict[str, list[Any]]
     Emit = Callable[[dict[str, Any]], None]
@@ -61,7 +64,7 @@ class View:
         self._others = others
         self._emit = emit
         self._open_shelf: Callable[[], Shelf] | None = None
-        self._hide: Callable[[str], str] | None = None
+        self._secrets: Secrets | None = None
 
     def send_to(self, emit: Emit) -> None:
         """From now on hand changes to `emit`: in a forked child they must cross a pipe."""
@@ -71,13 +74,18 @@ class View:
         """From now on keep what is attached where this says; until then only its digest is made."""
         self._open_shelf = open_shelf
 
-    def hide_by(self, hide: Callable[[str], str]) -> None:
-        """From now on `hide` takes the secrets of the run out of a text."""
-        self._hide = hide
+    def hide_by(self, secrets: Secrets) -> None:
+        """From now on these, the secrets of the run, are taken out of texts."""
+        self._secrets = secrets
+
+    @property
+    def mask(self) -> Mask | None:
+        """What hides all secrets that are known here; None where there are none."""
+        return self._secrets.mask if self._secrets else None
 
     def hidden(self, text: str) -> str:
         """A text without the secrets that are known here: for what is written where the run does not see it."""
-        return self._hide(text) if self._hide else text
+        return self._secrets.hidden(text) if self._secrets else text
 
     def shows_secret(self, text: str) -> bool:
         """Whether a secret that is known here can be seen in a text: it belongs nowhere that others can read then."""
@@ -141,7 +149,7 @@ class View:
     def take_measurement(self, given: Any) -> None:
         """Record what an envelope gives as a measurement; raises ValueError for what is none."""
         if not isinstance(given, dict) or not isinstance(given.get("name"), str) or "value" not in given:
-            raise ValueError(f"a measurement needs a name and a value, got {given!r:.200}")
+            raise ValueError(f"a measurement needs a name and a value, got {bounded(repr(given))}")
         name = storable(given["name"])
         value, unit = check_value(given["value"], f"measurement {name}"), storable(str(given.get("unit") or ""))
         self._emit({"kind": "measurement", "name": name, "value": value, "unit": unit})
@@ -159,7 +167,7 @@ class View:
         from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import measurement
 
         if not isinstance(given, dict) or not isinstance(given.get("name"), str) or "value" not in given:
-            raise ValueError(f"a check needs a name, a value and a limit, got {given!r:.200}")
+            raise ValueError(f"a check needs a name, a value and a limit, got {bounded(repr(given))}")
         name, unit = storable(given["name"]), storable(str(given.get("unit") or ""))
         condition = check_value({**given, "name": name, "unit": unit}, f"check {name}")
         measured = measurement(name, condition["value"], condition)
@@ -178,7 +186,7 @@ class View:
     def take_artifact(self, given: Any) -> dict[str, Any]:
         """Attach the file of the working folder that an envelope gives; raises ValueError for what is none."""
         if not isinstance(given, dict) or not isinstance(given.get("path"), str):
-            raise ValueError(f"an artifact needs a name and a path, got {given!r:.200}")
+            raise ValueError(f"an artifact needs a name and a path, got {bounded(repr(given))}")
         return self._attach(
             given.get("name"), given.get("media_type") or "", lambda shelf: shelf.keep_inside(given["path"])
         )

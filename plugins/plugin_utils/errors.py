@@ -108,7 +108,7 @@ def translated(foreign: type[Exception]) -> Iterator[None]:
     try:
         yield
     except RackError as error:
-        raise foreign(str(error)) from error
+        raise foreign(str(error)) from None  # Ansible would say the same again for each cause
 
 
 def nearest(word: str, valid: Sequence[str]) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.values import as_reason
 from ansible_collections.rack.recipes.plugins.module_utils.view import now
 
 TYPE_CHECKING = False
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.module_utils.executor.secrets import Secrets
     from ansible_collections.rack.recipes.plugins.module_utils.executor.trial.offers import Reused
     from ansible_collections.rack.recipes.plugins.module_utils.executor.trial.trial import Trial
+    from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
 
     Tried = Union[Trial, Family, Reused]
     Record = dict[str, Any]
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
 LONGEST = 2000  # characters of a value in a log
 UNTRIED: Record = {"seconds": 0.0, "attempts": [], "measurements": []}
-OURS = ("distance", "verdict")  # of a measurement, whatever is secret
-TEXTS = ("reason", "stdout", "stderr")  # of an attempt, which may have ended before a secret was known
+COMPARED = ("value", "limits", "distance")  # of a measurement
+OUTPUT = ("stdout", "stderr")
+TEXTS = ("reason", *OUTPUT)  # of an attempt, which may have ended before a secret was known
 
 
 class Records:
@@ -41,9 +42,9 @@ class Records:
         self.is_debug = bool(request.get("debug"))
 
     @property
-    def mask(self) -> Callable[[str], str] | None:
+    def mask(self) -> Mask | None:
         """What takes secrets out of a text; None where none are known yet."""
-        return self.hidden if self._secrets else None
+        return self._secrets.mask
 
     def hidden(self, text: str) -> str:
         """A text without secrets."""
@@ -51,7 +52,7 @@ class Records:
 
     def delta(self, step: str, attempt: int, change: Record, before: Any) -> None:
         """A step has changed a key."""
-        change = {**change, "after": self._secrets.change(change)}
+        change = {**change, "after": self._secrets.change(change), "who": self.hidden(change["who"])}
         self._write({"kind": "delta", **self._head, "step": step, "attempt": attempt, **change})
         if self.is_debug:
             values = f"{_short(self._secrets.shown(change['key'], before))} -> {_short(change['after'])}"
@@ -59,7 +60,7 @@ class Records:
 
     def artifact(self, step: str, attempt: int, attached: Record) -> None:
         """A step has attached a file, which is kept."""
-        named = {**attached, "name": self.hidden(attached["name"])}
+        named = {**attached, **{name: self.hidden(attached[name]) for name in ("name", "media_type", "who")}}
         self._write({"kind": "artifact", **self._head, "step": step, "attempt": attempt, **named})
         if self.is_debug:
             self.log(step, attempt, "attach", f"{named['name']}: {attached['size']} bytes, {attached['sha256']}")
@@ -67,22 +68,38 @@ class Records:
     def step(self, step: Step, verdict: str, reason: str, tried: Tried | None, *, blocks: bool) -> None:
         """A step has its verdict; without `tried` it was not tried."""
         record = {"kind": "step", **self._head, "step": step["name"], "verdict": verdict}
-        record["reason"] = as_reason(self.hidden(reason))
+        record["reason"] = self._secrets.reason(reason)
         record.update(_of(tried) if tried else {"started": now(), **UNTRIED})
         if self._secrets:
             record["measurements"] = [self._without_secrets(each) for each in record["measurements"]]
-            record["attempts"] = [self._hidden_texts(each) for each in record["attempts"]]
+            is_new = getattr(tried, "known", len(self._secrets)) < len(self._secrets)
+            record["attempts"] = [self._hidden_texts(each, is_new=is_new) for each in record["attempts"]]
         record.update({name: step[name] for name in ("parent", "tags") if name in step})
         if blocks and "parent" not in step:
             record["blocks"] = True
         self._write(record)
 
     def _without_secrets(self, measurement: Record) -> Record:
+        """Where one side of a comparison is hidden, the distance would tell it by the other."""
         hide = self._secrets.hidden_value
-        return {name: value if name in OURS else hide(value) for name, value in measurement.items()}
+        hidden = {name: value if name == "verdict" else hide(value) for name, value in measurement.items()}
+        if "distance" in hidden and any(hidden.get(name) != measurement.get(name) for name in COMPARED):
+            hidden["distance"] = None
+        return hidden
 
-    def _hidden_texts(self, attempt: Record) -> Record:
-        return {**attempt, **{name: self.hidden(attempt[name]) for name in TEXTS if name in attempt}}
+    def _hidden_texts(self, attempt: Record, *, is_new: bool) -> Record:
+        """Where a secret `is_new` to the attempt, half of one may stand where its output was cut."""
+        hide = self._hidden_ends if is_new else self.hidden
+        texts = {name: (hide if name in OUTPUT else self.hidden)(attempt[name]) for name in TEXTS if name in attempt}
+        return {**attempt, **texts}
+
+    def _hidden_ends(self, text: str) -> str:
+        mask = self._secrets.mask
+        if mask is None:
+            return text
+        from ansible_collections.rack.recipes.plugins.module_utils.language.edges import masked_ends
+
+        return masked_ends(text, mask)
 
     def log(self, step: str, attempt: int, event: str, text: str) -> None:
         """Something has happened that only --debug tells."""

@@ -18,6 +18,7 @@ from __future__ import annotations
 import json
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.names import Names, long_texts_of, secrets_in
+from ansible_collections.rack.recipes.plugins.module_utils.values import LONGEST_MESSAGE, as_reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,6 +65,17 @@ class Secrets:
         """A text without secrets."""
         mask = self.mask
         return mask.mask(text) if mask else text
+
+    def reason(self, message: str) -> str:
+        """A message without secrets as a reason: not even half of one that was cut off, as that of a child may be."""
+        mask = self.mask
+        if mask is None:
+            return as_reason(message)
+        if len(message) < LONGEST_MESSAGE:
+            return as_reason(mask.mask(message))
+        from ansible_collections.rack.recipes.plugins.module_utils.language.edges import masked_beginning
+
+        return as_reason(f"{masked_beginning(message[: LONGEST_MESSAGE - 1], mask)}...")
 
     def hidden_value(self, value: Any) -> Any:
         """A JSON value without secrets."""

@@ -17,6 +17,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.exact import
     quantile,
 )
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import hint, plain, resolve, shown
+from ansible_collections.rack.recipes.plugins.module_utils.values import shortened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def describe(condition: Condition) -> str:
         return plain(value) if isinstance(value, str) and "${" in value else _with_unit(value, unit)
 
     limits = (f"{word} {_bound(word, condition[word], show)}" for word in LIMITS if word in condition)
-    return f"{plain(condition.get('name') or '') or _name(condition)} {', '.join(limits)}"
+    return shortened(f"{plain(condition.get('name') or '') or _name(condition)} {', '.join(limits)}")
 
 
 def _name(condition: Condition) -> str:

@@ -23,10 +23,12 @@ LINE_END = re.compile(r"\n")
 ESCAPED_END = re.compile(r"\n|(?:\\{1,8}r)?\\{1,8}n")
 SPACE = re.compile(r"[ \t\r\n\f\v]+")
 PIECE = re.compile(r"\\+|.", re.DOTALL)
+MARGIN_OF_ERROR = 16  # characters: a part of a text may begin or end within the white space of a form
 UNQUOTED = re.compile(r"[A-Za-z0-9]")
 # White space inside of a secret: wrapped, escaped, or quoted for a URL. All repetitions of what can also be the
 # beginning of a secret have a bound: the time is linear in the text.
-GAP = r"(?:\s|\+|%20|%0[9A-Da-d]|\\{1,8}(?:[nrtfv]|(?:u00|x)(?:20|0[9A-Da-d])))*"
+BLANK = r"(?:\s|\+|%20|%0[9A-Da-d]|\\{1,8}(?:[nrtfv]|(?:u00|x)(?:20|0[9A-Da-d])))"
+GAP = f"{BLANK}*"
 # The two characters that the alphabets of base64 do not share, in both and quoted: at the beginning, and further on.
 BASE64 = {"+": ([r"\+", "-", "%2[Bb]"], r"(?:[+-]|%2[Bb])"), "/": (["/", "_", "%2[Ff]"], r"(?:\\{0,8}/|_|%2[Ff])")}
 
@@ -40,9 +42,11 @@ class Mask:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._whole = {secret for secret in secrets if secret}
+        self._numbers: set[int | float] | None = None
         forms = {form for secret in self._whole for form in _forms(secret.strip(MARGIN + "\n"))}
         longest_first = sorted(forms, key=lambda form: (-len(form), form))
         self._pattern = re.compile("|".join(longest_first)) if forms else None
+        self._longest = -1
 
     def __bool__(self) -> bool:
         return bool(self._whole)
@@ -51,31 +55,71 @@ class Mask:
         """The text without secrets."""
         if text in self._whole:
             return MASKED
-        return text if self._pattern is None else _without(text, self._pattern)
+        places = self.places(text)
+        return _replaced(text, places) if places else text
+
+    def places(self, text: str) -> list[tuple[int, int]]:
+        """Start and end of every secret in the text, in order."""
+        return [] if self._pattern is None else _places(text, self._pattern)
+
+    @property
+    def longest(self) -> int:
+        """As many characters as any form of a secret can have, without the white space that may be in it.
+
+        Only who masks a part of a text wants to know.
+        """
+        if self._longest < 0:
+            self._longest = max(map(_longest, self._whole), default=0) if self._pattern else 0
+        return self._longest
 
     def mask_value(self, value: Any) -> Any:
         """The JSON value without secrets, in names of mappings too; a number is replaced where all of it is one."""
         if isinstance(value, str):
             return self.mask(value)
         if isinstance(value, dict):
-            return {self.mask(name): self.mask_value(item) for name, item in value.items()}
+            return self._mask_mapping(value)
         if isinstance(value, (list, tuple)):
             return [self.mask_value(item) for item in value]
         return MASKED if self._is_secret_number(value) else value
 
+    def _mask_mapping(self, value: dict[str, Any]) -> dict[str, Any]:
+        """Of names that become the same, each but the first gets a number: no entry is lost."""
+        masked: dict[str, Any] = {}
+        numbers: dict[str, int] = {}
+        for name, item in value.items():
+            shown = unused = self.mask(name)
+            while unused != name and (unused in value or unused in masked):
+                numbers[shown] = numbers.get(shown, 1) + 1
+                unused = f"{shown} {numbers[shown]}"
+            masked[unused] = self.mask_value(item)
+        return masked
+
     def _is_secret_number(self, value: Any) -> bool:
+        """By what it is worth, with either sign: 1234.0 tells 1234."""
         if value is None or isinstance(value, bool):
             return False
-        text = json.dumps(value)
-        return len(text) >= SHORTEST and text in self._whole
+        if self._numbers is None:
+            self._numbers = {number for secret in self._whole for number in _numbers(secret)}
+        return abs(value) in self._numbers and len(json.dumps(value)) >= SHORTEST
 
 
-def _without(text: str, pattern: re.Pattern[str]) -> str:
-    """The text without what the pattern finds, broken over lines or not; these may be escaped, as in JSON."""
+def _numbers(secret: str) -> Iterator[int | float]:
+    """What a text is as a number, without its sign; a large one is two, since a float has fewer digits."""
+    for kind in (int, float) if len(secret) >= SHORTEST else ():
+        try:
+            number = abs(kind(secret))
+        except ValueError:
+            continue
+        if 0 < number < float("inf"):
+            yield number
+
+
+def _places(text: str, pattern: re.Pattern[str]) -> list[tuple[int, int]]:
+    """Where the pattern is found, broken over lines or not; the ends of these may be escaped, as in JSON."""
     places = list(_in_lines(pattern, text, LINE_END) if "\n" in text else _found(pattern, text))
     if "\\" in text and ESCAPED_END.search(text):
         places = _merged([*places, *_in_lines(pattern, text, ESCAPED_END)])
-    return _replaced(text, places) if places else text
+    return places
 
 
 def _merged(places: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -194,6 +238,22 @@ def _escape(character: str) -> str:
 
 def _any_case(digits: str) -> str:
     return "".join(f"[{digit}{digit.upper()}]" if digit.isalpha() else digit for digit in digits)
+
+
+def _longest(secret: str) -> int:
+    """As many characters as any of its forms can have: with all backslashes, and escaped byte by byte."""
+    data = secret.encode("utf-8", "surrogatepass")
+    coded = (b2a_base64(bytes(ahead) + data).decode() for ahead in range(3))
+    in_base64 = max(len(text) + 8 * (text.count("+") + text.count("/")) for text in coded)
+    return MARGIN_OF_ERROR + max(sum(map(_width, PIECE.findall(secret))), in_base64, 2 * len(data))
+
+
+def _width(piece: str) -> int:
+    if UNQUOTED.match(piece):
+        return 1
+    if piece[0] == "\\":
+        return 3 * 8 * len(piece)
+    return 13 if piece.isascii() else 44
 
 
 def _base64(data: bytes, ahead: int) -> Iterator[str]:

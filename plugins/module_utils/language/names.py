@@ -8,12 +8,13 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
 SHORTEST = 4  # characters of a value that is a secret for its name, or its place: a shorter one is part of any text
 LONGEST = 16384  # characters of a secret, a private key for example
 MOST = 1000  # that are registered at once
+DEEP = (dict, list, tuple)
 COMMON = frozenset(("true", "false", "null", "none"))  # no secret, whatever they are the value of
 
 
@@ -44,18 +45,21 @@ def _is_end(pattern: str) -> bool:
     return pattern[:1] == "*" and len(pattern) > 1 and not any(sign in pattern[1:] for sign in "*?[")
 
 
-def texts_of(value: Any) -> list[str]:
-    """All texts and numbers in a value, as texts."""
+def texts_of(value: Any, *, numbers: bool = True) -> list[str]:
+    """All texts in a value, and all numbers as texts."""
     if isinstance(value, dict):
-        return [text for item in value.values() for text in texts_of(item)]
+        return [text for item in value.values() for text in texts_of(item, numbers=numbers)]
     if isinstance(value, (list, tuple)):
-        return [text for item in value for text in texts_of(item)]
+        return [text for item in value for text in texts_of(item, numbers=numbers)]
+    if not numbers:
+        return [str(value)] if isinstance(value, str) else []
     return [] if value is None or isinstance(value, bool) else [str(value)]
 
 
-def long_texts_of(value: Any) -> list[str]:
+def long_texts_of(value: Any, *, numbers: bool = True) -> list[str]:
     """Those of them that can be looked for in other texts."""
-    return [text for text in texts_of(value) if len(text) >= SHORTEST and text.lower() not in COMMON]
+    texts = texts_of(value, numbers=numbers)
+    return [text for text in texts if len(text) >= SHORTEST and text.lower() not in COMMON]
 
 
 def check_secrets(value: Any) -> list[str]:
@@ -75,21 +79,23 @@ def check_secrets(value: Any) -> list[str]:
 
 def secrets_in(options: Mapping[str, Any] | None, params: Mapping[str, Any], names: Names) -> list[str]:
     """What no_log options hold, and the texts under names that `names` match, also deep inside of others."""
-    found: list[str] = []
-    for name, value in params.items():
-        spec = options.get(name) if options else None
-        if spec and spec.get("no_log"):
-            found += long_texts_of(value)
-        elif isinstance(value, str):
-            found += long_texts_of(value) if names.match(name) else ()
-        elif isinstance(value, (dict, list)):
-            found += _inside(spec.get("options") if spec else None, value, names, hides=names.match(name))
-    return found
+    return list(_found(options, params, names, set()))
 
 
-def _inside(options: Mapping[str, Any] | None, value: Any, names: Names, *, hides: bool) -> list[str]:
-    if isinstance(value, dict):
-        return secrets_in(options, {str(name): item for name, item in value.items()}, names)
-    if isinstance(value, list):
-        return [text for item in value for text in _inside(options, item, names, hides=hides)]
-    return long_texts_of(value) if hides and isinstance(value, str) else []
+def _found(options: Mapping[str, Any] | None, value: Any, names: Names, seen: set[tuple[int, int]]) -> Iterator[str]:
+    if (id(value), id(options)) in seen:
+        return
+    seen.add((id(value), id(options)))  # variables may hold themselves, and a YAML alias is the same value many times
+    if not isinstance(value, dict):
+        for item in value:
+            if isinstance(item, DEEP):
+                yield from _found(options, item, names, seen)
+        return
+    for name, item in value.items():
+        spec = (options.get(name) if options else None) or {}
+        if spec.get("no_log"):
+            yield from long_texts_of(item)
+        elif names.match(str(name)):
+            yield from long_texts_of(item, numbers=False)
+        elif isinstance(item, DEEP):
+            yield from _found(spec.get("options"), item, names, seen)

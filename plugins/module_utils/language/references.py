@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 import re
 
-from ansible_collections.rack.recipes.plugins.module_utils.values import KEY, copied
+from ansible_collections.rack.recipes.plugins.module_utils.values import KEY, bounded, copied
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ REFERENCE = r"\$\{([^${}\s]+)(?:@(\$\{[^${}\s]+\}))?\}"  # compiled by the first
 WORDS = {"params": 1, "item": 0, "index": 0, "matrix": 1, "step": 1}  # and how long a path each needs at least
 FOREIGN = "$\0{"  # stands for "${" where it is a text from a host, and no reference; neither can hold a NUL
 LISTED = 10
-LONGEST = 200  # characters of a value in a message
 
 
 class Scope:
@@ -191,9 +190,8 @@ def _inside(part: str, value: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value for people, as JSON, not too long."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+    """A value for a message, as JSON."""
+    return bounded(json.dumps(value, ensure_ascii=False))
 
 
 def hint(word: str, known: Iterable[str]) -> str:

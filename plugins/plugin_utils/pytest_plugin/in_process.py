@@ -19,6 +19,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.process.capt
 from ansible_collections.rack.recipes.plugins.module_utils.executor.trial.envelope import VERDICTS, read_envelope
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import problem
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from ansible_collections.rack.recipes.plugins.module_utils.values import bounded, shortened
 from ansible_collections.rack.recipes.plugins.module_utils.view import View
 from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.framework import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.results import Verdict
@@ -46,6 +47,7 @@ def run_here(scriptlet: type[Scriptlet], ctx: View, params: dict[str, Any]) -> O
         verdict, reason = _said(printed.getvalue(), ctx, *ended)
     except ValueError as error:
         verdict, reason = "error", str(error)
+    reason = shortened(reason)
     return Outcome(Verdict(verdict, reason), reason, printed.getvalue())
 
 
@@ -54,7 +56,7 @@ def judged(outcome: Outcome, measured: Sequence[dict[str, Any]]) -> Outcome:
     for verdict in ("failed", "marginal"):
         problems = [problem(one) for one in measured if one.get("verdict") == verdict]
         if problems and outcome.verdict == "passed":
-            reason = "; ".join(problems)
+            reason = shortened("; ".join(problems))
             return replace(outcome, verdict=Verdict(verdict, reason), reason=reason)
     return outcome
 
@@ -90,7 +92,7 @@ def _run(scriptlet: type[Scriptlet], ctx: View, params: dict[str, Any]) -> int:
         validate(ctx, params)
     code: object = made.run(ctx, params)
     if code is not None and (not isinstance(code, int) or isinstance(code, bool)):
-        raise ValueError(f"run returned {code!r:.80}: expected nothing, or an exit code")
+        raise ValueError(f"run returned {bounded(repr(code))}: expected nothing, or an exit code")
     return code or 0
 
 

@@ -71,7 +71,8 @@ class Given:
 class Run:
     """One run: where it is kept, what is planned, and what is known of it so far.
 
-    `left_out` names the steps that tags leave out; `started` is a reading of the monotonic clock.
+    `left_out` names the steps that tags leave out; `stages` has the ids of the tasks that were planned; `started` is
+    a reading of the monotonic clock.
     """
 
     run_id: str
@@ -83,6 +84,7 @@ class Run:
     journal: Follower
     given: Given = field(default_factory=Given)
     reusable: Reusable = field(default_factory=Reusable)
+    stages: frozenset[str] = frozenset()
     results: Results = field(default_factory=Results)
     left_out: set[str] = field(default_factory=set)
     merges: Merges = field(default_factory=Merges)

@@ -23,9 +23,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.means i
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.names import names_of_one
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.plays import (
     FLUSH,
+    REPORT,
     STAGE,
     checkpoints,
-    is_of,
     select_by_tags,
     stage_tasks,
 )
@@ -45,7 +45,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.outcome import (
     status_of,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.part import ANSIBLE
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.perform import UNRECORDED
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.perform import UNPLANNED, UNRECORDED
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.result import no_result
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.cached import cached_offers
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.stopping.guard import Guard
@@ -56,28 +56,37 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.request 
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.text import packed, unpacked
 
 NO_RESULT = "it gave no result"
+NO_STAGE = "no run has begun: no play of this playbook has had a stage yet"
 
 
 class Recorder:
-    """One `ansible-playbook`. `warn` and `show` show a line to the user; `failures` keeps what went wrong in a hook.
+    """The playbooks of one `ansible-playbook`, each a run of its own.
 
-    `guard` has the run closed where the playbook does not come to its end.
+    `warn` and `show` show a line to the user; `failures` keeps what went wrong in a hook. `guard`
+    has the run closed where the playbook does not come to its end.
     """
 
     def __init__(self, warn: Callable[[str], None], show: Callable[[str], None], guard: Guard | None = None) -> None:
         self._warn = warn
         self.show = show
         self.guard = guard
-        self.run: Run | None = None
-        self.storing: Storing | None = None
+        self.run: Run | None
+        self.storing: Storing | None
         self.failures: list[str] = []
         self.refused = 0
+        self._variables: Any = None
+        self._forget()
+
+    def _forget(self) -> None:
+        """Know nothing of a run, as before the first."""
+        self.run = None
+        self.storing = None
         self._plays: Sequence[Any] = ()
         self._checkpoints: frozenset[str] = frozenset()
         self._counts: dict[str, int] = {}
         self._said: dict[tuple[int, str], str] = {}
-        self._variables: Any = None
         self._hosts: dict[str, Any] = {}
+        set_current(None)
 
     def warn(self, text: str) -> None:
         """Show a warning; where nobody can read it, there is still more to do than to tell."""
@@ -87,6 +96,7 @@ class Recorder:
     def playbook_starts(self, playbook: Any) -> None:
         """Know all plays before the first of them starts: a run has several."""
         self._plays = playbook.get_plays()
+        refuse(UsageError(NO_STAGE))
 
     def play_starts(self, play: Any) -> None:
         """Begin the run at its first play with stages; patterns and tags are resolved here, once for all plays.
@@ -97,7 +107,7 @@ class Recorder:
             return
         self._variables = play.get_variable_manager()
         settings = project.load(self._variables.extra_vars)
-        plays = [each for each in self._plays if stage_tasks(each) and is_of(each, play)] or [play]
+        plays = [each for each in self._plays if stage_tasks(each)] or [play]
         self._checkpoints = checkpoints(self._plays or [play])
         if self.guard:
             self.guard.watch(self.interrupted)
@@ -107,7 +117,7 @@ class Recorder:
         run.left_out.update(name for each in plays for name in select_by_tags(each))
         set_current(run)
         for text in run.given.warnings:
-            self.warn(f"rack.recipes.recorder: {text}")
+            self._tell(run, text)
         self._tell_what_is_left_out(run)
         self._tell_of_names(run)
         self._find_cached(run)
@@ -115,37 +125,41 @@ class Recorder:
         self.storing = Storing(run)
         gc.freeze()  # what Ansible has loaded is no garbage: to look for some copies its memory in each worker
 
+    def _tell(self, run: Run, text: str) -> None:
+        """A warning, also for whoever reads the journal: few look at what Ansible prints."""
+        self.warn(f"rack.recipes.recorder: {text}")
+        append(run.path, [{"kind": "warning", "time": now(), "text": text}])
+
     def _tell_what_is_left_out(self, run: Run) -> None:
         names = [step.name for step in run.steps.values() if not step.hosts]
         if names:
-            self.warn(f"rack.recipes.recorder: left out, as no host of this run is theirs: {', '.join(names)}")
+            self._tell(run, f"left out, as no host of this run is theirs: {', '.join(names)}")
         if run.given.unknown_hosts:
             names = list(run.given.unknown_hosts)
-            self.warn(f"rack.recipes.recorder: the given context has keys of hosts not in this run: {', '.join(names)}")
+            self._tell(run, f"the given context has keys of hosts not in this run: {', '.join(names)}")
         if run.given.recipe.get("canary") and not run.given.canary:
-            self.warn("rack.recipes.recorder: no host of this run is its canary, so none goes first")
+            self._tell(run, "no host of this run is its canary, so none goes first")
 
     def _tell_of_names(self, run: Run) -> None:
-        """Also to whoever reads the journal: few look at what Ansible prints."""
         for address, same in names_of_one(self._hosts.values()):
-            text = f"{', '.join(same)} are one host, {address}: their steps run beside each other"
-            self.warn(f"rack.recipes.recorder: {text}")
-            append(run.path, [{"kind": "warning", "time": now(), "text": text}])
+            self._tell(run, f"{', '.join(same)} are one host, {address}: their steps run beside each other")
 
     def _find_cached(self, run: Run) -> None:
         """A store that is away holds up no run: everything is done anew."""
         try:
             cached = cached_offers(run.settings.db, run.steps.values())
         except StoreError as error:
-            self.warn(f"rack.recipes.recorder: nothing cached is used: {error}")
+            self._tell(run, f"nothing cached is used: {error}")
         else:
             run.reusable.cached = cached
 
     def task_starts(self, task: Any) -> None:
         """Before Ansible forks the workers: make the payload that all of them send, bring the store up to date."""
         if self.storing is None or self.run is None:
+            if task.resolved_action == STAGE and not self.refused:
+                raise UsageError(UNPLANNED)
             return
-        if task.resolved_action == STAGE:
+        if task.resolved_action == STAGE and task._uuid in self.run.stages:
             steps = unpacked(task.args["steps"])  # of a batch before this one
             self._prepare(self.run, steps)
             task.args = {**task.args, "steps": packed(steps)}
@@ -153,6 +167,11 @@ class Recorder:
             if task._uuid not in self._checkpoints:
                 self._closes()
                 self._complete(self.run)
+            self.run.stored = self.storing.flush()
+        elif task.resolved_action == REPORT:
+            self._catch_up(self.run)
+            if not self.run.missing():
+                self._end(self.run)
             self.run.stored = self.storing.flush()
 
     def _prepare(self, run: Run, steps: Sequence[Any]) -> None:
@@ -170,12 +189,29 @@ class Recorder:
             return
         host = RUN_HOST if result.task.run_once else result.host.name
         number = int(result.task.args["number"])
-        self._said[number, host] = said = str(result.result.get("msg", ""))
+        said = str(result.result.get("msg", ""))
+        if result.result.get("failed") or result.result.get("unreachable"):
+            self._said[number, host] = said
         if result.result.get(UNRECORDED) and not self.run.unwritable:
             self.run.unwritable = said
             self._failed(said)
         self._catch_up(self.run)
         self._set_facts(self.run, self.run.context.changed_hosts())
+
+    def task_skipped(self, result: Any) -> None:
+        """Say so of the steps that a condition of a stage task leaves out on a host."""
+        if self.run is None or result.task.resolved_action != STAGE or "false_condition" not in result.result:
+            return
+        reason = f"left out by its task: when: {result.result['false_condition']}"
+        append(
+            self.run.path,
+            [
+                no_result(step.stage, step.name, host, "skipped", self.run.hidden(reason), blocks=False)
+                for step, host in self.run.missing()
+                if step.stage == int(result.task.args["number"]) and host in (result.host.name, RUN_HOST)
+            ],
+        )
+        self._catch_up(self.run)
 
     def _catch_up(self, run: Run) -> None:
         """Fold what the journal gained, and write down what follows from it; others may have gone on meanwhile."""
@@ -190,12 +226,14 @@ class Recorder:
             run.catch_up(show)
 
     def exit_code(self) -> int | None:
-        """End the run; returns the exit code to end with, None to leave Ansible's own."""
+        """End the run of a playbook; returns the exit code to end with, None to leave Ansible's own."""
         self._closes()
         code: int | None = self.guarded(self._ends)
         if self.guard:
             self.guard.over()
-        return StoreError.exit_code if code is None and self.failures else code
+        code = StoreError.exit_code if code is None and self.failures else code
+        self._forget()
+        return code
 
     def _closes(self) -> None:
         if self.guard:

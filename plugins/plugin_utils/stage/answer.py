@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,11 +38,16 @@ class Answer:
     ahead: float | None = None
 
 
-def read_answer(stage: str, code: int, stdout: str, stderr: str, python: str = "python3") -> Answer:
-    """Find the answer for `stage` in what came back of `python`: banners and noise may stand before it."""
+def read_answer(
+    stage: str, code: int, stdout: str, stderr: str, python: str = "python3", hide: Callable[[str], str] = str
+) -> Answer:
+    """Find the answer for `stage` in what came back of `python`: banners and noise may stand before it.
+
+    `hide` takes secrets out of what is told of these.
+    """
     _before, mark, answer = stdout.partition(f"{MARK}{stage}\n")
     if not mark:
-        return Answer("cut" if is_cut(code) else "silent", 0, reason=no_answer(code, stdout, stderr, python))
+        return Answer("cut" if is_cut(code) else "silent", 0, reason=no_answer(code, stdout, stderr, python, hide))
     lines = answer.encode("utf-8", "surrogateescape").split(b"\n")
     status = next(filter(None, map(_status, reversed(lines))), None)
     if status is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import signal
+from collections.abc import Callable
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
@@ -38,10 +39,13 @@ def is_cut(code: int) -> bool:
     return code < 0 or code == SSH_FAILED or code in BY_SIGNAL
 
 
-def no_answer(code: int, stdout: str, stderr: str, python: str) -> str:
-    """Why the host's `python` gave no answer."""
+def no_answer(code: int, stdout: str, stderr: str, python: str, hide: Callable[[str], str] = str) -> str:
+    """Why the host's `python` gave no answer; `hide` takes secrets out of what is shown, before it is cut.
+
+    There may be some: a terminal shows again what it was sent.
+    """
     whole = f"{stdout.strip()}\n{stderr.strip()}".strip()  # a login shell says on stdout why it lets nobody in
-    said = whole[-SHOWN:]
+    said = hide(whole)[-SHOWN:]
     too_old = re.search(re.escape(TOO_OLD) + r"([0-9.]+)", whole)
     if too_old:
         return f"Python is too old: {python} is {too_old[1]}, and {OLDEST} or newer is needed"

@@ -10,7 +10,7 @@ import json
 import os
 import shlex
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -95,7 +95,9 @@ class Remote:
         task_vars: Mapping[str, Any],
         reconnect_timeout: float,
         stopping: Stopping | None = None,
+        hide: Callable[[str], str] = str,
     ) -> None:
+        self._hide = hide
         self._stopping = stopping or Stopping()
         self._is_asked = False
         self._action = action
@@ -237,7 +239,7 @@ class Remote:
         self._is_asked = True
         sent = time.time()
         done = self._action._low_level_execute_command(command, in_data=data)
-        answer = read_answer(message["id"], done["rc"], done["stdout"], done["stderr"], python)
+        answer = read_answer(message["id"], done["rc"], done["stdout"], done["stderr"], python, self._hide)
         if answer.state == "cut":
             raise AnsibleConnectionFailure(answer.reason)
         if answer.clock:

@@ -106,7 +106,7 @@ class Launcher:
             if self.is_debug:
                 os.environ.update(self._own)
             ctx.send_to(self._told_of(emit))
-            ctx.hide_by(self.secrets.hidden)
+            ctx.hide_by(self.secrets)
             run_class(load, ctx, params, emit, method)
 
         return program

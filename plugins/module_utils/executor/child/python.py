@@ -10,7 +10,7 @@ import os
 import sys
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
-from ansible_collections.rack.recipes.plugins.module_utils.values import storable
+from ansible_collections.rack.recipes.plugins.module_utils.values import LONGEST_MESSAGE, bounded
 from ansible_collections.rack.recipes.plugins.module_utils.view import View
 
 TYPE_CHECKING = False
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     Load = Callable[[], type[Scriptlet]]
 
 DEBUG = "RACK_DEBUG"
-LONGEST = 100_000  # characters of a reason; whoever takes it masks secrets before it is shortened for people
 
 
 def run_class(load: Load, ctx: View, params: dict[str, Any], emit: Emit, method: str = "run") -> NoReturn:
@@ -33,7 +32,7 @@ def run_class(load: Load, ctx: View, params: dict[str, Any], emit: Emit, method:
     for stream in printed:
         if not stream.closed:
             stream.flush()
-    emit({"kind": "ending", "verdict": verdict, "reason": storable(reason[:LONGEST])})
+    emit({"kind": "ending", "verdict": verdict, "reason": reason[:LONGEST_MESSAGE]})
     os._exit(code and (code % 256 or 1))
 
 
@@ -68,7 +67,7 @@ def _run(load: Load, ctx: View, params: dict[str, Any], method: str) -> int:
         validate(ctx, params)
     code = _called(scriptlet, ctx, params) if method == "run" else None
     if code is not None and (not isinstance(code, int) or isinstance(code, bool)):
-        raise ValueError(f"run returned {code!r:.80}: expected nothing, or an exit code")
+        raise ValueError(f"run returned {bounded(repr(code))}: expected nothing, or an exit code")
     return code or 0
 
 

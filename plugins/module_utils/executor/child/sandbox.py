@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import IO, Any, Callable, NoReturn
 
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.capture import Mask
+    from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
 
     Step = dict[str, Any]
 

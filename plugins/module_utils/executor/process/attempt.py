@@ -20,6 +20,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.process.desc
     write_all,
 )
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.spawn import spawn
+from ansible_collections.rack.recipes.plugins.module_utils.values import LONGEST_MESSAGE, bounded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable, NoReturn
 
     from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launch import Program
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.capture import Mask
+    from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
 
     Event = dict[str, Any]
 
@@ -122,7 +123,7 @@ class Attempt:
             event = json.loads(line)
             kind = event["kind"]
         except (ValueError, LookupError, TypeError):
-            raise ValueError(f"what is no event: {line[:80]!r}") from None
+            raise ValueError(f"what is no event: {bounded(repr(line[:LONGEST_MESSAGE]))}") from None
         if kind == "measurement":
             self._measured += len(line)
         if self._measured > enter.LARGEST_EVENT:

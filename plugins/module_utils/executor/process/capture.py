@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import codecs
 
+from ansible_collections.rack.recipes.plugins.module_utils.values import shortened
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable
 
-    Mask = Callable[[str], str]
+    from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
 
 HEAD = 16 * 1024
 TAIL = 4 * 1024 * 1024
+LOOKED_AT = 20_000  # bytes before the end, for secrets
 
 
 class Capture:
@@ -51,13 +54,44 @@ class Capture:
         whole, half = self.ending(), limit // 2
         if self.size <= limit:
             text = whole.decode("utf-8", "backslashreplace")
-            return _without_nul(mask(text) if mask else text)
-        left_out = self.size - 2 * half
+            return _shown(mask.mask(text) if mask else text)
         if mask:
-            head, tail = mask(_before_cut(self._head))[:half], mask(_after_cut(whole[-half - HEAD :]))[-half:]
+            head, tail = self._masked_ends(whole, limit, mask)
+            if head is tail and len(head) <= limit:
+                return _shown(head)
+            head, tail = head[:half], tail[-half:]
         else:
             head, tail = _before_cut(self._head[:half]), _after_cut(whole[-half:])
-        return _without_nul(f"{head}\n[... {left_out} bytes left out ...]\n{tail}")
+        return _shown(f"{head}\n[... {self.size - 2 * half} bytes left out ...]\n{tail}")
+
+    def _masked_ends(self, whole: bytes, limit: int, mask: Mask) -> tuple[str, str]:
+        """Beginning and end without secrets, twice the same text where that is all of it.
+
+        How much is masked depends on the limit and on the longest secret, not on what was printed.
+        """
+        from ansible_collections.rack.recipes.plugins.module_utils.language.edges import masked_beginning, masked_ending
+
+        reach, is_all = limit + 2 * mask.longest, len(whole) == self.size
+        if is_all and self.size <= 2 * reach:
+            text = shortened(mask.mask(whole.decode("utf-8", "backslashreplace")))
+            return text, text
+        first = whole if is_all else self._head
+        head = masked_beginning(_before_cut(first[:reach]), mask)
+        return shortened(head), shortened(masked_ending(_after_cut(whole[-reach:]), mask))
+
+    def end(self, limit: int, mask: Mask | None = None) -> str:
+        """For people: at most so many of its last characters, without the white space behind them."""
+        kept = self.ending().rstrip()
+        if mask is None:
+            return kept[-limit:].decode("utf-8", "backslashreplace").strip()
+        from ansible_collections.rack.recipes.plugins.module_utils.language.edges import masked_ending
+
+        reach = LOOKED_AT + 2 * mask.longest
+        if len(kept) <= reach and len(self.ending()) == self.size:
+            text = mask.mask(kept.decode("utf-8", "backslashreplace"))
+        else:
+            text = masked_ending(_after_cut(kept[-reach:]), mask)
+        return shortened(text)[-limit:].strip()
 
 
 def _before_cut(data: bytes) -> str:
@@ -71,8 +105,9 @@ def _after_cut(data: bytes) -> str:
     return data[start:].decode("utf-8", "backslashreplace")
 
 
-def _without_nul(text: str) -> str:
-    return text.replace("\0", "\\x00")
+def _shown(text: str) -> str:
+    """Masked text as files take it; a scriptlet may have printed a message whose values are not cut yet."""
+    return shortened(text).replace("\0", "\\x00")
 
 
 class Lines:

@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.capture import TAIL, Capture
+from ansible_collections.rack.recipes.plugins.module_utils.values import bounded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.capture import Mask
+    from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
 
 VERDICTS = {"ok": "passed", "failed": "failed", "error": "error"}
 SHOWN = 400
-LOOKED_AT = 20_000  # bytes before the end, for secrets
 DIGITS = 1000  # Python takes minutes to read a number of a million digits
 
 
@@ -49,7 +49,7 @@ def read_envelope(
     if secret and found.get("secrets"):
         secret(found["secrets"])
     if not isinstance(found.get("status"), str) or found["status"] not in VERDICTS:
-        raise ValueError(f"the envelope's status must be ok, failed or error, got {found.get('status')!r:.80}")
+        raise ValueError(f"the envelope's status must be ok, failed or error, got {bounded(repr(found.get('status')))}")
     if not isinstance(found.get("outputs") or [], (list, dict)):
         raise ValueError("the envelope's outputs must be a list of keys or an object of key and value")
     for name in ("measurements", "checks", "artifacts"):
@@ -62,9 +62,7 @@ def missing(stdout: Capture, mask: Mask | None = None) -> str:
     """Why there is no envelope, with what was printed instead, less what `mask` takes out."""
     if not stdout.size:
         return "printed no envelope: its stdout is empty"
-    kept = stdout.ending().rstrip()
-    if stdout.size > TAIL and b"\n" not in kept:
+    if stdout.size > TAIL and b"\n" not in stdout.ending().rstrip():
         return f"printed no envelope: its last line is longer than {TAIL} bytes"
-    text = kept[-LOOKED_AT if mask else -SHOWN :].decode("utf-8", "backslashreplace")
-    text = (mask(text)[-SHOWN:] if mask else text).strip()
+    text = stdout.end(SHOWN, mask)
     return f"printed no envelope as its last line, but {stdout.size} bytes that end with: {text}"

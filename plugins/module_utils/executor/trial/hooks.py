@@ -29,7 +29,7 @@ def run_hooks(trial: Trial, when: str) -> Life:
         try:
             verdict, reason = yield from _run(trial, hook)
         except (Unfit, ValueError) as error:
-            verdict, reason = "error", trial.bench.records.hidden(str(error))
+            verdict, reason = "error", trial.bench.secrets.reason(str(error))
         named = trial.more.get("hooks", [])
         bad = {"hook": hook["name"], "when": when, "verdict": verdict, "reason": reason}
         if verdict not in PASSING and bad not in named and len(named) < MOST:
@@ -51,7 +51,7 @@ def _run(trial: Trial, hook: Record) -> Life:
         trial.bench.change(step["name"], trial.tries, {**made, "who": who})
 
     attempt = yield from conduct(trial.bench, step, ctx, params, change)
-    verdict, reason = judge(attempt, scope, {"none": True}, trial.bench.records.hidden)
+    verdict, reason = judge(attempt, scope, {"none": True}, trial.bench.secrets)
     trial.count_secrets(attempt)
     trial.hooked += attempt.measurements
     return verdict, reason

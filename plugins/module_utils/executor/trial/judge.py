@@ -13,46 +13,46 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.trial.envelo
     missing,
     read_envelope,
 )
-from ansible_collections.rack.recipes.plugins.module_utils.values import as_reason
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import ORDER, PASSING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Optional
+    from typing import Any
 
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.secrets import Secrets
+    from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
     from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
     from ansible_collections.rack.recipes.plugins.module_utils.view import View
 
     Judged = tuple[str, str]
     Measurement = dict[str, Any]
     Success = dict[str, Any]
-    Mask = Optional[Callable[[str], str]]
 
 CRITERIA = ("ctx_has_keys", "values", "none")
 UNCHECKED = 'it checked nothing: give it success criteria, or say "success: none"'
 
 
-def judge(attempt: Attempt, scope: Scope, success: Success, mask: Mask = None, until: Any = None) -> Judged:
+def judge(attempt: Attempt, scope: Scope, success: Success, secrets: Secrets, until: Any = None) -> Judged:
     """Verdict and reason; what the envelope and the criteria say goes into the attempt on the way.
 
-    `mask` takes secrets out of texts before these are shortened. What passed by itself may have to wait for the
-    conditions `until`, before which no criterion counts.
+    `secrets` are taken out of texts before these are shortened; the envelope may add some. What passed by itself may
+    have to wait for the conditions `until`, before which no criterion counts.
     """
     try:
-        verdict, reason = _outcome(attempt, scope, success, mask, until)
+        verdict, reason = _outcome(attempt, scope, success, secrets, until)
     except ValueError as error:
         verdict, reason = "error", str(error)
     if verdict == "passed":
         return verdict, ""
-    return verdict, as_reason(mask(reason) if mask else reason) or "gave no reason"
+    return verdict, secrets.reason(reason) or "gave no reason"
 
 
-def _outcome(attempt: Attempt, scope: Scope, success: Success, mask: Mask, until: Any) -> Judged:
+def _outcome(attempt: Attempt, scope: Scope, success: Success, secrets: Secrets, until: Any) -> Judged:
     problem = _ended_badly(attempt)
     if problem:
         return "error", problem
-    verdict, reason = _said(attempt, scope.ctx, mask)
+    verdict, reason = _said(attempt, scope.ctx, secrets)
     if verdict != "passed":
         return verdict, reason
     missing_yet = _missing_yet(attempt, scope, until) if until else ""
@@ -86,13 +86,13 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"  # a real-time one
 
 
-def _said(attempt: Attempt, ctx: View, mask: Mask) -> Judged:
+def _said(attempt: Attempt, ctx: View, secrets: Secrets) -> Judged:
     """What the scriptlet itself says: its envelope, or the end of its Python class."""
     ending = attempt.ending
     envelope = read_envelope(attempt.stdout, needed=ending is None, secret=ctx.secret)
     if envelope is None:
         if ending is None:
-            raise ValueError(missing(attempt.stdout, mask) + _exit(attempt, mask))
+            raise ValueError(missing(attempt.stdout, secrets.mask) + _exit(attempt, secrets.mask))
         return ending["verdict"], ending["reason"]
     if envelope["status"] == "ok":
         if ending is not None and ending["verdict"] != "passed":
@@ -103,7 +103,7 @@ def _said(attempt: Attempt, ctx: View, mask: Mask) -> Judged:
     return VERDICTS[envelope["status"]], str(envelope.get("reason") or "")
 
 
-def _exit(attempt: Attempt, mask: Mask) -> str:
+def _exit(attempt: Attempt, mask: Mask | None) -> str:
     if not attempt.exit_code:
         return ""
     log = attempt.stderr.text(400, mask).strip().rpartition("\n")[2]

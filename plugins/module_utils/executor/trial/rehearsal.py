@@ -37,5 +37,5 @@ def rehearse(trial: Trial) -> Life:
     if step["kind"] != "python":
         return "skipped", RIGHT
     attempt = yield from conduct(trial.bench, step, trial.ctx, params, lambda _change: None, "validate")
-    verdict, reason = judge(attempt, trial.scope, {"none": True}, trial.bench.records.hidden)
+    verdict, reason = judge(attempt, trial.scope, {"none": True}, trial.bench.secrets)
     return ("skipped", RIGHT) if verdict == "passed" else ("error", reason)

@@ -48,6 +48,7 @@ class Trial:
         self.waits_for: Attempt | float = self.started
         self.lets_pass = False
         self.attempts: list[Record] = []
+        self.known = 0  # secrets, when the first of them was recorded
         self.measurements: list[Record] = []
         self.hooked: list[Record] = []  # what the hooks of the last try have measured
         self.checks = 0
@@ -120,12 +121,12 @@ class Trial:
 
     def attempt(self, params: Record | None, place: Record) -> Life:
         """Try once; its record has `place`, which try it was. Raises Unfit."""
+        self.tries += 1
+        self.about["attempt"] = self.tries
         given = params
         if given is None:
             given = arguments_of(self.step, self.scope)
             self._hide(given)
-        self.tries += 1
-        self.about["attempt"] = self.tries
         moment = now() if self.attempts else self.time
         if self.bench.hooks:
             self.hooked = []
@@ -135,6 +136,7 @@ class Trial:
         attempt = yield from conduct(self.bench, self.step, self.ctx, given, self._change)
         verdict, reason = self._judged(attempt)
         more = {**place, "waiting": True} if attempt.is_waiting else place
+        self.known = self.known if self.attempts else len(self.bench.secrets)
         record = attempt.record(verdict, reason, moment, self.bench.records.mask)
         self._keep({**record, **more})
         if self.bench.records.is_debug:
@@ -150,7 +152,7 @@ class Trial:
 
     def _judged(self, attempt: Attempt) -> Outcome:
         until = self.step["retry"].get("until") if "retry" in self.step else None
-        verdict, reason = judge(attempt, self.scope, self.step["success"], self.bench.records.hidden, until)
+        verdict, reason = judge(attempt, self.scope, self.step["success"], self.bench.secrets, until)
         self.count_secrets(attempt)
         self.measurements = attempt.measurements
         self.checks = sum("verdict" in each for each in self.measurements)
@@ -200,6 +202,8 @@ def arguments_of(step: Step, scope: Scope) -> Record:
 
 def unwanted_by(step: Step, scope: Scope) -> str:
     """Which condition of the step's own does not hold; empty where it is wanted. Raises Unfit where that is unknown."""
+    if "unfit" in step:
+        raise Unfit(step["unfit"])
     when = step.get("when", True)
     if isinstance(when, bool):
         return "" if when else "when: false"

@@ -17,10 +17,13 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launch import Launcher
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage import Stage
+from ansible_collections.rack.recipes.plugins.module_utils.language.names import Names, long_texts_of
+from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.model import Entry
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.debugger import debugged
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.trial import Record, Trial
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import printable
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.trace import lines_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.request import (
     Request,
@@ -75,7 +78,20 @@ def _request(trial: Trial, *, debug: bool) -> Request:
         hosts={host: _versioned(keys) for host, keys in trial.hosts.items()},
         debug=debug,
     )
-    return make_request(1, [step], around)
+    request = make_request(1, [step], around)
+    if "unfit" in request.message["steps"][0]:
+        raise UsageError(request.message["steps"][0]["unfit"])
+    request.message.update(_hidden(trial))
+    return request
+
+
+def _hidden(trial: Trial) -> dict[str, list[str]]:
+    """What has the name of a secret is one here too: arguments, and keys of the context that it finds."""
+    patterns = settings.load().secret_keys
+    names = Names(patterns)
+    held = ((key, value) for keys in (trial.own, trial.run, *trial.hosts.values()) for key, value in keys.items())
+    secrets = {text for key, value in held if names.match_key(key) for text in long_texts_of(value)}
+    return {"secret_keys": [*patterns], "secrets": sorted(secrets)}
 
 
 def _versioned(keys: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.values import check_key, check_value
+from ansible_collections.rack.recipes.plugins.module_utils.values import check_key, check_value, shortened
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.discover import find
@@ -101,7 +101,9 @@ def _args(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise UsageError(f"--args: expected a JSON object: {error}") from error
     if not isinstance(data, dict):
-        raise UsageError(f"--args: expected a JSON object, got {text:.80}")
+        raise UsageError(
+            f"--args: expected a JSON object, got {'a list' if isinstance(data, list) else 'a single value'}"
+        )
     return data
 
 
@@ -124,7 +126,7 @@ def _keys(path: str, values: Mapping[str, Any]) -> dict[str, Any]:
     try:
         return {check_key(key): check_value(value, key) for key, value in values.items()}
     except ValueError as error:
-        raise UsageError(f"--context: {path}: {error}") from error
+        raise UsageError(shortened(f"--context: {path}: {error}")) from error
 
 
 def envelope_of(step: Record, deltas: Sequence[Record]) -> dict[str, Any]:

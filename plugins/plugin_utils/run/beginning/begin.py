@@ -9,7 +9,7 @@ from __future__ import annotations
 import getpass
 import platform
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +77,7 @@ def begin(plays: Sequence[Any], settings: Settings, means: Means) -> Run:
         recipe=recipe,
         params=values,
         secrets=secrets,
-        mask=Mask([*secrets, *password_in(settings.db), *(text for texts in vaulted.values() for text in texts)]),
+        mask=Mask([*secrets, *password_in(settings.db), *_known(vaulted, planned.hosts)]),
         warnings=(problem,) if problem else (),
         options={**recipe.get("options", {}), **_asked_of_ansible(), **_asked_of_us(wanted)},
         patterns=planned.patterns,
@@ -86,8 +86,9 @@ def begin(plays: Sequence[Any], settings: Settings, means: Means) -> Run:
     )
     run = _new_run(settings, planned, given, Reusable(earlier))
     run.merges = Merges(hooks)
-    for host, texts in vaulted.items():
-        run.concealed.hide(host, texts)
+    run.concealed.hide_of_absent(_known(vaulted, vaulted.keys() - planned.hosts))
+    for host in planned.hosts:
+        run.concealed.hide(host, vaulted.get(host, ()))
     merge = to_record(rules, {policy: hook.digest for policy, hook in hooks.items()})
     append(run.path, [{**_first_record(run), **({"merge": merge} if merge else {})}, *_imported(run, imported)])
     if wanted.context:
@@ -108,6 +109,11 @@ def _checked(
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.trusted import Compiled, check_plays
 
     return check_plays(Compiled(plays, planned, recipe, rules), settings, means)
+
+
+def _known(vaulted: Mapping[str, Sequence[str]], hosts: Iterable[str]) -> Iterator[str]:
+    """What these hosts have in vaults."""
+    return (text for host in hosts for text in vaulted.get(host, ()))
 
 
 def _earlier(settings: Settings, wanted: Wanted, recipe: Mapping[str, Any], planned: Outline) -> Earlier | None:
@@ -147,7 +153,8 @@ def _asked_of_us(wanted: Wanted) -> dict[str, str]:
 
 def _check(planned: Outline, plays: Sequence[Any]) -> None:
     if not planned.hosts:
-        patterns = ", ".join(dict.fromkeys(repr(play.hosts) for play in plays))
+        said = [play.hosts if isinstance(play.hosts, list) else [play.hosts] for play in plays]
+        patterns = ", ".join(dict.fromkeys(repr(str(pattern)) for patterns in said for pattern in patterns))
         raise UsageError(f"no host matches {patterns} here, see the inventory and --limit")
     if len(planned.left_out) == len(planned.steps):
         raise UsageError(f"no host of this run matches the hosts of any step: {', '.join(planned.left_out)}")
@@ -176,6 +183,7 @@ def _new_run(settings: Settings, planned: Outline, given: Given, reusable: Reusa
     journal = Follower(folder / "journal.jsonl")
     hosts = tuple(planned.hosts)
     run = Run(run_id, folder, settings, hosts, planned.steps, Context(run_id), journal, given, reusable)
+    run.stages = frozenset(planned.tasks)
     run.concealed = Concealed(shared=True)  # before any worker is forked
     return run
 

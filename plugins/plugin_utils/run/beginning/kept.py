@@ -17,9 +17,12 @@ from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.language.names import Names, secrets_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.plays import stage_tasks
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrecy.said import literal, said_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.request import HOOKS, scriptlet_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.text import unpacked
 
@@ -29,6 +32,8 @@ RECIPES, PLAYBOOK, HOSTS, SCRIPTLETS = "recipe", "playbook.yml", "hosts.json", "
 CONNECTION = ("ansible_connection", "ansible_host", "ansible_port", "ansible_user", "ansible_network_os")
 MODULES = "ansible"  # the type of a step that is a module of Ansible's
 
+
+Said = Mapping[str, Any]
 Texts = Iterable[tuple[str, bytes]]
 
 
@@ -37,8 +42,11 @@ def keep(run: Run, plays: Sequence[Any], hosts: Mapping[str, Any]) -> None:
     folder = run.folder / FOLDER
     with suppress(OSError, RackError, ValueError):
         folder.mkdir(mode=0o700)
+        used, folders = [*_used(run, plays)], tuple(map(Path, run.settings.scriptlets))
+        mask = Mask(_as_written(_secrets(run, used, folders)))
         for name, text in _texts(run, plays, hosts):
-            _write(folder / name, _masked(run, text))
+            _write(folder / name, _masked(run, mask, text))
+        _write(folder / SCRIPTLETS, _masked(run, mask, _json(_scriptlets(used, folders))))
 
 
 def _write(path: Path, text: bytes) -> None:
@@ -53,10 +61,28 @@ def _write(path: Path, text: bytes) -> None:
             raise
 
 
-def _masked(run: Run, text: bytes) -> bytes:
-    if not run.given.mask:
-        return text
-    return run.given.mask.mask(text.decode(errors="surrogateescape")).encode(errors="surrogateescape")
+def _masked(run: Run, mask: Mask, text: bytes) -> bytes:
+    for each in filter(None, (run.given.mask, mask)):
+        text = each.mask(text.decode(errors="surrogateescape")).encode(errors="surrogateescape")
+    return text
+
+
+def _secrets(run: Run, used: Sequence[Said], folders: tuple[Path, ...]) -> Iterator[str]:
+    """What steps, hooks and parameters themselves say that a journal hides."""
+    names = Names(run.settings.secret_keys)
+    params = run.given.recipe.get("params") or {}
+    yield from literal(secrets_in(None, {name: said.get("default") for name, said in params.items()}, names))
+    for said in used:
+        options = None
+        with suppress(RackError):
+            options = None if said.get("type") == MODULES else scriptlet_of(said, folders).options
+        yield from said_in(said, options, names)
+
+
+def _as_written(secrets: Iterable[str]) -> Iterator[str]:
+    """As they may stand in YAML, which doubles a quote between quotes; it has the other forms in common with JSON."""
+    for text in secrets:
+        yield from (text, text.replace("'", "''"))
 
 
 def _texts(run: Run, plays: Sequence[Any], hosts: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
@@ -65,8 +91,6 @@ def _texts(run: Run, plays: Sequence[Any], hosts: Mapping[str, Any]) -> Iterator
     with suppress(OSError):
         yield PLAYBOOK, Path(plays[0].get_path().rpartition(":")[0]).read_bytes()
     yield HOSTS, _json({name: _host(host) for name, host in hosts.items()})
-    folders = tuple(map(Path, run.settings.scriptlets))
-    yield SCRIPTLETS, _json(_scriptlets([*_used(run, plays)], folders))
 
 
 def recipe_files(path: str, digest: str) -> list[tuple[str, bytes]]:
@@ -109,7 +133,7 @@ def _host(host: Any) -> dict[str, Any]:
     return {"groups": sorted(group.name for group in host.get_groups()), **reached}
 
 
-def _used(run: Run, plays: Sequence[Any]) -> Iterator[Mapping[str, Any]]:
+def _used(run: Run, plays: Sequence[Any]) -> Iterator[Said]:
     """The steps and hooks of the plays."""
     for play in plays:
         for task in stage_tasks(play):
@@ -118,7 +142,7 @@ def _used(run: Run, plays: Sequence[Any]) -> Iterator[Mapping[str, Any]]:
     yield from (hook for when in HOOKS for hook in given.get(when) or ())
 
 
-def _scriptlets(used: Iterable[Mapping[str, Any]], folders: tuple[Path, ...]) -> dict[str, str]:
+def _scriptlets(used: Iterable[Said], folders: tuple[Path, ...]) -> dict[str, str]:
     """The digest of each scriptlet, by its name; of one that cannot be found its stage will tell."""
     found: dict[str, str] = {}
     for said in used:

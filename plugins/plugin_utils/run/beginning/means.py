@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible.inventory.host import Host
 from ansible.template import Templar
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrecy.vaulted import Vault
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrecy.vaulted import Vault, own_variables
 
 Resolve = Callable[[Any], Sequence[str]]
 
@@ -21,23 +22,26 @@ Resolve = Callable[[Any], Sequence[str]]
 class Means:
     """Extra vars, the names of the hosts of this run that match a pattern, and how templates are filled in.
 
-    `vaulted` has the texts of each host's variables that came out of a vault, and why they may not be all; `vars_of`
-    has all variables of a host, at a millisecond each.
+    `fill` takes variables beside the template where they are not those of the play that starts.
+    `vaulted` has the texts of each host's variables that came out of a vault, and why they may not be all: of these
+    hosts, and of all others of the inventory, whose values a template can bring in; `vars_of` has all variables of a
+    host in a play, at a millisecond each.
     """
 
     extra_vars: Mapping[str, Any]
     resolve: Resolve
-    fill: Callable[[Any], Any]
+    fill: Callable[..., Any]
     vaulted: Callable[[Iterable[str]], tuple[Mapping[str, Sequence[str]], str]] = lambda _hosts: ({}, "")
-    vars_of: Callable[[str], Mapping[str, Any]] = lambda _host: {}
+    vars_of: Callable[[str, Any], Mapping[str, Any]] = lambda _host, _play: {}
 
 
 def means_of(play: Any) -> Means:
     """Those of a play that starts."""
     variables = play.get_variable_manager()
 
-    def fill(value: Any) -> Any:
-        return Templar(loader=play.get_loader(), variables=variables.get_vars(play=play)).template(value)
+    def fill(value: Any, known: Mapping[str, Any] | None = None) -> Any:
+        known = variables.get_vars(play=play) if known is None else known
+        return Templar(loader=play.get_loader(), variables=known).template(value)
 
     def resolve(pattern: Any) -> list[str]:
         """The hosts of all batches: Ansible restricts its inventory to the one that starts."""
@@ -47,13 +51,15 @@ def means_of(play: Any) -> Means:
     def vaulted(hosts: Iterable[str]) -> tuple[dict[str, list[str]], str]:
         vault = Vault(play.get_loader())
         found: dict[str, list[str]] = {}
-        for name in hosts if vault.is_open else ():
+        for name in dict.fromkeys((*hosts, *variables._inventory.hosts)) if vault.is_open else ():
             host = variables._inventory.get_host(name)
-            found[name] = vault.values_in(variables.get_vars(play=play, host=host, include_hostvars=False))
+            said = variables.get_vars(play=play, host=host, include_hostvars=False)
+            found[name] = vault.values_in(own_variables(said))
         return found, vault.problem
 
-    def vars_of(name: str) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = variables.get_vars(play=play, host=variables._inventory.get_host(name))
+    def vars_of(name: str, of_play: Any) -> Mapping[str, Any]:
+        host = variables._inventory.get_host(name) or Host(name)  # Ansible goes to one that no inventory has, too
+        found: Mapping[str, Any] = variables.get_vars(play=of_play, host=host)
         return found
 
     return Means(variables.extra_vars, resolve, fill, vaulted, vars_of)

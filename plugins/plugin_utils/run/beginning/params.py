@@ -15,9 +15,10 @@ from urllib.parse import unquote
 from ansible.utils.vars import transform_to_native_types
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.masks import MASKED, Mask
-from ansible_collections.rack.recipes.plugins.module_utils.language.names import Names, long_texts_of, texts_of
+from ansible_collections.rack.recipes.plugins.module_utils.language.names import Names, secrets_in, texts_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Param
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrecy.spotted import spotted
 
 GIVEN = "rack_recipes_params"
 NO_NAMES = Names()
@@ -34,7 +35,7 @@ def param_values(declared: Declared, extra_vars: Mapping[str, Any], fill: Callab
     """
     given = extra_vars.get(GIVEN) or {}
     if not isinstance(given, Mapping):
-        raise UsageError(f"{GIVEN} (values of the recipe's parameters): expected a mapping, got {given!r:.200}")
+        raise UsageError(f"{GIVEN} (values of the recipe's parameters): expected a mapping, got {kind_of(given)}")
     if not declared and not given:
         return {}
     from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.params import values  # 20 ms
@@ -42,6 +43,11 @@ def param_values(declared: Declared, extra_vars: Mapping[str, Any], fill: Callab
     named = {name: extra_vars[name] for name in declared if name in extra_vars}
     filled = transform_to_native_types(fill({**named, **given})) if named or given else {}
     return values({name: _param(name, said) for name, said in declared.items()}, filled, texts=True)
+
+
+def kind_of(given: object) -> str:
+    """What was given instead of a mapping: not which, since nobody knows yet what in it is secret."""
+    return "a text" if isinstance(given, str) else "a list" if isinstance(given, Sequence) else "a single value"
 
 
 def _param(name: str, said: Mapping[str, Any]) -> Param:
@@ -59,8 +65,7 @@ def all_secrets(
     declared: Declared, values: Mapping[str, Any], names: Names, vaulted: Mapping[str, Sequence[str]]
 ) -> tuple[str, ...]:
     """What all hosts have to hide, since they get it with the parameters; some of these may hold a vault's values."""
-    texts = texts_of(dict(values)) if vaulted else []
-    shown = {each for found in vaulted.values() for each in found if any(each in text for text in texts)}
+    shown = spotted({each for found in vaulted.values() for each in found}, values)
     return tuple(sorted({*secrets_of(declared, values, names), *shown}))
 
 
@@ -71,11 +76,6 @@ def password_in(url: str) -> list[str]:
 
 
 def secrets_of(declared: Declared, values: Mapping[str, Any], names: Names = NO_NAMES) -> tuple[str, ...]:
-    """The texts that nobody may see: of secret parameters, and of texts with the name of a secret."""
+    """The texts that nobody may see: of secret parameters, and what has the name of a secret, also inside of others."""
     found = {text for name, value in values.items() if declared[name].get("secret") for text in texts_of(value)}
-    named = {text for name, value in values.items() if names.match(name) for text in _long_texts(value)}
-    return tuple(sorted(filter(None, found | named)))
-
-
-def _long_texts(value: Any) -> list[str]:
-    return [] if isinstance(value, (int, float)) else long_texts_of(value)
+    return tuple(sorted(filter(None, found.union(secrets_in(None, values, names)))))

@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.means import Resolve
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RECIPE, RUN_HOST, Planned
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.dependencies import as_dependency
@@ -18,6 +19,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.words im
 
 STAGE = "rack.recipes.stage"
 FLUSH = "rack.recipes.flush"
+REPORT = "rack.recipes.report"
+OWN = "a playbook's own"
 
 Step = Mapping[str, Any]
 Hosts = tuple[str, ...]
@@ -25,12 +28,17 @@ Hosts = tuple[str, ...]
 
 @dataclass(slots=True)
 class Outline:
-    """What all plays plan: their hosts in order, the steps, and the hosts of each pattern that a step names."""
+    """What all plays plan: their hosts in order, the steps, and the hosts of each pattern that a step names.
+
+    `stages` has the names of the steps by the number of their stage, `tasks` the ids of the stage tasks.
+    """
 
     hosts: dict[str, None] = field(default_factory=dict)
     steps: dict[str, Planned] = field(default_factory=dict)
     patterns: dict[str, frozenset[str]] = field(default_factory=dict)
     needs: dict[str, set[str]] = field(default_factory=dict)
+    stages: dict[int, list[str]] = field(default_factory=dict)
+    tasks: set[str] = field(default_factory=set)
 
     @property
     def left_out(self) -> list[str]:
@@ -39,45 +47,74 @@ class Outline:
 
 
 def stage_tasks(play: Any) -> list[Any]:
-    """The stage tasks of an Ansible play, in their order."""
-    return [task for block in play.tasks for task in _tasks(block) if task.resolved_action == STAGE]
+    """The stage tasks of an Ansible play, in their order; what is included while it runs is not known yet."""
+    return [task for task in _all_tasks(play) if task.resolved_action == STAGE]
 
 
 def checkpoints(plays: Iterable[Any]) -> frozenset[str]:
     """The ids of the flush tasks behind which there are stages."""
-    tasks = [task for play in plays for block in play.tasks for task in _tasks(block)]
+    tasks = [task for play in plays for task in _all_tasks(play)]
     last = max((place for place, task in enumerate(tasks) if task.resolved_action == STAGE), default=0)
     return frozenset(task._uuid for task in tasks[:last] if task.resolved_action == FLUSH)
 
 
-def is_of(play: Any, other: Any) -> bool:
-    """Whether two plays are of one recipe."""
-    return bool(_digest(play) == _digest(other))
+def _all_tasks(play: Any) -> Iterator[Any]:
+    """In the order in which Ansible runs them: a role that a play lists comes before the play's own tasks."""
+    listed = (role for role in play.roles if not role.from_include)
+    blocks = (*play.pre_tasks, *(block for role in listed for block in _role_blocks(role)), *play.tasks)
+    for block in (*blocks, *play.post_tasks):
+        yield from _tasks(block)
 
 
-def _digest(play: Any) -> Any:
-    return (play.vars.get(RECIPE) or {}).get("digest")
+def _role_blocks(role: Any) -> Iterator[Any]:
+    for needed in role.get_direct_dependencies():
+        yield from _role_blocks(needed)
+    yield from role.get_task_blocks()
 
 
-def _tasks(block: Any) -> Iterable[Any]:
-    for item in block.block if hasattr(block, "block") else [block]:
-        yield from _tasks(item) if hasattr(item, "block") else [item]
+def _tasks(item: Any) -> Iterator[Any]:
+    """The tasks of a block, but for those that are only for its failure."""
+    if not hasattr(item, "block"):
+        yield item
+        return
+    for inner in (*item.block, *item.always):
+        yield from _tasks(inner)
 
 
-def outline(plays: Iterable[Any], resolve: Resolve) -> Outline:
+def outline(plays: Sequence[Any], resolve: Resolve) -> Outline:
     """What these plays plan. A stage may be in several of them: the canary's, and the one of the other hosts.
 
-    Raises UsageError for a task that is no stage.
+    Raises UsageError for a task that is no stage, for a number that two stages have, and for plays of two recipes.
     """
     found = Outline()
+    _check_recipe(plays)
     for play in plays:
         here = tuple(resolve(play.hosts))
         found.hosts.update(dict.fromkeys(here))
         for task in stage_tasks(play):
             check_stage(task.args)
+            _add_stage(found, task)
             for step in task.args["steps"]:
                 _add(found, int(task.args["number"]), step, _narrowed(found, step, here, resolve))
     return found
+
+
+def _check_recipe(plays: Sequence[Any]) -> None:
+    """Playbooks may be imported into one another, but a run is of one recipe. Raises UsageError."""
+    recipes = {
+        said.get("digest"): str(said.get("path") or OWN) for said in (play.vars.get(RECIPE) or {} for play in plays)
+    }
+    if len(recipes) > 1:
+        raise UsageError(f"a playbook runs one recipe, and this has stages of {' and of '.join(recipes.values())}")
+
+
+def _add_stage(found: Outline, task: Any) -> None:
+    """Raises UsageError where another stage has the number: what one of them did would be taken for the other's."""
+    number, names = int(task.args["number"]), [str(step["name"]) for step in task.args["steps"]]
+    same = found.stages.setdefault(number, names)
+    if same != names:
+        raise UsageError(f"two stages have the number {number}, those of {same[0]} and {names[0]}: give each its own")
+    found.tasks.add(task._uuid)
 
 
 def _add(found: Outline, stage: int, step: Step, hosts: Hosts) -> None:

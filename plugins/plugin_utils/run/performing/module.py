@@ -32,7 +32,7 @@ from ansible.utils.vars import transform_to_native_types
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launch import Launcher
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage import Stage
-from ansible_collections.rack.recipes.plugins.module_utils.values import as_reason
+from ansible_collections.rack.recipes.plugins.module_utils.values import LONGEST_MESSAGE
 from ansible_collections.rack.recipes.plugins.module_utils.view import View
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifacts import FOLDER
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run
@@ -73,7 +73,7 @@ def as_module(action: ActionBase, task_vars: Mapping[str, Any], *, secret: bool)
             verdict, reason = _judged(lambda: run(params, ctx), action)
             sys.stdout.flush()
             sys.stderr.flush()
-            emit({"kind": "ending", "verdict": verdict, "reason": as_reason(reason)})
+            emit({"kind": "ending", "verdict": verdict, "reason": reason[:LONGEST_MESSAGE]})
             os._exit(verdict not in ("passed", "skipped"))
 
         return {"kind": "call", "call": call, "options": None, "reads": [], "digest": _digest(action, name)}

@@ -86,9 +86,12 @@ def request_of(part: Part, program: Program | None) -> Request:
         halted=halted(run, host),
         check=part.is_check and not part.is_module,  # Ansible's modules have a check mode of their own
         debug=settings.debug,
-        offers=run.reusable.offers([step["name"] for step in part.steps], host),
+        offers=run.reusable.offers(part.steps, host),
     )
     request = make_request(part.number, part.steps, around, program)
+    for step in request.message["steps"]:
+        if "unfit" in step:
+            step["unfit"] = run.hidden(step["unfit"])  # an argument that is wrong is told as it is
     add_secrets(part, request.message)
     return request
 

@@ -11,10 +11,11 @@ from typing import Any
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.rack.recipes.plugins.module_utils.values import as_reason
 from ansible_collections.rack.recipes.plugins.module_utils.view import now
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, RackError, UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import insist
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RECIPE, RUN_HOST, Run, current
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append, insist
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RUN_HOST, Run, current
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.locks import Resource, holding, resources
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.part import Locks, Part, Steps, request_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.result import Record, no_result, summary
@@ -24,10 +25,15 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.collect i
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrecy.concealed import NOT_SHARED
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.answer import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.request import stage_id
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.text import filled
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.clock import clock_record
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote import Remote, Unreachable
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.stopping import Stopping
 
+UNPLANNED = (
+    "its stage was not planned when the run began: what is included while a playbook runs, or stands under `rescue`, "
+    "comes too late; `import_tasks`, `import_role` and `roles` do not"
+)
 UNRECORDED = "rack_recipes_unrecorded"  # of a task's result: what came of it is not in the journal
 LOST = {
     "killed": "the executor was killed on the host before this step ended{reason}",
@@ -43,14 +49,21 @@ def perform(
 ) -> dict[str, Any]:
     """Run the stage on the task's host; returns the task's result. Raises RackError where it cannot be tried."""
     run = current()
-    _check(run, task_vars)
     host = RUN_HOST if steps[0].get("scope") == "run" else str(task_vars["inventory_hostname"])
-    chosen = [step for step in steps if host in run.steps[step["name"]].hosts and step["name"] not in run.left_out]
+    is_planned = action._task._uuid in run.stages
+    chosen = (
+        [filled(step, action._templar.template) for step in steps if _is_chosen(run, step["name"], host)]
+        if is_planned
+        else steps
+    )
     if not chosen:
         return {"skipped": True, "msg": f"no step of this stage is for {host or 'this run'}"}
-    part = Part(run, number, host, chosen, locks, action, task_vars)
+    if not is_planned:
+        return _refused(Part(run, number, host, chosen, locks, action, task_vars))
+    whole = [filled(step, action._templar.template) for step in chosen]
+    part = Part(run, number, host, whole, locks, action, task_vars)
     stopping = Stopping()
-    remote = Remote(action, task_vars, run.settings.reconnect_timeout, stopping)
+    remote = Remote(action, task_vars, run.settings.reconnect_timeout, stopping, run.hidden)
     try:
         with stopping.heeded():
             result = _performed(part, remote)
@@ -70,12 +83,15 @@ def _performed(part: Part, remote: Remote) -> dict[str, Any]:
     return result
 
 
-def _check(run: Run, task_vars: Mapping[str, Any]) -> None:
-    """Playbooks may be imported into one another, but a run is of one recipe."""
-    recipe = task_vars.get(RECIPE) or {}
-    if recipe.get("digest") != run.given.recipe.get("digest"):
-        path = run.given.recipe.get("path")
-        raise UsageError(f"one ansible-playbook runs one recipe, which is {path}, and this is {recipe.get('path')}")
+def _is_chosen(run: Run, name: str, host: str) -> bool:
+    return host in run.steps[name].hosts and name not in run.left_out
+
+
+def _refused(part: Part) -> dict[str, Any]:
+    """Nobody has looked at what this would run, and nobody waits for it: that is the last word on its steps."""
+    absent = [{**_absent(part, step, "error", UNPLANNED), "final": True} for step in part.steps]
+    append(part.run.path, absent)
+    return summary(absent)
 
 
 def _records(part: Part, remote: Remote, attached: list[Record]) -> list[Record]:
@@ -143,7 +159,7 @@ def _bring(part: Part, remote: Remote, attached: list[Record]) -> list[str]:
 
 def _absent(part: Part, step: Mapping[str, Any], verdict: str, reason: str) -> Record:
     blocks = not step.get("continue_on_fail")
-    told = part.run.hidden(reason)  # an argument that is wrong is told as it is
+    told = as_reason(part.run.hidden(reason))  # an argument that is wrong is told as it is
     return no_result(part.number, step["name"], part.host, verdict, told, blocks=blocks)
 
 

@@ -6,32 +6,37 @@
 
 Secret for a host are: the recipe's secret parameters, what steps of any host have registered by now, the values of its
 variables that came out of a vault, its passwords for Ansible's connection, variables, arguments and keys with the name
-of a secret (the setting `secret_keys`), what no_log options hold, and all arguments where the task itself has no_log.
+of a secret (the setting `secret_keys`), what no_log options hold, and all arguments where the task itself has no_log;
+and of what is secret for other hosts, what its arguments show.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.names import Names, long_texts_of, secrets_in
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RECIPE
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrecy.said import literal, said_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrecy.salt import salt_beside
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrecy.vaulted import Vault
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrecy.spotted import spotted
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrecy.vaulted import Vault, own_variables
 
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.part import Part
 
-TEMPLATES = ("{{", "{%", "${")  # a text with one of these is no value yet
 PASSWORDS = ("password", "become_pass")  # as Ansible's own options name them
 
 
 def add_secrets(part: Part, message: dict[str, Any]) -> None:
     """Put into the message what its host must hide, what it needs for that, and what the context really holds."""
     concealed, names = part.run.concealed, Names(part.run.settings.secret_keys)
-    args = [secret for step in message["steps"] for secret in secrets_in(step.get("options"), step["args"], names)]
-    concealed.hide(part.host, [*_of_host(part, names), *_values(args)])
+    hooks = [hook for found in (message.get("hooks") or {}).values() for hook in found]
+    said = [secret for each in (*message["steps"], *hooks) for secret in said_in(each, each.get("options"), names)]
+    concealed.hide(part.host, [*_of_host(part, names), *said])
+    concealed.hide(part.host, _of_others(part, hooks))
     found = {*part.run.given.secrets, *concealed.secrets_for(part.host), *_of_task(part)}
     found.update(_revealed(part, message["context"]))
     message["secrets"] = sorted(found)
@@ -44,16 +49,22 @@ def has_secrets(part: Part) -> bool:
     """Whether a module that runs as this part must log nothing."""
     names = Names(part.run.settings.secret_keys)
     args = [secret for step in part.steps for secret in secrets_in(None, step.get("args") or {}, names)]
-    known = part.run.given.secrets or part.run.concealed.secrets_for(part.host)
+    known = part.run.given.secrets or part.run.concealed.secrets_for(part.host) or _of_others(part)
     return bool(args or known or [*_of_host(part, names)] or part.action._task.no_log)
 
 
 def _of_host(part: Part, names: Names) -> Iterator[str]:
     """What Ansible knows of the host and nobody may see; its arguments may show values of other hosts' vaults."""
-    yield from Vault(part.action._loader).values_in([part.task_vars, part.steps])
-    named = (value for name, value in part.task_vars.items() if isinstance(value, str) and names.match(name))
-    yield from _values(text for value in named for text in long_texts_of(value))
-    yield from _values(_passwords(part.action))
+    variables = own_variables(part.task_vars)
+    yield from Vault(part.action._loader).values_in([variables, part.steps])
+    variables.pop(RECIPE, None)  # it says of a parameter with such a name what it is for
+    yield from literal(secrets_in(None, variables, names))
+    yield from literal(_passwords(part.action))
+
+
+def _of_others(part: Part, hooks: Sequence[Mapping[str, Any]] = ()) -> list[str]:
+    """The secrets of other hosts that a template has brought into what this one is given."""
+    return spotted(part.run.concealed.others_of(part.host), [*part.steps, *hooks])
 
 
 def _passwords(action: Any) -> Iterator[str]:
@@ -73,11 +84,7 @@ def _of_task(part: Part) -> list[str]:
     """With no_log all arguments are secret, in this stage."""
     if not part.action._task.no_log:
         return []
-    return [*_values(text for step in part.steps for text in long_texts_of(step.get("args") or {}))]
-
-
-def _values(texts: Iterable[str]) -> Iterator[str]:
-    return (text for text in texts if not any(sign in text for sign in TEMPLATES))
+    return [*literal(text for step in part.steps for text in long_texts_of(step.get("args") or {}))]
 
 
 def _revealed(part: Part, context: Mapping[str, Any]) -> Iterator[str]:

@@ -39,6 +39,7 @@ class Concealed:
     def __init__(self, *, shared: bool = False) -> None:
         self._secrets: dict[str, None] = {}
         self._own: dict[str, dict[str, None]] = defaultdict(dict)
+        self._absent: dict[str, None] = {}
         self._values: dict[tuple[str, str], tuple[Any, Any]] = {}
         self._file = _memory() if shared else -1
         self._read = 0
@@ -68,6 +69,18 @@ class Concealed:
     def hide(self, host: str, texts: Iterable[str]) -> None:
         """Take secrets of one host."""
         self.add(host, [{"own": text} for text in texts])
+
+    def hide_of_absent(self, texts: Iterable[str]) -> None:
+        """Take secrets of hosts that are not in the run, before others fork: they count once a host is given them.
+
+        No text is masked by these: a mask of all that an inventory holds may take longer than the run.
+        """
+        self._absent.update(dict.fromkeys(texts))
+
+    def others_of(self, host: str) -> list[str]:
+        """The secrets that a host does not know: other hosts', in the run or not."""
+        own = {*self.secrets_for(host)}
+        return [text for text in dict.fromkeys([*self.secrets_for(""), *self._absent]) if text not in own]
 
     def secrets_for(self, host: str) -> list[str]:
         """What a host has to hide; the run's own host, with the empty name, sees what all others have."""

@@ -27,6 +27,11 @@ SCALARS = (str, int, float)
 APART = ("hostvars", "vars", "groups")  # variables of others, or the same again
 
 
+def own_variables(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the host itself, of all that Ansible has for it."""
+    return {name: value for name, value in variables.items() if name not in APART}
+
+
 class Vault:
     """Finds the values that came out of a vault; `problem` is why it cannot, empty where it can.
 
@@ -51,9 +56,8 @@ class Vault:
         elif isinstance(data, Mapping):
             if id(data) not in seen:
                 seen.add(id(data))
-                for name, item in data.items():
-                    if name not in APART:
-                        yield from self._found(item, seen)
+                for item in data.values():
+                    yield from self._found(item, seen)
         elif isinstance(data, Sequence) and not isinstance(data, SCALARS) and id(data) not in seen:
             seen.add(id(data))
             for item in data:

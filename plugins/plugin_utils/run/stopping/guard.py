@@ -52,6 +52,7 @@ class Guard:
         A signal that is ignored, as SIGHUP under nohup, stays so.
         """
         self._close = close
+        self._is_closing = False
         for number in ENDING:
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._take)

@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.discover import find
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.model import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.words import to_message
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.sending.files import digest_of, project_files
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.sending.payload import (
@@ -89,7 +90,7 @@ Program = Callable[[Said, Luggage], Said]
 def make_request(number: int, steps: Sequence[Said], around: Surroundings, program: Program | None = None) -> Request:
     """The request for the steps of one stage on one host; `program` tells how a step is run, by default its scriptlet.
 
-    Raises UsageError or CatalogError for a wrong argument.
+    Raises UsageError or CatalogError for what is wrong with a hook.
     """
     luggage = Luggage()
     program = program or (lambda step, files: _scriptlet(step, around.folders, files))
@@ -119,12 +120,22 @@ def make_request(number: int, steps: Sequence[Said], around: Surroundings, progr
         "locks": {name: _capacity(lock) for name, lock in locks.items()},
         "collected": list(around.collected),
         "code": dict(zip(("digest", "files"), executor_code(), strict=True)),
-        "steps": [to_message(step, program(step, luggage), locks) for step in steps],
+        "steps": [_told(step, program, luggage, locks) for step in steps],
         "hooks": _hooks(recipe, around.folders, luggage),
         "digests": luggage.digests,
         "files": [name for name in luggage.files if not is_code(name)],
     }
     return Request(message, tuple(sorted(luggage.files.items())))
+
+
+def _told(step: Said, program: Program, luggage: Luggage, locks: Collection[str]) -> dict[str, Any]:
+    """A step; where it cannot be run, why: the others of its stage are none the worse for it."""
+    if "unfit" in step:
+        return to_message(step, {}, locks)
+    try:
+        return to_message(step, program(step, luggage), locks)
+    except (UsageError, CatalogError) as error:
+        return to_message({**step, "unfit": str(error)}, {}, locks)
 
 
 def wait_of(lease: float, wait: float) -> float:

@@ -4,10 +4,11 @@
 
 """The steps of a stage on their way through Ansible's templates.
 
-As text, as far as they hold none: Ansible goes through every value of a task's arguments for each host, 20 ms for a
-hundred steps, more than all else that is done for a host here. A text without templates costs nothing.
+As text: Ansible goes through every value of a task's arguments for each host, 20 ms for a hundred steps, more than all
+else that is done for a host here; and where one template cannot be filled in, it runs nothing of the task. A text
+without templates costs nothing. A step that holds some stays in this process, which the workers are forked from.
 
-And where they hold some, with a mark on each reference: what a template brings in may be a host's text, and is never a
+They are filled in with a mark on each reference: what a template brings in may be a host's text, and is never a
 reference, whatever it looks like.
 """
 
@@ -20,34 +21,39 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
+from ansible.errors import AnsibleError
 from ansible.template import is_trusted_as_template, trust_as_template
 from ansible.utils.vars import transform_to_native_types
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import FOREIGN
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.words import KNOWN, truth
 
 MARKS = ("{{", "{%", "{#")
-MARKED = "rack_recipes_marked"  # a word of a step whose references have marks
 OPENING = re.compile(r"\$\{(?![{%#])")  # of a reference, and not a sign before a template
 MARK = secrets.token_hex(8)  # behind each of them; workers inherit it, and nobody else can know it
+WRITTEN = f"rack_recipes_written:{MARK}:"  # before the number of a step that holds templates
 
 Said = Mapping[str, Any]
-Packed = list[Said | str]
+Template = Callable[[Any], Any]
+
+PLAIN = KNOWN | {"module", "type", "function", "hosts", "idx"}
+
+_written: dict[int, Said] = {}  # by its id, which nothing else can have as long as it is here; workers inherit it
 
 
-def packed(steps: Sequence[Said | str]) -> Packed:
-    """The steps, each stretch of them without templates as the JSON text of a list."""
-    native = [(step, "" if isinstance(step, str) else _text(step)) for step in steps]
-    found: Packed = []
+def packed(steps: Sequence[Said]) -> list[str]:
+    """The steps as texts: each stretch of them without templates as the JSON of a list, another one by its number."""
+    native = [(step, _text(step)) for step in steps]
+    found: list[str] = []
     for is_plain, stretch in groupby(native, lambda each: bool(each[1])):
         parts = list(stretch)
-        found += (
-            [f"[{','.join(text for _step, text in parts)}]"] if is_plain else [_marked(step) for step, _text in parts]
-        )
+        found += [f"[{','.join(text for _step, text in parts)}]"] if is_plain else [_number(step) for step, _ in parts]
     return found
 
 
-def _marked(step: Said | str) -> Said | str:
-    return step if isinstance(step, str) else {**marked(step), MARKED: True}
+def _number(step: Said) -> str:
+    _written[id(step)] = step
+    return f"{WRITTEN}{id(step)}"
 
 
 def marked(value: Any) -> Any:
@@ -83,20 +89,54 @@ def _text(step: Said) -> str:
 
 
 def unpacked(steps: Sequence[Said | str]) -> list[Said]:
-    """All steps, in their order; what is no text of ours stays as it is."""
+    """All steps as they were written, in their order; what is no text of ours stays as it is."""
     found: list[Said] = []
     for each in steps:
-        found += _steps(each) if isinstance(each, str) else [_unmarked(each)]
+        found += _steps(each) if isinstance(each, str) else [each]
     return found
 
 
-def _unmarked(step: Any) -> Any:
-    if not isinstance(step, Mapping) or MARKED not in step:
+def filled(step: Said, template: Template) -> Said:
+    """A step with its templates filled in, if it has any; what they bring in is data.
+
+    Of a step whose `when` came out as false nothing else is looked at. Where a template cannot be filled in, the step
+    is one that says why (`unfit`), and its neighbours are none the worse for it.
+    """
+    if id(step) not in _written:
         return step
-    return {name: value for name, value in unmarked(step).items() if name != MARKED}
+    when = step.get("when", True)
+    rest = {name: value for name, value in step.items() if name != "when" or not isinstance(value, str)}
+    try:
+        if not (truth(template(when)) if isinstance(when, str) else when):
+            return {**_plain(step), "when": False}
+        found: Said = unmarked(template(marked(rest)))
+    except AnsibleError as error:
+        return {**_plain(step), "unfit": _problem(step, template, error)}
+    except ValueError as error:
+        return {**_plain(step), "unfit": f"when: {error}"}
+    return found
+
+
+def _plain(step: Said) -> dict[str, Any]:
+    """What the step says without a template, of that what is not given to it."""
+    return {name: value for name, value in step.items() if name in PLAIN}
+
+
+def _problem(step: Said, template: Template, error: AnsibleError) -> str:
+    """Which part of a step cannot be filled in, and why."""
+    parts = {"when": step.get("when"), **{name: value for name, value in step.items() if name != "args"}}
+    parts.update({f"args.{name}": value for name, value in (step.get("args") or {}).items()})
+    for name, value in parts.items():
+        try:
+            template(marked(value))
+        except AnsibleError as why:
+            return f"{name}: {why}"
+    return str(error)
 
 
 def _steps(text: str) -> list[Any]:
+    if text.startswith(WRITTEN):
+        return [_written[int(text.removeprefix(WRITTEN))]]
     try:
         steps = json.loads(text)
     except ValueError:

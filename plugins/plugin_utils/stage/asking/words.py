@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.values import bounded
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.dependencies import label_of
 
@@ -18,6 +19,9 @@ Said = Mapping[str, Any]
 # Passed on where a step says them; the executor knows the defaults.
 AS_SAID = frozenset(("loop", "matrix", "continue_on_fail", "always", "priority", "tags", "skip"))
 PARTS = frozenset(("retry", "repeat", "limits"))
+KNOWN = frozenset(  # also of a step that cannot be run
+    ("name", "depends_on", "after", "scope", "continue_on_fail", "always", "priority", "skip")
+)
 NEEDED = frozenset(("name", "module"))
 RARE = AS_SAID | PARTS | {"when", "locks", "sandbox", "cache_key"}
 TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -36,6 +40,8 @@ def to_message(step: Said, program: Said, held_there: Collection[str]) -> dict[s
 
     Raises UsageError for a `when` that came out as neither true nor false.
     """
+    if "unfit" in step:
+        return {**to_message({name: step[name] for name in step if name in KNOWN}, {}, ()), "unfit": step["unfit"]}
     rare = RARE & step.keys()
     return {
         "name": step["name"],
@@ -49,6 +55,14 @@ def to_message(step: Said, program: Said, held_there: Collection[str]) -> dict[s
         **(_rare(step, rare, held_there) if rare else {}),
         **program,
     }
+
+
+def truth(said: Any) -> bool:
+    """What a Jinja expression came out as. Raises ValueError where that is neither true nor false."""
+    found = said if isinstance(said, bool) else TRUTH.get(str(said).strip().lower())
+    if found is None:
+        raise ValueError(f"expected true or false, got {bounded(repr(said))}")
+    return found
 
 
 def _rare(step: Said, said: AbstractSet[str], held_there: Collection[str]) -> dict[str, Any]:
@@ -72,16 +86,16 @@ def _given(part: Said) -> dict[str, Any]:
 
 
 def _when(step: Said) -> dict[str, Any]:
-    """False, or conditions; a Jinja expression has become true or false by now, or a text that says so."""
+    """False, or conditions."""
     said = step.get("when", True)
     if isinstance(said, Mapping):
         return {"when": [said]}
     if isinstance(said, (list, tuple)):
         return {"when": list(said)}
-    truth = said if isinstance(said, bool) else TRUTH.get(str(said).strip().lower())
-    if truth is None:
-        raise UsageError(f"step {step['name']}: when: expected true or false, got {said!r:.200}")
-    return {} if truth else {"when": False}
+    try:
+        return {} if truth(said) else {"when": False}
+    except ValueError as error:
+        raise UsageError(f"when: {error}") from error
 
 
 def _sandbox(step: Said) -> dict[str, Any]:
@@ -90,7 +104,7 @@ def _sandbox(step: Said) -> dict[str, Any]:
     if said is None or said is False:
         return {}
     if said is not True and not isinstance(said, Mapping):
-        raise UsageError(f"step {step['name']}: sandbox: expected true or a mapping, got {said!r:.200}")
+        raise UsageError(f"sandbox: expected true or a mapping, got {bounded(repr(said))}")
     return {"sandbox": {} if said is True else _given(said)}
 
 

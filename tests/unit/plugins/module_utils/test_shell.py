@@ -12,6 +12,8 @@ import time
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils import shell
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.capture import TAIL
+from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.shell import Program, ShellScriptlet
 
 ENVELOPE = json.dumps({"status": "ok", "outputs": {"test.key_v1": 1}})
@@ -131,6 +133,40 @@ def test_half_a_character_in_the_log_waits_for_its_end(capsys):
 )
 def test_how_it_ended_badly(command, expected):
     assert refusal(command, shell=True) == expected
+
+
+class Hiding:
+    """A context that knows secrets."""
+
+    def __init__(self, *secrets):
+        self.mask = Mask(secrets)
+
+    def shows_secret(self, text):
+        return False
+
+
+def ended_by(command, *secrets):
+    """Why a script without a parser ended as it did."""
+    scriptlet = type("Some", (ShellScriptlet,), {"command": command, "shell": True})()
+    with pytest.raises(ValueError) as caught:
+        scriptlet.run(Hiding(*secrets), {})
+    return str(caught.value)
+
+
+KEY = "\n".join(f"{number:08d}abcdefgh" for number in range(40))
+
+
+def test_secrets_are_taken_out_before_the_last_line_is_chosen_and_cut():
+    script = f"echo begins >&2\necho '{KEY}' >&2\nexit 3"
+    assert ended_by(script, KEY) == "/bin/sh ended with exit code 3: ********"
+    assert ended_by(f"printf 'x: %s ' {'a' * 999}b >&2; exit 3", "a" * 999 + "b").endswith("3: x: ********")
+    assert ended_by(f"echo {'x' * 300}{'ab' * 500}", "ab" * 500).endswith(f"end with: {'x' * 300}********")
+
+
+def test_of_very_much_output_the_end_that_is_kept_shows_no_half_of_a_secret(capsys):
+    secret = "".join(f"{number:02d}" for number in range(32))
+    ended_by(f"yes {secret} | head -c {TAIL + 999 * 65 + 30}; echo", secret)
+    assert capsys.readouterr().out.startswith(f"{secret}\n")  # which is masked by who takes it
 
 
 def test_other_exit_codes_may_be_good():

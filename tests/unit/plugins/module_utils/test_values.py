@@ -14,11 +14,14 @@ from ansible_collections.rack.recipes.plugins.module_utils.values import (
     DEEPEST,
     LARGEST_VALUE,
     LONGEST_REASON,
+    SHOWN,
     as_reason,
+    bounded,
     check_key,
     check_size,
     check_value,
     copied,
+    shortened,
     storable,
 )
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.loading import cases
@@ -64,7 +67,7 @@ def test_keys(key, good):
 def test_a_long_key_is_shortened_in_the_error():
     with pytest.raises(ValueError) as caught:
         check_key("A" * 1000)
-    assert len(str(caught.value)) < 150
+    assert len(as_reason(caught.value)) < 300
 
 
 @cases(__file__, "values", "value")
@@ -189,3 +192,18 @@ def test_a_reason_is_short_and_storable():
     assert reason.endswith("x...")
     assert len(reason) == LONGEST_REASON
     assert as_reason("as it is ") == "as it is"
+
+
+def test_a_long_value_in_a_message_stays_whole_until_it_is_cut():
+    whole = "[" + "x" * SHOWN + "]"
+    message = f"got {bounded(whole)}, not {bounded('short')} or {bounded(whole)}"
+    assert message.count(whole) == 2
+    cut = f"got [{'x' * (SHOWN - 1)}..., not short or [{'x' * (SHOWN - 1)}..."
+    assert shortened(message) == as_reason(message) == cut
+    assert shortened(f"got {bounded(whole).replace('x' * 100, '*')}") == "got [**]"  # what has become short is whole
+
+
+def test_a_message_that_was_cut_in_a_long_value_is_cut_there():
+    message = f"got {bounded('x' * 1000)}, not 5"
+    assert shortened(message[:500]) == "got " + "x" * SHOWN + "..."
+    assert as_reason("NUL \0[ stays") == "NUL \\x00[ stays"

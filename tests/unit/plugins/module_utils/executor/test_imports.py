@@ -22,7 +22,7 @@ RARE = (
     f"{HERE}.executor.family",
     f"{HERE}.executor.single",
     *(f"{HERE}.executor.process.{name}" for name in ("leftovers", "proc")),
-    *(f"{HERE}.language.{name}" for name in ("criteria", "exact", "loops", "masks", "rounds")),
+    *(f"{HERE}.language.{name}" for name in ("criteria", "edges", "exact", "loops", "masks", "rounds")),
 )
 SLOW = {
     "argparse",

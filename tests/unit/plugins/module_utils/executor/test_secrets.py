@@ -63,9 +63,59 @@ def test_a_script_has_it_on_stdin_alone(work):
         "value": "********",
         "unit": "",
         "limits": {"eq": 1},
-        "distance": -12344,
+        "distance": None,
         "verdict": "failed",
     }
+
+
+class Measures(Scriptlet):
+    """Tells a number that is secret in all ways that it can."""
+
+    def run(self, ctx, params):
+        pin = params["pin"]
+        ctx.check("value", pin, min=0)
+        ctx.check("limit", 0, max=pin)
+        ctx.check("warning", 0, max=1, warn={"max": -pin})
+        ctx.check("distance", pin + 5, min=5)
+        ctx.measure("float", float(pin))
+        ctx.check("open", 12, max=20)
+
+
+def test_a_number_shows_neither_as_a_float_nor_by_its_distance(work):
+    ran = work.run(python(Measures, args={"pin": "${params.pin}"}), **GIVEN)
+    measured = {each["name"]: (each["value"], each.get("distance")) for each in ran.only["measurements"]}
+    hidden = "********"
+    assert measured == {
+        "value": (hidden, None),
+        "limit": (0, None),
+        "warning": (0, None),
+        "distance": (12350, None),
+        "float": (hidden, None),
+        "open": (12, 8),
+    }
+    assert {each["name"]: each["verdict"] for each in ran.only["measurements"] if "verdict" in each} == {
+        "value": "passed",
+        "limit": "passed",
+        "warning": "marginal",
+        "distance": "passed",
+        "open": "passed",
+    }
+    assert leaks(ran) == []
+
+
+class Names(Scriptlet):
+    def run(self, ctx, params):
+        ctx.set("a_v1", 1, who=f"by {params['word']}")
+        ctx.set("b_v1", 1, who=params["word"], scope="run")
+        ctx.attach("a.txt", b"x", media_type=f"text/{params['word']}")
+
+
+def test_who_has_set_a_key_and_the_type_of_a_file_are_masked(work):
+    ran = work.run(python(Names, args={"word": "${params.password}"}), debug=True, **GIVEN)
+    assert [delta["who"] for delta in ran.deltas] == ["by ********", "********@r1"]
+    (artifact,) = [record for record in ran.records if record["kind"] == "artifact"]
+    assert (artifact["media_type"], artifact["who"]) == ("text/********", "Names")
+    assert leaks(ran) == []
 
 
 def test_a_loop_over_secrets_shows_none(work):

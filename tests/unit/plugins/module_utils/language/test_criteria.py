@@ -17,6 +17,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.criteria imp
     problem,
 )
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
+from ansible_collections.rack.recipes.plugins.module_utils.values import shortened
 from ansible_collections.rack.recipes.plugins.module_utils.view import View
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.loading import cases
 
@@ -41,8 +42,12 @@ def scope():
 @cases(__file__, "criteria", "condition", "value", "verdict", "problem", "distance")
 def test_verdicts(condition, value, verdict, problem, distance):
     found = judge(condition, value)
-    assert found == (verdict, problem, distance)
+    assert (found[0], shortened(found[1]), found[2]) == (verdict, problem, distance)
     assert repr(found[2]) == repr(distance)
+
+
+def test_a_long_value_is_cut_where_a_condition_is_described():
+    assert criteria.describe({"value": "${a_v1}", "eq": "x" * 1000}) == f'a_v1 eq "{"x" * 199}...'
 
 
 @cases(__file__, "criteria_refused", "condition", "value", "error")

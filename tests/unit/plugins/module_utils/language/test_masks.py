@@ -35,12 +35,41 @@ def test_without_secrets_there_is_nothing_to_do(secrets, needed):
         ("42", "********"),
         (["x 42 x", 42, "ok"], ["x 42 x", 42, "ok"]),
         ({"42": "42"}, {"********": "********"}),
-        ([1234, 1234.5, -1234, 12345], ["********", 1234.5, -1234, 12345]),
-        ([1.5e3, None, False], ["********", None, False]),
+        ([1234, 1234.5, 12345], ["********", 1234.5, 12345]),
+        ([1.5e3, 1500, None, False], ["********", "********", None, False]),
+        ([-1234, 1234.0, -1234.0, 1.234e3], ["********"] * 4),
+        ([2**70 + 1, float(2**70 + 1), 2**70 + 2], ["********", "********", 2**70 + 2]),
+        ([float("inf"), 0, 0.0, 7, 7.0], [float("inf"), 0, 0.0, 7, "********"]),
     ],
 )
 def test_values(value, masked):
-    assert Mask(["hunter2", "42", "1234", "1500.0", "true"]).mask_value(value) == masked
+    numbers = ["42", "1234", "1500.0", str(2**70 + 1), "inf", "nan", "1e999", "0000", "7.0", "9" * 5000]
+    assert Mask(["hunter2", "true", *numbers]).mask_value(value) == masked
+
+
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        ({"hunter2": 1, "HUNTER3": 2}, ["********", "******** 2"]),
+        (
+            {"hunter2": 1, "HUNTER3": 2, "********": 3, "hunter2 2": 4},
+            ["******** 2", "******** 3", "********", "******** 2 2"],
+        ),
+        ({"a hunter2": 1, "a HUNTER3": 2, "hunter2": 3}, ["a ********", "a ******** 2", "********"]),
+        ({"********": 1, "******** 2": 2}, ["********", "******** 2"]),
+    ],
+)
+def test_names_that_become_the_same_lose_no_entry(value, names):
+    mask = Mask(["hunter2", "HUNTER3"])
+    masked = mask.mask_value(value)
+    assert masked == dict(zip(names, value.values()))
+    assert mask.mask_value(masked) == masked
+
+
+def test_many_names_that_become_the_same_take_no_time():
+    start = time.process_time()
+    assert len(Mask(["hunter2"]).mask_value({"x" * 9 + "hunter2" * n: n for n in range(1, 3000)})) == 2999
+    assert time.process_time() - start < 3
 
 
 def test_what_is_masked_is_a_new_value():

@@ -67,12 +67,32 @@ def test_secrets_among_arguments():
         "word": {"any": ["secret-1", 2345]},
         "deep": {"word": "secret-2", "other": "open"},
         "list": [{"token": "secret-3", "name": "open"}, {"tokens": "open"}],
-        "token": ["secret-4", ["secret-5"], {"name": "open"}],
+        "token": ["secret-4", ["secret-5"], {"name": "secret-6"}],
         "password": 123456,
         "none": None,
     }
-    assert secrets_in(options, params, DEFAULT) == ["secret-1", "2345", *(f"secret-{n}" for n in (2, 3, 4, 5))]
+    assert secrets_in(options, params, DEFAULT) == ["secret-1", "2345", *(f"secret-{n}" for n in (2, 3, 4, 5, 6))]
     assert secrets_in(None, {"word": "open"}, DEFAULT) == []
+
+
+def test_all_texts_under_a_name_are_secret_and_no_number():
+    params = {
+        "a_token": {"user": "secret-1", "port": 12345, "deep": [{"code": "secret-2", "is": True, "none": None}, "abc"]},
+        "conf": {"deep": [[{"Password": "secret-3"}], {"tokens": {"user": "open", 7: {"b_token": ["secret-4"]}}}]},
+    }
+    assert secrets_in(None, params, DEFAULT) == [f"secret-{n}" for n in (1, 2, 3, 4)]
+
+
+def test_what_holds_itself_is_looked_through_once():
+    params: dict = {"token": "secret-1"}
+    params.update(own=params, list=[params])
+    assert secrets_in(None, params, DEFAULT) == ["secret-1"]
+
+
+def test_one_value_in_two_arguments_counts_by_the_options_of_each():
+    same = {"word": "secret-1"}
+    options = {"b": {"options": {"word": {"no_log": True}}}}
+    assert secrets_in(options, {"a": same, "b": same}, DEFAULT) == ["secret-1"]
 
 
 def test_a_value_inside_of_itself_is_refused():

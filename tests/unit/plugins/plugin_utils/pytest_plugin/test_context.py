@@ -43,6 +43,18 @@ def with_text(ctx):
     return "done"
 
 
+def with_much_text(ctx):
+    return "done" * 1000
+
+
+def with_a_long_key(ctx):
+    ctx.set("A" * 1000, 1)
+
+
+def with_a_long_value(ctx):
+    ctx.check("long", "x" * 1000, eq=1)
+
+
 def failing(ctx):
     raise Failed("3 errors")
 
@@ -89,6 +101,9 @@ WAYS = {
     "well": well,
     "with a code": with_code,
     "with text": with_text,
+    "with much text": with_much_text,
+    "with a long key": with_a_long_key,
+    "with a long value": with_a_long_value,
     "failing": failing,
     "mistaken": mistaken,
     "wrong": wrong,

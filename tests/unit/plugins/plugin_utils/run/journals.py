@@ -18,6 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Setti
 
 TIME = "2026-11-25T12:00:00.000000Z"
 HOSTS = ("r1", "r2")
+TASK = "the id of a stage task that was there when the run began"
 Record = dict[str, Any]
 
 
@@ -62,6 +63,16 @@ def a_run(
     found = {each.name: each for each in steps}
     where = folder / "R1"
     journal = Follower(where / "journal.jsonl")
-    run = Run("R1", where, Settings(**settings), hosts, found, Context("R1"), journal, given or Given())
+    run = Run(
+        "R1",
+        where,
+        Settings(**settings),
+        hosts,
+        found,
+        Context("R1"),
+        journal,
+        given or Given(),
+        stages=frozenset({TASK}),
+    )
     append(run.path, [first(*steps, hosts=hosts)])
     return run

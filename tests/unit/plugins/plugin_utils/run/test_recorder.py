@@ -107,10 +107,10 @@ def test_a_run_from_its_start_to_the_store(recorder: Recorder):
     ]
 
 
-def ended(stage: Task, host: str, msg: str = "", action: str = "rack.recipes.stage") -> SimpleNamespace:
+def ended(stage: Task, host: str, msg: str = "", action: str = "rack.recipes.stage", **more: Any) -> SimpleNamespace:
     """As much of Ansible's result as is asked for."""
     given = SimpleNamespace(resolved_action=action, run_once=stage.run_once, args=stage.args)
-    return SimpleNamespace(task=given, host=SimpleNamespace(name=host), result={"msg": msg})
+    return SimpleNamespace(task=given, host=SimpleNamespace(name=host), result={"msg": msg, **more})
 
 
 def test_no_worker_looks_for_garbage_in_what_was_there_before(recorder: Recorder):
@@ -140,8 +140,9 @@ def test_what_ansible_said_of_a_stage_is_the_reason_where_there_is_no_other(reco
     recorder.play_starts(play(*stages))
     append(current().path, [step("a", "r1")])
     recorder.task_ended(ended(stages[0], "r1", "1 passed"))
-    recorder.task_ended(ended(stages[0], "r2", "the worker was killed"))
-    recorder.task_ended(ended(stages[1], "r1", "no room"))
+    recorder.task_ended(ended(stages[0], "r2", "the worker was killed", failed=True))
+    recorder.task_ended(ended(stages[0], "r3", "1 passed in 0.1 s"))
+    recorder.task_ended(ended(stages[1], "r1", "no room", unreachable=True))
     recorder.task_starts(task(0, action="rack.recipes.flush"))
     assert stored(current().run_id) == {
         ("a", "r1"): ("passed", ""),
@@ -344,12 +345,68 @@ def test_all_plays_of_the_playbook_are_one_run(recorder: Recorder):
     }
 
 
-def test_plays_of_another_recipe_are_none_of_this_run(recorder: Recorder):
-    mine, other = play(task(1, {"name": "a"})), play(task(1, {"name": "b"}), about={**ABOUT, "digest": "sha256:1"})
+def test_plays_of_two_recipes_are_refused_before_anything_runs(recorder: Recorder):
+    mine, other = (
+        play(task(1, {"name": "a"})),
+        play(task(1, {"name": "b"}), about={"path": "b.yml", "digest": "sha256:1"}),
+    )
     recorder.playbook_starts(Playbook(mine, other))
     for each in (mine, other):
-        recorder.play_starts(each.copy())
-    assert set(current().steps) == {"a"}
+        recorder.guarded(recorder.play_starts, each.copy())
+    with pytest.raises(UsageError, match=r"^a playbook runs one recipe, and this has stages of r\.yml and of b\.yml$"):
+        current()
+    assert recorder.exit_code() == 2
+
+
+def test_each_playbook_is_a_run_of_its_own(recorder: Recorder):
+    runs = []
+    for name in ("a", "b"):
+        whole = play(task(1, {"name": name}), hosts="r1")
+        recorder.playbook_starts(Playbook(whole))
+        recorder.play_starts(whole.copy())
+        runs.append(current())
+        append(current().path, [step(name, "r1")])
+        assert recorder.exit_code() is None
+    assert [set(run.steps) for run in runs] == [{"a"}, {"b"}]
+    assert [stored(run.run_id) for run in runs] == [{("a", "r1"): ("passed", "")}, {("b", "r1"): ("passed", "")}]
+    recorder.playbook_starts(Playbook())
+    with pytest.raises(UsageError, match="no run has begun: no play of this playbook has had a stage yet"):
+        current()
+
+
+def test_a_stage_that_nobody_planned_is_refused(recorder: Recorder):
+    recorder.playbook_starts(Playbook(play()))
+    recorder.play_starts(play())
+    recorder.guarded(recorder.task_starts, task(1, {"name": "a"}))
+    with pytest.raises(UsageError, match="its stage was not planned when the run began: what is included"):
+        current()
+    assert recorder.exit_code() == 2
+
+
+def test_steps_that_a_condition_of_their_task_leaves_out_are_skipped(recorder: Recorder):
+    stages = task(1, {"name": "a"}, {"name": "b", "hosts": "odd"}), task(2, {"name": "c"})
+    recorder.play_starts(play(*stages, hosts="r1,r2"))
+    recorder.task_skipped(ended(stages[0], "r1", action="ansible.builtin.debug", false_condition="x"))
+    recorder.task_skipped(ended(stages[0], "r1", "no step of this stage is for r1", skipped=True))
+    recorder.task_skipped(ended(stages[0], "r1", skipped=True, false_condition="is_leaf"))
+    append(current().path, [step("a", "r2")])
+    recorder.task_starts(task(0, action="rack.recipes.flush"))
+    assert stored(current().run_id) == {
+        ("a", "r1"): ("skipped", "left out by its task: when: is_leaf"),
+        ("b", "r1"): ("skipped", "left out by its task: when: is_leaf"),
+        ("a", "r2"): ("passed", ""),
+        ("c", "r1"): ("error", "it gave no result"),
+        ("c", "r2"): ("error", "it gave no result"),
+    }
+
+
+@pytest.mark.parametrize(("results", "status"), [((), "running"), (("r1", "r2"), "unchecked")])
+def test_a_report_finds_in_the_store_what_there_is(recorder: Recorder, results: tuple[str, ...], status: str):
+    recorder.play_starts(play(task(1, {"name": "a"}), hosts="r1,r2"))
+    append(current().path, [step("a", host) for host in results])
+    recorder.task_starts(task(0, action="rack.recipes.report"))
+    assert set(stored(current().run_id)) == {("a", host) for host in results}
+    assert load.run(engine("sqlite:///.rack-recipes/results.db"), current().run_id)["status"] == status
 
 
 def test_tags_hold_in_each_play(recorder: Recorder):
@@ -400,7 +457,7 @@ def test_a_secret_is_not_in_what_ansible_said(recorder: Recorder):
     variables = an_inventory(password="s3cret!")
     stage = task(1, {"name": "a"})
     recorder.play_starts(play(stage, hosts="r1", about=about, variables=variables))
-    recorder.task_ended(ended(stage, "r1", "a template has s3cret! in it"))
+    recorder.task_ended(ended(stage, "r1", "a template has s3cret! in it", failed=True))
     recorder.task_starts(task(0, action="rack.recipes.flush"))
     assert stored(current().run_id) == {("a", "r1"): ("error", "a template has ******** in it")}
     assert "s3cret!" not in current().path.read_text()
@@ -488,11 +545,12 @@ def test_results_are_offered_from_the_store(recorder: Recorder):
     recorder.play_starts(play(task(1, step_said), hosts="r1"))
     append(current().path, [delta("a.key_v1", 7), step("a", "r1", n=2, inputs="sha256:0", started=now())])
     recorder.task_starts(task(0, action="rack.recipes.flush"))
+    run_id = current().run_id
     assert recorder.exit_code() is None
     again = Recorder(lambda _line: None, lambda _line: None)
     again.play_starts(play(task(1, step_said), hosts="r1"))
-    [offer] = current().reusable.offers(["a"], "r1")["a"]
-    assert (offer["kind"], offer["run"], offer["inputs"]) == ("cache", recorder.run.run_id, "sha256:0")  # type: ignore[union-attr]
+    [offer] = current().reusable.offers([{"name": "a"}], "r1")["a"]
+    assert (offer["kind"], offer["run"], offer["inputs"]) == ("cache", run_id, "sha256:0")
     assert again.exit_code() is None
 
 

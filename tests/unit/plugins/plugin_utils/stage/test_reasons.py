@@ -51,6 +51,18 @@ def test_noise_hides_no_version():
     assert said == f"Python is too old: {PYTHON} is 3.8.18, and 3.9 or newer is needed"
 
 
+def test_secrets_in_what_a_terminal_shows_again_are_masked_before_it_is_cut():
+    said = f'{{"key": "{"s3cret" * 100}"}} Traceback:\nMemoryError' + "x" * 400
+
+    def hide(text: str) -> str:
+        return text.replace("s3cret" * 100, "********")
+
+    shown = no_answer(1, said, "", PYTHON, hide)
+    assert shown == "out of memory on the host: Python could not start: MemoryError" + "x" * 400
+    shown = no_answer(1, said.replace("Memory", ""), "", PYTHON, hide)
+    assert shown.endswith('(exit code 1): {"key": "********"} Traceback:\nError' + "x" * 400)
+
+
 @pytest.mark.parametrize(("code", "cut"), [(255, True), (-9, True), (137, True), (0, False), (1, False), (127, False)])
 def test_what_is_cut(code: int, cut: bool):
     assert is_cut(code) is cut

@@ -7,6 +7,8 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.capture import HEAD, TAIL, Capture, Lines
+from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.values import bounded
 
 
 def captured(*pieces, **limits):
@@ -83,3 +85,42 @@ def test_a_line_that_is_too_long_is_refused():
         collector.add(b"a")
     assert str(caught.value) == "a line of more than 10 bytes"
     assert not lines
+
+
+SECRET = "hunter2-hunter3"
+
+
+def masked(*pieces, limit=100, **limits):
+    return captured(*pieces, **limits).text(limit, Mask([SECRET]))
+
+
+def test_secrets_are_taken_out_before_anything_is_cut_off():
+    assert masked(b"a" * 40, SECRET.encode(), b"b" * 40) == "a" * 40 + "********" + "b" * 40
+    text = masked(b"a" * 45, SECRET.encode(), b"b" * 500, SECRET.encode(), b"c" * 45)
+    assert text == "a" * 45 + "*****\n[... 520 bytes left out ...]\n*****" + "c" * 45
+
+
+def test_what_is_short_without_its_secrets_is_shown_whole():
+    assert masked(f"{SECRET} ".encode() * 11) == "******** " * 11
+
+
+@pytest.mark.parametrize("size", [16, 20, 60, 500])
+def test_half_a_secret_where_output_was_not_kept_is_not_shown(size):
+    pieces = [SECRET.encode()] * 10_000
+    for shift in range(len(SECRET)):
+        head, _note, tail = masked(b"." * shift, *pieces, head=size, tail=1000).split("\n")
+        assert set(head + tail) <= {".", "*"}
+        end = captured(b"." * shift, *pieces, head=size, tail=1000).end(400, Mask([SECRET]))
+        assert end == "********"
+
+
+def test_a_message_that_was_printed_is_cut_too():
+    text = captured(f"ValueError: got {bounded('x' * 1000)}\n".encode()).text(10_000)
+    assert text == f"ValueError: got {'x' * 200}...\n"
+
+
+def test_the_end_of_an_output():
+    assert captured(b"a" * 50, b"end \n\n").end(6) == "aaaend"
+    mask = Mask([SECRET])
+    assert captured(b"a" * 50, SECRET.encode(), b" end \n").end(13, mask) == "a******** end"
+    assert captured(b"x" * 30_000, SECRET.encode(), b" end\n").end(12, mask) == "******** end"

@@ -137,6 +137,23 @@ def test_a_traceback_is_shown():
     assert 'raise RuntimeError("seven")' in done.err
 
 
+def test_what_has_the_name_of_a_secret_is_masked(project: Path):
+    tell = '#!/bin/sh\ngiven=$(cat)\necho "$given" | tee /dev/stderr\n'
+    envelope = 'printf \'{"status": "ok", "outputs": {"t.said_v1": %s}}\\n\' "$given"\n'
+    (project / "scriptlets/t/say.sh").write_text(tell + envelope)
+    options = "{word: {type: raw}, token: {type: raw}}"
+    (project / "scriptlets/t/say.yml").write_text(f"description: Says\noptions: {options}\nreads: [bmc.password_v1]\n")
+    (project / "context.json").write_text(json.dumps({"bmc.password_v1": {"of": "Canary-3"}}))
+    args = {"token": {"of": ["Canary-1"]}, "word": [{"Api_Key": "Canary-2"}, "open"]}
+    done = call("debug", "t.say", "--args", json.dumps(args), "--context", "context.json")
+    assert done.code == 0
+    assert done.answer["outputs"]["t.said_v1"]["params"]["word"] == [{"Api_Key": "********"}, "open"]
+    assert "Canary" not in done.out + done.err
+    assert (done.out + done.err).count("********") >= 9
+    (project / "ansible.cfg").write_text("[rack_recipes]\nsecret_keys = another\n")
+    assert "Canary-1" in call("debug", "t.say", "--args", json.dumps(args)).out
+
+
 def test_a_shell_scriptlet():
     done = call("debug", "t.say", "--arg", "word=hello")
     assert (done.code, done.answer["outputs"]) == (0, {"t.said_v1": "hello"})
@@ -169,7 +186,8 @@ def test_the_context_of_a_run(project: Path):
         (["t.coutn"], "(did you mean 't.count'?)"),
         (["t.count", "--function", "Cuont"], "(did you mean 'Count'?)"),
         (["t.count", "--type", "shell"], "t.count has no scriptlet of type shell"),
-        (["t.count", "--args", "[]"], "--args: expected a JSON object, got []"),
+        (["t.count", "--args", "[]"], "--args: expected a JSON object, got a list"),
+        (["t.count", "--args", '"s3cret!"'], "--args: expected a JSON object, got a single value"),
         (["t.count", "--args", "{"], "--args: expected a JSON object: "),
         (["t.count", "--arg", "src"], "--arg: expected NAME=VALUE, got 'src'"),
         (["t.count", "--arg", "src=gone.txt"], "src: expected a file inside the project"),

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,22 @@ def first(run: Run) -> dict[str, Any]:
     [record] = [line.record for line in Follower(run.path).read()]
     assert record
     return record
+
+
+def test_values_of_vaults_are_known_of_hosts_in_the_run_and_of_others():
+    vaulted = {"r1": ["of-r1-vault"], "r9": ["of-r9-vault", "r9-in-a-param"]}
+    given = replace(
+        means(an_inventory(url="http://r9-in-a-param@host", conf={"a_token": {"x": ["named-deep"]}})),
+        vaulted=lambda _hosts: (vaulted, "no names"),
+    )
+    about = {**ABOUT, "params": {"url": {}, "conf": {"type": "dict"}}}
+    run = begin([play(task(1, {"name": "a"}), about=about)], Settings(), given)
+    assert first(run)["params"] == {"url": "http://********@host", "conf": {"a_token": {"x": ["********"]}}}
+    assert run.given.secrets == ("named-deep", "r9-in-a-param")
+    assert run.concealed.secrets_for("") == ["of-r1-vault"]
+    assert run.concealed.others_of("r1") == ["of-r9-vault", "r9-in-a-param"]
+    assert run.hidden("of-r1-vault of-r9-vault") == "******** of-r9-vault"
+    assert run.given.warnings == ("no names",)
 
 
 def test_a_run_begins_with_its_plan_and_its_hosts(monkeypatch: pytest.MonkeyPatch):

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import load
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.kept import keep, recipe_files
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.params import secrets_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Given, Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking import request
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import a_run, planned
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.plays import an_inventory, play, task
 
@@ -24,6 +26,7 @@ SCRIPT = 'echo \'{"status": "ok"}\'\n'
 
 @pytest.fixture(autouse=True)
 def _project(project: Path) -> None:
+    request._found.cache_clear()
     (project / "scriptlets/t").mkdir(parents=True)
     (project / "scriptlets/t/ok.sh").write_text(SCRIPT)
     (project / "scriptlets/t/ok.yml").write_text("description: Says ok\n")
@@ -99,6 +102,38 @@ def test_nothing_secret_is_kept(tmp_path: Path):
         assert secret not in whole
     assert whole.count(b"********") == 4
     assert json.loads(found["hosts.json"])["r1"]["ansible_user"] == "al"
+
+
+LITERAL = r"""
+params: {bmc_password: {default: of-the-default}}
+steps:
+  - {name: a, type: shell, module: t.ok, args: {api_token: of-the-name, conf: {x: [{password: 'of ''a'' mapping'}]}}}
+  - {name: b, type: shell, module: t.ok, args: {word: of-the-option, user: somebody, token: "${params.bmc_password}"}}
+  - {name: c, type: ansible, module: ansible.builtin.uri, args: {url_password: "of-the-module, \"quoted\""}}
+  - {name: d, type: shell, module: t.ok, loop: [{token: of-the-loop}], args: {word: "${item.token}"}}
+"""
+HOOKS = {"pre_step": [{"type": "shell", "module": "t.ok", "args": {"word": "of-the-hook", "token": "{{ the_token }}"}}]}
+
+
+def test_what_a_recipe_says_itself_under_the_name_of_a_secret_is_masked(tmp_path: Path, project: Path):
+    (project / "scriptlets/t/ok.yml").write_text("description: Says ok\noptions: {word: {type: raw, no_log: true}}\n")
+    text = LITERAL.encode() + b"# of-the-hook, {{ the_token }}\n"
+    said = yaml.safe_load(text)
+    Path("r.yml").write_bytes(text)
+    about = {"path": "r.yml", "digest": f"sha256:{sha256(text).hexdigest()}", "params": said["params"], "hooks": HOOKS}
+    made = a_play(tmp_path, json.dumps(said, indent=1), **about)
+    made.tasks = play(task(1, *said["steps"][:2], said["steps"][3]), task(2, said["steps"][2])).tasks
+    run = begun(tmp_path, about, bmc_password="given-instead")
+    keep(run, [made], hosts())
+    found = written(run)
+    for kept, secrets in ((found["recipe/r.yml"], 7), (found["playbook.yml"], 6)):
+        assert b"of-the-" not in kept
+        assert b"mapping" not in kept
+        assert b"quoted" not in kept
+        assert kept.count(b"********") == secrets
+        assert b"somebody" in kept
+        assert b"${params.bmc_password}" in kept
+    assert b"# ********, {{ the_token }}" in found["recipe/r.yml"]
 
 
 def test_a_value_that_is_encrypted_is_not_kept(tmp_path: Path):

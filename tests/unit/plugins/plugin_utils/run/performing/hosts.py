@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.record import encode
 from ansible_collections.rack.recipes.plugins.module_utils.runner.main import MARK
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import TASK
 
 REASONS = {"refused": "no space left", "killed": " (out of memory: the kernel killed 1 process meanwhile)"}
 
@@ -23,7 +24,7 @@ class Host:
         self.answers = [*answers]
         self.asked: list[dict[str, Any]] = []
         self.clock: dict[str, list[float]] = {}  # what it says of its clock
-        self._task = SimpleNamespace(delegate_to=None, check_mode=False, no_log=False)
+        self._task = SimpleNamespace(delegate_to=None, check_mode=False, no_log=False, _uuid=TASK)
         self._templar = SimpleNamespace(template=lambda value: value)
         self._loader = SimpleNamespace(_vault=SimpleNamespace(secrets=None))
         self._play_context = SimpleNamespace(no_log=False)

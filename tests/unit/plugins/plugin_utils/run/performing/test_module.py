@@ -192,3 +192,12 @@ def test_check_mode_is_ansible_s_own_and_blocks_nothing(tmp_path: Path):
         "blocked": "skipped",
     }
     assert keys == {}
+
+
+def test_a_long_secret_in_its_message_is_masked_before_that_is_cut(tmp_path: Path):
+    secret = "".join(f"{number:04d}" for number in range(800))
+    fails = {"name": "fails", "module": "ansible.builtin.fail", "args": {"msg": "x" * 3000 + " ${params.key}"}}
+    params = {"key": {"type": "str", "secret": True}}
+    steps, _keys, output = run(tmp_path, a_play([fails], params=params), "-e", f"key={secret}")
+    assert steps["fails"]["reason"] == "x" * 3000 + " ********"
+    assert "00010002" not in output

@@ -20,13 +20,14 @@ import pytest
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.values import LONGEST_REASON
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
 from ansible_collections.rack.recipes.plugins.plugin_utils.run import current as holder
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RECIPE, Given, Run, set_current
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.locks import resources
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.perform import UNRECORDED, perform
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.perform import UNPLANNED, UNRECORDED, perform
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.earlier import Earlier
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage import remote
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking import request
@@ -217,9 +218,10 @@ def test_a_wrong_become_password_is_not_sent_again(run: Run):
 
 
 def test_a_wrong_argument_is_the_reason_too(run: Run):
-    perform(Host(), 1, [{**A, "args": {"src": "absent.csv"}}, B], {}, VARS)
+    host = Host(("ended", [step("a", "r1", "error"), step("b", "r1", n=2)]))
+    perform(host, 1, [{**A, "args": {"src": "absent.csv"}}, B], {}, VARS)
     reason = "src: expected a file inside the project, or an absolute path of the host, got 'absent.csv'"
-    assert told(run) == [("a", "error", reason), ("b", "error", reason)]
+    assert [each.get("unfit") for each in host.asked[0]["steps"]] == [reason, None]
 
 
 def test_without_a_run_nothing_is_tried():
@@ -274,8 +276,9 @@ def test_a_step_that_may_fail_blocks_nothing_where_its_host_is_gone(run: Run):
 
 def test_a_secret_is_not_in_the_reason(run: Run):
     run.given = Given(mask=Mask(["s3cret"]))
-    perform(Host(), 1, [{**A, "args": {"src": "s3cret.csv"}}], {}, VARS)
-    assert told(run)[0][2].endswith("got '********.csv'")
+    host = Host(("ended", [step("a", "r1", "error")]))
+    perform(host, 1, [{**A, "args": {"src": "s3cret.csv"}}], {}, VARS)
+    assert host.asked[0]["steps"][0]["unfit"].endswith("got '********.csv'")
 
 
 def test_what_an_earlier_run_left_on_the_host_is_collected_and_offered(run: Run, tmp_path: Path):
@@ -462,8 +465,27 @@ def test_a_worker_that_is_told_to_end_waits_for_no_lock(run: Run, monkeypatch: p
     assert (told(run), host.asked) == ([("a", "error", "the run was interrupted")], [])
 
 
-def test_a_stage_of_another_recipe(run: Run):
-    run.given = Given(recipe={"digest": "sha256:0", "path": "r.yml"})
-    with pytest.raises(UsageError) as caught:
-        perform(Host(), 1, [A], {}, {**VARS, RECIPE: {"digest": "sha256:1", "path": "other.yml"}})
-    assert str(caught.value) == "one ansible-playbook runs one recipe, which is r.yml, and this is other.yml"
+def test_a_stage_that_was_not_planned_has_the_last_word(run: Run):
+    """Also where it has the name of a step that was, which passed: a policy has seen that one, and not this."""
+    append(run.path, [step("a", "r1")])
+    host = Host()
+    host._task._uuid = "included"
+    result = perform(host, 1, [A, {**A, "name": "evil"}], {}, VARS)
+    assert host.asked == []
+    assert result["failed"]
+    assert result["msg"].startswith("a error: its stage was not planned when the run began: what is included while a ")
+    assert told(run)[1:] == [(name, "error", UNPLANNED) for name in ("a", "evil")]
+    assert {end.verdict for end in run.results.ended.values()} == {"error"}
+
+
+def test_a_long_secret_is_not_in_the_reason_of_a_host_that_does_not_answer(run: Run):
+    secret = "s3cret" * 200
+    run.given = Given(mask=Mask([secret]))
+    silent = {"rc": 3, "stdout": f'{{"key": "{secret}"}}', "stderr": ""}
+    perform(Host(silent), 1, [A], {}, VARS)
+    assert told(run) == [("a", "error", 'the executor did not answer (exit code 3): {"key": "********"}')]
+
+
+def test_a_very_long_reason_is_cut(run: Run):
+    perform(Host(AnsibleError("x" * 10_000)), 1, [A], {}, VARS)
+    assert [len(reason) for _step, _verdict, reason in told(run)] == [LONGEST_REASON]

@@ -83,7 +83,24 @@ def test_what_is_no_value_yet_is_no_secret(run: Run):
 
 def test_variables_by_their_names(run: Run):
     named = {"ansible_become_password": "of-become", "bmc_token": "{{ elsewhere }}", "snmp_passwords": "open"}
-    assert sent(run, **named, some_secret={"a": "open"}, api_token="abc")["secrets"] == ["of-become"]
+    assert sent(run, **named, api_token="abc", snmp_token=123456)["secrets"] == ["of-become"]
+
+
+def test_variables_deep_inside_of_others(run: Run):
+    variables = {
+        "the_token": ["in-a-list"],
+        "bmc": {"password": "in-a-mapping", "user": "somebody"},
+        "my_credentials": {"x": [{"y": "in-both"}]},
+    }
+    variables["vars"] = variables["hostvars"] = {"r2": {"bmc_password": "of-another"}}
+    variables["rack_recipes_recipe"] = {"params": {"a_password": {"type": "str", "description": "What it is for"}}}
+    assert sent(run, **variables)["secrets"] == ["in-a-list", "in-a-mapping", "in-both"]
+
+
+def test_arguments_of_hooks_by_their_names(run: Run):
+    hook = {"module": "s", "type": "shell", "args": {"token": "of-the-hook", "user": "somebody"}}
+    run.given = Given(recipe={"hooks": {"pre_step": [hook]}})
+    assert sent(run, rack_recipes_recipe=run.given.recipe)["secrets"] == ["of-the-hook"]
 
 
 def test_the_passwords_of_the_connection(run: Run):
@@ -106,6 +123,25 @@ def test_values_of_a_vault(run: Run):
     assert message["secrets"] == ["of-another", "of-the-vault"]
     assert run.hidden("of-the-vault") == "********"
     assert run.concealed.secrets_for("r2") == []
+
+
+def test_the_secrets_of_another_host_go_where_an_argument_shows_them(run: Run):
+    run.concealed.hide("r2", ["of-r2-alone", "of-r2-given", 'of "r2" quoted', "of-r2-hook"])
+    args = {"user": {"url": "http://me:of-r2-given@host", "json": '{"a": "of \\"r2\\" quoted"}'}}
+    hook = {"module": "s", "type": "shell", "args": {"user": "<of-r2-hook>"}}
+    run.given = Given(recipe={"hooks": {"post_step": [hook]}})
+    expected = ['of "r2" quoted', "of-r2-given", "of-r2-hook"]
+    assert sent(run, args, rack_recipes_recipe=run.given.recipe)["secrets"] == expected
+    run.given = Given()
+    assert sent(run)["secrets"] == expected  # a later stage may print them
+    assert run.concealed.secrets_for("r3") == []
+
+
+def test_a_module_that_is_given_a_secret_of_another_host_logs_nothing(run: Run):
+    run.concealed.hide("r2", ["of-r2-given"])
+    for text, expected in (("somebody", False), ("<of-r2-given>", True)):
+        part = Part(run, 1, "r1", [{**STEP, "args": {"user": text}}], {}, Host(), VARS)
+        assert has_secrets(part) is expected
 
 
 def test_with_no_log_all_arguments_are_secret_in_this_stage(run: Run):

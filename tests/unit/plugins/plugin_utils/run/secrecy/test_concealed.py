@@ -81,6 +81,20 @@ def test_what_is_known_is_not_told_again():
     assert run.add("r2", [BOX])
 
 
+def test_secrets_that_a_host_does_not_know_are_those_of_others():
+    run = Concealed(shared=True)
+    run.hide("r1", ["shared-1", "own-secret-1"])
+    run.hide("r2", ["shared-1", "own-secret-2"])
+    run.hide_of_absent(["shared-1", "absent-3", "own-secret-2"])
+    assert run.others_of("r1") == ["own-secret-2", "absent-3"]
+    assert run.others_of("") == ["absent-3"]
+    assert run.hidden("own-secret-2 absent-3") == "******** absent-3"
+    run.hide("r1", ["absent-3"])  # it was given it
+    assert run.others_of("r1") == ["own-secret-2"]
+    assert run.hidden("absent-3") == "********"
+    assert in_child(lambda: run.others_of("r2") == ["own-secret-1", "absent-3"]) == 0
+
+
 def test_secrets_of_a_host_are_for_that_host_and_for_the_run():
     run = Concealed()
     run.hide("r1", ["own-secret-1"])

@@ -18,7 +18,7 @@ from ansible.template import Templar
 from ansible.vars.manager import VariableManager
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrecy import vaulted
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrecy.vaulted import UNKNOWN, Vault
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrecy.vaulted import UNKNOWN, Vault, own_variables
 
 SECRETS = [("default", VaultSecret(b"the password of the vault"))]
 INLINE, DEEP, SHORT = "inline-secret", "deep-secret", "abc"
@@ -56,6 +56,13 @@ def test_all_values_of_a_host_are_found(loader: DataLoader):
     assert {INLINE, DEEP, "12345"} <= set(vault.values_in(variables(loader)))
     assert {SHORT, "not-secret", "True"}.isdisjoint(vault.values_in(variables(loader)))
     assert vault.values_in(variables(loader, "r2")) == [INLINE]
+
+
+def test_of_all_variables_only_those_of_the_host_itself(loader: DataLoader):
+    deep = {"vars": variables(loader)["inline"], "hostvars": ["open"]}
+    everything = {"deep": deep, "hostvars": {"r1": 1}, "vars": 2, "groups": {"all": ["r1"]}}
+    assert own_variables(everything) == {"deep": deep}
+    assert Vault(loader).values_in(own_variables(everything)) == [INLINE]
 
 
 def test_what_a_template_passes_on_is_found(loader: DataLoader):

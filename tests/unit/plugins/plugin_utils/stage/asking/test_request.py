@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking import request
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.request import (
     Request,
@@ -165,16 +164,17 @@ def test_what_is_no_file_of_the_project_stays(src: object):
 
 @pytest.mark.parametrize("src", ["data/absent.csv", "data", "../elsewhere", "data/../../x"])
 def test_a_file_that_cannot_travel(src: str):
-    with pytest.raises(UsageError) as caught:
-        asked({**STEP, "args": {"src": src}})
-    assert str(caught.value) == (
-        f"src: expected a file inside the project, or an absolute path of the host, got {src!r}"
-    )
+    """It is the reason of its step, and of no other."""
+    bad, good = asked({**STEP, "args": {"src": src}}, {**STEP, "name": "b"}).message["steps"]
+    assert bad["unfit"] == f"src: expected a file inside the project, or an absolute path of the host, got {src!r}"
+    assert "kind" not in bad
+    assert good["kind"] == "shell"
 
 
 def test_an_unknown_scriptlet():
-    with pytest.raises(CatalogError, match="no scriptlet"):
-        asked({**STEP, "module": "t.nothing"})
+    bad, good = asked({**STEP, "module": "t.nothing"}, STEP).message["steps"]
+    assert bad["unfit"].startswith("no scriptlet")
+    assert "unfit" not in good
 
 
 def test_steps_share_their_files():

@@ -56,11 +56,27 @@ def test_what_a_sandbox_came_out_as(said: Any, found: Any):
 def test_a_sandbox_that_is_none_is_refused(said: Any):
     with pytest.raises(UsageError) as caught:
         to_message({"name": "a", "sandbox": said}, {}, ())
-    assert str(caught.value) == f"step a: sandbox: expected true or a mapping, got {said!r}"
+    assert str(caught.value) == f"sandbox: expected true or a mapping, got {said!r}"
 
 
 @pytest.mark.parametrize("said", ["", "maybe", 1, None])
 def test_a_when_that_is_neither_true_nor_false(said: Any):
     with pytest.raises(UsageError) as caught:
         to_message({"name": "a", "when": said}, {}, ())
-    assert str(caught.value) == f"step a: when: expected true or false, got {said!r}"
+    assert str(caught.value) == f"when: expected true or false, got {said!r}"
+
+
+def test_a_step_that_cannot_be_run_keeps_its_place():
+    step = {"name": "a", "depends_on": ["b"], "always": True, "loop": "{{ x }}", "args": {"x": 1}, "success": "none"}
+    assert to_message({**step, "unfit": "args.x: no"}, {"kind": "shell"}, ()) == {
+        "name": "a",
+        "args": {},
+        "depends_on": ["b"],
+        "after": [],
+        "scope": "host",
+        "timeout": None,
+        "parallel": False,
+        "success": {},
+        "always": True,
+        "unfit": "args.x: no",
+    }

@@ -50,11 +50,12 @@ class Leaks(Scriptlet):
         "texts": {"type": "list", "elements": "str", "required": True},
         "hidden": {"type": "str", "no_log": True, "required": True},
         "bmc_password": {"type": "str", "required": True},
+        "bmc_credentials": {"type": "dict", "required": True},
     }
 
     @debug_trace
     def run(self, ctx, params):
-        texts = [*params["texts"], params["hidden"], params["bmc_password"]]
+        texts = [*params["texts"], params["hidden"], params["bmc_password"], params["bmc_credentials"]["of"][0]["code"]]
         joined = "|".join(texts)
         ctx.set("c.arrived_v1", sha256(joined.encode()).hexdigest())
         tell(texts)

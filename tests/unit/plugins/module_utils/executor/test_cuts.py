@@ -1,0 +1,184 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whatever is cut before people see it, no part of a secret of more than a few characters is among what is left."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import os
+import random
+import string
+import sys
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from ansible_collections.rack.recipes.plugins.module_utils.shell import ShellScriptlet
+from ansible_collections.rack.recipes.plugins.module_utils.values import LONGEST_MESSAGE
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import OK, python
+
+RUN = 8  # characters in a row, of which no more than these could be chance
+PLAIN = string.ascii_letters + string.digits
+ODD = PLAIN + "+/=-_.:'\"\\ \n\t%{}ä€😀"
+# Each is to end badly, or to print much, with a secret that lies wherever a message or an output is cut.
+IN_PYTHON = {
+    "measurement": lambda ctx, key, _text: ctx.take_measurement(key),
+    "check": lambda ctx, key, _text: ctx.take_check(key),
+    "limit of a check": lambda ctx, key, _text: ctx.check("n", key, max=1),
+    "artifact": lambda ctx, key, _text: ctx.take_artifact(key),
+    "artifact's name": lambda ctx, key, _text: ctx.attach(key + "/", b"x"),
+    "media type": lambda ctx, key, _text: ctx.attach("x", b"x", media_type=key + "é"),
+    "context key": lambda ctx, key, _text: ctx.set(key, 1),
+    "key of a mapping": lambda ctx, key, _text: ctx.set("t.x_v1", {(key, 1): 1}),
+    "returned": lambda _ctx, key, _text: [key],
+    "failed": lambda _ctx, _key, text: _raise(Failed(text)),
+    "raised": lambda _ctx, _key, text: _raise(KeyError(text)),
+    "long message": lambda _ctx, key, _text: _raise(Failed(" " + f"{key} " * (2 * LONGEST_MESSAGE // len(key)))),
+    "left": lambda _ctx, _key, text: sys.exit(text),
+    "stdout": lambda _ctx, _key, text: print(text * 9),
+    "stderr": lambda _ctx, _key, text: print(text * 9, file=sys.stderr),
+    "one line": lambda _ctx, key, _text: print(key * (30_000 // len(key) + 2), file=sys.stderr),
+    "very much": lambda _ctx, key, _text: print(f"{key} " * (4_400_000 // len(key))),
+    "base64": lambda _ctx, key, _text: print(_in_base64(key) * (30_000 // len(key) + 2)),
+    "hexadecimal": lambda _ctx, key, _text: print(_in_hex(key) * (30_000 // len(key) + 2)),
+    "no event": lambda _ctx, key, _text: os.write(3, f"{key} {key}\n".encode()),
+}
+IN_A_SCRIPT = {
+    "status": lambda key, _text: print(json.dumps({"status": key})),
+    "measurement in an envelope": lambda key, _text: print(json.dumps({"status": "ok", "measurements": [key]})),
+    "reason": lambda _key, text: print(json.dumps({"status": "failed", "reason": text})),
+    "no envelope": lambda _key, text: print(text * 9),
+    "one line without an envelope": lambda key, _text: print(key * (30_000 // len(key) + 2)),
+    "exit code": lambda key, text: sys.exit(f"{text * 9}\n{key * 9}"),
+}
+SCRIPT = f"""#!{sys.executable}
+import json, sys
+from {__name__} import IN_A_SCRIPT
+params = json.load(sys.stdin)["params"]
+IN_A_SCRIPT[params["how"]](params["key"], params["text"])
+"""
+
+
+def _raise(error):
+    raise error
+
+
+def _in_base64(text):
+    return base64.b64encode(text.encode()).decode()
+
+
+def _in_hex(text):
+    return binascii.hexlify(text.encode()).decode()
+
+
+class Told(Scriptlet):
+    def run(self, ctx, params):
+        return IN_PYTHON[params["how"]](ctx, params["key"], params["text"])
+
+
+class Shown(ShellScriptlet):
+    """A program that ends badly."""
+
+    shell = True
+    command = "cat >&2; exit 3"
+
+    def stdin(self, ctx, params):
+        return params["text"] * 9
+
+
+class Unsaid(ShellScriptlet):
+    """A program without an envelope, that prints more than is kept."""
+
+    command = "cat"
+
+    def stdin(self, ctx, params):
+        return f"{params['key']} " * (4_400_000 // len(params["key"]))
+
+
+class Number(Scriptlet):
+    options = {"key": {"type": "int"}, "text": {}}
+
+    def run(self, ctx, params):
+        """Nobody comes here: the key is no number."""
+
+
+def a_secret(chance, length, letters):
+    return "X" + "".join(chance.choice(letters) for _index in range(length - 2)) + "Z"
+
+
+def texts_in(value):
+    if isinstance(value, dict):
+        return [text for name, item in value.items() for text in (name, *texts_in(item))]
+    if isinstance(value, list):
+        return [text for item in value for text in texts_in(item)]
+    return [value] if isinstance(value, str) else []
+
+
+def runs_of(text):
+    return {text[at : at + RUN] for at in range(len(text) - RUN + 1)}
+
+
+def shown_of(secret, records):
+    """What the records show of a secret, in the forms that it was printed in."""
+    forms = runs_of(secret) | runs_of(_in_hex(secret))
+    for ahead in range(3):
+        forms |= runs_of(_in_base64("\0" * ahead + secret)[4:-4])
+    return {record["step"]: sorted(found)[:3] for record in records if (found := _runs(record) & forms)}
+
+
+def _runs(record):
+    return set().union(*map(runs_of, texts_in(record)))
+
+
+@pytest.mark.parametrize("letters", [PLAIN, ODD], ids=["plain", "odd"])
+@pytest.mark.parametrize("length", [8, 20, 73, 150, 420, 1700, 5000, 20_000])
+def test_no_part_of_a_secret_is_shown(work, length, letters):
+    chance = random.Random(f"{length} {letters}")
+    secret = a_secret(chance, length, letters)
+    steps = []
+    for how in (*IN_PYTHON, *IN_A_SCRIPT):
+        text = "." * chance.choice([0, 3, 79, 199, 380, 3990, 9000, 9990]) + f" {secret} " * chance.randint(1, 4)
+        args = {"key": "${params.key}", "text": text, "how": how}
+        kind = python(Told, how, args=args) if how in IN_PYTHON else work.script(SCRIPT, how, file="s", args=args)
+        steps.append({**kind, "continue_on_fail": True})
+    for scriptlet in (Shown, Unsaid, Number):
+        args = {"key": "${params.key}", "text": f". {secret} "}
+        steps.append(python(scriptlet, args=args, options=scriptlet.options, continue_on_fail=True))
+    condition = {"value": ["${params.key}"], "eq": ["${params.key}", 1]}
+    steps.append(work.script(OK, "criterion", success={"values": [condition]}, continue_on_fail=True))
+    steps.append(work.script(OK, "reference", args={"x": "${t.x_v1@${params.key}}"}, continue_on_fail=True))
+    ran = work.run(*steps, params={"key": secret}, secrets=[secret])
+    assert shown_of(secret, ran.records) == {}
+    assert {name for name, verdict in ran.verdicts.items() if verdict == "passed"} == {
+        *("stdout", "stderr", "one line", "very much", "base64", "hexadecimal")
+    }
+
+
+class Late(Scriptlet):
+    """It knows only at its second try what it has printed at its first."""
+
+    def run(self, ctx, params):
+        print("." * 9995 + params["text"] + "." * 20_000 + params["text"] + "." * 9995)
+        if os.path.exists("tried"):
+            ctx.secret(params["text"])
+        open("tried", "w").close()
+        raise Failed("once more")
+
+
+def test_a_secret_that_is_registered_later_is_not_shown_where_output_was_cut(work):
+    secret = a_secret(random.Random(1), 30, PLAIN)
+    ran = work.run(python(Late, args={"text": secret}, retry={"max": 2}))
+    first, second = ran.only["attempts"]
+    assert ["bytes left out" in attempt["stdout"] for attempt in (first, second)] == [True, True]
+    assert not {secret[at : at + 3] for at in range(28)} & {first["stdout"][at : at + 3] for at in range(30_000)}
+
+
+def test_a_hook_s_reason_is_masked_and_cut(work):
+    secret = a_secret(random.Random(2), 400, PLAIN)
+    hook = python(Number, "hook", options=Number.options, args={"key": "${params.key}"})
+    ran = work.run(work.script(OK), hooks={"pre_step": [hook]}, params={"key": secret}, secrets=[secret])
+    assert ran.only["hooks"][0]["reason"] == "argument 'key': expected a whole number, got '********'"

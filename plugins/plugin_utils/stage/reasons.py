@@ -19,7 +19,10 @@ NOT_RUN, NOT_FOUND = 126, 127  # a shell's exit codes for a program that it coul
 
 OLDEST = "3.9"
 TOO_OLD = f"rack.recipes needs Python {OLDEST}, not "
-NO_MEMORY = "MemoryError|(?i:cannot allocate memory|out of memory|failed to map segment)"
+# Of Python too: it forgets its own MemoryError where there is no memory to import a module.
+NO_MEMORY = (
+    "MemoryError|error return without exception set|(?i:cannot allocate memory|out of memory|failed to map segment)"
+)
 
 WRONG_PASSWORD = "the become password is wrong"  # noqa: S105 - a reason
 # What Ansible says of a host that is there: to ask again would change nothing, or lock an account.

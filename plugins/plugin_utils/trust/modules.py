@@ -47,7 +47,8 @@ def full_name(module: str) -> str:
     if "." in module and not module.startswith(LEGACY):
         return module
     name = module.removeprefix(LEGACY)
-    return f"{LEGACY if [*_named(name)] else BUILTIN}{name}"
+    is_named = any(True for _file in _named(name))
+    return f"{LEGACY if is_named else BUILTIN}{name}"
 
 
 def names_of(module: str) -> tuple[str, ...]:

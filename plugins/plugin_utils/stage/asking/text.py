@@ -47,7 +47,9 @@ def packed(steps: Sequence[Said]) -> list[str]:
     found: list[str] = []
     for is_plain, stretch in groupby(native, lambda each: bool(each[1])):
         parts = list(stretch)
-        found += [f"[{','.join(text for _step, text in parts)}]"] if is_plain else [_number(step) for step, _ in parts]
+        found += (
+            [f"[{','.join(text for _step, text in parts)}]"] if is_plain else [_number(step) for step, _none in parts]
+        )
     return found
 
 

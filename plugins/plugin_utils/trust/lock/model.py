@@ -95,7 +95,7 @@ def _of_modules(held: str, here: str) -> str:
 def _parted(origin: str) -> tuple[str, Digests]:
     """The packages that a module is from, and the digests of all else."""
     parts = [part.partition(f" {DIGEST}") for part in origin.split(", ")]
-    return ", ".join(name for name, is_digest, _ in parts if not is_digest), {
+    return ", ".join(name for name, is_digest, _digest in parts if not is_digest), {
         name: digest for name, is_digest, digest in parts if is_digest
     }
 

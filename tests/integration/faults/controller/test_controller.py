@@ -277,9 +277,11 @@ def test_signals_at_any_moment(held: Path, rack: Any, started: list[Controller])
                 found["before the run"] += 1
                 continue
             found["lost"] += len(running_one.lost())
-            found["too late"] += code == 0
             assert code in (0, code_of(way, number)), running_one.said()
-            assert running_one.last()["status"] == ("passed" if code == 0 else "interrupted")
+            # Behind the run nobody catches a signal any more: the command ends by it, with what it had still to print.
+            is_over = code == 0 or (running_one.child.returncode < 0 and running_one.last()["status"] == "passed")
+            found["too late"] += is_over
+            assert running_one.last()["status"] == ("passed" if is_over else "interrupted")
             assert running_one.stored()[0][0] == running_one.last()["status"]
             done = running_one.resumed("slow.yml")
             assert done.code == 0, done.stderr

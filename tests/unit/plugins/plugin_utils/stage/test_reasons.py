@@ -31,6 +31,11 @@ NO_ROOM = f"{PYTHON}: error while loading shared libraries: libm.so.6: failed to
         ),
         (1, "Traceback:\nMemoryError", "out of memory on the host: Python could not start: MemoryError"),
         (
+            1,
+            "Traceback:\nSystemError: error return without exception set",
+            "out of memory on the host: Python could not start: SystemError: error return without exception set",
+        ),
+        (
             127,
             NO_ROOM,
             f"out of memory on the host: Python could not start: {NO_ROOM}",

@@ -61,7 +61,7 @@ def test_a_number_is_looked_for_as_text():
 
 
 def test_many_secrets_take_no_time():
-    many = [token_urlsafe(16) for _ in range(2_000)]
+    many = [token_urlsafe(16) for _number in range(2_000)]
     text = token_urlsafe(20_000)
     start = time.process_time()
     assert spotted([*many, "it"], [text, f"<{many[7]}>", "it"]) == [many[7], "it"]

@@ -131,7 +131,9 @@ def test_what_cannot_be_filled_in_is_the_reason_of_its_step(step: dict[str, Any]
 
 @pytest.mark.parametrize("said", ["false", "No ", False])
 def test_of_a_step_that_is_not_wanted_nothing_is_filled_in(said: Any):
-    change = lambda text: said if text == "{{ said }}" else undefined(text)  # noqa: E731
+    def change(text: str) -> Any:
+        return said if text == "{{ said }}" else undefined(text)
+
     assert fill({**STEP, "when": "{{ said }}" if isinstance(said, str) else said}, change) == {**REST, "when": False}
 
 

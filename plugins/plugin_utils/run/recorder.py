@@ -190,7 +190,8 @@ class Recorder:
         host = RUN_HOST if result.task.run_once else result.host.name
         number = int(result.task.args["number"])
         said = str(result.result.get("msg", ""))
-        if result.result.get("failed") or result.result.get("unreachable"):
+        is_planned = result.task._uuid in self.run.stages
+        if is_planned and (result.result.get("failed") or result.result.get("unreachable")):
             self._said[number, host] = said
         if result.result.get(UNRECORDED) and not self.run.unwritable:
             self.run.unwritable = said
@@ -200,16 +201,14 @@ class Recorder:
 
     def task_skipped(self, result: Any) -> None:
         """Say so of the steps that a condition of a stage task leaves out on a host."""
-        if self.run is None or result.task.resolved_action != STAGE or "false_condition" not in result.result:
+        if self.run is None or result.task._uuid not in self.run.stages or "false_condition" not in result.result:
             return
-        reason = f"left out by its task: when: {result.result['false_condition']}"
+        number, hosts = int(result.task.args["number"]), (result.host.name, RUN_HOST)
+        reason = self.run.hidden(f"left out by its task: when: {result.result['false_condition']}")
+        absent = [(step, host) for step, host in self.run.missing() if step.stage == number and host in hosts]
         append(
             self.run.path,
-            [
-                no_result(step.stage, step.name, host, "skipped", self.run.hidden(reason), blocks=False)
-                for step, host in self.run.missing()
-                if step.stage == int(result.task.args["number"]) and host in (result.host.name, RUN_HOST)
-            ],
+            [no_result(step.stage, step.name, host, "skipped", reason, blocks=False) for step, host in absent],
         )
         self._catch_up(self.run)
 

@@ -109,7 +109,7 @@ def test_a_run_from_its_start_to_the_store(recorder: Recorder):
 
 def ended(stage: Task, host: str, msg: str = "", action: str = "rack.recipes.stage", **more: Any) -> SimpleNamespace:
     """As much of Ansible's result as is asked for."""
-    given = SimpleNamespace(resolved_action=action, run_once=stage.run_once, args=stage.args)
+    given = SimpleNamespace(resolved_action=action, run_once=stage.run_once, args=stage.args, _uuid=stage._uuid)
     return SimpleNamespace(task=given, host=SimpleNamespace(name=host), result={"msg": msg, **more})
 
 
@@ -386,7 +386,7 @@ def test_a_stage_that_nobody_planned_is_refused(recorder: Recorder):
 def test_steps_that_a_condition_of_their_task_leaves_out_are_skipped(recorder: Recorder):
     stages = task(1, {"name": "a"}, {"name": "b", "hosts": "odd"}), task(2, {"name": "c"})
     recorder.play_starts(play(*stages, hosts="r1,r2"))
-    recorder.task_skipped(ended(stages[0], "r1", action="ansible.builtin.debug", false_condition="x"))
+    recorder.task_skipped(ended(task(1), "r1", action="ansible.builtin.debug", false_condition="x"))
     recorder.task_skipped(ended(stages[0], "r1", "no step of this stage is for r1", skipped=True))
     recorder.task_skipped(ended(stages[0], "r1", skipped=True, false_condition="is_leaf"))
     append(current().path, [step("a", "r2")])
@@ -398,6 +398,16 @@ def test_steps_that_a_condition_of_their_task_leaves_out_are_skipped(recorder: R
         ("c", "r1"): ("error", "it gave no result"),
         ("c", "r2"): ("error", "it gave no result"),
     }
+
+
+def test_what_becomes_of_an_included_stage_is_said_of_no_planned_one(recorder: Recorder):
+    """Also where both have one number."""
+    included = task(1, {"name": "a"})
+    recorder.play_starts(play(task(1, {"name": "a"}), hosts="r1,r2"))
+    recorder.task_skipped(ended(included, "r1", skipped=True, false_condition="is_leaf"))
+    recorder.task_ended(ended(included, "r2", "it comes too late", failed=True))
+    recorder.task_starts(task(0, action="rack.recipes.flush"))
+    assert set(stored(current().run_id).values()) == {("error", "it gave no result")}
 
 
 @pytest.mark.parametrize(("results", "status"), [((), "running"), (("r1", "r2"), "unchecked")])

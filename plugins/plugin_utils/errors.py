@@ -111,6 +111,15 @@ def translated(foreign: type[Exception]) -> Iterator[None]:
         raise foreign(str(error)) from None  # Ansible would say the same again for each cause
 
 
+@contextmanager
+def installed(lack: str, kind: type[RackError]) -> Iterator[None]:
+    """Turn an import that fails into an error of ours: what is lacking for it, and what to install."""
+    try:
+        yield
+    except ImportError as error:
+        raise kind(f"{lack}: {error}: `pip install rack-recipes` brings it") from error
+
+
 def nearest(word: str, valid: Sequence[str]) -> str:
     """The valid word that `word` was probably meant to be, or an empty string."""
     return next(iter(get_close_matches(word, valid, n=1, cutoff=0.6)), "")

@@ -256,11 +256,15 @@ def _width(piece: str) -> int:
     return 13 if piece.isascii() else 44
 
 
+def in_base64(data: bytes, ahead: int) -> str:
+    """What base64 makes of `data` behind `ahead` other bytes, without the characters that it shares with others."""
+    return b2a_base64(bytes(ahead) + data, newline=False).decode()[-(-8 * ahead // 6) : 8 * (ahead + len(data)) // 6]
+
+
 def _base64(data: bytes, ahead: int) -> Iterator[str]:
-    """What base64 makes of `data` behind `ahead` other bytes, without the character that these share with it."""
-    size = 8 * (ahead + len(data))
-    text = b2a_base64(bytes(ahead) + data, newline=False).decode()[-(-8 * ahead // 6) : size // 6]
+    """The same in all alphabets, with what may stand for the character that it shares with what is behind it."""
+    text = in_base64(data, ahead)
     rest = "".join(BASE64[character][1] if character in BASE64 else character for character in text[1:])
-    shared = "[A-Za-z0-9+/_-]?={0,2}" if size % 6 else ""
+    shared = "[A-Za-z0-9+/_-]?={0,2}" if 8 * (ahead + len(data)) % 6 else ""
     firsts = BASE64[text[0]][0] if text[0] in BASE64 else [text[0]]
     yield from (first + rest + shared for first in firsts)

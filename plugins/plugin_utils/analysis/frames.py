@@ -10,13 +10,14 @@ pandas is imported inside the functions: it takes longer to load than everything
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import chain
 from math import nan
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.rack.recipes.plugins.plugin_utils import errors
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
 if TYPE_CHECKING:
@@ -170,13 +171,9 @@ def _planned(frame: DataFrame, parents: Mapping[str, str]) -> DataFrame:
     return frame.assign(planned=planned).astype({"planned": frame["step"].dtype})
 
 
-@contextmanager
-def installed() -> Iterator[None]:
+def installed() -> AbstractContextManager[None]:
     """Turn an import that fails into a UsageError that says what to install."""
-    try:
-        yield
-    except ImportError as error:
-        raise UsageError(f"a report cannot be made: {error}: `pip install rack-recipes` brings it") from error
+    return errors.installed("a report cannot be made", UsageError)
 
 
 def _frame(rows: Sequence[Row], types: Mapping[str, str]) -> DataFrame:

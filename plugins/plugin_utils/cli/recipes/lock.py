@@ -42,9 +42,8 @@ def lock(options: argparse.Namespace) -> Answer:
     """Write down what recipes are made of, so that `run --locked` runs nothing else.
 
     The file rack-recipes.lock has the SHA-256 of each recipe, of all that it includes, and of its scriptlets with all
-    that these import, hooks too; of Ansible's modules it has the version that they come with, and the digest of
-    those of the project. It belongs into version control. A recipe
-    that is not there any more is left out.
+    that these import, hooks too; of Ansible's modules it has the version that they come with, and the digest of those
+    of the project. It belongs into version control. A recipe that is not there any more is left out.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guard import check_lock

@@ -153,9 +153,9 @@ def _asked_of_us(wanted: Wanted) -> dict[str, str]:
 
 def _check(planned: Outline, plays: Sequence[Any]) -> None:
     if not planned.hosts:
-        said = [play.hosts if isinstance(play.hosts, list) else [play.hosts] for play in plays]
-        patterns = ", ".join(dict.fromkeys(repr(str(pattern)) for patterns in said for pattern in patterns))
-        raise UsageError(f"no host matches {patterns} here, see the inventory and --limit")
+        said = (play.hosts if isinstance(play.hosts, list) else [play.hosts] for play in plays)
+        listed = ", ".join(dict.fromkeys(repr(str(pattern)) for patterns in said for pattern in patterns))
+        raise UsageError(f"no host matches {listed} here, see the inventory and --limit")
     if len(planned.left_out) == len(planned.steps):
         raise UsageError(f"no host of this run matches the hosts of any step: {', '.join(planned.left_out)}")
 

@@ -87,8 +87,8 @@ def _uses(
     for task, step, entry in steps:
         own = (entry.name,) if entry else names_of(str(step["module"]))
         for host in planned.steps[str(step["name"])].hosts:
+            place, who = where(task, host)
             for name in (*own, *hooks):
-                place, who = where(task, host)
                 places.setdefault((name, who), {})[place] = None
     return (Use(name, who.user, tuple(hosts), who.unsure) for (name, who), hosts in places.items())
 
@@ -106,9 +106,9 @@ def _where(means: Means, *, with_users: bool) -> Where:
         return {**of_play[name, id(play)], **own, **means.extra_vars} if own else of_play[name, id(play)]
 
     def look(task: Any, host: str) -> tuple[str, Becoming]:
-        if not with_users:
-            return host or CONTROLLER, Becoming()
         place = host or CONTROLLER
+        if not with_users:
+            return place, Becoming()
         if task.delegate_to:
             place = str(means.fill(task.delegate_to, variables(task, place)))
         known = variables(task, place)

@@ -50,18 +50,12 @@ def perform(
     """Run the stage on the task's host; returns the task's result. Raises RackError where it cannot be tried."""
     run = current()
     host = RUN_HOST if steps[0].get("scope") == "run" else str(task_vars["inventory_hostname"])
-    is_planned = action._task._uuid in run.stages
-    chosen = (
-        [filled(step, action._templar.template) for step in steps if _is_chosen(run, step["name"], host)]
-        if is_planned
-        else steps
-    )
+    if action._task._uuid not in run.stages:
+        return _refused(Part(run, number, host, steps, locks, action, task_vars))
+    chosen = [filled(step, action._templar.template) for step in steps if _is_chosen(run, step["name"], host)]
     if not chosen:
         return {"skipped": True, "msg": f"no step of this stage is for {host or 'this run'}"}
-    if not is_planned:
-        return _refused(Part(run, number, host, chosen, locks, action, task_vars))
-    whole = [filled(step, action._templar.template) for step in chosen]
-    part = Part(run, number, host, whole, locks, action, task_vars)
+    part = Part(run, number, host, chosen, locks, action, task_vars)
     stopping = Stopping()
     remote = Remote(action, task_vars, run.settings.reconnect_timeout, stopping, run.hidden)
     try:

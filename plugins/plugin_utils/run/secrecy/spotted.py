@@ -11,11 +11,12 @@ all secrets of a run takes too long to make for each stage, so the forms that fi
 from __future__ import annotations
 
 import json
-from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from typing import Any
 from urllib.parse import quote, quote_plus
+
+from ansible_collections.rack.recipes.plugins.module_utils.language.masks import in_base64
 
 PIECE = 3  # characters
 
@@ -50,7 +51,7 @@ def _forms(secret: str) -> tuple[str, ...]:
     text = secret.strip()
     data = text.encode("utf-8", "surrogatepass")
     quoted = () if text.isascii() and text.isalnum() else _quoted(text, data)
-    forms = (text, *quoted, *(_base64(data, ahead) for ahead in range(3)), data.hex())
+    forms = (text, *quoted, *(in_base64(data, ahead) for ahead in range(3)), data.hex())
     return tuple(dict.fromkeys(filter(None, forms)))
 
 
@@ -58,9 +59,3 @@ def _quoted(text: str, data: bytes) -> tuple[str, ...]:
     escaped = (json.dumps(text, ensure_ascii=is_ascii)[1:-1] for is_ascii in (True, False))
     longest = max(text.splitlines(), key=len, default="")
     return *escaped, quote(data), quote(data, safe=""), quote_plus(data), longest.strip()
-
-
-def _base64(data: bytes, ahead: int) -> str:
-    """What base64 makes of `data` behind `ahead` other bytes, without the characters that these share with others."""
-    whole = b64encode(bytes(ahead) + data).decode()
-    return whole[-(-8 * ahead // 6) : 8 * (ahead + len(data)) // 6]

@@ -26,6 +26,7 @@ from ansible.template import is_trusted_as_template, trust_as_template
 from ansible.utils.vars import transform_to_native_types
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import FOREIGN
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.words import KNOWN, truth
 
 MARKS = ("{{", "{%", "{#")
@@ -114,8 +115,8 @@ def filled(step: Said, template: Template) -> Said:
         found: Said = unmarked(template(marked(rest)))
     except AnsibleError as error:
         return {**_plain(step), "unfit": _problem(step, template, error)}
-    except ValueError as error:
-        return {**_plain(step), "unfit": f"when: {error}"}
+    except UsageError as error:
+        return {**_plain(step), "unfit": str(error)}
     return found
 
 

@@ -58,10 +58,10 @@ def to_message(step: Said, program: Said, held_there: Collection[str]) -> dict[s
 
 
 def truth(said: Any) -> bool:
-    """What a Jinja expression came out as. Raises ValueError where that is neither true nor false."""
+    """What the Jinja expression of a `when` came out as. Raises UsageError where that is neither true nor false."""
     found = said if isinstance(said, bool) else TRUTH.get(str(said).strip().lower())
     if found is None:
-        raise ValueError(f"expected true or false, got {bounded(repr(said))}")
+        raise UsageError(f"when: expected true or false, got {bounded(repr(said))}")
     return found
 
 
@@ -92,10 +92,7 @@ def _when(step: Said) -> dict[str, Any]:
         return {"when": [said]}
     if isinstance(said, (list, tuple)):
         return {"when": list(said)}
-    try:
-        return {} if truth(said) else {"when": False}
-    except ValueError as error:
-        raise UsageError(f"when: {error}") from error
+    return {} if truth(said) else {"when": False}
 
 
 def _sandbox(step: Said) -> dict[str, Any]:

@@ -9,10 +9,10 @@ Whoever only checks this collection's files, or shows its documentation, has non
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.rack.recipes.plugins.plugin_utils import errors
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 
 if TYPE_CHECKING:
@@ -78,10 +78,6 @@ __all__ = (
 )
 
 
-@contextmanager
-def installed() -> Iterator[None]:
+def installed() -> AbstractContextManager[None]:
     """Turn an import that fails into a StoreError that says what to install."""
-    try:
-        yield
-    except ImportError as error:
-        raise StoreError(f"results cannot be stored or read: {error}: `pip install rack-recipes` brings it") from error
+    return errors.installed("results cannot be stored or read", StoreError)

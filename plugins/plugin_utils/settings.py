@@ -116,11 +116,11 @@ def _candidates() -> Iterator[Path]:
 
 def read_config() -> configparser.ConfigParser:
     """Ansible's configuration file, empty where there is none. Raises UsageError."""
-    parser = configparser.ConfigParser(inline_comment_prefixes=(";",), interpolation=None, strict=False)
+    parser = configparser.ConfigParser(inline_comment_prefixes=(";",), interpolation=None)
     path = config_file()
     try:
         if path is not None:
-            parser.read(path, encoding="utf-8")
+            parser.read_string(path.read_text(encoding="utf-8"), str(path))
     except (configparser.Error, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read as an ini file: {error}") from error
     return parser

@@ -55,11 +55,17 @@ def arguments(asked: Invocation) -> list[str]:
 
 
 def environment(run_id: str) -> dict[str, str]:
-    """Ansible's environment in a run: this collection before any other copy, the recorder beside what is configured."""
+    """Ansible's environment in a run: this collection before any other copy, the recorder beside what is configured.
+
+    An inventory that cannot be read is an error if nobody has set it otherwise: for Ansible it is a warning, its hosts
+    are left out, and a run over the others looks good.
+    """
     env = dict(os.environ)
     enabled = [name.strip() for name in _configured("callbacks_enabled").split(",") if name.strip()]
     env["ANSIBLE_CALLBACKS_ENABLED"] = ",".join(dict.fromkeys([*enabled, RECORDER]))
     env["ANSIBLE_COLLECTIONS_PATH"] = f"{ROOT}:{_collections_path()}"
+    if not read_config().has_option("inventory", "any_unparsed_is_failed"):
+        env.setdefault("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "1")
     env[RUN_ID] = run_id
     return env
 

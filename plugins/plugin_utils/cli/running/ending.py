@@ -22,6 +22,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.summary i
 
 NOT_STORED = StoreError.exit_code
 UNCHECKED = "no step checked anything, so nothing was shown: give steps success criteria"
+UNPARSED = "parse inventory source"
 SHOWN_LINES = 15
 SHOWN_PROBLEMS = 10
 ERROR = re.compile(r"^(?:\[ERROR\]|ERROR!|ansible-playbook: error|.*: error):", re.MULTILINE)
@@ -106,7 +107,8 @@ def _why_nothing_ran(log: Path) -> str:
     if problem:
         return f"nothing was run: {problem}"
     reason = _text(log).partition(REFUSED)[2].partition("\n")[0]
-    said = next(iter(_errors(log)), "") or _last_lines(log)
+    error = next(iter(_errors(log)), "")
+    said = _first_lines(log) if UNPARSED in error else error or _last_lines(log)
     return f"nothing was run: {reason}" if reason else f"nothing was run; Ansible said ({log}):\n{said}"
 
 
@@ -131,6 +133,11 @@ def _errors(log: Path) -> list[str]:
     """Each error in a log, with some of what follows it."""
     text = _text(log).rstrip()
     return ["\n".join(text[found.start() :].splitlines()[:SHOWN_LINES]) for found in ERROR.finditer(text)]
+
+
+def _first_lines(log: Path) -> str:
+    """What Ansible says of an inventory it says before the error itself."""
+    return "\n".join(list(filter(str.strip, _text(log).splitlines()))[:SHOWN_LINES])
 
 
 def _last_lines(log: Path, number: int = SHOWN_LINES) -> str:

@@ -87,7 +87,8 @@ def _add_hosts(group: argparse._ArgumentGroup) -> None:
         metavar="PATH",
         action="append",
         default=[],
-        help="inventory, as Ansible takes it; may be repeated (default: Ansible's setting, else this machine)",
+        help="inventory, as Ansible takes it, where one that cannot be read is an error; may be repeated"
+        " (default: Ansible's setting, else this machine)",
     )
     group.add_argument("-l", "--limit", metavar="PATTERN", help="only these hosts of the inventory")
     group.add_argument(

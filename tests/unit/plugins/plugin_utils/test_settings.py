@@ -184,7 +184,7 @@ def test_an_unknown_name_in_the_file(name: str, hint: str):
     assert refusal() == f"ansible.cfg: [rack_recipes] has no setting {name!r}{hint}"
 
 
-@pytest.mark.parametrize("text", ["[rack_recipes\nslots = 1\n", "slots = 1\n"])
+@pytest.mark.parametrize("text", ["[rack_recipes\nslots = 1\n", "slots = 1\n", "[defaults]\n[defaults]\n"])
 def test_a_file_that_is_no_ini_file(text: str):
     configure(text)
     assert refusal().startswith("ansible.cfg: cannot be read as an ini file: ")

@@ -85,8 +85,8 @@ def _preview(options: argparse.Namespace, prepared: Prepared) -> Preview:
 
 def _refusal(plan: Plan, found: Matching, hosts: Mapping[str, Sequence[str]]) -> str:
     """What the run would say for want of hosts, empty where it has some, or where only it can know."""
-    if found.problem or is_open(plan.recipe.hosts):
-        return ""
+    if found.problem or found.refusal or is_open(plan.recipe.hosts):
+        return found.refusal
     if not found.of(plan.recipe.hosts):
         return f"no host matches {plan.recipe.hosts!r} here, see the inventory and --limit"
     if not any(hosts.values()):

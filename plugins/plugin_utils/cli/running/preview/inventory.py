@@ -20,10 +20,11 @@ PROGRAM = Path(__file__).with_name("matching.py")
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """The names of the hosts of each pattern; `problem` is why there are none."""
+    """The names of the hosts of each pattern; `problem` or `refusal` is why there are none, here or in the run too."""
 
     hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     problem: str = ""
+    refusal: str = ""
 
     def of(self, pattern: str) -> tuple[str, ...]:
         """The hosts of a pattern that was asked for."""
@@ -42,4 +43,5 @@ def matching(inventories: Sequence[str], limit: str | None, patterns: Iterable[s
     )
     sys.stderr.write(done.stderr)
     answer = json.loads(done.stdout)
-    return Matching({pattern: tuple(hosts) for pattern, hosts in answer["hosts"].items()}, answer["problem"])
+    hosts = {pattern: tuple(names) for pattern, names in answer.pop("hosts", {}).items()}
+    return Matching(hosts, **answer)

@@ -19,28 +19,29 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import init_plugin_loader
 
 VAULT = b"$ANSIBLE_VAULT"
+UNREADABLE = "the inventory cannot be read: {}"
 ENCRYPTED = "{} is encrypted, and for a look nobody is asked for its password"
 
 
 def answer(wanted: dict[str, Any]) -> dict[str, Any]:
-    """The hosts of each pattern, or the problem that keeps an inventory from being read."""
+    """The hosts of each pattern; or a `problem`: why only the run can know, or a `refusal`: why it cannot either."""
     try:
         init_plugin_loader()
         sources = wanted["sources"] or configured() or ["localhost,"]
-        check_plain(sources)
+        encrypted = next(filter(is_encrypted, filter(os.path.isfile, sources)), None)
+        if encrypted:
+            return {"problem": UNREADABLE.format(ENCRYPTED.format(encrypted))}
         inventory = InventoryManager(DataLoader(), sources)
         inventory.subset(wanted["limit"])
         found = {pattern: [host.name for host in inventory.get_hosts(pattern)] for pattern in wanted["patterns"]}
     except AnsibleError as error:
-        return {"hosts": {}, "problem": f"the inventory cannot be read: {error}"}
-    return {"hosts": found, "problem": ""}
+        return {"refusal": UNREADABLE.format(error)}
+    return {"hosts": found}
 
 
-def check_plain(sources: list[str]) -> None:
-    """Raise AnsibleError for a source that only the run can read: for Ansible it would just have no hosts."""
-    for source in filter(os.path.isfile, sources):
-        if Path(source).read_bytes().startswith(VAULT):
-            raise AnsibleError(ENCRYPTED.format(source))
+def is_encrypted(path: str) -> bool:
+    """Whether only the run can read a source."""
+    return Path(path).read_bytes().startswith(VAULT)
 
 
 def configured() -> list[str]:

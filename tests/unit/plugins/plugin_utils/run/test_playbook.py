@@ -118,6 +118,16 @@ def test_this_collection_comes_before_other_copies(tmp_path: Path, monkeypatch: 
     assert environment("R1")["ANSIBLE_COLLECTIONS_PATH"] == f"{ROOT}:relative:/abs"
 
 
+def test_an_inventory_that_cannot_be_read_is_an_error(monkeypatch: pytest.MonkeyPatch):
+    name = "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED"
+    assert environment("R1")[name] == "1"
+    monkeypatch.setenv(name, "false")
+    assert environment("R1")[name] == "false"
+    monkeypatch.delenv(name)
+    Path("ansible.cfg").write_text("[inventory]\nany_unparsed_is_failed = false\n")
+    assert name not in environment("R1")
+
+
 def test_the_run_s_id():
     assert environment("R1")["RACK_RECIPES_RUN_ID"] == "R1"
     assert "RACK_RECIPES_RUN_ID" not in os.environ

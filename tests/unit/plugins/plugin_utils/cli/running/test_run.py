@@ -349,6 +349,16 @@ def test_where_nothing_was_run_it_is_said_why(folder: Path, arguments: list[str]
     assert done.err.strip() == done.answer["reason"]
 
 
+def test_an_inventory_that_cannot_be_read_is_told_with_the_place(folder: Path):
+    (folder / "broken.yml").write_text("all:\n  hosts: [a\n")
+    done = call("run", "good.yml", "-i", "localhost,", "-i", "broken.yml")
+    assert done.code == 2
+    assert f"Origin: {folder}/broken.yml:3:1" in done.err
+    done = call("run", "good.yml", "-i", "absent.yml")
+    assert done.code == 2
+    assert done.err.endswith(f"[ERROR]: Completely failed to parse inventory source {folder}/absent.yml\n")
+
+
 def test_extra_vars_choose_the_folder_of_the_run(folder: Path):
     done = call("run", "good.yml", "-e", json.dumps({"rack_recipes_runs": "chosen/runs"}))
     assert done.code == 0

@@ -197,7 +197,7 @@ def test_hosts_that_only_the_run_knows(lab: Path):
     assert (done.code, "\nhosts: those of 'lab', which only the run knows\n" in done.out) == (0, True)
 
 
-def test_an_inventory_that_cannot_be_read(lab: Path):
+def test_an_inventory_that_only_the_run_can_read(lab: Path):
     (lab / "locked.yml").write_text("$ANSIBLE_VAULT;1.1;AES256\n3132\n")
     done = call("run", "burn.yml", "--dry-run", "-i", "locked.yml", "--json")
     preview = json.loads(done.out)["preview"]
@@ -205,6 +205,15 @@ def test_an_inventory_that_cannot_be_read(lab: Path):
     assert preview["hosts"] == []
     told = "locked.yml is encrypted, and for a look nobody is asked for its password"
     assert preview["problem"] == f"the inventory cannot be read: {told}"
+
+
+@pytest.mark.parametrize("source", ["absent.yml", "broken.yml"])
+def test_an_inventory_that_cannot_be_read(source: str, lab: Path):
+    (lab / "broken.yml").write_text("all: [\n")
+    done = call("run", "burn.yml", "--dry-run", "-i", "inventory.yml", "-i", source)
+    refusal = f"the inventory cannot be read: Completely failed to parse inventory source {lab}/{source}"
+    assert (done.code, f"\nhosts: {refusal}\n" in done.out) == (2, True)
+    assert done.err.endswith(f"nothing would be run: {refusal}\n")
 
 
 def test_the_configured_inventory_is_meant(lab: Path, monkeypatch: pytest.MonkeyPatch):

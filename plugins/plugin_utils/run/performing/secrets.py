@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.names import Names, long_texts_of, secrets_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RECIPE
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrecy.said import literal, said_in
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrecy.said import LOOPS, literal, said_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrecy.salt import salt_beside
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrecy.spotted import spotted
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrecy.vaulted import Vault, own_variables
@@ -48,9 +48,9 @@ def add_secrets(part: Part, message: dict[str, Any]) -> None:
 def has_secrets(part: Part) -> bool:
     """Whether a module that runs as this part must log nothing."""
     names = Names(part.run.settings.secret_keys)
-    args = [secret for step in part.steps for secret in secrets_in(None, step.get("args") or {}, names)]
+    said = {"steps": [{word: step.get(word) for word in ("args", *LOOPS)} for step in part.steps]}
     known = part.run.given.secrets or part.run.concealed.secrets_for(part.host) or _of_others(part)
-    return bool(args or known or [*_of_host(part, names)] or part.action._task.no_log)
+    return bool([*secrets_in(None, said, names)] or known or [*_of_host(part, names)] or part.action._task.no_log)
 
 
 def _of_host(part: Part, names: Names) -> Iterator[str]:

@@ -222,10 +222,17 @@ def test_an_answer_without_any_has_none():
 
 
 @pytest.mark.parametrize(
-    ("args", "no_log", "expected"),
-    [({"user": "somebody"}, False, False), ({"password": "somebody"}, False, True), ({}, True, True)],
+    ("said", "no_log", "expected"),
+    [
+        ({"args": {"user": "somebody"}}, False, False),
+        ({"args": {"password": "somebody"}}, False, True),
+        ({"args": {"user": "${item.name}"}, "loop": [{"name": "somebody"}]}, False, False),
+        ({"args": {"user": "${item.token}"}, "loop": [{"token": "somebody"}]}, False, True),
+        ({"args": {"user": "${matrix.token}"}, "matrix": {"token": ["somebody"]}}, False, True),
+        ({}, True, True),
+    ],
 )
-def test_when_a_module_logs_nothing(run: Run, args: dict[str, Any], no_log: bool, expected: bool):
+def test_when_a_module_logs_nothing(run: Run, said: dict[str, Any], no_log: bool, expected: bool):
     host = Host()
     host._task.no_log = no_log
-    assert has_secrets(Part(run, 1, "r1", [{**STEP, "args": args}], {}, host, VARS)) is expected
+    assert has_secrets(Part(run, 1, "r1", [{**STEP, **said}], {}, host, VARS)) is expected

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import judge
+from ansible_collections.rack.recipes.plugins.module_utils.language.names import Names
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import names_in
 from ansible_collections.rack.recipes.plugins.module_utils.values import check_value
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeErrors, UsageError
@@ -21,6 +23,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.words imp
 
 LIMITS = ("eq", "ne", "min", "max", "one_of", "matches")
 MASK = "********"
+NO_NAMES = Names()
 NUMBER = re.compile(r"[-+]?[0-9]{1,400}(\.[0-9]{1,400})?([eE][-+]?[0-9]{1,4})?")
 INTEGER = re.compile(r"[-+]?[0-9]{1,400}")
 TRUTHS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("false", "no", "off", "0"), False)}
@@ -43,13 +46,17 @@ class DefaultError(WrongError):
         self.name = name
 
 
-def values(declared: Mapping[str, Param], given: Mapping[str, Any], *, texts: bool) -> dict[str, Any]:
+def values(
+    declared: Mapping[str, Param], given: Mapping[str, Any], *, texts: bool, names: Names = NO_NAMES
+) -> dict[str, Any]:
     """The value of every declared parameter: the one given, or its default with references to others filled in.
 
     With `texts` a text is converted to the parameter's type, as from a command line: `12` to a number, a list or a
     mapping as YAML or JSON. Raises UsageError with all that is wrong: unknown names, values that are missing, of
-    another type, or outside of their limits. Secret values are not in its text.
+    another type, or outside of their limits. Secret values are not in its text, nor those with one of the `names` of
+    secrets.
     """
+    declared = {name: replace(param, secret=param.secret or names.match(name)) for name, param in declared.items()}
     problems = [*unknown(declared, given)]
     found: dict[str, Any] = {}
     for param in declared.values():

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.masks import MASKED
+from ansible_collections.rack.recipes.plugins.module_utils.language.names import Names
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import plan_options
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.parser import hint
@@ -59,7 +60,7 @@ def prepare(options: argparse.Namespace) -> Prepared:
     declared = plan.recipe.params
     anew = {**_named(variables), **given_params(options.param_file, options.param)}
     given = {**_recorded(earlier, declared, anew), **anew}
-    params = _checked(declared, given, options)
+    params = _checked(declared, given, options, Names(settings.secret_keys))
     if options.context:  # what is wrong in it is told before anything runs
         from ansible_collections.rack.recipes.plugins.plugin_utils.context.exported import read
 
@@ -125,12 +126,14 @@ def _named(variables: Mapping[str, Any]) -> dict[str, Any]:
     return dict(given) if isinstance(given, Mapping) else {}
 
 
-def _checked(declared: Mapping[str, Param], given: Mapping[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+def _checked(
+    declared: Mapping[str, Param], given: Mapping[str, Any], options: argparse.Namespace, names: Names
+) -> dict[str, Any]:
     """The given values by their types. Variables for Ansible may hold others: what is missing is told by the run."""
     may_be_elsewhere = options.extra_vars or any(word.startswith(("-e", "--extra-vars")) for word in options.ansible)
     if not may_be_elsewhere:
-        found = values(declared, given, texts=True)
+        found = values(declared, given, texts=True, names=names)
         return {name: found[name] for name in given}
     if problems := [*unknown(declared, given)]:
         raise UsageError("\n".join(problems))
-    return values({name: declared[name] for name in given}, given, texts=True)
+    return values({name: declared[name] for name in given}, given, texts=True, names=names)

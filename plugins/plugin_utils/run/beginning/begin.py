@@ -67,9 +67,10 @@ def begin(plays: Sequence[Any], settings: Settings, means: Means) -> Run:
     pin(_checked(plays, planned, recipe, rules, settings, means) if is_guarded(settings) else None)
     wanted = Wanted.of(means.extra_vars)
     declared = recipe.get("params") or {}
-    values = param_values(declared, means.extra_vars, means.fill)
+    names = Names(settings.secret_keys)
+    values = param_values(declared, means.extra_vars, means.fill, names)
     vaulted, problem = means.vaulted(planned.hosts)
-    secrets = all_secrets(declared, values, Names(settings.secret_keys), vaulted)
+    secrets = all_secrets(declared, values, names, vaulted)
     earlier = _earlier(settings, wanted, recipe, planned)
     hooks = load_hooks(rules, [*map(Path, settings.scriptlets)])
     imported = exported.read(wanted.context) if wanted.context else exported.Exported()

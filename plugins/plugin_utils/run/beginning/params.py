@@ -12,8 +12,6 @@ from dataclasses import fields
 from typing import Any
 from urllib.parse import unquote
 
-from ansible.utils.vars import transform_to_native_types
-
 from ansible_collections.rack.recipes.plugins.module_utils.language.masks import MASKED, Mask
 from ansible_collections.rack.recipes.plugins.module_utils.language.names import Names, secrets_in, texts_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
@@ -28,21 +26,27 @@ WORDS = {field.name for field in fields(Param)} - {"limits"}
 Declared = Mapping[str, Mapping[str, Any]]
 
 
-def param_values(declared: Declared, extra_vars: Mapping[str, Any], fill: Callable[[Any], Any]) -> dict[str, Any]:
+def param_values(
+    declared: Declared, extra_vars: Mapping[str, Any], fill: Callable[[Any], Any], names: Names = NO_NAMES
+) -> dict[str, Any]:
     """The value of each parameter: of `rack_recipes_params`, else of an extra var of its name, else its default.
 
-    `fill` fills in Ansible's templates. Raises UsageError with all that is wrong.
+    `fill` fills in Ansible's templates. Raises UsageError with all that is wrong, but no value with a name of `names`.
     """
     given = extra_vars.get(GIVEN) or {}
     if not isinstance(given, Mapping):
         raise UsageError(f"{GIVEN} (values of the recipe's parameters): expected a mapping, got {kind_of(given)}")
     if not declared and not given:
         return {}
+    from ansible.utils.vars import (
+        transform_to_native_types,
+    )  # not in the command, where Ansible is a process of its own
+
     from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.params import values  # 20 ms
 
     named = {name: extra_vars[name] for name in declared if name in extra_vars}
     filled = transform_to_native_types(fill({**named, **given})) if named or given else {}
-    return values({name: _param(name, said) for name, said in declared.items()}, filled, texts=True)
+    return values({name: _param(name, said) for name, said in declared.items()}, filled, texts=True, names=names)
 
 
 def kind_of(given: object) -> str:

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.language.names import Names
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepared import Prepared, prepare
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.forecast import (
@@ -29,7 +31,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table im
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import Plan, PlannedStep
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.show import FORMATS, to_data
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.params import MASK, is_open
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.params import is_open
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.params import masked, secrets_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.playbook import MOST_AT_ONCE
 
 NAMED = 8  # hosts
@@ -79,8 +82,15 @@ def _preview(options: argparse.Namespace, prepared: Prepared) -> Preview:
         forecast(plan, past.seconds, room),
         notes,
         past,
-        {name: MASK if plan.recipe.params[name].secret else value for name, value in prepared.params.items()},
+        _shown(prepared),
     )
+
+
+def _shown(prepared: Prepared) -> dict[str, Any]:
+    """The given parameters, masked as in a run."""
+    declared = {name: {"secret": param.secret} for name, param in prepared.plan.recipe.params.items()}
+    secrets = secrets_of(declared, prepared.params, Names(prepared.settings.secret_keys))
+    return masked(declared, prepared.params, Mask(secrets))
 
 
 def _refusal(plan: Plan, found: Matching, hosts: Mapping[str, Sequence[str]]) -> str:

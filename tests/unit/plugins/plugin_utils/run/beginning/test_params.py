@@ -67,6 +67,17 @@ def test_limits_of_included_recipes_are_held():
         param_values(declared, {"x": 7}, lambda value: value)
 
 
+def test_a_wrong_value_with_the_name_of_a_secret_is_not_shown():
+    declared = {"api_token": {"type": "int", "default": 3}, "x": {"type": "int", "default": 3}}
+    given = {"api_token": "hunter", "x": "word"}
+    with pytest.raises(UsageError) as caught:
+        param_values(declared, given, lambda value: value, Names(["*_token"]))
+    assert str(caught.value) == (
+        "parameter 'api_token': expected a whole number, got ********\n"
+        "parameter 'x': expected a whole number, got 'word'"
+    )
+
+
 def test_templates_are_filled_in():
     given = {"rack_recipes_params": {"password": "{{ vault }}"}, "mode": "{{ 1 + 1 }}", "vault": "s3cret!"}
     fill = means(an_inventory(**given)).fill

@@ -171,6 +171,26 @@ def test_parameters_are_checked_and_shown():
     assert "hunter2" not in call("run", *words, "--json").out
 
 
+def test_what_has_the_name_of_a_secret_is_not_shown(lab: Path):
+    params = {"admin_password": {"type": "str"}, "site": {"type": "dict"}, "minutes": {"type": "int"}}
+    (lab / "named.yml").write_text(json.dumps({**RECIPE, "hosts": "all", "params": params}))
+    site = json.dumps({"api_token": "hunter3", "room": "b2"})
+    words = ["--param", "admin_password=hunter2", "--param", f"site={site}", "--param", "minutes=5"]
+    done = call("run", "named.yml", "--dry-run", *words)
+    assert done.code == 0
+    assert (
+        '\ngiven: admin_password = "********", site = {"api_token": "********", "room": "b2"}, minutes = 5\n'
+        in done.out
+    )
+    assert "hunter" not in call("run", "named.yml", "--dry-run", "--json", *words).out
+
+
+def test_a_wrong_value_with_the_name_of_a_secret_is_not_shown(lab: Path):
+    (lab / "named.yml").write_text(json.dumps({**RECIPE, "params": {"pin_password": {"type": "int"}}}))
+    done = call("run", "named.yml", "--dry-run", "--param", "pin_password=hunter2")
+    assert (done.code, done.err) == (2, "parameter 'pin_password': expected a whole number, got ********\n")
+
+
 def test_no_host_matches(lab: Path):
     refusal = "no host matches 'lab' here, see the inventory and --limit"
     for words in ([], ["-i", "inventory.yml", "--limit", "spine1"]):

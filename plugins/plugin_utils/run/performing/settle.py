@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -14,7 +13,12 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.results import Ended
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Dependency
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Planned, Run
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.dependencies import as_dependency, label_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.dependencies import (
+    as_dependency,
+    enough_of,
+    label_of,
+    too_few,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.reasons import WRONG_PASSWORD
 
 Steps = Iterable[Mapping[str, Any]]
@@ -41,13 +45,10 @@ def _blocking(run: Run, needed: Dependency, host: str) -> str:
     if planned is None or not planned.hosts or needed.step in run.left_out:
         return ""
     ends = list(_ends(run, needed, planned, host))
-    if not ends:
-        return f"no host of {needed.step} in this run matches {needed.hosts}"
-    enough = len(ends) if needed.quorum is None else _enough(needed.quorum, len(ends))
-    if enough > len(ends):
-        return f"this run has {len(ends)} of them"
+    if reason := too_few(needed, len(ends)):
+        return reason
     bad = [end for end in ends if end is None or end.blocks]
-    if len(ends) - len(bad) >= enough:
+    if len(ends) - len(bad) >= enough_of(needed, len(ends)):
         return ""
     return next((end.verdict for end in bad if end), "error")
 
@@ -60,11 +61,6 @@ def _ends(run: Run, needed: Dependency, planned: Planned, host: str) -> Iterator
         return
     chosen = run.given.patterns.get(needed.hosts)
     yield from (ended.get((needed.step, place)) for place in planned.hosts if chosen is None or place in chosen)
-
-
-def _enough(quorum: int | str, hosts: int) -> int:
-    """How many of the hosts have to have passed; a share is rounded up."""
-    return math.ceil(hosts * float(quorum.rstrip("%")) / 100) if isinstance(quorum, str) else quorum
 
 
 def halted(run: Run, host: str) -> str:

@@ -66,7 +66,7 @@ def _preview(options: argparse.Namespace, prepared: Prepared) -> Preview:
     past = past_of(options.db or settings.db, plan)
     found = matching(options.inventory, prepared.limit, _patterns(plan))
     hosts = {planned.step.name: _hosts_of(plan, planned, found) for planned in plan.steps}
-    notes = [*notes_of(plan, hosts, past, prepared)]
+    notes = [*notes_of(plan, hosts, found, past, prepared)]
     left_out = {note.step for note in notes if note.what in LEFT_OUT}
     room = Room(
         {name: () if name in left_out else where for name, where in hosts.items()},
@@ -107,6 +107,7 @@ def _refusal(plan: Plan, found: Matching, hosts: Mapping[str, Sequence[str]]) ->
 def _patterns(plan: Plan) -> Iterator[str]:
     yield plan.recipe.hosts
     yield from (planned.step.hosts for planned in plan.steps if planned.step.hosts is not None)
+    yield from (need.hosts for planned in plan.steps for need in planned.depends_on if need.hosts)
     if plan.recipe.canary is not None and plan.recipe.canary.hosts:
         yield plan.recipe.canary.hosts
 

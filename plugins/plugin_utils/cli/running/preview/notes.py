@@ -11,11 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepared import Prepared
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.inventory import Matching
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.past import Past, Results
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import Plan
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Dependency
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.params import is_open
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import journal_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.earlier import Earlier, with_dependents
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.dependencies import labelled, too_few
 
+EVERY_HOST = ("", "all")
 SKIPPED, BLOCKED = LEFT_OUT = ("skipped", "blocked")
 
 Hosts = Mapping[str, Sequence[str]]
@@ -30,9 +35,9 @@ class Note:
     why: str
 
 
-def notes_of(plan: Plan, hosts: Hosts, past: Past, prepared: Prepared) -> Iterator[Note]:
+def notes_of(plan: Plan, hosts: Hosts, found: Matching, past: Past, prepared: Prepared) -> Iterator[Note]:
     """The notes, in the order of the steps."""
-    out = _left_out(plan)
+    out = _left_out(plan, hosts, found)
     earlier = _earlier(plan, prepared)
     for planned in plan.steps:
         name = planned.step.name
@@ -51,8 +56,8 @@ def notes_of(plan: Plan, hosts: Hosts, past: Past, prepared: Prepared) -> Iterat
             yield _cached(name, planned.step.cache_key.key, hosts[name], past.cached.get(name, ()))
 
 
-def _left_out(plan: Plan) -> dict[str, Note]:
-    """What is skipped because the user says so, and what is blocked by that."""
+def _left_out(plan: Plan, hosts: Hosts, found: Matching) -> dict[str, Note]:
+    """What is skipped because the user says so, and what is blocked by that, or by hosts that are not there."""
     out: dict[str, Note] = {}
     for planned in plan.steps:
         name = planned.step.name
@@ -61,7 +66,20 @@ def _left_out(plan: Plan) -> dict[str, Note]:
             out[name] = Note(name, SKIPPED, planned.skip)
         elif cause is not None and not planned.step.always:
             out[name] = Note(name, BLOCKED, f"it needs {cause}, which is {out[cause].what}")
+        elif why := next(_too_few(planned.depends_on, hosts, found), ""):
+            out[name] = Note(name, BLOCKED, f"it needs {why}")
     return out
+
+
+def _too_few(needs: Sequence[Dependency], hosts: Hosts, found: Matching) -> Iterator[str]:
+    """What can never be enough, as the run says it; a step that has no host here blocks nothing."""
+    for need in needs:
+        places = hosts[need.step]
+        if not (need.is_wide and places) or is_open(need.hosts):
+            continue
+        chosen = [host for host in places if need.hosts in EVERY_HOST or host in found.of(need.hosts)]
+        if reason := too_few(need, len(chosen)):
+            yield f"{labelled(need)}: {reason}"
 
 
 def _earlier(plan: Plan, prepared: Prepared) -> Earlier | None:

@@ -130,6 +130,26 @@ def test_what_is_skipped_and_what_that_blocks():
     ]
 
 
+def test_hosts_that_can_never_be_enough_block(lab: Path):
+    def step(name: str, **need: object) -> dict[str, object]:
+        return {**OK, "name": name, "depends_on": [{"step": "first", **need}]}
+
+    steps = [
+        {**OK, "name": "first"},
+        step("many", hosts="all", quorum=4),
+        step("share", hosts="all", quorum="100%"),
+        step("typo", hosts="laef1"),
+        step("two", hosts="leaf1,leaf2", quorum=3),
+        step("open", hosts="{{ chosen }}"),
+    ]
+    (lab / "few.yml").write_text(json.dumps({**RECIPE, "steps": steps}))
+    assert notes("few.yml") == [
+        ("many", "blocked", "it needs first on 4 of all hosts: this run has 3 of them"),
+        ("typo", "blocked", "it needs first on laef1: no host of first in this run matches laef1"),
+        ("two", "blocked", "it needs first on 3 of leaf1,leaf2: this run has 2 of them"),
+    ]
+
+
 def test_nothing_is_cached_yet_or_any_more(past: Path, lab: Path):
     recipe = {**RECIPE, "steps": [{**RECIPE["steps"][0], "cache_key": {"key": "wiring", "expires_sec": 0.5}}]}
     (lab / "expired.yml").write_text(json.dumps(recipe))

@@ -116,6 +116,20 @@ def sanity(session: nox.Session) -> None:
 def core_2_20(session: nox.Session) -> None:
     """Integration tests on the oldest ansible-core and the oldest libraries that pyproject.toml admits."""
     session.install("--editable", ".", *oldest_dependencies(), *nox.project.dependency_groups(PROJECT, "test"))
+    integration(session)
+
+
+@nox.session(name="core-next", venv_backend="venv", default=False)
+def core_next(session: nox.Session) -> None:
+    """The same on the newest ansible-core that pyproject.toml admits, one that is not released yet included."""
+    session.install("--editable", ".", *nox.project.dependency_groups(PROJECT, "test"))
+    core = next(text for text in PROJECT["project"]["dependencies"] if text.startswith("ansible-core"))
+    session.install("--pre", "--upgrade", core)
+    integration(session)
+
+
+def integration(session: nox.Session) -> None:
+    """Integration tests in the session's own environment; arguments after -- choose them."""
     others = [f"--ignore=tests/integration/{name}" for name in ("docs", "faults", "rack", "soak", "test_packaging.py")]
     session.run("python", "-m", "pytest", *(session.posargs or ["tests/integration", *others]))
 

@@ -35,7 +35,8 @@ class TestMeta:
 class Param:
     """A parameter of the recipe. `limits` holds what a value must fulfil, in the words of a condition.
 
-    `also` has the limits of parameters of included recipes that take its value, by their names: `burn.minutes`.
+    `also` has the limits of parameters of included recipes that take its value, by their names: `burn.minutes`; where
+    they take a part of it, or a text that it is put into, also that text as `of`, and their `type`.
     """
 
     name: str

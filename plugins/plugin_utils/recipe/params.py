@@ -17,11 +17,12 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.references i
 from ansible_collections.rack.recipes.plugins.module_utils.values import check_value
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeErrors, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.filling import Budget, FillError, Filling
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Param
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Condition, Param
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import read_value
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.words import closest, listed, quoted, shown
 
 LIMITS = ("eq", "ne", "min", "max", "one_of", "matches")
+OF, TYPE = "of", "type"  # besides limits, in what an included recipe asks
 MASK = "********"
 NO_NAMES = Names()
 NUMBER = re.compile(r"[-+]?[0-9]{1,400}(\.[0-9]{1,400})?([eE][-+]?[0-9]{1,4})?")
@@ -82,15 +83,26 @@ def values(
 
 def beyond_includes(declared: Mapping[str, Param], found: Mapping[str, Any]) -> Iterator[str]:
     """Values that the included recipes which take them would refuse."""
-    for name, value in found.items():
-        for place, limits in declared[name].also.items():
+    for name in found:
+        for place, asked in declared[name].also.items():
+            text = asked.get(OF, f"${{params.{name}}}")
             try:
-                limited(limits, value)
-            except WrongError as error:
+                _hold(asked, Filling(found).fill(text))
+            except (FillError, WrongError) as error:
                 include, _dot, inner = place.rpartition(".")
-                got = MASK if declared[name].secret else error.got
-                taken = f"parameter {name!r}, which is {inner!r} of the include {include!r}"
-                yield f"{taken}: expected {error.expected}, got {got}"
+                is_secret = any(declared[each].secret for each in names_in(text, "params"))
+                part = "which" if OF not in asked else f"of which {quoted(text)}"
+                taken = f"parameter {name!r}, {part} is {inner!r} of the include {include!r}"
+                yield f"{taken}: expected {error.expected}, got {MASK if is_secret else error.got}"
+
+
+def _hold(asked: Condition, value: Any) -> None:
+    """Raise WrongError for a value that an included recipe would refuse; one that is open yet is not judged."""
+    if not is_open(value):
+        limited(
+            {word: bound for word, bound in asked.items() if word in LIMITS},
+            typed(asked[TYPE], value) if TYPE in asked else value,
+        )
 
 
 def unknown(declared: Mapping[str, Param], given: Mapping[str, Any]) -> Iterator[str]:

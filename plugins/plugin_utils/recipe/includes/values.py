@@ -6,16 +6,21 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import names_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe import build
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.filling import REFERENCE, FillError, Filling
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Condition, Param, Path
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.params import (
     KINDS,
+    OF,
+    TYPE,
     DefaultError,
     WrongError,
     defaults,
@@ -29,6 +34,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader im
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.words import closest, listed, quoted
 
 WANTED = "a reference to a secret parameter, such as ${params.password}"
+OF_PARAMS = re.compile(r"\$\{params\.[^${}\s@]+\}")
 WIDER = {("int", "float")}  # types of which the second takes all values of the first
 
 
@@ -60,6 +66,12 @@ class Outer:
                 limited(param.limits, default)
             except WrongError as error:
                 raise WrongError(error.expected, f"{value}, which is {error.got} by default") from None
+
+    def ask(self, value: Any, param: Param, inner: str) -> None:
+        """What is made of parameters alone, for one of an included recipe: it is known when the run starts."""
+        names = names_in(value, "params")
+        if names and names <= self.params.keys() and not is_open(OF_PARAMS.sub("", json.dumps(value))):
+            self.also.setdefault(min(names), {})[inner] = {OF: value, TYPE: param.type, **param.limits}
 
 
 def known_defaults(params: Mapping[str, Param]) -> Mapping[str, Any]:
@@ -132,6 +144,8 @@ def taken(param: Param, value: Any, outer: Outer, inner: str) -> Any:
         raise WrongError(WANTED, "another value")
     if source:
         outer.give(source, param, inner)
+    else:
+        outer.ask(value, param, inner)
     return value if is_open(value) else value_of(param, value)
 
 

@@ -173,6 +173,33 @@ def test_limits_of_included_recipes_are_held() -> None:
         values(params, {"a": 4, "d": "abc"}, texts=False)
 
 
+def test_limits_of_included_recipes_are_held_by_parts_and_longer_texts() -> None:
+    also: dict[str, Any] = {
+        "burn.long": {"of": "${params.site.minutes}", "type": "int", "max": 5},
+        "burn.tag": {"of": "${params.name}-${params.pin}", "type": "str", "matches": "[a-z]+-[0-9]+"},
+    }
+    params = {
+        "site": Param("site", "dict", also={"burn.long": also["burn.long"]}),
+        "name": Param("name", also={"burn.tag": also["burn.tag"]}),
+        "pin": Param("pin", secret=True),
+        "open": Param("open", "str", "{{ x }}", required=False, also={"burn.open": {"matches": "a"}}),
+    }
+    good = {"site": {"minutes": 5}, "name": "rack", "pin": "12"}
+    assert values(params, good, texts=False).items() >= good.items()
+    with pytest.raises(UsageError) as caught:
+        values(params, {"site": {"minutes": "5"}, "name": "rack", "pin": "x2"}, texts=False)
+    assert str(caught.value) == (
+        "parameter 'site', of which '${params.site.minutes}' is 'long' of the include 'burn': expected a whole number,"
+        " got '5'\n"
+        "parameter 'name', of which '${params.name}-${params.pin}' is 'tag' of the include 'burn': expected a text that"
+        " matches [a-z]+-[0-9]+, got ********"
+    )
+    with pytest.raises(UsageError, match="expected 'minutes' in the value of the parameter, got "):
+        values(params, {**good, "site": {"hours": 1}}, texts=False)
+    with pytest.raises(UsageError, match="expected at most 5, got the number 6"):
+        values(params, {**good, "site": {"minutes": 6}}, texts=False)
+
+
 def test_everything_that_is_wrong_is_said_at_once() -> None:
     text = "  vlan: {type: int}\n  name: {}\n  ports: {type: list}"
     assert refusal(text, {"vlna": 5, "ports": 1, "x": 2, 3: 4}).split("\n") == [

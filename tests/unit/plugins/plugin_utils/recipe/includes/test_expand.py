@@ -221,6 +221,20 @@ def test_a_parameter_takes_over_the_limits_of_those_that_it_is_given_to(project:
     assert (params["x"].limits, params["x"].required) == ({}, True)
 
 
+def test_parts_of_parameters_and_texts_with_them_are_asked_for_too(project: Callable[..., Path]) -> None:
+    given = "{m: '${params.site.long}', tag: '${params.b}-${params.a}', later: '${params.a} ${ctx.key_v1}'}"
+    project(
+        recipe="params: {site: {type: dict}, a: {}, b: {}}\n"
+        f"steps: [{{name: i, include: inner.yml, params: {given}}}]\n",
+        inner="params: {m: {type: int, max: 5}, tag: {matches: a}, later: {matches: b}}\n"
+        "steps: [{name: s, module: a.b}]\n",
+    )
+    params = load("recipe.yml").params
+    assert params["site"].also == {"i.m": {"of": "${params.site.long}", "type": "int", "max": 5}}
+    assert params["a"].also == {"i.tag": {"of": "${params.b}-${params.a}", "type": "str", "matches": "a"}}
+    assert params["b"].also == {}
+
+
 def test_a_default_that_is_wrong_may_never_be_needed(project: Callable[..., Path]) -> None:
     project(
         recipe="params: {a: {default: x}, b: {type: int, default: '${params.a}'}, c: {type: int, default: 4}}\n"

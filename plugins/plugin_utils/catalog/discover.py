@@ -29,6 +29,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Catalog
 SUFFIX = re.compile(r"\.(py|sh|awk|c)$")
 MODULE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 DEFAULT_FOLDERS = (Path("scriptlets"),)
+LONG = 3  # parts of a full name of Ansible's: namespace, collection, module
+OF_ANSIBLE = " (a step with a module of Ansible's has type: ansible)"
 
 
 def find(module: str, function: str, kind: str, folders: Sequence[Path] = DEFAULT_FOLDERS) -> Entry:
@@ -114,9 +116,13 @@ def _searched(module: str, folders: Sequence[Path]) -> str:
 
 def _hint(module: str, folders: Sequence[Path]) -> str:
     """The scriptlet whose name is nearest to what was written, whatever stands before it."""
+    if module.startswith("ansible."):
+        return OF_ANSIBLE
     names = [found[0].name for folder in (*drop_in_folders(folders), MODULES) for found in all_candidates(folder)]
     parts = SUFFIX.sub("", module).strip("./").replace("/", ".").split(".")
     tails = [".".join(parts[start:]) for start in range(len(parts))]
     near = [(tail, name) for tail in tails for name in [nearest(tail, names)] if name]
     best = max(near, key=lambda pair: difflib.SequenceMatcher(None, *pair).ratio(), default=None)
-    return f" (did you mean {best[1]!r}?)" if best else ""
+    if best:
+        return f" (did you mean {best[1]!r}?)"
+    return OF_ANSIBLE if len(parts) == LONG else ""

@@ -188,6 +188,11 @@ def test_the_nearest_name_is_offered(folder, module, near):
     assert refusal(module).endswith(f"(did you mean {near!r}?)")
 
 
+@pytest.mark.parametrize("module", ["ansible.builtin.command", "vyos.vyos.vyos_facts"])
+def test_a_module_of_ansible_s_asks_for_its_type(folder, module):
+    assert refusal(module).endswith(" (a step with a module of Ansible's has type: ansible)")
+
+
 def test_what_was_searched_is_said(folder):
     text = refusal("nothing.like_it", folders=(folder, Path("absent")))
     assert text == (

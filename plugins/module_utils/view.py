@@ -65,6 +65,7 @@ class View:
         self._emit = emit
         self._open_shelf: Callable[[], Shelf] | None = None
         self._secrets: Secrets | None = None
+        self._readable: set[str] | None = None
 
     def send_to(self, emit: Emit) -> None:
         """From now on hand changes to `emit`: in a forked child they must cross a pipe."""
@@ -77,6 +78,20 @@ class View:
     def hide_by(self, secrets: Secrets) -> None:
         """From now on these, the secrets of the run, are taken out of texts."""
         self._secrets = secrets
+
+    def limit_to(self, reads: list[str] | None) -> None:
+        """From now on let only these keys be read, and those that the step sets; None is all.
+
+        What a step reads decides whether its result may be used again, so it has to be what it says.
+        """
+        self._readable = None if reads is None else {*reads}
+
+    def _check_readable(self, key: object) -> None:
+        if self._readable is not None and key not in self._readable:
+            known = ", ".join(sorted(self._readable)) or "none"
+            raise ValueError(
+                f"the key {key} is not among those that the scriptlet reads ({known}): add it to its reads"
+            )
 
     @property
     def mask(self) -> Mask | None:
@@ -111,13 +126,18 @@ class View:
         return value
 
     def get(self, key: str, default: Any = None, host: str | None = None) -> Any:
-        """The value of `key`: of this step's scope, else of the run; with `host`, of that host, else of the run."""
+        """The value of `key`: of this step's scope, else of the run; with `host`, of that host, else of the run.
+
+        Raises ValueError for a key that is not among those that the scriptlet declares to read.
+        """
+        self._check_readable(key)
         for place in self._places(host):
             if key in place:
                 return copied(place[key][1])
         return default
 
     def __contains__(self, key: object) -> bool:
+        self._check_readable(key)
         return key in self._own or key in self._run
 
     def _places(self, host: str | None) -> tuple[Keys, Keys]:
@@ -133,6 +153,8 @@ class View:
         place = self._own if scope == self.scope else self._run
         value = check_value(value, check_key(key))
         check_size(value, key)
+        if self._readable is not None:
+            self._readable.add(key)
         version, before = place.get(key, (0, None))
         if version and _same(before, value):
             return
@@ -205,6 +227,7 @@ class View:
 
     def value_on(self, key: str, host: str) -> Any:
         """The value of `key` on one host; raises ValueError where it has none. Keys of the run are on no host."""
+        self._check_readable(key)
         found = self._keys_on(host)
         if key in found:
             return copied(found[key][1])
@@ -215,6 +238,7 @@ class View:
 
     def values(self, key: str) -> dict[str, Any]:
         """The value of `key` on each host that has it, by host name; in a step of a host, on those that it may see."""
+        self._check_readable(key)
         return {host: copied(self._keys_on(host)[key][1]) for host in self._having(key)}
 
     def _having(self, key: str) -> list[str]:
@@ -230,7 +254,8 @@ class View:
 
     def keys(self) -> list[str]:
         """All keys that `get` would find."""
-        return sorted({*self._own, *self._run})
+        found = {*self._own, *self._run}
+        return sorted(found if self._readable is None else found & self._readable)
 
     def to_dict(self) -> dict[str, Any]:
         """Every key that `get` would find, with its value."""

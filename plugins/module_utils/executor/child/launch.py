@@ -107,6 +107,7 @@ class Launcher:
                 os.environ.update(self._own)
             ctx.send_to(self._told_of(emit))
             ctx.hide_by(self.secrets)
+            ctx.limit_to(step.get("reads"))
             run_class(load, ctx, params, emit, method)
 
         return program

@@ -156,7 +156,7 @@ def python(
     given = {
         "request": {"run": launcher.run, "host": launcher.host, "debug": launcher.is_debug, "secrets": known},
         "folders": [launcher.work, "", launcher.artifacts],
-        "step": {name: step[name] for name in ("name", "kind", "module", "function")},
+        "step": {name: step.get(name) for name in ("name", "kind", "module", "function", "reads")},
         "view": ctx.handed_over(),
         "params": params,
         "method": method,

@@ -349,3 +349,22 @@ def test_without_a_run_nothing_shows_a_secret():
     view.hide_by(Secrets({"secrets": ["xyz"]}))
     assert view.shows_secret("axyzb")
     assert view.hidden("axyzb") == view.mask.mask("axyzb") == "a********b"
+
+
+def test_only_what_is_declared_can_be_read():
+    view = Seen(own={"a_v1": [1, 1], "b_v1": [1, 2]}, run={"c_v1": [1, 3]}, others=OTHERS)
+    view.limit_to(["a_v1", "d_v1"])
+    assert (view.get("a_v1"), view.get("d_v1", 7), "d_v1" in view, view.keys()) == (1, 7, False, ["a_v1"])
+    assert view.values("a_v1") == {"r1": 1, "r2": "other"}
+    for read in (view.get, view.values, view.__contains__, lambda key: view.value_on(key, "r1")):
+        with pytest.raises(
+            ValueError, match=r"^the key b_v1 is not among those that the scriptlet reads \(a_v1, d_v1\):"
+        ):
+            read("b_v1")
+    view.set("b_v1", 5)
+    assert (view.get("b_v1"), view.to_dict()) == (5, {"a_v1": 1, "b_v1": 5})
+    view.limit_to([])
+    with pytest.raises(ValueError, match=r"reads \(none\): add it to its reads$"):
+        view.get("c_v1", host="r2")
+    view.limit_to(None)
+    assert view.keys() == ["a_v1", "b_v1", "c_v1"]

@@ -378,6 +378,19 @@ def test_a_step_sees_what_those_before_it_set(work):
     assert {delta["key"]: delta["after"] for delta in ran.deltas}["sum_v1"] == 321
 
 
+@pytest.mark.parametrize("reads", [[], ["b_v1"]])
+def test_a_class_cannot_read_what_it_does_not_declare(work, reads):
+    """Its result would be used again although that key has changed."""
+
+    def run(self, ctx, params):
+        ctx.check("a", ctx.get("a_v1", 0), max=5)
+
+    ran = work.run(python(type("Judge", (Scriptlet,), {"run": run}), reads=reads), own={"a_v1": [1, 7]})
+    reason = f"the key a_v1 is not among those that the scriptlet reads ({', '.join(reads) or 'none'}):"
+    assert ran.verdicts == {"Judge": "error"}
+    assert ran.reasons["Judge"].startswith(reason)
+
+
 def test_scopes_and_versions(work):
     own, run = {"a_v1": [4, 0]}, {"run.a_v1": [7, 0]}
     steps = [python(Put, f"put{number}", args={"a_v1": number, "run.a_v1": number}) for number in (1, 2)]

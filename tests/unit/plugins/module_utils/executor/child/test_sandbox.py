@@ -173,6 +173,13 @@ def test_a_class_reads_sets_measures_and_attaches(work, python):
 
 
 @needs_sandbox
+def test_a_class_cannot_read_what_it_does_not_declare(work, python):
+    ran = work.run(python("ctx.get('a.given_v1')", reads=["b_v1"]), own={"a.given_v1": [1, 7]})
+    reason = "the key a.given_v1 is not among those that the scriptlet reads (b_v1): add it to its reads"
+    assert ran.outcome == ("error", reason)
+
+
+@needs_sandbox
 def test_a_class_runs_by_the_python_of_an_environment(work, python, monkeypatch):
     """Which is a link in a folder that the sandbox shows anyway."""
     own = work.folder.parent / "environment"

@@ -11,11 +11,13 @@ import reprlib
 import sys
 import time
 import traceback
+from types import CodeType
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.masks import MASKED, Mask
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType
     from typing import Any, Callable
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 MOST = 2000  # lines about variables of one call, after which they are not watched any more
 LONGEST = 400  # letters of one value
+OURS = "ansible_collections.rack.recipes.plugins.module_utils."
 CALLER = ("self", "ctx", "params")  # told once, as what the method was given
 
 
@@ -35,7 +38,7 @@ def traced(method: Callable[..., Any], scriptlet: Any, *args: Any) -> Any:
     started = time.monotonic()
     say(f"{name} starts, params: {shown.repr(params)}")
     try:
-        with _Changes(ctx, say, shown), Variables(method.__code__.co_filename, say, shown):
+        with _Changes(ctx, say, shown), Variables({method.__code__.co_filename}, say, shown):
             code = method(scriptlet, *args)
     except BaseException as error:
         say(f"{name} raised {type(error).__name__}: {error} after {time.monotonic() - started:.3f} s")
@@ -46,16 +49,26 @@ def traced(method: Callable[..., Any], scriptlet: Any, *args: Any) -> Any:
 
 
 def watched(run: Callable[..., Any], scriptlet: Any, ctx: Any, params: Any) -> Any:
-    """Call a scriptlet's bound method `run(ctx, params)` and log to stderr which variables of its file change."""
-    method = run
-    while hasattr(method, "__wrapped__"):
-        method = method.__wrapped__
-    code = getattr(method, "__code__", None)
-    if code is None or sys.gettrace() is not None:
+    """Call a scriptlet's bound method `run(ctx, params)` and log to stderr which variables of its files change."""
+    files = files_of(type(scriptlet))
+    if not files or sys.gettrace() is not None:
         return run(ctx, params)
     shown = shown_of(scriptlet, ctx, params)
-    with Variables(code.co_filename, prefixed(ctx, shown), shown):
+    with Variables(files, prefixed(ctx, shown), shown):
         return run(ctx, params)
+
+
+def files_of(kind: type) -> set[str]:
+    """Where the methods of a class and of those above it are written, but for ours: `run` may be one of these."""
+    authored = (above for above in kind.__mro__ if not above.__module__.startswith(OURS))
+    return {code.co_filename for above in authored for method in vars(above).values() for code in _codes(method)}
+
+
+def _codes(method: Any) -> Iterator[CodeType]:
+    while hasattr(method, "__wrapped__"):
+        method = method.__wrapped__
+    if isinstance(getattr(method, "__code__", None), CodeType):
+        yield method.__code__
 
 
 def shown_of(scriptlet: Any, ctx: Any, params: Any) -> Shown:
@@ -119,6 +132,10 @@ class Shown(reprlib.Repr):
         """A text."""
         return super().repr_str(self.masked(x), level)
 
+    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+        """A mapping; an environment holds what nobody should see, under any name."""
+        return f"<an environment of {len(x)} variables>" if _is_environment(x) else super().repr_dict(x, level)
+
     def repr_int(self, x: int, level: int) -> str:
         """A number, which may be a secret as well."""
         return repr(MASKED) if str(x) in self.secrets else super().repr_int(x, level)
@@ -129,11 +146,20 @@ class Shown(reprlib.Repr):
 
     def repr_instance(self, x: Any, level: int) -> str:
         """Anything else, whose own text may fail."""
+        if _is_environment(x):
+            return f"<an environment of {len(x)} variables>"
         try:
             text = self.masked(repr(x))
         except Exception as error:
             return f"<{type(x).__name__}, whose repr raises {type(error).__name__}>"
         return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def _is_environment(value: Any) -> bool:
+    """Whether most of this process's environment is in a mapping."""
+    if not isinstance(value, (dict, type(os.environ))):
+        return False
+    return 2 * sum(value.get(name) == text for name, text in os.environ.items()) > len(os.environ)
 
 
 class _Changes:
@@ -162,10 +188,10 @@ class _Changes:
 
 
 class Variables:
-    """Tells, line by line, which local variables of the functions in one file change while its body runs."""
+    """Tells, line by line, which local variables of the functions in some files change while its body runs."""
 
-    def __init__(self, file: str, say: Say, shown: Shown) -> None:
-        self.file = file
+    def __init__(self, files: set[str], say: Say, shown: Shown) -> None:
+        self.files = files
         self.say = say
         self.shown = shown
         self.lines = 0
@@ -183,7 +209,7 @@ class Variables:
 
     def _call(self, frame: FrameType, _event: str, _argument: object) -> Any:
         """Python calls this for each function that is entered; what it returns is called for each line of it."""
-        if frame.f_code.co_filename != self.file or self.lines > MOST:
+        if frame.f_code.co_filename not in self.files or self.lines > MOST:
             return None
         seen: dict[str, str] = {}
         last = frame.f_lineno
@@ -205,7 +231,9 @@ class Variables:
             text = self.shown.repr(value)
             if seen.get(name) != text:
                 seen[name] = text
-                self._count(f"{os.path.basename(self.file)}:{number} {frame.f_code.co_name}: {name} = {text}")
+                self._count(
+                    f"{os.path.basename(frame.f_code.co_filename)}:{number} {frame.f_code.co_name}: {name} = {text}"
+                )
 
     def _count(self, text: str) -> None:
         if self.lines > MOST:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import sys
 
@@ -12,6 +13,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils import tracing
 from ansible_collections.rack.recipes.plugins.module_utils.decorators import track_resources
+from ansible_collections.rack.recipes.plugins.module_utils.shell import ShellScriptlet
 from ansible_collections.rack.recipes.plugins.module_utils.view import View
 
 SECRET = "hunter'2"
@@ -104,6 +106,40 @@ VARIABLES = ["FILE:N run: word = 'login ********'", "FILE:N add_up: count = 0", 
 def test_a_method_that_tells_nothing_is_watched(watch, scriptlet, more):
     lines = watch(scriptlet(), {"password": SECRET, "count": 0})
     assert lines[: len(lines) - more] == [*VARIABLES, "FILE:N run: total = 0"]
+
+
+class Names(ShellScriptlet):
+    command = "echo leaf1"
+
+    def parse(self, stdout, ctx, params):
+        name = stdout.strip()
+        return len(name) - 5
+
+
+def test_of_an_inherited_run_the_scriptlet_s_own_methods_are_watched(watch, monkeypatch):
+    monkeypatch.setenv("LAB_PASSWORD", SECRET)
+    found = watch(Names(), {})
+    told = ["FILE:N parse: stdout = 'leaf1\\n'", "FILE:N parse: name = 'leaf1'"]
+    assert [line for line in found if "FILE:N" in line] == told
+    assert not any("shell.py" in line or SECRET in line for line in found)
+
+
+class Inherits(Names):
+    pass
+
+
+def test_files_of_a_class_and_of_those_above_it():
+    assert tracing.files_of(Inherits) == tracing.files_of(Names) == {__file__}
+    assert tracing.files_of(ShellScriptlet) == set()
+
+
+@pytest.mark.parametrize(
+    "made", [dict, lambda environment: {**environment, "MORE": "x"}, lambda environment: environment]
+)
+def test_an_environment_is_not_shown(made, monkeypatch):
+    monkeypatch.setenv("LAB_PASSWORD", SECRET)
+    shown = tracing.Shown([]).repr([made(os.environ)])
+    assert re.fullmatch(r"\[<an environment of [0-9]+ variables>\]", shown)
 
 
 def test_what_is_not_written_in_python_is_not_watched(watch):

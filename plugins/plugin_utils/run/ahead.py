@@ -10,11 +10,12 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-# What goes wrong at the import is told by the Ansible that is started in its place, with its streams in order. A log
-# that cannot be written, as on a full disk, ends no run: Ansible would end at the first line that does not get there.
+# What goes wrong at the import is told by the Ansible that is started in its place, with its streams in order; a signal
+# that comes meanwhile ends it. A log that cannot be written, as on a full disk, ends no run: Ansible would end at the
+# first line that does not get there.
 BOOT = """\
 import io, json, os, sys
 class Log(io.FileIO):
@@ -25,7 +26,7 @@ class Log(io.FileIO):
             return len(data)
 try:
     from ansible.cli.playbook import main
-except BaseException:
+except (Exception, SystemExit):
     main = None
 line = sys.stdin.buffer.readline()
 if line:
@@ -53,8 +54,9 @@ class Waiting:
         """Let it run `ansible-playbook` with these arguments; all its output goes to the end of the file `log`."""
         stdin = self.child.stdin
         if stdin is not None:
-            stdin.write(json.dumps([list(words), log]).encode() + b"\n")
-            stdin.close()
+            with suppress(BrokenPipeError):  # a signal has ended it, as its exit code tells
+                stdin.write(json.dumps([list(words), log]).encode() + b"\n")
+                stdin.close()
         return self.child
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,19 @@ def test_an_ansible_that_cannot_start_says_why(tmp_path: Path):
     with waiting({**environment("R1"), "PYTHONPATH": str(tmp_path / "broken")}) as ahead:
         assert follow(ahead.go(["p.yml"], "log"), lambda: None) == 1
     assert "this one is broken" in Path("log").read_text()
+
+
+def test_a_signal_while_ansible_is_imported_ends_it(tmp_path: Path):
+    slow = tmp_path / "slow" / "ansible"
+    slow.mkdir(parents=True)
+    (slow / "__init__.py").write_text("import pathlib, time\npathlib.Path('imports').touch()\ntime.sleep(60)\n")
+    Path("log").touch()
+    with waiting({**environment("R1"), "PYTHONPATH": str(slow.parent)}) as ahead:
+        while not Path("imports").exists():
+            time.sleep(0.01)
+        ahead.child.send_signal(signal.SIGINT)
+        ahead.child.wait()
+        assert follow(ahead.go(["p.yml"], "log"), lambda: None) == -signal.SIGINT
 
 
 def test_a_signal_that_is_passed_on_ends_ansible():

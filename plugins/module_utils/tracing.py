@@ -159,7 +159,8 @@ def _is_environment(value: Any) -> bool:
     """Whether most of this process's environment is in a mapping."""
     if not isinstance(value, (dict, type(os.environ))):
         return False
-    return 2 * sum(value.get(name) == text for name, text in os.environ.items()) > len(os.environ)
+    there = [name for name, text in os.environ.items() if value.get(name) == text]
+    return 2 * len(there) > len(os.environ)
 
 
 class _Changes:

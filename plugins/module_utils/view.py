@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     Emit = Callable[[dict[str, Any]], None]
 
 LISTED = 10  # hosts in a message
+MEASURED = frozenset(("name", "value", "unit"))
 
 
 def now() -> str:
@@ -173,6 +174,12 @@ class View:
         if not isinstance(given, dict) or not isinstance(given.get("name"), str) or "value" not in given:
             raise ValueError(f"a measurement needs a name and a value, got {bounded(repr(given))}")
         name = storable(given["name"])
+        if given.keys() - MEASURED:
+            from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS
+
+            for word in LIMITS:
+                if word in given:
+                    raise ValueError(f"measurement {name}: {word} is for checks, a measurement is not judged")
         value, unit = check_value(given["value"], f"measurement {name}"), storable(str(given.get("unit") or ""))
         self._emit({"kind": "measurement", "name": name, "value": value, "unit": unit})
 

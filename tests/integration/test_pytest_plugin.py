@@ -199,6 +199,22 @@ def test_an_inventory_that_is_not_there(tests: Path):
     assert "--rack-inventory: expected a file, a folder or a list of hosts, got 'absent.yml'" in done.stderr
 
 
+def test_an_inventory_that_cannot_be_read(tests: Path):
+    (tests / "broken.yml").write_text("all: [\n")
+    done = inner("parameters.recipe.yml", "--rack-inventory", "broken.yml")
+    assert done.code != 0
+    assert "the inventory cannot be read: Completely failed to parse inventory source" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_parameter_without_a_value_is_told_by_the_run(tests: Path):
+    text = "{test_meta: {test_id: P}, params: {password: {secret: true}}, steps: [{name: s, type: shell, module: t.value}]}"
+    (tests / "asks.recipe.yml").write_text(text)
+    done = inner("asks.recipe.yml", "verdicts.recipe.yml", "-k", "asks or good")
+    assert outcomes() == {"s[localhost]": "failed", "good[localhost]": "passed"}
+    assert "parameter 'password': expected text, got no value, and it has no default" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("param", "expected"),
     [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -64,7 +64,8 @@ def expect(recipe: Path, project: Path, inventories: tuple[str, ...], params: Ma
     steps = [planned.step for planned in plan.steps]
     declared = plan.recipe.params
     given = {name: text for name, text in params.items() if name in declared}
-    known = values({name: replace(param, required=False) for name, param in declared.items()}, given, texts=True)
+    valued = {name: param for name, param in declared.items() if name in given or not param.required}
+    known = values(valued, given, texts=True)  # that others have no value is told by the run
     patterns = [step.hosts or plan.recipe.hosts for step in steps]
     hosts = _hosts(tuple(sorted({*patterns})), inventories, project)
     expected = (_results(step, hosts.of(pattern), known) for step, pattern in zip(steps, patterns, strict=True))
@@ -76,8 +77,8 @@ def _hosts(patterns: tuple[str, ...], inventories: tuple[str, ...], project: Pat
     """The hosts of the patterns. Raises UsageError for an inventory that cannot be read."""
     with chdir(project):
         found = matching(inventories, None, patterns)
-    if found.problem:
-        raise UsageError(found.problem)
+    if problem := found.problem or found.refusal:
+        raise UsageError(problem)
     return found
 
 

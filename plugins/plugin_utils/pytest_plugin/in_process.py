@@ -17,6 +17,7 @@ from typing import IO, Any
 from ansible_collections.rack.recipes.plugins.module_utils.arguments import complete
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.capture import Capture
 from ansible_collections.rack.recipes.plugins.module_utils.executor.trial.envelope import VERDICTS, read_envelope
+from ansible_collections.rack.recipes.plugins.module_utils.executor.trial.judge import take
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import problem
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from ansible_collections.rack.recipes.plugins.module_utils.values import bounded, shortened
@@ -42,8 +43,10 @@ def run_here(scriptlet: type[Scriptlet], ctx: View, params: dict[str, Any]) -> O
     printed = Printed(sys.stdout)
     try:
         given = complete(getattr(scriptlet, "options", None), params)
+        ctx.limit_to(getattr(scriptlet, "reads", None))
         with redirect_stdout(printed):
             ended = _ended(scriptlet, ctx, given)
+        ctx.limit_to(None)
         verdict, reason = _said(printed.getvalue(), ctx, *ended)
     except ValueError as error:
         verdict, reason = "error", str(error)
@@ -103,23 +106,8 @@ def _said(stdout: str, ctx: View, verdict: str, reason: str) -> Judged:
     envelope = read_envelope(capture, needed=False, secret=ctx.secret)
     if envelope is None or (envelope["status"] == "ok" and verdict != "passed"):
         return verdict, reason
-    _take(envelope, ctx)
+    take(envelope, ctx)
     return VERDICTS[envelope["status"]], str(envelope.get("reason") or "")
-
-
-def _take(envelope: dict[str, Any], ctx: View) -> None:
-    outputs = envelope.get("outputs") or {}
-    if isinstance(outputs, dict):
-        for key, value in outputs.items():
-            ctx.set(key, value)
-    elif absent := [str(key) for key in outputs if key not in ctx]:
-        raise ValueError(f"the envelope names outputs that were never set: {', '.join(absent)}")
-    for item in envelope.get("measurements") or ():
-        ctx.take_measurement(item)
-    for item in envelope.get("checks") or ():
-        ctx.take_check(item)
-    for item in envelope.get("artifacts") or ():
-        ctx.take_artifact(item)
 
 
 class Printed(io.StringIO):

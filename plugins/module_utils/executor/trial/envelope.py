@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
 
+FIELDS = ("reason", "outputs", "measurements", "checks", "secrets", "artifacts")  # beside the status
+KNOWN = ("status", "exit_code", "step")  # the last two of the first proposal
+CLOSE = 0.8  # how alike two names are, of 1, where one is the other misspelt
 VERDICTS = {"ok": "passed", "failed": "failed", "error": "error"}
 SHOWN = 400
 DIGITS = 1000  # Python takes minutes to read a number of a million digits
@@ -46,8 +49,14 @@ def read_envelope(
         return None
     if not isinstance(found, dict) or not (needed or "status" in found):
         return None
-    if secret and found.get("secrets"):
-        secret(found["secrets"])
+    misspelt = _misspelt(found)
+    for name in ("secrets", *(name for name, meant in misspelt.items() if meant == "secrets")):
+        if secret and found.get(name):
+            secret(found[name])
+    if misspelt:
+        raise ValueError(
+            "; ".join(f"the envelope has no field {name}, did you mean {misspelt[name]}?" for name in misspelt)
+        )
     if not isinstance(found.get("status"), str) or found["status"] not in VERDICTS:
         raise ValueError(f"the envelope's status must be ok, failed or error, got {bounded(repr(found.get('status')))}")
     if not isinstance(found.get("outputs") or [], (list, dict)):
@@ -56,6 +65,18 @@ def read_envelope(
         if not isinstance(found.get(name) or [], list):
             raise ValueError(f"the envelope's {name} must be a list")
     return found
+
+
+def _misspelt(found: dict[str, Any]) -> dict[str, str]:
+    """Names that are nearly those of fields that are not there; others are the author's own."""
+    absent = [name for name in FIELDS if name not in found]
+    strange = [name for name in found if name not in FIELDS and name not in KNOWN]
+    if not strange:
+        return {}
+    from difflib import get_close_matches  # slow to load, and only such an envelope pays for it
+
+    near = {name: get_close_matches(name, absent, 1, CLOSE) for name in strange}
+    return {name: meant[0] for name, meant in near.items() if meant}
 
 
 def missing(stdout: Capture, mask: Mask | None = None) -> str:

@@ -99,7 +99,7 @@ def _said(attempt: Attempt, ctx: View, secrets: Secrets) -> Judged:
             return ending["verdict"], ending["reason"]
         if attempt.exit_code:
             raise ValueError(f"the envelope says ok, but the exit code is {attempt.exit_code}")
-    _take_outputs(envelope, ctx)
+    take(envelope, ctx)
     return VERDICTS[envelope["status"]], str(envelope.get("reason") or "")
 
 
@@ -110,7 +110,8 @@ def _exit(attempt: Attempt, mask: Mask | None) -> str:
     return f" (exit code {attempt.exit_code}{': ' + log if log else ''})"
 
 
-def _take_outputs(envelope: dict[str, Any], ctx: View) -> None:
+def take(envelope: dict[str, Any], ctx: View) -> None:
+    """Put into the context what an envelope gives; raises ValueError for what cannot be."""
     outputs = envelope.get("outputs") or {}
     if isinstance(outputs, dict):
         for key, value in outputs.items():

@@ -177,6 +177,22 @@ def test_wrong_arguments_are_an_error_as_in_a_run(params, reason):
     assert (outcome.verdict, outcome.reason) == ("error", reason)
 
 
+def test_only_what_is_declared_can_be_read_as_in_a_run():
+    class Reads(Scriptlet):
+        reads = ("a_v1",)
+
+        def run(self, ctx, params):
+            ctx.get(params["key"])
+
+    ctx = RackContext()
+    ctx["a_v1"], ctx["b_v1"] = 1, 2
+    assert ctx.run(Reads, {"key": "a_v1"}).verdict == "passed"
+    outcome = ctx.run(Reads, {"key": "b_v1"})
+    assert outcome.verdict == "error"
+    assert outcome.reason.startswith("the key b_v1 is not among those that the scriptlet reads (a_v1)")
+    assert ctx["b_v1"] == 2
+
+
 def test_what_was_set_measured_and_checked():
     ctx = RackContext()
     assert ctx.run(Probe, {"how": "a check that warns", "count": "4"}).verdict == "marginal"

@@ -32,6 +32,13 @@ def test_an_envelope_that_breaks_the_rules_is_told(stdout, error):
     assert str(caught.value) == error
 
 
+def test_what_stands_under_misspelt_secrets_is_hidden_all_the_same():
+    hidden = []
+    with pytest.raises(ValueError, match="no field secret, did you mean secrets"):
+        read_envelope(captured('{"status": "ok", "secret": ["tok3n"]}'), secret=hidden.append)
+    assert hidden == [["tok3n"]]
+
+
 @cases(__file__, "envelope_missing", "stdout", "reason")
 def test_what_was_printed_instead_is_told(stdout, reason):
     assert missing(captured(stdout)) == reason

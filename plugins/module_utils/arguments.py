@@ -25,6 +25,16 @@ HIDDEN = "********"
 OF_ELEMENTS = ("options", "choices", "no_log")  # what the spec of a list says of its elements
 
 
+class WrongError(ValueError):
+    """A value that an argument does not take: its name, with a path where it is inside, what was expected and found."""
+
+    def __init__(self, name: str, expected: str, got: str) -> None:
+        super().__init__(f"argument {name!r}: expected {expected}, got {got}")
+        self.name = name
+        self.expected = expected
+        self.got = got
+
+
 def problems_of_names(options: Options, given: Mapping[str, object]) -> list[tuple[str, str]]:
     """Names that are missing or unknown, each with what is wrong; known before any value is."""
     found: list[tuple[str, str]] = []
@@ -69,14 +79,15 @@ def _complete_one(path: str, name: str, spec: Spec, given: Mapping[str, object])
     value = _given(name, spec, given)
     if value is None:
         value = spec.get("default")
-    return None if value is None else _converted(path, spec, value)
+    return None if value is None else converted(path, spec, value)
 
 
-def _converted(path: str, spec: Spec, value: object) -> object:
+def converted(path: str, spec: Spec, value: object) -> object:
+    """A value as its spec wants it, with all that is inside of it; raises ValueError, mostly a WrongError."""
     value = convert(path, value, spec.get("type", "str"), secret=bool(spec.get("no_log")))
     if isinstance(value, list) and "elements" in spec:
         inner = {"type": spec["elements"], **{name: spec[name] for name in OF_ELEMENTS if name in spec}}
-        return [_converted(f"{path}[{index}]", inner, item) for index, item in enumerate(value)]
+        return [converted(f"{path}[{index}]", inner, item) for index, item in enumerate(value)]
     if isinstance(value, dict) and spec.get("options"):
         value = complete(spec["options"], value, path + ".")
     if "choices" in spec:
@@ -89,18 +100,17 @@ def _check_choices(path: str, spec: Spec, value: object) -> None:
     for item in value if isinstance(value, list) else [value]:
         if choices is not None and item not in choices:
             expected = ", ".join(map(str, choices))
-            raise ValueError(f"argument {path!r}: expected one of {expected}, got {_shown(item, spec.get('no_log'))}")
+            raise WrongError(path, f"one of {expected}", _shown(item, spec.get("no_log")))
 
 
 def convert(name: str, value: object, kind: str, *, secret: bool = False) -> object:
-    """`value` as the type that Ansible calls `kind`; raises ValueError, which does not show a `secret`."""
+    """`value` as the type that Ansible calls `kind`; raises WrongError, which does not show a `secret`."""
     if kind not in CONVERSIONS:
         raise ValueError(f"argument {name!r}: {kind!r} is no type of an argument")
     try:
         return CONVERSIONS[kind](value)
     except (TypeError, ValueError, OverflowError, RecursionError):
-        expected, got = NAMES.get(kind, f"a {kind}"), _shown(value, secret)
-        raise ValueError(f"argument {name!r}: expected {expected}, got {got}") from None
+        raise WrongError(name, NAMES.get(kind, f"a {kind}"), _shown(value, secret)) from None
 
 
 def shown(options: Options | None, params: Mapping[str, object]) -> str:

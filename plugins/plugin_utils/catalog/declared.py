@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.arguments import CONVERSIONS, convert
+from ansible_collections.rack.recipes.plugins.module_utils.arguments import CONVERSIONS, convert, converted
 from ansible_collections.rack.recipes.plugins.module_utils.values import KEY as CONTEXT_KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, Place, RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Path
@@ -20,6 +20,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.words imp
 type Problem = tuple[Path, str, str, str]
 type Check = Callable[[Any, Path], Iterator[Problem]]
 
+PLAIN = ("str", "int", "float")  # types whose values are compared with choices as they are
 OPTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -96,6 +97,9 @@ def _option(name: str, spec: Any, path: Path) -> Iterator[Problem]:
         return
     found = [problem for attribute in spec for problem in _check(attribute, spec[attribute], ATTRIBUTES, path)]
     yield from found
+    if not found and spec.get("choices"):
+        found = [*_choices(name, spec, path)]
+        yield from found
     if not found and spec.get("default") is not None:
         yield from _default(name, spec, path)
 
@@ -113,6 +117,24 @@ def _default(name: str, spec: Mapping[str, Any], path: Path) -> Iterator[Problem
     for item in value if isinstance(value, list) else [value]:
         if item not in spec.get("choices", [item]):
             yield (*path, "default"), f"one of the choices {listed(spec['choices'])}", shown(item), ""
+            return
+    try:
+        converted(name, spec, value)
+    except ValueError as error:
+        yield (*path, "default"), f"a default that its own option takes ({error})", shown(default), ""
+
+
+def _choices(name: str, spec: Mapping[str, Any], path: Path) -> Iterator[Problem]:
+    """Choices that no value can equal, since it has another type."""
+    kind = spec.get("type", "str")
+    kind = spec.get("elements", "raw") if kind == "list" else kind
+    for index, choice in enumerate(spec["choices"] if kind in PLAIN else ()):
+        try:
+            is_met = convert(name, choice, kind) == choice and not isinstance(choice, bool)
+        except ValueError:
+            is_met = False
+        if not is_met:
+            yield (*path, "choices", index), f"a choice of type {kind}", shown(choice), ""
 
 
 def _anything(value: Any, path: Path) -> Iterator[Problem]:

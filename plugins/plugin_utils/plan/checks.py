@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ansible_collections.rack.recipes.plugins.module_utils.arguments import problems_of_names
+from ansible_collections.rack.recipes.plugins.module_utils.arguments import WrongError, converted, problems_of_names
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.discover import find
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.merging import find_merge_hook
@@ -24,6 +24,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.plan.data import PART
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import PlannedHook
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Hook, Recipe, Step
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Path as ValuePath
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.params import is_open
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places import KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import HOOK
 
@@ -160,6 +161,20 @@ def _argument_problems(user: User, entry: Entry) -> Iterator[Problem]:
             yield Problem(user, ("args", name, KEY), f"an argument of {entry.name}{known}", repr(name), near)
         else:
             yield Problem(user, ("args",), f"the argument {name!r}, which {entry.name} requires")
+    names = {alias: name for name, spec in options.items() for alias in (name, *spec.get("aliases", ()))}
+    for name, value in user.args.items():
+        if name in names and value is not None and not is_open(value):
+            yield from _value_problems(user, entry, name, options[names[name]])
+
+
+def _value_problems(user: User, entry: Entry, name: str, spec: Mapping[str, Any]) -> Iterator[Problem]:
+    """A value that is known already, and that the scriptlet would refuse."""
+    try:
+        converted(name, spec, user.args[name])
+    except WrongError as error:
+        yield Problem(user, ("args", name), f"{error.expected} for {error.name!r} of {entry.name}", error.got)
+    except ValueError as error:
+        yield Problem(user, ("args", name), f"a value that {entry.name} takes ({error})")
 
 
 def _file_problems(user: User) -> Iterator[Problem]:

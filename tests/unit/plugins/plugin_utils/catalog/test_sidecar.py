@@ -41,6 +41,8 @@ def test_everything_may_be_left_out(text):
     ("text", "expected"),
     [
         ("", "x.yml:1:1: expected a mapping with description, options and writes, got an empty file"),
+        ("- a", "x.yml:1:1: expected a mapping with description, options and writes, got a list"),
+        ("text", "x.yml:1:1: expected a mapping with description, options and writes, got 'text'"),
         ("description: a\n writes: b", "x.yml:2:"),
         (
             "descripton: a",
@@ -58,6 +60,16 @@ def test_everything_may_be_left_out(text):
         ("options:\n  a: {type: int, default: x}", "x.yml:2:27: expected a default of type int, got 'x'"),
         ("options:\n  a: {required: true, default: x}", "expected no default beside required: true, got 'x'"),
         ("options:\n  a: {choices: [b], default: x}", "expected one of the choices b, got 'x'"),
+        (
+            "options:\n  a: {type: list, elements: int, default: [1, x]}",
+            "x.yml:2:43: expected a default that its own option takes (argument 'a[1]': expected a whole number, got 'x')",
+        ),
+        (
+            "options:\n  a: {type: dict, options: {b: {required: true}}, default: {}}",
+            "expected a default that its own option takes (argument 'a.b' is required)",
+        ),
+        ("options:\n  a: {type: int, choices: [1, '2']}", "x.yml:2:31: expected a choice of type int, got '2'"),
+        ("options:\n  a: {choices: [a, 1]}", "x.yml:2:20: expected a choice of type str, got the number 1"),
         ("options:\n  a: {type: dict, options: {b: {typ: int}}}", "x.yml:2:33: expected one of type,"),
         ("writes: disk.sectors_v1", "x.yml:1:9: expected a list, each item a context key"),
         ("writes: [disk.sectors]", "x.yml:1:10: expected a context key such as numbers.stats_v1"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
 
@@ -17,11 +18,14 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.files import 
     MODULES,
     PUBLISHED,
     SHIPPED,
+    STEM,
     Candidate,
     Folder,
     all_candidates,
     candidates,
     drop_in_folders,
+    is_published,
+    nameless_candidates,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.model import Entry
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, nearest
@@ -59,20 +63,17 @@ def list_all(folders: Sequence[Path] = DEFAULT_FOLDERS) -> tuple[Entry, ...]:
 
 def faults(folders: Sequence[Path] = DEFAULT_FOLDERS) -> tuple[CatalogError, ...]:
     """Why files in the trusted folders are not among what `list_all` gives."""
-    return tuple(item for item in _survey(folders) if isinstance(item, CatalogError))
+    unread = (item for item in _survey(folders) if isinstance(item, CatalogError))
+    return (*unread, *(error for folder in drop_in_folders(folders) for error in _nameless(folder)))
 
 
 def _search(module: str, folders: Sequence[Folder]) -> tuple[Candidate, ...]:
     parts = module.split(".")
-    if _is_published(module):
+    if is_published(module):
         return candidates(MODULES, parts[-1:])
     tails = (parts[start:] for start in range(len(parts)))
     found = (candidates(folder, tail) for tail in tails for folder in folders)
     return next((some for some in found if some), ())
-
-
-def _is_published(module: str) -> bool:
-    return module.startswith(PUBLISHED) and module.count(".") == PUBLISHED.count(".")
 
 
 def _choose(found: Sequence[Candidate], kind: str) -> Candidate:
@@ -92,9 +93,20 @@ def _survey(folders: Sequence[Path]) -> Iterator[Entry | CatalogError]:
     seen: set[str] = set()
     for folder in (*drop_in_folders(folders), MODULES):
         for found in all_candidates(folder):
-            if found[0].name not in seen:
+            if found[0].name not in seen or folder is MODULES:
                 seen.add(found[0].name)
                 yield from _all_of(found)
+
+
+def _nameless(folder: Folder) -> Iterator[CatalogError]:
+    """Why no recipe can name what would be a scriptlet."""
+    for candidate in nameless_candidates(folder):
+        with suppress(CatalogError):  # who knows whether a file that cannot be read was meant to be one
+            if functions_of(candidate):
+                odd = next(part for part in candidate.parts if not STEM.fullmatch(part))
+                yield CatalogError(
+                    f"{candidate.path}: expected a name of ASCII letters, digits, '_' and '-', got {odd!r}"
+                )
 
 
 def _all_of(found: Sequence[Candidate]) -> Iterator[Entry | CatalogError]:
@@ -102,13 +114,21 @@ def _all_of(found: Sequence[Candidate]) -> Iterator[Entry | CatalogError]:
     for kind in dict.fromkeys(candidate.kind for candidate in found):
         try:
             chosen = _choose(found, kind)
-            yield from [entry_of(chosen, name) for name in functions_of(chosen)]
+            yield from _entries(chosen)
         except CatalogError as error:
             yield error
 
 
+def _entries(candidate: Candidate) -> list[Entry]:
+    """One for each class of a Python file, one for anything else; none of a helper. Raises CatalogError."""
+    functions = functions_of(candidate)
+    if functions and is_published(candidate.name) and candidate.folder is not MODULES:
+        raise CatalogError(f"{candidate.path}: what begins with {PUBLISHED} is looked up in the collection: move it")
+    return [entry_of(candidate, name) for name in functions]
+
+
 def _searched(module: str, folders: Sequence[Path]) -> str:
-    if _is_published(module):
+    if is_published(module):
         return f"among the modules of {PUBLISHED.rstrip('.')}"
     places = [f"{path}{'' if Path(path).is_dir() else ' (which does not exist)'}" for path in folders]
     return f"in {', '.join([*places, SHIPPED.path])}, under any tail of its name"

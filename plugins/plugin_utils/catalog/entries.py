@@ -12,7 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.files import SIDECAR, Candidate
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.files import SIDECAR, Candidate, is_runnable
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.hiding import SUFFIX, hider_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.model import Entry, Kind
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.python import ScriptletClass, read_python
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.sidecar import read_sidecar
@@ -26,11 +27,18 @@ def entry_of(candidate: Candidate, function: str) -> Entry:
 
 
 def functions_of(candidate: Candidate) -> list[str]:
-    """What can be named as `function` of a file; nothing where a Python file or a script is a helper of others."""
+    """What can be named as `function` of a file; nothing where a Python file or a script is a helper of others.
+
+    A script without a sidecar is one where it names no interpreter; a C source is none, since it travels alone.
+    """
     if candidate.kind != "python":
-        return [""] if candidate.sidecar else []
+        return [""] if candidate.sidecar or candidate.kind == "native" or _names_interpreter(candidate) else []
     classes, _digest = _read_classes(candidate.path, _checked(candidate, candidate.place))
     return [known.name for known in classes if not known.name.startswith("_")]
+
+
+def _names_interpreter(candidate: Candidate) -> bool:
+    return read_checked(candidate.path, _checked(candidate, candidate.place)).startswith(b"#!")
 
 
 def _checked(candidate: Candidate, place: str) -> Stamp:
@@ -39,6 +47,8 @@ def _checked(candidate: Candidate, place: str) -> Stamp:
 
 
 def _python_entry(candidate: Candidate, function: str, seen: Stamp) -> Entry:
+    if file := hider_of(candidate.folder.path, candidate.place):
+        raise CatalogError(f"{file} hides the folder {file.removesuffix(SUFFIX)}: rename one of them")
     classes, digest = _read_classes(candidate.path, seen)
     chosen = _class(candidate, classes, function)
     return _make(candidate, digest, {"description": chosen.description, **chosen.declared}, chosen.name)
@@ -67,6 +77,8 @@ def _sidecar_entry(candidate: Candidate, function: str, seen: Stamp) -> Entry:
     if not candidate.sidecar:
         beside = Path(candidate.path).with_suffix(SIDECAR).name
         raise CatalogError(f"{candidate.path} has no {beside} beside it, to give its description, options and writes")
+    if not is_runnable(candidate):
+        raise CatalogError(f"{candidate.path} is not executable: chmod +x {candidate.path}")
     stamps = seen, _checked(candidate, str(Path(candidate.place).with_suffix(SIDECAR)))
     declared, digest = _read_with_sidecar(candidate.path, candidate.sidecar, stamps)
     return _make(candidate, digest, declared)

@@ -13,13 +13,15 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.declared impo
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, Place, RecipeErrors
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import read
 
+EXPECTED = "a mapping with description, options and writes"
+
 
 def read_sidecar(content: bytes, file: str) -> Mapping[str, Any]:
     """What a sidecar declares; raises CatalogError with file, line and column of all that is wrong with it."""
     if not content.strip():
-        raise CatalogError(f"{Place(file)}: expected a mapping with description, options and writes, got an empty file")
+        raise CatalogError(f"{Place(file)}: expected {EXPECTED}, got an empty file")
     try:
-        document = read(content, file)
+        document = read(content, file, EXPECTED)
     except RecipeErrors as error:
         raise CatalogError(str(error)) from error
     check_declared(document.data, document.places)

@@ -92,8 +92,10 @@ def scriptlet(options: argparse.Namespace) -> Answer:
 
     folder = next(iter(settings.load().scriptlets))
     about = _words(options.name, "link.errors")
+    _check_found(options.name)
     if options.type == "python":
         _check_import(about)
+        _check_hiding(folder, about["path"])
     words = {
         **about,
         "folder": folder,
@@ -135,6 +137,28 @@ def _words(name: str, example: str) -> dict[str, str]:
         "key": f"{name}_v1",
         "awk": "#!/usr/bin/awk -f",
     }
+
+
+def _check_found(name: str) -> None:
+    """Nothing in a folder of the project is found by the name of a module of the collection."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.files import PUBLISHED, is_published
+
+    if is_published(name):
+        where = f"what begins with {PUBLISHED} is looked up in the collection, not in the project"
+        raise UsageError(
+            f"expected a name without {PUBLISHED}, such as {name.removeprefix(PUBLISHED)}, got {name!r}: {where}"
+        )
+
+
+def _check_hiding(folder: str, path: str) -> None:
+    """Python imports nothing of a folder that has a file of its name beside it."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.hiding import hidden_by, hider_of
+
+    made = Path(folder, f"{path}.py")
+    if file := hider_of(folder, f"{path}.py"):
+        raise UsageError(f"{made}: {file} would hide it from Python: rename one of them")
+    if hides := hidden_by(made):
+        raise UsageError(f"{made}: it would hide the folder {hides} from Python: rename one of them")
 
 
 def _check_import(words: Mapping[str, str]) -> None:

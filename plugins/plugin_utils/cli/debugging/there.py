@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
 
-CONTEXT = "debug_context"  # the scriptlet that sets what --context gives
-
 
 def run_there(trial: Trial, options: argparse.Namespace) -> tuple[list[Record], dict[str, Any]]:
     """The records of the run, and what its envelope has besides. Raises RackError where it cannot be run."""
@@ -31,7 +29,7 @@ def run_there(trial: Trial, options: argparse.Namespace) -> tuple[list[Record], 
     folder = runs.parent / "debug"
     make_private(folder)
     recipe = folder / f"{trial.name}.yml"
-    recipe.write_text(json.dumps({**_about(trial, options.host), "steps": [*_steps(trial, folder)]}), encoding="utf-8")
+    recipe.write_text(json.dumps({**_about(trial, options.host), "steps": [_step(trial)]}), encoding="utf-8")
     asked = parser_of("run").parse([str(recipe), *_words(trial, options, folder)])
     asked.ansible = options.ansible
     answer, _code = begin(asked, told=False)
@@ -47,33 +45,21 @@ def _about(trial: Trial, host: str) -> dict[str, Any]:
     }
 
 
-def _steps(trial: Trial, folder: Path) -> Iterator[dict[str, Any]]:
-    """The step, behind one that sets the context that it is to find."""
+def _step(trial: Trial) -> dict[str, Any]:
     entry = trial.entry
     step = {"name": trial.name, "type": entry.kind, "module": entry.name, "args": dict(trial.args), "success": "none"}
-    if entry.function:
-        step["function"] = entry.function
-    if trial.own:
-        _write_context(folder / "scriptlets", trial.own)
-        yield {"name": CONTEXT, "type": "shell", "module": CONTEXT, "success": "none"}
-        step["depends_on"] = [CONTEXT]
-    yield step
-
-
-def _write_context(folder: Path, keys: Mapping[str, Any]) -> None:
-    """A scriptlet whose envelope holds the keys."""
-    make_private(folder)
-    envelope = json.dumps({"status": "ok", "outputs": keys})
-    (folder / f"{CONTEXT}.sh").write_text(
-        f"#!/bin/sh\ncat <<'END OF ENVELOPE'\n{envelope}\nEND OF ENVELOPE\n", encoding="utf-8"
-    )
-    sidecar = {"description": "The context of a scriptlet that is debugged", "writes": [*keys]}
-    (folder / f"{CONTEXT}.yml").write_text(json.dumps(sidecar), encoding="utf-8")
+    return {**step, "function": entry.function} if entry.function else step
 
 
 def _words(trial: Trial, options: argparse.Namespace, folder: Path) -> Iterator[str]:
     yield from ("--debug", *(word for path in options.inventory for word in ("--inventory", path)))
-    if trial.own:
-        folders = ":".join(map(str, (folder / "scriptlets", *trial.folders)))
-        yield from ("--extra-vars", json.dumps({"rack_recipes_scriptlets": folders}))
+    if trial.own or trial.run:
+        yield from ("--context", str(_written(trial, options.host, folder)))
     yield from ("--json",) if options.json else ()
+
+
+def _written(trial: Trial, host: str, folder: Path) -> Path:
+    """The file with the context that the run starts with."""
+    path = folder / f"{trial.name}.context.json"
+    path.write_text(json.dumps({"run": trial.run, "hosts": {host: trial.own}}), encoding="utf-8")
+    return path.absolute()

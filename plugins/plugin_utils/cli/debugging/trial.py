@@ -14,16 +14,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.values import check_key, check_value, shortened
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.discover import find
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.model import Entry
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.params import in_word, read_mapping
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.context import read_context
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.params import in_word
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colour import painter
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import printable
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.params import FITS, READERS
 
 KINDS = ("python", "shell", "native")
 STATUS = {"failed": "failed", "error": "error", "unreachable": "error"}  # of an envelope; anything else is ok
@@ -33,7 +34,7 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A scriptlet with its arguments, and the context that it finds: its own keys, the run's, those of each host."""
+    """A scriptlet with its arguments, and the context that it finds: its own keys, the run's, those of other hosts."""
 
     entry: Entry
     folders: tuple[Path, ...]
@@ -80,8 +81,13 @@ def _code(verdict: str) -> int:
 def _trial(options: argparse.Namespace) -> Trial:
     folders = tuple(map(Path, settings.load().scriptlets))
     entry = _found(options, folders)
-    args = {**_args(options.args), **dict(in_word("--arg", word) for word in options.arg)}
-    return Trial(entry, folders, args, **_context(options.context))
+    words = (in_word("--arg", word) for word in options.arg)
+    args = {**_args(options.args), **{name: _value(entry, name, text) for name, text in words}}
+    return Trial(entry, folders, args, **_context(options, entry))
+
+
+def _context(options: argparse.Namespace, entry: Entry) -> dict[str, Any]:
+    return read_context(options.context, entry, options.host) if options.context is not None else {}
 
 
 def _found(options: argparse.Namespace, folders: tuple[Path, ...]) -> Entry:
@@ -107,26 +113,20 @@ def _args(text: str) -> dict[str, Any]:
     return data
 
 
-def _context(path: str | None) -> dict[str, Any]:
-    """The parts of the context in a file: a host's keys, or all that `ctx show --json` tells."""
-    if path is None:
-        return {}
-    data = read_mapping("--context", path)
-    entries = data.get("context")
-    if not isinstance(entries, list):
-        return {"own": _keys(path, data)}
-    hosts: dict[str, dict[str, Any]] = {}
-    for entry in entries:
-        hosts.setdefault(entry["host"], {})[entry["key"]] = entry["value"]
-    run = hosts.pop("", {})
-    return {"own": _keys(path, data.get("values") or {}), "run": run, "hosts": hosts}
+def _value(entry: Entry, name: str, text: str) -> Any:
+    """A list or a mapping as `run --param` takes it; any other text is left to the option that takes it."""
+    kind = _type_of(entry, name)
+    if kind not in ("list", "dict"):
+        return text
+    value = READERS[kind](text)
+    return value if FITS[kind](value) else text
 
 
-def _keys(path: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        return {check_key(key): check_value(value, key) for key, value in values.items()}
-    except ValueError as error:
-        raise UsageError(shortened(f"--context: {path}: {error}")) from error
+def _type_of(entry: Entry, name: str) -> str:
+    """The type of the option that has this name, or this alias; empty where there is none."""
+    options = entry.options or {}
+    types = ((spec.get("type", ""), (known, *spec.get("aliases", ()))) for known, spec in options.items())
+    return next((kind for kind, names in types if name in names), "")
 
 
 def envelope_of(step: Record, deltas: Sequence[Record]) -> dict[str, Any]:

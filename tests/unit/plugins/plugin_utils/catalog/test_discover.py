@@ -233,6 +233,50 @@ def test_what_no_kernel_would_run_is_refused(folder, name, content, expected):
     assert expected in refusal("a", "shell")
 
 
+def test_what_is_not_executable_is_refused(folder):
+    program = write(folder / "disk/sectors", "\x7fELF")
+    write(folder / "disk/sectors.yml", SIDECAR)
+    expected = "scriptlets/disk/sectors is not executable: chmod +x scriptlets/disk/sectors"
+    assert refusal("disk.sectors", "native") == expected
+    assert [*map(str, faults([folder]))] == [expected]
+    program.chmod(0o755)
+    assert find("disk.sectors", "", "native", [folder]).path == program
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "kind"), [("a.c", 0o644, "native"), ("a.sh", 0o644, "shell"), ("a", 0o755, "native")]
+)
+def test_an_object_file_beside_its_program_is_none(folder, name, mode, kind):
+    write(folder / "a.o", "\x7fELF")
+    write(folder / name, "", mode)
+    write(folder / "a.yml", SIDECAR)
+    assert find("a", "", kind, [folder]).path.name == name
+    assert faults([folder]) == ()
+
+
+def test_a_python_file_hides_a_folder_of_its_name(folder):
+    write(folder / "a.py", CLASS.format("A", "a"))
+    write(folder / "a/b.py", CLASS.format("B", "b"))
+    write(folder / "a/c/d.py", CLASS.format("D", "d"))
+    write(folder / "a/helper.py", "x = 1")
+    expected = "scriptlets/a.py hides the folder scriptlets/a: rename one of them"
+    assert [refusal(name) for name in ("a.b", "a.c.d", "scriptlets.a.b")] == [expected] * 3
+    assert [*map(str, faults([folder]))] == [expected] * 2
+    assert find("a", "", "python", [folder]).function == "A"
+
+
+def test_only_python_imports(folder):
+    write(folder / "a.sh", SCRIPT)
+    write(folder / "a.yml", SIDECAR)
+    write(folder / "a/b.py", CLASS.format("B", "b"))
+    write(folder / "c.py", CLASS.format("C", "c"))
+    write(folder / "c/d.sh", SCRIPT)
+    write(folder / "c/d.yml", SIDECAR)
+    assert find("a.b", "", "python", [folder]).function == "B"
+    assert find("c.d", "", "shell", [folder]).name == "c.d"
+    assert faults([folder]) == ()
+
+
 def test_errors_in_a_sidecar_have_their_place(folder):
     write(folder / "a.sh", SCRIPT)
     write(folder / "a.yml", "writes: [Nothing]")
@@ -363,3 +407,74 @@ def test_a_sidecar_can_say_deprecated(folder):
     write(folder / "probe.sh", SCRIPT)
     write(folder / "probe.yml", SIDECAR + "deprecated: ' use probe_v2 '\n")
     assert find("probe", "", "shell", [folder]).deprecated == "use probe_v2"
+
+
+def test_programs_without_a_sidecar_are_told(folder):
+    write(folder / "a.sh", SCRIPT)
+    write(folder / "b.awk", "#!/usr/bin/awk -f\n")
+    write(folder / "c.c", "int main(void) {}")
+    assert [str(fault).partition(",")[0] for fault in faults([folder])] == [
+        "scriptlets/a.sh has no a.yml beside it",
+        "scriptlets/b.awk has no b.yml beside it",
+        "scriptlets/c.c has no c.yml beside it",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("place", "odd"),
+    [
+        ("größe.sh", "größe"),
+        ("spa ce.sh", "spa ce"),
+        ("a.b.py", "a.b"),
+        ("t/a.b.awk", "a.b"),
+        ("my steps/a.py", "my steps"),
+    ],
+)
+def test_what_no_recipe_can_name_is_told(folder, place, odd):
+    path = folder / place
+    write(path, CLASS.format("A", "a") if path.suffix == ".py" else SCRIPT)
+    if path.suffix != ".py":
+        write(path.with_suffix(".yml"), SIDECAR)
+    assert [*map(str, faults([folder]))] == [
+        f"{path}: expected a name of ASCII letters, digits, '_' and '-', got {odd!r}"
+    ]
+    assert {entry.source for entry in list_all([folder])} == {"collection"}
+
+
+@pytest.mark.parametrize("folders", ["rack/recipes", "rack.recipes"])
+def test_what_has_a_name_of_the_collection_s_is_told(folder, folders):
+    write(folder / folders / "numbers_stats.py", CLASS.format("A", "a"))
+    write(folder / folders / "helper.py", "x = 1")
+    [fault] = faults([folder])
+    assert str(fault).startswith(f"scriptlets/{folders}/numbers_stats.py: ")
+    [entry] = [entry for entry in list_all([folder]) if entry.name == "rack.recipes.numbers_stats"]
+    assert entry.source == "collection"
+
+
+@pytest.mark.parametrize(
+    ("place", "content"),
+    [
+        ("__init__.py", ""),
+        ("conftest.py", "import pytest\n"),
+        ("test_a.py", "def test_it():\n    pass\n"),
+        ("odd name.py", "x = 1"),
+        ("old name.py", "print 'Python 2'"),
+        ("library.sh", "say() { echo; }\n"),
+        ("odd library.sh", "say() { echo; }\n"),
+        ("README.md", "# Read me"),
+        ("table.csv", "1,2"),
+        ("table.yml", "rows: [1, 2]"),
+        (".a.b.sh", SCRIPT),
+        ("__pycache__/a.cpython-313.pyc", "\x7fELF"),
+    ],
+)
+def test_what_is_no_scriptlet_is_not_told(folder, place, content):
+    write(folder / place, content)
+    if place == "table.csv":
+        write(folder / "table.yml", "rows: [1, 2]")
+    assert faults([folder]) == ()
+
+
+def test_none_that_we_ship_is_hidden():
+    assert [entry.name for entry in list_all([]) if entry.kind == "python" and entry.inside.startswith("scriptlets/")]
+    assert faults([]) == ()

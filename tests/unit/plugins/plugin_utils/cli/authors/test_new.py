@@ -137,6 +137,41 @@ def test_a_name_that_python_cannot_import(name: str, word: str, project: Path):
     assert {*project.rglob("*")} == before
 
 
+@pytest.mark.parametrize("kind", SCRIPTLETS)
+def test_a_name_that_is_looked_up_in_the_collection(kind: str, project: Path):
+    before = {*project.rglob("*")}
+    done = call("new", "scriptlet", "rack.recipes.x", "--type", kind)
+    assert done.code == 2
+    assert done.err == (
+        "expected a name without rack.recipes., such as x, got 'rack.recipes.x': "
+        "what begins with rack.recipes. is looked up in the collection, not in the project\n"
+    )
+    assert {*project.rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "text"),
+    [
+        ("a", "a.b", "scriptlets/a/b.py: scriptlets/a.py would hide it from Python: rename one of them\n"),
+        ("a.b", "a", "scriptlets/a.py: it would hide the folder scriptlets/a from Python: rename one of them\n"),
+    ],
+)
+def test_no_python_file_hides_another(first: str, second: str, text: str, project: Path):
+    assert call("new", "scriptlet", first).code == 0
+    before = {*project.rglob("*")}
+    done = call("new", "scriptlet", second)
+    assert (done.code, done.err) == (2, text)
+    assert {*project.rglob("*")} == before
+
+
+@pytest.mark.parametrize(("first", "second"), [("a", "a.b"), ("a.b", "a")])
+@pytest.mark.parametrize(("one", "other"), [("python", "shell"), ("shell", "python"), ("shell", "awk")])
+def test_what_is_no_python_hides_nothing(first: str, second: str, one: str, other: str, project: Path):
+    assert call("new", "scriptlet", first, "--type", one).code == 0
+    assert call("new", "scriptlet", second, "--type", other).code == 0
+    assert [call("debug", name).code for name in (first, second)] == [0, 0]
+
+
 def test_what_python_does_not_import_may_have_any_name(project: Path):
     assert call("new", "scriptlet", "disk.with", "--type", "shell").code == 0
     assert call("debug", "disk.with").code == 0

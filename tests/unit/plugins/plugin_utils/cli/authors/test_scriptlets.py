@@ -66,3 +66,15 @@ def test_those_that_cannot_be_read_are_told(project: Path):
         done = call(*arguments)
         assert done.code == 0
         assert done.err.startswith("left out: scriptlets/broken.py:1:")
+
+
+def test_those_that_no_recipe_can_use_are_told(project: Path):
+    for name, beside in (("x.sh", False), ("größe.sh", True), ("noexec", True)):
+        path = project / "scriptlets" / name
+        path.write_text("#!/bin/sh\n" if path.suffix else "\x7fELF")
+        if beside:
+            path.with_suffix(".yml").write_text("description: Says\n")
+    done = call("scriptlets")
+    assert [line.partition(" ")[0] for line in done.err.splitlines()] == ["left"] * 3
+    for text in ("noexec is not executable: chmod +x ", "x.sh has no x.yml beside it", "got 'größe'"):
+        assert text in done.err

@@ -67,12 +67,33 @@ class Sum(Scriptlet):
 '''
 
 
+SEEN = f'''
+{IMPORT}
+
+class Seen(Scriptlet):
+    """Tells what it finds."""
+
+    options = {{
+        "names": {{"type": "list", "aliases": ["all"]}},
+        "map": {{"type": "dict"}},
+        "text": {{}},
+        "any": {{"type": "raw"}},
+    }}
+    writes = ("t.seen_v1",)
+
+    def run(self, ctx, params):
+        found = [ctx.get(key) for key in ("t.own_v1", "t.run_v1", "t.both_v1")]
+        ctx.set("t.seen_v1", {{"context": found, "params": params}})
+'''
+
+
 @pytest.fixture(autouse=True)
 def _project(project: Path) -> None:
     (project / "scriptlets/t").mkdir(parents=True)
     (project / "scriptlets/t/count.py").write_text(COUNT)
     (project / "scriptlets/t/shared.py").write_text("def counted(file):\n    return len(file.readlines())\n")
     (project / "scriptlets/t/sum.py").write_text(SUM)
+    (project / "scriptlets/t/seen.py").write_text(SEEN)
     (project / "scriptlets/t/say.sh").write_text(SHELL)
     (project / "scriptlets/t/say.yml").write_text(
         "description: Says\noptions: {word: {type: str}}\nwrites: [t.said_v1]\n"
@@ -179,6 +200,82 @@ def test_the_context_of_a_run(project: Path):
     assert done.answer["outputs"] == {"t.lines_v1": 53}
 
 
+def _write_shown(project: Path, *hosts: str) -> None:
+    """What `ctx show --json` prints of a run with these hosts."""
+    run = [{"key": key, "host": "", "value": "run's"} for key in ("t.run_v1", "t.both_v1")]
+    own = [{"key": key, "host": host, "value": f"{host}'s"} for host in hosts for key in ("t.own_v1", "t.both_v1")]
+    (project / "shown.json").write_text(json.dumps({"run_id": "R", "at": None, "context": run + own}))
+
+
+def _seen(*words: str) -> list[str]:
+    done = call("debug", "t.seen", "--context", "shown.json", *words)
+    assert done.code == 0, done.err
+    found: list[str] = done.answer["outputs"]["t.seen_v1"]["context"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("hosts", "own"),
+    [((), None), (("r1",), "r1's"), (("localhost",), "localhost's"), (("r1", "localhost"), "localhost's")],
+)
+def test_the_context_of_all_hosts_of_a_run(hosts: tuple[str, ...], own: str | None, project: Path):
+    _write_shown(project, *hosts)
+    assert _seen() == [own, "run's", own or "run's"]
+
+
+def test_the_context_of_all_hosts_of_a_run_on_one(project: Path):
+    (project / "hosts.yml").write_text(json.dumps({"all": {"hosts": {name: _local() for name in ("r1", "r2")}}}))
+    _write_shown(project, "localhost", "r1", "r2")
+    there = ("-i", "hosts.yml", "--host")
+    assert _seen(*there, "r2") == ["r2's", "run's", "r2's"]
+    assert _seen("--host", "localhost") == _seen() == ["localhost's", "run's", "localhost's"]
+    _write_shown(project)
+    assert _seen(*there, "r2") == _seen() == [None, "run's", "run's"]
+
+
+def test_whose_keys_are_its_own_is_asked(project: Path):
+    _write_shown(project, "r2", "r1")
+    done = call("debug", "t.seen", "--context", "shown.json")
+    assert done.code == 2
+    assert done.err == (
+        "--context: shown.json: expected keys of one host, got those of r1, r2: name it with --host, "
+        "or give what `rack-recipes ctx show --host NAME --json` prints\n"
+    )
+    done = call("debug", "t.seen", "--context", "shown.json", "--host", "r3", "-i", "r3,")
+    assert done.code == 2
+    assert done.err == (
+        "--context: shown.json: expected keys of r3, got those of r1, r2: "
+        "give what `rack-recipes ctx show --host NAME --json` prints\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("word", "name", "value"),
+    [
+        ("names=[1, a]", "names", [1, "a"]),
+        ('names=["1", {"a": null}]', "names", ["1", {"a": None}]),
+        ("names=[]", "names", []),
+        ("all=[1, a]", "names", [1, "a"]),
+        ("names=a, b", "names", ["a", "b"]),
+        ("names=a: b, c", "names", ["a: b", "c"]),
+        ("names=7", "names", ["7"]),
+        ("names=[a, b", "names", ["[a", "b"]),
+        ("map={a: 1}", "map", {"a": 1}),
+        ("map=a: 1", "map", {"a": 1}),
+        ('map={"a": [1]}', "map", {"a": [1]}),
+        ("text=[1, a]", "text", "[1, a]"),
+        ("any={a: 1}", "any", "{a: 1}"),
+    ],
+)
+def test_an_argument_is_a_list_or_a_mapping(word: str, name: str, value: Any):
+    assert call("debug", "t.seen", "--arg", word).answer["outputs"]["t.seen_v1"]["params"][name] == value
+
+
+def test_an_argument_that_is_no_mapping():
+    done = call("debug", "t.seen", "--arg", "map=[1]")
+    assert (done.code, done.answer["reason"]) == (1, "argument 'map': expected a mapping, got '[1]'")
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [
@@ -192,6 +289,12 @@ def test_the_context_of_a_run(project: Path):
         (["t.count", "--arg", "src"], "--arg: expected NAME=VALUE, got 'src'"),
         (["t.count", "--arg", "src=gone.txt"], "src: expected a file inside the project"),
         (["t.count", "--context", "absent.yml"], "--context: absent.yml: No such file or directory"),
+        (
+            ["t.count", "--context", "odd.yml"],
+            "--context: odd.yml: expected what `rack-recipes ctx show --json` prints",
+        ),
+        (["t.hidden.one"], "scriptlets/t/hidden.py hides the folder scriptlets/t/hidden: rename one of them"),
+        (["t.noexec"], "scriptlets/t/noexec is not executable: chmod +x scriptlets/t/noexec"),
         (["t.count", "--context", "keys.yml"], "--context: keys.yml: expected a context key such as numbers.stats_v1"),
         (
             ["t.say", "--pdb"],
@@ -203,6 +306,12 @@ def test_the_context_of_a_run(project: Path):
 )
 def test_what_cannot_be_run(words: list[str], text: str, project: Path):
     (project / "keys.yml").write_text("Wrong: 1\n")
+    (project / "odd.yml").write_text("context: [t.n_v1]\n")
+    (project / "scriptlets/t/hidden").mkdir()
+    for name in ("hidden.py", "hidden/one.py"):
+        (project / "scriptlets/t" / name).write_text(COUNT)
+    (project / "scriptlets/t/noexec").write_text("\x7fELF")
+    (project / "scriptlets/t/noexec.yml").write_text(SIDECAR)
     done = call("debug", *words, "--json")
     assert (done.code, done.answer["status"]) == (2, "error")
     assert text in done.answer["reason"]

@@ -111,7 +111,11 @@ def by_measurement(measurements: DataFrame) -> DataFrame:
 
 
 def _timed(steps: DataFrame) -> DataFrame:
-    return steps[steps["seconds"].notna() & ~steps["verdict"].isin(UNTIMED)]
+    """What was tried in this run; of a looped step, which has no tries of its own, an instance was."""
+    tried = (steps["tries"] > 0).fillna(value=False).astype(bool)
+    of_it = tried.groupby([steps["host"], steps["planned"]], observed=True).transform("any")
+    is_own = steps["seconds"].notna() & steps["source_run"].isna() & ~steps["verdict"].isin(UNTIMED)
+    return steps[is_own & (tried | (_looped(steps) & of_it))]
 
 
 def _host_at(places: Series, frame: DataFrame) -> Series:

@@ -185,8 +185,8 @@ ABOUT_CRITERIA = (
     "the limit; the margin is the distance in percent of the permitted range, or of the limit where there is only one."
 )
 ABOUT_STEPS = (
-    "Times are those of results that ran; cached, skipped, blocked and unreachable ones do not count. The instances of "
-    "a looped step stand under it and have its results."
+    "Times are those of results that ran in this run; what was used again or never began does not count, nor do "
+    "skipped, blocked and unreachable results. The instances of a looped step stand under it and have its results."
 )
 ABOUT_REUSED = "Results of earlier runs that were used again because their inputs had not changed."
 ABOUT_ROUNDS = "Steps that were done over and over, with the spread of what they measured over their rounds."

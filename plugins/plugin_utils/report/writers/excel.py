@@ -195,12 +195,15 @@ def cell(value: Any, kind: Kind) -> Any:
 
 
 def when(text: str) -> datetime | str:
-    """An ISO time as UTC without a zone, which Excel does not know; the text where it is none."""
+    """An ISO time as UTC without a zone, which Excel does not know; the text where it is none.
+
+    Excel would round to the milliseconds that it shows, the other formats cut.
+    """
     try:
         moment = datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
     except ValueError:
         return fit(visible(text))
-    return moment if moment.year >= 1900 else text
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000) if moment.year >= 1900 else text
 
 
 def fit(text: str) -> str:

@@ -14,10 +14,15 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts imp
 
 
 def steps(*cells):
-    """A frame of (host, step, verdict, seconds, reason)."""
+    """A frame of (host, step, verdict, seconds, reason), each tried once."""
     names = ("host", "step", "verdict", "seconds", "reason")
-    rows = [dict(zip(names, cell, strict=False)) for cell in cells]
-    return frames(Rows(run={}, steps=rows)).steps
+    return framed(*(dict(zip(names, cell, strict=False)) for cell in cells))
+
+
+def framed(*rows):
+    """A frame of rows that were tried once and passed, where they do not say anything else."""
+    passed = {"host": "r1", "step": "a", "verdict": "passed", "tries": 1}
+    return frames(Rows(run={}, steps=[{**passed, **row} for row in rows])).steps
 
 
 def measured(*cells):
@@ -78,6 +83,36 @@ def test_times_are_of_results_that_ran():
     assert (row["median"], row["max"], row["total"], row["slowest_host"]) == (2.5, 3.0, 6.5, "r2")
     assert (row["results"], row["passing"], row["failed"], row["error"]) == (6, 3, 1, 0)
     assert (row["unreachable"], row["not_run"]) == (1, 1)
+
+
+NEVER_RAN = {
+    "not tried": {"verdict": "error", "seconds": 0.0, "tries": 0, "reason": "not run: the run was interrupted"},
+    "not said": {"seconds": 9.0, "tries": None},
+    "reused": {"seconds": 9.0, "source_run": "R0", "reason": "reused from R0"},
+}
+
+
+@pytest.mark.parametrize("other", NEVER_RAN.values(), ids=NEVER_RAN)
+def test_no_times_are_of_results_that_did_not_run_here(other):
+    frame = framed({"seconds": 2.0}, {"host": "r2", **other})
+    (row,) = records(figures.by_step(frame))
+    assert (row["median"], row["max"], row["total"], row["slowest_host"]) == (2.0, 2.0, 2.0, "r1")
+    assert figures.slowest(frame)["host"].tolist() == ["r1"]
+
+
+def test_a_looped_step_has_times_where_an_instance_ran():
+    looped = {"instances": 1, "tries": 0, "seconds": 3.0, "verdict": "error"}
+    instance = {"step": "a[0]", "parent": "a", "seconds": 2.0}
+    frame = framed(
+        *(looped | {"host": host} for host in ("r1", "r2")),
+        looped | {"host": "r3", "source_run": "R0"},
+        instance,
+        instance | {"host": "r2", "verdict": "error", "seconds": 0.0, "tries": 0},
+        instance | {"host": "r3", "source_run": "R0"},
+    )
+    found = [(row["step"], row["total"], row["slowest_host"]) for row in records(figures.by_step(frame))]
+    assert found == [("a", 3.0, "r1"), ("a[0]", 2.0, "r1")]
+    assert figures.slowest(frame)["step"].tolist() == ["a[0]"]
 
 
 def test_every_verdict_of_a_step_is_counted_as_in_the_whole():

@@ -63,9 +63,10 @@ def saying(text: str) -> tuple[Table, ...]:
     name = text.encode(errors="replace").decode()  # what a store can hold
     step: dict[str, Any] = {"host": name, "step": name, "stage": 1, "idx": 1, "scope": "host", "reason": text}
     step |= {"verdict": "failed", "started": text, "seconds": 1.5, "tries": 1, "stderr": f"{text}\n{text}"}
-    step |= {"hooks": [{"hook": text, "when": text, "verdict": text, "reason": text}], "source_run": text}
+    step |= {"hooks": [{"hook": text, "when": text, "verdict": text, "reason": text}]}
     step |= {"flake": True, "attempts": [{"verdict": text, "reason": text}], "rounds": {"count": 2, "passed": 1}}
     other = step | {"host": "r1", "verdict": text, "seconds": 1.0, "parent": name, "hooks": []}
+    other |= {"source_run": text}
     skipped = {"host": "r2", "step": name, "verdict": "skipped", "reason": text}
     time = "2026-11-25T12:00:00.000000Z"
     run = dict.fromkeys(("run_id", "test_id", "recipe", "digest", "tester", "description", "controller", "user"), text)

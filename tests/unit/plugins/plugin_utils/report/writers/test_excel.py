@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.model import Column, Table
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.text import visible
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.text import shown, visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import excel
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC).replace(tzinfo=None)
@@ -64,6 +64,22 @@ def test_numbers_times_and_long_numbers(report, tmp_path):
     assert "9007199254740993" in values
     assert 12 in values
     assert "true" in values
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-11-27T11:04:27.098592Z",
+        "2026-11-27T11:04:27.098500Z",
+        "2026-12-31T23:59:59.999999Z",
+        "2026-11-27T11:04:27Z",
+    ],
+)
+def test_times_are_to_the_same_millisecond_in_all_formats(report, tmp_path, text):
+    times = Table("verdicts", "Verdicts", (Column("started", "Started", "time"),), ((text,),))
+    (read_back,) = column_of(read([*report[:2], times], tmp_path)["Verdicts"], "Started")
+    cut = shown(text, "time")
+    assert read_back.isoformat(" ", "milliseconds") == (cut if "." in cut else f"{cut}.000")
 
 
 def test_verdicts_are_coloured(report, tmp_path):
@@ -123,6 +139,7 @@ def test_text_that_does_not_fit_is_cut_with_a_note(text):
         (float("inf"), "seconds", "inf"),
         ("007", "text", "007"),
         ("2026-11-25T14:00:00+02:00", "time", NOON),
+        ("2026-11-25T12:00:00.000999Z", "time", NOON),
         ("1850-01-01T00:00:00Z", "time", "1850-01-01T00:00:00Z"),
         ("soon", "time", "soon"),
     ],

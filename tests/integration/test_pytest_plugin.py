@@ -208,7 +208,8 @@ def test_an_inventory_that_cannot_be_read(tests: Path):
 
 
 def test_a_parameter_without_a_value_is_told_by_the_run(tests: Path):
-    text = "{test_meta: {test_id: P}, params: {password: {secret: true}}, steps: [{name: s, type: shell, module: t.value}]}"
+    steps = "steps: [{name: s, type: shell, module: t.value}]"
+    text = f"{{test_meta: {{test_id: P}}, params: {{password: {{secret: true}}}}, {steps}}}"
     (tests / "asks.recipe.yml").write_text(text)
     done = inner("asks.recipe.yml", "verdicts.recipe.yml", "-k", "asks or good")
     assert outcomes() == {"s[localhost]": "failed", "good[localhost]": "passed"}

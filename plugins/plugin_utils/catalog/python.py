@@ -118,6 +118,8 @@ def _literal(node: ast.expr, path: Path, places: dict[Path, Place], file: str) -
 
 
 def _key(node: ast.expr | None, path: Path, places: dict[Path, Place], file: str) -> str:
+    if node is None:
+        raise CatalogError(f"{places[path]}: {path[0]} must be a literal, since it is read without being run; got **")
     if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
         raise CatalogError(f"{places[path]}: expected text as keys of {path[0]}, since it is read without being run")
     places[(*path, node.value, KEY)] = _place(node, file)

@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable, NoReturn
 
+LINKER = "collect2:"  # says only that there was an error
 COMPILERS = ("cc", "gcc", "clang")
 
 
@@ -66,4 +67,5 @@ def _start_compiler(arguments: list[str], log: int) -> int:
 
 def _first_error(said: bytes) -> str:
     lines = said.decode("utf-8", "backslashreplace").strip().splitlines() or ["the compiler says nothing"]
-    return next((line for line in lines if "error" in line), lines[-1])
+    telling = (line for line in lines if "undefined reference" in line or ("error" in line and LINKER not in line))
+    return next(telling, lines[-1])

@@ -91,7 +91,7 @@ def test_a_notice_of_deprecation_is_not_inherited():
     [
         ("def f(:\n", "x.py:1:7: not valid Python: invalid syntax"),
         ("class A(Scriptlet):\n  options = build()", "x.py:2:13: options must be a literal"),
-        ("class A(Scriptlet):\n  options = {**BASE}", "x.py:2:13: expected text as keys of options"),
+        ("class A(Scriptlet):\n  options = {**BASE}", "x.py:2:13: options must be a literal, since it is read"),
         ("class A(Scriptlet):\n  options = {1: {}}", "x.py:2:13: expected text as keys of options"),
         ("class A(Scriptlet):\n  writes = (KEY,)", "x.py:2:13: writes must be a literal"),
         ('class A(Scriptlet):\n  writes = ("a_v1")', "x.py:2:13: expected a list, each item a context key"),

@@ -53,6 +53,10 @@ def test_everything_may_be_left_out(text):
         ("options: [a]", "x.yml:1:10: expected a mapping of options"),
         ("options:\n  device: str", "x.yml:2:11: expected a mapping such as {type: str, required: true}, got 'str'"),
         ("options:\n  a-b: {}", "x.yml:2:3: expected an option's name of letters, digits and '_', got 'a-b'"),
+        (
+            "options:\n  port: {}\n  Port: {}",
+            "x.yml:3:3: expected no name that is 'port' in capitals, as scripts are given it, got 'Port'",
+        ),
         ("options:\n  a: {typ: str}", "x.yml:2:7: expected one of type,"),
         ("options:\n  a: {type: string}", "(did you mean 'str'?)"),
         ("options:\n  a: {type: number}", "x.yml:2:13: expected one of str, path, bool, int, float"),

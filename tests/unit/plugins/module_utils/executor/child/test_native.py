@@ -80,6 +80,11 @@ def test_a_source_with_a_mistake_is_told(work):
     assert not list(work.cache.iterdir())
 
 
+def test_what_does_not_link_is_told(work):
+    reason = work.run(work.source("int other(void) { return 0; }\n")).outcome[1]
+    assert "undefined reference to `main'" in reason
+
+
 def test_a_compiler_that_says_nothing(work, monkeypatch):
     monkeypatch.setenv("CC", "false")
     assert work.run(work.source(SAYS_OK)).outcome == (

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed import UNREADABLE, opened, reason
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import Record, decode
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import Record, TornError, decode
 
 NUMBERED = frozenset({"artifact", "delta", "step"})  # the kinds of which a repeated one is left out
 
@@ -32,14 +32,18 @@ class Follower:
     """Reads on from where it stopped, also in a journal that was compressed.
 
     `offset`, in bytes of the plain form, is where the read part of the journal ends; the lines yielded and those left
-    out lie before it. `set_aside` counts the damaged and foreign lines. Started in the middle of a journal, a follower
-    cannot know which records were there before, and may repeat them.
+    out lie before it. `set_aside` counts the lines that are no records. Those that a killed writer left torn are
+    expected among them; `damaged` are the numbers of the others, altered or foreign, as lines of the file from 1.
+    Started in the middle of a journal, a follower counts lines from there, cannot know which records were there before,
+    and may repeat them.
     """
 
     def __init__(self, path: str | PathLike[str], offset: int = 0) -> None:
         self.path = Path(path)
         self.offset = offset
         self.set_aside = 0
+        self.damaged: list[int] = []
+        self._lines = 0
         self._seen: dict[tuple[str, int, str], int] = {}
 
     def read(self, until: int = sys.maxsize) -> Iterator[Line]:
@@ -56,6 +60,7 @@ class Follower:
                         return
                     start = self.offset
                     self.offset = end = start + len(line)
+                    self._lines += 1
                     if line != b"\n" and (found := self._found(start, end, line)):
                         yield found
         except UNREADABLE as error:
@@ -66,6 +71,8 @@ class Follower:
             record = decode(line)
         except JournalError as error:
             self.set_aside += 1
+            if not isinstance(error, TornError):
+                self.damaged.append(self._lines)
             return Line(start, end, None, str(error))
         return Line(start, end, record) if self._is_new(record) else None
 

@@ -6,16 +6,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from json import JSONDecoder
 from math import isinf
 from operator import itemgetter
 from typing import Any, NoReturn
+from zlib import crc32
 
-from ansible_collections.rack.recipes.plugins.module_utils.record import START, framed, json_text, unframed
+from ansible_collections.rack.recipes.plugins.module_utils.record import REST, framed, json_text, unframed
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
 
-__all__ = ["FIELDS", "Record", "decode", "encode", "json_text"]
+__all__ = ["FIELDS", "Record", "TornError", "decode", "encode", "json_text"]
 
 Record = dict[str, Any]
 
@@ -66,6 +68,12 @@ FIELDS: Mapping[str, Mapping[str, type]] = {
 }
 
 _NUMBERED_AT_MOST = 2**24  # a follower remembers one bit for each number
+_HEAD = re.compile(rb'\{"_":"([0-9a-f]{8})([0-9a-f]{8})",')
+_EMPTY = b'{"_":"0000000000000000",'
+
+
+class TornError(JournalError):
+    """The beginning of a record, as a killed writer leaves it: its rest was never written."""
 
 
 def encode(record: Record) -> bytes:
@@ -79,11 +87,14 @@ def encode(record: Record) -> bytes:
 
 
 def decode(line: bytes) -> Record:
-    """The record on one line, newlines at its ends or not. Raises JournalError with what is wrong with it."""
+    """The record on one line, newlines at its ends or not. Raises JournalError with what is wrong with it.
+
+    For the beginning of one it is a TornError.
+    """
     line = line.strip(b"\n")
     content = unframed(line)
     if content is None:
-        raise JournalError(_damage(line))
+        raise _damage(line)
     try:
         text = content.decode()
         record, end = _decoder.raw_decode(text)
@@ -108,8 +119,18 @@ def _refuse(text: str) -> NoReturn:
 _decoder = JSONDecoder(parse_float=_finite, parse_constant=_refuse)
 
 
-def _damage(line: bytes) -> str:
-    return "torn or altered: length or checksum differ" if line.startswith(START) else "not a record of a journal"
+def _damage(line: bytes) -> JournalError:
+    head = _HEAD.match(line + _EMPTY[len(line) :])
+    if head is None:
+        return JournalError("not a record of a journal")
+    if len(line) < REST or _is_short(line[REST:], *(int(number, 16) for number in head.groups())):
+        return TornError("torn: shorter than its length says")
+    return JournalError("altered: length or checksum differ")
+
+
+def _is_short(rest: bytes, length: int, checksum: int) -> bool:
+    """Whether there is less than was to be written; where the checksum holds, only the length was altered."""
+    return len(rest) < length and crc32(rest) != checksum
 
 
 # For each kind its fields' values and their types, so that the check of a sound record runs in C.

@@ -41,7 +41,7 @@ def export(source: Source, target: Path, key: Path | None = None) -> Exported:
     """
     if target.exists():
         raise UsageError(f"{target}: it is there already, and nothing is replaced")
-    suffix = next((suffix for suffix in WRITERS if target.name.endswith(suffix)), "")
+    suffix = next((suffix for suffix in WRITERS if target.name.lower().endswith(suffix)), "")
     try:
         with _private(), _staging(target) as staging:
             about = gather(source, staging / "pack")

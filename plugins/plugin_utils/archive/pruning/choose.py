@@ -16,7 +16,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.found
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed import is_compressed
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import is_held
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import is_behind
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import Following
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -45,9 +45,11 @@ class Choice:
     kept: str = ""
 
 
-def why_kept(run: Found, store: Engine, now: datetime) -> str:
+def why_kept(run: Found, store: Engine, now: datetime, *, even_damaged: bool = False) -> str:
     """Why a run may be neither removed nor compressed, empty where it may: the one place where this is decided.
 
+    With `even_damaged` one may whose journal has damaged lines: what they told may be put right by hand as long as they
+    are there.
     Raises StoreError where the store cannot be asked.
     """
     if run.pinned:
@@ -57,32 +59,51 @@ def why_kept(run: Found, store: Engine, now: datetime) -> str:
     if is_held(run.folder):
         return "it still goes on, or another run goes on from it"
     if run.journal is None:
-        is_young = run.started > written(now - YOUNG)
-        return "it has no journal yet, and may be starting" if is_young else ""
-    return _why_unstored(run, run.journal, store)
+        return _why_without_journal(run, now)
+    return _why_unstored(run, run.journal, store, even_damaged=even_damaged)
 
 
-def _why_unstored(run: Found, journal: Path, store: Engine) -> str:
+def _why_without_journal(run: Found, now: datetime) -> str:
+    """A folder that was made again, as by a report, is that of a run which the store knows."""
+    if run.status:
+        return "the store has no end of it, and its journal is not here" if run.status == RUNNING else ""
+    is_young = run.started > written(now - YOUNG)
+    return "it has no journal yet, and may be starting" if is_young else ""
+
+
+def _why_unstored(run: Found, journal: Path, store: Engine, *, even_damaged: bool) -> str:
+    following = Following(store, journal)
     try:
-        behind = is_behind(store, journal)
+        behind = following.is_behind()
     except JournalError as error:
         return f"its journal cannot be read: {error}"
     if behind:
         return f"its results are not all in the store: rack-recipes flush {run.run_id}"
-    return f"it has no end in the store: rack-recipes flush {run.run_id}" if run.status == RUNNING else ""
+    if run.status == RUNNING:
+        return f"it has no end in the store: rack-recipes flush {run.run_id}"
+    if not following.damaged or even_damaged:
+        return ""
+    names = f"rack-recipes flush {run.run_id} names them, prune --damaged lets it go"
+    return f"its journal has damaged lines ({len(following.damaged)}): {names}"
 
 
 def chosen(runs: Sequence[Found], wish: Wish, protected: Why, now: datetime | None = None) -> Iterator[Choice]:
     """The runs that are asked for, of `runs` from the oldest to the newest; `protected` tells why one is kept.
 
-    It is asked of no others.
+    It is asked of no others. A folder in which no run has begun takes no run's place: it counts for neither number nor
+    size.
     """
-    total = sum(run.size for run in runs)
-    for newer, run in zip(range(len(runs) - 1, -1, -1), runs, strict=True):
+    newer, total = sum(run.has_begun for run in runs), sum(_counted(run) for run in runs)
+    for run in runs:
+        newer -= run.has_begun
         if why := _asked(run, newer, total, wish, now or datetime.now(UTC)):
             kept = protected(run)
-            total -= 0 if kept else run.size
+            total -= 0 if kept else _counted(run)
             yield Choice(run, why, kept)
+
+
+def _counted(run: Found) -> int:
+    return run.size if run.has_begun else 0
 
 
 def _asked(run: Found, newer: int, total: int, wish: Wish, now: datetime) -> str:
@@ -91,7 +112,7 @@ def _asked(run: Found, newer: int, total: int, wish: Wish, now: datetime) -> str
         return f"started {run.started[:19].replace('T', ' ')} UTC"
     if wish.keep is not None and newer >= wish.keep:
         return f"{newer} are newer"
-    if wish.max_size is not None and run.size and total > wish.max_size:
+    if wish.max_size is not None and _counted(run) and total > wish.max_size:
         return "the folders are too large"
     return ""
 

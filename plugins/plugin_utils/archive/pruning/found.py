@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pins import is_pinned
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed import exists
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import JOURNAL, begun
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.load import read
@@ -31,7 +32,8 @@ class Found:
     """One run. `folder` is None where it has none here, `size` are the bytes in it.
 
     `started` is in UTC, as records write it, empty where nobody says it. `status` and `changes`, the number of changes
-    to keys, are the store's; the status is empty where it has no row.
+    to keys, are the store's; the status is empty where it has no row. `has_begun` is false for what an invocation left
+    that ended before its run began, or has not come so far yet.
     """
 
     run_id: str
@@ -41,6 +43,7 @@ class Found:
     pinned: bool = False
     status: str = ""
     changes: int = 0
+    has_begun: bool = True
 
     @property
     def journal(self) -> Path | None:
@@ -71,13 +74,18 @@ def _of_folder(folder: Path, rows: Mapping[str, Mapping[str, Any]]) -> Found | N
     """None for a folder that went away meanwhile."""
     try:
         record = begun(folder / JOURNAL) if exists(folder / JOURNAL) else {}
-        started = record.get("time") or _moment(folder.stat().st_mtime)
+        row = rows.get(run_id := str(record.get("run", folder.name)), {})
+        started = record.get("time") or row.get("started") or _moment(folder.stat().st_mtime)
+        has_begun = bool(record or row) or _has_records(folder / JOURNAL)
         size = size_of(folder)
     except FileNotFoundError:
         return None
-    row = rows.get(run_id := str(record.get("run", folder.name)), {})
     pinned = is_pinned(folder) or bool(row.get("pinned"))
-    return Found(run_id, folder, size, started, pinned, row.get("status", ""), row.get("next_seq", 1) - 1)
+    return Found(run_id, folder, size, started, pinned, row.get("status", ""), row.get("next_seq", 1) - 1, has_begun)
+
+
+def _has_records(journal: Path) -> bool:
+    return exists(journal) and any(line.record for line in Follower(journal).read())
 
 
 def _of_row(row: Mapping[str, Any]) -> Found:

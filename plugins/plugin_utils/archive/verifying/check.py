@@ -116,7 +116,7 @@ def _check_container(pack: Path, found: Verified) -> tuple[bytes | None, bytes |
 
 
 def _read_archive(pack: Path, found: Verified, tell: Tell) -> _Read:
-    reader = next((reader for suffix, reader in READERS.items() if pack.name.endswith(suffix)), None)
+    reader = next((reader for suffix, reader in READERS.items() if pack.name.lower().endswith(suffix)), None)
     if reader is None:
         raise UsageError(f"{pack}: expected a folder, or a file whose name ends with {', '.join(READERS)}")
     read = _Read()

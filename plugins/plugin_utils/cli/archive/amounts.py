@@ -43,9 +43,16 @@ def count(text: str) -> int:
     return int(text)
 
 
-def shown(number: int) -> str:
+def number(text: str) -> int:
+    """A whole number from 1; raises argparse's error."""
+    if not text.isascii() or not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
+    return int(text)
+
+
+def shown(amount: int) -> str:
     """A number of bytes, short."""
     for unit, factor in reversed(BINARY.items()):
-        if abs(number) >= factor:
-            return f"{number / factor:.1f} {unit}"
-    return f"{number} B"
+        if abs(amount) >= factor:
+            return f"{amount / factor:.1f} {unit}"
+    return f"{amount} B"

@@ -81,5 +81,5 @@ def _source(options: argparse.Namespace) -> Iterator[Source]:
             if journal is None:
                 raise
             store = None
-        run_id = run_of(journal) if journal else run_id_of(store, options.run) if store else options.run
+        run_id = run_of(journal) if journal else run_id_of(store, options.run, options.db) if store else options.run
         yield Source(run_id, journal, store)

@@ -48,6 +48,9 @@ def add_prune(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--vacuum", action="store_true", help="give the room of deleted rows of a SQLite store back to the disk"
     )
+    command.add_argument(
+        "--damaged", action="store_true", help="also runs whose journal has damaged lines, which are kept otherwise"
+    )
     command.add_argument("--dry-run", action="store_true", help="only tell what would be done")
     command.add_argument("--yes", action="store_true", help="do not ask, as where there is no terminal")
     add_db(command)
@@ -62,7 +65,8 @@ def add_prune(command: argparse.ArgumentParser) -> None:
 def prune(options: argparse.Namespace) -> Answer:
     """Remove folders of runs by age, number and size, and compress journals.
 
-    Never touched is a run that is pinned, that still goes on or is resumed, or whose results are not all in the store.
+    Never touched is a run that is pinned, that still goes on or is resumed, or whose results are not all in the store;
+    one whose journal has damaged lines goes with --damaged alone. A folder in which no run has begun counts for none.
     It can be killed at any moment and called again.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
@@ -163,7 +167,7 @@ def _planned(runs: Path, store: Engine, wish: Wish, options: argparse.Namespace,
 
     def protected(run: Found) -> str:
         draw(f"looking at run {run.run_id}")
-        return why_kept(run, store, now)
+        return why_kept(run, store, now, even_damaged=options.damaged)
 
     draw("looking for runs")
     found = [run for run in all_runs(runs, store) if run.folder or options.store]

@@ -44,14 +44,19 @@ def verdict_changes(first: Sequence[Row], second: Sequence[Row]) -> list[Change]
 
 
 def duration_changes(first: Sequence[Row], second: Sequence[Row]) -> list[Change]:
-    """How long each (step, host) that was tried in both runs took in each, in seconds, the largest change first."""
+    """How long each (step, host) that ran in both runs took in each, in seconds, the largest change first."""
     pairs = (pair for pair in _pairs(first, second, ("step", "host")) if pair[1] and pair[2])
     found = [
         {**place, **sides(before, after, "seconds"), **_percent(before["seconds"], after["seconds"])}
         for place, before, after in pairs
-        if before and after and before["tries"] and after["tries"]
+        if before and after and _ran(before) and _ran(after)
     ]
     return sorted(found, key=lambda one: -abs(one["after"] - one["before"]))
+
+
+def _ran(row: Row) -> bool:
+    """Whether it was tried, and in its own run: one that is used again has the time of another."""
+    return bool(row["tries"]) and not row["source_run"]
 
 
 def measurement_changes(first: Sequence[Row], second: Sequence[Row]) -> list[Change]:

@@ -75,7 +75,7 @@ def _add_at(command: argparse.ArgumentParser) -> None:
         "--at",
         metavar="SEQ",
         type=int,
-        help="as it was after this change, a number of `ctx history` (default: the last)",
+        help="as it was after this change, a number of `ctx history`, or 0 for the start (default: the last)",
     )
 
 
@@ -89,11 +89,10 @@ def show(options: argparse.Namespace) -> Answer:
     With --host and --json the object's `values` can be given to `debug --context`.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened, run_id_of
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
 
     with opened(options) as store:
-        run_id = run_id_of(store, options.run)
-        entries = state_at(load.history(store, run_id), options.at)
+        run_id = run_id_of(store, options.run, options.db)
+        entries = _entries(store, run_id, options.at)
         _check_host(options.host, store, run_id)
     if options.host is not None:
         entries = [entry for entry in entries if entry["host"] in ("", options.host)]
@@ -118,7 +117,7 @@ def history(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
 
     with opened(options) as store:
-        run_id = run_id_of(store, options.run)
+        run_id = run_id_of(store, options.run, options.db)
         changes = load.history(store, run_id, options.key, _place(options.host))
         if not changes:
             of = "" if options.host is None else f" of {options.host}"
@@ -151,7 +150,7 @@ def diff(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
 
     with opened(options) as store:
-        ids = [run_id_of(store, options.first), run_id_of(store, options.second)]
+        ids = [run_id_of(store, options.first, options.db), run_id_of(store, options.second, options.db)]
         first, second = (load.context(store, run_id) for run_id in ids)
         _check_host(options.host, store, *ids)
     found = context_changes(first, second)
@@ -166,12 +165,23 @@ def export(options: argparse.Namespace) -> Answer:
     """Print the context of a run as JSON, which `run --context` starts with: the run's own keys, and those of hosts."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened, run_id_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.context.exported import to_data
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
 
     with opened(options) as store:
-        run_id = run_id_of(store, options.run)
-        entries = state_at(load.history(store, run_id), options.at)
+        run_id = run_id_of(store, options.run, options.db)
+        entries = _entries(store, run_id, options.at)
     return to_data(run_id, options.at, entries), 0
+
+
+def _entries(store: Engine, run_id: str, seq: int | None) -> list[dict[str, Any]]:
+    """The run's keys after the change `seq`. Raises UsageError where it has none of this number."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
+
+    changes = load.history(store, run_id)
+    last = max((change["seq"] for change in changes), default=0)
+    if seq is not None and not 0 <= seq <= last:
+        raise UsageError(f"--at {seq}: expected a number from 0 to {last}, the changes of run {run_id}")
+    return state_at(changes, seq)
 
 
 def state_at(changes: Sequence[Row], seq: int | None) -> list[dict[str, Any]]:

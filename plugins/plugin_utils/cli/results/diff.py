@@ -16,6 +16,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import ad
 
 NOTABLE = 10.0  # percent
 SHORTEST = 0.1  # seconds: below, a step's duration is mostly chance
+NONE = "no change"
 
 Row = Mapping[str, Any]
 
@@ -29,7 +30,8 @@ def add_diff(command: argparse.ArgumentParser) -> None:
         metavar="P",
         type=float,
         default=NOTABLE,
-        help="show durations and measurements that changed by at least so much (default: 10; JSON has all)",
+        help="show durations and measurements that changed by at least so much, durations also by at least 0.1 s "
+        "(default: 10; JSON has all)",
     )
     add_db(command)
     examples(
@@ -45,7 +47,7 @@ def diff(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened, run_id_of
 
     with opened(options) as store:
-        ids = [run_id_of(store, options.first), run_id_of(store, options.second)]
+        ids = [run_id_of(store, options.first, options.db), run_id_of(store, options.second, options.db)]
         found = _changes(store, *ids)
     if options.json:
         return {"runs": ids, **found}, 0
@@ -72,8 +74,8 @@ def _lines(ids: Sequence[str], found: Mapping[str, Sequence[Row]], percent: floa
     yield f"{ids[0]} -> {ids[1]}\n"
     yield from _run_lines(found["run"])
     yield from _verdict_lines(found["verdicts"])
-    yield from _duration_lines([row for row in found["durations"] if _is_notable(row, percent) and _is_long(row)])
-    yield from _measurement_lines([row for row in found["measurements"] if _is_notable(row, percent)])
+    yield from _duration_lines(found["durations"], percent)
+    yield from _measurement_lines(found["measurements"], percent)
     yield from _titled("context", change_lines(found["context"]))
 
 
@@ -90,17 +92,26 @@ def _verdict_lines(rows: Sequence[Row]) -> Iterator[str]:
     yield from _table("verdicts", ("first", "", "second", "step", "host", "reason"), [*shown])
 
 
-def _duration_lines(rows: Sequence[Row]) -> Iterator[str]:
+def _duration_lines(rows: Sequence[Row], percent: float) -> Iterator[str]:
+    are_hidden = any(row["before"] != row["after"] for row in rows)
+    none = f"no change of {percent:g} % and {SHORTEST:g} s or more" if are_hidden else NONE
     shown = (
         (f"{row['before']:.3f} s", "->", f"{row['after']:.3f} s", _grown(row), row["step"], row["host"] or "run")
         for row in rows
+        if _is_notable(row, percent) and _is_long(row)
     )
-    yield from _table("durations", ("first", "", "second", "change", "step", "host"), [*shown])
+    yield from _table("durations", ("first", "", "second", "change", "step", "host"), [*shown], none)
 
 
-def _measurement_lines(rows: Sequence[Row]) -> Iterator[str]:
-    shown = ((row["name"], *_sides(row), row["unit"], _grown(row), row["step"], row["host"] or "run") for row in rows)
-    yield from _table("measurements", ("name", "first", "", "second", "unit", "change", "step", "host"), [*shown])
+def _measurement_lines(rows: Sequence[Row], percent: float) -> Iterator[str]:
+    none = f"no change of {percent:g} % or more" if rows else NONE
+    shown = (
+        (row["name"], *_sides(row), row["unit"], _grown(row), row["step"], row["host"] or "run")
+        for row in rows
+        if _is_notable(row, percent)
+    )
+    titles = ("name", "first", "", "second", "unit", "change", "step", "host")
+    yield from _table("measurements", titles, [*shown], none)
 
 
 def _sides(row: Row) -> tuple[str, str, str]:
@@ -121,19 +132,19 @@ def _grown(row: Row) -> str:
     return f"{row['percent']:+g} %" if "percent" in row else ""
 
 
-def _table(title: str, titles: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[str]:
+def _table(title: str, titles: Sequence[str], rows: Sequence[Sequence[object]], none: str = NONE) -> Iterator[str]:
     import sys
 
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colour import painter
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import to_text
 
-    yield from _titled(title, [to_text(titles, rows, painter(sys.stdout))] if rows else [])
+    yield from _titled(title, [to_text(titles, rows, painter(sys.stdout))] if rows else [], none)
 
 
-def _titled(title: str, parts: Iterator[str] | Sequence[str]) -> Iterator[str]:
+def _titled(title: str, parts: Iterator[str] | Sequence[str], none: str = NONE) -> Iterator[str]:
     """What there is under its title, or a line that says that there is nothing."""
     text = "".join(parts)
-    yield f"\n{title}:\n{text}" if text else f"\n{title}: no change\n"
+    yield f"\n{title}:\n{text}" if text else f"\n{title}: {none}\n"
 
 
 def _written(value: Any) -> str:

@@ -7,10 +7,15 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_db, add_run, examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
+
+MOST_NAMED = 5  # damaged lines that are told to people
 
 
 def add_flush(command: argparse.ArgumentParser) -> None:
@@ -24,7 +29,8 @@ def flush(options: argparse.Namespace) -> Answer:
     """Bring what a run left in its journal into the store: once, whatever of it is there already.
 
     For results that could not be stored when the run ended (exit code 5), or that another store is to have, too. Of a
-    run that goes on it brings what there is by now; `kill -USR1` to its process does the same.
+    run that goes on it brings what there is by now; `kill -USR1` to its process does the same. Damaged lines of the
+    journal are named, and the exit code is 5 then.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pins import is_pinned, pin_stored
@@ -40,4 +46,16 @@ def flush(options: argparse.Namespace) -> Answer:
         done = follow(store, journal)
         if is_pinned(journal.parent):
             pin_stored(store, done.run_id, pinned=True)
-    return {"status": "ok", "run_id": journal.parent.name, "rows": done.rows}, 0
+    answer = {"run_id": journal.parent.name, "rows": done.rows, "damaged": [*done.damaged]}
+    if not done.damaged:
+        return {"status": "ok", **answer}, 0
+    reason = f"{journal} has damaged lines, which cannot be read: {_named(done.damaged)}"
+    sys.stderr.write(f"{reason}\n")
+    code = JournalError.exit_code
+    return {"status": "error", **answer, "reason": reason, "exit_code": code}, code
+
+
+def _named(numbers: Sequence[int]) -> str:
+    """The first of the numbers, and how many more there are."""
+    more = f" and {len(numbers) - MOST_NAMED} more" if len(numbers) > MOST_NAMED else ""
+    return f"{', '.join(map(str, numbers[:MOST_NAMED]))}{more}"

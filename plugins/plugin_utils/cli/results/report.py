@@ -34,7 +34,7 @@ def report(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.report.make import FORMATS, make
 
     with opened(options) as store:
-        run_id = run_id_of(store, options.run)
+        run_id = run_id_of(store, options.run, options.db)
         folder = Path(options.to) if options.to else Path(settings.load().runs) / run_id / "report"
         files = [str(path) for path in make(store, run_id, folder, options.format or [*FORMATS])]
     return ({"run_id": run_id, "files": files} if options.json else "\n".join(files)), 0

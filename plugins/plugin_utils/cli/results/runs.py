@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.archive.amounts import number
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_db, examples
 
@@ -19,7 +20,7 @@ TITLES = ("run", "status", "test", "recipe", "started", "verdicts")
 
 def add_runs(command: argparse.ArgumentParser) -> None:
     """Its options."""
-    command.add_argument("-n", "--number", metavar="N", type=int, default=20, help="how many (default: 20)")
+    command.add_argument("-n", "--number", metavar="N", type=number, default=20, help="how many (default: 20)")
     add_db(command)
     examples(command, "rack-recipes runs", "rack-recipes runs -n 1 --json | jq -r '.runs[].run_id'")
 

@@ -47,7 +47,7 @@ def show(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
 
     with opened(options) as store:
-        run_id = run_id_of(store, options.run)
+        run_id = run_id_of(store, options.run, options.db)
         run, steps, measured = load.run(store, run_id), load.steps(store, run_id), load.measurements(store, run_id)
         conflicts, artifacts = load.conflicts(store, run_id), load.artifacts(store, run_id)
         origins = load.origins(store, run_id) if conflicts else {}

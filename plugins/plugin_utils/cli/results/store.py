@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import journals
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import sql
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.faults import shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine, reader
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
 
@@ -32,20 +35,24 @@ def opened(options: argparse.Namespace, *, writing: bool = False) -> Iterator[En
         store.dispose()
 
 
-def run_id_of(store: Engine, start: str) -> str:
-    """The run whose id begins so; the newest one for an empty text. Raises UsageError."""
+def run_id_of(store: Engine, start: str, db: str | None = None) -> str:
+    """The run whose id begins so; the newest one for an empty text. `db` is the URL that was given with --db.
+
+    Raises UsageError.
+    """
     try:
         found = load.find(store, start) if start else load.newest(store)
     except UsageError as error:
-        raise UsageError(f"{error}{_where_else(start)}") from error
+        raise UsageError(f"{error}{_where_else(start, db)}") from error
     if found is None:
-        raise UsageError(f"there are no runs in the store{_where_else('')}")
+        raise UsageError(f"there are no runs in the store{_where_else('', db)}")
     return found
 
 
-def _where_else(start: str) -> str:
+def _where_else(start: str, db: str | None) -> str:
     """How to bring a run into the store whose journal is here; empty where there is none."""
     found = [path for path in journals(Path(settings.load().runs)) if path.parent.name.startswith(start)]
     if len(found) != 1:
         return ""
-    return f", but in a journal: `rack-recipes flush {found[0].parent.name}` brings it there"
+    to = f" --db {shlex.quote(shown(sql.make_url(db)))}" if db else ""
+    return f", but in a journal: `rack-recipes flush {found[0].parent.name}{to}` brings it there"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from operator import ge
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -45,13 +46,15 @@ class Limits:
 class Followed(NamedTuple):
     """What one pass did: rows written, and the offset up to which the journal is stored, both 0 if there was nothing.
 
-    `set_aside` counts the damaged or foreign lines of the whole journal.
+    `set_aside` counts the lines of the whole journal that are no records, torn ones too; `damaged` are the numbers of
+    the altered and foreign ones.
     """
 
     run_id: str
     offset: int
     rows: int
     set_aside: int
+    damaged: tuple[int, ...] = ()
 
 
 def follow(engine: Engine, journal: str | os.PathLike[str], limits: Limits = Limits()) -> Followed:
@@ -106,6 +109,11 @@ class Following:
             patiently(self._resume, self._patience)
         return next(self._follower.read(), None) is not None
 
+    @property
+    def damaged(self) -> tuple[int, ...]:
+        """The numbers of the altered and foreign lines in what was read of the journal."""
+        return tuple(self._follower.damaged)
+
     def _catch_up(self) -> Followed:
         fold = self._fold = self._fold or patiently(self._resume, self._patience)
         rows = self._flush(fold)  # what an earlier call could not write
@@ -117,7 +125,7 @@ class Following:
         rows += self._flush(fold)
         if not self._follower.offset:
             self._fold = None  # the journal will name its run
-        return Followed(fold.run_id, self._stored, rows, self._follower.set_aside)
+        return Followed(fold.run_id, self._stored, rows, self._follower.set_aside, self.damaged)
 
     def _resume(self) -> Fold:
         """Fold what is stored already without writing it; all is written again if the store does not hold it whole."""
@@ -127,10 +135,14 @@ class Following:
         for line in self._follower.read(until=self._stored):
             if line.record:
                 fold.take(line.record)
-        if (self._follower.offset, fold.tally()) == (self._stored, held):
+        if self._follower.offset == self._stored and self._is_held(fold.tally(), held):
             return fold
         self._follower, self._stored = Follower(self._journal), 0
         return Fold(run_id)
+
+    def _is_held(self, told: Tally, held: Tally) -> bool:
+        """Whether the store has what the journal told; of one that was damaged since it may have more, which stays."""
+        return held == told or (bool(self.damaged) and all(map(ge, held, told)))
 
     def _is_full(self) -> bool:
         waiting = self._follower.offset - self._stored

@@ -223,7 +223,10 @@ def test_measurements():
         ({"value": 1}, "a measurement needs a name and a value, got {'value': 1}"),
         ({"name": 1, "value": 1}, "a measurement needs a name and a value, got {'name': 1, 'value': 1}"),
         ({"name": "rx", "value": float("nan")}, "measurement rx: nan is not a JSON number"),
-        ({"name": "rx", "value": 1, "a": 2, "max": 3}, "measurement rx: max is for checks, a measurement is not judged"),
+        (
+            {"name": "rx", "value": 1, "a": 2, "max": 3},
+            "measurement rx: max is for checks, a measurement is not judged",
+        ),
         ({"name": "rx", "value": [{1}]}, "measurement rx[0]: expected JSON data, got a set"),
     ],
 )

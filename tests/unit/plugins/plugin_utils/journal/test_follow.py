@@ -93,6 +93,7 @@ def test_a_stump_in_the_middle_costs_only_itself(journal: Path, size: int) -> No
     is_whole = size == len(encode(delta(2))) - 1
     assert records(follower) == [delta(1), *([delta(2)] if is_whole else []), delta(3), step(4)]
     assert follower.set_aside == (not is_whole and size > 1)
+    assert follower.damaged == []
 
 
 def test_a_record_without_its_last_newline_is_whole_once_another_follows(journal: Path) -> None:
@@ -113,7 +114,12 @@ def test_what_is_set_aside_says_where_and_why(journal: Path) -> None:
     assert [line.damage for line in lines] == [
         "not a record of a journal",
         "not a record of a journal",
-        "torn or altered: length or checksum differ",
+        "altered: length or checksum differ",
+    ]
+    assert follower.damaged == [3, 4, 6]
+    assert [journal.read_bytes().splitlines()[number - 1] + b"\n" for number in follower.damaged] == [
+        *pieces[1:3],
+        altered[1:],
     ]
     assert [journal.read_bytes()[line.start : line.end] for line in lines] == [*pieces[1:3], altered[1:]]
     assert follower.set_aside == 3

@@ -15,7 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import FIELDS, decode, encode, json_text
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import (
+    FIELDS,
+    TornError,
+    decode,
+    encode,
+    json_text,
+)
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import (
     TIME,
     delta,
@@ -67,15 +73,23 @@ def test_one_changed_byte_is_found(record: dict[str, Any], data: st.DataObject) 
     line = bytearray(encode(record).strip(b"\n"))
     place = data.draw(st.integers(0, len(line) - 1))
     line[place] ^= data.draw(st.integers(1, 255))
-    with pytest.raises(JournalError):
+    with pytest.raises(JournalError) as raised:
         decode(bytes(line))
+    assert not isinstance(raised.value, TornError)
 
 
 @given(RECORDS, st.data())
-def test_a_part_of_a_line_is_no_record(record: dict[str, Any], data: st.DataObject) -> None:
+def test_a_part_of_a_line_is_torn(record: dict[str, Any], data: st.DataObject) -> None:
     line = encode(record).strip(b"\n")
-    with pytest.raises(JournalError):
-        decode(line[: data.draw(st.integers(0, len(line) - 1))])
+    with pytest.raises(TornError, match="torn: shorter than its length says"):
+        decode(line[: data.draw(st.integers(1, len(line) - 1))])
+
+
+@pytest.mark.parametrize("line", [EXAMPLE[1:-1] + EXAMPLE[1:-1], EXAMPLE[1:-1] + b" ", EXAMPLE[20:40], b"{}", b"{x"])
+def test_what_no_killed_writer_leaves_is_not_torn(line: bytes) -> None:
+    with pytest.raises(JournalError) as raised:
+        decode(line)
+    assert not isinstance(raised.value, TornError)
 
 
 @given(st.binary())

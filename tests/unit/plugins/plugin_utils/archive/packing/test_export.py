@@ -25,6 +25,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.conte
     names_in,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.export import export
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verifying.check import verify
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, RackError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed import compress, compressed
@@ -97,6 +98,14 @@ def test_the_same_run_gives_the_same_bytes(suffix: str, evidence: Path, tmp_path
     finally:
         os.umask(previous)
     assert first.read_bytes() == again.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["pack.TAR.GZ", "pack.Tgz", "pack.ZIP"])
+def test_the_case_of_a_suffix_does_not_matter(name: str, evidence: Path, tmp_path: Path):
+    made = export(Source("R1", evidence, None), tmp_path / name)
+    assert [path.name for path in made.paths] == [name, f"{name}.sha256"]
+    assert (tmp_path / name).is_file()
+    assert verify(tmp_path / name).problems == []
 
 
 def test_what_an_archive_says_of_its_members(evidence: Path, tmp_path: Path):

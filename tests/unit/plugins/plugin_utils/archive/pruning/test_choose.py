@@ -66,6 +66,29 @@ def test_what_is_asked_for(wish: Wish, gone: list[str]):
     assert names(wish) == gone
 
 
+def empty(day: int, size: int = 0) -> Found:
+    """What an invocation left that ended before any run began."""
+    return Found(f"E{day}", Path(f"E{day}"), size, f"2026-11-{day:02}T13:00:00.000000Z", has_begun=False)
+
+
+@pytest.mark.parametrize(
+    ("wish", "gone"),
+    [
+        (Wish(keep=5), []),
+        (Wish(keep=2), ["R1", "E1", "R2", "R3", "E3"]),
+        (Wish(keep=1), ["R1", "E1", "R2", "R3", "E3", "R4"]),
+        (Wish(keep=0), ["R1", "E1", "R2", "R3", "E3", "R4", "R5", "E5", "E6"]),
+        (Wish(max_size=150), []),
+        (Wish(max_size=149), ["R1"]),
+        (Wish(max_size=0), ["R1", "R2", "R3", "R4", "R5"]),
+        (Wish(older_than=timedelta(days=22)), ["R1", "E1", "R2"]),
+    ],
+)
+def test_folders_in_which_no_run_began_take_no_run_s_place(wish: Wish, gone: list[str]):
+    runs = sorted([*RUNS, empty(1), empty(3, 1000), empty(5), empty(6, 1000)], key=lambda run: run.started)
+    assert [choice.run.run_id for choice in chosen(runs, wish, lambda _run: "", NOW)] == gone
+
+
 def test_what_is_kept_makes_room_for_nothing():
     assert names(Wish(max_size=120), {"R1": "pinned"}) == ["R2", "R3"]
     assert names(Wish(keep=3), {"R1": "pinned"}) == ["R2"]
@@ -157,6 +180,20 @@ def test_a_journal_that_cannot_be_read_is_kept(store: Engine, runs: Path, make):
     assert why_kept(run, store, NOW).startswith("its journal cannot be read: ")
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_run_with_altered_lines_is_kept_until_it_is_asked_for(packed: bool, store: Engine, runs: Path, make):
+    journal = make("R1", stored=store)
+    lines = journal.read_bytes().splitlines(keepends=True)
+    lines[7] = lines[7].replace(b'"host"', b'"hosT"', 1)
+    journal.write_bytes(b"".join(lines))
+    if packed:
+        compress(journal)
+    run = found(store, runs)
+    text = "its journal has damaged lines (1): rack-recipes flush R1 names them, prune --damaged lets it go"
+    assert why_kept(run, store, NOW) == text
+    assert why_kept(run, store, NOW, even_damaged=True) == ""
+
+
 def test_a_torn_end_is_no_result(store: Engine, runs: Path, make):
     journal = make("R1", stored=store)
     journal.write_bytes(journal.read_bytes() + b'\n{"_":"0000')
@@ -167,6 +204,14 @@ def test_a_folder_without_a_journal(store: Engine):
     run = Found("R1", Path("nowhere"), started="2026-11-25T11:30:00.000000Z")
     assert why_kept(run, store, NOW) == "it has no journal yet, and may be starting"
     assert why_kept(run, store, NOW + timedelta(hours=1)) == ""
+
+
+def test_a_folder_without_a_journal_of_a_run_in_the_store(store: Engine):
+    """It is not starting: its folder was removed, and somebody made it again."""
+    run = Found("R1", Path("nowhere"), started="2026-11-25T11:30:00.000000Z", status="passed")
+    assert why_kept(run, store, NOW) == ""
+    text = "the store has no end of it, and its journal is not here"
+    assert why_kept(replace(run, status="running"), store, NOW) == text
 
 
 def test_a_run_that_is_elsewhere(store: Engine):

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.archive.amounts import age, count, shown, size
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.archive.amounts import age, count, number, shown, size
 
 
 @pytest.mark.parametrize(
@@ -56,9 +56,16 @@ def test_counts():
             count(text)
 
 
+def test_numbers():
+    assert number("1") == 1
+    for text in ("", "0", "00", "-0", "-1", "x"):
+        with pytest.raises(argparse.ArgumentTypeError, match="expected a whole number from 1, got "):
+            number(text)
+
+
 @pytest.mark.parametrize(
-    ("number", "text"),
+    ("amount", "text"),
     [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (2**30, "1.0 GiB"), (-2048, "-2.0 KiB"), (2**42, "4.0 TiB")],
 )
-def test_shown(number: int, text: str):
-    assert shown(number) == text
+def test_shown(amount: int, text: str):
+    assert shown(amount) == text

@@ -139,6 +139,18 @@ def test_a_folder_that_cannot_be_removed_is_told_and_the_rest_goes_on(runs: Path
     assert stored() == [FIRST]  # whose folder is there
 
 
+def test_a_run_with_damaged_lines_is_kept_unless_it_is_asked_for(runs: Path):
+    journal = runs / FIRST / "journal.jsonl"
+    journal.write_bytes(journal.read_bytes().replace(b'"host":"leaf2"', b'"hosT":"leaf2"'))
+    call("flush", FIRST)
+    done = call("prune", "--keep", "1", "--json").answer
+    assert [(run["run_id"], run["because"].partition(":")[0]) for run in done["kept"]] == [
+        (FIRST, "its journal has damaged lines (3)")
+    ]
+    done = call("prune", "--keep", "1", "--damaged", "--json").answer
+    assert ([run["run_id"] for run in done["removed"]], done["kept"]) == ([FIRST], [])
+
+
 def test_folders_of_runs_that_never_began(runs: Path):
     for name in ("20260101-000000-cccccc", "20260102-000000-dddddd"):
         (runs / name).mkdir()
@@ -148,6 +160,25 @@ def test_folders_of_runs_that_never_began(runs: Path):
     assert "20260101-000000-cccccc" in {run["run_id"] for run in done["removed"]}
     [kept] = done["kept"]
     assert (kept["run_id"], kept["because"]) == ("20260102-000000-dddddd", "it has no journal yet, and may be starting")
+
+
+def test_folders_of_runs_that_never_began_take_no_run_s_place(runs: Path):
+    for name in ("20260101-000000-cccccc", "20991231-000000-dddddd"):
+        (runs / name).mkdir()
+        (runs / name / "ansible.log").write_text("no host" * 100_000)
+    assert call("prune", "--keep", "2", "--json").answer["removed"] == []
+    both = str(size_of(runs / FIRST) + size_of(runs / SECOND))
+    assert call("prune", "--max-size", both, "--json").answer["removed"] == []
+    done = call("prune", "--keep", "1", "--json").answer
+    assert [(run["run_id"], run["why"]) for run in done["removed"]] == [(FIRST, "1 are newer")]
+
+
+def test_the_report_of_a_run_makes_it_no_newer(runs: Path):
+    call("prune", "--keep", "1")
+    assert call("report", FIRST, "--format", "csv").code == 0
+    done = call("prune", "--keep", "1", "--store", "--json").answer
+    assert [(run["run_id"], run["from"]) for run in done["removed"]] == [(FIRST, "its folder and the store")]
+    assert (folders(runs), stored(), done["kept"]) == ([SECOND], [SECOND], [])
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,14 @@ def test_show_as_it_was(runs: Path):
     assert call("ctx", "show", FIRST, "--at", "0").out.splitlines() == ["key  host  version  seq  set by  value"]
 
 
+@pytest.mark.parametrize("command", ["show", "export"])
+@pytest.mark.parametrize("number", ["-1", "5", "99"])
+def test_a_change_that_there_is_not(command: str, number: str, runs: Path):
+    text = f"--at {number}: expected a number from 0 to 4, the changes of run {FIRST}\n"
+    assert call("ctx", command, FIRST, "--at", number) == (2, "", text)
+    assert call("ctx", command, FIRST, "--at", "4").code == 0
+
+
 def test_show_what_a_host_sees(runs: Path):
     lines = call("ctx", "show", FIRST, "--host", "leaf2").out.splitlines()
     assert [line.split()[:2] for line in lines[1:]] == [["lab.mode_v1", "run"], ["wire.state_v1", "leaf2"]]

@@ -21,7 +21,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.changes i
     verdict_changes,
 )
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import call
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import FIRST, SECOND
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import FIRST, SECOND, Writer
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import measured as measured_now
 
 SHOWN = f"""\
 {FIRST} -> {SECOND}
@@ -65,15 +66,25 @@ def test_diff(runs: Path):
 def test_diff_as_json_has_everything(runs: Path):
     found = call("diff", FIRST, SECOND, "--json").answer
     assert found["runs"] == [FIRST, SECOND]
-    assert [len(found[name]) for name in ("run", "verdicts", "durations", "measurements", "context")] == [2, 6, 3, 3, 3]
+    assert [len(found[name]) for name in ("run", "verdicts", "durations", "measurements", "context")] == [2, 6, 2, 3, 3]
     assert found["durations"][0] == {"step": "burn", "host": "leaf1", "before": 1.0, "after": 3.0, "percent": 200.0}
 
 
 def test_small_changes_are_left_out_of_the_text(runs: Path):
-    assert "durations: no change" in call("diff", FIRST, SECOND, "--percent", "201").out
-    assert (
-        "heat" not in call("diff", FIRST, SECOND, "--percent", "201").out.partition("measurements")[2].splitlines()[1]
-    )
+    out = call("diff", FIRST, SECOND, "--percent", "201").out
+    assert "\ndurations: no change of 201 % and 0.1 s or more\n" in out
+    assert "heat" not in out.partition("measurements")[2].splitlines()[1]
+
+
+def test_short_changes_are_left_out_of_the_text_which_says_so(runs: Path):
+    for run_id, seconds in (("20261126-000000-cccccc", 0.01), ("20261126-000000-dddddd", 0.09)):
+        run = Writer(run_id)
+        run.begin("sha256:3", ("wire",))
+        run.step("wire", "leaf1", seconds=seconds, measurements=[measured_now("heat", 40 + seconds, "C")])
+        run.end("passed", 0, passed=1)
+    out = call("diff", "20261126-000000-c", "20261126-000000-d").out
+    assert "\ndurations: no change of 10 % and 0.1 s or more\n" in out
+    assert "\nmeasurements: no change of 10 % or more\n" in out
 
 
 def test_the_same(runs: Path):
@@ -82,8 +93,9 @@ def test_the_same(runs: Path):
     assert done.out == f"{FIRST} -> {FIRST}\n" + "".join(f"\n{title}: no change\n" for title in titles)
 
 
-def step(verdict: str = "passed", seconds: float = 1.0, host: str = "r1", tries: int = 1) -> dict[str, Any]:
-    return {"step": "a", "host": host, "verdict": verdict, "reason": "why", "seconds": seconds, "tries": tries}
+def step(verdict: str = "passed", host: str = "r1", **fields: Any) -> dict[str, Any]:
+    row = {"step": "a", "host": host, "verdict": verdict, "reason": "why"}
+    return {**row, "seconds": 1.0, "tries": 1, "source_run": None, **fields}
 
 
 def measured(value: Any, name: str = "m") -> dict[str, Any]:
@@ -102,9 +114,10 @@ def test_verdicts():
     assert verdict_changes([step()], []) == [{"step": "a", "host": "r1", "before": "passed", "reason": "why"}]
 
 
-def test_durations_are_those_of_what_was_tried_in_both():
+def test_durations_are_those_of_what_ran_in_both():
     first = [step(seconds=1.0), step(seconds=4.0, host="r2"), step(host="r3", tries=0), step(host="r4")]
-    second = [step(seconds=0.5), step(seconds=5.0, host="r2"), step(host="r3")]
+    first += [step(host="r5")]
+    second = [step(seconds=0.5), step(seconds=5.0, host="r2"), step(host="r3"), step(host="r5", source_run="R0")]
     found = duration_changes(first, second)
     assert [(one["host"], one["before"], one["after"], one["percent"]) for one in found] == [
         ("r2", 4.0, 5.0, 25.0),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results import store as results_store
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal import colour
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import call
@@ -150,13 +151,28 @@ def test_a_start_that_means_several_runs(words: list[str], runs: Path):
     assert done.err.startswith(f"2 runs begin with '{words[1] if words[0] == 'diff' else '2026'}': ")
 
 
+@pytest.mark.parametrize("number", ["-1", "-0", "0", "x"])
+def test_a_number_of_runs_that_is_none(number: str, runs: Path):
+    text = f"rack-recipes runs: argument -n/--number: expected a whole number from 1, got {number!r}; "
+    assert call("runs", "-n", number) == (2, "", f"{text}see rack-recipes runs --help\n")
+
+
 def test_a_run_that_is_in_a_journal_alone(runs: Path):
     call("db", "upgrade", "--db", "sqlite:///other.db")
     done = call("show", FIRST, "--db", "sqlite:///other.db")
-    hint = f", but in a journal: `rack-recipes flush {FIRST}` brings it there\n"
+    hint = f", but in a journal: `rack-recipes flush {FIRST} --db sqlite:///other.db` brings it there\n"
     assert (done.code, done.err) == (2, f"there is no run '{FIRST}' in the store{hint}")
     call("flush", FIRST, "--db", "sqlite:///other.db")
     assert call("show", FIRST, "--db", "sqlite:///other.db").code == 0
+
+
+def test_the_hint_names_the_store_that_was_asked_without_its_password(runs: Path, monkeypatch: pytest.MonkeyPatch):
+    store = engine("sqlite:///empty.db")
+    monkeypatch.setattr(results_store, "reader", lambda _url: store)
+    done = call("ctx", "show", FIRST, "--db", "mysql://rack:SECRET@db.example/rack")
+    assert "`rack-recipes flush 20261124-090000-aaaaaa --db 'mysql://rack:***@db.example/rack'` brings" in done.err
+    monkeypatch.setenv("RACK_RECIPES_DB", "mysql://rack:SECRET@db.example/rack")
+    assert f"`rack-recipes flush {FIRST}` brings" in call("show", FIRST).err
 
 
 @pytest.mark.parametrize(

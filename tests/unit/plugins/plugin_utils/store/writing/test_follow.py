@@ -202,7 +202,7 @@ def test_stumps_in_the_middle_cost_nothing_else(store: Engine, journal: Written)
     stumps = [encode(delta(90 + n, "killed"))[: source.randrange(2, 200)] for n in range(len(records))]
     path.write_bytes(b"".join(stump + encode(record) for stump, record in zip(stumps, records, strict=True)))
     done = follow(store, path, Limits(records=2))
-    assert done.set_aside == len(stumps)
+    assert (done.set_aside, done.damaged) == (len(stumps), ())
     held = everything(store)
     execute(store, "DELETE FROM runs")
     path.write_bytes(b"".join(map(encode, records)))
@@ -210,6 +210,34 @@ def test_stumps_in_the_middle_cost_nothing_else(store: Engine, journal: Written)
     clean = everything(store)
     held["run"]["journal_offset"] = clean["run"]["journal_offset"]
     assert held == clean
+
+
+def altered(path: Path, *numbers: int) -> None:
+    """One byte of each of these lines, counted from 1, is another one."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    for number in numbers:
+        lines[number - 1] = lines[number - 1].replace(b'"host"', b'"hosT"', 1)
+    path.write_bytes(b"".join(lines))
+
+
+@pytest.mark.parametrize("limits", [Limits(), Limits(records=3)], ids=["whole", "batches"])
+def test_altered_lines_are_told_each_time(store: Engine, journal: Written, limits: Limits) -> None:
+    path = journal(whole_run())
+    altered(path, 4, 8)
+    for _time in range(2):
+        assert follow(store, path, limits).damaged == (4, 8)
+
+
+def test_a_line_that_is_altered_later_costs_the_store_nothing(store: Engine, journal: Written) -> None:
+    """Its rows are there, and the changes behind it would get other numbers."""
+    path = journal(whole_run())
+    follow(store, path)
+    held = everything(store)
+    altered(path, 4, 8)
+    assert not is_behind(store, path)
+    done = follow(store, path)
+    assert (done.rows, done.damaged) == (0, (4, 8))
+    assert everything(store) == held
 
 
 def test_repeated_records_count_once(store: Engine, journal: Written) -> None:
@@ -251,7 +279,7 @@ def test_a_run_whose_first_record_is_lost_is_named_after_its_folder(store: Engin
     path = journal([], "R7")
     path.write_bytes(encode(run("R7"))[:60] + b"".join(map(encode, [delta(1), step(2), end()])))
     done = follow(store, path)
-    assert (done.run_id, done.set_aside) == ("R7", 1)
+    assert (done.run_id, done.set_aside, done.damaged) == ("R7", 1, ())
     found = load.run(store, "R7")
     assert (found["status"], found["started"], found["test_id"]) == ("passed", None, None)
     assert [row["scope"] for row in load.steps(store, "R7")] == ["host"]

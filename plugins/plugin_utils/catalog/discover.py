@@ -103,9 +103,9 @@ def _nameless(folder: Folder) -> Iterator[CatalogError]:
     for candidate in nameless_candidates(folder):
         with suppress(CatalogError):  # who knows whether a file that cannot be read was meant to be one
             if functions_of(candidate):
-                odd = next(part for part in candidate.parts if not STEM.fullmatch(part))
+                odd = ", ".join(repr(part) for part in candidate.parts if not STEM.fullmatch(part))
                 yield CatalogError(
-                    f"{candidate.path}: expected a name of ASCII letters, digits, '_' and '-', got {odd!r}"
+                    f"{candidate.path}: expected a name of ASCII letters, digits, '_' and '-', got {odd}"
                 )
 
 

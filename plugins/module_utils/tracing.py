@@ -11,7 +11,7 @@ import reprlib
 import sys
 import time
 import traceback
-from types import CodeType
+from types import CodeType, FunctionType
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.masks import MASKED, Mask
 
@@ -65,9 +65,11 @@ def files_of(kind: type) -> set[str]:
 
 
 def _codes(method: Any) -> Iterator[CodeType]:
-    while hasattr(method, "__wrapped__"):
-        method = method.__wrapped__
-    if isinstance(getattr(method, "__code__", None), CodeType):
+    """The code of a method, or of the one that it wraps; anything else, which may answer to every name, has none."""
+    method = method.fget if isinstance(method, property) else getattr(method, "__func__", method)
+    while isinstance(method, FunctionType) and "__wrapped__" in vars(method):
+        method = vars(method)["__wrapped__"]
+    if isinstance(method, FunctionType):
         yield method.__code__
 
 
@@ -157,9 +159,9 @@ class Shown(reprlib.Repr):
 
 def _is_environment(value: Any) -> bool:
     """Whether most of this process's environment is in a mapping."""
-    if not isinstance(value, (dict, type(os.environ))):
-        return False
-    there = [name for name, text in os.environ.items() if value.get(name) == text]
+    if value is os.environ or not isinstance(value, dict):
+        return value is os.environ
+    there = [name for name, text in os.environ.items() if dict.get(value, name) == text]
     return 2 * len(there) > len(os.environ)
 
 

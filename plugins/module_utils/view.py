@@ -66,7 +66,8 @@ class View:
         self._emit = emit
         self._open_shelf: Callable[[], Shelf] | None = None
         self._secrets: Secrets | None = None
-        self._readable: set[str] | None = None
+        self._declared: frozenset[str] | None = None
+        self._made: set[tuple[str, str]] = set()  # scope and key
 
     def send_to(self, emit: Emit) -> None:
         """From now on hand changes to `emit`: in a forked child they must cross a pipe."""
@@ -81,15 +82,18 @@ class View:
         self._secrets = secrets
 
     def limit_to(self, reads: list[str] | None) -> None:
-        """From now on let only these keys be read, and those that the step sets; None is all.
+        """From now on let only these keys be read, and what the step itself has set; None is all.
 
         What a step reads decides whether its result may be used again, so it has to be what it says.
         """
-        self._readable = None if reads is None else {*reads}
+        self._declared = None if reads is None else frozenset(reads)
 
-    def _check_readable(self, key: object) -> None:
-        if self._readable is not None and key not in self._readable:
-            known = ", ".join(sorted(self._readable)) or "none"
+    def _is_declared(self, key: object) -> bool:
+        return self._declared is None or key in self._declared
+
+    def _check_declared(self, key: object) -> None:
+        if not self._is_declared(key):
+            known = ", ".join(sorted(self._declared or ())) or "none"
             raise ValueError(
                 f"the key {key} is not among those that the scriptlet reads ({known}): add it to its reads"
             )
@@ -131,20 +135,25 @@ class View:
 
         Raises ValueError for a key that is not among those that the scriptlet declares to read.
         """
-        self._check_readable(key)
-        for place in self._places(host):
+        for place in self._places(key, host):
             if key in place:
                 return copied(place[key][1])
         return default
 
     def __contains__(self, key: object) -> bool:
-        self._check_readable(key)
-        return key in self._own or key in self._run
+        return any(key in place for place in self._places(key, None))
 
-    def _places(self, host: str | None) -> tuple[Keys, Keys]:
-        if host is None or host == self.host:
-            return self._own, self._run
-        return self._others.get(host, {}), self._run
+    def _places(self, key: object, host: str | None) -> list[Keys]:
+        """Where a key may be looked for; raises ValueError for one that may not be read."""
+        if host is not None and host != self.host:
+            self._check_declared(key)
+            return [self._others.get(host, {}), self._run]
+        places = [(self.scope, self._own), ("run", self._run)]
+        if not self._is_declared(key):
+            places = [(scope, place) for scope, place in places if (scope, key) in self._made]
+            if not places:
+                self._check_declared(key)
+        return [place for _scope, place in places]
 
     def set(self, key: str, value: Any, who: str | None = None, scope: str | None = None) -> None:
         """Set `key`, for this host or, with `scope="run"`, for the run. Raises ValueError for what is not JSON."""
@@ -154,8 +163,7 @@ class View:
         place = self._own if scope == self.scope else self._run
         value = check_value(value, check_key(key))
         check_size(value, key)
-        if self._readable is not None:
-            self._readable.add(key)
+        self._made.add((scope, key))
         version, before = place.get(key, (0, None))
         if version and _same(before, value):
             return
@@ -177,7 +185,7 @@ class View:
         if given.keys() - MEASURED:
             from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS
 
-            for word in LIMITS:
+            for word in (*LIMITS, "warn"):
                 if word in given:
                     raise ValueError(f"measurement {name}: {word} is for checks, a measurement is not judged")
         value, unit = check_value(given["value"], f"measurement {name}"), storable(str(given.get("unit") or ""))
@@ -234,7 +242,7 @@ class View:
 
     def value_on(self, key: str, host: str) -> Any:
         """The value of `key` on one host; raises ValueError where it has none. Keys of the run are on no host."""
-        self._check_readable(key)
+        self._check_declared(key)
         found = self._keys_on(host)
         if key in found:
             return copied(found[key][1])
@@ -245,7 +253,7 @@ class View:
 
     def values(self, key: str) -> dict[str, Any]:
         """The value of `key` on each host that has it, by host name; in a step of a host, on those that it may see."""
-        self._check_readable(key)
+        self._check_declared(key)
         return {host: copied(self._keys_on(host)[key][1]) for host in self._having(key)}
 
     def _having(self, key: str) -> list[str]:
@@ -261,8 +269,8 @@ class View:
 
     def keys(self) -> list[str]:
         """All keys that `get` would find."""
-        found = {*self._own, *self._run}
-        return sorted(found if self._readable is None else found & self._readable)
+        found = ((scope, key) for scope, place in ((self.scope, self._own), ("run", self._run)) for key in place)
+        return sorted({key for scope, key in found if self._is_declared(key) or (scope, key) in self._made})
 
     def to_dict(self) -> dict[str, Any]:
         """Every key that `get` would find, with its value."""

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     Parts = tuple[str, list[str], str]  # word or key, path, what stands after @
 
 REFERENCE = r"\$\{([^${}\s]+)(?:@(\$\{[^${}\s]+\}))?\}"  # compiled by the first text that needs it
+OPENINGS = ("${", "{{", "{%", "{#")  # of references, and of what Ansible fills in: such a text is no value yet
 WORDS = {"params": 1, "item": 0, "index": 0, "matrix": 1, "step": 1}  # and how long a path each needs at least
 FOREIGN = "$\0{"  # stands for "${" where it is a text from a host, and no reference; neither can hold a NUL
 LISTED = 10

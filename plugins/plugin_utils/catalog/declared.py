@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.values import KEY as 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, Place, RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Path
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places import KEY
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.words import closest, listed, quoted, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.words import closest, listed, shown
 
 type Problem = tuple[Path, str, str, str]
 type Check = Callable[[Any, Path], Iterator[Problem]]
@@ -89,11 +89,6 @@ def _options(value: Any, path: Path) -> Iterator[Problem]:
         if not OPTION.fullmatch(name):
             yield (*path, name, KEY), "an option's name of letters, digits and '_'", shown(name), ""
         yield from _option(name, spec, (*path, name))
-    first = {name.upper(): name for name in reversed(value)}
-    for name in value:
-        if first[name.upper()] != name:
-            alike = f"no name that is {quoted(first[name.upper()])} in capitals, as scripts are given it"
-            yield (*path, name, KEY), alike, shown(name), ""
 
 
 def _option(name: str, spec: Any, path: Path) -> Iterator[Problem]:

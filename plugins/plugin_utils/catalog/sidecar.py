@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.declared import check_declared
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, Place, RecipeErrors
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import read
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, Place, RecipeError, RecipeErrors
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places import KEY
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document, read
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.words import quoted
 
 EXPECTED = "a mapping with description, options and writes"
 
@@ -25,4 +27,15 @@ def read_sidecar(content: bytes, file: str) -> Mapping[str, Any]:
     except RecipeErrors as error:
         raise CatalogError(str(error)) from error
     check_declared(document.data, document.places)
+    _check_capitals(document)
     return document.data
+
+
+def _check_capitals(document: Document) -> None:
+    """Raise CatalogError for options that a script would be given as one variable."""
+    options = document.data.get("options") or {}
+    first = {name.upper(): name for name in reversed(options)}
+    for name in options:
+        if first[name.upper()] != name:
+            alike = f"no name that is {quoted(first[name.upper()])} in capitals, as scripts are given it"
+            raise CatalogError(str(RecipeError(document.places["options", name, KEY], alike, quoted(name))))

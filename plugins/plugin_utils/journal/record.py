@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from json import JSONDecoder
@@ -129,8 +130,16 @@ def _damage(line: bytes) -> JournalError:
 
 
 def _is_short(rest: bytes, length: int, checksum: int) -> bool:
-    """Whether there is less than was to be written; where the checksum holds, only the length was altered."""
-    return len(rest) < length and crc32(rest) != checksum
+    """Whether there is less than was to be written; what is whole all the same was altered."""
+    return len(rest) < length and crc32(rest) != checksum and not _is_whole(rest)
+
+
+def _is_whole(rest: bytes) -> bool:
+    try:
+        json.loads(b"{" + rest)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 # For each kind its fields' values and their types, so that the check of a sound record runs in C.

@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.arguments import WrongError, converted, problems_of_names
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launch import has_secret
+from ansible_collections.rack.recipes.plugins.module_utils.language.names import Names
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
+from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.discover import find
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.merging import find_merge_hook
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.model import Entry
@@ -24,7 +27,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.plan.data import PART
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import PlannedHook
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Hook, Recipe, Step
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Path as ValuePath
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.params import is_open
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.params import MASK, is_open
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places import KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import HOOK
 
@@ -172,15 +175,22 @@ def _value_problems(user: User, entry: Entry, name: str, spec: Mapping[str, Any]
     try:
         converted(name, spec, user.args[name])
     except WrongError as error:
-        yield Problem(user, ("args", name), f"{error.expected} for {error.name!r} of {entry.name}", error.got)
+        got = MASK if has_secret(dict(spec)) or _names_secret(error.name) else error.got
+        yield Problem(user, ("args", name), f"{error.expected} for {error.name!r} of {entry.name}", got)
     except ValueError as error:
         yield Problem(user, ("args", name), f"a value that {entry.name} takes ({error})")
+
+
+def _names_secret(path: str) -> bool:
+    """Whether an argument, or one that it is inside of, has the name of a secret."""
+    names = Names(settings.load().secret_keys)
+    return any(names.match(name) for name in re.split(r"[.\[]", path))
 
 
 def _file_problems(user: User) -> Iterator[Problem]:
     """A relative `src` is a file of the project, as in Ansible's copy: it has to be there."""
     src = user.args.get("src")
-    if not isinstance(src, str) or not src or src.startswith("/") or "{{" in src or "${" in src:
+    if not isinstance(src, str) or not src or src.startswith("/") or is_open(src):
         return
     if ".." in Path(src).parts:
         yield Problem(user, ("args", "src"), "a path inside the project", repr(src))

@@ -9,8 +9,8 @@ from __future__ import annotations
 import io
 import sys
 import traceback
-from collections.abc import Sequence
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from typing import IO, Any
 
@@ -43,15 +43,23 @@ def run_here(scriptlet: type[Scriptlet], ctx: View, params: dict[str, Any]) -> O
     printed = Printed(sys.stdout)
     try:
         given = complete(getattr(scriptlet, "options", None), params)
-        ctx.limit_to(getattr(scriptlet, "reads", None))
-        with redirect_stdout(printed):
+        with redirect_stdout(printed), _limited(ctx, scriptlet):
             ended = _ended(scriptlet, ctx, given)
-        ctx.limit_to(None)
         verdict, reason = _said(printed.getvalue(), ctx, *ended)
     except ValueError as error:
         verdict, reason = "error", str(error)
     reason = shortened(reason)
     return Outcome(Verdict(verdict, reason), reason, printed.getvalue())
+
+
+@contextmanager
+def _limited(ctx: View, scriptlet: type[Scriptlet]) -> Iterator[None]:
+    """Only what it declares can be read meanwhile."""
+    ctx.limit_to(getattr(scriptlet, "reads", None))
+    try:
+        yield
+    finally:
+        ctx.limit_to(None)
 
 
 def judged(outcome: Outcome, measured: Sequence[dict[str, Any]]) -> Outcome:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import judge
 from ansible_collections.rack.recipes.plugins.module_utils.language.names import Names
-from ansible_collections.rack.recipes.plugins.module_utils.language.references import names_in
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import OPENINGS, names_in
 from ansible_collections.rack.recipes.plugins.module_utils.values import check_value
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeErrors, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.filling import Budget, FillError, Filling
@@ -90,7 +90,7 @@ def beyond_includes(declared: Mapping[str, Param], found: Mapping[str, Any]) -> 
                 _hold(asked, Filling(found).fill(text))
             except (FillError, WrongError) as error:
                 include, _dot, inner = place.rpartition(".")
-                is_secret = any(declared[each].secret for each in names_in(text, "params"))
+                is_secret = any(each not in declared or declared[each].secret for each in names_in(text, "params"))
                 part = "which" if OF not in asked else f"of which {quoted(text)}"
                 taken = f"parameter {name!r}, {part} is {inner!r} of the include {include!r}"
                 yield f"{taken}: expected {error.expected}, got {MASK if is_secret else error.got}"
@@ -98,11 +98,11 @@ def beyond_includes(declared: Mapping[str, Param], found: Mapping[str, Any]) -> 
 
 def _hold(asked: Condition, value: Any) -> None:
     """Raise WrongError for a value that an included recipe would refuse; one that is open yet is not judged."""
-    if not is_open(value):
-        limited(
-            {word: bound for word, bound in asked.items() if word in LIMITS},
-            typed(asked[TYPE], value) if TYPE in asked else value,
-        )
+    if is_open(value):
+        return
+    if TYPE in asked:
+        value = typed(asked[TYPE], READERS[asked[TYPE]](value) if isinstance(value, str) else value)
+    limited({word: bound for word, bound in asked.items() if word in LIMITS}, value)
 
 
 def unknown(declared: Mapping[str, Param], given: Mapping[str, Any]) -> Iterator[str]:
@@ -182,7 +182,7 @@ def default_of(param: Param, default: Any, filling: Filling) -> Any:
 def is_open(value: Any) -> bool:
     """Whether a value is known only later: it holds a reference or a Jinja expression."""
     if isinstance(value, str):
-        return "${" in value or "{{" in value
+        return any(sign in value for sign in OPENINGS)
     items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     return any(map(is_open, items))
 

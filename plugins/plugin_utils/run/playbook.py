@@ -54,17 +54,19 @@ def arguments(asked: Invocation) -> list[str]:
     return [*line, *asked.more]
 
 
-def environment(run_id: str) -> dict[str, str]:
+def environment(run_id: str, inventories: Sequence[str] = ()) -> dict[str, str]:
     """Ansible's environment in a run: this collection before any other copy, the recorder beside what is configured.
 
-    An inventory that cannot be read is an error if nobody has set it otherwise: for Ansible it is a warning, its hosts
-    are left out, and a run over the others looks good.
+    One of the `inventories` that cannot be read is an error if nobody has set it otherwise: for Ansible it is a
+    warning, its hosts are left out, and a run over the others looks good. Not so where one is a folder: what is in it
+    need not all be an inventory.
     """
     env = dict(os.environ)
     enabled = [name.strip() for name in _configured("callbacks_enabled").split(",") if name.strip()]
     env["ANSIBLE_CALLBACKS_ENABLED"] = ",".join(dict.fromkeys([*enabled, RECORDER]))
     env["ANSIBLE_COLLECTIONS_PATH"] = f"{ROOT}:{_collections_path()}"
-    if not read_config().has_option("inventory", "any_unparsed_is_failed"):
+    is_set = read_config().has_option("inventory", "any_unparsed_is_failed")
+    if inventories and not is_set and not any(map(os.path.isdir, inventories)):
         env.setdefault("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "1")
     env[RUN_ID] = run_id
     return env
@@ -73,7 +75,7 @@ def environment(run_id: str) -> dict[str, str]:
 def start(asked: Invocation) -> subprocess.Popen[bytes]:
     """Start Ansible with its output on stderr, where people see it."""
     line = [sys.executable, "-m", "ansible", "playbook", *arguments(asked)]
-    env = environment(asked.run_id)
+    env = environment(asked.run_id, asked.inventories)
     return subprocess.Popen(line, env=env, stdin=subprocess.DEVNULL, stdout=2, stderr=subprocess.STDOUT)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FIELDS = ("reason", "outputs", "measurements", "checks", "secrets", "artifacts")  # beside the status
 KNOWN = ("status", "exit_code", "step")  # the last two of the first proposal
-CLOSE = 0.8  # how alike two names are, of 1, where one is the other misspelt
+CLOSE = 0.87  # how alike two names are, of 1, where one is the other misspelt
 VERDICTS = {"ok": "passed", "failed": "failed", "error": "error"}
 SHOWN = 400
 DIGITS = 1000  # Python takes minutes to read a number of a million digits

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import parser_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.trial import Record, Trial
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.inventory import matching
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run import begin
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
@@ -54,12 +55,13 @@ def _step(trial: Trial) -> dict[str, Any]:
 def _words(trial: Trial, options: argparse.Namespace, folder: Path) -> Iterator[str]:
     yield from ("--debug", *(word for path in options.inventory for word in ("--inventory", path)))
     if trial.own or trial.run:
-        yield from ("--context", str(_written(trial, options.host, folder)))
+        yield from ("--context", str(_written(trial, options.host, options.inventory, folder)))
     yield from ("--json",) if options.json else ()
 
 
-def _written(trial: Trial, host: str, folder: Path) -> Path:
-    """The file with the context that the run starts with."""
+def _written(trial: Trial, host: str, inventories: Sequence[str], folder: Path) -> Path:
+    """The file with the context that the run starts with, for each host where `host` is a pattern."""
+    hosts = matching(inventories, None, [host]).of(host) or (host,)
     path = folder / f"{trial.name}.context.json"
-    path.write_text(json.dumps({"run": trial.run, "hosts": {host: trial.own}}), encoding="utf-8")
+    path.write_text(json.dumps({"run": trial.run, "hosts": dict.fromkeys(hosts, trial.own)}), encoding="utf-8")
     return path.absolute()

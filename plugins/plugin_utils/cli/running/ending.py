@@ -108,7 +108,7 @@ def _why_nothing_ran(log: Path) -> str:
         return f"nothing was run: {problem}"
     reason = _text(log).partition(REFUSED)[2].partition("\n")[0]
     error = next(iter(_errors(log)), "")
-    said = _first_lines(log) if UNPARSED in error else error or _last_lines(log)
+    said = f"{_first_lines(log)}\n{error}" if UNPARSED in error else error or _last_lines(log)
     return f"nothing was run: {reason}" if reason else f"nothing was run; Ansible said ({log}):\n{said}"
 
 
@@ -136,8 +136,9 @@ def _errors(log: Path) -> list[str]:
 
 
 def _first_lines(log: Path) -> str:
-    """What Ansible says of an inventory it says before the error itself."""
-    return "\n".join(list(filter(str.strip, _text(log).splitlines()))[:SHOWN_LINES])
+    """What Ansible says of an inventory before the error itself."""
+    said = ERROR.split(_text(log), maxsplit=1)[0]
+    return "\n".join(list(filter(str.strip, said.splitlines()))[:SHOWN_LINES])
 
 
 def _last_lines(log: Path, number: int = SHOWN_LINES) -> str:

@@ -87,7 +87,7 @@ def _add_hosts(group: argparse._ArgumentGroup) -> None:
         metavar="PATH",
         action="append",
         default=[],
-        help="inventory, as Ansible takes it, where one that cannot be read is an error; may be repeated"
+        help="inventory, as Ansible takes it, where a file that cannot be read is an error; may be repeated"
         " (default: Ansible's setting, else this machine)",
     )
     group.add_argument("-l", "--limit", metavar="PATTERN", help="only these hosts of the inventory")
@@ -158,7 +158,7 @@ def begin(options: argparse.Namespace, *, told: bool = True) -> tuple[dict[str, 
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.playbook import environment
 
     run_id = new_run_id()
-    with nullcontext() if options.verbose else waiting(environment(run_id)) as ahead:
+    with nullcontext() if options.verbose else waiting(environment(run_id, options.inventory)) as ahead:
         from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.perform import perform
 
         return perform(options, run_id, ahead, told=told)

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.names import Names, secrets_in
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import OPENINGS
 
-TEMPLATES = ("{{", "{%", "${")  # a text with one of these is no value yet
 LOOPS = ("loop", "matrix")  # words of a step
 
 
 def literal(texts: Iterable[str]) -> Iterator[str]:
     """Those that are values already."""
-    return (text for text in texts if not any(sign in text for sign in TEMPLATES))
+    return (text for text in texts if not any(sign in text for sign in OPENINGS))
 
 
 def said_in(step: Mapping[str, Any], options: Mapping[str, Any] | None, names: Names) -> Iterator[str]:

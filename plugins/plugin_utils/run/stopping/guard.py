@@ -95,7 +95,8 @@ class Guard:
             self._end()
 
     def _end(self) -> NoReturn:
-        self._is_pending = False
+        """End Ansible; behind a fork Python only tells what is raised there, so it is still to be done until it is."""
+        self._is_pending = True
         raise KeyboardInterrupt if self._number == signal.SIGINT else SystemExit(BY_SIGNAL + self._number)
 
     def _take_again(self, number: int) -> None:
@@ -106,7 +107,7 @@ class Guard:
 
     def _at_exit(self) -> None:
         if os.getpid() == self._owner:
-            self._is_closing = True
+            self._is_closing, self._is_pending = True, False
             _end_workers()
             self._close(self._number)
 

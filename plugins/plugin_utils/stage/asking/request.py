@@ -200,8 +200,10 @@ def _hooks(recipe: Said, folders: tuple[Path, ...], luggage: Luggage) -> dict[st
 
 
 def _reads(declared: Collection[str] | None, entry: Entry) -> list[str] | None:
-    """The keys that the step may read; None where nobody said."""
-    return None if entry.reads is None and declared is None else sorted({*(declared or ()), *(entry.reads or ())})
+    """The keys that the step may read; None where nobody said: a class that declares none may read any."""
+    if entry.reads is None and (declared is None or entry.kind == "python"):
+        return None
+    return sorted({*(declared or ()), *(entry.reads or ())})
 
 
 def _program(entry: Entry) -> dict[str, Any]:

@@ -142,6 +142,34 @@ def test_an_environment_is_not_shown(made, monkeypatch):
     assert re.fullmatch(r"\[<an environment of [0-9]+ variables>\]", shown)
 
 
+class Answers:
+    """An attribute with any name, as of a mock or of a proxy."""
+
+    def __getattr__(self, name):
+        return Answers()
+
+
+class Odd(Names):
+    proxy = Answers()
+
+    @property
+    def made(self):
+        return 1
+
+
+def test_an_attribute_that_answers_every_name_has_no_file():
+    assert tracing.files_of(Odd) == {__file__}
+
+
+def test_what_only_looks_like_an_environment(monkeypatch):
+    class Strange(dict):
+        def get(self, key, default=None):
+            raise TypeError
+
+    assert tracing.Shown([]).repr(Strange()) == "{}"
+    assert "bytes" not in tracing.Shown([]).repr(os.environb)[:5]
+
+
 def test_what_is_not_written_in_python_is_not_watched(watch):
     class Silent:
         run = staticmethod(max)

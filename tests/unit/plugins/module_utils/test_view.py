@@ -367,8 +367,13 @@ def test_only_what_is_declared_can_be_read():
             read("b_v1")
     view.set("b_v1", 5)
     assert (view.get("b_v1"), view.to_dict()) == (5, {"a_v1": 1, "b_v1": 5})
+    for read in (view.values, lambda key: view.value_on(key, "r2"), lambda key: view.get(key, host="r2")):
+        with pytest.raises(ValueError, match="the key b_v1 is not among"):
+            read("b_v1")
     view.limit_to([])
     with pytest.raises(ValueError, match=r"reads \(none\): add it to its reads$"):
         view.get("c_v1", host="r2")
+    view.set("a_v1", 9, scope="run")
+    assert (view.get("a_v1"), "a_v1" in view) == (9, True)  # not what this host had
     view.limit_to(None)
     assert view.keys() == ["a_v1", "b_v1", "c_v1"]

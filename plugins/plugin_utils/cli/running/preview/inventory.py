@@ -37,7 +37,7 @@ def matching(inventories: Sequence[str], limit: str | None, patterns: Iterable[s
     Asked of a process of its own: Ansible changes how Python imports collections, this one among them.
     """
     wanted = {"sources": [*inventories], "limit": limit, "patterns": sorted({*patterns})}
-    env = environment("")
+    env = environment("", inventories)
     done = subprocess.run(
         [sys.executable, str(PROGRAM)], input=json.dumps(wanted), env=env, capture_output=True, text=True, check=False
     )

@@ -66,7 +66,7 @@ def _left_out(plan: Plan, hosts: Hosts, found: Matching) -> dict[str, Note]:
             out[name] = Note(name, SKIPPED, planned.skip)
         elif cause is not None and not planned.step.always:
             out[name] = Note(name, BLOCKED, f"it needs {cause}, which is {out[cause].what}")
-        elif why := next(_too_few(planned.depends_on, hosts, found), ""):
+        elif (why := next(_too_few(planned.depends_on, hosts, found), "")) and not planned.step.always:
             out[name] = Note(name, BLOCKED, f"it needs {why}")
     return out
 

@@ -186,11 +186,17 @@ def test_limits_of_included_recipes_are_held_by_parts_and_longer_texts() -> None
     }
     good = {"site": {"minutes": 5}, "name": "rack", "pin": "12"}
     assert values(params, good, texts=False).items() >= good.items()
+    assert values(params, {**good, "site": {"minutes": "5"}}, texts=False)["site"] == {"minutes": "5"}
+    some = {name: params[name] for name in ("site", "name")}  # the others are given elsewhere
+    assert values(some, {"site": {"minutes": 5}, "name": "rack"}, texts=False) == {
+        "site": {"minutes": 5},
+        "name": "rack",
+    }
     with pytest.raises(UsageError) as caught:
-        values(params, {"site": {"minutes": "5"}, "name": "rack", "pin": "x2"}, texts=False)
+        values(params, {"site": {"minutes": "x5"}, "name": "rack", "pin": "x2"}, texts=False)
     assert str(caught.value) == (
         "parameter 'site', of which '${params.site.minutes}' is 'long' of the include 'burn': expected a whole number,"
-        " got '5'\n"
+        " got 'x5'\n"
         "parameter 'name', of which '${params.name}-${params.pin}' is 'tag' of the include 'burn': expected a text that"
         " matches [a-z]+-[0-9]+, got ********"
     )

@@ -331,6 +331,13 @@ def test_on_a_host(project: Path):
     assert (failed.code, failed.answer["reason"]) == (1, "eight")
 
 
+def test_on_a_host_that_a_pattern_names(project: Path):
+    (project / "hosts.yml").write_text(json.dumps({"g": {"hosts": {"r1": _local()}}}))
+    (project / "context.yml").write_text("t.offset_v1: 40\n")
+    words = ["--host", "g", "-i", "hosts.yml", "--context", "context.yml"]
+    assert call("debug", "t.count", "--arg", "src=3.txt", *words).answer["outputs"] == {"t.lines_v1": 43}
+
+
 def _local() -> dict[str, str]:
     return {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
 

@@ -31,6 +31,11 @@ def work(stubborn):
     while True:
         time.sleep(60)
 
+class Forgets:
+    def __del__(self):
+        print(os.getpid(), flush=True)
+        time.sleep(10)
+
 made = guard.Guard()
 made.watch(lambda number: print("closed", number, len(multiprocessing.active_children()), flush=True))
 context, ready = multiprocessing.get_context("fork"), ()
@@ -42,10 +47,15 @@ if sys.argv[1] in ("worker", "stubborn"):
 if sys.argv[1] == "closing":
     made.closing()
 try:
-    if sys.argv[1] != "busy":
+    if sys.argv[1] not in ("busy", "forgotten"):
         print(worker.pid if ready else os.getpid(), flush=True)
     if sys.argv[1] == "over":
         made.over()
+    elif sys.argv[1] == "forgotten":
+        Forgets()
+        with made.unbroken():
+            print("done", flush=True)
+        print("and on", flush=True)
     elif sys.argv[1] == "fault":
         raise ValueError("of Ansible's own")
     else:
@@ -122,6 +132,15 @@ def test_what_is_done_is_done_to_its_end():
     main = Main("busy")
     main.child.send_signal(signal.SIGTERM)
     assert main.ended()[:2] == (143, ["done", "closed 15 0"])
+
+
+def test_an_end_that_python_forgets_comes_with_the_next_event():
+    """As it does with what a signal raises behind a fork."""
+    main = Main("forgotten")
+    main.child.send_signal(signal.SIGTERM)
+    code, lines, stderr = main.ended()
+    assert (code, lines) == (143, ["done", "closed 15 0"])
+    assert "Exception ignored in" in stderr
 
 
 def test_while_it_closes_a_signal_is_only_noted():

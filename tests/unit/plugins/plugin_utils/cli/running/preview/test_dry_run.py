@@ -141,6 +141,7 @@ def test_hosts_that_can_never_be_enough_block(lab: Path):
         step("typo", hosts="laef1"),
         step("two", hosts="leaf1,leaf2", quorum=3),
         step("open", hosts="{{ chosen }}"),
+        {**step("closing", hosts="all", quorum=4), "always": True},
     ]
     (lab / "few.yml").write_text(json.dumps({**RECIPE, "steps": steps}))
     assert notes("few.yml") == [

@@ -85,6 +85,13 @@ def test_a_part_of_a_line_is_torn(record: dict[str, Any], data: st.DataObject) -
         decode(line[: data.draw(st.integers(1, len(line) - 1))])
 
 
+def test_a_record_that_lost_bytes_is_altered() -> None:
+    line = encode({**step(), "reason": "a long one"}).strip(b"\n")
+    with pytest.raises(JournalError, match="altered") as raised:
+        decode(line.replace(b"a long one", b"a long"))
+    assert not isinstance(raised.value, TornError)
+
+
 @pytest.mark.parametrize("line", [EXAMPLE[1:-1] + EXAMPLE[1:-1], EXAMPLE[1:-1] + b" ", EXAMPLE[20:40], b"{}", b"{x"])
 def test_what_no_killed_writer_leaves_is_not_torn(line: bytes) -> None:
     with pytest.raises(JournalError) as raised:

@@ -377,7 +377,7 @@ def test_what_it_uses_is_counted(work, python):
         ("cpu_sec", 1, "while True: pass"),
         ("memory_mib", 512, "bytearray(2**31)"),
         ("open_files", 30, "x = [open('/dev/null') for _n in range(50)]"),
-        ("file_mib", 1, "f = open('/tmp/x', 'wb', 0); f.write(bytes(2**21)); f.write(b'1')"),
+        ("file_mib", 1, "f = open('/tmp/larger', 'wb', 0); f.write(bytes(2**21)); f.write(b'1')"),
     ],
 )
 def test_limits_hold_inside(work, python, name, most, run):

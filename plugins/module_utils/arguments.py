@@ -47,6 +47,13 @@ def problems_of_names(options: Options, given: Mapping[str, object]) -> list[tup
     return found
 
 
+def spec_of(options: Options, name: str) -> Spec | None:
+    """What is declared of an argument, by whichever of its names; None where it is none."""
+    if name in options:
+        return options[name]
+    return next((spec for spec in options.values() if name in spec.get("aliases", ())), None)
+
+
 def _given(name: str, spec: Spec, given: Mapping[str, object]) -> object:
     """The value of an argument, under whichever of its names it was given; None where it was not."""
     value = given.get(name)

@@ -13,7 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ansible_collections.rack.recipes.plugins.module_utils.arguments import WrongError, converted, problems_of_names
+from ansible_collections.rack.recipes.plugins.module_utils.arguments import (
+    WrongError,
+    converted,
+    problems_of_names,
+    spec_of,
+)
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launch import has_secret
 from ansible_collections.rack.recipes.plugins.module_utils.language.names import Names
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
@@ -164,10 +169,10 @@ def _argument_problems(user: User, entry: Entry) -> Iterator[Problem]:
             yield Problem(user, ("args", name, KEY), f"an argument of {entry.name}{known}", repr(name), near)
         else:
             yield Problem(user, ("args",), f"the argument {name!r}, which {entry.name} requires")
-    names = {alias: name for name, spec in options.items() for alias in (name, *spec.get("aliases", ()))}
     for name, value in user.args.items():
-        if name in names and value is not None and not is_open(value):
-            yield from _value_problems(user, entry, name, options[names[name]])
+        spec = spec_of(options, name)
+        if spec is not None and value is not None and not is_open(value):
+            yield from _value_problems(user, entry, name, spec)
 
 
 def _value_problems(user: User, entry: Entry, name: str, spec: Mapping[str, Any]) -> Iterator[Problem]:

@@ -100,9 +100,11 @@ def _hold(asked: Condition, value: Any) -> None:
     """Raise WrongError for a value that an included recipe would refuse; one that is open yet is not judged."""
     if is_open(value):
         return
+    limits = {word: bound for word, bound in asked.items() if word in LIMITS}
     if TYPE in asked:
-        value = typed(asked[TYPE], READERS[asked[TYPE]](value) if isinstance(value, str) else value)
-    limited({word: bound for word, bound in asked.items() if word in LIMITS}, value)
+        fitted(asked[TYPE], limits, value, texts=True)
+    else:
+        limited(limits, value)
 
 
 def unknown(declared: Mapping[str, Param], given: Mapping[str, Any]) -> Iterator[str]:
@@ -117,10 +119,15 @@ def unknown(declared: Mapping[str, Param], given: Mapping[str, Any]) -> Iterator
 def value_of(param: Param, value: Any, *, texts: bool = False) -> Any:
     """A value as the parameter takes it; raises WrongError, without the value of a secret."""
     try:
-        read = READERS[param.type](value) if texts and isinstance(value, str) else value
-        return limited(param.limits, typed(param.type, read))
+        return fitted(param.type, param.limits, value, texts=texts)
     except WrongError as error:
         raise WrongError(error.expected, MASK if param.secret else error.got) from None
+
+
+def fitted(kind: str, limits: Mapping[str, Any], value: Any, *, texts: bool) -> Any:
+    """A value as a type and limits take it, with `texts` a text as what it says; raises WrongError."""
+    read = READERS[kind](value) if texts and isinstance(value, str) else value
+    return limited(limits, typed(kind, read))
 
 
 def typed(kind: str, value: Any) -> Any:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.arguments import spec_of
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.discover import find
@@ -115,18 +116,11 @@ def _args(text: str) -> dict[str, Any]:
 
 def _value(entry: Entry, name: str, text: str) -> Any:
     """A list or a mapping as `run --param` takes it; any other text is left to the option that takes it."""
-    kind = _type_of(entry, name)
+    kind = (spec_of(entry.options or {}, name) or {}).get("type", "")
     if kind not in ("list", "dict"):
         return text
     value = READERS[kind](text)
     return value if FITS[kind](value) else text
-
-
-def _type_of(entry: Entry, name: str) -> str:
-    """The type of the option that has this name, or this alias; empty where there is none."""
-    options = entry.options or {}
-    types = ((spec.get("type", ""), (known, *spec.get("aliases", ()))) for known, spec in options.items())
-    return next((kind for kind, names in types if name in names), "")
 
 
 def envelope_of(step: Record, deltas: Sequence[Record]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the kernel tells of processes. Everything raises OSError for one that is gone."""
+"""What the kernel tells of processes. Whatever is asked of one process raises OSError where it is gone."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ def ancestors() -> set[int]:
     pid = os.getppid()
     while pid > 1:
         found.add(pid)
-        pid = int(stat_of(pid)[1])
+        try:
+            pid = int(stat_of(pid)[1])
+        except OSError:  # it has just gone, and so nobody above it is ours; or it is another user's, and hidden
+            break
     return found
 
 

@@ -34,6 +34,7 @@ REFUSALS = (
 )
 SILENT = "it ended without a word, as where Python is killed for want of memory"
 SLOW = r"Timeout \((\d+)s\) waiting for privilege escalation prompt"
+UNTOLD = "can be reached over SSH"  # otherwise it has `ssh: ` and ssh's words
 NEVER_CONNECTED = ("connect to host", "resolve", "Permission denied", "verification failed", "No route", "Exchange")
 
 
@@ -99,3 +100,8 @@ def lost_by(error: AnsibleError) -> str:
 def is_never_connected(reason: str) -> bool:
     """Whether a connection did not come about: what was asked has not reached the host."""
     return any(text in reason for text in NEVER_CONNECTED)
+
+
+def is_untold(reason: str) -> bool:
+    """Whether Ansible only says that ssh takes nothing any more; what ssh says of it comes a moment later."""
+    return UNTOLD in reason

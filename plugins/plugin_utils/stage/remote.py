@@ -28,6 +28,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.reasons import 
     TOO_OLD,
     is_lost,
     is_never_connected,
+    is_untold,
     lost_by,
     refusal,
 )
@@ -187,10 +188,11 @@ class Remote:
                     raise RackError(refused or reason) from error
                 if isinstance(error, AnsibleAuthenticationFailure):  # each further one counts against the account
                     raise Unreachable(reason) from error
-                self._connected = self._connected or not is_never_connected(reason)
-                lost = lost or reason
+                self._connected = self._connected or not (is_untold(reason) or is_never_connected(reason))
+                lost = reason if not lost or is_untold(lost) else lost
                 deadline = deadline or time.monotonic() + self._reconnect_timeout
-                if not self._connected or time.monotonic() >= deadline:
+                may_come = self._connected or is_untold(reason)
+                if not may_come or time.monotonic() >= deadline:
                     self._gone = self._why(lost)
                     raise Unreachable(self._gone) from error
                 self._stop_if_orphaned()

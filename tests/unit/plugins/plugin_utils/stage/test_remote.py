@@ -187,6 +187,31 @@ def test_a_host_that_does_not_come_back_is_given_up(asked: Request):
     assert len(shell.commands) > 2
 
 
+REFUSED = "ssh: connect to host h1 port 22: Connection refused"
+UNTOLD = "Data could not be sent to remote host 'h1'. Make sure this host can be reached over SSH: Broken pipe"
+WENT = "the connection went away"
+
+
+@pytest.mark.parametrize(
+    ("faults", "commands", "reason"),
+    [
+        ([UNTOLD, REFUSED], 2, REFUSED),
+        ([UNTOLD] * 10_000, None, UNTOLD),
+        ([UNTOLD, WENT] * 10_000, None, f"lost, and not back within 0.1 s: {WENT}"),
+    ],
+    ids=["it was never there", "nothing else is told", "it went"],
+)
+def test_where_ssh_had_not_yet_told_why_it_is_asked_again(
+    asked: Request, faults: list[str], commands: int | None, reason: str
+):
+    """It closes its input a moment before it ends, and Ansible may look in between."""
+    shell = Shell(*faults)
+    with pytest.raises(Unreachable) as caught:
+        list(Remote(shell, HERE, 0.1).stage(asked))
+    assert str(caught.value) == reason
+    assert len(shell.commands) == commands or commands is None
+
+
 def test_a_host_that_was_there_is_waited_for_even_where_it_cannot_be_reached(
     asked: Request, monkeypatch: pytest.MonkeyPatch
 ):

@@ -195,8 +195,8 @@ class Remote:
                 if not may_come or time.monotonic() >= deadline:
                     self._gone = self._why(lost)
                     raise Unreachable(self._gone) from error
-                self._stop_if_orphaned()
                 with self._stopping.waiting():
+                    self._stop_if_orphaned()
                     time.sleep(PAUSE)
             else:
                 self._connected = self._has_answered = True
@@ -227,8 +227,8 @@ class Remote:
             raise Unreachable(reason)
 
     def _ask(self, message: Mapping[str, Any], payload: bytes) -> Answer:
-        self._stop_if_orphaned()
-        with self._stopping.waiting():
+        with self._stopping.waiting():  # first of all: who was told ends the steps, also as an orphan
+            self._stop_if_orphaned()
             return self._send(message, payload)
 
     def _send(self, message: Mapping[str, Any], payload: bytes) -> Answer:

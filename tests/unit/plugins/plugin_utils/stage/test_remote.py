@@ -392,6 +392,20 @@ def test_a_worker_that_is_told_to_end_has_the_steps_on_its_host_ended(asked: Req
     assert (answers[-1].state, record["reason"]) == ("ended", "stopped: the run was interrupted")
 
 
+def test_a_worker_that_was_told_ends_the_steps_as_an_orphan_too(asked: Request, monkeypatch: pytest.MonkeyPatch):
+    """A second signal has ended Ansible meanwhile."""
+    stopping = Stopping()
+    stage = Remote(Shell(), HERE, 60, stopping).stage(slow(asked, 600, 0.05))
+    assert next(stage).state == "running"
+    stopping.is_told = True
+    monkeypatch.setattr(os, "getppid", lambda: -1)
+    answers: list[Answer] = []
+    with pytest.raises(Interrupted, match=r"^the run was interrupted$"):
+        answers.extend(stage)
+    [record] = [record for record in answers[-1].records if record["kind"] == "step"]
+    assert (answers[-1].state, record["reason"]) == ("ended", "stopped: the run was interrupted")
+
+
 def test_a_worker_that_was_told_before_it_asked_begins_nothing(asked: Request):
     stopping, shell = Stopping(), Shell()
     stopping.is_told = True

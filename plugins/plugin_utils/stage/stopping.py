@@ -47,7 +47,6 @@ class Stopping:
     def _take(self, _number: int, _frame: Any) -> None:
         self.is_told = True
         if self._waits:
-            self._waits = False  # the next signal must not cut off what is done because of this one
             raise Stopped
 
     @contextmanager

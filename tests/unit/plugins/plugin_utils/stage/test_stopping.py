@@ -38,22 +38,6 @@ def test_who_waits_is_cut_off_and_who_works_is_not(number: int):
     assert [signal.getsignal(each) for each in TOLD_BY] == before
 
 
-def test_who_is_cut_off_already_is_not_cut_off_again():
-    """Ansible tells its workers more than once."""
-    stopping, tidied = Stopping(), []
-
-    def told_twice() -> None:
-        try:
-            told_while_it_sleeps(signal.SIGTERM)
-        finally:
-            os.kill(os.getpid(), signal.SIGTERM)
-            tidied.append("all")
-
-    with stopping.heeded(), pytest.raises(Stopped), stopping.waiting():
-        told_twice()
-    assert tidied == ["all"]
-
-
 def test_who_was_told_while_it_worked_does_not_begin_to_wait():
     stopping = Stopping()
     with stopping.heeded():

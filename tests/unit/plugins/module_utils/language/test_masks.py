@@ -70,7 +70,7 @@ def test_many_names_that_become_the_same_take_no_time():
     secrets = [f"secret{number:04}" for number in range(6000)]
     start = time.process_time()
     assert len(Mask(secrets).mask_value(dict.fromkeys(secrets))) == len(secrets)
-    assert time.process_time() - start < 5  # 0.4 s on the machine it was written on
+    assert time.process_time() - start < 3  # 0.4 s on the machine it was written on
 
 
 def test_what_is_masked_is_a_new_value():

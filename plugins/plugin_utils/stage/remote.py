@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
@@ -59,6 +59,8 @@ PAUSE = 1.0
 USUAL_TMP = "~/.ansible/tmp"  # Ansible's own, too slow or too small for a stage where homes are shared
 ALIVE = "-o ServerAliveInterval={interval} -o ServerAliveCountMax=3"
 LONGEST_INTERVAL = 15  # seconds
+
+T = TypeVar("T")
 
 
 def boot(tmp: str = "") -> str:
@@ -180,7 +182,7 @@ class Remote:
         lost = ""
         while True:
             try:
-                answer = self._ask(message, payload)
+                answer = self._while_wanted(self._send, message, payload)
             except AnsibleError as error:
                 reason = lost_by(error)
                 refused = refusal(error, is_trusted=self._has_answered)
@@ -188,16 +190,14 @@ class Remote:
                     raise RackError(refused or reason) from error
                 if isinstance(error, AnsibleAuthenticationFailure):  # each further one counts against the account
                     raise Unreachable(reason) from error
-                self._connected = self._connected or not (is_untold(reason) or is_never_connected(reason))
+                untold = is_untold(reason)
+                self._connected = self._connected or not (untold or is_never_connected(reason))
                 lost = reason if not lost or is_untold(lost) else lost
                 deadline = deadline or time.monotonic() + self._reconnect_timeout
-                may_come = self._connected or is_untold(reason)
-                if not may_come or time.monotonic() >= deadline:
+                if not (self._connected or untold) or time.monotonic() >= deadline:
                     self._gone = self._why(lost)
                     raise Unreachable(self._gone) from error
-                with self._stopping.waiting():
-                    self._stop_if_orphaned()
-                    time.sleep(PAUSE)
+                self._while_wanted(time.sleep, PAUSE)
             else:
                 self._connected = self._has_answered = True
                 return answer
@@ -207,10 +207,8 @@ class Remote:
 
     def wait(self, seconds: float) -> None:
         """Sleep, but not once nobody should wait any more. Raises Unreachable, and Interrupted."""
-        self._stop_if_orphaned()
         try:
-            with self._stopping.waiting():
-                time.sleep(seconds)
+            self._while_wanted(time.sleep, seconds)
         except Stopped as error:
             raise Interrupted(INTERRUPTED) from error
 
@@ -221,15 +219,15 @@ class Remote:
     def _orphaned(self) -> str:
         return "" if os.getppid() == self._parent else "the controlling process is gone"
 
-    def _stop_if_orphaned(self) -> None:
+    def _while_wanted(self, work: Callable[..., T], *arguments: Any) -> T:
+        """Do what may take long. Raises Stopped: who was told to end does that, also as an orphan."""
+        return self._stopping.wait_for(lambda: self._unless_orphaned(work, *arguments))
+
+    def _unless_orphaned(self, work: Callable[..., T], *arguments: Any) -> T:
         """A worker outlives a killed main process, and would renew the lease of the stage for ever."""
         if reason := self._orphaned():
             raise Unreachable(reason)
-
-    def _ask(self, message: Mapping[str, Any], payload: bytes) -> Answer:
-        with self._stopping.waiting():  # first of all: who was told ends the steps, also as an orphan
-            self._stop_if_orphaned()
-            return self._send(message, payload)
+        return work(*arguments)
 
     def _send(self, message: Mapping[str, Any], payload: bytes) -> Answer:
         tmp = self._tmp()

@@ -9,14 +9,17 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from types import FrameType
+from typing import Any, NoReturn, TypeVar
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 
 TOLD_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 INTERRUPTED = "the run was interrupted"
+
+T = TypeVar("T")
 
 
 class Stopped(BaseException):
@@ -32,7 +35,6 @@ class Stopping:
 
     def __init__(self) -> None:
         self.is_told = False
-        self._waits = False
 
     @contextmanager
     def heeded(self) -> Iterator[None]:
@@ -44,21 +46,22 @@ class Stopping:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _take(self, _number: int, _frame: Any) -> None:
-        self.is_told = True
-        if self._waits:
+    def wait_for(self, work: Callable[[], T]) -> T:
+        """Do what may take long, cut off by Stopped. Elsewhere nothing is cut off: results are written down."""
+        if self.is_told:
             raise Stopped
+        return work()
 
-    @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Raise Stopped in the midst of what is done here. Elsewhere nothing is cut off: results are written down."""
-        self._waits = True
-        try:
-            if self.is_told:
+    def _take(self, _number: int, frame: FrameType | None) -> None:
+        """Whether this came in the midst of a wait is asked of the stack: a note of it could be left behind.
+
+        There are several signals in a row, and the second may cut off what the first has raised.
+        """
+        self.is_told = True
+        while frame is not None:
+            if frame.f_code is Stopping.wait_for.__code__:
                 raise Stopped
-            yield
-        finally:
-            self._waits = False
+            frame = frame.f_back
 
 
 @contextmanager

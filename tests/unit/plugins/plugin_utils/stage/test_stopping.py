@@ -6,9 +6,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
+import sys
 import time
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -31,8 +35,8 @@ def test_who_waits_is_cut_off_and_who_works_is_not(number: int):
     before = [signal.getsignal(each) for each in TOLD_BY]
     stopping = Stopping()
     with stopping.heeded():
-        with pytest.raises(Stopped), stopping.waiting():
-            told_while_it_sleeps(number)
+        with pytest.raises(Stopped):
+            stopping.wait_for(lambda: told_while_it_sleeps(number))
         os.kill(os.getpid(), number)
         assert stopping.is_told
     assert [signal.getsignal(each) for each in TOLD_BY] == before
@@ -42,8 +46,44 @@ def test_who_was_told_while_it_worked_does_not_begin_to_wait():
     stopping = Stopping()
     with stopping.heeded():
         os.kill(os.getpid(), signal.SIGTERM)
-        with pytest.raises(Stopped), stopping.waiting():
-            raise AssertionError("it waits")
+        with pytest.raises(Stopped):
+            stopping.wait_for(lambda: pytest.fail("it waits"))
+
+
+def test_what_it_waited_for_is_returned():
+    assert Stopping().wait_for(lambda: 17) == 17
+
+
+def test_a_second_signal_at_any_moment_cuts_off_nothing_else():
+    """It may come while Python still unwinds what the first one has raised; a third one comes where nothing waits."""
+    moments = itertools.count(1)
+    assert [*itertools.takewhile(bool, map(is_told_again, moments))]
+
+
+def is_told_again(moment: int) -> bool:
+    """Tell a waiting one, again at the given event of the interpreter, and a third time behind that.
+
+    Returns whether there was such an event before the wait had ended.
+    """
+    stopping, events = Stopping(), itertools.count(1)
+
+    def trace(frame: FrameType, _event: str, _argument: object) -> Any:
+        frame.f_trace_opcodes = True
+        if next(events) == moment:
+            signal.raise_signal(signal.SIGTERM)
+        return trace
+
+    with stopping.heeded():
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            stopping.wait_for(lambda: signal.raise_signal(signal.SIGINT))
+        except Stopped:
+            sys.settrace(before)
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            sys.settrace(before)
+    return next(events) > moment
 
 
 def test_what_takes_too_long_is_cut_off():

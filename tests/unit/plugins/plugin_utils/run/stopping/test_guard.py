@@ -18,18 +18,17 @@ import pytest
 MAIN = """
 import contextlib, multiprocessing, os, signal, sys, time
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.stopping import guard
-guard.AGAIN, guard.WORKERS_LIMIT = float(sys.argv[2]), 0.5
+guard.AGAIN, guard.WORKERS_LIMIT = float(sys.argv[2]), 0.5 if sys.argv[1] == "stubborn" else 20.0
 
 def work(stubborn):
     os.setpgid(0, 0)
-    def end(_number, _frame):
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # one that comes just before a sleep would be slept over
+    os.write(ready[1], b"!")
+    while True:
+        signal.sigwait([signal.SIGTERM])
         os.write(1, b"worker told\\n")
         if not stubborn:
             os._exit(0)
-    signal.signal(signal.SIGTERM, end)
-    os.write(ready[1], b"!")
-    while True:
-        time.sleep(60)
 
 class Forgets:
     def __del__(self):

@@ -18,7 +18,7 @@ import pytest
 MAIN = """
 import contextlib, multiprocessing, os, signal, sys, time
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.stopping import guard
-guard.AGAIN, guard.WORKERS_LIMIT = float(sys.argv[2]), 0.5 if sys.argv[1] == "stubborn" else 20.0
+guard.AGAIN, guard.WORKERS_LIMIT = map(float, sys.argv[2:])
 
 def work(stubborn):
     os.setpgid(0, 0)
@@ -74,9 +74,9 @@ except KeyboardInterrupt:
 class Main:
     """Such a process; `pid` is its worker's, if it has one."""
 
-    def __init__(self, kind: str, again: float = 1.0) -> None:
+    def __init__(self, kind: str, again: float = 60.0, limit: float = 20.0) -> None:
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        command = [sys.executable, "-c", MAIN, kind, str(again)]
+        command = [sys.executable, "-c", MAIN, kind, str(again), str(limit)]
         pipe = subprocess.PIPE
         self.child = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, env=env)
         self.pid = int(self.line())
@@ -102,14 +102,14 @@ def test_a_signal_reaches_the_workers_before_the_run_is_closed(name: str, code: 
 
 
 def test_a_worker_that_does_not_end_is_killed():
-    main = Main("stubborn")
+    main = Main("stubborn", limit=2.0)
     main.child.send_signal(signal.SIGTERM)
     code, lines, _stderr = main.ended()
     assert (code, lines[0], lines[-1][:9]) == (143, "worker told", "closed 15")
 
 
 def test_what_comes_at_once_is_the_first_one_again():
-    main = Main("stubborn")
+    main = Main("stubborn", limit=2.0)
     main.child.send_signal(signal.SIGTERM)
     assert main.line() == "worker told"
     main.child.send_signal(signal.SIGTERM)

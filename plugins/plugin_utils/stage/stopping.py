@@ -10,13 +10,17 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 
-TOLD_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+TELLING = (
+    signal.SIGUSR2
+)  # from Ansible's main process to its workers: for those in a stage as SIGTERM, for others nothing
+TOLD_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, TELLING)
 INTERRUPTED = "the run was interrupted"
 
 T = TypeVar("T")
@@ -31,10 +35,12 @@ class Interrupted(RackError):
 
 
 class Stopping:
-    """Whether this worker was told to end, from `heeded` on."""
+    """Whether this worker was told to end; `was_told` before its stage."""
+
+    was_told = False
 
     def __init__(self) -> None:
-        self.is_told = False
+        self.is_told = self.was_told
 
     @contextmanager
     def heeded(self) -> Iterator[None]:
@@ -62,6 +68,24 @@ class Stopping:
             if frame.f_code is Stopping.wait_for.__code__:
                 raise Stopped
             frame = frame.f_back
+
+
+def let_tell() -> None:
+    """In Ansible's main process: from now on its workers can be told."""
+    main = os.getpid()
+
+    def note(_number: int, _frame: Any) -> None:
+        if os.getpid() != main:
+            Stopping.was_told = True
+
+    signal.signal(TELLING, note)
+
+
+def tell(worker: BaseProcess) -> None:
+    """Have it end its stage. SIGTERM would end others where they are, such as at the lock of Ansible's results."""
+    if worker.pid:
+        with suppress(ProcessLookupError):
+            os.kill(worker.pid, TELLING)
 
 
 @contextmanager

@@ -5,8 +5,8 @@
 """Ansible's main process, told to end in the middle of a run.
 
 By itself it would end its workers and then itself at once, so that nobody could end what runs on the hosts. Here the
-workers are told first, which end the steps on their hosts, then Ansible ends as it does after an interrupt, and what is
-still to be said of the run is said last.
+workers in a stage are told first, which end the steps on their hosts, then Ansible ends as it does after an interrupt,
+and what is still to be said of the run is said last.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.stopping.signals 
     leave_dead_terminal,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote import END_LIMIT
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.stopping import let_tell, tell
 
 WORKERS_LIMIT = END_LIMIT + 2.0  # seconds for which the workers are waited for
-PAUSE = 0.02
+PAUSE = 0.05
 TOLD = "rack.recipes.recorder: {name}: {what}; a second signal ends this at once\n"
 ENDED, STORED = "the steps on the hosts are ended", "the run is over, its results are being stored"
 
@@ -56,6 +57,7 @@ class Guard:
         for number in ENDING:
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._take)
+        let_tell()
         atexit.register(self._at_exit)
 
     def closing(self) -> None:
@@ -89,7 +91,7 @@ class Guard:
         if self._is_closing:
             return
         for worker in multiprocessing.active_children():
-            worker.terminate()
+            tell(worker)
         self._is_pending = self._is_busy
         if not self._is_busy:
             self._end()
@@ -113,11 +115,14 @@ class Guard:
 
 
 def _end_workers() -> None:
-    """Wait until they have ended; one that does not has lost its host, whose steps end when their lease is up."""
-    for worker in multiprocessing.active_children():
-        worker.terminate()
+    """Wait until they have ended; one that does not has lost its host, whose steps end when their lease is up.
+
+    Behind its stage one has still a result for Ansible, which nobody takes any more.
+    """
     until = time.monotonic() + WORKERS_LIMIT
     while (workers := multiprocessing.active_children()) and time.monotonic() < until:
+        for worker in workers:
+            worker.terminate()
         time.sleep(PAUSE)
     for worker in workers:
         worker.kill()

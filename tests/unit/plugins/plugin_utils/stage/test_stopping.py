@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import itertools
+import multiprocessing
 import os
 import signal
 import sys
@@ -17,11 +18,14 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.stopping import (
+    TELLING,
     TOLD_BY,
     Stopped,
     Stopping,
     at_most,
     end_clients,
+    let_tell,
+    tell,
 )
 
 
@@ -48,6 +52,25 @@ def test_who_was_told_while_it_worked_does_not_begin_to_wait():
         os.kill(os.getpid(), signal.SIGTERM)
         with pytest.raises(Stopped):
             stopping.wait_for(lambda: pytest.fail("it waits"))
+
+
+def test_a_worker_that_is_told_before_its_stage_begins_none():
+    context = multiprocessing.get_context("fork")
+    ready, told = context.Event(), context.Event()
+    before = signal.getsignal(TELLING)
+    let_tell()
+    try:
+        worker = context.Process(target=lambda: (ready.set(), told.wait(60), os._exit(Stopping().is_told)))
+        worker.start()
+        assert ready.wait(60)
+        tell(worker)
+        os.kill(os.getpid(), TELLING)
+        told.set()
+        worker.join(60)
+    finally:
+        signal.signal(TELLING, before)
+    assert (worker.exitcode, Stopping().is_told) == (1, False)
+    tell(worker)
 
 
 def test_what_it_waited_for_is_returned():

@@ -16,19 +16,30 @@ import pytest
 
 # As Ansible: workers that heed what they are told, an interrupt that ends the command.
 MAIN = """
-import contextlib, multiprocessing, os, signal, sys, time
+import contextlib, multiprocessing, os, signal, sys, threading, time
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.stopping import guard
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.stopping import TELLING
 guard.AGAIN, guard.WORKERS_LIMIT = map(float, sys.argv[2:])
 
 def work(stubborn):
     os.setpgid(0, 0)
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])  # one that comes just before a sleep would be slept over
+    heeded = [TELLING, signal.SIGTERM] if stubborn else [TELLING]
+    signal.pthread_sigmask(signal.SIG_BLOCK, heeded)  # one that comes just before a sleep would be slept over
     os.write(ready[1], b"!")
     while True:
-        signal.sigwait([signal.SIGTERM])
+        signal.sigwait(heeded)
         os.write(1, b"worker told\\n")
         if not stubborn:
             os._exit(0)
+
+def tell_result():
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    results.put("x" * 2**20)  # more than a pipe takes, with the queue's lock held
+
+def take_results():
+    time.sleep(0.5)
+    while results.get() != "no more":
+        pass
 
 class Forgets:
     def __del__(self):
@@ -43,12 +54,22 @@ if sys.argv[1] in ("worker", "stubborn"):
     worker = context.Process(target=work, args=[sys.argv[1] == "stubborn"])
     worker.start()
     os.read(ready[0], 1)
+if sys.argv[1] == "telling":
+    results = context.SimpleQueue()
+    context.Process(target=tell_result).start()
+    results._reader.poll(60)  # it has begun to
+    threading.Thread(target=take_results, daemon=True).start()
 if sys.argv[1] == "closing":
     made.closing()
 try:
     if sys.argv[1] not in ("busy", "forgotten"):
         print(worker.pid if ready else os.getpid(), flush=True)
-    if sys.argv[1] == "over":
+    if sys.argv[1] == "telling":
+        try:
+            time.sleep(60)
+        finally:
+            results.put("no more")
+    elif sys.argv[1] == "over":
         made.over()
     elif sys.argv[1] == "forgotten":
         Forgets()
@@ -99,6 +120,13 @@ def test_a_signal_reaches_the_workers_before_the_run_is_closed(name: str, code: 
     told = f"rack.recipes.recorder: {name}: the steps on the hosts are ended; a second signal ends this at once\n"
     ended, lines, stderr = main.ended()
     assert (ended, lines[0], lines[-1], stderr) == (code, "worker told", f"closed {signal.Signals[name]:d} 0", told)
+
+
+def test_a_worker_that_is_in_no_stage_may_tell_its_result():
+    """Ended there it would keep the lock, and Ansible could not put its last word behind it."""
+    main = Main("telling")
+    main.child.send_signal(signal.SIGTERM)
+    assert main.ended()[:2] == (143, ["closed 15 0"])
 
 
 def test_a_worker_that_does_not_end_is_killed():

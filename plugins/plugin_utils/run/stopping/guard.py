@@ -18,7 +18,9 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, NoReturn
+from multiprocessing.process import BaseProcess
+from types import FrameType
+from typing import NoReturn
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.stopping.signals import (
     AGAIN,
@@ -31,6 +33,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.stopping import
 
 WORKERS_LIMIT = END_LIMIT + 2.0  # seconds for which the workers are waited for
 PAUSE = 0.05
+STARTING, STARTED = "_queue_task", "worker_prc"  # the method of Ansible's strategies, and the worker there
 TOLD = "rack.recipes.recorder: {name}: {what}; a second signal ends this at once\n"
 ENDED, STORED = "the steps on the hosts are ended", "the run is over, its results are being stored"
 
@@ -79,7 +82,7 @@ class Guard:
         """The run has been closed."""
         atexit.unregister(self._at_exit)
 
-    def _take(self, number: int, _frame: Any) -> None:
+    def _take(self, number: int, frame: FrameType | None) -> None:
         if os.getpid() != self._owner:  # a worker in its first moments: it has not begun anything yet
             os._exit(BY_SIGNAL + number)
         if self._number:
@@ -90,15 +93,23 @@ class Guard:
         _say(number, STORED if self._is_closing else ENDED)
         if self._is_closing:
             return
+        self._is_pending = True
+        self._go_on(number, frame)
+
+    def _go_on(self, _number: int, frame: FrameType | None) -> None:
+        """End Ansible, but where it starts a worker only a moment later."""
+        if not self._is_pending:
+            return
         for worker in multiprocessing.active_children():
             tell(worker)
-        self._is_pending = self._is_busy
-        if not self._is_busy:
+        if _is_starting(frame):
+            signal.signal(signal.SIGALRM, self._go_on)
+            signal.setitimer(signal.ITIMER_REAL, PAUSE)
+        elif not self._is_busy:
             self._end()
 
     def _end(self) -> NoReturn:
-        """End Ansible; behind a fork Python only tells what is raised there, so it is still to be done until it is."""
-        self._is_pending = True
+        """End Ansible; some of what is raised Python only tells, so it is still to be done until it is."""
         raise KeyboardInterrupt if self._number == signal.SIGINT else SystemExit(BY_SIGNAL + self._number)
 
     def _take_again(self, number: int) -> None:
@@ -126,6 +137,24 @@ def _end_workers() -> None:
         time.sleep(PAUSE)
     for worker in workers:
         worker.kill()
+
+
+def _is_starting(frame: FrameType | None) -> bool:
+    """Whether Ansible is at a worker without a process: cut off there, its cleanup fails, or does not know of one."""
+    inner = ""
+    while frame is not None:
+        if frame.f_code.co_name == STARTING:
+            worker = frame.f_locals.get(STARTED)
+            return worker is not None and (inner == "start" or not _has_process(worker))
+        inner, frame = frame.f_code.co_name, frame.f_back
+    return False
+
+
+def _has_process(worker: BaseProcess) -> bool:
+    try:
+        return worker.pid is not None
+    except ValueError:  # closed
+        return False
 
 
 def _say(number: int, what: str) -> None:

@@ -13,6 +13,10 @@ import sys
 import time
 
 import pytest
+from ansible.plugins.strategy import StrategyBase
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.stopping.guard import STARTED, STARTING
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.stopping import TELLING
 
 # As Ansible: workers that heed what they are told, an interrupt that ends the command.
 MAIN = """
@@ -23,12 +27,11 @@ guard.AGAIN, guard.WORKERS_LIMIT = map(float, sys.argv[2:])
 
 def work(stubborn):
     os.setpgid(0, 0)
-    heeded = [TELLING, signal.SIGTERM] if stubborn else [TELLING]
+    heeded = [TELLING, signal.SIGTERM]
     signal.pthread_sigmask(signal.SIG_BLOCK, heeded)  # one that comes just before a sleep would be slept over
     os.write(ready[1], b"!")
     while True:
-        signal.sigwait(heeded)
-        os.write(1, b"worker told\\n")
+        os.write(1, b"worker told %d\\n" % signal.sigwait(heeded))
         if not stubborn:
             os._exit(0)
 
@@ -41,6 +44,17 @@ def take_results():
     while results.get() != "no more":
         pass
 
+def _queue_task(worker_prc):
+    print(os.getpid(), flush=True)
+    for _tenth in range(10):
+        time.sleep(0.1)
+    worker_prc = context.Process(target=work, args=[False])
+    worker_prc.start()
+    os.read(ready[0], 1)
+    print("started", flush=True)
+    while True:  # for a free worker
+        time.sleep(0.1)
+
 class Forgets:
     def __del__(self):
         print(os.getpid(), flush=True)
@@ -49,8 +63,9 @@ class Forgets:
 made = guard.Guard()
 made.watch(lambda number: print("closed", number, len(multiprocessing.active_children()), flush=True))
 context, ready = multiprocessing.get_context("fork"), ()
-if sys.argv[1] in ("worker", "stubborn"):
+if sys.argv[1] in ("worker", "stubborn", "starting"):
     ready = os.pipe()
+if sys.argv[1] in ("worker", "stubborn"):
     worker = context.Process(target=work, args=[sys.argv[1] == "stubborn"])
     worker.start()
     os.read(ready[0], 1)
@@ -62,9 +77,15 @@ if sys.argv[1] == "telling":
 if sys.argv[1] == "closing":
     made.closing()
 try:
-    if sys.argv[1] not in ("busy", "forgotten"):
+    if sys.argv[1] not in ("busy", "forgotten", "starting"):
         print(worker.pid if ready else os.getpid(), flush=True)
-    if sys.argv[1] == "telling":
+    if sys.argv[1] == "starting":
+        ended = context.Process(target=int)
+        ended.start()
+        ended.join()
+        ended.close()
+        _queue_task(ended)
+    elif sys.argv[1] == "telling":
         try:
             time.sleep(60)
         finally:
@@ -90,6 +111,9 @@ try:
 except KeyboardInterrupt:
     sys.exit(99)
 """
+
+
+TOLD = f"worker told {TELLING:d}"
 
 
 class Main:
@@ -119,7 +143,7 @@ def test_a_signal_reaches_the_workers_before_the_run_is_closed(name: str, code: 
     main.child.send_signal(signal.Signals[name])
     told = f"rack.recipes.recorder: {name}: the steps on the hosts are ended; a second signal ends this at once\n"
     ended, lines, stderr = main.ended()
-    assert (ended, lines[0], lines[-1], stderr) == (code, "worker told", f"closed {signal.Signals[name]:d} 0", told)
+    assert (ended, lines[0], lines[-1], stderr) == (code, TOLD, f"closed {signal.Signals[name]:d} 0", told)
 
 
 def test_a_worker_that_is_in_no_stage_may_tell_its_result():
@@ -133,13 +157,13 @@ def test_a_worker_that_does_not_end_is_killed():
     main = Main("stubborn", limit=2.0)
     main.child.send_signal(signal.SIGTERM)
     code, lines, _stderr = main.ended()
-    assert (code, lines[0], lines[-1][:9]) == (143, "worker told", "closed 15")
+    assert (code, lines[0], lines[-1][:9]) == (143, TOLD, "closed 15")
 
 
 def test_what_comes_at_once_is_the_first_one_again():
     main = Main("stubborn", limit=2.0)
     main.child.send_signal(signal.SIGTERM)
-    assert main.line() == "worker told"
+    assert main.line() == TOLD
     main.child.send_signal(signal.SIGTERM)
     assert main.ended()[0] == 143
 
@@ -147,12 +171,12 @@ def test_what_comes_at_once_is_the_first_one_again():
 def test_a_second_signal_ends_it():
     main = Main("stubborn", again=0.05)
     main.child.send_signal(signal.SIGINT)
-    assert main.line() == "worker told"
+    assert main.line() == TOLD
     time.sleep(0.1)
     main.child.send_signal(signal.SIGINT)
     assert main.child.wait(10) == -signal.SIGINT
     os.kill(main.pid, signal.SIGKILL)
-    assert set(main.ended()[1]) <= {"worker told"}
+    assert {line[:11] for line in main.ended()[1]} <= {"worker told"}
 
 
 def test_what_is_done_is_done_to_its_end():
@@ -168,6 +192,20 @@ def test_an_end_that_python_forgets_comes_with_the_next_event():
     code, lines, stderr = main.ended()
     assert (code, lines) == (143, ["done", "closed 15 0"])
     assert "Exception ignored in" in stderr
+
+
+def test_a_worker_that_is_being_started_is_told_too():
+    """Ansible is not cut off between the worker that it has closed and the one that it has started instead."""
+    main = Main("starting")
+    main.child.send_signal(signal.SIGTERM)
+    code, lines, _stderr = main.ended()
+    assert (code, sorted(lines[:2]), lines[2:]) == (143, ["started", TOLD], ["closed 15 0"])
+
+
+def test_ansible_still_starts_its_workers_there():
+    method = getattr(StrategyBase, STARTING)
+    assert STARTED in method.__code__.co_varnames
+    assert "start" in method.__code__.co_names
 
 
 def test_while_it_closes_a_signal_is_only_noted():

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from multiprocessing.synchronize import Event
 from types import FrameType
 from typing import Any
 
@@ -54,13 +55,19 @@ def test_who_was_told_while_it_worked_does_not_begin_to_wait():
             stopping.wait_for(lambda: pytest.fail("it waits"))
 
 
+def tell_by_exit_code(ready: Event, told: Event) -> None:
+    ready.set()
+    told.wait(60)
+    sys.exit(Stopping().is_told)
+
+
 def test_a_worker_that_is_told_before_its_stage_begins_none():
     context = multiprocessing.get_context("fork")
     ready, told = context.Event(), context.Event()
     before = signal.getsignal(TELLING)
     let_tell()
     try:
-        worker = context.Process(target=lambda: (ready.set(), told.wait(60), os._exit(Stopping().is_told)))
+        worker = context.Process(target=tell_by_exit_code, args=[ready, told])
         worker.start()
         assert ready.wait(60)
         tell(worker)

@@ -32,7 +32,7 @@ LOOKS = {
 OTHER = "unreachable"
 """Whose look a word gets that is no verdict."""
 
-STATUSES = {"interrupted": "error", "running": "skipped", "unchecked": "error"}
+STATUSES = {"interrupted": "error", "rehearsed": "skipped", "running": "skipped", "unchecked": "error"}
 
 
 def look(verdict: str) -> str:

@@ -15,24 +15,35 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.results impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RUN_HOST, Run
 
 INTERRUPTED = "interrupted"
-EXIT_CODES = {"passed": 0, "failed": 1, "unchecked": 1, "unreachable": 3, INTERRUPTED: 1}
+REHEARSED = "rehearsed"
+EXIT_CODES = {"passed": 0, REHEARSED: 0, "failed": 1, "unchecked": 1, "unreachable": 3, INTERRUPTED: 1}
 REASONS = 5  # shown in a recap; the store has them all
+IN_CHECK = "check mode: nothing was run, and nothing is wrong as far as can be told before"
 NOTHING = {"unchecked": "nothing was checked in this run", "failed": "no step of this run passed"}
 
 
-def status_of(counts: Mapping[str, int], checks: int) -> str:
+def status_of(counts: Mapping[str, int], checks: int, *, is_check: bool = False) -> str:
     """`passed`, `failed`, `unreachable`, or `unchecked` where all passed and nothing was checked.
 
-    Where nothing passed there is no pass either.
+    Where nothing passed there is no pass either. In check mode nothing can: a run with nothing wrong is `rehearsed`.
     """
     bad = {verdict for verdict, number in counts.items() if number and verdict not in PASSING}
     if bad & {"failed", "error"}:
         return "failed"
     if "unreachable" in bad:
         return "unreachable"
-    if bad - {"skipped"} or not any(counts.get(verdict) for verdict in PASSING):
+    if bad - {"skipped"}:
+        return "failed"
+    if is_check:
+        return REHEARSED if counts else "failed"
+    if not any(counts.get(verdict) for verdict in PASSING):
         return "failed"
     return "passed" if checks else "unchecked"
+
+
+def is_check(run: Run) -> bool:
+    """Whether the run is in Ansible's check mode."""
+    return bool(run.given.options.get("check"))
 
 
 def counts_of(run: Run) -> dict[str, int]:
@@ -58,7 +69,7 @@ def host_result(run: Run, host: str) -> dict[str, Any]:
     if not found and host in run.hosts[:1] and _nothing(run):
         return {"changed": False, "failed": True, "msg": _nothing(run)}
     if not bad:
-        return {"changed": False, "msg": "every step passed"}
+        return {"changed": False, "msg": IN_CHECK if is_check(run) else "every step passed"}
     reasons = [f"{step} {end.verdict}: {end.reason}" for step, end in bad.items()]
     verdicts = {end.verdict for end in bad.values()}
     lost = "unreachable" in verdicts and verdicts <= {"unreachable", "blocked"}
@@ -67,7 +78,7 @@ def host_result(run: Run, host: str) -> dict[str, Any]:
 
 def _nothing(run: Run) -> str:
     """Why a run in which no step went wrong did not pass, which counts for its first host; empty where it did."""
-    return NOTHING.get(status_of(counts_of(run), checks_of(run)), "")
+    return NOTHING.get(status_of(counts_of(run), checks_of(run), is_check=is_check(run)), "")
 
 
 def _bad(run: Run) -> dict[str, dict[str, Ended]]:

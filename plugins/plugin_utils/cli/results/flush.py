@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_db, add_run, examples
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
-
-MOST_NAMED = 5  # damaged lines that are told to people
 
 
 def add_flush(command: argparse.ArgumentParser) -> None:
@@ -35,6 +32,7 @@ def flush(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pins import is_pinned, pin_stored
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened
+    from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import damage
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import is_held, journal_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.storing.follower import abandoned
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import follow
@@ -47,15 +45,9 @@ def flush(options: argparse.Namespace) -> Answer:
         if is_pinned(journal.parent):
             pin_stored(store, done.run_id, pinned=True)
     answer = {"run_id": journal.parent.name, "rows": done.rows, "damaged": [*done.damaged]}
-    if not done.damaged:
+    reason = damage(journal, done.damaged)
+    if not reason:
         return {"status": "ok", **answer}, 0
-    reason = f"{journal} has damaged lines, which cannot be read: {_named(done.damaged)}"
     sys.stderr.write(f"{reason}\n")
     code = JournalError.exit_code
     return {"status": "error", **answer, "reason": reason, "exit_code": code}, code
-
-
-def _named(numbers: Sequence[int]) -> str:
-    """The first of the numbers, and how many more there are."""
-    more = f" and {len(numbers) - MOST_NAMED} more" if len(numbers) > MOST_NAMED else ""
-    return f"{', '.join(map(str, numbers[:MOST_NAMED]))}{more}"

@@ -16,7 +16,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colour i
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import printable
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, StoreError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import NOT_IN_STORE, REFUSED
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.outcome import NOTHING
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.outcome import IN_CHECK, NOTHING, REHEARSED
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.stopping.signals import BY_SIGNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.summary import Summary
 
@@ -70,6 +70,8 @@ def tell(summary: Summary, answer: dict[str, Any]) -> None:
     sys.stderr.write(f"run {summary.run_id} {paint(answer['status'], answer['status'])}: {counts}\n")
     if summary.status == "unchecked":
         sys.stderr.write(f"{UNCHECKED}\n")
+    if summary.status == REHEARSED:
+        sys.stderr.write(f"{IN_CHECK}\n")
     if "reason" in answer:
         sys.stderr.writelines(f"{printable(line)}\n" for line in answer["reason"].splitlines())
     for path in dict.fromkeys(map(_shown, answer.get("report", ()))):
@@ -119,7 +121,7 @@ def _why_interrupted(log: Path) -> str:
 
 
 def _why_none_passed(summary: Summary) -> str:
-    """Said where there is no problem to be told, as in check mode."""
+    """Said where there is no problem to be told, as where conditions left all steps out."""
     return NOTHING["failed"] if summary.status == "failed" and not {*summary.counts} - {"skipped"} else ""
 
 

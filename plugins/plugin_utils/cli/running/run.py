@@ -119,7 +119,9 @@ def _add_mode(group: argparse._ArgumentGroup) -> None:
         action="store_true",
         help="refuse to run what is not as `rack-recipes lock` wrote it down: recipes, scriptlets, hooks, modules",
     )
-    group.add_argument("--check", action="store_true", help="Ansible's check mode: scriptlets are not run")
+    group.add_argument(
+        "--check", action="store_true", help="Ansible's check mode: arguments are checked, scriptlets are not run"
+    )
     group.add_argument(
         "--debug",
         action="store_true",

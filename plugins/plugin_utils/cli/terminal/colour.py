@@ -13,7 +13,9 @@ from typing import TextIO
 GREEN, YELLOW, RED = "32", "33", "31"
 COLOURS = {
     **dict.fromkeys(("passed", "ok", "cached", "waived"), GREEN),
-    **dict.fromkeys(("marginal", "flake", "skipped", "blocked", "unreachable", "unchecked", "interrupted"), YELLOW),
+    **dict.fromkeys(
+        ("marginal", "flake", "skipped", "blocked", "unreachable", "unchecked", "rehearsed", "interrupted"), YELLOW
+    ),
     **dict.fromkeys(("failed", "error", "not stored"), RED),
 }
 

@@ -14,7 +14,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed import exists
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower, damage
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import Record
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.results import Ended, Results
 
@@ -23,7 +23,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.results impor
 class Summary:
     """What is said of a run when it has ended. `problems` holds (step, host, verdict, reason).
 
-    `warnings` tell of what changes no verdict: artifacts that have not arrived, hosts that are one.
+    `warnings` tell of what changes no verdict: artifacts that have not arrived, hosts that are one,
+    lines of the journal that were damaged.
     """
 
     run_id: str = ""
@@ -50,7 +51,8 @@ def summarize(path: Path) -> Summary:
     last: dict[str, Any] = {}
     files: dict[str, list[Record]] = {"artifact": [], "transfer": []}
     warnings: list[str] = []
-    for line in Follower(path).read():
+    follower = Follower(path)
+    for line in follower.read():
         record = line.record
         if record is None:
             continue
@@ -63,6 +65,9 @@ def summarize(path: Path) -> Summary:
             warnings.append(record["text"])
         elif record["kind"] in files:
             files[record["kind"]].append(record)
+    if not context.run_id:
+        return Summary()
+    damaged = damage(path, follower.damaged)
     return Summary(
         context.run_id,
         last.get("status", "interrupted"),
@@ -70,7 +75,7 @@ def summarize(path: Path) -> Summary:
         last.get("counts", {}),
         tuple(context.keys()),
         tuple((*place, end.verdict, end.reason) for place, end in results.counted() if _is_problem(end)),
-        (*warnings, *(_missing(**files) if files["artifact"] else ())),
+        (*warnings, *(_missing(**files) if files["artifact"] else ()), *([damaged] if damaged else ())),
     )
 
 

@@ -50,6 +50,7 @@ def test_every_verdict_has_a_look_of_its_own():
     [
         ("failed", "failed"),
         ("interrupted", "error"),
+        ("rehearsed", "skipped"),
         ("running", "skipped"),
         ("unchecked", "error"),
         ("</style>", "unreachable"),

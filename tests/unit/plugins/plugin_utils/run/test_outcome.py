@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Given, Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.outcome import (
     EXIT_CODES,
+    IN_CHECK,
     checks_of,
     counts_of,
     host_result,
@@ -55,6 +56,30 @@ def test_status_and_exit_code(verdicts: str, status: str, code: int):
 def test_where_nothing_was_checked_nothing_passed(verdicts: str, status: str):
     assert status_of(dict.fromkeys(verdicts.split(), 1), 0) == status
     assert EXIT_CODES[status] == 1
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "status", "code"),
+    [
+        ("skipped", "rehearsed", 0),
+        ("passed skipped", "rehearsed", 0),
+        ("", "failed", 1),
+        ("skipped error", "failed", 1),
+        ("skipped blocked", "failed", 1),
+        ("skipped unreachable", "unreachable", 3),
+    ],
+)
+def test_in_check_mode_nothing_has_to_pass(verdicts: str, status: str, code: int):
+    assert status_of(dict.fromkeys(verdicts.split(), 1), 0, is_check=True) == status
+    assert EXIT_CODES[status] == code
+
+
+def test_the_hosts_of_a_run_in_check_mode(tmp_path: Path):
+    run = ended(tmp_path, NOTHING, step("a", "r2", "error", reason="argument 'x' is missing"))
+    run.given = Given(options={"check": True})
+    assert not_passed(run) == ["r2"]
+    assert host_result(run, "r1") == {"changed": False, "msg": IN_CHECK}
+    assert host_result(run, "r2")["msg"] == "a error: argument 'x' is missing"
 
 
 def ended(folder: Path, *records: dict[str, Any]) -> Run:

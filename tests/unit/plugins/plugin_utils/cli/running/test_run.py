@@ -22,6 +22,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli import main as module
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.ahead import Waiting
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.outcome import IN_CHECK
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import Done, call, make_project
 
 CFG = "[defaults]\nhost_key_checking = false\n"
@@ -121,10 +122,10 @@ def test_a_report_that_was_not_written_is_an_error(
     assert done.err.splitlines()[-1] == f"no report was written: {error}"
 
 
-def test_check_mode_says_that_nothing_passed_and_nothing_was_written(folder: Path):
+def test_check_mode_says_that_nothing_was_run_and_nothing_was_written(folder: Path):
     done = call("run", "good.yml", "--check", "--report")
-    assert (done.code, done.answer["reason"]) == (1, "no step of this run passed")
-    assert done.err.splitlines()[1] == done.answer["reason"]
+    assert (done.code, done.answer["status"]) == (0, "rehearsed")
+    assert done.err.splitlines()[1] == IN_CHECK
     assert done.answer["report_error"].startswith("check mode writes none (")
 
 
@@ -278,6 +279,7 @@ def test_a_seed_is_told(folder: Path):
 
 def test_check_mode_runs_no_scriptlet(folder: Path):
     done = call("run", "good.yml", "--check")
+    assert (done.code, done.answer["status"]) == (0, "rehearsed")
     assert "t.ok_v1" not in done.answer.get("ctx_keys", [])
     assert done.answer["counts"] == {"skipped": 1}
 

@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import encode
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifacts import transfer
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.summary import Summary, summarize
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import (
@@ -77,8 +78,15 @@ def test_an_artifact_that_did_not_arrive_is_a_warning(tmp_path: Path):
     assert found.to_data()["warnings"] == ["artifact b.log of step a on r1 is missing: reset"]
 
 
-def test_damaged_lines_cost_nothing_else(tmp_path: Path):
+def test_damaged_lines_are_told_and_cost_nothing_else(tmp_path: Path):
     records = (first(), NOISE, step("a", "r1"), b'{"_":"torn', NOISE, end(passed=1), b'{"_":"still being written')
+    path = journal(tmp_path, *records)
+    told = f"{path} has damaged lines, which cannot be read: 4, 5, 7, 10, 11 and 2 more"
+    assert summarize(path) == Summary("R1", "passed", 0, {"passed": 1}, warnings=(told,))
+
+
+def test_a_line_that_a_killed_writer_left_is_none_of_the_damaged(tmp_path: Path):
+    records = (first(), encode(step("a", "r1"))[:60], step("a", "r1"), end(passed=1))
     assert summarize(journal(tmp_path, *records)) == Summary("R1", "passed", 0, {"passed": 1})
 
 

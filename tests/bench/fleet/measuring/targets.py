@@ -23,6 +23,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from ansible_collections.rack.recipes.tests.bench.fleet.model import BenchError, Target
 
 LISTENING = "0A"
@@ -119,5 +121,13 @@ def wait_until_idle(servers: Iterable[int], timeout: float = 30.0) -> None:
     deadline = time.monotonic() + timeout
     while any(Path(f"/proc/{pid}/task/{pid}/children").read_text().split() for pid in servers):
         if time.monotonic() > deadline:
-            raise BenchError(f"an SSH session did not end within {timeout:.0f} s")
+            raise BenchError(f"an SSH session did not end within {timeout:.0f} s: {'; '.join(left_of(servers))}")
         time.sleep(0.02)
+
+
+def left_of(servers: Iterable[int]) -> Iterator[str]:
+    """The processes of the sessions that are left, each with its number, state and command line."""
+    for server in servers:
+        for process in psutil.Process(server).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                yield f"{process.pid} {process.status()} {shlex.join(process.cmdline()) or process.name()}"

@@ -63,7 +63,7 @@ def test_target_cpu_grows_with_ended_children() -> None:
 
 def test_idle_is_waited_for() -> None:
     with subprocess.Popen(["sleep", "60"]) as child:
-        with pytest.raises(BenchError, match="did not end"):
+        with pytest.raises(BenchError, match=rf"did not end within 0 s: {child.pid} \S+ sleep 60"):
             targets.wait_until_idle([os.getpid()], timeout=0.05)
         child.kill()
 

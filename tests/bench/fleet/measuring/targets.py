@@ -130,4 +130,5 @@ def left_of(servers: Iterable[int]) -> Iterator[str]:
     for server in servers:
         for process in psutil.Process(server).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
-                yield f"{process.pid} {process.status()} {shlex.join(process.cmdline()) or process.name()}"
+                told = process.as_dict(["status", "name", "cmdline"])  # of a zombie there is no command line
+                yield f"{process.pid} {told['status']} {shlex.join(told['cmdline'] or [told['name']])}"

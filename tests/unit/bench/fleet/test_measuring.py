@@ -66,6 +66,9 @@ def test_idle_is_waited_for() -> None:
         with pytest.raises(BenchError, match=rf"did not end within 0 s: {child.pid} \S+ sleep 60"):
             targets.wait_until_idle([os.getpid()], timeout=0.05)
         child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        with pytest.raises(BenchError, match=f"did not end within 0 s: {child.pid} zombie sleep"):
+            targets.wait_until_idle([os.getpid()], timeout=0.05)
 
 
 def measure(tmp_path: Path, *command: str, timeout: str = "30") -> dict[str, Any]:

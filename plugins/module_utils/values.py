@@ -10,6 +10,7 @@ import re
 
 TYPE_CHECKING = False  # importing typing costs a target 5 ms
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any, Callable
 
 KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*_v[0-9]+")
@@ -184,6 +185,12 @@ def shortened(text: str) -> str:
 
 def _cut(value: str, _end: str, rest: str) -> str:
     return (value if len(value) <= SHOWN else f"{value[:SHOWN]}...") + rest
+
+
+def few(names: Sequence[str], most: int) -> str:
+    """For people: the first of the names, `most` of them, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def as_reason(text: object) -> str:

@@ -15,6 +15,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.values import (
     check_size,
     check_value,
     copied,
+    few,
     storable,
 )
 
@@ -247,8 +248,7 @@ class View:
         if key in found:
             return copied(found[key][1])
         having = self._having(key)
-        more = f" and {len(having) - LISTED} more" if len(having) > LISTED else ""
-        instead = f"but {', '.join(having[:LISTED])}{more}" if having else "nor has any other host"
+        instead = f"but {few(having, LISTED)}" if having else "nor has any other host"
         raise ValueError(f"{host} has no key {key}, {instead}")
 
     def values(self, key: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 import re
 
-from ansible_collections.rack.recipes.plugins.module_utils.values import KEY, bounded, copied
+from ansible_collections.rack.recipes.plugins.module_utils.values import KEY, bounded, copied, few
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -203,8 +203,7 @@ def hint(word: str, known: Iterable[str]) -> str:
     near = get_close_matches(word, names, 1)
     if near:
         return f", did you mean {near[0]}?"
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return f"; there is {', '.join(names[:LISTED])}{more}" if names else "; there is none"
+    return f"; there is {few(names, LISTED)}" if names else "; there is none"
 
 
 def _elsewhere(key: str, path: list[str], host: Any, ctx: View) -> Any:

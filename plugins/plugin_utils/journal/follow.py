@@ -12,21 +12,19 @@ from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
+from ansible_collections.rack.recipes.plugins.module_utils.values import few
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed import UNREADABLE, opened, reason
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import Record, TornError, decode
 
-MOST_NAMED = 5  # damaged lines
+NAMED = 5  # damaged lines
 NUMBERED = frozenset({"artifact", "delta", "step"})  # the kinds of which a repeated one is left out
 
 
 def damage(journal: Path, lines: Sequence[int]) -> str:
     """For people: which lines of a journal are damaged; empty for none."""
-    if not lines:
-        return ""
-    more = f" and {len(lines) - MOST_NAMED} more" if len(lines) > MOST_NAMED else ""
-    named = ", ".join(map(str, lines[:MOST_NAMED]))
-    return f"{journal} has damaged lines, which cannot be read: {named}{more}"
+    named = few([*map(str, lines)], NAMED)
+    return f"{journal} has damaged lines, which cannot be read: {named}" if named else ""
 
 
 class Line(NamedTuple):

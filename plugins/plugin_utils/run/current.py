@@ -66,6 +66,11 @@ class Given:
     warnings: tuple[str, ...] = ()
     unknown_hosts: tuple[str, ...] = ()
 
+    @property
+    def is_check(self) -> bool:
+        """Whether it is to run in Ansible's check mode."""
+        return bool(self.options.get("check"))
+
 
 @dataclass
 class Run:

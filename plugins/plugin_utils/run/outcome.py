@@ -41,11 +41,6 @@ def status_of(counts: Mapping[str, int], checks: int, *, is_check: bool = False)
     return "passed" if checks else "unchecked"
 
 
-def is_check(run: Run) -> bool:
-    """Whether the run is in Ansible's check mode."""
-    return bool(run.given.options.get("check"))
-
-
 def counts_of(run: Run) -> dict[str, int]:
     """How many (step, host) pairs have each verdict; instances of a looped step count instead of it."""
     return dict(sorted(Counter(end.verdict for _place, end in run.results.counted()).items()))
@@ -69,7 +64,7 @@ def host_result(run: Run, host: str) -> dict[str, Any]:
     if not found and host in run.hosts[:1] and _nothing(run):
         return {"changed": False, "failed": True, "msg": _nothing(run)}
     if not bad:
-        return {"changed": False, "msg": IN_CHECK if is_check(run) else "every step passed"}
+        return {"changed": False, "msg": IN_CHECK if run.given.is_check else "every step passed"}
     reasons = [f"{step} {end.verdict}: {end.reason}" for step, end in bad.items()]
     verdicts = {end.verdict for end in bad.values()}
     lost = "unreachable" in verdicts and verdicts <= {"unreachable", "blocked"}
@@ -78,7 +73,7 @@ def host_result(run: Run, host: str) -> dict[str, Any]:
 
 def _nothing(run: Run) -> str:
     """Why a run in which no step went wrong did not pass, which counts for its first host; empty where it did."""
-    return NOTHING.get(status_of(counts_of(run), checks_of(run), is_check=is_check(run)), "")
+    return NOTHING.get(status_of(counts_of(run), checks_of(run), is_check=run.given.is_check), "")
 
 
 def _bad(run: Run) -> dict[str, dict[str, Ended]]:

@@ -42,7 +42,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.outcome import (
     INTERRUPTED,
     checks_of,
     counts_of,
-    is_check,
     status_of,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.part import ANSIBLE
@@ -288,7 +287,7 @@ class Recorder:
         """The last record; written before the report is, which shows it."""
         counts = counts_of(run)
         if counts != self._counts:
-            status = status_of(counts, checks_of(run), is_check=is_check(run))
+            status = status_of(counts, checks_of(run), is_check=run.given.is_check)
             append(run.path, [_last_record(status, EXIT_CODES[status], counts)])
             self._counts = counts
 

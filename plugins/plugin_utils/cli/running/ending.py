@@ -21,7 +21,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.stopping.signals 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.summary import Summary
 
 NOT_STORED = StoreError.exit_code
-UNCHECKED = "no step checked anything, so nothing was shown: give steps success criteria"
+NOTES = {
+    "unchecked": "no step checked anything, so nothing was shown: give steps success criteria",
+    REHEARSED: IN_CHECK,
+}
 UNPARSED = "parse inventory source"
 SHOWN_LINES = 15
 SHOWN_PROBLEMS = 10
@@ -68,10 +71,8 @@ def tell(summary: Summary, answer: dict[str, Any]) -> None:
     sys.stderr.writelines(f"warning: {printable(warning)}\n" for warning in summary.warnings[:SHOWN_PROBLEMS])
     counts = ", ".join(f"{number} {paint(verdict, verdict)}" for verdict, number in summary.counts.items())
     sys.stderr.write(f"run {summary.run_id} {paint(answer['status'], answer['status'])}: {counts}\n")
-    if summary.status == "unchecked":
-        sys.stderr.write(f"{UNCHECKED}\n")
-    if summary.status == REHEARSED:
-        sys.stderr.write(f"{IN_CHECK}\n")
+    if summary.status in NOTES:
+        sys.stderr.write(f"{NOTES[summary.status]}\n")
     if "reason" in answer:
         sys.stderr.writelines(f"{printable(line)}\n" for line in answer["reason"].splitlines())
     for path in dict.fromkeys(map(_shown, answer.get("report", ()))):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
+from ansible_collections.rack.recipes.plugins.module_utils.values import few
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed import exists
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
@@ -69,7 +70,7 @@ class Progress:
             f"{len(planned) - len(open_places)} of {len(planned)} steps",
             f"{hosts - waiting} of {hosts} hosts done",
             self._failures(),
-            f"waiting for {_names(awaited)}" if awaited else "",
+            f"waiting for {few(awaited, NAMED)}" if awaited else "",
             f"{time.monotonic() - self.started:.0f} s",
         ]
         return "  ".join(filter(None, parts))
@@ -77,11 +78,6 @@ class Progress:
     def _failures(self) -> str:
         counts = Counter(end.verdict for _place, end in self.results.counted() if end.verdict not in PASSING)
         return ", ".join(f"{number} {verdict}" for verdict, number in sorted(counts.items()))
-
-
-def _names(hosts: list[str]) -> str:
-    more = len(hosts) - NAMED
-    return ", ".join(hosts[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 class Drawing:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,6 @@ def summarize(path: Path) -> Summary:
             files[record["kind"]].append(record)
     if not context.run_id:
         return Summary()
-    damaged = damage(path, follower.damaged)
     return Summary(
         context.run_id,
         last.get("status", "interrupted"),
@@ -75,14 +74,18 @@ def summarize(path: Path) -> Summary:
         last.get("counts", {}),
         tuple(context.keys()),
         tuple((*place, end.verdict, end.reason) for place, end in results.counted() if _is_problem(end)),
-        (*warnings, *(_missing(**files) if files["artifact"] else ()), *([damaged] if damaged else ())),
+        (*warnings, *_losses(files, follower)),
     )
 
 
-def _missing(artifact: list[Record], transfer: list[Record]) -> list[str]:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifacts import missing  # few runs have any
+def _losses(files: Mapping[str, list[Record]], journal: Follower) -> Iterator[str]:
+    """What the recorder could not warn of: artifacts that have not arrived, lines that cannot be read."""
+    if files["artifact"]:
+        from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifacts import missing  # few runs have any
 
-    return missing(artifact, transfer)
+        yield from missing(files["artifact"], files["transfer"])
+    if journal.damaged:
+        yield damage(journal.path, journal.damaged)
 
 
 def _is_problem(end: Ended) -> bool:

@@ -17,6 +17,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 
+from ansible_collections.rack.recipes.plugins.module_utils.values import few
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.person import Person
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.model import Globs, Policy, Rule
 
@@ -171,7 +172,7 @@ def _told(policy: Policy, person: Person, refusal: Refusal, hosts: Sequence[str]
     place = f"{policy.file}:{rule.place.line}" if rule else policy.file
     user = _as(case)
     named = dict.fromkeys(host for host in hosts if host) if "hosts" in refusal.matters else {}
-    said = (f"{person.name} may not {case.action}", _what(case), user, f"on {_few([*named])}" if named else "")
+    said = (f"{person.name} may not {case.action}", _what(case), user, f"on {few([*named], NAMED)}" if named else "")
     return f"{place}: {' '.join(filter(None, said))}{'' if rule else ': no rule says that they may'}"
 
 
@@ -188,11 +189,6 @@ def _what(case: Case) -> str:
     if case.recipe and case.scriptlet:
         return f"{case.scriptlet} in {case.recipe}"
     return case.recipe or case.scriptlet
-
-
-def _few(names: Sequence[str]) -> str:
-    more = len(names) - NAMED
-    return ", ".join(names[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _any(globs: Globs, name: str) -> bool:

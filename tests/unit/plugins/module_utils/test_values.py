@@ -21,6 +21,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.values import (
     check_size,
     check_value,
     copied,
+    few,
     shortened,
     storable,
 )
@@ -184,6 +185,14 @@ def test_a_copy_shares_nothing():
 def test_any_text_becomes_storable(text, expected):
     assert storable(text) == expected
     storable(text).encode()
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [("", ""), ("a", "a"), ("a b", "a, b"), ("a b c", "a, b and 1 more"), ("a b c d", "a, b and 2 more")],
+)
+def test_few_names_are_told(names, told):
+    assert few(names.split(), 2) == told
 
 
 def test_a_reason_is_short_and_storable():

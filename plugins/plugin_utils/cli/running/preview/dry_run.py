@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.language.names import Names
+from ansible_collections.rack.recipes.plugins.module_utils.values import few
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepared import Prepared, prepare
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.forecast import (
@@ -175,7 +176,7 @@ def _lines(found: Preview) -> Iterator[str]:
 
 def _where(found: Preview) -> str:
     unknown = f"those of {found.plan.recipe.hosts!r}, which only the run knows"
-    return found.problem or _named(found.hosts) or found.refusal or unknown
+    return found.problem or few(found.hosts, NAMED) or found.refusal or unknown
 
 
 def _stage_rows(found: Preview) -> Iterator[tuple[str, str, str, str]]:
@@ -189,11 +190,6 @@ def _over_time(found: Preview) -> Iterator[str]:
     box, total = found.plan.recipe.time_box, _total(found)
     if box is not None and total is not None and total > box:
         yield f"its time box is {_time(box)}: steps of the lowest priorities may be skipped\n"
-
-
-def _named(hosts: Sequence[str]) -> str:
-    more = len(hosts) - NAMED
-    return ", ".join(hosts[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _time(seconds: float | None) -> str:

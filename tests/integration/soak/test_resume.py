@@ -101,12 +101,12 @@ def test_killed_at_any_moment(swept: Path, rack: Any):
     longest = time.monotonic() - started
     with sweeps.sweep("kill and resume", "the store of the run that goes on equals that of an undisturbed one") as made:
         not_begun = reused = 0
-        for _turn in range(sweeps.count(4, 100)):
+        while made.done < sweeps.count(4, 100):
             run = killed(rack, chance, longest)
-            made.done += 1
             if not run:
                 not_begun += 1
                 continue
+            made.done += 1
             done = resumed(rack, run)
             assert done.code == 0, done.stdout + done.stderr
             found = outcome(done.code, done.answer)

@@ -335,15 +335,15 @@ def test_killed_at_any_moment(held: Path, rack: Any, started: list[Controller]):
     longest = undisturbed(rack, started)
     with sweeps.sweep("controller: SIGKILL at any moment", "no result is lost, flush and resume work") as made:
         found = {"before the run": 0, "lost": 0, "records": 0}
-        for turn in range(sweeps.count(3, 200)):
-            killed = Controller.start(f"kill-{turn}", chance.choice(WAYS), "slow.yml", rack, HOSTS)
+        while made.done < sweeps.count(3, 200):
+            killed = Controller.start(f"kill-{len(started)}", chance.choice(WAYS), "slow.yml", rack, HOSTS)
             started.append(killed)
             time.sleep(chance.uniform(0.1, longest))
             kill(killed, chance)
-            made.done += 1
             if not killed.has_begun():
                 found["before the run"] += 1
                 continue
+            made.done += 1
             assert killed.run("flush", killed.run_id).code == 0
             done = resumed_when_free(killed)
             assert (done.code, done.answer["counts"]) == (0, {"passed": 7}), done.stderr

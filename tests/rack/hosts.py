@@ -25,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 from pathlib import Path
@@ -301,10 +301,33 @@ def _stop(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    with Rack(args.count, args.folder, args.first_address) as rack:
+    with Rack(args.count, args.folder, args.first_address) as rack, contextlib.ExitStack() as ending:
         _say(rack)
-        code = subprocess.call(args.command, env={**os.environ, "RACK_INVENTORY": str(rack.inventory)})
+        with _undisturbed():
+            child = subprocess.Popen(args.command, env={**os.environ, "RACK_INVENTORY": str(rack.inventory)})
+            ending.callback(_end, child)
+        code = child.wait()
     return code if code >= 0 else 128 - code
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Put a signal off: one between the start of a child and the word that it is there would leave it running."""
+    came: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda came_in, _frame: came.append(came_in)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in came:
+            signal.raise_signal(number)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.kill()
+    child.wait()
 
 
 def _say(rack: Rack) -> None:

@@ -24,6 +24,19 @@ from hosts import Rack
 from keeper import ServiceError
 
 CLI = [sys.executable, hosts.__file__]
+# The command line, told to end at the moment at which its command has been started and nobody knows of it yet.
+TOLD_TOO_SOON = """
+import runpy, signal, subprocess, sys
+start = subprocess.Popen.__init__
+def told(popen, command, **options):
+    start(popen, command, **options)
+    if command[0] == "sleep":
+        print(popen.pid, flush=True)
+        signal.raise_signal(int(number))
+subprocess.Popen.__init__ = told
+program, number, *sys.argv[1:] = sys.argv[1:]
+runpy.run_path(program, run_name="__main__")
+"""
 # Leaves its parent and its session, as a daemon does, and tells its process id.
 DAEMON = "setsid sh -c 'sleep 1000 & echo $!' >pid </dev/null 2>/dev/null; cat pid"
 
@@ -149,6 +162,15 @@ def test_nothing_is_left_when_the_owner_dies(tmp_path: Path, number: int, code: 
     if number == signal.SIGKILL:
         os.kill(child, signal.SIGKILL)
     wait_until(lambda: not processes_of(tmp_path))
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_command_is_ended_by_a_signal_that_comes_while_it_starts(tmp_path: Path, number: int, code: int) -> None:
+    words = [hosts.__file__, str(int(number)), "run", "--count", "1", "--folder", str(tmp_path), "--", "sleep", "1000"]
+    told = [sys.executable, "-c", TOLD_TOO_SOON, *words]
+    environment = {**os.environ, "PYTHONPATH": str(Path(hosts.__file__).parent)}
+    done = subprocess.run(told, capture_output=True, text=True, check=False, timeout=60, env=environment)
+    assert (done.returncode, lives(int(done.stdout))) == (code, False), done.stderr
 
 
 def test_a_temporary_folder_goes_with_its_owner() -> None:

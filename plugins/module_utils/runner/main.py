@@ -20,6 +20,7 @@ Asked for artifacts of a stage that is there, it answers with records of their p
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import os
 import select
@@ -170,6 +171,8 @@ def _run_stage(request: dict[str, Any], detached: Detached, memory: Memory) -> N
     programs = os.path.join(os.path.dirname(detached.folder), PROGRAMS)
     launcher = Launcher(request, detached.work, programs, detached.path(ARTIFACTS))
     launcher.secrets.tell = memory.keep
+    gc.freeze()
+    gc.enable()
     Stage(request, launcher, detached.write, lambda: detached.leased(request["lease"]), detached.halted).run()
 
 

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -136,6 +137,12 @@ def _told(step: Said, program: Program, luggage: Luggage, locks: Collection[str]
         return to_message(step, program(step, luggage), locks)
     except (UsageError, CatalogError) as error:
         return to_message({**step, "unfit": str(error)}, {}, locks)
+
+
+def imports_installed(message: Said) -> bool:
+    """Whether a step or hook of the request is Python, which may import what is installed on the host."""
+    hooks = chain.from_iterable((message.get("hooks") or {}).values())
+    return any(one.get("kind") == "python" for one in chain(message.get("steps") or (), hooks))
 
 
 def wait_of(lease: float, wait: float) -> float:

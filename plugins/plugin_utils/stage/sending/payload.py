@@ -162,9 +162,9 @@ def _in_packages(files: Files) -> dict[str, bytes]:
 def _zip(files: Files) -> bytes:
     contents = _in_packages(files)
     target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(target, "w") as archive:
         for name in sorted(contents):
-            archive.writestr(zipfile.ZipInfo(name, MOMENT), contents[name])
+            archive.writestr(zipfile.ZipInfo(name, MOMENT), contents[name], zipfile.ZIP_DEFLATED)
     return target.getvalue()
 
 

@@ -28,7 +28,8 @@ from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.s
 CODE = "ansible_collections/rack/recipes/plugins/module_utils"
 # As the controller's, but for where the host keeps its folders and for its patience.
 BOOT = """
-import os, sys
+import gc, os, sys
+gc.disable()
 read = sys.stdin.buffer
 n, m = map(int, read.readline().split())
 arguments, code = read.read(n), read.read(m)
@@ -41,6 +42,7 @@ folders.BASES = (sys.argv[1],)
 from ansible_collections.rack.recipes.plugins.module_utils.runner import main
 main.RENEWAL = 0.2
 main.main(arguments, path)
+os._exit(0)
 """
 
 
@@ -69,7 +71,7 @@ def pack(files):
     code = [name for name in contents if name.endswith(".py")]
     packages = {f"{parent}/__init__.py" for name in code for parent in list(Path(name).parents)[:-1]}
     target = io.BytesIO()
-    with zipfile.ZipFile(target, "w") as archive:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in {**dict.fromkeys(packages, ""), **contents}.items():
             archive.writestr(name, text)
     return target.getvalue()

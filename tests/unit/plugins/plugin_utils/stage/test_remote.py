@@ -32,12 +32,25 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.request 
     Request,
     Surroundings,
     make_request,
+    stage_id,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote import Remote, Unreachable
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.stopping import Interrupted, Stopping
 
 SCRIPT = '#!/bin/sh\nsleep ${RACK_PARAM_SECONDS:-0}\necho \'{"status": "ok"}\'\n'
 SIDECAR = "description: Waits\nwrites: []\n"
+LOOK = """
+import gc
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+
+class Look(Scriptlet):
+    'Looks whether garbage is collected while steps run.'
+    options = {}
+    reads = ()
+
+    def run(self, ctx, params):
+        assert gc.isenabled() and gc.get_freeze_count()
+"""
 HERE = {"ansible_python_interpreter": sys.executable}
 
 
@@ -104,16 +117,20 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def asked() -> Iterator[Request]:
-    """A stage of one step; what it left on this machine is removed in the end."""
-    run_id = f"test-{uuid.uuid4().hex}"
-    around = Surroundings(run_id, "r1", (Path("scriptlets"),), 1, 60.0)
-    step = {"name": "s", "type": "shell", "module": "wait", "args": {}, "success": "none"}
-    made = make_request(1, [step], around)
-    yield made
-    folder = find_folder(made.message["id"])
+def around() -> Iterator[Surroundings]:
+    """Of the first stage of a run of its own; what it left on this machine is removed in the end."""
+    found = Surroundings(f"test-{uuid.uuid4().hex}", "r1", (Path("scriptlets"),), 1, 60.0)
+    yield found
+    folder = find_folder(stage_id(found.run_id, 1, found.host))
     if folder:
         shutil.rmtree(folder)
+
+
+@pytest.fixture
+def asked(around: Surroundings) -> Request:
+    """A stage of one step."""
+    step = {"name": "s", "type": "shell", "module": "wait", "args": {}, "success": "none"}
+    return make_request(1, [step], around)
 
 
 def verdicts(answers: list[Answer]) -> list[str]:
@@ -131,6 +148,22 @@ def test_a_stage_in_one_round_trip(asked: Request):
     assert [answer.state for answer in answers] == ["ended"]
     assert verdicts(answers) == ["passed"]
     assert len(shell.commands) == 1
+
+
+@pytest.mark.parametrize(("kind", "starts"), [("shell", 0), ("python", 1)])
+def test_what_a_host_has_installed_is_there_for_python_steps_alone(
+    kind: str, starts: int, around: Surroundings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "scriptlets/look.py").write_text(LOOK)
+    (tmp_path / "installed").mkdir()
+    (tmp_path / "installed/sitecustomize.py").write_text(f"print('x', file=open({str(tmp_path / 'starts')!r}, 'a'))")
+    (tmp_path / "starts").touch()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "installed"))
+    step = {"name": "s", "type": kind, "module": {"shell": "wait", "python": "look"}[kind], "success": "none"}
+    made = make_request(1, [{**step, "args": {}}], around)
+    [answer] = Remote(Shell(), HERE, 60).stage(made)
+    assert verdicts([answer]) == ["passed"], answer
+    assert len((tmp_path / "starts").read_text().split()) == starts
 
 
 def test_a_longer_stage_is_polled_and_nothing_comes_twice(asked: Request, monkeypatch: pytest.MonkeyPatch):
@@ -239,7 +272,7 @@ def test_a_host_without_python_answers_nothing(asked: Request):
 
 def test_a_python_that_is_too_old_is_told(asked: Request, tmp_path: Path):
     old = tmp_path / "python2.7"
-    say = "import sys; sys.version_info, sys.version = (2, 7, 18), '2.7.18 (default)'; exec(sys.argv[2])"
+    say = "import sys; sys.version_info, sys.version = (2, 7, 18), '2.7.18 (default)'; exec(sys.argv[-1])"
     old.write_text(f"#!{sys.executable}\n{say}\n")
     old.chmod(0o755)
     [answer] = Remote(Shell(), {"ansible_python_interpreter": str(old)}, 60).stage(asked)

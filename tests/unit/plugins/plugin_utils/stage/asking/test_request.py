@@ -20,6 +20,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.request 
     Request,
     Surroundings,
     files_of,
+    imports_installed,
     make_request,
     stage_id,
     wait_of,
@@ -66,6 +67,29 @@ def test_a_request_is_json_and_has_all_that_is_known(golden: Callable[[Path, str
     assert message.pop("code") == {"digest": executor_code()[0], "files": [*executor_code()[1]]}
     golden(CASES / "least.json", json.dumps(message, indent=1) + "\n")
     assert found.files == (("scriptlets/t/step.sh", Path("scriptlets/t/step.sh")),)
+
+
+PYTHON = {"name": "p", "type": "python", "module": "t.plain"}
+
+
+@pytest.mark.parametrize(
+    ("steps", "hooks", "imports"),
+    [
+        ((STEP,), {}, False),
+        ((STEP, PYTHON), {}, True),
+        ((STEP,), {"pre_step": [HOOK]}, False),
+        ((STEP,), {"pre_step": [HOOK], "post_step": [{"module": "t.plain"}]}, True),
+        (({**STEP, "unfit": "no such argument"},), {}, False),
+    ],
+)
+def test_only_python_imports_what_a_host_has_installed(
+    steps: tuple[dict[str, Any], ...], hooks: dict[str, Any], imports: bool
+):
+    assert imports_installed(asked(*steps, recipe={"path": "r.yml", "hooks": hooks}).message) is imports
+
+
+def test_a_poll_imports_nothing_that_a_host_has_installed():
+    assert not imports_installed({"id": "R1-1-x", "offset": 0, "attach": 1.0})
 
 
 def test_a_request_with_all_that_a_recipe_can_ask_for(golden: Callable[[Path, str], None]):

@@ -69,6 +69,11 @@ def test_the_executor_runs_from_the_payload_alone():
     assert python(pack(()), f"import {EXECUTOR} as main; print(main.MARK)") == "rack.recipes answer"
 
 
+def test_what_travels_is_compressed():
+    inside = packed().infolist()
+    assert sum(one.compress_size for one in inside) < sum(one.file_size for one in inside) / 2
+
+
 def test_the_executor_that_a_host_may_keep_is_known_by_its_content():
     digest, files = executor_code()
     assert re.fullmatch("[0-9a-f]{16}", digest)

@@ -187,10 +187,10 @@ def _cut(value: str, _end: str, rest: str) -> str:
     return (value if len(value) <= SHOWN else f"{value[:SHOWN]}...") + rest
 
 
-def few(names: Sequence[str], most: int) -> str:
+def few(names: Sequence[str], most: int, separator: str = ", ") -> str:
     """For people: the first of the names, `most` of them, and how many more there are."""
     more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+    return separator.join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def as_reason(text: object) -> str:

@@ -15,6 +15,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.trial.trial 
 from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import fingerprint
 from ansible_collections.rack.recipes.plugins.module_utils.language.loops import instances
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
+from ansible_collections.rack.recipes.plugins.module_utils.values import few
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import ORDER, PASSING
 from ansible_collections.rack.recipes.plugins.module_utils.view import now
 
@@ -139,5 +140,4 @@ def _speaks_of_instance(when: Any) -> bool:
 
 
 def _listed(ends: list[tuple[str, str]]) -> str:
-    more = f" and {len(ends) - NAMED} more" if len(ends) > NAMED else ""
-    return ", ".join(f"{name} ({verdict})" for name, verdict in ends[:NAMED]) + more
+    return few([f"{name} ({verdict})" for name, verdict in ends], NAMED)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from fnmatch import fnmatchcase
 
+from ansible_collections.rack.recipes.plugins.module_utils.values import few
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,14 +104,8 @@ def compare(values: dict[str, Any], ignore: list[str], tolerance: dict[str, floa
 
 def describe_tie(undecided: dict[str, Any]) -> str:
     """In one line, the values of a field without a majority, and their hosts."""
-    parts = [f"{json.dumps(one['value'])} on {shortened(one['hosts'])}" for one in undecided["values"]]
-    return f"{undecided['field']} has no majority: {shortened(parts, '; ')}"
-
-
-def shortened(texts: list[str], separator: str = ", ") -> str:
-    """The first texts of a list, and how many there are more."""
-    more = f" and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
-    return separator.join(texts[:SHOWN]) + more
+    parts = [f"{json.dumps(one['value'])} on {few(one['hosts'], SHOWN)}" for one in undecided["values"]]
+    return f"{undecided['field']} has no majority: {few(parts, SHOWN, '; ')}"
 
 
 def describe(differences: list[dict[str, Any]], host: str) -> str:

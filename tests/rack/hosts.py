@@ -315,14 +315,14 @@ def _undisturbed() -> Iterator[None]:
     """Put a signal off: one between the start of a child and the word that it is there would leave it running."""
     came: list[int] = []
     numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda came_in, _frame: came.append(came_in)) for number in numbers}
+    before = {number: signal.signal(number, lambda each, _frame: came.append(each)) for number in numbers}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        for number in came:
-            signal.raise_signal(number)
+        for each in came:
+            signal.raise_signal(each)
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:

@@ -50,7 +50,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.stopping import
 # same executor before has kept it compiled, in a folder that nobody else can write to. While it is imported nothing is
 # garbage, and once it has answered there is nothing to clean up: either would cost 2 ms of CPU.
 BOOT = (
-    f"import gc,os,sys;gc.disable();sys.version_info>=({OLDEST.replace('.', ',')}) or sys.exit({TOO_OLD!r}+sys.version.split()[0]);"
+    "import gc,os,sys;gc.disable();"
+    f"sys.version_info>=({OLDEST.replace('.', ',')}) or sys.exit({TOO_OLD!r}+sys.version.split()[0]);"
     "f=sys.stdin.buffer;n,m=map(int,f.readline().split());a=f.read(n);c=f.read(m);"
     "z=os.memfd_create('rack');os.write(z,c);p='/proc/self/fd/%d'%z;u=os.geteuid();b='/var/tmp/rack-recipes-%d'%u;"
     "d=b+'/code-DIGEST';s=os.path.isdir(d) and os.lstat(b);"

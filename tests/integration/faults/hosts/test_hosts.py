@@ -113,14 +113,14 @@ def program(path: Path, text: str) -> str:
 def old_python(path: Path, version: tuple[int, int, int]) -> str:
     """A Python that says to be another one."""
     text = f"import sys; sys.version_info = {(*version, 'final', 0)}; sys.version = {'.'.join(map(str, version))!r}"
-    return program(path, f"#!{sys.executable}\n{text}\nexec(sys.argv[2])\n")
+    return program(path, f"#!{sys.executable}\n{text}\nexec(sys.argv[-1])\n")
 
 
 def test_without_a_python_that_will_do(hosted: Path, rack: Rack):
     """Also where there is no memory for it, and where it must not be run."""
     limit = f"import resource, sys\nsize = int(open('/proc/self/statm').read().split()[0]) * 4096 + {MIB}\n"
     limit += "resource.setrlimit(resource.RLIMIT_AS, (size, size))\n"
-    small = program(hosted / "small", f"#!{sys.executable}\n{limit}exec(sys.argv[2])\n")
+    small = program(hosted / "small", f"#!{sys.executable}\n{limit}exec(sys.argv[-1])\n")
     noted = hosted / "noted"
     noted.write_text("no program\n")
     pythons = {
@@ -315,7 +315,7 @@ def rebootable(path: Path, member: Any) -> tuple[str, Callable[[], None]]:
     boot()
     text = f"import builtins, sys; real = open\nplaces = {{{BOOT_ID!r}: {str(boots)!r}}}\n"
     text += "builtins.open = lambda file, *args, **kwargs: real(places.get(file, file), *args, **kwargs)\n"
-    return program(path, f"#!{member.python}\n{text}exec(sys.argv[2])\n"), boot
+    return program(path, f"#!{member.python}\n{text}exec(sys.argv[-1])\n"), boot
 
 
 LONG = [shell("first", "ok"), shell("slow", "wait", args={"seconds": 6}), shell("last", "ok", depends_on=["slow"])]

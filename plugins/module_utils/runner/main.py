@@ -171,7 +171,7 @@ def _run_stage(request: dict[str, Any], detached: Detached, memory: Memory) -> N
     programs = os.path.join(os.path.dirname(detached.folder), PROGRAMS)
     launcher = Launcher(request, detached.work, programs, detached.path(ARTIFACTS))
     launcher.secrets.tell = memory.keep
-    gc.freeze()
+    gc.freeze()  # what was imported stays, and was imported with the search for garbage put off
     gc.enable()
     Stage(request, launcher, detached.write, lambda: detached.leased(request["lease"]), detached.halted).run()
 

@@ -13,8 +13,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.plays import FLUSH
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import Run, current
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, current
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import FLUSH
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -34,6 +34,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
 def _checkpoint(run: Run) -> str:
     """As a step of the recipe it is no task that the recorder sees; only then the store's packages are imported."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.storing.checkpoint import checkpoint
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.checkpoint import checkpoint
 
     return checkpoint(run)

@@ -16,8 +16,8 @@ from ansible.utils.vars import transform_to_native_types
 
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, translated
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.noted import noted
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import current
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.status_file import noted
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import current
 
 FORMATS = ("html", "xlsx", "csv", "md")
 ARGUMENTS = {
@@ -46,8 +46,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
 def report(arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
     """The result of the task."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.report.make import make
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import reader
+    from ansible_collections.rack.recipes.plugins.plugin_utils.report.make_report import make
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import reader
 
     project = settings.load(own_vars(task_vars))
     run_id = arguments["run"] or this_run()

@@ -13,9 +13,9 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.performing.perform import perform
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.text import unpacked
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.asking.words import check_stage
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.run_stage import perform
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.step_message import check_stage
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import unpacked
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]

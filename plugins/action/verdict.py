@@ -13,8 +13,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import current
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.outcome import host_result
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import current
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import host_result
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]

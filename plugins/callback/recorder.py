@@ -117,8 +117,8 @@ from typing import Any
 
 from ansible.plugins.callback import CallbackBase
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder import Recorder
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.stopping.guard import Guard
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.recorder import Recorder
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.signal_guard import Guard
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]

@@ -52,7 +52,7 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import current
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import current
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]

@@ -46,9 +46,9 @@ from ansible.errors import AnsibleLookupError
 from ansible.plugins.lookup import LookupBase
 
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import compile_to_file
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import compile_to_file
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.options import plan_options
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.plan_options import plan_options
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]

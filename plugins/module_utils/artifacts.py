@@ -12,15 +12,15 @@ import os
 import re
 import stat
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.descriptors import write_all
-from ansible_collections.rack.recipes.plugins.module_utils.values import bounded
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import bounded
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.file_descriptors import write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any, Callable, Union
 
-    from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
+    from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 
     # The pieces of a source; called again, they come again.
     Pieces = Callable[[], Iterator[bytes]]

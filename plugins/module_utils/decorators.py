@@ -69,7 +69,7 @@ def debug_trace(run: Method | None = None, *, force: bool = False) -> Any:
     def wrapper(self: Any, *args: Any) -> Any:
         if not force and os.environ.get(DEBUG, "0") in ("", "0"):
             return run(self, *args)
-        from ansible_collections.rack.recipes.plugins.module_utils.tracing import traced
+        from ansible_collections.rack.recipes.plugins.module_utils.debug_tracing import traced
 
         return traced(run, self, *args)
 

@@ -15,19 +15,19 @@ import signal
 import sys
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launch import variables
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.capture import TAIL, Capture
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.descriptors import in_memory
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import variables
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.file_descriptors import in_memory
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import TAIL, Capture
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.spawn import spawn
-from ansible_collections.rack.recipes.plugins.module_utils.executor.trial.envelope import missing, read_envelope
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.scriptlet_result import missing, read_envelope
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-    from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
-    from ansible_collections.rack.recipes.plugins.module_utils.view import View
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+    from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 
 CHUNK = 65536
 KEPT = 65536  # bytes of its stderr: its last line is a part of what it ended with
@@ -189,7 +189,7 @@ def _lines(stdout: Capture, mask: Mask | None) -> str:
     kept = stdout.ending()
     text = kept.decode("utf-8", "backslashreplace")
     if mask and len(kept) < stdout.size:
-        from ansible_collections.rack.recipes.plugins.module_utils.language.edges import whole_from
+        from ansible_collections.rack.recipes.plugins.module_utils.masking.text_edges import whole_from
 
         text = text[whole_from(text, mask) :]
     return text if not text or text.endswith("\n") else f"{text}\n"

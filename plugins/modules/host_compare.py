@@ -107,14 +107,18 @@ stderr:
   sample: ""
 """
 
-from ansible_collections.rack.recipes.plugins.module_utils.published.differences import compare, describe, describe_tie
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, run_as_module
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.host_differences import (
+    compare,
+    describe,
+    describe_tie,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ansible_collections.rack.recipes.plugins.module_utils.view import View
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
 
 NAMED = 20
 

@@ -74,14 +74,14 @@ stderr:
   sample: ""
 """
 
-from ansible_collections.rack.recipes.plugins.module_utils.published.hardware import Tree, inventory
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet, run_as_module
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.hardware_inventory import Tree, inventory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ansible_collections.rack.recipes.plugins.module_utils.view import View
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
 
 
 class HostInventory(Scriptlet):

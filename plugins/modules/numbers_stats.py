@@ -69,14 +69,14 @@ stderr:
 
 from decimal import Decimal
 
-from ansible_collections.rack.recipes.plugins.module_utils.published.decimals import NumberFile, exactly
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet, run_as_module
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.number_file import NumberFile, exactly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ansible_collections.rack.recipes.plugins.module_utils.view import View
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
 
 
 class NumbersStats(Scriptlet):

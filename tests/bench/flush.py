@@ -28,11 +28,11 @@ sys.path.append(str(Path(__file__).parents[1] / "rack"))
 from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.fold import Batch, Fold
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import Following
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.fold_journal import Batch, Fold
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import Following
 from database import MariaDB, PostgreSQL
 
 KEYS = 100  # a host

@@ -28,8 +28,8 @@ from typing import Any, NamedTuple
 sys.path.append(str(Path(__file__).parents[1] / "rack"))
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import follow
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
 from database import MariaDB, PostgreSQL
 
 STEPS, KEYS = 30, 3  # of a host, and of a step

@@ -20,9 +20,9 @@ from typing import Any
 
 from runs import COMMAND, Done, environment, rack_recipes
 
-from ansible_collections.rack.recipes.plugins.module_utils.record import decode
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.results import Results
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import decode
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Results
 
 WAYS = ("rack-recipes", "ansible-playbook")
 HEARING = ("env", "--default-signal=HUP")  # what ignores a signal, such as tests under nohup, lets its children do so

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.rack.recipes.plugins.module_utils.language.exact import (
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import shortened
+from ansible_collections.rack.recipes.plugins.module_utils.language.numbers import (
     difference,
     identity,
     inside,
@@ -17,7 +18,6 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.exact import
     quantile,
 )
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import hint, plain, resolve, shown
-from ansible_collections.rack.recipes.plugins.module_utils.values import shortened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

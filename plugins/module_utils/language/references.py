@@ -20,14 +20,14 @@ from __future__ import annotations
 import json
 import re
 
-from ansible_collections.rack.recipes.plugins.module_utils.values import KEY, bounded, copied, few
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import KEY, bounded, copied, few
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any, Callable
 
-    from ansible_collections.rack.recipes.plugins.module_utils.view import View
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
 
     Parts = tuple[str, list[str], str]  # word or key, path, what stands after @
 
@@ -228,7 +228,7 @@ def _on_all(key: str, path: list[str], ctx: View) -> dict[str, Any]:
 
 
 def _majority(found: dict[str, Any]) -> Any:
-    from ansible_collections.rack.recipes.plugins.module_utils.language.exact import identity
+    from ansible_collections.rack.recipes.plugins.module_utils.language.numbers import identity
 
     votes: dict[Any, list[str]] = {}
     for host, value in found.items():
@@ -241,7 +241,7 @@ def _majority(found: dict[str, Any]) -> Any:
 
 
 def _median(found: dict[str, Any]) -> Any:
-    from ansible_collections.rack.recipes.plugins.module_utils.language.exact import is_number, quantile
+    from ansible_collections.rack.recipes.plugins.module_utils.language.numbers import is_number, quantile
 
     for host, value in found.items():
         if not is_number(value):

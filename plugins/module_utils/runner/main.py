@@ -27,21 +27,21 @@ import select
 import sys
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.runner.code import (
+from ansible_collections.rack.recipes.plugins.module_utils.runner.code_cache import (
     add_payload,
     content_of,
     keep_code,
     use_kept,
 )
-from ansible_collections.rack.recipes.plugins.module_utils.runner.detached import (
+from ansible_collections.rack.recipes.plugins.module_utils.runner.detached_stage import (
     ARTIFACTS,
     Detached,
     boot_id,
     clean,
     forget,
 )
-from ansible_collections.rack.recipes.plugins.module_utils.runner.folders import PROGRAMS, base_folder, find_folder
-from ansible_collections.rack.recipes.plugins.module_utils.runner.memory import Memory, kept_by, sealed
+from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders import PROGRAMS, base_folder, find_folder
+from ansible_collections.rack.recipes.plugins.module_utils.runner.secret_channel import Memory, kept_by, sealed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _serve(request: dict[str, Any], payload: str) -> tuple[str, bytes, str]:
 
 
 def _pieces(detached: Detached, wanted: list[tuple[str, int]]) -> tuple[str, bytes, str]:
-    from ansible_collections.rack.recipes.plugins.module_utils.runner.pieces import pieces
+    from ansible_collections.rack.recipes.plugins.module_utils.runner.artifact_pieces import pieces
 
     return detached.state(), pieces(detached.path(ARTIFACTS), wanted), ""
 
@@ -163,8 +163,8 @@ def _run(request: dict[str, Any], detached: Detached, payload: str, tell: int) -
 def _run_stage(request: dict[str, Any], detached: Detached, memory: Memory) -> None:
     use_kept()
     # A poll does without these.
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launch import Launcher
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage import Stage
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import Stage
 
     os.chdir(detached.work)
     sys.path[:] = filter(None, sys.path)  # the working folder holds files of the project, whatever their names

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.declared import check_declared
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.check_declarations import check_declared
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, Place, RecipeError, RecipeErrors
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places import KEY
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import quoted
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document, read
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.words import quoted
 
 EXPECTED = "a mapping with description, options and writes"
 

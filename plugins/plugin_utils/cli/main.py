@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer, parsed
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer, parsed
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
 
 INTERRUPTED = 130
@@ -45,7 +45,7 @@ def _call(ours: Sequence[str], theirs: Sequence[str]) -> Answer:
 
 
 def _complete(words: Sequence[str]) -> Answer:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shell.candidates import candidates
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shell.completion_candidates import candidates
 
     return "\n".join(candidates(words)), 0
 

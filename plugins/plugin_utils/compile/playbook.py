@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task import ON_CONTROLLER, to_task
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.text import TEMPLATE, to_yaml, verbatim
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import Plan, Stage
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.said import of_recipe
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Recipe
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.stage_task import ON_CONTROLLER, to_task
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.yaml_text import TEMPLATE, to_yaml, verbatim
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, Stage
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.serialize import of_recipe
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Recipe
 
 Play = dict[str, Any]
 

@@ -14,8 +14,8 @@ from itertools import accumulate
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed import compressed
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record import Record, encode
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import compressed
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record, encode
 
 Target = str | os.PathLike[str] | int
 Wait = Callable[[float], object]

@@ -13,16 +13,16 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
-from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.expected import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.expected_results import (
     NOBODY,
     Expectation,
     Expected,
     expect,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.framework import pytest
-from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.project import project_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.results import RecipeResult
-from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.running import run_command, run_once
+from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.optional_pytest import pytest
+from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.recipe_files import project_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.run_command import run_command, run_once
+from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.run_results import RecipeResult
 
 Record = Mapping[str, Any]
 

@@ -13,11 +13,11 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.framework import pytest
+from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.optional_pytest import pytest
 
 if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.context import RackContext
-    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.running import RecipeRunner
+    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.context_fixture import RackContext
+    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.run_command import RecipeRunner
 
 FILES = "rack_recipes_files"
 PATTERNS = ["*.recipe.yml", "*.recipe.yaml"]
@@ -78,7 +78,7 @@ def _is_recipe(path: Path, parent: pytest.Collector) -> bool:
     if path.suffix not in SUFFIXES:
         return False
     if parent.session.isinitpath(path):
-        from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.project import looks_like_recipe
+        from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.recipe_files import looks_like_recipe
 
         return looks_like_recipe(path) or _is_named_so(path, parent.config)
     return _is_named_so(path, parent.config)
@@ -112,7 +112,7 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
 @pytest.fixture
 def rack_context() -> RackContext:
     """A context without a run and without a host, to run scriptlets with: see docs/authoring.md."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.context import RackContext
+    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.context_fixture import RackContext
 
     return RackContext()
 
@@ -120,7 +120,7 @@ def rack_context() -> RackContext:
 @pytest.fixture
 def run_recipe(request: pytest.FixtureRequest, tmp_path: Path) -> RecipeRunner:
     """A function that runs a recipe, a file or a mapping, with a store of this test's own: see docs/authoring.md."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.project import project_of
-    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.running import RecipeRunner
+    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.recipe_files import project_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.run_command import RecipeRunner
 
     return RecipeRunner(tmp_path / "rack-recipes", project_of(request.path, request.config.rootpath))

@@ -13,12 +13,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe import build
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.build import Whole
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.check import check_top
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Recipe
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe import build_model
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.build_model import Whole
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Recipe
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.validate import check_top
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.decode import read_bytes
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document, read
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.source import read_bytes
 
 
 def load(path: str) -> Recipe:
@@ -34,15 +34,17 @@ def parse(text: bytes, name: str) -> Recipe:
     return Recipe(
         path=name,
         digest=digest(text, [*found.contents.values()]),
-        test_meta=build.test_meta(data["test_meta"]),
+        test_meta=build_model.test_meta(data["test_meta"]),
         steps=found.steps,
         hosts=data.get("hosts", "all"),
-        params={name: replace(param, also=found.also.get(name, {})) for name, param in build.params(document).items()},
-        pre_step=build.hooks(document, "pre_step"),
-        post_step=build.hooks(document, "post_step"),
+        params={
+            name: replace(param, also=found.also.get(name, {})) for name, param in build_model.params(document).items()
+        },
+        pre_step=build_model.hooks(document, "pre_step"),
+        post_step=build_model.hooks(document, "post_step"),
         locks=found.locks,
-        canary=build.canary(data),
-        serial=build.serial(data),
+        canary=build_model.canary(data),
+        serial=build_model.serial(data),
         time_box=float(data["time_box"]) if "time_box" in data else None,
         fail_fast=data.get("fail_fast", False),
         merge=dict(data.get("context", {}).get("merge", {})),
@@ -58,7 +60,7 @@ def whole(document: Document) -> Whole:
         from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.expand import expand
 
         return expand(document)
-    return Whole(build.steps(document), build.locks(document.data), document.places)
+    return Whole(build_model.steps(document), build_model.locks(document.data), document.places)
 
 
 def digest(text: bytes, contents: Sequence[bytes]) -> str:

@@ -21,9 +21,9 @@ from runs import COMMAND, Done, environment, rack_recipes, shell, write_recipe
 from sqlalchemy import create_engine, inspect, text
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine, reader
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine, reader
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 
 RUNS = Path(".rack-recipes/runs")
@@ -150,9 +150,9 @@ def held(url: str, run_id: str) -> Rows:
     """What a store has of a run, without what differs from run to run."""
     store = engine(url)
     try:
-        tables = (load.steps, load.history, load.context, load.measurements, load.conflicts)
+        tables = (queries.steps, queries.history, queries.context, queries.measurements, queries.conflicts)
         rows = {table.__name__: [*map(_plain, table(store, run_id))] for table in tables}
-        return {"run": _plain(load.run(store, run_id)), **rows}
+        return {"run": _plain(queries.run(store, run_id)), **rows}
     finally:
         store.dispose()
 
@@ -168,7 +168,7 @@ def is_stored(url: str, run_id: str, step: str) -> bool:
     except StoreError:
         return False
     try:
-        return step in {row["step"] for row in load.steps(store, run_id)}
+        return step in {row["step"] for row in queries.steps(store, run_id)}
     finally:
         store.dispose()
 

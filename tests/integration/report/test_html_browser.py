@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import sync_playwright
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.frames import Rows, frames
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.tables import tables
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import Rows, frames
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import html
 
 CHECKOUT = Path(__file__).resolve().parents[3]

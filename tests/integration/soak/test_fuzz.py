@@ -17,8 +17,8 @@ from pathlib import Path
 import sweeps
 from runs import CHECKOUT
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import plan_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook import to_playbook
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, RecipeErrors
 
 LONGEST = 2.0  # seconds for one file

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from outcomes import Outcome, outcome
 from runs import CHECKOUT, rack_recipes
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import plan_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeErrors
 
 SHIPPED = sorted(path.name for path in (CHECKOUT / "recipes").glob("*.yml"))

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.rack.recipes.plugins.module_utils.arguments import complete
+from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import complete
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed
-from ansible_collections.rack.recipes.plugins.module_utils.view import View
 
 ROOT = Path(__file__).resolve().parents[3] / "scriptlets"
 SHELLS = [[name] for name in ("sh", "dash", "bash", "ksh", "yash") if shutil.which(name)]
@@ -240,7 +240,7 @@ class TestLinkErrors:
 
 
 def test_every_drop_in_is_in_the_catalog():
-    from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.discover import faults, list_all
+    from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve import faults, list_all
 
     sources = {path for path in ROOT.rglob("*.*") if path.suffix in {".py", ".sh", ".awk", ".c"}}
     found = {entry.path.resolve() for entry in list_all([ROOT])}

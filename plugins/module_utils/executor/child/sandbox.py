@@ -16,18 +16,18 @@ import os
 import signal
 import sys
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child import enter
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launch import Launcher
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process import proc
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.descriptors import in_memory
-from ansible_collections.rack.recipes.plugins.module_utils.view import View
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child import exec_program
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process import procfs
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.file_descriptors import in_memory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import IO, Any, Callable, NoReturn
 
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
-    from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
+    from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 
     Step = dict[str, Any]
 
@@ -50,7 +50,7 @@ ALWAYS = (
 FIRST = ("--", "/bin/sh", "-c", '"$@"; exit $?', "sh")
 BOOT = "import marshal,sys;f=open({},'rb');sys.path[:]=marshal.load(f);{}from {} import inside;inside(f,{})"
 ADD_CODE = (
-    "from ansible_collections.rack.recipes.plugins.module_utils.runner.code import add_payload,use_kept;"
+    "from ansible_collections.rack.recipes.plugins.module_utils.runner.code_cache import add_payload,use_kept;"
     "add_payload({!r});use_kept();"
 )
 
@@ -126,9 +126,9 @@ def runnable(path: str) -> str:
 
 def ask(leader: int) -> None:
     """Ask all in a child's group to end but bubblewrap, which would end the others with it and give them no time."""
-    for pid in proc.others():
+    for pid in procfs.others():
         try:
-            if pid != leader and int(proc.stat_of(pid)[2]) == leader:
+            if pid != leader and int(procfs.stat_of(pid)[2]) == leader:
                 os.kill(pid, signal.SIGTERM)
         except OSError:  # gone
             continue
@@ -144,7 +144,7 @@ def refused(attempt: Attempt, mask: Mask | None) -> str:
 
 def python(
     launcher: Launcher, step: Step, ctx: View, params: dict[str, Any], method: str, limit: Callable[[], None]
-) -> Callable[[enter.Emitter], NoReturn]:
+) -> Callable[[exec_program.Emitter], NoReturn]:
     """What a fork of the executor does to have a Python class run in the sandbox. Raises ValueError as `box` does."""
     payload = next((path for path in sys.path if path.startswith(IN_MEMORY)), None)
     paths = sys.path[:-1] if sys.path[-1] == payload else sys.path  # `add_payload` puts it there
@@ -162,7 +162,7 @@ def python(
         "method": method,
     }
 
-    def program(emit: enter.Emitter) -> NoReturn:
+    def program(emit: exec_program.Emitter) -> NoReturn:
         state = _inherited(in_memory(marshal.dumps(paths) + marshal.dumps(given)))
         events = _inherited(emit.events)
         code = ADD_CODE.format(payload) if payload else ""
@@ -170,7 +170,7 @@ def python(
             _hand_over(payload)
         limit()
         boot = BOOT.format(state, code, __name__, events)
-        enter.execute([*start, sys.executable, "-c", boot], dict(os.environ))
+        exec_program.execute([*start, sys.executable, "-c", boot], dict(os.environ))
 
     return program
 
@@ -193,7 +193,7 @@ def inside(state: IO[bytes], events: int) -> NoReturn:
     state.close()
     os.set_inheritable(events, False)
     launcher = Launcher(given["request"], *given["folders"])
-    emit = enter.Emitter(events)
+    emit = exec_program.Emitter(events)
     ctx = View(**given["view"], emit=emit)
     ctx.keep_on(launcher.shelf)
     launcher.of_class(given["step"], ctx, given["params"], given["method"])(emit)

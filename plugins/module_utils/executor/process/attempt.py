@@ -12,23 +12,23 @@ import select
 import signal
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child import enter
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.capture import Capture, Lines
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.descriptors import (
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import LONGEST_MESSAGE, bounded
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child import exec_program
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.file_descriptors import (
     close_all,
     in_memory,
     write_all,
 )
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import Capture, Lines
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.spawn import spawn
-from ansible_collections.rack.recipes.plugins.module_utils.values import LONGEST_MESSAGE, bounded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import resource
     from typing import Any, Callable, NoReturn
 
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launch import Program
-    from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Program
+    from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 
     Event = dict[str, Any]
 
@@ -87,7 +87,7 @@ class Attempt:
         """Start the child, which has `mark`. Raises OSError where there is no room for it or no program, ValueError."""
         takers = [self.stdout.add, self.stderr.add]
         if callable(program):
-            self._events = Lines(self._take_line, enter.LARGEST_EVENT)
+            self._events = Lines(self._take_line, exec_program.LARGEST_EVENT)
             takers.append(self._add_events)
         opened: list[int] = []
         try:
@@ -126,8 +126,8 @@ class Attempt:
             raise ValueError(f"what is no event: {bounded(repr(line[:LONGEST_MESSAGE]))}") from None
         if kind == "measurement":
             self._measured += len(line)
-        if self._measured > enter.LARGEST_EVENT:
-            raise ValueError(f"more than {enter.LARGEST_EVENT} bytes of measurements")
+        if self._measured > exec_program.LARGEST_EVENT:
+            raise ValueError(f"more than {exec_program.LARGEST_EVENT} bytes of measurements")
         self.take(event)
 
     def take(self, event: Event) -> None:
@@ -176,7 +176,7 @@ class Attempt:
 
     def _note_oom_kills(self) -> None:
         """The kernel counts them: whether there was one while this child ran is known by what it told before."""
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.process.oom import oom_kills
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.process.oom_kills import oom_kills
 
         self._oom_kills = oom_kills()
 
@@ -189,7 +189,7 @@ class Attempt:
         """For people, in brackets: that the child, or one of its own, was killed for want of memory; else empty."""
         if self._oom_kills is None or self.stopped or signal.SIGKILL not in self.ended_by:
             return ""
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.process.oom import since
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.process.oom_kills import since
 
         return since(self._oom_kills)
 
@@ -266,7 +266,7 @@ class Attempt:
 
 def _started(program: Program, opened: list[int]) -> int:
     if isinstance(program, tuple):
-        return spawn(*program, dict(enumerate(opened[0:5:2])), enter.IGNORED, session=True)
+        return spawn(*program, dict(enumerate(opened[0:5:2])), exec_program.IGNORED, session=True)
     pid = os.fork()
     if not pid:
         _become(program, opened)
@@ -281,12 +281,12 @@ def _sent(send: Callable[[int, int], None], target: int, number: int) -> bool:
     return True
 
 
-def _become(program: Callable[[enter.Emitter], NoReturn], opened: list[int]) -> NoReturn:
+def _become(program: Callable[[exec_program.Emitter], NoReturn], opened: list[int]) -> NoReturn:
     """In the child: take the pipes' other ends as streams and never come back."""
     stdin, stdout, stderr, events = opened[0], *opened[2::2]
     try:
-        enter.enter(stdin, stdout, stderr)
-        program(enter.Emitter(events))
+        exec_program.enter(stdin, stdout, stderr)
+        program(exec_program.Emitter(events))
     except BaseException as error:
         write_all(2, f"cannot become the step: {type(error).__name__}: {error}\n".encode("utf-8", "backslashreplace"))
     finally:

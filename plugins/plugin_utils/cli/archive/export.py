@@ -13,11 +13,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_db, add_run, examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, add_run, examples
 
 if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.contents import Source
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import Source
 
 
 def add_export(command: argparse.ArgumentParser) -> None:
@@ -46,8 +46,8 @@ def export(options: argparse.Namespace) -> Answer:
     Recipe, playbook, hosts, journal, results, artifacts and versions, with checksums over all of it and over the
     archive itself. The same run gives the same bytes. Secrets are masked in all that is packed.
     """
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pack import name_of
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.export import export as pack
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest import name_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.export_run import export as pack
 
     with _source(options) as source:
         target = Path(options.to or f"{name_of(source.run_id)}.tar.gz")
@@ -63,11 +63,11 @@ def export(options: argparse.Namespace) -> Answer:
 def _source(options: argparse.Namespace) -> Iterator[Source]:
     """The run: its journal here, its rows in the store, or both. Raises UsageError, also where it still goes on."""
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.contents import Source
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened, run_id_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import Source
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError, UsageError
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import is_held, journal_of, journals
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import run_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import is_held, journal_of, journals
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import run_of
 
     runs = Path(settings.load().runs)
     is_here = any(path.parent.name.startswith(options.run) for path in journals(runs))

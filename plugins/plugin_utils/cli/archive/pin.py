@@ -10,8 +10,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_db, add_run, examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, add_run, examples
 
 
 def add_pin(command: argparse.ArgumentParser) -> None:
@@ -29,14 +29,14 @@ def pin(options: argparse.Namespace) -> Answer:
     other controllers that use the store.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive import pins
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive import pinned_runs
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError, UsageError
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guard import check_store
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_store
 
     check_store("change", settings.load())
     folder = _folder(Path(settings.load().runs), options.run)
     if folder:
-        pins.pin(folder, pinned=not options.off)
+        pinned_runs.pin(folder, pinned=not options.off)
     try:
         run_id = _pin_stored(options, folder)
     except StoreError as error:
@@ -52,7 +52,7 @@ def pin(options: argparse.Namespace) -> Answer:
 
 def _folder(runs: Path, start: str) -> Path | None:
     """The run's folder here. Raises UsageError where several runs are meant."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import journal_of, journals
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import journal_of, journals
 
     if not any(path.parent.name.startswith(start) for path in journals(runs)):
         return None
@@ -61,11 +61,11 @@ def _folder(runs: Path, start: str) -> Path | None:
 
 def _pin_stored(options: argparse.Namespace, folder: Path | None) -> str:
     """The id by which the store has the run, where it is marked now; empty where it has none. Raises StoreError."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive import pins
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened, run_id_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive import pinned_runs
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import JOURNAL
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import run_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import JOURNAL
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import run_of
 
     with opened(options) as store:  # which makes none
         try:
@@ -73,4 +73,4 @@ def _pin_stored(options: argparse.Namespace, folder: Path | None) -> str:
         except UsageError:
             return ""
     with opened(options, writing=True) as store:
-        return run_id if pins.pin_stored(store, run_id, pinned=not options.off) else ""
+        return run_id if pinned_runs.pin_stored(store, run_id, pinned=not options.off) else ""

@@ -13,16 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.archive.amounts import age, count, shown, size
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_db, examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.archive.ages_and_sizes import age, count, shown, size
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, examples
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.choose import Choice, Wish
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.found import Found
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.run_index import Found
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.select_runs import Choice, Wish
 
 TITLES = ("", "run", "size", "why")
 YES = ("y", "yes")
@@ -70,10 +70,10 @@ def prune(options: argparse.Namespace) -> Answer:
     It can be killed at any moment and called again.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.choose import Wish
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.progress import Drawing
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guard import check_store
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.select_runs import Wish
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Drawing
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_store
 
     wish = Wish(options.older_than, options.keep, options.max_size)
     if wish == Wish() and not (options.compress or options.vacuum):
@@ -133,7 +133,7 @@ class Done:
 
     def lines(self) -> Iterator[str]:
         """The answer for people."""
-        from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import to_text
+        from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import to_text
 
         would = "would be " if self.is_plan else ""
         rows = [
@@ -156,12 +156,12 @@ def _planned(runs: Path, store: Engine, wish: Wish, options: argparse.Namespace,
     """The same whether it is done or only told."""
     from datetime import UTC, datetime
 
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.choose import (
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.run_index import all_runs
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.select_runs import (
         chosen,
         to_compress,
         why_kept,
     )
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.found import all_runs
 
     now = datetime.now(UTC)
 
@@ -193,18 +193,20 @@ def _confirm(plan: Plan, options: argparse.Namespace) -> None:
 
 def _performed(runs: Path, store: Engine, plan: Plan, draw: Callable[[str], None], *, is_plan: bool) -> Done:
     """Do what is planned, or only note it. Folders go first: what the store still has is removed by the next time."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning import remove
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning import remove_runs
 
     done = Done(is_plan, kept=[choice for choice in (*plan.removed, *plan.compressed) if choice.kept])
     if not is_plan:
-        remove.remove_leftovers(runs)
+        remove_runs.remove_leftovers(runs)
     going = [choice for choice in plan.removed if not choice.kept]
     for number, choice in enumerate(going, 1):
         draw(f"removing run {number} of {len(going)}: {choice.run.run_id}")
         _remove(choice, plan, done)
     rows = [choice.run for choice, _where in done.removed if choice.run in plan.rows]
     if not is_plan:
-        remove.remove_rows(store, rows, lambda number: draw(f"{number} of {len(rows)} runs removed from the store"))
+        remove_runs.remove_rows(
+            store, rows, lambda number: draw(f"{number} of {len(rows)} runs removed from the store")
+        )
     packing = [choice for choice in plan.compressed if not choice.kept]
     for number, choice in enumerate(packing, 1):
         draw(f"compressing journal {number} of {len(packing)}: {choice.run.run_id}")
@@ -214,7 +216,7 @@ def _performed(runs: Path, store: Engine, plan: Plan, draw: Callable[[str], None
 
 def _remove(choice: Choice, plan: Plan, done: Done) -> None:
     """The run's folder, if it has one; its rows are removed with those of others."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.remove import remove_folder
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.remove_runs import remove_folder
 
     run = choice.run
     try:
@@ -229,7 +231,7 @@ def _remove(choice: Choice, plan: Plan, done: Done) -> None:
 
 
 def _compress(choice: Choice, done: Done) -> None:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.remove import compress
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.remove_runs import compress
 
     folder, journal = choice.run.folder, choice.run.journal
     try:
@@ -242,6 +244,6 @@ def _compress(choice: Choice, done: Done) -> None:
 
 
 def _vacuumed(store: Engine) -> int:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.remove import vacuum
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.remove_runs import vacuum
 
     return vacuum(store)

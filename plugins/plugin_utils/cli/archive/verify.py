@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import examples
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
 if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verifying.check import Trust, Verified
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verifying.verify_pack import Trust, Verified
 
 
 def add_verify(command: argparse.ArgumentParser) -> None:
@@ -40,8 +40,8 @@ def verify(options: argparse.Namespace) -> Answer:
     Nothing is unpacked. The exit code is 0 where all is as it was exported, 1 where something was changed, 2 where the
     pack cannot be read.
     """
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verifying.check import verify as check
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.progress import Drawing
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verifying.verify_pack import verify as check
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Drawing
 
     drawing = Drawing(sys.stderr)
     try:
@@ -55,7 +55,7 @@ def verify(options: argparse.Namespace) -> Answer:
 
 
 def _trust(options: argparse.Namespace) -> Trust | None:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verifying.check import Trust
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verifying.verify_pack import Trust
 
     if bool(options.allowed_signers) != bool(options.signer):
         raise UsageError("rack-recipes verify: --allowed-signers and --signer belong together; see --help")
@@ -79,7 +79,7 @@ def _to_data(found: Verified) -> dict[str, object]:
 
 
 def _lines(found: Verified) -> Iterator[str]:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import printable
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import printable
 
     for kind, file, detail in found.problems:
         yield printable(f"{kind}  {file}{f': {detail}' if detail else ''}") + "\n"

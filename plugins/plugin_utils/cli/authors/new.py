@@ -13,8 +13,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import examples
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -141,7 +141,7 @@ def _words(name: str, example: str) -> dict[str, str]:
 
 def _check_found(name: str) -> None:
     """Nothing in a folder of the project is found by the name of a module of the collection."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.files import PUBLISHED, is_published
+    from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_files import PUBLISHED, is_published
 
     if is_published(name):
         where = f"what begins with {PUBLISHED} is looked up in the collection, not in the project"
@@ -152,7 +152,7 @@ def _check_found(name: str) -> None:
 
 def _check_hiding(folder: str, path: str) -> None:
     """Python imports nothing of a folder that has a file of its name beside it."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.hiding import hidden_by, hider_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.shadowing import hidden_by, hider_of
 
     made = Path(folder, f"{path}.py")
     if file := hider_of(folder, f"{path}.py"):

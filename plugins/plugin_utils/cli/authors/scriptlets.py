@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import examples
 
 if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.model import Entry
+    from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
 
 
 def add_scriptlets(command: argparse.ArgumentParser) -> None:
@@ -30,8 +30,8 @@ def scriptlets(options: argparse.Namespace) -> Answer:
     be used is told on stderr, with the reason.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-    from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.discover import faults, list_all
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import to_text
+    from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve import faults, list_all
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import to_text
 
     folders = tuple(map(Path, settings.load().scriptlets))
     entries = list_all(folders)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import argparse
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import examples
 
 
 def add_debug(command: argparse.ArgumentParser) -> None:
@@ -63,6 +63,6 @@ def debug(options: argparse.Namespace) -> Answer:
     Stderr has the trace: arguments, changes of the context, subprocesses, variables, tracebacks, output, resources.
     Stdout has the envelope, as in a run, with the verdict. Criteria of a recipe are not judged, its own checks are.
     """
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.trial import run_trial
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.scriptlet_run import run_trial
 
     return run_trial(options)

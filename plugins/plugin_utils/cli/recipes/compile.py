@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import argparse
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import (
     add_recipe,
     add_selection,
     examples,
@@ -33,7 +33,7 @@ def compile(options: argparse.Namespace) -> Answer:  # noqa: A001 - commands are
 
     Ansible runs it as it stands, so it can be read, committed and given to AWX. The same recipe gives the same text.
     """
-    from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import playbook_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import playbook_of
 
     text = playbook_of(options.recipe, options=plan_options(options))
     return ({"status": "ok", "playbook": text} if options.json else text), 0

@@ -13,13 +13,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import examples
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.model import Difference, Lock
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model import Difference, Lock
 
 
 def add_lock(command: argparse.ArgumentParser) -> None:
@@ -46,9 +46,13 @@ def lock(options: argparse.Namespace) -> Answer:
     of the project. It belongs into version control. A recipe that is not there any more is left out.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guard import check_lock
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.file import is_there, read_lock, write_lock
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.model import Lock, differences
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_lock
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_file import (
+        is_there,
+        read_lock,
+        write_lock,
+    )
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model import Lock, differences
 
     settings = project.load()
     held = read_lock() if is_there() or options.check else Lock()
@@ -64,7 +68,7 @@ def lock(options: argparse.Namespace) -> Answer:
 
 def _paths(given: Iterable[str], held: Lock) -> list[str]:
     """The recipes to look at: those that are given have to be there."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.make import in_project
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.make_lock import in_project
 
     paths = {**dict.fromkeys(map(in_project, given)), **{path: None for path in held.recipes if Path(path).exists()}}
     if not paths and not held.recipes:
@@ -73,9 +77,9 @@ def _paths(given: Iterable[str], held: Lock) -> list[str]:
 
 
 def _here(paths: Iterable[str], settings: Settings) -> Lock:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import plan_of
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.asked import of_plan
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.make import lock_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.make_lock import lock_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import of_plan
 
     return lock_of(of_plan(plan_of(path, settings), settings) for path in paths)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import argparse
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import (
     add_recipe,
     add_selection,
     examples,
@@ -41,9 +41,9 @@ def plan(options: argparse.Namespace) -> Answer:
     Stages and why each starts, steps, hosts, the keys that each step reads and writes. Nothing is run.
     `run --dry-run` adds what an inventory and the store know: hosts, earlier results, durations.
     """
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.recipes.notices import tell_notices
-    from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import plan_of
-    from ansible_collections.rack.recipes.plugins.plugin_utils.plan.show import FORMATS
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.recipes.deprecation_notices import tell_notices
+    from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.plan.output_formats import FORMATS
 
     if options.json and options.format not in (None, "json"):
         raise UsageError(

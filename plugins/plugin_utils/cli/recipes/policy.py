@@ -9,12 +9,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import examples
 
 if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.person import Person
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.model import Policy, Rule
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import Person
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.policy_model import Policy, Rule
 
 COLUMNS = ("line", "rule", "recipes", "scriptlets", "hosts", "become", "store")
 ANY, NOT_SAID = "any", ""
@@ -33,9 +33,9 @@ def policy(options: argparse.Namespace) -> Answer:
     everything.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.person import this_user, user_named
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.judge import applies
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.reading import read_policy
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import this_user, user_named
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import applies
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.parse_policy import read_policy
 
     person = user_named(options.user) if options.user else this_user()
     path = settings.load().policy
@@ -61,7 +61,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
 
 
 def _text(person: Person, held: Policy | None, rules: list[Rule]) -> str:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import to_text
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import to_text
 
     if held is None:
         return "no policy is set: everybody may do everything\n"

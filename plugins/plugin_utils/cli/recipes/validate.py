@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import examples
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import (
     Place,
     RackError,
@@ -23,7 +23,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import (
 )
 
 if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import Plan
+    from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan
 
 Told = dict[str, Any]
 
@@ -79,7 +79,7 @@ def _check(name: str, text: bytes | None) -> tuple[list[Told], Plan | None]:
 
 def _planned(name: str, text: bytes | None) -> Plan:
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-    from ansible_collections.rack.recipes.plugins.plugin_utils.plan.make import make_plan
+    from ansible_collections.rack.recipes.plugins.plugin_utils.plan.make_plan import make_plan
     from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import load, parse
 
     recipe = load(name) if text is None else parse(text, name)

@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_db, add_run, examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, add_run, examples
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -88,7 +88,7 @@ def show(options: argparse.Namespace) -> Answer:
 
     With --host and --json the object's `values` can be given to `debug --context`.
     """
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened, run_id_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
 
     with opened(options) as store:
         run_id = run_id_of(store, options.run, options.db)
@@ -112,16 +112,16 @@ def history(options: argparse.Namespace) -> Answer:
     The times are those of the hosts, in UTC; `clock` is by how many seconds a host's clock was ahead of the
     controller's.
     """
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened, run_id_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 
     with opened(options) as store:
         run_id = run_id_of(store, options.run, options.db)
-        changes = load.history(store, run_id, options.key, _place(options.host))
+        changes = queries.history(store, run_id, options.key, _place(options.host))
         if not changes:
             of = "" if options.host is None else f" of {options.host}"
-            told = _elsewhere(options.key, load.context(store, run_id))
+            told = _elsewhere(options.key, queries.context(store, run_id))
             raise UsageError(f"run {run_id} has no key {options.key!r}{of}{told}")
     if options.json:
         return {"run_id": run_id, "key": options.key, "changes": changes}, 0
@@ -145,13 +145,13 @@ def history(options: argparse.Namespace) -> Answer:
 
 def diff(options: argparse.Namespace) -> Answer:
     """Show the keys in which two runs ended differently, field by field."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.changes import context_changes
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened, run_id_of
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.run_changes import context_changes
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 
     with opened(options) as store:
         ids = [run_id_of(store, options.first, options.db), run_id_of(store, options.second, options.db)]
-        first, second = (load.context(store, run_id) for run_id in ids)
+        first, second = (queries.context(store, run_id) for run_id in ids)
         _check_host(options.host, store, *ids)
     found = context_changes(first, second)
     if options.host is not None:
@@ -163,8 +163,8 @@ def diff(options: argparse.Namespace) -> Answer:
 
 def export(options: argparse.Namespace) -> Answer:
     """Print the context of a run as JSON, which `run --context` starts with: the run's own keys, and those of hosts."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened, run_id_of
-    from ansible_collections.rack.recipes.plugins.plugin_utils.context.exported import to_data
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_file import to_data
 
     with opened(options) as store:
         run_id = run_id_of(store, options.run, options.db)
@@ -175,9 +175,9 @@ def export(options: argparse.Namespace) -> Answer:
 def _entries(store: Engine, run_id: str, seq: int | None) -> list[dict[str, Any]]:
     """The run's keys after the change `seq`. Raises UsageError where it has none of this number."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 
-    changes = load.history(store, run_id)
+    changes = queries.history(store, run_id)
     last = max((change["seq"] for change in changes), default=0)
     if seq is not None and not 0 <= seq <= last:
         raise UsageError(f"--at {seq}: expected a number from 0 to {last}, the changes of run {run_id}")
@@ -212,7 +212,7 @@ def _place(host: str | None) -> str | None:
 
 def _elsewhere(key: str, entries: Sequence[Row]) -> str:
     """Where a key is that was looked for in another place, or which one was meant."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.parser import hint
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.argument_parser import hint
 
     places = sorted(entry["host"] or RUN for entry in entries if entry["key"] == key)
     return f"; it is a key of {', '.join(places)}" if places else hint(key, sorted({one["key"] for one in entries}))
@@ -220,13 +220,13 @@ def _elsewhere(key: str, entries: Sequence[Row]) -> str:
 
 def _check_host(host: str | None, store: Engine, *run_ids: str) -> None:
     """Refuse a host that none of the runs had; not one without keys, which sees those of the run."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.parser import hint
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.argument_parser import hint
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 
     if host in (None, RUN):
         return
-    hosts = [*sorted({name for run_id in run_ids for name in load.hosts(store, run_id)}), RUN]
+    hosts = [*sorted({name for run_id in run_ids for name in queries.hosts(store, run_id)}), RUN]
     if host not in hosts:
         runs = "run " + " and ".join(dict.fromkeys(run_ids))
         raise UsageError(f"there is no host {host!r} in {runs}{hint(host, hosts)}; there are {', '.join(hosts)}")
@@ -251,6 +251,6 @@ def _written(value: Any) -> str:
 
 
 def _table(titles: Sequence[str], rows: Iterator[Sequence[object]]) -> str:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import to_text
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import to_text
 
     return to_text(titles, rows)

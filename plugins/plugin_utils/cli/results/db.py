@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_db, examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, examples
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 
 
@@ -34,9 +34,9 @@ def add_upgrade(command: argparse.ArgumentParser) -> None:
 
 def current(options: argparse.Namespace) -> Answer:
     """Print which schema the store has, and which is the newest that this version knows."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store import maintenance
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store import schema_maintenance
 
-    schema = maintenance.current(_url(options))
+    schema = schema_maintenance.current(_url(options))
     return {"status": "ok", "schema": schema.held, "newest": schema.newest}, 0
 
 
@@ -45,9 +45,9 @@ def check(options: argparse.Namespace) -> Answer:
 
     Nothing is changed.
     """
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store import maintenance
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store import schema_maintenance
 
-    differences = maintenance.check(_url(options))
+    differences = schema_maintenance.check(_url(options))
     sys.stderr.writelines(f"{difference}\n" for difference in differences)
     answer = {"status": "error" if differences else "ok", "differences": differences}
     return answer, StoreError.exit_code if differences else 0
@@ -59,11 +59,11 @@ def upgrade(options: argparse.Namespace) -> Answer:
     Every run does the same: this is for a database whose schema only some users may change.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store import maintenance
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guard import check_store
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store import schema_maintenance
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_store
 
     check_store("change", settings.load())
-    schema = maintenance.upgrade(_url(options))
+    schema = schema_maintenance.upgrade(_url(options))
     return {"status": "ok", "before": schema.held, "schema": schema.newest}, 0
 
 

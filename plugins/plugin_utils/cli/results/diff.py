@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_db, examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, examples
 
 NOTABLE = 10.0  # percent
 SHORTEST = 0.1  # seconds: below, a step's duration is mostly chance
@@ -44,7 +44,7 @@ def diff(options: argparse.Namespace) -> Answer:
 
     Also what is not the same about the runs themselves: recipe, parameters, versions.
     """
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened, run_id_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
 
     with opened(options) as store:
         ids = [run_id_of(store, options.first, options.db), run_id_of(store, options.second, options.db)]
@@ -55,16 +55,18 @@ def diff(options: argparse.Namespace) -> Answer:
 
 
 def _changes(store: Any, first: str, second: str) -> dict[str, list[dict[str, Any]]]:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results import changes
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results import run_changes
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 
-    steps = [load.steps(store, run_id) for run_id in (first, second)]
+    steps = [queries.steps(store, run_id) for run_id in (first, second)]
     return {
-        "run": changes.run_changes(load.run(store, first), load.run(store, second)),
-        "verdicts": changes.verdict_changes(*steps),
-        "durations": changes.duration_changes(*steps),
-        "measurements": changes.measurement_changes(load.measurements(store, first), load.measurements(store, second)),
-        "context": changes.context_changes(load.context(store, first), load.context(store, second)),
+        "run": run_changes.run_changes(queries.run(store, first), queries.run(store, second)),
+        "verdicts": run_changes.verdict_changes(*steps),
+        "durations": run_changes.duration_changes(*steps),
+        "measurements": run_changes.measurement_changes(
+            queries.measurements(store, first), queries.measurements(store, second)
+        ),
+        "context": run_changes.context_changes(queries.context(store, first), queries.context(store, second)),
     }
 
 
@@ -135,8 +137,8 @@ def _grown(row: Row) -> str:
 def _table(title: str, titles: Sequence[str], rows: Sequence[Sequence[object]], none: str = NONE) -> Iterator[str]:
     import sys
 
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colour import painter
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import to_text
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colours import painter
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import to_text
 
     yield from _titled(title, [to_text(titles, rows, painter(sys.stdout))] if rows else [], none)
 

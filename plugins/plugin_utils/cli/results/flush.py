@@ -10,8 +10,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_db, add_run, examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, add_run, examples
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
 
 
@@ -30,12 +30,12 @@ def flush(options: argparse.Namespace) -> Answer:
     journal are named, and the exit code is 5 then.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pins import is_pinned, pin_stored
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened
-    from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import damage
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import is_held, journal_of
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.storing.follower import abandoned
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import follow
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pinned_runs import is_pinned, pin_stored
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened
+    from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import damage
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import is_held, journal_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_writer.store_writer import abandoned
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
 
     journal = journal_of(Path(settings.load().runs), options.run)
     if not is_held(journal.parent):  # which could not write its end, as on a full disk

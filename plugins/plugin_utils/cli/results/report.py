@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_db, add_run, examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, add_run, examples
 
 
 def add_report(command: argparse.ArgumentParser) -> None:
@@ -30,8 +30,8 @@ def add_report(command: argparse.ArgumentParser) -> None:
 def report(options: argparse.Namespace) -> Answer:
     """Write the report of a run from what the store holds of it, and print the paths of its files."""
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened, run_id_of
-    from ansible_collections.rack.recipes.plugins.plugin_utils.report.make import FORMATS, make
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.report.make_report import FORMATS, make
 
     with opened(options) as store:
         run_id = run_id_of(store, options.run, options.db)

@@ -11,9 +11,9 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.archive.amounts import number
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_db, examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.archive.ages_and_sizes import number
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, examples
 
 TITLES = ("run", "status", "test", "recipe", "started", "verdicts")
 
@@ -27,14 +27,14 @@ def add_runs(command: argparse.ArgumentParser) -> None:
 
 def runs(options: argparse.Namespace) -> Answer:
     """List the runs in the store, the newest first: status, test, recipe, start, counts of verdicts."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colour import painter
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import to_text
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colours import painter
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import to_text
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 
     with opened(options) as store:
-        found = load.runs(store)[: options.number]
-        flakes = load.flakes(store, [run["run_id"] for run in found])
+        found = queries.runs(store)[: options.number]
+        flakes = queries.flakes(store, [run["run_id"] for run in found])
     found = [{**run, "flakes": flakes.get(run["run_id"], 0)} for run in found]
     if options.json:
         return {"runs": found}, 0

@@ -14,8 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_db, add_run, examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, add_run, examples
 
 Row = Mapping[str, Any]
 Place = tuple[str, str]
@@ -43,17 +43,21 @@ def show(options: argparse.Namespace) -> Answer:
     stand the criteria that did not hold, or only just, with the distance to their limits, and the files that steps have
     attached, each with its place in the run's folder.
     """
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.store import opened, run_id_of
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 
     with opened(options) as store:
         run_id = run_id_of(store, options.run, options.db)
-        run, steps, measured = load.run(store, run_id), load.steps(store, run_id), load.measurements(store, run_id)
-        conflicts, artifacts = load.conflicts(store, run_id), load.artifacts(store, run_id)
-        origins = load.origins(store, run_id) if conflicts else {}
+        run, steps, measured = (
+            queries.run(store, run_id),
+            queries.steps(store, run_id),
+            queries.measurements(store, run_id),
+        )
+        conflicts, artifacts = queries.conflicts(store, run_id), queries.artifacts(store, run_id)
+        origins = queries.origins(store, run_id) if conflicts else {}
         conflicts = [{**one, "origin": origins.get(one["seq"])} for one in conflicts]
         if options.json:
-            context = load.context(store, run_id)
+            context = queries.context(store, run_id)
             more = {"context": context, "conflicts": conflicts, "artifacts": artifacts}
             return {"run": run, "steps": steps, "measurements": measured, **more}, 0
     shown = steps if options.all else [step for step in steps if not step["parent"] or not _is_plain(step)]
@@ -63,8 +67,8 @@ def show(options: argparse.Namespace) -> Answer:
 
 def _head(run: Row, steps: Sequence[Row]) -> Iterator[str]:
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.runs import told
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colour import painter
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import printable
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colours import painter
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import printable
 
     status = painter(sys.stdout)(run["status"], run["status"])
     flakes = sum(bool(step["flake"]) for step in steps if not step["instances"])
@@ -183,8 +187,8 @@ def _artifacts(artifacts: Sequence[Row]) -> Iterator[str]:
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colour import painter
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import to_text
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colours import painter
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import to_text
 
     return to_text(titles, rows, painter(sys.stdout))
 

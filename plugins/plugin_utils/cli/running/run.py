@@ -10,8 +10,8 @@ import argparse
 from contextlib import nullcontext
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_db, add_selection, examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, add_selection, examples
 
 
 def add_run(command: argparse.ArgumentParser) -> None:
@@ -155,12 +155,12 @@ def run(options: argparse.Namespace) -> Answer:
 
 def begin(options: argparse.Namespace, *, told: bool = True) -> tuple[dict[str, Any], int]:
     """Start Ansible, unless its output is to be shown, and only then import what reads recipes; then run."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.ahead import waiting
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.ids import new_run_id
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.playbook import environment
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_playbook import environment
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.warm_start import waiting
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import new_run_id
 
     run_id = new_run_id()
     with nullcontext() if options.verbose else waiting(environment(run_id, options.inventory)) as ahead:
-        from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.perform import perform
+        from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run_ansible import perform
 
         return perform(options, run_id, ahead, told=told)

@@ -11,8 +11,8 @@ import sys
 import time
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.options import add_run, examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_run, examples
 
 PAUSE = 0.3  # seconds between two drawings
 GONE = 3.0  # seconds after which nobody is expected to write the end of a run whose process is no more
@@ -31,11 +31,11 @@ def watch(options: argparse.Namespace) -> Answer:
     Works from any terminal of the machine that runs it, and as often as you like.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.ending import tell
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import is_held, journal_of
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.load import Load
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.progress import Drawing, Progress
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.telling.summary import summarize
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run_answer import tell
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.process_usage import Load
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Drawing, Progress
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import summarize
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import is_held, journal_of
 
     path = journal_of(Path(settings.load().runs), options.run)
     progress, load, drawing = Progress.of(path), Load(path.parent), Drawing(sys.stderr)

@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeError, RecipeErrors
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe import build
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.build import Whole
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.check import check_included
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.filling import Budget, FillError, Filling
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.files import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe import build_model
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.build_model import Whole
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.find_file import (
     File,
     NoFileError,
     content_of,
@@ -25,21 +23,27 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.files
     project_of,
     real_path,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.places import AllPlaces
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.values import Outer, stands, values_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.waiting import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.include_dependencies import (
     Entries,
     Steps,
     names_errors,
     released,
     waits_errors,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.within import within
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Lock
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.part import Part
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places import Places
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.include_params import (
+    Outer,
+    stands,
+    values_of,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.inherited import within
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.source_positions import AllPlaces
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Lock
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Part
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import Budget, FillError, Filling
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.validate import check_included
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import quoted, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import Places
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import MOST, Document, read
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.words import quoted, shown
 
 DEEPEST = 10  # recipes inside each other
 MOST_STEPS = 10_000  # that includes make: a few files could ask for more than memory holds
@@ -77,7 +81,7 @@ class Expansion:
         self.project = project_of(name)
         self.budget = Budget()
         self.top = Reading(document, Filling({}, self.budget), "", (File(name, real_path(name)),))
-        self.outer = Outer(build.params(document))
+        self.outer = Outer(build_model.params(document))
         self.files: dict[tuple[str, str], File] = {}
         self.documents: dict[Path, Document | None] = {}
         self.contents: dict[str, bytes] = {}
@@ -90,7 +94,7 @@ class Expansion:
     def steps(self, reading: Reading) -> Steps:
         """The steps of a file with their whole names, in their order."""
         entries: Entries = []
-        for index, idx, data in build.numbered(reading.document):
+        for index, idx, data in build_model.numbered(reading.document):
             part = Part(reading.document, ("steps", index), dict(data))
             made = self._included(reading, part, idx) if part.is_include else self._step(reading, part, idx)
             entries.append((part, made))
@@ -98,14 +102,14 @@ class Expansion:
         if groups and not self.errors:
             self._report(names_errors(entries, reading.prefix))
             self._report(islice(waits_errors(entries, reading.prefix), MOST))
-        return released(build.in_order(step for _part, steps in entries for step in steps), groups)
+        return released(build_model.in_order(step for _part, steps in entries for step in steps), groups)
 
     def _step(self, reading: Reading, part: Part, idx: int) -> Steps:
         """One step that stands in a file itself."""
         if not reading.prefix:
-            return (build.step_of(part.data, idx, part.place()),)
+            return (build_model.step_of(part.data, idx, part.place()),)
         self._count(part)
-        step = build.step_of(self._filled(reading, part), idx, part.place())
+        step = build_model.step_of(self._filled(reading, part), idx, part.place())
         name = reading.prefix + step.name
         needs = tuple(replace(need, step=reading.prefix + need.step) for need in step.depends_on)
         hosts = None if step.scope == "run" else step.hosts or reading.document.data.get("hosts")
@@ -124,7 +128,7 @@ class Expansion:
             expected = f"a name with which those of its steps have at most {LONGEST} characters"
             self._report([part.error(("name",), expected, f"{len(longest)} in {quoted(longest)}")])
         filled = self._filled(reading, part)
-        outer = build.converted({key: filled[key] for key in OF_INCLUDE if key in filled})
+        outer = build_model.converted({key: filled[key] for key in OF_INCLUDE if key in filled})
         needs = (replace(need, step=reading.prefix + need.step) for need in outer.get("depends_on", ()))
         return tuple(within(steps, {**outer, "idx": idx, "depends_on": tuple(needs)}))
 
@@ -176,7 +180,7 @@ class Expansion:
 
     def _take_locks(self, document: Document) -> None:
         """The locks of a file; one that another file has too must be the same."""
-        for name, lock in build.locks(document.data).items():
+        for name, lock in build_model.locks(document.data).items():
             place = document.places["locks", name]
             known, first = self.locks.setdefault(name, (lock, place))
             if known != lock:

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.names import doubles
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.part import Part, is_number, text
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Part, is_number, text
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.references import BARE
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places import KEY
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.words import listed, quoted, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.step_names import doubles
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import listed, quoted, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 
 KNOWN = {*LIMITS, "value", "quantile", "name", "unit", "warn"}
 HOMES = (("when",), ("retry", "until"), ("repeat", "until"), ("success", "values"))

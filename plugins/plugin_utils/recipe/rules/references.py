@@ -13,11 +13,11 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import WORDS, keys_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.filling import REFERENCE
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Path
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.part import Part, text
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Part, text
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import REFERENCE
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, quoted
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.words import closest, listed, quoted
 
 type Problem = tuple[str, str]  # what was expected, and the reference that was probably meant
 

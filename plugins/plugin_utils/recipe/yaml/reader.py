@@ -18,9 +18,12 @@ from typing import Any, ClassVar, NoReturn
 import yaml
 from yaml import events
 
-from ansible_collections.rack.recipes.plugins.module_utils.values import DEEPEST
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import DEEPEST
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeError, RecipeErrors
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.parts import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.decode import Source, decode, refused
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, quoted, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import ROOT, Places, Spot, Spots
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.open_collections import (
     Anchor,
     Open,
     OpenList,
@@ -28,10 +31,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.parts imp
     awaits_key,
     take_over,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places import ROOT, Places, Spot, Spots
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.scalars import MERGE, UnclearError, resolve
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.source import Source, decode, refused
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.words import closest, quoted, shown
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 JINJA = "a Jinja expression in quotes, since YAML takes { for a mapping"
@@ -263,8 +263,8 @@ class Builder:
 
     def _explained(self, error: yaml.MarkedYAMLError) -> RecipeError:
         # a good recipe does not pay for these imports
-        from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.problems import explain
-        from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.trouble import Surroundings
+        from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.error_context import Surroundings
+        from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.syntax_errors import explain
 
         started = [part.spot for part in self.open[1:]] or [ROOT for _document in self.top.data]
         columns = {self._place(spot).column for spot in started}

@@ -14,8 +14,8 @@ import math
 import re
 from functools import lru_cache
 
-from ansible_collections.rack.recipes.plugins.module_utils.values import LARGEST
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.words import quoted
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import LARGEST
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import quoted
 
 type Scalar = str | int | float | bool | None
 

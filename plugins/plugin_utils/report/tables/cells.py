@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.model import Column, Row
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Row
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series

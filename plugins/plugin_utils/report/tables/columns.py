@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.model import Column
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column
 
 HOST, STEP, VERDICT = Column("host", "Host"), Column("step", "Step"), Column("verdict", "Verdict", "verdict")
 REASON = Column("reason", "Reason")

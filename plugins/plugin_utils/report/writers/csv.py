@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.model import Table
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.text import visible
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import visible
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table
 
 FORMULA = re.compile(r" *[=+\-@\t\r\n＝＋－＠]")
 """How a text starts that a spreadsheet may take for a formula."""

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.frames import installed
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import installed
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.model import Column, Kind, Row, Table, named
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.palette import LOOKS
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.text import visible
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import visible
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Kind, Row, Table, named
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_colours import LOOKS
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook

@@ -18,9 +18,9 @@ from markupsafe import Markup
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import LEFT_OUT
-from ansible_collections.rack.recipes.plugins.plugin_utils.report import palette
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.model import Column, Table, named
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.text import cut, shown, visible
+from ansible_collections.rack.recipes.plugins.plugin_utils.report import verdict_colours
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import cut, shown, visible
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Table, named
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import svg
 
 STATIC = Path(__file__).parent / "static"
@@ -85,7 +85,7 @@ def write(tables: Sequence[Table], folder: Path) -> list[Path]:
 def render(tables: Sequence[Table]) -> str:
     """The page; the same tables give the same bytes."""
     by_name = named(tables)
-    style = palette.css() + (STATIC / "report.css").read_text(encoding="utf-8")
+    style = verdict_colours.css() + (STATIC / "report.css").read_text(encoding="utf-8")
     script = (STATIC / "report.js").read_text(encoding="utf-8")
     environment = Environment(
         loader=FileSystemLoader(STATIC), autoescape=True, undefined=StrictUndefined, finalize=_printed,
@@ -99,8 +99,8 @@ def render(tables: Sequence[Table]) -> str:
         run=by_name["summary"].record(),
         facts=_facts(by_name["summary"]),
         counts=by_name["counts"],
-        looks=palette.LOOKS,
-        look=palette.look,
+        looks=verdict_colours.LOOKS,
+        look=verdict_colours.look,
         passing=PASSING,
         left_out=LEFT_OUT,
         views={name: view(by_name[name]) for name in TABLES},
@@ -135,7 +135,7 @@ def cell(value: Any, column: Column) -> Cell:
     """One value as the page prints it."""
     text = cut(shown(value, column.kind), MOST_IN_CELL, at_end=column.kind != "log")
     if column.kind == "verdict":
-        return Cell(text, "", palette.look(str(value)) if value else "")
+        return Cell(text, "", verdict_colours.look(str(value)) if value else "")
     if "\n" in text:
         return Cell(text, "log", last=cut(text.rstrip().rpartition("\n")[2], MOST_IN_LINE))
     if column.kind in ("number", "seconds"):
@@ -187,5 +187,5 @@ def _data(matrix: Table) -> dict[str, list[str]]:
     return {
         "hosts": [visible(row[0]) for row in matrix.rows],
         "steps": [visible(column.name) for column in matrix.columns[1:]],
-        "verdicts": list(palette.LOOKS),
+        "verdicts": list(verdict_colours.LOOKS),
     }

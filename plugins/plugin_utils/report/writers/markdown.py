@@ -13,9 +13,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.model import Column, Kind, Row, Table, named
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.palette import LOOKS, look
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.text import cut, shown, visible
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import cut, shown, visible
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Kind, Row, Table, named
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_colours import LOOKS, look
 
 MOST_IN_CELL = 200
 ROOM = {

@@ -13,9 +13,9 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.model import Row, Table
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.palette import LOOKS, look
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.text import visible
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import visible
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Row, Table
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_colours import LOOKS, look
 
 WIDTH = 1120
 """Pixels that a chart may fill from side to side."""

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import files, sql
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.connection import is_reading
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.faults import shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import sqlite_file
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import is_reading
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
@@ -25,7 +26,7 @@ WAIT = 5.0  # seconds that SQLite itself waits for another writer, before a faul
 def writer(url: URL) -> Engine:
     """An engine for a file, made where it is missing. Raises StoreError, also on a network file system."""
     path = _path(url)
-    files.prepare(path)
+    sqlite_file.prepare(path)
     opened = sql.create_engine(url.set(database=str(path)), hide_parameters=True, connect_args={"timeout": WAIT})
     sql.event.listen(opened, "connect", _set_up)
     sql.event.listen(opened, "begin", _begin)

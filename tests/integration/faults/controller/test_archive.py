@@ -21,10 +21,10 @@ import sweeps
 from runs import COMMAND, environment, rack_recipes
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed import opened
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import journals
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import follow
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import opened
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import journals
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import delta, end, run
 
 HOME = Path(".rack-recipes")

@@ -18,7 +18,7 @@ from databases import begun, gated, held, open_gate, rows_of, store_url, undistu
 from runs import COMMAND, Done, environment
 from sqlalchemy import text
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 
 KINDS = ("sqlite", "mariadb", "postgresql") if sweeps.is_whole() else ("sqlite", "postgresql")
 RECIPES = (50, 50, 120, 80)  # how many keys each controller's recipe sets: two of them have the same

@@ -41,7 +41,7 @@ from databases import (
 )
 from proxy import Proxy
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from database import ADDRESS, MariaDB, PostgreSQL
 
 KINDS = ("sqlite", "mariadb", "postgresql")

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from database import Database, MariaDB, PostgreSQL
 
 OPENSSL = shutil.which("openssl")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The callback passes Ansible's events on; `plugin_utils/run/test_recorder.py` tests what is done then."""
+"""The callback passes Ansible's events on; `plugin_utils/run/recorder/test_recorder.py` tests what is done then."""
 
 from __future__ import annotations
 

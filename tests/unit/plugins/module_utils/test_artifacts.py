@@ -21,7 +21,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.artifacts import (
     check_name,
     masked,
 )
-from ansible_collections.rack.recipes.plugins.module_utils.language.masks import MASKED, Mask
+from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import MASKED, Mask
 
 SECRET = "correct horse battery staple"
 

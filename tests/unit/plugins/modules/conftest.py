@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.arguments import complete
-from ansible_collections.rack.recipes.plugins.module_utils.view import View
+from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import complete
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
 
 
 class Outcome:

@@ -13,28 +13,32 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
-from ansible_collections.rack.recipes.plugins.module_utils.language.names import Names
-from ansible_collections.rack.recipes.plugins.module_utils.values import few
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepared import Prepared, prepare
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.forecast import (
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import Names
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepare_run import Prepared, prepare
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.duration_forecast import (
     RUN_HOST,
     Expected,
     Known,
     Room,
     forecast,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.inventory import Matching, matching
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.notes import LEFT_OUT, Note, notes_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.past import Past, past_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.table import to_text
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.inventory_hosts import Matching, matching
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.step_warnings import (
+    LEFT_OUT,
+    Note,
+    notes_of,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.stored_history import Past, past_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import to_text
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import Plan, PlannedStep
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.show import FORMATS, to_data
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.params import is_open
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.beginning.params import masked, secrets_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.playbook import MOST_AT_ONCE
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.output_formats import FORMATS, to_data
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, PlannedStep
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values import is_open
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_playbook import MOST_AT_ONCE
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values import masked, secrets_of
 
 NAMED = 8  # hosts
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How Alembic runs the migrations: on the connection that store/upgrade.py hands over."""
+"""How Alembic runs the migrations: on the connection that run_migrations.py hands over."""
 
 from __future__ import annotations
 

@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child import sandbox
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launch import Launcher
-from ansible_collections.rack.recipes.plugins.module_utils.executor.stage import Stage
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
+from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import Stage
 
 DEFAULTS = {
     "args": {},

@@ -17,10 +17,10 @@ pytest.importorskip("hypothesis")  # not everywhere that targets' Pythons are te
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.capture import Capture
-from ansible_collections.rack.recipes.plugins.module_utils.executor.secrets import Secrets
-from ansible_collections.rack.recipes.plugins.module_utils.language.masks import Mask
-from ansible_collections.rack.recipes.plugins.module_utils.values import LONGEST_MESSAGE, bounded
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import LONGEST_MESSAGE, bounded
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import Capture
+from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import Secrets
+from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 
 RUN = 8  # characters in a row, of which no more than these could be chance
 FORMS = (

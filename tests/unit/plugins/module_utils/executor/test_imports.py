@@ -14,15 +14,16 @@ import pytest
 
 HERE = "ansible_collections.rack.recipes.plugins.module_utils"
 POLL = (f"{HERE}.runner.main",)
-STAGE = (*POLL, f"{HERE}.executor.stage", f"{HERE}.executor.child.launch")
+STAGE = (*POLL, f"{HERE}.executor.stage_run", f"{HERE}.executor.child.launcher")
 # What only some stages need: each costs the others nothing.
 RARE = (
-    *(f"{HERE}.executor.child.{name}" for name in ("limits", "native", "python", "sandbox")),
-    *(f"{HERE}.executor.trial.{name}" for name in ("again", "hooks", "offers", "rehearsal")),
-    f"{HERE}.executor.family",
-    f"{HERE}.executor.single",
-    *(f"{HERE}.executor.process.{name}" for name in ("leftovers", "proc")),
-    *(f"{HERE}.language.{name}" for name in ("criteria", "edges", "exact", "loops", "masks", "rounds")),
+    *(f"{HERE}.executor.child.{name}" for name in ("resource_limits", "binary", "python_class", "sandbox")),
+    *(f"{HERE}.executor.step.{name}" for name in ("retry", "step_hooks", "reuse", "check_mode")),
+    f"{HERE}.executor.loop_group",
+    f"{HERE}.executor.single_step",
+    *(f"{HERE}.executor.process.{name}" for name in ("reaper", "procfs")),
+    *(f"{HERE}.language.{name}" for name in ("criteria", "numbers", "loops", "retry_and_repeat")),
+    *(f"{HERE}.masking.{name}" for name in ("text_edges", "mask")),
 )
 SLOW = {
     "argparse",

@@ -8,6 +8,8 @@ import json
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import shortened
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
 from ansible_collections.rack.recipes.plugins.module_utils.language import criteria
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import (
     describe,
@@ -17,8 +19,6 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.criteria imp
     problem,
 )
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
-from ansible_collections.rack.recipes.plugins.module_utils.values import shortened
-from ansible_collections.rack.recipes.plugins.module_utils.view import View
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.loading import cases
 
 OWN = {

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
 from ansible_collections.rack.recipes.plugins.module_utils.language.loops import instances
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
-from ansible_collections.rack.recipes.plugins.module_utils.view import View
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.loading import cases
 
 

@@ -18,18 +18,18 @@ pytest.importorskip("hypothesis")  # not everywhere that targets' Pythons are te
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import judge
-from ansible_collections.rack.recipes.plugins.module_utils.language.exact import (
+from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import ContextDigest, fingerprint
+from ansible_collections.rack.recipes.plugins.module_utils.language.numbers import (
     difference,
     identity,
     inside_percent,
     quantile,
 )
-from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import ContextDigest, fingerprint
-from ansible_collections.rack.recipes.plugins.module_utils.language.masks import MASKED, Mask
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope, keys_in, resolve
-from ansible_collections.rack.recipes.plugins.module_utils.language.rounds import Rounds
-from ansible_collections.rack.recipes.plugins.module_utils.view import View
+from ansible_collections.rack.recipes.plugins.module_utils.language.retry_and_repeat import Rounds
+from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import MASKED, Mask
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)

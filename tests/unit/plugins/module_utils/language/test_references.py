@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import (
     FOREIGN,
     Scope,
@@ -19,7 +20,6 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.references i
     plain,
     resolve,
 )
-from ansible_collections.rack.recipes.plugins.module_utils.view import View
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.loading import cases
 
 STATS = {"mean": 2.5, "by": [1, {"x": "é"}], "none": None, "Ethernet1/1": "up"}

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from ansible_collections.rack.recipes.plugins.module_utils import record
+from ansible_collections.rack.recipes.plugins.module_utils import journal_record
 from ansible_collections.rack.recipes.plugins.module_utils.runner.main import MARK
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import (
     children_of,
@@ -61,7 +61,7 @@ class Answer(NamedTuple):
 
 def module_utils():
     """The files of the executor, by their names in a payload."""
-    folder = Path(record.__file__).parent
+    folder = Path(journal_record.__file__).parent
     return {f"{CODE}/{path.relative_to(folder)}": path.read_text("utf-8") for path in folder.rglob("*.py")}
 
 
@@ -111,7 +111,7 @@ class Host:
         before, mark, answer = stdout.decode("utf-8").partition(f"\n{MARK}{message['id']}\n")
         assert (before, mark != "") == ("", True)
         *lines, last = answer.strip("\n").split("\n")
-        records = [record.decode(line.encode()) for line in lines if line]
+        records = [journal_record.decode(line.encode()) for line in lines if line]
         assert None not in records
         status = json.loads(last)
         self.clock = status.pop("clock")  # never the same again

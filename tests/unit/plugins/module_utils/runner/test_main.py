@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.runner.code import BUNDLE
+from ansible_collections.rack.recipes.plugins.module_utils.runner.code_cache import BUNDLE
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import (
     OK,
     children_of,

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli import main as module
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import (
     COMMANDS,
     EXIT_CODES,
     below,
@@ -24,7 +24,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.commands import (
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.recipes import plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import call, make_project
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call, make_project
 
 PROGRAM = f"from {module.__name__} import main; main()"
 SLOW = {"ansible", "pandas", "sqlalchemy", "alembic", "yaml", "jinja2", "jsonschema", "numpy", "xlsxwriter"}

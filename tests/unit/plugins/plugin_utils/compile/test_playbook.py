@@ -23,12 +23,12 @@ from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook import to_playbook, to_plays
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.text import TEMPLATE, Verbatim
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.yaml_text import TEMPLATE, Verbatim
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.make import make_plan
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import Plan, PlanOptions
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.make_plan import make_plan
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, PlanOptions
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import load, parse
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import (
     CacheKey,
     Dependency,
     Limits,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import compile_to_file
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import compile_to_file
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 
 CASES = Path(__file__).parents[1] / "plan" / "cases"

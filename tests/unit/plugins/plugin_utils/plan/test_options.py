@@ -14,9 +14,9 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.make import make_plan
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import Plan, PlanOptions
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.show import FORMATS
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.make_plan import make_plan
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.output_formats import FORMATS
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, PlanOptions
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import parse
 
 CASES = Path(__file__).parent / "cases"

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.files import SHIPPED
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_files import SHIPPED
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeErrors
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.make import make_plan
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import Plan
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.show import FORMATS
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.make_plan import make_plan
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.output_formats import FORMATS
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import load, parse
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Recipe, Step, TestMeta
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Recipe, Step, TestMeta
 
 CASES = Path(__file__).parent / "cases"
 RECIPES = Path(__file__).resolve().parents[5] / "recipes"

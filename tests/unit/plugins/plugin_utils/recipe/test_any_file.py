@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import parse
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Recipe
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Recipe
 
 CASES = Path(__file__).parent / "cases"
 RECIPES = sorted(path.read_bytes() for path in CASES.rglob("*.yml"))

@@ -22,8 +22,8 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe import load as module
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import load, parse
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Step
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places import KEY
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Step
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.recipe.told import shown
 
 CASES = Path(__file__).parent / "cases" / "good"

@@ -12,7 +12,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Recipe
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Recipe
 
 KEPT = ("type", "scope")
 EMPTY = ("params", "pre_step", "post_step", "locks", "canary", "serial", "time_box", "fail_fast", "merge")

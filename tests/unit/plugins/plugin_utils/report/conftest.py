@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.frames import Rows, frames
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.model import Table, named
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.tables import tables
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import Rows, frames
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table, named
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
 
 CASES = Path(__file__).parent / "cases"
 HOSTILE: dict[str, str] = {

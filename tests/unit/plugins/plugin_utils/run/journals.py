@@ -10,10 +10,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.context.context import Context
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current import RUN_HOST, Given, Planned, Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RUN_HOST, Given, Planned, Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 
 TIME = "2026-11-25T12:00:00.000000Z"

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 
 if TYPE_CHECKING:
     from database import MariaDB, PostgreSQL

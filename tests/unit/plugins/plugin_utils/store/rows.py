@@ -10,12 +10,19 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 
 
 def everything(store: Engine, run_id: str = "R1") -> dict[str, Any]:
     """All that a store holds of a run; the journal, which lies elsewhere in each test, by its name alone."""
-    run = load.run(store, run_id)
+    run = queries.run(store, run_id)
     run["journal"] = run["journal"].rpartition("/")[2]
-    tables = (load.steps, load.context, load.history, load.measurements, load.conflicts, load.artifacts)
+    tables = (
+        queries.steps,
+        queries.context,
+        queries.history,
+        queries.measurements,
+        queries.conflicts,
+        queries.artifacts,
+    )
     return {"run": run, **{table.__name__: table(store, run_id) for table in tables}}

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 PLUGIN_UTILS = Path(__file__).resolve().parents[5] / "plugins/plugin_utils"
-FOLDERS = ("store", "archive", "analysis", "cli/results", "cli/archive", "run/storing")
+FOLDERS = ("store", "archive", "analysis", "cli/results", "cli/archive", "run/store_writer")
 CALLS = ("execute", "executemany", "exec_driver_sql", "text", "literal_column", "copy")
 # What is put together of names that stand in this project's own tables, and of nothing else.
 OURS = {
     "store/database/sqlite.py": {"pragma"},
-    "store/schema/upgrade.py": {"VERSION_TABLE"},
-    "store/writing/bulk.py": {"staged", "table.name", "target", "names"},
+    "store/schema/run_migrations.py": {"VERSION_TABLE"},
+    "store/writing/bulk_insert.py": {"staged", "table.name", "target", "names"},
 }
 WORDS = ("SELECT ", "INSERT ", "UPDATE ", "DELETE ", "CREATE ", "DROP ", "ALTER ", "COPY ", "PRAGMA ", "WHERE ")
 SOURCES = [path for folder in FOLDERS for path in sorted((PLUGIN_UTILS / folder).rglob("*.py"))]

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import sql
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.columns import long_text, name
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.column_types import long_text, name
 
 if TYPE_CHECKING:
     from sqlalchemy import Column

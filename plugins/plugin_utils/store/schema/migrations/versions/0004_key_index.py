@@ -10,7 +10,7 @@ a run with a million of them it found a key's only 0.1 to 0.2 s sooner.
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import sql
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 
 revision = "0004"
 down_revision = "0003"

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child import sandbox
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process import attempt, leftovers, marks
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process import attempt, process_marks, reaper
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import (
     OK,
     children_of,
@@ -309,16 +309,16 @@ def test_a_timeout_leaves_nothing_behind(work, python, monkeypatch, text, kind):
     assert ran.outcome == ("error", "timed out after 1.5 s")
     assert (work.folder / "begun").exists()
     assert children_of(os.getpid()) == []
-    own = marks.marks_of(os.getpid(), marks._started_at())
-    left = [pid for pid in leftovers.proc.others() if _mark(pid) in own and is_alive(pid)]
+    own = process_marks.marks_of(os.getpid(), process_marks._started_at())
+    left = [pid for pid in reaper.proc.others() if _mark(pid) in own and is_alive(pid)]
     assert left == []
 
 
 def _mark(pid):
     try:
-        return leftovers.proc.mark_of(pid)
+        return reaper.proc.mark_of(pid)
     except OSError:
-        return leftovers.proc.UNMARKED
+        return reaper.proc.UNMARKED
 
 
 @needs_sandbox
@@ -352,11 +352,11 @@ def test_it_ends_with_the_executor(work):
     until = time.monotonic() + 20
     while not (work.folder / "begun").exists() and time.monotonic() < until:
         time.sleep(0.02)
-    mark = marks.marks_of(pid, int(leftovers.proc.stat_of(pid)[19]))
-    assert any(_mark(each) in mark for each in leftovers.proc.others())
+    mark = process_marks.marks_of(pid, int(reaper.proc.stat_of(pid)[19]))
+    assert any(_mark(each) in mark for each in reaper.proc.others())
     os.kill(pid, 9)
     os.waitpid(pid, 0)
-    while any(_mark(each) in mark and is_alive(each) for each in leftovers.proc.others()):
+    while any(_mark(each) in mark and is_alive(each) for each in reaper.proc.others()):
         assert time.monotonic() < until
         time.sleep(0.02)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import fcntl
 from pathlib import Path
 
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import call
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import FIRST, SECOND
 
 PACK = f"rack-recipes-{FIRST}"

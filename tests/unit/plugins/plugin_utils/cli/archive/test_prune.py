@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning import remove
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning import remove_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import call
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import FIRST, SECOND
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import delta
 
@@ -130,8 +130,8 @@ def test_a_folder_that_cannot_be_removed_is_told_and_the_rest_goes_on(runs: Path
             raise RackError("no right to do this")
         original(folder)
 
-    original = remove.remove_folder
-    monkeypatch.setattr(remove, "remove_folder", refuse)
+    original = remove_runs.remove_folder
+    monkeypatch.setattr(remove_runs, "remove_folder", refuse)
     done = call("prune", "--keep", "0", "--store", "--json")
     assert (done.code, done.answer["status"]) == (1, "error")
     assert [(run["run_id"], run["reason"]) for run in done.answer["failed"]] == [(FIRST, "no right to do this")]
@@ -229,7 +229,7 @@ def test_a_store_that_is_away(runs: Path):
 
 
 def test_a_compressed_journal_can_be_resumed_from(runs: Path):
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.reusing.earlier import find_earlier
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import find_earlier
 
     call("prune", "--compress")
     earlier = find_earlier(runs, FIRST, "", {"test_id": "BURN"}, {})

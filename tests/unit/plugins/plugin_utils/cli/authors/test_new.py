@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.authors.new import SCRIPTLETS, TEMPLATES
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import call
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
 
 PLUGIN = "ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.plugin"
 SUFFIXES = {"python": [".py"], "shell": [".sh", ".yml"], "awk": [".awk", ".yml"], "c": [".c", ".yml"]}

@@ -16,7 +16,7 @@ import pexpect
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli import main as module
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import call
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
 
 IMPORT = "from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet\n"
 PROGRAM = f"from {module.__name__} import main; main()"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import call, make_project
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call, make_project
 
 LOCK = Path("rack-recipes.lock")
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import plan_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook import to_playbook
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.model import PlanOptions
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.show import FORMATS
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import call, make_project
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.output_formats import FORMATS
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import PlanOptions
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call, make_project
 
 SELECTIONS = [
     (["--only", "ok_step"], PlanOptions(only=("ok_step",))),

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import follow
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
 
 FIRST, SECOND = "20261124-090000-aaaaaa", "20261125-140000-bbbbbb"
 URL = "sqlite:///.rack-recipes/results.db"

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.changes import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.run_changes import (
     context_changes,
     duration_changes,
     measurement_changes,
     verdict_changes,
 )
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import call
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import FIRST, SECOND, Writer
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import measured as measured_now
 

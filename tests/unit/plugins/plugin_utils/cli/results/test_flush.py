@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import held
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import call
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import held
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import FIRST
 
 URL = "sqlite:///other.db"
@@ -22,7 +22,7 @@ URL = "sqlite:///other.db"
 def status() -> str:
     store = engine(URL)
     try:
-        return str(load.run(store, FIRST)["status"])
+        return str(queries.run(store, FIRST)["status"])
     finally:
         store.dispose()
 

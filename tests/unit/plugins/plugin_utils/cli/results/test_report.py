@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import call
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
 
 
 def test_the_paths_are_printed(runs: Path):

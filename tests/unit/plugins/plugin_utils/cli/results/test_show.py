@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results import store as results_store
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal import colour
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import call
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results import open_store as results_store
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal import colours
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import FIRST, SECOND, Writer
 
 SHOWN = f"""\
@@ -107,7 +107,7 @@ def test_show_as_json_has_everything(runs: Path):
 
 
 def test_verdicts_have_colours_on_a_terminal(runs: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(colour, "takes_colours", lambda stream: stream is sys.stdout)
+    monkeypatch.setattr(colours, "takes_colours", lambda stream: stream is sys.stdout)
     shown = call("show", SECOND).out
     assert "\x1b[31mfailed  \x1b[0m  ports" in shown
     assert "\x1b[33mmarginal\x1b[0m  burn" in shown

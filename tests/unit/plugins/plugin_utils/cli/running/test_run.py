@@ -20,10 +20,10 @@ import pexpect
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli import main as module
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.follow import Follower
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.ahead import Waiting
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.outcome import IN_CHECK
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import Done, call, make_project
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.warm_start import Waiting
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import IN_CHECK
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import Done, call, make_project
 
 CFG = "[defaults]\nhost_key_checking = false\n"
 PROGRAM = f"from {module.__name__} import main; main()"

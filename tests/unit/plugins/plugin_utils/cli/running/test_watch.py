@@ -11,9 +11,9 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running import watch as watching
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifacts import transfer
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.folders import held
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import call
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import held
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import transfer
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import (
     a_run,
     artifact,

@@ -16,7 +16,7 @@ import pexpect
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shell.completion import SCRIPTS
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import call
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
 
 PROGRAM = f"""#!{sys.executable}
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.main import main

@@ -18,8 +18,8 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeErrors
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import load
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.model import Dependency, Recipe
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places import KEY
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Dependency, Recipe
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.recipe.told import shown
 
 CASES = Path(__file__).parents[1] / "cases" / "included"

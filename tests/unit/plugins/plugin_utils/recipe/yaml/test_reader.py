@@ -17,10 +17,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.rack.recipes.plugins.module_utils.values import DEEPEST
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import DEEPEST
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeErrors
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml import reader
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.places import KEY
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import REPEATED, read
 
 GOOD = Path(__file__).parents[1] / "cases" / "good"

@@ -13,8 +13,8 @@ import openpyxl
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.model import Column, Table
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.text import shown, visible
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import shown, visible
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Table
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import excel
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC).replace(tzinfo=None)

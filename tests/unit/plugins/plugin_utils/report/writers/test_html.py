@@ -13,10 +13,10 @@ from html.parser import HTMLParser
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.frames import Rows, frames
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.model import Column, named
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.tables import tables
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.text import visible
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import Rows, frames
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import visible
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, named
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import html
 
 ADDRESSES = ("href", "src", "action", "formaction", "data", "poster", "srcset", "xlink:href")

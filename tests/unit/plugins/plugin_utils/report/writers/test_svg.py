@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.model import Column, Table
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Table
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import svg
 
 

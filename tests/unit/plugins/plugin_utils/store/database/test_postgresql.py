@@ -19,9 +19,9 @@ from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import Following, Limits, follow
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import Following, Limits, follow
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import (
     delta,
     end,
@@ -101,8 +101,8 @@ def test_a_step_that_is_recorded_again_replaces_its_row(pg: Engine, journal: Wri
     codes = codes_of(pg)
     following.catch_up()
     assert codes == []
-    assert {row["verdict"] for row in load.steps(pg, "R1")} == {"passed"}
-    assert load.measurements(pg, "R1") == []
+    assert {row["verdict"] for row in queries.steps(pg, "R1")} == {"passed"}
+    assert queries.measurements(pg, "R1") == []
 
 
 def test_a_value_that_does_not_fit_is_told_without_it(pg: Engine, journal: Written, admin: Any) -> None:
@@ -119,7 +119,7 @@ def test_a_value_that_does_not_fit_is_told_without_it(pg: Engine, journal: Writt
 def test_names_of_postgresql_lead_to_one_driver(cleared: PostgreSQL, opened: Opened, scheme: str) -> None:
     store = opened(cleared.url.replace("postgresql+psycopg", scheme))
     assert (store.dialect.name, store.dialect.driver) == ("postgresql", "psycopg")
-    assert load.runs(store) == []
+    assert queries.runs(store) == []
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_a_user_who_may_only_read_is_told(
     admin.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO looks")
     try:
         looking = opened(f"postgresql://looks:p4ss@127.0.0.1:{cleared.port}/rack")
-        assert load.runs(looking) == []
+        assert queries.runs(looking) == []
         with pytest.raises(
             StoreError, match=r"permission denied.*lacks a right on this table.*safe in .*journal"
         ) as told:
@@ -246,7 +246,7 @@ def test_a_row_that_another_holds_is_waited_for(contested: Following, rival: psy
     assert contested.catch_up().rows
     release.join()
     assert "55P03" in codes
-    assert len(load.history(contested._engine, "R1")) == 12
+    assert len(queries.history(contested._engine, "R1")) == 12
 
 
 @pytest.mark.parametrize("contested", ["20s"], indirect=True)
@@ -266,7 +266,7 @@ def test_a_transaction_that_a_deadlock_ends_is_done_again(contested: Following, 
         assert contested.catch_up().rows
         release.join()
     assert "40P01" in codes
-    assert len(load.history(contested._engine, "R1")) == 12
+    assert len(queries.history(contested._engine, "R1")) == 12
 
 
 def test_connections_that_the_server_ends_are_made_anew(pg: Engine, admin: Any, journal: Written) -> None:
@@ -281,7 +281,7 @@ def test_connections_that_the_server_ends_are_made_anew(pg: Engine, admin: Any, 
     event.listen(pg, "before_cursor_execute", kill)
     following.catch_up()
     assert killed == 5
-    assert len(load.history(pg, "R1")) == 200
+    assert len(queries.history(pg, "R1")) == 200
 
 
 def test_a_server_that_dies_is_waited_for(cleared: PostgreSQL, pg: Engine, journal: Written) -> None:
@@ -296,8 +296,8 @@ def test_a_server_that_dies_is_waited_for(cleared: PostgreSQL, pg: Engine, journ
 
     event.listen(pg, "commit", die)
     following.catch_up()
-    assert load.run(pg, "R1")["status"] == "passed"
-    assert (len(load.history(pg, "R1")), len(load.steps(pg, "R1"))) == (400, 200)
+    assert queries.run(pg, "R1")["status"] == "passed"
+    assert (len(queries.history(pg, "R1")), len(queries.steps(pg, "R1"))) == (400, 200)
 
 
 def test_a_server_that_stays_away_is_told_and_nothing_is_lost(
@@ -313,13 +313,13 @@ def test_a_server_that_stays_away_is_told_and_nothing_is_lost(
     finally:
         cleared.restart()
     following.catch_up()
-    assert load.run(pg, "R1")["status"] == "passed"
+    assert queries.run(pg, "R1")["status"] == "passed"
 
 
 def test_a_long_value_goes_in_one_piece(pg: Engine, journal: Written) -> None:
     value = "🎉\\\t'\n" * 2**19
     follow(pg, journal([run(), delta(1, after=value), end()]))
-    assert load.history(pg, "R1")[0]["after"] == value
+    assert queries.history(pg, "R1")[0]["after"] == value
 
 
 def test_an_error_of_ours_is_not_taken_for_one_that_passes(pg: Engine) -> None:

@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 import pytest
 from sqlalchemy import Connection, Engine, Table, event, text
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.cached import cached
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.durations import durations
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.cached_results import cached
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.step_durations import durations
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.bulk import forget_measurements, write
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import stored
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.rows import in_order
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.bulk_insert import forget_measurements, write
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import stored
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_to_rows import in_order
 
 OLD = 3000  # runs of which nothing else is left
 RUNS, HOSTS, STEPS, KEYS = 150, 4, 10, 20  # of a run: 40 steps, 80 changes, 40 measurements
@@ -40,21 +40,21 @@ def _delete(store: Engine) -> None:
 
 # What commands ask, and what a run does; each question of these tables has to be found by an index.
 QUESTIONS: Mapping[str, Ask] = {
-    "runs": load.runs,
-    "runs: flakes": lambda store: load.flakes(store, [f"R{number:04}" for number in range(100, 120)]),
-    "a run by its id": lambda store: load.run(store, RUN),
-    "the newest run": load.newest,
-    "a run by the start of its id": lambda store: load.find(store, RUN),
-    "show: steps": lambda store: load.steps(store, RUN),
-    "show: measurements": lambda store: load.measurements(store, RUN),
-    "show: conflicts": lambda store: load.conflicts(store, RUN),
-    "show: who met": lambda store: load.origins(store, RUN),
-    "ctx show: hosts": lambda store: load.hosts(store, RUN),
-    "show: artifacts": lambda store: load.artifacts(store, RUN),
-    "show and ctx diff: context": lambda store: load.context(store, RUN),
-    "ctx show": lambda store: load.history(store, RUN),
-    "ctx history": lambda store: load.history(store, RUN, KEY),
-    "ctx history of a host": lambda store: load.history(store, RUN, KEY, HOST),
+    "runs": queries.runs,
+    "runs: flakes": lambda store: queries.flakes(store, [f"R{number:04}" for number in range(100, 120)]),
+    "a run by its id": lambda store: queries.run(store, RUN),
+    "the newest run": queries.newest,
+    "a run by the start of its id": lambda store: queries.find(store, RUN),
+    "show: steps": lambda store: queries.steps(store, RUN),
+    "show: measurements": lambda store: queries.measurements(store, RUN),
+    "show: conflicts": lambda store: queries.conflicts(store, RUN),
+    "show: who met": lambda store: queries.origins(store, RUN),
+    "ctx show: hosts": lambda store: queries.hosts(store, RUN),
+    "show: artifacts": lambda store: queries.artifacts(store, RUN),
+    "show and ctx diff: context": lambda store: queries.context(store, RUN),
+    "ctx show": lambda store: queries.history(store, RUN),
+    "ctx history": lambda store: queries.history(store, RUN, KEY),
+    "ctx history of a host": lambda store: queries.history(store, RUN, KEY, HOST),
     "results under a cache key": lambda store: cached(store, ["cache3", "cache4"]),
     "durations": lambda store: durations(store, "T-7", [STEP, "step4"]),
     "what is stored already": lambda store: stored(store, RUN),

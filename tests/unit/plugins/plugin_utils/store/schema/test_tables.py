@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.follow import follow
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import run, step
 
 # What the commands ask, and by which index it is found.

@@ -17,16 +17,16 @@ import ansible.release
 import pytest
 from ansible.plugins.loader import module_loader
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import plan_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, TrustError
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.sending import payload
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust import modules
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.asked import Asked, of_plan
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guard import check_run
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.file import read_lock, write_lock
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.make import lock_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.model import differences
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import zip_payload
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust import ansible_modules
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_run
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_file import read_lock, write_lock
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model import differences
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.make_lock import lock_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import Asked, of_plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
 
 STEP = "from scriptlets.t import helper\nclass Step(Scriptlet):\n    writes = ('t.step_v1',)\n"
@@ -65,7 +65,7 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def forget() -> None:
     """What a process reads once, another one reads anew."""
-    for cached in (payload._imported, payload._ends):
+    for cached in (zip_payload._imported, zip_payload._ends):
         cached.cache_clear()
 
 
@@ -92,7 +92,9 @@ def digest(path: str) -> str:
 
 def test_the_file_has_all_that_a_recipe_is_made_of():
     held = write()
-    usage = {name: digest(payload.ROOT / name) for name in ("scriptlets/disk/usage.sh", "scriptlets/disk/usage.yml")}
+    usage = {
+        name: digest(zip_payload.ROOT / name) for name in ("scriptlets/disk/usage.sh", "scriptlets/disk/usage.yml")
+    }
     assert held == {
         "version": 1,
         "recipes": {
@@ -165,7 +167,7 @@ def test_a_file_that_hides_the_collection_s_is_refused():
     write()
     for name in ("usage.sh", "usage.yml"):
         Path("scriptlets/disk").mkdir(exist_ok=True)
-        Path("scriptlets/disk", name).write_bytes((payload.ROOT / "scriptlets/disk" / name).read_bytes())
+        Path("scriptlets/disk", name).write_bytes((zip_payload.ROOT / "scriptlets/disk" / name).read_bytes())
     said = f"scriptlet disk.usage (shell) has changed: it comes from scriptlets, not from rack.recipes {VERSION}"
     assert said in refusal()
 
@@ -289,7 +291,7 @@ def test_a_module_of_the_project_that_hides_ansible_core_s_is_refused(library: P
 
 
 def test_a_collection_without_a_version_is_locked_by_its_folder(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(modules, "_folders", lambda: iter([Path("collections")]))
+    monkeypatch.setattr(ansible_modules, "_folders", lambda: iter([Path("collections")]))
     plugins = Path("collections/ansible_collections/my/coll/plugins")
     for path in ("modules/probe.py", "module_utils/helper.py"):
         (plugins / path).parent.mkdir(parents=True)

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.dry_run import _time
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.file import plan_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.show import FORMATS, to_data
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.commands import call, make_project
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.output_formats import FORMATS, to_data
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call, make_project
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import Writer, measured
 
 INVENTORY = "lab: {hosts: {leaf1: , leaf2: , leaf3: }}\nspines: {hosts: {spine1: }}\n"

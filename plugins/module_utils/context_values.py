@@ -1,0 +1,199 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What may be a key and a value of the context, and which text every database takes."""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False  # importing typing costs a target 5 ms
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any, Callable
+
+KEY = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*_v[0-9]+")
+DEEPEST = 100
+LARGEST = 2**63
+LARGEST_VALUE = 1024 * 1024  # bytes of JSON text that one key can hold
+LONGEST_REASON = 4000
+LONGEST_MESSAGE = 100_000  # characters of what a child says: it has to be masked before people get the beginning of it
+SHOWN = 200  # characters of a value in a message
+# Around a long value in a message, until the message is masked: half a secret would not be found any more. No text that
+# a host sends as JSON, and no repr, holds a NUL.
+LONG, END = "\0[[", "]]\0"
+
+
+class _Fault(Exception):
+    """What is wrong with a value; on its way up it gains the path, last part first."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.parts: list[str] = []
+
+
+def check_key(key: object) -> str:
+    """Return `key`; raise ValueError where it is no dotted, versioned name."""
+    if not isinstance(key, str) or not KEY.fullmatch(key):
+        raise ValueError(f"expected a context key such as numbers.stats_v1, got {bounded(repr(key))}")
+    return key
+
+
+def check_value(value: object, name: str = "value") -> Any:
+    """A copy of `value` as plain JSON data; raises ValueError with the path, from `name` on, of what is none."""
+    try:
+        return _plain(value, 0)
+    except _Fault as fault:
+        raise ValueError(f"{name}{''.join(reversed(fault.parts))}: {fault}") from None
+
+
+def check_size(value: Any, name: str) -> None:
+    """Raise ValueError with the path, from `name` on, where JSON data is too large for a key."""
+    size = _size(value)
+    if size <= LARGEST_VALUE:
+        return
+    part: Any = value
+    path = name
+    while True:
+        inside = _largest(part)
+        if inside is None or _size(inside[1]) <= LARGEST_VALUE:
+            break
+        path, part = path + inside[0], inside[1]
+    raise ValueError(
+        f"{path}: {_size(part)} bytes of JSON, a key can hold {LARGEST_VALUE}: keep it with ctx.attach, and its digest "
+        "under the key"
+    )
+
+
+def _largest(value: Any) -> tuple[str, Any] | None:
+    """The path and the value of the largest part of a list or mapping; None where there is none."""
+    if isinstance(value, dict):
+        parts = [(f".{key}", part) for key, part in value.items()]
+    else:
+        parts = [(f"[{index}]", part) for index, part in enumerate(value)] if isinstance(value, list) else []
+    return max(parts, key=lambda each: _size(each[1]), default=None)
+
+
+def _size(value: Any) -> int:
+    """Bytes of its JSON text, exactly where they are many: most values are small, and this is asked for each."""
+    if isinstance(value, str) and len(value) <= LARGEST_VALUE // 8:
+        return len(value)
+    if not isinstance(value, (str, list, dict)):
+        return 0
+    from ansible_collections.rack.recipes.plugins.module_utils.journal_record import json_text
+
+    return len(json_text(value).encode())
+
+
+def _plain(value: object, depth: int) -> object:
+    if value is None or value is True or value is False:
+        return value
+    check = CHECKS.get(type(value)) or next((CHECKS[kind] for kind in CHECKS if isinstance(value, kind)), None)
+    if check is None:
+        raise _Fault(f"expected JSON data, got a {type(value).__name__}")
+    return check(value, depth)
+
+
+def _text(value: str, _depth: int) -> str:
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise _Fault(f"character {error.start} is half a surrogate pair") from None
+    if "\0" in value:
+        raise _Fault(f"character {value.index(chr(0))} is NUL, which PostgreSQL and many programs do not take")
+    return str.__str__(value)  # of an enumeration the text, not its name
+
+
+def _integer(value: int, _depth: int) -> int:
+    if not -LARGEST <= value < LARGEST:
+        raise _Fault("an integer beyond 64 bits, which databases cannot hold; write it as text")
+    return int(value)
+
+
+def _number(value: float, _depth: int) -> float:
+    if not float("-inf") < value < float("inf"):
+        raise _Fault(f"{float(value)} is not a JSON number")
+    return float(value)
+
+
+def _list(value: list[object] | tuple[object, ...], depth: int) -> list[object]:
+    _check_depth(depth)
+    checked: list[object] = []
+    for index, item in enumerate(value):
+        try:
+            checked.append(_plain(item, depth + 1))
+        except _Fault as fault:
+            fault.parts.append(f"[{index}]")
+            raise
+    return checked
+
+
+def _mapping(value: dict[object, object], depth: int) -> dict[str, object]:
+    _check_depth(depth)
+    checked: dict[str, object] = {}
+    for key, item in value.items():
+        if not isinstance(key, str):
+            raise _Fault(f"a mapping's key must be text, got {bounded(repr(key))}")
+        try:
+            checked[_text(key, depth)] = _plain(item, depth + 1)
+        except _Fault as fault:
+            fault.parts.append(f".{storable(key)}")
+            raise
+    return checked
+
+
+def _check_depth(depth: int) -> None:
+    if depth >= DEEPEST:
+        raise _Fault(f"nested deeper than {DEEPEST} levels")
+
+
+CHECKS: dict[type, Callable[[Any, int], object]] = {
+    str: _text,
+    int: _integer,
+    float: _number,
+    list: _list,
+    tuple: _list,
+    dict: _mapping,
+}
+
+
+def copied(value: Any) -> Any:
+    """A copy of JSON data: what a scriptlet does to it changes nothing else."""
+    if isinstance(value, dict):
+        return {key: copied(item) for key, item in value.items()}
+    return [copied(item) for item in value] if isinstance(value, list) else value
+
+
+def storable(text: str) -> str:
+    """Any text as files and databases take it: half surrogate pairs and NUL as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
+
+
+def bounded(text: str) -> str:
+    """A value in a message of which people are to see no more than its beginning: `shortened` cuts it, once masked."""
+    return text if len(text) <= SHOWN else f"{LONG}{text}{END}"
+
+
+def shortened(text: str) -> str:
+    """A message whose `bounded` values are cut; it has no secrets any more."""
+    if LONG not in text:
+        return text
+    first, *parts = text.split(LONG)
+    return first + "".join(_cut(*part.partition(END)) for part in parts)
+
+
+def _cut(value: str, _end: str, rest: str) -> str:
+    return (value if len(value) <= SHOWN else f"{value[:SHOWN]}...") + rest
+
+
+def few(names: Sequence[str], most: int, separator: str = ", ") -> str:
+    """For people: the first of the names, `most` of them, and how many more there are."""
+    more = len(names) - most
+    return separator.join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def as_reason(text: object) -> str:
+    """Any text as the reason of a verdict: storable, and short enough to be read. It has no secrets any more."""
+    whole = storable(shortened(str(text))).strip()
+    return whole if len(whole) <= LONGEST_REASON else whole[: LONGEST_REASON - 3] + "..."

@@ -1,0 +1,282 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The context as a scriptlet sees it: read what is there, set keys, add measurements."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import (
+    bounded,
+    check_key,
+    check_size,
+    check_value,
+    copied,
+    few,
+    storable,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+    from ansible_collections.rack.recipes.plugins.module_utils.artifacts import Shelf, Source
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import Secrets
+    from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+
+    Keys = dict[str, list[Any]]
+    Emit = Callable[[dict[str, Any]], None]
+
+LISTED = 10  # hosts in a message
+MEASURED = frozenset(("name", "value", "unit"))
+
+
+def now() -> str:
+    """The time in UTC, as all records write it."""
+    seconds, nanos = divmod(time.time_ns(), 10**9)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{nanos // 1000:06d}Z"
+
+
+class View:
+    """One step's view of the run's context.
+
+    `own` holds the keys of the step's scope, `run` those of the run, `others` those of every host (for a step of a
+    host, the ones that it reads of others); each maps a key to `[version, value]`. Every change is handed to `emit` as
+    it is made. What is read is a copy: only `set` changes the context.
+    """
+
+    def __init__(
+        self,
+        step: str,
+        host: str,
+        scope: str,
+        own: Keys,
+        run: Keys,
+        others: dict[str, Keys],
+        emit: Emit,
+    ) -> None:
+        self.step = step
+        self.host = host
+        self.scope = scope
+        self._own = own
+        self._run = run
+        self._others = others
+        self._emit = emit
+        self._open_shelf: Callable[[], Shelf] | None = None
+        self._secrets: Secrets | None = None
+        self._declared: frozenset[str] | None = None
+        self._made: set[tuple[str, str]] = set()  # scope and key
+
+    def send_to(self, emit: Emit) -> None:
+        """From now on hand changes to `emit`: in a forked child they must cross a pipe."""
+        self._emit = emit
+
+    def keep_on(self, open_shelf: Callable[[], Shelf]) -> None:
+        """From now on keep what is attached where this says; until then only its digest is made."""
+        self._open_shelf = open_shelf
+
+    def hide_by(self, secrets: Secrets) -> None:
+        """From now on these, the secrets of the run, are taken out of texts."""
+        self._secrets = secrets
+
+    def limit_to(self, reads: list[str] | None) -> None:
+        """From now on let only these keys be read, and what the step itself has set; None is all.
+
+        What a step reads decides whether its result may be used again, so it has to be what it says.
+        """
+        self._declared = None if reads is None else frozenset(reads)
+
+    def _is_declared(self, key: object) -> bool:
+        return self._declared is None or key in self._declared
+
+    def _check_declared(self, key: object) -> None:
+        if not self._is_declared(key):
+            known = ", ".join(sorted(self._declared or ())) or "none"
+            raise ValueError(
+                f"the key {key} is not among those that the scriptlet reads ({known}): add it to its reads"
+            )
+
+    @property
+    def mask(self) -> Mask | None:
+        """What hides all secrets that are known here; None where there are none."""
+        return self._secrets.mask if self._secrets else None
+
+    def hidden(self, text: str) -> str:
+        """A text without the secrets that are known here: for what is written where the run does not see it."""
+        return self._secrets.hidden(text) if self._secrets else text
+
+    def shows_secret(self, text: str) -> bool:
+        """Whether a secret that is known here can be seen in a text: it belongs nowhere that others can read then."""
+        return self.hidden(text) != text
+
+    def handed_over(self) -> dict[str, Any]:
+        """What another process makes the same view of: all that it is made of but where changes go."""
+        keys = {"own": self._own, "run": self._run, "others": self._others}
+        return {"step": self.step, "host": self.host, "scope": self.scope, **keys}
+
+    def secret(self, value: Any) -> Any:
+        """Let nobody see this text, or the texts and numbers in this value, from now on; returns it.
+
+        It is masked in all that is written of this step (also in what it has printed before), of the steps after it and
+        of all later stages on every host; it is kept in memory alone. Call it before `set` or `measure` tells of it.
+        Raises ValueError for what cannot be hidden.
+        """
+        from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import check_secrets
+
+        texts = check_secrets(value)
+        if texts:
+            self._emit({"kind": "secret", "texts": texts})
+        return value
+
+    def get(self, key: str, default: Any = None, host: str | None = None) -> Any:
+        """The value of `key`: of this step's scope, else of the run; with `host`, of that host, else of the run.
+
+        Raises ValueError for a key that is not among those that the scriptlet declares to read.
+        """
+        for place in self._places(key, host):
+            if key in place:
+                return copied(place[key][1])
+        return default
+
+    def __contains__(self, key: object) -> bool:
+        return any(key in place for place in self._places(key, None))
+
+    def _places(self, key: object, host: str | None) -> list[Keys]:
+        """Where a key may be looked for; raises ValueError for one that may not be read."""
+        if host is not None and host != self.host:
+            self._check_declared(key)
+            return [self._others.get(host, {}), self._run]
+        places = [(self.scope, self._own), ("run", self._run)]
+        if not self._is_declared(key):
+            places = [(scope, place) for scope, place in places if (scope, key) in self._made]
+            if not places:
+                self._check_declared(key)
+        return [place for _scope, place in places]
+
+    def set(self, key: str, value: Any, who: str | None = None, scope: str | None = None) -> None:
+        """Set `key`, for this host or, with `scope="run"`, for the run. Raises ValueError for what is not JSON."""
+        scope = scope or self.scope
+        if scope not in ("host", "run") or (scope == "host" and self.scope == "run"):
+            raise ValueError(f"scope {scope!r}: a step of the {self.scope} cannot set it")
+        place = self._own if scope == self.scope else self._run
+        value = check_value(value, check_key(key))
+        check_size(value, key)
+        self._made.add((scope, key))
+        version, before = place.get(key, (0, None))
+        if version and _same(before, value):
+            return
+        author = storable(str(who or self.step))
+        who = f"{author}@{self.host}" if scope != self.scope else author
+        change = {"scope": scope, "key": key, "after": value, "based_on": version, "who": who, "time": now()}
+        self._emit({"kind": "delta", **change})
+        place[key] = [version + 1, value]
+
+    def measure(self, name: str, value: Any, unit: str = "") -> None:
+        """Record one measured value with its unit."""
+        self.take_measurement({"name": name, "value": value, "unit": unit})
+
+    def take_measurement(self, given: Any) -> None:
+        """Record what an envelope gives as a measurement; raises ValueError for what is none."""
+        if not isinstance(given, dict) or not isinstance(given.get("name"), str) or "value" not in given:
+            raise ValueError(f"a measurement needs a name and a value, got {bounded(repr(given))}")
+        name = storable(given["name"])
+        if given.keys() - MEASURED:
+            from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS
+
+            for word in (*LIMITS, "warn"):
+                if word in given:
+                    raise ValueError(f"measurement {name}: {word} is for checks, a measurement is not judged")
+        value, unit = check_value(given["value"], f"measurement {name}"), storable(str(given.get("unit") or ""))
+        self._emit({"kind": "measurement", "name": name, "value": value, "unit": unit})
+
+    def check(self, name: str, value: Any, unit: str = "", **limits: Any) -> str:
+        """Record a criterion of the scriptlet's own and return its verdict: `passed`, `marginal` or `failed`.
+
+        `limits` are the words of a condition: eq, ne, min, max, within, one_of, matches, quantile, warn. The step's
+        verdict is the worst of its criteria. Raises ValueError for a value that cannot be compared.
+        """
+        return self.take_check({**limits, "name": name, "value": value, "unit": unit})
+
+    def take_check(self, given: Any) -> str:
+        """Record what an envelope gives as a check, as `check` does; raises ValueError for what is none."""
+        from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import measurement
+
+        if not isinstance(given, dict) or not isinstance(given.get("name"), str) or "value" not in given:
+            raise ValueError(f"a check needs a name, a value and a limit, got {bounded(repr(given))}")
+        name, unit = storable(given["name"]), storable(str(given.get("unit") or ""))
+        condition = check_value({**given, "name": name, "unit": unit}, f"check {name}")
+        measured = measurement(name, condition["value"], condition)
+        self._emit({"kind": "measurement", **measured})
+        verdict: str = measured["verdict"]
+        return verdict
+
+    def attach(self, name: str, source: Source, media_type: str = "") -> dict[str, Any]:
+        """Leave a file with the run, for what is too large for a key: `source` is its path, or its content as bytes.
+
+        Returns its name, its SHA-256 and its size in bytes, which are worth a key. Raises ValueError for what cannot be
+        kept, such as a file of more than 256 MiB.
+        """
+        return self._attach(name, media_type, lambda shelf: shelf.keep(source))
+
+    def take_artifact(self, given: Any) -> dict[str, Any]:
+        """Attach the file of the working folder that an envelope gives; raises ValueError for what is none."""
+        if not isinstance(given, dict) or not isinstance(given.get("path"), str):
+            raise ValueError(f"an artifact needs a name and a path, got {bounded(repr(given))}")
+        return self._attach(
+            given.get("name"), given.get("media_type") or "", lambda shelf: shelf.keep_inside(given["path"])
+        )
+
+    def _attach(self, name: object, media_type: object, keep: Callable[[Shelf], dict[str, Any]]) -> dict[str, Any]:
+        from ansible_collections.rack.recipes.plugins.module_utils.artifacts import Shelf, check_media_type, check_name
+
+        called, kind = check_name(name), check_media_type(media_type)
+        try:
+            found = keep(self._open_shelf() if self._open_shelf else Shelf("", "."))
+        except ValueError as error:
+            raise ValueError(f"artifact {called}: {error}") from None
+        about = {"name": called, **found, "media_type": kind, "who": storable(self.step), "time": now()}
+        self._emit({"kind": "artifact", **about})
+        return {"name": called, "sha256": found["sha256"], "size": found["size"]}
+
+    def value_on(self, key: str, host: str) -> Any:
+        """The value of `key` on one host; raises ValueError where it has none. Keys of the run are on no host."""
+        self._check_declared(key)
+        found = self._keys_on(host)
+        if key in found:
+            return copied(found[key][1])
+        having = self._having(key)
+        instead = f"but {few(having, LISTED)}" if having else "nor has any other host"
+        raise ValueError(f"{host} has no key {key}, {instead}")
+
+    def values(self, key: str) -> dict[str, Any]:
+        """The value of `key` on each host that has it, by host name; in a step of a host, on those that it may see."""
+        self._check_declared(key)
+        return {host: copied(self._keys_on(host)[key][1]) for host in self._having(key)}
+
+    def _having(self, key: str) -> list[str]:
+        hosts = {*self._others, self.host} if self.scope == "host" else self._others
+        return [host for host in sorted(hosts) if key in self._keys_on(host)]
+
+    def _keys_on(self, host: str) -> Keys:
+        return self._own if self.scope == "host" and host == self.host else self._others.get(host, {})
+
+    def hosts(self) -> list[str]:
+        """The names of the hosts that have any key."""
+        return sorted(self._others)
+
+    def keys(self) -> list[str]:
+        """All keys that `get` would find."""
+        found = ((scope, key) for scope, place in ((self.scope, self._own), ("run", self._run)) for key in place)
+        return sorted({key for scope, key in found if self._is_declared(key) or (scope, key) in self._made})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Every key that `get` would find, with its value."""
+        return {key: self.get(key) for key in self.keys()}
+
+
+def _same(before: Any, after: Any) -> bool:
+    """Whether both are the same JSON: to Python 1, 1.0 and true are equal."""
+    return json.dumps(before, sort_keys=True) == json.dumps(after, sort_keys=True)

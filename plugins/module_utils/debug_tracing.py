@@ -1,0 +1,245 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a scriptlet does, told while it does it: only a step that is run with --debug imports this."""
+
+from __future__ import annotations
+
+import os
+import reprlib
+import sys
+import time
+import traceback
+from types import CodeType, FunctionType
+
+from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import MASKED, Mask
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+    from typing import Any, Callable
+
+    Say = Callable[[str], None]
+
+MOST = 2000  # lines about variables of one call, after which they are not watched any more
+LONGEST = 400  # letters of one value
+OURS = "ansible_collections.rack.recipes.plugins.module_utils."
+CALLER = ("self", "ctx", "params")  # told once, as what the method was given
+
+
+def traced(method: Callable[..., Any], scriptlet: Any, *args: Any) -> Any:
+    """Call `method(scriptlet, ..., ctx, params)` and log to stderr what it is given, sets, changes and ends with."""
+    ctx, params = args[-2:]
+    shown = shown_of(scriptlet, ctx, params)
+    say = prefixed(ctx, shown)
+    name = f"{type(scriptlet).__name__}.{method.__name__}"
+    started = time.monotonic()
+    say(f"{name} starts, params: {shown.repr(params)}")
+    try:
+        with _Changes(ctx, say, shown), Variables({method.__code__.co_filename}, say, shown):
+            code = method(scriptlet, *args)
+    except BaseException as error:
+        say(f"{name} raised {type(error).__name__}: {error} after {time.monotonic() - started:.3f} s")
+        say(traceback.format_exc())
+        raise
+    say(f"{name} returned {shown.repr(code)} after {time.monotonic() - started:.3f} s")
+    return code
+
+
+def watched(run: Callable[..., Any], scriptlet: Any, ctx: Any, params: Any) -> Any:
+    """Call a scriptlet's bound method `run(ctx, params)` and log to stderr which variables of its files change."""
+    files = files_of(type(scriptlet))
+    if not files or sys.gettrace() is not None:
+        return run(ctx, params)
+    shown = shown_of(scriptlet, ctx, params)
+    with Variables(files, prefixed(ctx, shown), shown):
+        return run(ctx, params)
+
+
+def files_of(kind: type) -> set[str]:
+    """Where the methods of a class and of those above it are written, but for ours: `run` may be one of these."""
+    authored = (above for above in kind.__mro__ if not above.__module__.startswith(OURS))
+    return {code.co_filename for above in authored for method in vars(above).values() for code in _codes(method)}
+
+
+def _codes(method: Any) -> Iterator[CodeType]:
+    """The code of a method, or of the one that it wraps; anything else, which may answer to every name, has none."""
+    method = method.fget if isinstance(method, property) else getattr(method, "__func__", method)
+    while isinstance(method, FunctionType) and "__wrapped__" in vars(method):
+        method = vars(method)["__wrapped__"]
+    if isinstance(method, FunctionType):
+        yield method.__code__
+
+
+def shown_of(scriptlet: Any, ctx: Any, params: Any) -> Shown:
+    """How values are told of a scriptlet that is given these: without its secrets, and without those of the run."""
+    secrets = secrets_of(getattr(scriptlet, "options", None) or {}, params)
+    return Shown(secrets, getattr(ctx, "hidden", str))
+
+
+def prefixed(ctx: Any, shown: Shown) -> Say:
+    """A function that writes lines to stderr, each with run, step and host before it."""
+    where = (os.environ.get("RACK_RUN"), getattr(ctx, "step", ""), getattr(ctx, "host", ""))
+    head = " ".join(word or "-" for word in where)
+
+    def say(text: str) -> None:
+        for line in shown.masked(text).splitlines():
+            sys.stderr.write(f"[{head}] {line}\n")
+
+    return say
+
+
+def secrets_of(options: dict[str, Any], params: Any) -> list[str]:
+    """The texts that `no_log` options hold, those inside of others too."""
+    if not isinstance(params, dict):
+        return []
+    found: list[str] = []
+    for name, spec in options.items():
+        value = params.get(name)
+        if spec.get("no_log"):
+            found += _texts(value)
+        for inner in value if isinstance(value, list) else [value]:
+            found += secrets_of(spec.get("options") or {}, inner)
+    return found
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [text for item in value.values() for text in _texts(item)]
+    if isinstance(value, (list, tuple)):
+        return [text for item in value for text in _texts(item)]
+    return [] if value is None or isinstance(value, bool) else [str(value)]
+
+
+class Shown(reprlib.Repr):
+    """Values as text for a log: bounded, and without secrets, which are taken out before anything is cut off.
+
+    So are those that `hide` knows; for what is told later it is asked again.
+    """
+
+    def __init__(self, secrets: list[str], hide: Callable[[str], str] = str) -> None:
+        super().__init__()
+        self.maxlevel, self.maxdict, self.maxlist, self.maxtuple, self.maxset = 4, 20, 20, 20, 20
+        self.maxstring = self.maxlong = self.maxother = LONGEST
+        self.secrets = {secret for secret in secrets if secret}
+        self._mask, self._hide = Mask(self.secrets), hide
+
+    def masked(self, text: str) -> str:
+        """A text without secrets."""
+        return self._hide(self._mask.mask(text))
+
+    def repr_str(self, x: str, level: int) -> str:
+        """A text."""
+        return super().repr_str(self.masked(x), level)
+
+    def repr_dict(self, x: dict[Any, Any], level: int) -> str:
+        """A mapping; an environment holds what nobody should see, under any name."""
+        return f"<an environment of {len(x)} variables>" if _is_environment(x) else super().repr_dict(x, level)
+
+    def repr_int(self, x: int, level: int) -> str:
+        """A number, which may be a secret as well."""
+        return repr(MASKED) if str(x) in self.secrets else super().repr_int(x, level)
+
+    def repr_float(self, x: float, level: int) -> str:
+        """As a whole number."""
+        return repr(MASKED) if str(x) in self.secrets else repr(x)
+
+    def repr_instance(self, x: Any, level: int) -> str:
+        """Anything else, whose own text may fail."""
+        if _is_environment(x):
+            return f"<an environment of {len(x)} variables>"
+        try:
+            text = self.masked(repr(x))
+        except Exception as error:
+            return f"<{type(x).__name__}, whose repr raises {type(error).__name__}>"
+        return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
+def _is_environment(value: Any) -> bool:
+    """Whether most of this process's environment is in a mapping."""
+    if value is os.environ or not isinstance(value, dict):
+        return value is os.environ
+    there = [name for name, text in os.environ.items() if dict.get(value, name) == text]
+    return 2 * len(there) > len(os.environ)
+
+
+class _Changes:
+    """Tells each change of the context while its body runs: key, who set it, before and after."""
+
+    def __init__(self, ctx: Any, say: Say, shown: Shown) -> None:
+        self.ctx = ctx
+        self.say = say
+        self.shown = shown
+
+    def __enter__(self) -> None:
+        self.emit: Any = getattr(self.ctx, "_emit", None)
+        if self.emit is not None:
+            self.ctx.send_to(self._tell)
+
+    def _tell(self, event: dict[str, Any]) -> None:
+        if event.get("kind") == "delta":
+            key, shown = event["key"], self.shown.repr
+            before, after = shown(self.ctx.get(key)), shown(event["after"])
+            self.say(f"context: {key} set by {event['who']}, before: {before}, after: {after}")
+        self.emit(event)
+
+    def __exit__(self, *_error: object) -> None:
+        if self.emit is not None:
+            self.ctx.send_to(self.emit)
+
+
+class Variables:
+    """Tells, line by line, which local variables of the functions in some files change while its body runs."""
+
+    def __init__(self, files: set[str], say: Say, shown: Shown) -> None:
+        self.files = files
+        self.say = say
+        self.shown = shown
+        self.lines = 0
+
+    def __enter__(self) -> None:
+        self.is_on = sys.gettrace() is None
+        if self.is_on:
+            sys.settrace(self._call)
+        else:
+            self.say("variables: not watched beside a debugger or a measurement of coverage")
+
+    def __exit__(self, *_error: object) -> None:
+        if self.is_on:
+            sys.settrace(None)
+
+    def _call(self, frame: FrameType, _event: str, _argument: object) -> Any:
+        """Python calls this for each function that is entered; what it returns is called for each line of it."""
+        if frame.f_code.co_filename not in self.files or self.lines > MOST:
+            return None
+        seen: dict[str, str] = {}
+        last = frame.f_lineno
+
+        def line(frame: FrameType, event: str, _argument: object) -> Any:
+            nonlocal last
+            if event != "exception":  # told by whoever ends with it
+                self._compare(frame, last, seen)
+                last = frame.f_lineno
+            return line if self.lines <= MOST else None
+
+        return line
+
+    def _compare(self, frame: FrameType, number: int, seen: dict[str, str]) -> None:
+        """Tell what the line before has changed."""
+        for name, value in list(frame.f_locals.items()):
+            if name in CALLER or not name.isidentifier():  # what Python keeps for itself has odd names
+                continue
+            text = self.shown.repr(value)
+            if seen.get(name) != text:
+                seen[name] = text
+                self._count(
+                    f"{os.path.basename(frame.f_code.co_filename)}:{number} {frame.f_code.co_name}: {name} = {text}"
+                )
+
+    def _count(self, text: str) -> None:
+        if self.lines > MOST:
+            return
+        self.lines += 1
+        self.say(text if self.lines <= MOST else f"variables: more than {MOST} changes, not watched any more")

@@ -1,0 +1,71 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A native scriptlet inside the forked child: a program as it is, or a C file that is compiled once per digest."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.file_descriptors import in_memory, write_all
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.spawn import spawn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, NoReturn
+
+LINKER = "collect2:"  # says only that there was an error
+COMPILERS = ("cc", "gcc", "clang")
+
+
+def run_native(
+    source: str, program: str, flags: list[str], limit: Callable[[], None], become: Callable[[str], NoReturn]
+) -> NoReturn:
+    """Become the program, within its limits; `program` is where a compiled one is kept."""
+    if not source.endswith(".c"):
+        os.chmod(source, 0o700)
+        limit()
+        become(source)
+    try:
+        if not os.path.exists(program):
+            os.stat(os.path.dirname(program) or os.curdir)  # a compiler would not say as clearly that it is missing
+            compile_source(source, program, flags)
+    except (ValueError, OSError) as error:
+        write_all(1, json.dumps({"status": "error", "reason": str(error), "exit_code": 1}).encode() + b"\n")
+        os._exit(1)
+    limit()
+    become(program)
+
+
+def compile_source(source: str, program: str, flags: list[str]) -> None:
+    """Make `program`; what the compiler says goes to stderr. Raises ValueError with the reason where there is none."""
+    part = f"{program}.{os.getpid()}"  # not in the working folder, where a step could have put a link of this name
+    log = in_memory(b"")
+    _pid, status = os.waitpid(_start_compiler(["-o", part, source, *flags], log), 0)
+    os.lseek(log, 0, os.SEEK_SET)
+    with open(log, "rb") as file:
+        said = file.read()
+    write_all(2, said)
+    if status:
+        raise ValueError(f"the C source does not compile: {_first_error(said)}")
+    os.rename(part, program)  # whole at once: several hosts may be one machine
+
+
+def _start_compiler(arguments: list[str], log: int) -> int:
+    streams = {1: log, 2: log}
+    for name in (os.environ.get("CC"), *COMPILERS):
+        try:
+            if name:
+                return spawn([name, *arguments], dict(os.environ), streams, (signal.SIGPIPE,))
+        except OSError:
+            continue
+    raise ValueError(f"no C compiler ({', '.join(COMPILERS)}) on this host")
+
+
+def _first_error(said: bytes) -> str:
+    lines = said.decode("utf-8", "backslashreplace").strip().splitlines() or ["the compiler says nothing"]
+    telling = (line for line in lines if "undefined reference" in line or ("error" in line and LINKER not in line))
+    return next(telling, lines[-1])

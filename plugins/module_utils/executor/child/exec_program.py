@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Inside a forked child: leave the executor behind, tell it what happens, become a program."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from _thread import allocate_lock
+
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.file_descriptors import in_memory, write_all
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, NoReturn
+
+    Emit = Callable[[dict[str, Any]], None]
+
+LARGEST_EVENT = 64 * 1024 * 1024  # bytes of JSON
+IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)  # by Python, and so by what it starts
+
+
+def enter(stdin: int, stdout: int, stderr: int) -> None:
+    """Leave the executor's session, streams and signal handlers behind."""
+    os.setsid()
+    for target, source in enumerate((stdin, stdout, stderr)):
+        os.dup2(source, target)
+    signal.set_wakeup_fd(-1)
+    for number in (signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
+def execute(argv: list[str], env: dict[str, str]) -> NoReturn:
+    """Become a program, looked up in PATH."""
+    _take_signals()
+    try:
+        os.execvpe(argv[0], argv, env)
+    except OSError as error:
+        _leave(argv[0], error)
+
+
+def execute_file(path: str, env: dict[str, str]) -> NoReturn:
+    """Become the program in a file, also in one whose folder is mounted noexec."""
+    _take_signals()
+    try:
+        try:
+            os.execve(path, [path], env)
+        except PermissionError:
+            with open(path, "rb") as program:
+                os.execve(in_memory(program.read()), [path], env)
+    except OSError as error:
+        _leave(path, error)
+
+
+def _take_signals() -> None:
+    for number in IGNORED:
+        signal.signal(number, signal.SIG_DFL)
+
+
+def _leave(program: str, error: OSError) -> NoReturn:
+    write_all(2, f"{program}: {error.strerror}\n".encode("utf-8", "backslashreplace"))
+    os._exit(127)
+
+
+class Emitter:
+    """Sends events to the executor through the pipe `events`."""
+
+    def __init__(self, events: int) -> None:
+        self.events = events
+        self._lock = allocate_lock()
+
+    def __call__(self, event: dict[str, Any]) -> None:
+        """Send one event, whole. Raises ValueError for one that is too large."""
+        data = json.dumps(event).encode() + b"\n"
+        if len(data) > LARGEST_EVENT:
+            name = event.get("key") or event.get("name")
+            raise ValueError(f"{name}: {len(data)} bytes of JSON, a step can hand over {LARGEST_EVENT} at once")
+        with self._lock:
+            write_all(self.events, data)

@@ -1,0 +1,242 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a step's child does, by kind of scriptlet: run a Python class, become a script or a native program."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child import exec_program
+from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import Secrets
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, NoReturn, Union
+
+    from ansible_collections.rack.recipes.plugins.module_utils.artifacts import Shelf
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+    from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+    from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+
+    Step = dict[str, Any]
+    # A program to start, with its environment; or what a fork of the executor is to do.
+    Fork = Callable[[exec_program.Emitter], NoReturn]
+    Program = Union[tuple[list[str], dict[str, str]], Fork]
+
+VARIABLE = re.compile(r"[A-Za-z0-9_]+")
+SANDBOX = "ansible_collections.rack.recipes.plugins.module_utils.executor.child.sandbox"
+LONGEST = 100_000  # bytes of one variable; the kernel refuses to start a program with one of 128 KiB
+
+
+class Launcher:
+    """Starts the steps of a request; `work` holds their files, `cache` the programs compiled on this host.
+
+    What they attach is kept in `artifacts`, if anywhere. `secrets` are the request's.
+    """
+
+    def __init__(self, request: dict[str, Any], work: str, cache: str, artifacts: str = "") -> None:
+        self.run: str = request["run"]
+        self.artifacts = artifacts
+        self.host: str = request["host"]
+        self.work = work
+        self.cache = cache
+        self.secrets = Secrets(request)
+        self.is_debug = bool(request.get("debug"))
+        self._own = {
+            "RACK_RUN": self.run,
+            "RACK_HOST": self.host,
+            **({"RACK_DEBUG": "1"} if self.is_debug else {}),
+        }
+        self._base = {**os.environ, **self._own}
+        self._interpreters: dict[str, list[str]] = {}
+
+    def start(self, step: Step, ctx: View, params: dict[str, Any], method: str = "run") -> tuple[bytes, Program]:
+        """What the child is to read, and to become; a Python class may only have to validate.
+
+        Raises OSError where a file of the stage is missing, ValueError where it cannot be given its arguments.
+        """
+        if step["kind"] in FORKED:
+            return b"", FORKED[step["kind"]](self, step, ctx, params, method)
+        return self._stdin(step, ctx, params), PROGRAMS[step["kind"]](self, step, params)
+
+    @property
+    def sandbox(self) -> Any:
+        """The module for steps with a sandbox, which only their stages bring along: no import statement may name it."""
+        __import__(SANDBOX)
+        return sys.modules[SANDBOX]
+
+    def _box(self, step: Step, *shown: str) -> list[str]:
+        """What a program of the step is started by, if anything. Raises ValueError where it has no sandbox."""
+        return self.sandbox.box(step["sandbox"], self.work, shown) if "sandbox" in step else []
+
+    @property
+    def mask(self) -> Mask | None:
+        """What hides all secrets that are known now; None where there are none."""
+        return self.secrets.mask
+
+    def shelf(self) -> Shelf:
+        """Where attached files are kept; few steps attach any."""
+        from ansible_collections.rack.recipes.plugins.module_utils.artifacts import Shelf
+
+        return Shelf(self.artifacts, self.work, self.mask)
+
+    def _stdin(self, step: Step, ctx: View, params: dict[str, Any]) -> bytes:
+        """What a script or program reads: parameters and the context that it declares to read."""
+        keys = ctx.keys() if step.get("reads") is None else step["reads"]
+        context = {key: ctx.get(key) for key in keys if key in ctx}
+        given = {"params": params, "context": context, "run": self.run, "step": step["name"], "host": self.host}
+        return json.dumps(given, allow_nan=False).encode() + b"\n"
+
+    def of_class(self, step: Step, ctx: View, params: dict[str, Any], method: str) -> Fork:
+        """Run the method of a Python class."""
+        if "sandbox" in step:
+            boxed: Fork = self.sandbox.python(self, step, ctx, params, method, _limiter(step))
+            return boxed
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.child.python_class import run_class
+
+        load, limit = _loader(step), _limiter(step)
+
+        def program(emit: exec_program.Emitter) -> NoReturn:
+            limit()
+            if self.is_debug:
+                os.environ.update(self._own)
+            ctx.send_to(self._told_of(emit))
+            ctx.hide_by(self.secrets)
+            ctx.limit_to(step.get("reads"))
+            run_class(load, ctx, params, emit, method)
+
+        return program
+
+    def _call(self, step: Step, ctx: View, params: dict[str, Any], _method: str) -> Program:
+        if "sandbox" in step:
+            raise ValueError("a module of Ansible's cannot run in a sandbox")
+        limit = _limiter(step)
+
+        def program(emit: exec_program.Emitter) -> NoReturn:
+            limit()
+            ctx.send_to(self._told_of(emit))
+            step["call"](params, ctx, emit)
+            os._exit(0)
+
+        return program
+
+    def _told_of(self, emit: exec_program.Emit) -> exec_program.Emit:
+        """`emit`, in a child that hides at once what it registers itself, such as from programs that it starts."""
+
+        def told(event: dict[str, Any]) -> None:
+            if event["kind"] == "secret":
+                self.secrets.add(event["texts"])
+            emit(event)
+
+        return told
+
+    def _script(self, step: Step, params: dict[str, Any]) -> Program:
+        path = os.path.join(self.work, step["file"])
+        if path not in self._interpreters:
+            self._interpreters[path] = _interpreter(path)
+        argv, env = [*self._box(step), *self._interpreters[path], path], self._environment(step, params)
+        if not step.get("limits"):
+            return argv, env
+        limit = _limiter(step)
+
+        def program(_emit: exec_program.Emitter) -> NoReturn:
+            limit()
+            exec_program.execute(argv, env)
+
+        return program
+
+    def _native(self, step: Step, params: dict[str, Any]) -> Program:
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.child.binary import run_native
+
+        source = os.path.join(self.work, step["file"])
+        os.stat(source)
+        program = os.path.join(self.cache, f"{step['digest'].replace(':', '-')}-{os.uname().machine}")
+        flags, limit = step.get("flags") or [], _limiter(step)
+        env, start = self._environment(step, params), self._box(step, program)
+
+        def become(path: str) -> NoReturn:
+            if start:
+                exec_program.execute([*start, self.sandbox.runnable(path)], env)
+            exec_program.execute_file(path, env)
+
+        return lambda _emit: run_native(source, program, flags, limit, become)
+
+    def _environment(self, step: Step, params: dict[str, Any]) -> dict[str, str]:
+        return {
+            **self._base,
+            "RACK_STEP": step["name"],
+            **variables(step.get("options"), params, self.secrets.shows if self.secrets else None),
+        }
+
+
+def variables(
+    options: dict[str, Any] | None, params: dict[str, Any], shows: Callable[[str], bool] | None = None
+) -> dict[str, str]:
+    """The parameters for the environment of a program, which others here could see: so no secret is among them.
+
+    Nor is a long one. Those are on stdin alone. `shows` tells whether a secret can be seen in a text.
+    """
+    found: dict[str, str] = {}
+    for name, value in params.items():
+        spec = options.get(name) if options else None
+        if value is None or not VARIABLE.fullmatch(name) or (spec and has_secret(spec)):
+            continue
+        text = value if isinstance(value, str) else json.dumps(value)
+        if _fits(text) and not (shows and shows(text)):
+            found[f"RACK_PARAM_{name.upper()}"] = text.replace("\0", "")
+    return found
+
+
+def _fits(text: str) -> bool:
+    return len(text) <= LONGEST // 4 or len(text.encode("utf-8", "replace")) <= LONGEST
+
+
+def _interpreter(script: str) -> list[str]:
+    """What runs a script, to be called by name: the script's folder may be mounted noexec."""
+    with open(script, "rb") as file:
+        first = file.readline(256)
+    if not first.startswith(b"#!"):
+        return ["awk", "-f"] if script.endswith(".awk") else ["/bin/sh"]
+    return [part.strip() for part in first[2:].decode("utf-8", "replace").split(None, 1)] or ["/bin/sh"]
+
+
+def has_secret(spec: dict[str, Any]) -> bool:
+    """Whether an option, or one inside of it, must not be seen by others."""
+    return bool(spec.get("no_log")) or ("options" in spec and any(map(has_secret, (spec["options"] or {}).values())))
+
+
+def _loader(step: Step) -> Callable[[], type[Scriptlet]]:
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.python_class import load_class
+
+    if "class" in step:
+        return lambda: step["class"]
+    if step["module"].startswith("scriptlets."):  # a drop-in: the first proposal's import lines work in it
+        from ansible_collections.rack.recipes.plugins.module_utils import legacy_imports
+
+        legacy_imports.install()
+    return lambda: load_class(step["module"], step["function"])
+
+
+def _limiter(step: Step) -> Callable[[], None]:
+    """What a child does to be held to the step's limits."""
+    limits = step.get("limits")
+    if not limits:
+        return lambda: None
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.resource_limits import limit
+
+    return lambda: limit(limits, step.get("group"), sandboxed="sandbox" in step)
+
+
+FORKED: dict[str, Callable[[Launcher, Step, View, dict[str, Any], str], Program]] = {
+    "python": Launcher.of_class,
+    "call": Launcher._call,
+}
+PROGRAMS: dict[str, Callable[[Launcher, Step, dict[str, Any]], Program]] = {
+    "shell": Launcher._script,
+    "native": Launcher._native,
+}

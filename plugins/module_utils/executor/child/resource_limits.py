@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a step may use: set in its child, and named where it wanted more."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import resource
+import signal
+
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.procfs import tasks_of
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.reaper import count
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.cgroup import Group
+
+    Limits = dict[str, Any]
+
+MIB = 1024 * 1024
+OF_SANDBOX = 2  # processes of a sandbox itself: bubblewrap, and the first one inside
+NO_MEMORY = "MemoryError|OutOfMemory|bad_alloc|(?i:(?:cannot|can't) allocate memory|out of memory|memory exhausted)"
+NO_PROCESS = "Resource temporarily unavailable|(?i:(?:cannot|can't) (?:fork|start new thread))"
+# For each limit how it is said, and by which signal or words the end of a step shows that it wanted more.
+SIGNS: dict[str, tuple[str, int, str]] = {
+    "cpu_sec": ("{:g} s of CPU time", signal.SIGXCPU, ""),
+    "memory_mib": ("{:g} MiB of memory", 0, NO_MEMORY),
+    "processes": ("{:g} processes", 0, NO_PROCESS),
+    "open_files": ("{:g} open files", 0, "Too many open files"),
+    "file_mib": ("{:g} MiB in a file", signal.SIGXFSZ, "File too large"),
+}
+
+
+def limit(limits: Limits, group: Group | None = None, *, sandboxed: bool = False) -> None:
+    """In the child: join its group, and let the kernel hold it, and each process that it starts, to the limits."""
+    if group:
+        group.join()
+    for name, most in limits.items():
+        SETTERS[name](most + OF_SANDBOX if sandboxed and name == "processes" else most)
+
+
+def _set(what: int, soft: int, more: int = 0) -> None:
+    """The soft limit and `more` for the hard one, which only root could raise again."""
+    hard = resource.getrlimit(what)[1]
+    new = soft + more if hard == resource.RLIM_INFINITY else min(soft + more, hard)
+    resource.setrlimit(what, (min(soft, new), new))
+
+
+def _set_cpu(most: float) -> None:
+    """Whole seconds are what the kernel counts; who goes on after the signal is killed a second later."""
+    _set(resource.RLIMIT_CPU, max(1, math.ceil(most)), 1)
+
+
+def _set_processes(most: int) -> None:
+    """The kernel counts all that the user has, this one too; root is not counted, see `too_many`."""
+    _set(resource.RLIMIT_NPROC, tasks_of(os.getuid()) - 1 + most)
+
+
+SETTERS: dict[str, Callable[[Any], None]] = {
+    "cpu_sec": _set_cpu,
+    "memory_mib": lambda most: _set(resource.RLIMIT_AS, most * MIB),
+    "processes": _set_processes,
+    "open_files": lambda most: _set(resource.RLIMIT_NOFILE, most),
+    "file_mib": lambda most: _set(resource.RLIMIT_FSIZE, most * MIB),
+}
+
+
+def too_many(limits: Limits, attempt: Attempt, *, sandboxed: bool = False) -> str:
+    """Why a running child has to be stopped: the kernel does not count what root starts."""
+    most = limits.get("processes")
+    if most is None or os.getuid():
+        return ""
+    found = count(attempt.mark) - (OF_SANDBOX if sandboxed else 0)
+    return f"stopped: it has {found} processes, its limit is {most}" if found > most else ""
+
+
+def exceeded(limits: Limits, attempt: Attempt, reason: str) -> str:
+    """Which limit an attempt that did not end well seems to have reached, for people; empty for none."""
+    ended_by = attempt.ended_by
+    if signal.SIGKILL in ended_by and attempt.cpu_seconds() >= limits.get("cpu_sec", math.inf):
+        ended_by.add(signal.SIGXCPU)  # which it ignored
+    said = f"{reason}\n{attempt.stderr.text(20_000)}"
+    for name, most in limits.items():
+        words, number, texts = SIGNS[name]
+        if (number and number in ended_by) or (texts and re.search(texts, said)):
+            return f"limits.{name} is {words.format(most)}"
+    return ""

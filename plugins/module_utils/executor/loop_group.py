@@ -1,0 +1,143 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A step with a loop or a matrix: its instances run like steps of their own, and it ends with the last of them."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.input_digest import inputs_of
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_child import Unfit
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import arguments_of, unwanted_by
+from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import fingerprint
+from ansible_collections.rack.recipes.plugins.module_utils.language.loops import instances
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import ORDER, PASSING
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import Bench
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.reuse import Reused
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import Outcome
+
+    Record = dict[str, Any]
+    Step = dict[str, Any]
+
+WORDS = ("${item", "${index}", "${matrix.")
+EMPTY = "the loop is empty"
+ALL_SKIPPED = "all of its instances were skipped"
+NAMED = 10
+
+
+class Family:
+    """A looped step from its start to the end of its last instance; it has what is recorded of a trial."""
+
+    def __init__(self, step: Step, bench: Bench) -> None:
+        self.step = step
+        self.time = now()
+        self.started = time.monotonic()
+        self.lets_pass = False
+        self.attempts: list[Record] = []
+        self.measurements: list[Record] = []
+        self.checks = 0
+        self.more: Record = {}
+        self.instances: list[Step] = []
+        self._bench = bench
+        self._scope = Scope(bench.context.view(step), bench.params, {"step": {"name": step["name"]}})
+        self._ends: list[tuple[str, str, str, bool]] = []
+
+    def unfold(self) -> Outcome | None:
+        """Find the instances; the outcome where there are none."""
+        common = {name: value for name, value in self.step.items() if name not in ("loop", "matrix")}
+        try:
+            if not _speaks_of_instance(self.step.get("when")):
+                unwanted = unwanted_by(self.step, self._scope)
+                self.lets_pass = bool(unwanted)
+                if unwanted:
+                    return "skipped", unwanted
+                common.pop("when", None)
+            found = instances(self.step["name"], self.step.get("loop"), self.step.get("matrix"), self._scope)
+        except (Unfit, ValueError) as error:
+            return self._not_unfolded(str(error))
+        self.lets_pass = not found
+        self.instances = [
+            {**common, "name": name, "parent": self.step["name"], "words": words} for name, words in found
+        ]
+        self._hide_labels()
+        self.more["instances"] = len(found)
+        return None if found else ("skipped", EMPTY)
+
+    def _not_unfolded(self, problem: str) -> Outcome:
+        if not self._bench.is_check:
+            return "error", problem
+        self.lets_pass = True
+        return "skipped", f"check mode: its loop needs what only a run gives: {problem}"
+
+    def _hide_labels(self) -> None:
+        """A label that shows a secret becomes a number: names are everywhere."""
+        for index, step in enumerate(self.instances):
+            if self._bench.records.hidden(step["name"]) != step["name"]:
+                step["name"] = f"{self.step['name']}[{index}]"
+
+    def reused(self) -> list[Reused]:
+        """The results of an earlier run with the same instances and the same inputs; the step's own is the last."""
+        inputs = self._inputs()
+        if inputs:
+            self.more["inputs"] = inputs
+        if not inputs or self.step["name"] not in self._bench.offers:
+            return []
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.reuse import reuse
+
+        return reuse(self._bench, self.step, inputs)
+
+    def _inputs(self) -> str:
+        """Over the inputs of all instances, as they are now; empty where an instance needs what another one sets."""
+        if "digest" not in self.step:
+            return ""
+        found = []
+        for step in self.instances:
+            scope = Scope(self._scope.ctx, self._bench.params, {**step["words"], "step": {"name": step["name"]}})
+            try:
+                found.append([step["name"], inputs_of(self._bench, step, arguments_of(step, scope), scope)])
+            except Unfit:
+                return ""
+        return fingerprint("", found, {}, self._bench.host, {})
+
+    def end(self, step: Step, verdict: str, reason: str, trial: Any) -> Outcome | None:
+        """An instance has its verdict; after the last one the outcome of the step."""
+        self._ends.append((step["name"], verdict, reason, trial is not None and trial.lets_pass))
+        if trial is not None:
+            self.checks += trial.checks
+            self.more.update({"flake": True} if "flake" in trial.more else {})
+        return self._outcome() if len(self._ends) == len(self.instances) else None
+
+    def _outcome(self) -> Outcome:
+        """The worst verdict; what its author lets pass is no bad one."""
+        bad = [
+            (name, verdict) for name, verdict, _reason, passes in self._ends if verdict not in PASSING and not passes
+        ]
+        worst = min((verdict for _name, verdict in bad or [end[:2] for end in self._ends]), key=ORDER.index)
+        if bad and all(end[1] == "skipped" for end in self._ends):
+            return worst, f"{ALL_SKIPPED}: {next(end[2] for end in self._ends if not end[3])}"
+        if bad:
+            return worst, f"{len(bad)} of {len(self._ends)} did not pass: {_listed(bad)}"
+        self.lets_pass = True
+        if worst == "skipped":
+            return worst, self._ends[0][2]
+        return worst, "" if worst == "passed" else _listed([end[:2] for end in self._ends if end[1] == worst])
+
+
+def _speaks_of_instance(when: Any) -> bool:
+    text = json.dumps(when)
+    return any(word in text for word in WORDS)
+
+
+def _listed(ends: list[tuple[str, str]]) -> str:
+    return few([f"{name} ({verdict})" for name, verdict in ends], NAMED)

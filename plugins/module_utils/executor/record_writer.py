@@ -1,0 +1,126 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is written of a stage: deltas, artifacts, steps, with --debug what happened meanwhile; all without secrets."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Union
+
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.loop_group import Family
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import Secrets
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.reuse import Reused
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import Trial
+    from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+
+    Tried = Union[Trial, Family, Reused]
+    Record = dict[str, Any]
+    Step = dict[str, Any]
+
+LONGEST = 2000  # characters of a value in a log
+UNTRIED: Record = {"seconds": 0.0, "attempts": [], "measurements": []}
+COMPARED = ("value", "limits", "distance")  # of a measurement
+OUTPUT = ("stdout", "stderr")
+TEXTS = ("reason", *OUTPUT)  # of an attempt, which may have ended before a secret was known
+
+
+class Records:
+    """Hands the records of a stage to `write`."""
+
+    def __init__(self, request: dict[str, Any], secrets: Secrets, write: Callable[[Record], None]) -> None:
+        self._head = {"stage": request["stage"], "n": 0, "host": request["host"]}
+        self._secrets = secrets
+        self._write = write
+        self.is_debug = bool(request.get("debug"))
+
+    @property
+    def mask(self) -> Mask | None:
+        """What takes secrets out of a text; None where none are known yet."""
+        return self._secrets.mask
+
+    def hidden(self, text: str) -> str:
+        """A text without secrets."""
+        return self._secrets.hidden(text)
+
+    def delta(self, step: str, attempt: int, change: Record, before: Any) -> None:
+        """A step has changed a key."""
+        change = {**change, "after": self._secrets.change(change), "who": self.hidden(change["who"])}
+        self._write({"kind": "delta", **self._head, "step": step, "attempt": attempt, **change})
+        if self.is_debug:
+            values = f"{_short(self._secrets.shown(change['key'], before))} -> {_short(change['after'])}"
+            self.log(step, attempt, "set", f"{change['key']} by {change['who']}: {values}")
+
+    def artifact(self, step: str, attempt: int, attached: Record) -> None:
+        """A step has attached a file, which is kept."""
+        named = {**attached, **{name: self.hidden(attached[name]) for name in ("name", "media_type", "who")}}
+        self._write({"kind": "artifact", **self._head, "step": step, "attempt": attempt, **named})
+        if self.is_debug:
+            self.log(step, attempt, "attach", f"{named['name']}: {attached['size']} bytes, {attached['sha256']}")
+
+    def step(self, step: Step, verdict: str, reason: str, tried: Tried | None, *, blocks: bool) -> None:
+        """A step has its verdict; without `tried` it was not tried."""
+        record = {"kind": "step", **self._head, "step": step["name"], "verdict": verdict}
+        record["reason"] = self._secrets.reason(reason)
+        record.update(_of(tried) if tried else {"started": now(), **UNTRIED})
+        if self._secrets:
+            record["measurements"] = [self._without_secrets(each) for each in record["measurements"]]
+            is_new = getattr(tried, "known", len(self._secrets)) < len(self._secrets)
+            record["attempts"] = [self._hidden_texts(each, is_new=is_new) for each in record["attempts"]]
+        record.update({name: step[name] for name in ("parent", "tags") if name in step})
+        if blocks and "parent" not in step:
+            record["blocks"] = True
+        self._write(record)
+
+    def _without_secrets(self, measurement: Record) -> Record:
+        """Where one side of a comparison is hidden, the distance would tell it by the other."""
+        hide = self._secrets.hidden_value
+        hidden = {name: value if name == "verdict" else hide(value) for name, value in measurement.items()}
+        if "distance" in hidden and any(hidden.get(name) != measurement.get(name) for name in COMPARED):
+            hidden["distance"] = None
+        return hidden
+
+    def _hidden_texts(self, attempt: Record, *, is_new: bool) -> Record:
+        """Where a secret `is_new` to the attempt, half of one may stand where its output was cut."""
+        hide = self._hidden_ends if is_new else self.hidden
+        texts = {name: (hide if name in OUTPUT else self.hidden)(attempt[name]) for name in TEXTS if name in attempt}
+        return {**attempt, **texts}
+
+    def _hidden_ends(self, text: str) -> str:
+        mask = self._secrets.mask
+        if mask is None:
+            return text
+        from ansible_collections.rack.recipes.plugins.module_utils.masking.text_edges import masked_ends
+
+        return masked_ends(text, mask)
+
+    def log(self, step: str, attempt: int, event: str, text: str) -> None:
+        """Something has happened that only --debug tells."""
+        head = {"kind": "log", **self._head, "step": step, "attempt": attempt, "time": now()}
+        self._write({**head, "event": event, "text": self.hidden(text)})
+
+
+def _of(tried: Tried) -> Record:
+    """What a trial has to tell; fields that most steps do without only where they say something."""
+    fields = {
+        "started": tried.time,
+        "seconds": round(time.monotonic() - tried.started, 6),
+        "attempts": tried.attempts,
+        "measurements": tried.measurements,
+        **tried.more,
+    }
+    if tried.checks:
+        fields["checks"] = tried.checks
+    return fields
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."

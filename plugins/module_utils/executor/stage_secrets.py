@@ -1,0 +1,142 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The secrets of a stage: those that it was given, and those that its steps register while they run.
+
+What is known when a step starts, or registered by it before, is in nothing that it leaves: not in deltas, measurements,
+reasons, captured output or logs, in whatever form `language.masks` finds it, nor in the environment of a child. What a
+step registers (`ctx.secret`, or `secrets` in an envelope) counts from then on, for what it has printed before as well,
+which is masked at its end. A key that it has set before stays as it was written.
+
+The controller is told of what was registered, and of the values of keys that are written masked, apart from the
+records: by an entry `{"secret": text}` or `{"key", "scope", "value", "shown"}`. Entries are in memory alone.
+"""
+
+from __future__ import annotations
+
+import json
+
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import LONGEST_MESSAGE, as_reason
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import Names, long_texts_of, secrets_in
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any, Callable
+
+    from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+
+    Entry = dict[str, Any]
+
+MASKED = "********"
+
+
+class Secrets:
+    """What nobody may see. `told` are the entries for the controller; each goes to `tell` as well, if there is one."""
+
+    def __init__(self, request: Mapping[str, Any]) -> None:
+        self.told: list[Entry] = []
+        self.tell: Callable[[Entry], None] | None = None
+        self._known: dict[str, None] = dict.fromkeys(filter(None, request.get("secrets") or ()))
+        self._registered: set[str] = set()
+        self._names = Names(request.get("secret_keys") or ())
+        self._mask: Mask | None = None
+        self._salt: bytes = bytes.fromhex(request.get("salt") or "")
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    @property
+    def known(self) -> list[str]:
+        """All of them, for a process of a step's own."""
+        return list(self._known)
+
+    @property
+    def mask(self) -> Mask | None:
+        """What hides all that are known now; None where there are none."""
+        if self._mask is None and self._known:
+            from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+
+            self._mask = Mask(self._known)
+        return self._mask
+
+    def hidden(self, text: str) -> str:
+        """A text without secrets."""
+        mask = self.mask
+        return mask.mask(text) if mask else text
+
+    def reason(self, message: str) -> str:
+        """A message without secrets as a reason: not even half of one that was cut off, as that of a child may be."""
+        mask = self.mask
+        if mask is None:
+            return as_reason(message)
+        if len(message) < LONGEST_MESSAGE:
+            return as_reason(mask.mask(message))
+        from ansible_collections.rack.recipes.plugins.module_utils.masking.text_edges import masked_beginning
+
+        return as_reason(f"{masked_beginning(message[: LONGEST_MESSAGE - 1], mask)}...")
+
+    def hidden_value(self, value: Any) -> Any:
+        """A JSON value without secrets."""
+        mask = self.mask
+        return mask.mask_value(value) if mask else value
+
+    def shows(self, text: str) -> bool:
+        """Whether a secret can be seen in a text."""
+        return self.hidden(text) != text
+
+    def add(self, texts: Iterable[str]) -> None:
+        """Hide these, too; who else is told of them is somebody else's affair."""
+        new = [text for text in texts if text and text not in self._known]
+        if new:
+            self._known.update(dict.fromkeys(new))
+            self._mask = None
+
+    def add_arguments(self, options: Mapping[str, Any] | None, params: Mapping[str, Any]) -> None:
+        """Hide what no_log options hold, and what has the name of a secret."""
+        found = secrets_in(options, params, self._names)
+        if found:
+            self.add(found)
+
+    def register(self, texts: Iterable[str]) -> None:
+        """A step says that these are secrets: from now on nobody may see them, here or on any other host."""
+        new = [text for text in texts if text and text not in self._registered]
+        self.add(new)
+        for text in new:
+            self._registered.add(text)
+            self._tell({"secret": text})
+
+    def shown(self, key: str, value: Any) -> Any:
+        """A value of a key as it may be written: nothing of it where the key has the name of a secret."""
+        if value is not None and self._names.match_key(key):
+            self.register(long_texts_of(value))
+            return MASKED
+        return self.hidden_value(value)
+
+    def change(self, change: Mapping[str, Any]) -> Any:
+        """The new value as it may be written; the controller is told what it is where that is not all of it."""
+        value = change["after"]
+        shown = self.shown(change["key"], value)
+        if shown is not value and shown != value:
+            self._tell({"key": change["key"], "scope": change["scope"], "value": value, "shown": shown})
+        return shown
+
+    def _tell(self, entry: Entry) -> None:
+        self.told.append(entry)
+        if self.tell is not None:
+            self.tell(entry)
+
+    def key_for(self, value: Any) -> bytes:
+        """What a digest of a JSON value is made with, so that nobody can find a secret in it by trying; else empty.
+
+        Without the salt of the project it is like no other: what has such a digest is never the same again.
+        """
+        mask = self.mask
+        if mask is None or json.dumps(mask.mask_value(value)) == json.dumps(value):
+            return b""
+        if not self._salt:
+            import os
+
+            self._salt = os.urandom(32)
+        return self._salt

@@ -1,0 +1,45 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the steps of a stage share while they are tried."""
+
+from __future__ import annotations
+
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_marks import Marks
+from ansible_collections.rack.recipes.plugins.module_utils.executor.record_writer import Records
+from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_context import Context
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
+
+    Record = dict[str, Any]
+    Step = dict[str, Any]
+
+
+class Bench:
+    """The request, its context and records, and what starts children; `lost` says why nothing goes on."""
+
+    def __init__(self, request: dict[str, Any], launcher: Launcher, write: Callable[[Record], None]) -> None:
+        self.host: str = request["host"]
+        self.params: dict[str, Any] = request.get("params") or {}
+        self.hooks: dict[str, list[Step]] = request.get("hooks") or {}
+        self.offers: dict[str, list[Record]] = request.get("offers") or {}
+        self.digests: dict[str, str] = request.get("digests") or {}
+        self.is_check = bool(request.get("check"))
+        self.lost = ""
+        self.launcher = launcher
+        self.secrets = launcher.secrets
+        self.context = Context(request, launcher.secrets)
+        self.records = Records(request, launcher.secrets, write)
+        self.marks = Marks()
+
+    def change(self, step: str, attempt: int, change: Record) -> None:
+        """A key is changed, or a file attached, by a running step or by its envelope."""
+        if "sha256" in change:
+            self.records.artifact(step, attempt, change)
+        else:
+            self.records.delta(step, attempt, change, self.context.take(change))

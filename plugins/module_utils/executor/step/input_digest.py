@@ -1,0 +1,57 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What decides how a step ends, as one number: where it is the same again, an earlier verdict counts."""
+
+from __future__ import annotations
+
+from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import fingerprint
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import Bench
+    from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
+
+    Record = dict[str, Any]
+    Step = dict[str, Any]
+
+
+def inputs_of(bench: Bench, step: Step, params: Record, scope: Scope) -> str:
+    """The fingerprint of the scriptlet, its arguments and files, what it reads, and what judges it.
+
+    Empty for a scriptlet without a digest, which runs by itself. From here on secrets among the arguments are known.
+    """
+    bench.secrets.add_arguments(step.get("options"), params)
+    if "digest" not in step:
+        return ""
+    given = [step.get("module"), step.get("function"), params, *_criteria(step, scope)]
+    given += [step["sandbox"]] if "sandbox" in step else []
+    read, files = bench.context.read_by(step), _files(bench, params)
+    return fingerprint(step["digest"], given, read, bench.host, files, bench.secrets.key_for)
+
+
+def _criteria(step: Step, scope: Scope) -> list[Any]:
+    """What judges the step, and the values that it refers to."""
+    until = step["retry"].get("until") if "retry" in step else None
+    criteria = [step.get("success"), step.get("repeat"), until]
+    if not (until or step.get("repeat") or (step.get("success") or {}).get("values")):
+        return criteria
+    from ansible_collections.rack.recipes.plugins.module_utils.language import references
+
+    keys, others = references.keys_in(criteria), references.keys_of_others(criteria)
+    values = {key: scope.ctx.get(key) for key in keys if key in scope.ctx}
+    return [*criteria, scope.words["params"], values, {key: scope.ctx.values(key) for key in others}]
+
+
+def _files(bench: Bench, params: Record) -> dict[str, str]:
+    """The project's file that the step was given, which travels with the stage."""
+    src = params.get("src")
+    if not bench.digests or not isinstance(src, str):
+        return {}
+    import posixpath
+
+    name = posixpath.normpath(src)
+    return {name: bench.digests[name]} if name in bench.digests else {}

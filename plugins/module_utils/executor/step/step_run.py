@@ -1,0 +1,216 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One step's life, from its start to its verdict."""
+
+from __future__ import annotations
+
+import time
+
+from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import complete, shown
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.input_digest import inputs_of
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.judge import judge
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_child import Unfit, conduct
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope, resolve
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from typing import Any, Union
+
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import Bench
+
+    Record = dict[str, Any]
+    Step = dict[str, Any]
+    Outcome = tuple[str, str]
+    # What is waited for, a child or a moment of the monotonic clock; at the end verdict and reason.
+    Life = Generator[Union[Attempt, float], None, Outcome]
+
+FIRST, LAST, BETWEEN = 5, 15, 100  # attempts whose records are kept; between the first and the last only bad ones
+
+
+class Trial:
+    """A step, or an instance of one, that is being tried.
+
+    `waits_for` is what it waits for. `more` are the fields of its record that most steps do without. It `lets_pass`
+    what depends on it though it did not pass, where its author has decided so.
+    """
+
+    def __init__(self, step: Step, bench: Bench) -> None:
+        self.step = step
+        self.bench = bench
+        self.time = now()
+        self.started = time.monotonic()
+        self.waits_for: Attempt | float = self.started
+        self.lets_pass = False
+        self.attempts: list[Record] = []
+        self.known = 0  # secrets, when the first of them was recorded
+        self.measurements: list[Record] = []
+        self.hooked: list[Record] = []  # what the hooks of the last try have measured
+        self.checks = 0
+        self.tries = 0
+        self.more: Record = {}
+        self.about: Record = {"name": step["name"], "attempt": 1, "verdict": ""}
+        self.ctx = bench.context.view(step)
+        self.scope = Scope(self.ctx, bench.params, {**step.get("words", {}), "step": self.about})
+        self._life = self._live()
+
+    def go_on(self) -> Outcome | None:
+        """Live until there is something to wait for; at the end verdict and reason."""
+        try:
+            self.waits_for = next(self._life)
+        except StopIteration as end:
+            outcome: Outcome = end.value
+            return outcome
+        return None
+
+    def _live(self) -> Life:
+        try:
+            unwanted = unwanted_by(self.step, self.scope)
+            if unwanted:
+                self.lets_pass = True
+                return "skipped", unwanted
+            if self.bench.is_check:
+                from ansible_collections.rack.recipes.plugins.module_utils.executor.step.check_mode import rehearse
+
+                return (yield from rehearse(self))
+            params = arguments_of(self.step, self.scope)
+            return self._reused(params) or (yield from self._rounds(params))
+        except Unfit as unfit:
+            self._hide(self.step["args"])
+            return "error", str(unfit)
+
+    def _hide(self, args: Record) -> None:
+        """The secrets among arguments are known before anything is told of them."""
+        self.bench.secrets.add_arguments(self.step.get("options"), args)
+
+    def _reused(self, params: Record) -> Outcome | None:
+        """The outcome of an earlier run with the same inputs."""
+        inputs = inputs_of(self.bench, self.step, params, self.scope)
+        if inputs:
+            self.more["inputs"] = inputs
+        if self.step["name"] not in self.bench.offers:
+            return None
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.reuse import reuse
+
+        for reused in reuse(self.bench, self.step, inputs)[-1:]:
+            self.measurements, self.checks, self.lets_pass = reused.measurements, reused.checks, reused.lets_pass
+            self.time, self.attempts = reused.time, reused.attempts
+            self.more.update(reused.more)
+            return reused.verdict, reused.reason
+        return None
+
+    def _rounds(self, params: Record) -> Life:
+        if "repeat" not in self.step:
+            return self.round(params, {})
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retry import repeat
+
+        return repeat(self, params)
+
+    def round(self, params: Record | None, place: Record) -> Life:
+        """Try until a try counts, or there were enough. `params` are the arguments of the first try, where known."""
+        if "retry" not in self.step:
+            return self.attempt(params, place)
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retry import retry
+
+        return retry(self, params, place)
+
+    def attempt(self, params: Record | None, place: Record) -> Life:
+        """Try once; its record has `place`, which try it was. Raises Unfit."""
+        self.tries += 1
+        self.about["attempt"] = self.tries
+        given = params
+        if given is None:
+            given = arguments_of(self.step, self.scope)
+            self._hide(given)
+        moment = now() if self.attempts else self.time
+        if self.bench.hooks:
+            self.hooked = []
+            yield from self._hooks("pre_step")
+        if self.bench.records.is_debug:
+            self._log("start", shown(self.step.get("options"), given))
+        attempt = yield from conduct(self.bench, self.step, self.ctx, given, self._change)
+        verdict, reason = self._judged(attempt)
+        more = {**place, "waiting": True} if attempt.is_waiting else place
+        self.known = self.known if self.attempts else len(self.bench.secrets)
+        record = attempt.record(verdict, reason, moment, self.bench.records.mask)
+        self._keep({**record, **more})
+        if self.bench.records.is_debug:
+            if record["stderr"]:
+                self._log("stderr", record["stderr"])
+            self._log("process", attempt.told())
+            self._log("end", f"{verdict}: {reason}" if reason else verdict)
+        self.about["verdict"] = verdict
+        if self.bench.hooks:
+            yield from self._hooks("post_step")
+            self.measurements = [*self.measurements, *self.hooked]
+        return verdict, reason
+
+    def _judged(self, attempt: Attempt) -> Outcome:
+        until = self.step["retry"].get("until") if "retry" in self.step else None
+        verdict, reason = judge(attempt, self.scope, self.step["success"], self.bench.secrets, until)
+        self.count_secrets(attempt)
+        self.measurements = attempt.measurements
+        self.checks = sum("verdict" in each for each in self.measurements)
+        return verdict, reason if verdict in PASSING else reason + self._exceeded(attempt, reason) + attempt.starved()
+
+    def count_secrets(self, attempt: Attempt) -> None:
+        """A step that registered secrets, or whose hooks did, is never reused: no record could register them again."""
+        if attempt.secrets:
+            self.more["secrets"] = self.more.get("secrets", 0) + attempt.secrets
+
+    def _exceeded(self, attempt: Attempt, reason: str) -> str:
+        if attempt.is_waiting or not self.step.get("limits"):
+            return ""
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.child.resource_limits import exceeded
+
+        limit = exceeded(self.step["limits"], attempt, reason)
+        return f" ({limit})" if limit else ""
+
+    def _keep(self, record: Record) -> None:
+        """Keep the record of an attempt; of very many, all that tell something, in bounded memory."""
+        self.attempts.append(record)
+        if len(self.attempts) > FIRST + LAST:
+            leaving = self.attempts[-LAST - 1]
+            is_bad = leaving["verdict"] not in PASSING and not leaving.get("waiting")
+            if not is_bad or len(self.attempts) > FIRST + LAST + BETWEEN:
+                del self.attempts[-LAST - 1]
+
+    def _hooks(self, when: str) -> Life:
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_hooks import run_hooks
+
+        return run_hooks(self, when)
+
+    def _change(self, change: Record) -> None:
+        self.bench.change(self.step["name"], self.tries, change)
+
+    def _log(self, event: str, text: str) -> None:
+        self.bench.records.log(self.step["name"], self.tries, event, text)
+
+
+def arguments_of(step: Step, scope: Scope) -> Record:
+    """The arguments as they are now, complete; raises Unfit."""
+    try:
+        return complete(step.get("options"), resolve(step["args"], scope))
+    except ValueError as error:
+        raise Unfit(str(error)) from None
+
+
+def unwanted_by(step: Step, scope: Scope) -> str:
+    """Which condition of the step's own does not hold; empty where it is wanted. Raises Unfit where that is unknown."""
+    if "unfit" in step:
+        raise Unfit(step["unfit"])
+    when = step.get("when", True)
+    if isinstance(when, bool):
+        return "" if when else "when: false"
+    from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import holds
+
+    try:
+        wrong = holds(when, scope)
+    except ValueError as error:
+        raise Unfit(f"when: {error}") from None
+    return f"when: {wrong}" if wrong else ""

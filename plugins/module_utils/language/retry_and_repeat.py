@@ -1,0 +1,91 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A step that is tried again, and one that is repeated: the pause before the next try, figures over all rounds."""
+
+from __future__ import annotations
+
+from ansible_collections.rack.recipes.plugins.module_utils.language.numbers import is_number, quantile
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any, Union
+
+    Number = Union[int, float]
+    Measurement = dict[str, Any]
+
+KEPT = 10_000  # values of one measurement, for its p95
+LONGEST = 7 * 24 * 3600.0  # seconds
+
+
+def delay(retry: dict[str, Any], tries: int) -> float:
+    """Seconds to wait after so many tries (1 or more): growing by the factor `backoff`, never more than a week."""
+    first = float(retry.get("delay_sec") or 0.0)
+    most = retry.get("max_delay_sec")
+    try:
+        grown = first * float(retry.get("backoff") or 1.0) ** (tries - 1)
+    except OverflowError:
+        grown = LONGEST if first else 0.0
+    return min(grown, LONGEST if most is None else float(most))
+
+
+class Rounds:
+    """Figures of every numeric measurement, over all rounds of a step."""
+
+    def __init__(self) -> None:
+        self._series: dict[tuple[str, str], Series] = {}
+
+    def add(self, measurements: Iterable[Measurement]) -> None:
+        """Take what one round measured; what is no number counts nowhere."""
+        for given in measurements:
+            if is_number(given["value"]):
+                name = given["name"], given.get("unit") or ""
+                if name not in self._series:
+                    self._series[name] = Series(given["value"])
+                self._series[name].add(given["value"])
+
+    def measurements(self) -> list[Measurement]:
+        """`NAME.count`, `NAME.min` and so on, each a measurement with its unit; a count has none."""
+        return [
+            {"name": f"{name}.{figure}", "value": value, "unit": "" if figure == "count" else unit}
+            for (name, unit), series in self._series.items()
+            for figure, value in series.figures().items()
+        ]
+
+
+class Series:
+    """The values of one measurement in a bounded memory.
+
+    Mean and deviation are of the differences to the first value (Welford's method), so that they keep their digits
+    far from zero too. The deviation is the population's (divided by the count). Beyond 10,000 values there is no p95:
+    one that stands for a sample of the rounds would look like the others.
+    """
+
+    def __init__(self, first: Number) -> None:
+        self.count = 0
+        self.min = self.max = self._first = first
+        self._mean = 0.0
+        self._squares = 0.0
+        self._kept: list[Number] = []
+
+    def add(self, value: Number) -> None:
+        """One more value."""
+        self.count += 1
+        self.min, self.max = min(self.min, value), max(self.max, value)
+        offset = value - self._first
+        before = offset - self._mean
+        self._mean += before / self.count
+        self._squares += before * (offset - self._mean)
+        if self.count <= KEPT:
+            self._kept.append(value)
+
+    def figures(self) -> dict[str, Number]:
+        """Count, min, mean, max, stdev and p95, in this order; those that are too large for a number are left out."""
+        mean = self._first + self._mean
+        stdev = (self._squares / self.count) ** 0.5
+        found: dict[str, Number] = {"count": self.count, "min": self.min, "mean": mean, "max": self.max, "stdev": stdev}
+        if self.count <= KEPT:
+            found["p95"] = quantile(self._kept, 0.95)
+        return {figure: value for figure, value in found.items() if is_number(value)}

@@ -1,0 +1,294 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A stage that outlives its connection: its folder, its journal on the host, its lease."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.file_descriptors import write_all
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import encode
+from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders import remove
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+ARTIFACTS = "artifacts"  # the folder, in a stage's, of what its steps attach
+LEASE = b"%020.3f"
+PAUSE = 0.05  # seconds between two looks at a stage that is waited for
+STARTING = 10.0  # seconds that a stage may be without a runner at its beginning
+PATIENCE = 60.0  # seconds for which a full disk may keep a stage from its end
+PERIOD = 3600  # seconds between two times of looking for what can be removed
+OOM_KILLS = "oom_kills"  # the file with how many the kernel had killed for want of memory when the stage was young
+HALT = "halt"  # the file in which the controller says why the steps are to end
+KEPT = 24 * 3600  # seconds for which a stage can be collected after its end
+ANSWER = 8 * 1024 * 1024  # bytes of the journal in one answer, or one record that is larger
+
+
+class Detached:
+    """The folder of one stage on this host."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.work = os.path.join(folder, "work")
+        self._journal = -1
+        self._lease = -1
+        self._notes_oom_kills = True
+        self._written = 0
+        self._unwritten = bytearray()
+
+    def path(self, name: str) -> str:
+        """A file of this stage."""
+        return os.path.join(self.folder, name)
+
+    def create(self) -> bool:
+        """Make the folder; False where the stage was started before."""
+        try:
+            os.mkdir(self.folder, 0o700)
+        except FileExistsError:
+            return False
+        try:
+            os.mkdir(self.work, 0o700)
+            self._put_lease()
+        except OSError:
+            remove(self.folder)
+            raise
+        return True
+
+    def renew(self) -> None:
+        """Say that the controller is there. Where there is no room for that, a stage runs on till its lease is up."""
+        try:  # noqa: SIM105 - a target would pay for contextlib
+            self._put_lease()
+        except OSError:
+            pass
+
+    def _put_lease(self) -> None:
+        """Monotonic time: a clock that is set must not end a test."""
+        self._put("lease", LEASE % time.monotonic())
+
+    def begin(self) -> None:
+        """The runner starts: leave its number, and open what it works with."""
+        self._put("runner", _identity(os.getpid()))
+        self._journal = os.open(self.path("journal.jsonl"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._lease = os.open(self.path("lease"), os.O_RDONLY)
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Append one record to the journal on this host, numbered."""
+        self._written += 1
+        record["n"] = self._written
+        self._unwritten += encode(record)
+        self._flush()
+
+    def _flush(self) -> str:
+        """Write what waits for it; why that could not be done, such as a full disk, after which it waits in memory."""
+        try:
+            while self._unwritten:
+                del self._unwritten[: os.write(self._journal, self._unwritten)]
+        except OSError as error:
+            return str(error.strerror)
+        return ""
+
+    def pid(self) -> int:
+        """The runner's number, also after the stage's end; 0 where that process is gone."""
+        for said in (self._read("runner"), self._read("ended")):
+            first = said.partition(b" ")[0]
+            if first.isdigit() and said == _identity(int(first)):
+                return int(first)
+        return 0
+
+    def leased(self, seconds: float) -> bool:
+        """Whether the controller was heard of within the last `seconds`, and has not asked for the end."""
+        if self._notes_oom_kills:
+            self._note_oom_kills()
+        return not self.halted() and time.monotonic() - float(os.pread(self._lease, 20, 0)) <= seconds
+
+    def _note_oom_kills(self) -> None:
+        """Of a stage that lasts: who finds its runner killed can then tell whether that was for want of memory."""
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.process.oom_kills import oom_kills
+
+        self._notes_oom_kills = False
+        try:  # noqa: SIM105 - a target would pay for contextlib
+            self._put(OOM_KILLS, b"%d" % oom_kills())
+        except OSError:  # such as a full disk, which is no reason to end
+            pass
+
+    def starved(self) -> str:
+        """Of a stage whose runner was killed: that it may have been for want of memory, in brackets; else empty."""
+        noted = self._read(OOM_KILLS)
+        if not noted:
+            return ""
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.process.oom_kills import since
+
+        return since(int(noted))
+
+    def halt(self, reason: str, *, begun: bool) -> None:
+        """Have the runner end its steps. A stage that has not begun, its message being on the way, never does."""
+        if begun:
+            self._put(HALT, reason.encode("utf-8", "backslashreplace"))
+        else:
+            self._put("ended", b"0 0 %b" % boot_id())  # as a runner's, that is nobody
+
+    def halted(self) -> str:
+        """Why the controller asked for the end of the steps; empty where it has not."""
+        return self._read(HALT).decode("utf-8", "replace")
+
+    def end(self) -> None:
+        """The runner ends: journal and attached files stay to be collected. Raises OSError where there is no room."""
+        remove(self.work)
+        until = time.monotonic() + PATIENCE
+        problem = self._flush()
+        while problem and time.monotonic() < until:
+            time.sleep(PAUSE)
+            problem = self._flush()
+        if problem:
+            raise OSError(f"the journal cannot be written: {problem}")
+        os.rename(self.path("runner"), self.path("ended"))  # unlike a new file it needs no room
+
+    def fail(self, reason: str) -> None:
+        """The runner cannot go on; `reason` is for the controller."""
+        remove(self.work)
+        try:
+            self._put("failure", reason.encode("utf-8", "backslashreplace"))
+        except OSError:
+            os.rename(self.path("lease"), self.path("full"))  # as above
+
+    def failure(self) -> str:
+        """Why the runner could not go on; empty where it could."""
+        if os.path.exists(self.path("full")):
+            return f"the temporary folder {os.path.dirname(self.folder)} is full"
+        return self._read("failure").decode("utf-8", "replace")
+
+    def _put(self, name: str, content: bytes) -> None:
+        file = os.open(self.path(name), os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            write_all(file, content)
+        finally:
+            os.close(file)
+
+    def _read(self, name: str) -> bytes:
+        try:
+            with open(self.path(name), "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return b""
+
+    def await_end(self, seconds: float, offset: int) -> None:
+        """Renew the lease of a stage that runs, until it has ended, has much to tell, or for `seconds`."""
+        until = time.monotonic() + seconds
+        while self.state() == "running":
+            self.renew()
+            if time.monotonic() >= until or self._size() - offset >= ANSWER:
+                return
+            time.sleep(PAUSE)
+
+    def _size(self) -> int:
+        try:
+            return os.stat(self.path("journal.jsonl")).st_size
+        except FileNotFoundError:
+            return 0
+
+    def state(self) -> str:
+        """`ended`, `running`, or `unknown` (no such stage here); where the runner is gone `killed` or `rebooted`."""
+        runner = self._read("runner")
+        if runner and runner == _identity(int(runner.split()[0])):
+            return "running"
+        if os.path.exists(self.path("ended")):
+            return "ended"
+        if not runner:
+            return self._state_at_start()
+        return "killed" if runner.split()[-1] == boot_id() else "rebooted"
+
+    def _state_at_start(self) -> str:
+        """Whoever makes the folder leads the stage to its runner within moments, or was killed before."""
+        try:
+            age = time.time() - os.stat(self.folder).st_mtime
+        except FileNotFoundError:
+            return "unknown"
+        return "running" if age < STARTING else "killed"
+
+    def end_leftovers(self) -> None:
+        """Of a stage whose runner was killed: end what its steps have started, which nobody else would."""
+        pid, started, boot = self._read("runner").split() or (b"0", b"0", b"")
+        if boot == boot_id():
+            from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_marks import marks_of
+            from ansible_collections.rack.recipes.plugins.module_utils.executor.process.reaper import end_all
+
+            end_all(marks_of(int(pid), int(started)))
+
+    def journal_from(self, offset: int) -> tuple[bytes, bool]:
+        """Whole records from `offset` on, about `ANSWER` bytes at most, and whether more of the journal follows."""
+        try:
+            with open(self.path("journal.jsonl"), "rb") as journal:
+                journal.seek(offset)
+                data = journal.read(ANSWER) + journal.readline()
+                more = bool(journal.read(1))
+        except FileNotFoundError:
+            return b"", False
+        return data[: data.rfind(b"}\n") + 2] if b"}\n" in data else b"", more
+
+    def is_old(self) -> bool:
+        """Whether the stage was over long ago, and nobody will collect it any more."""
+        changed = max(os.stat(path).st_mtime for path in (self.folder, *os.scandir(self.folder)))
+        return time.time() - changed > KEPT and self.state() != "running"
+
+
+def forget(base: str, collected: Iterable[str]) -> None:
+    """Remove the stages that were collected."""
+    for name in collected:
+        stage = Detached(os.path.join(base, name))
+        if stage.state() != "running":
+            remove(stage.folder)
+
+
+def clean(base: str) -> None:
+    """Remove the stages that were over long ago. They are looked for once an hour: a host may have seen many."""
+    if not _is_due(os.path.join(base, "cleaned")):
+        return
+    for entry in list(os.scandir(base)):
+        stage = Detached(entry.path)
+        try:
+            if any(map(os.path.exists, (stage.path("lease"), stage.path("full")))):
+                _clean(stage)
+        except OSError:  # somebody else cleans too
+            continue
+
+
+def _clean(stage: Detached) -> None:
+    """Its controller may have been killed with it."""
+    if stage.state() == "killed":
+        stage.end_leftovers()
+    if stage.is_old():
+        remove(stage.folder)
+
+
+def _is_due(stamp: str) -> bool:
+    try:
+        if time.time() - os.stat(stamp).st_mtime < PERIOD:
+            return False
+    except FileNotFoundError:
+        pass
+    os.close(os.open(stamp, os.O_WRONLY | os.O_CREAT, 0o600))
+    os.utime(stamp)
+    return True
+
+
+def boot_id() -> bytes:
+    """What tells one run of this machine's kernel from the next."""
+    with open("/proc/sys/kernel/random/boot_id", "rb") as file:
+        return file.read().strip()
+
+
+def _identity(pid: int) -> bytes:
+    """What no other process has ever had: a number alone is used again. Empty where the process has ended."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            state, *fields = stat.read().rpartition(b")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+    started = fields[18]  # in ticks since boot
+    return b"" if state in (b"Z", b"X") else b"%d %b %b" % (pid, started, boot_id())

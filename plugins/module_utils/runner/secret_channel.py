@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a stage has to tell its controller and no file may hold: secrets that its steps have registered.
+
+The runner keeps it in an anonymous file in memory, which other processes of the same user find among its descriptors.
+So the same question gets the same answer for as long as the runner lives: after the stage's end it stays until its
+folder was collected, or the lease is up. With the runner, killed or rebooted, it is gone, and is never told.
+
+It is sealed on its way, by a key that came with the question: what a host answers is shown by Ansible at -vvv.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from binascii import a2b_base64, b2a_base64
+
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.file_descriptors import write_all
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable
+
+    Entry = dict[str, Any]
+
+NAME = "rack-recipes-secrets"
+NONCE = 16  # bytes
+BLOCK = 32  # bytes of a digest
+LOOK = 0.5  # seconds between two looks at whether anybody may still ask
+
+
+class Memory:
+    """The runner's side: entries, each as a line of JSON, in a file that is made for the first of them."""
+
+    def __init__(self) -> None:
+        self._file = -1
+
+    def keep(self, entry: Entry) -> None:
+        """Keep one more entry."""
+        if self._file < 0:
+            self._file = os.memfd_create(NAME)
+        write_all(self._file, json.dumps(entry).encode() + b"\n")
+
+    def linger(self, folder: str, leased: Callable[[], bool]) -> None:
+        """Stay as long as somebody may ask: no longer than the stage's folder, nor than the lease."""
+        while self._file >= 0 and os.path.exists(folder) and leased():
+            time.sleep(LOOK)
+
+
+def kept_by(pid: int) -> bytes:
+    """The entries of a runner; nothing where it has none, or is gone."""
+    for path in _descriptors_of(pid) if pid else ():
+        try:
+            if os.readlink(path).startswith(f"/memfd:{NAME} "):
+                with open(path, "rb") as file:
+                    return file.read()
+        except OSError:  # it was closed meanwhile, as files of a stage that ends are
+            continue
+    return b""
+
+
+def _descriptors_of(pid: int) -> list[str]:
+    folder = f"/proc/{pid}/fd"
+    try:
+        return [os.path.join(folder, name) for name in os.listdir(folder)]
+    except OSError:  # it has ended
+        return []
+
+
+def sealed(key: bytes, data: bytes) -> str:
+    """Data that only who has the key can read; never the same twice."""
+    nonce = os.urandom(NONCE)
+    return b2a_base64(nonce + _crossed(key, nonce, data), newline=False).decode()
+
+
+def unsealed(key: bytes, text: str) -> list[Entry]:
+    """The entries that were sealed with this key. Raises ValueError for anything else."""
+    whole = a2b_base64(text)
+    data = _crossed(key, whole[:NONCE], whole[NONCE:])
+    return [json.loads(line) for line in data.splitlines()]
+
+
+def _crossed(key: bytes, nonce: bytes, data: bytes) -> bytes:
+    """Each byte with one of a stream that key and nonce make: the same again gives back the data."""
+    from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import hmac
+
+    blocks = range(-(-len(data) // BLOCK))
+    stream = b"".join(hmac(key, nonce + block.to_bytes(8, "big")) for block in blocks)[: len(data)]
+    return (int.from_bytes(data, "big") ^ int.from_bytes(stream, "big")).to_bytes(len(data), "big")

@@ -1,0 +1,108 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The numbers of a text file, exactly as they are written there.
+
+They are decimals to us, not the nearest binary numbers: `100000000.001` is not a double, and the variance of numbers
+far from zero that lie close together is wrong from the fifth digit on once they have been rounded to doubles.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from contextlib import contextmanager
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Inexact, InvalidOperation, localcontext
+from itertools import islice
+
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import bounded
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LINES = 10000
+LARGEST = Decimal(sys.float_info.max)
+DIGITS = 5000  # enough for the square of every double; what needs more would take memory without a bound
+WIDEST = 2**63  # the context refuses wider integers, since databases cannot hold them
+
+NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+FOREIGN = re.compile(r"[^0-9+\-.eE,\s]")
+HOLE = re.compile(r"(?:^|,)[^\S\n]*,", re.MULTILINE)
+POINT = re.compile(r"[.eE]")
+
+
+@contextmanager
+def exactly() -> Iterator[None]:
+    """Decimal arithmetic that never rounds; raises ValueError where that would take thousands of digits."""
+    with localcontext(Context(prec=DIGITS, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[Inexact, InvalidOperation])):
+        try:
+            yield
+        except Inexact:
+            raise ValueError(f"the numbers span more than {DIGITS} digits") from None
+
+
+class NumberFile:
+    """Numbers in a file, one or several a line, between commas or white space; `#` starts a comment.
+
+    `whole` is true as long as every number read was written as an integer.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.whole = True
+
+    def blocks(self) -> Iterator[list[Decimal]]:
+        """The numbers, those of some thousand lines at a time; raises ValueError with file and line."""
+        first, empty = 1, True
+        with open(self.path, encoding="utf-8-sig", errors="backslashreplace") as file:
+            for lines in iter(lambda: list(islice(file, LINES)), []):
+                found = self._read(first, lines)
+                first += len(lines)
+                if found:
+                    empty = False
+                    yield found
+        if empty:
+            raise ValueError(f"{self.path}: holds no number")
+
+    def _read(self, first: int, lines: list[str]) -> list[Decimal]:
+        try:
+            return self._parse("".join(lines))
+        except ValueError:
+            for number, line in enumerate(lines, first):
+                self._parse(line, f"{self.path}:{number}: ")
+            raise
+
+    def _parse(self, text: str, place: str = "") -> list[Decimal]:
+        if "#" in text:
+            text = re.sub("#.*", "", text)
+        if "," in text and HOLE.search(text):
+            raise ValueError(place + "an empty field between commas")
+        words = text.replace(",", " ").split()
+        try:
+            numbers = list(map(Decimal, words))
+        except InvalidOperation:
+            numbers = []
+        if FOREIGN.search(text) or len(numbers) < len(words):
+            wrong = next((word for word in words if not NUMBER.fullmatch(word)), text.strip())
+            raise ValueError(f"{place}expected a number, got {bounded(repr(wrong))}")
+        if not numbers:
+            return []
+        if max(numbers) > LARGEST or min(numbers) < -LARGEST:
+            raise ValueError(f"{place}{max(numbers, key=abs):.6g} is larger than {LARGEST:.6g}")
+        self.whole = self.whole and not POINT.search(text)
+        return numbers
+
+    def nearest(self, what: str, value: Decimal, divisor: int = 1) -> int | float:
+        """`value / divisor`: an integer of integers stays one, all else is the nearest double."""
+        if value.adjusted() < -DIGITS:  # nearest to zero, and too long to write out
+            return 0.0
+        over, under = value.as_integer_ratio()
+        under *= divisor
+        if self.whole and over % under == 0 and -WIDEST <= over // under < WIDEST:
+            return over // under
+        try:
+            return over / under
+        except OverflowError:
+            raise ValueError(f"{self.path}: the {what} is larger than {LARGEST:.6g}") from None

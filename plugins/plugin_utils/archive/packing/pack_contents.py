@@ -1,0 +1,229 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What goes into a pack, as files in a folder: only what is named here, nothing else that lies beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.hash_chain import Chain
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest import (
+    ARTIFACTS,
+    CHUNK,
+    JOURNAL,
+    MANIFEST,
+    SUMS,
+    Facts,
+    manifest_text,
+    sums_text,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.result_rows import (
+    Writer,
+    from_journal,
+    from_store,
+    status_of,
+    table_rows,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import UNREADABLE, opened, reason
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.run_snapshot import (
+    FOLDER,
+    HOSTS,
+    PLAYBOOK,
+    RECIPES,
+    SCRIPTLETS,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import begun
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import is_behind
+from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+RESULTS, VERSIONS = "results", "versions.json"
+NOT_KEPT = "it was not kept when the run began: it could not be read then, was another one than the compiled one, or \
+an earlier version began the run"
+NOT_HERE = "the run's folder is not here"
+NOT_ARRIVED = "it did not arrive from its host"
+DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a run is: its journal, by the plain name, None where it has none here; and the store, if it can be read."""
+
+    run_id: str
+    journal: Path | None
+    store: Engine | None
+
+
+@dataclass(slots=True)
+class _Pack:
+    """A pack that is being made: what is said about it, what is missing, and why."""
+
+    folder: Path
+    source: Source
+    about: dict[str, Any] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+
+    def path(self, name: str) -> Path:
+        """Where a file of the pack goes; its folder is made."""
+        path = self.folder / name
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path
+
+
+def gather(source: Source, folder: Path) -> dict[str, Any]:
+    """Write all of a pack into a new folder; returns what its manifest says but for the files.
+
+    Raises RackError or OSError.
+    """
+    folder.mkdir(mode=0o700)
+    pack = _Pack(folder, source)
+    results = _add_results(pack)
+    run = status_of(folder / RESULTS)
+    record = begun(source.journal) if source.journal else {}
+    _add_beginning(pack, record)
+    _add_versions(pack, run, record)
+    _add_artifacts(pack)
+    about = {
+        "run_id": source.run_id,
+        **{name: run.get(name) for name in ("status", "started", "ended")},
+        "exported_with": {"rack.recipes": VERSION},
+        "journal": _add_journal(pack),
+        "results": results,
+        "missing": dict(sorted(pack.missing.items())),
+    }
+    _seal(folder, about)
+    return about
+
+
+def _seal(folder: Path, about: Mapping[str, Any]) -> None:
+    files = facts_of(folder)
+    manifest = manifest_text(about, files)
+    (folder / MANIFEST).write_bytes(manifest)
+    digests = {name: facts.sha256 for name, facts in files.items()}
+    (folder / SUMS).write_bytes(sums_text({**digests, MANIFEST: sha256(manifest).hexdigest()}))
+
+
+def facts_of(folder: Path) -> dict[str, Facts]:
+    """Size and digest of every file below a folder, by its path from there."""
+    return {name: _facts(folder / name) for name in names_in(folder)}
+
+
+def names_in(folder: Path) -> list[str]:
+    """The paths of all files below a folder, sorted."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
+def _facts(path: Path) -> Facts:
+    digest, size = sha256(), 0
+    with path.open("rb") as file:
+        while data := file.read(CHUNK):
+            digest.update(data)
+            size += len(data)
+    return Facts(size, digest.hexdigest())
+
+
+def _add_results(pack: _Pack) -> str:
+    """The rows of the run; returns where they are from: the store where it holds all, otherwise the journal."""
+    source = pack.source
+    with Writer(pack.folder / RESULTS) as writer:
+        if source.store and (source.journal is None or not is_behind(source.store, source.journal)):
+            from_store(source.store, source.run_id, writer.write)
+            return "store"
+        if source.journal:
+            from_journal(source.journal, source.run_id, writer.write)
+    return "journal"
+
+
+def _add_journal(pack: _Pack) -> dict[str, Any] | None:
+    """The journal byte for byte, in its plain form; returns its chain."""
+    journal = pack.source.journal
+    if journal is None:
+        pack.missing[JOURNAL] = NOT_HERE
+        return None
+    chain = Chain()
+    try:
+        with opened(journal) as lines, pack.path(JOURNAL).open("xb") as copy:
+            for line in lines:
+                copy.write(line)
+                chain.take(line)
+    except UNREADABLE as error:
+        raise JournalError(f"{journal}: {reason(error)}") from error
+    return chain.to_data()
+
+
+def _add_beginning(pack: _Pack, record: Mapping[str, Any]) -> None:
+    """Recipe, playbook and hosts as they were when the run began."""
+    kept = pack.source.journal.parent / FOLDER if pack.source.journal else None
+    wanted = {RECIPES: [*_below(kept, RECIPES)], PLAYBOOK: [PLAYBOOK], HOSTS: [HOSTS]}
+    for what, names in wanted.items():
+        there = [name for name in names if kept and (kept / name).is_file()]
+        for name in there:
+            _copy(kept / name, pack.path(name))  # type: ignore[operator]  # there is none without it
+        if not there:
+            pack.missing[what] = NOT_KEPT if kept else NOT_HERE
+    if HOSTS in pack.missing and record:
+        del pack.missing[HOSTS]
+        pack.path(HOSTS).write_bytes(_json({host: {} for host in record.get("hosts", ())}))
+
+
+def _below(folder: Path | None, name: str) -> Iterator[str]:
+    if folder and (folder / name).is_dir():
+        yield from (f"{name}/{inside}" for inside in names_in(folder / name))
+
+
+def _add_versions(pack: _Pack, run: Mapping[str, Any], record: Mapping[str, Any]) -> None:
+    """Of all that made the results: the programs on the controller, the recipe, the scriptlets."""
+    kept = pack.source.journal.parent / FOLDER / SCRIPTLETS if pack.source.journal else None
+    try:
+        scriptlets = json.loads(kept.read_bytes()) if kept else {}
+    except (OSError, ValueError):
+        scriptlets = {}
+    if not scriptlets:
+        pack.missing["scriptlets"] = NOT_KEPT if kept else NOT_HERE
+    versions = record.get("versions") or run.get("versions") or {}
+    recipe = {"path": run.get("recipe"), "digest": run.get("digest"), "test_id": run.get("test_id")}
+    pack.path(VERSIONS).write_bytes(_json({"programs": versions, "recipe": recipe, "scriptlets": scriptlets}))
+
+
+def _add_artifacts(pack: _Pack) -> None:
+    """The files that steps left; each is named by its digest, and left out where it is not what that says."""
+    folder = pack.source.journal.parent / ARTIFACTS if pack.source.journal else None
+    rows = [*table_rows(pack.folder / RESULTS, ARTIFACTS)]
+    arrived = {str(row["sha256"]) for row in rows if row["path"]}
+    absent = {str(row["sha256"]): row["note"] or NOT_ARRIVED for row in rows if row["sha256"] not in arrived}
+    pack.missing |= {f"{ARTIFACTS}/{digest}": str(note) for digest, note in absent.items()}
+    for digest in sorted(arrived):
+        name = f"{ARTIFACTS}/{digest}"
+        if not folder or not DIGEST.fullmatch(digest) or not (folder / digest).is_file():
+            pack.missing[name] = "it is not in the run's folder" if folder else NOT_HERE
+            continue
+        path = pack.path(name)
+        if _copy(folder / digest, path) != digest:
+            path.unlink()
+            pack.missing[name] = "its bytes are not those that its name says"
+
+
+def _copy(source: Path, target: Path) -> str:
+    """Copy an ordinary file, whatever a link would lead to; returns the digest. Raises OSError."""
+    digest = sha256()
+    with open(os.open(source, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file, target.open("xb") as copy:  # noqa: PTH123
+        while data := file.read(CHUNK):
+            copy.write(data)
+            digest.update(data)
+    return digest.hexdigest()
+
+
+def _json(value: Any) -> bytes:
+    return f"{json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)}\n".encode(errors="backslashreplace")

@@ -1,0 +1,135 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The rows of a run as they stand in the store, or as its journal would make them there: the same ones."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Self
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import json_text
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers.csv import harmless
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import translated
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import reading
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.fold_journal import Batch, Fold
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_to_rows import Row
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine, Table
+
+AT_ONCE = 2_000  # rows, or records, between two writes
+# What the store notes for itself: where the journal is and how far it was read, what may be pruned.
+OWN = {"runs": frozenset({"journal", "journal_offset", "next_seq", "pinned"})}
+# Columns whose text is JSON.
+JSON: Mapping[str, frozenset[str]] = {
+    "runs": frozenset({"counts", "versions", "params", "labels", "refs", "options"}),
+    "steps": frozenset({"attempts", "rounds", "hooks", "tags"}),
+    "context": frozenset({"before", "after"}),
+    "measurements": frozenset({"text", "limits"}),
+    "conflicts": frozenset({"before", "after", "other", "fields"}),
+}
+
+Write = Callable[["Table", Sequence[Row]], None]
+
+
+class Writer:
+    """Writes rows into `<table>.jsonl`, as objects, and `<table>.csv`, for spreadsheets."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files = ExitStack()
+        self._opened: dict[str, tuple[IO[str], Any]] = {}
+
+    def __enter__(self) -> Self:
+        self._folder.mkdir(mode=0o700)
+        for table in tables().metadata.tables.values():
+            lines = self._open(f"{table.name}.jsonl", "utf-8")
+            sheet = csv.writer(self._open(f"{table.name}.csv", "utf-8-sig"), lineterminator="\r\n")
+            sheet.writerow(_columns(table))
+            self._opened[table.name] = lines, sheet
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._files.close()
+
+    def _open(self, name: str, encoding: str) -> IO[str]:
+        return self._files.enter_context((self._folder / name).open("x", encoding=encoding, newline=""))
+
+    def write(self, table: Table, rows: Sequence[Row]) -> None:
+        """Rows whose values are in the order of the table's columns."""
+        lines, sheet = self._opened[table.name]
+        wanted = _columns(table)
+        for row in rows:
+            named = dict(zip(table.columns.keys(), row, strict=True))
+            kept = {name: named[name] for name in wanted}
+            sheet.writerow([harmless(_cell(value)) for value in kept.values()])
+            lines.write(f"{json_text({name: _value(table.name, name, value) for name, value in kept.items()})}\n")
+
+
+def _columns(table: Table) -> list[str]:
+    return [name for name in table.columns.keys() if name not in OWN.get(table.name, ())]  # noqa: SIM118
+
+
+def _value(table: str, column: str, value: Any) -> Any:
+    return json.loads(value) if value is not None and column in JSON.get(table, ()) else value
+
+
+def _cell(value: Any) -> Any:
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def from_store(store: Engine, run_id: str, write: Write) -> bool:
+    """Write what the store has of a run; returns whether it has any. Raises StoreError."""
+    with translated(store.url), reading(store) as connection:
+        streaming = connection.execution_options(yield_per=AT_ONCE)
+        found = False
+        for table in tables().metadata.tables.values():
+            query = sql.select(table).where(table.c.run_id == run_id).order_by(*table.primary_key)
+            for rows in streaming.execute(query).partitions():
+                write(table, [tuple(row) for row in rows])
+                found = True
+    return found
+
+
+def from_journal(journal: Path, run_id: str, write: Write) -> None:
+    """Write what a journal comes to. Raises JournalError."""
+    fold, batch, follower = Fold(run_id), Batch(), Follower(journal)
+    for line in follower.read():
+        if line.record:
+            fold.take(line.record, batch)
+        if len(batch.context) >= AT_ONCE:
+            _drain(batch, write)
+    _drain(batch, write)
+    write(tables().runs, [fold.run_row(str(journal), follower.offset)])
+    for table, rows in batch.tables():
+        key = [table.columns.keys().index(column.name) for column in table.primary_key]
+        write(table, sorted(rows, key=lambda row, key=key: [row[place] for place in key]))  # type: ignore[misc]
+
+
+def _drain(batch: Batch, write: Write) -> None:
+    """Changes come in the order of their numbers, and there may be more of them than fit into memory."""
+    for table, rows in ((tables().context, batch.context), (tables().conflicts, batch.conflicts)):
+        write(table, rows)
+        rows.clear()
+
+
+def status_of(results: Path) -> Mapping[str, Any]:
+    """The row of `runs` among written results; empty where there is none."""
+    text = (results / "runs.jsonl").read_text(encoding="utf-8")
+    found: Mapping[str, Any] = json.loads(text) if text else {}
+    return found
+
+
+def table_rows(results: Path, table: str) -> Iterator[Mapping[str, Any]]:
+    """Rows of a table among written results."""
+    with (results / f"{table}.jsonl").open(encoding="utf-8") as lines:
+        yield from map(json.loads, lines)

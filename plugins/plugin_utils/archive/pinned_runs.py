@@ -1,0 +1,45 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Runs that are never pruned: marked in their folder, which holds without the store, and in the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import patiently, translated
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import PATIENCE
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+MARK = "pinned"
+
+
+def is_pinned(folder: Path) -> bool:
+    """Whether a run's folder is marked."""
+    return (folder / MARK).exists()
+
+
+def pin(folder: Path, *, pinned: bool) -> None:
+    """Mark a run's folder, or take the mark away. Raises OSError."""
+    if pinned:
+        (folder / MARK).touch(0o600)
+    else:
+        (folder / MARK).unlink(missing_ok=True)
+
+
+def pin_stored(store: Engine, run_id: str, *, pinned: bool) -> bool:
+    """The same in the store; returns whether it has the run. Raises StoreError."""
+    runs = tables().runs
+    change = runs.update().where(runs.c.run_id == run_id).values(pinned=True if pinned else None)
+
+    def write() -> int:
+        with store.begin() as connection:
+            return connection.execute(change).rowcount
+
+    with translated(store.url):
+        return bool(patiently(write, PATIENCE))

@@ -1,0 +1,119 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""All runs that there are: those with a folder here, and those of which the store has rows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pinned_runs import is_pinned
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import exists
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import JOURNAL, begun
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import read
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+HIDDEN = "."  # how the names of folders begin that are none of a run
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One run. `folder` is None where it has none here, `size` are the bytes in it.
+
+    `started` is in UTC, as records write it, empty where nobody says it. `status` and `changes`, the number of changes
+    to keys, are the store's; the status is empty where it has no row. `has_begun` is false for what an invocation left
+    that ended before its run began, or has not come so far yet.
+    """
+
+    run_id: str
+    folder: Path | None = None
+    size: int = 0
+    started: str = ""
+    pinned: bool = False
+    status: str = ""
+    changes: int = 0
+    has_begun: bool = True
+
+    @property
+    def journal(self) -> Path | None:
+        """Its journal, by the plain name; None where it has none here."""
+        path = self.folder / JOURNAL if self.folder else None
+        return path if path and exists(path) else None
+
+
+def all_runs(runs: Path, store: Engine) -> list[Found]:
+    """Every run, the oldest first. Raises StoreError."""
+    rows = {str(row["run_id"]): row for row in _rows(store)}
+    here = {found.run_id: found for folder in _folders(runs) if (found := _of_folder(folder, rows))}
+    elsewhere = (_of_row(row) for run_id, row in rows.items() if run_id not in here)
+    return sorted([*here.values(), *elsewhere], key=lambda found: (found.started, found.run_id))
+
+
+def _rows(store: Engine) -> list[dict[str, Any]]:
+    runs = tables().runs
+    return read(store, sql.select(runs.c.run_id, runs.c.started, runs.c.status, runs.c.pinned, runs.c.next_seq), {})
+
+
+def _folders(runs: Path) -> Iterator[Path]:
+    if runs.is_dir():
+        yield from (path for path in runs.iterdir() if path.is_dir() and not path.name.startswith(HIDDEN))
+
+
+def _of_folder(folder: Path, rows: Mapping[str, Mapping[str, Any]]) -> Found | None:
+    """None for a folder that went away meanwhile."""
+    try:
+        record = begun(folder / JOURNAL) if exists(folder / JOURNAL) else {}
+        row = rows.get(run_id := str(record.get("run", folder.name)), {})
+        started = record.get("time") or row.get("started") or _moment(folder.stat().st_mtime)
+        has_begun = bool(record or row) or _has_records(folder / JOURNAL)
+        size = size_of(folder)
+    except FileNotFoundError:
+        return None
+    pinned = is_pinned(folder) or bool(row.get("pinned"))
+    return Found(run_id, folder, size, started, pinned, row.get("status", ""), row.get("next_seq", 1) - 1, has_begun)
+
+
+def _has_records(journal: Path) -> bool:
+    return exists(journal) and any(line.record for line in Follower(journal).read())
+
+
+def _of_row(row: Mapping[str, Any]) -> Found:
+    return Found(
+        row["run_id"],
+        started=row["started"] or "",
+        pinned=bool(row["pinned"]),
+        status=row["status"],
+        changes=row["next_seq"] - 1,
+    )
+
+
+def size_of(folder: Path) -> int:
+    """The bytes of all files below a folder."""
+    size = 0
+    for above, _below, files in os.walk(folder):
+        for name in files:
+            try:
+                size += os.lstat(os.path.join(above, name)).st_size  # noqa: PTH118 - there may be many
+            except FileNotFoundError:
+                continue
+    return size
+
+
+def _moment(seconds: float) -> str:
+    return written(datetime.fromtimestamp(seconds, UTC))
+
+
+def written(moment: datetime) -> str:
+    """A time in UTC as records write it: such texts sort by time."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

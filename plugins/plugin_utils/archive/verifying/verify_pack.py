@@ -1,0 +1,276 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a pack is what was exported, to the last byte."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive import ssh_signatures
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.hash_chain import Chain
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest import (
+    CHUNK,
+    FORMAT,
+    JOURNAL,
+    MANIFEST,
+    SIGNATURE,
+    SUM,
+    SUMS,
+    Facts,
+    read_manifest,
+    read_sums,
+    sums_text,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verifying.pack_members import (
+    READERS,
+    Member,
+    of_folder,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+
+SIGNED = f"{SUMS}{SIGNATURE}"
+KEPT = frozenset({MANIFEST, SUMS, SIGNED})  # what is read whole, to be understood
+LARGEST = 256 * 2**20  # bytes of one of these, and of a line of a journal
+CHANGED, MISSING, ADDED, REFUSED = "changed", "missing", "added", "refused"
+
+Tell = Callable[[str], None]
+
+
+class Problem(NamedTuple):
+    """A file that is not as it was exported: `changed`, `missing`, `added` or `refused`, and what is known of it."""
+
+    kind: str
+    file: str
+    detail: str = ""
+
+
+class Trust(NamedTuple):
+    """Whose signature is wanted: a file of allowed signers as OpenSSH has it, and the name of one in it."""
+
+    allowed: Path
+    signer: str
+
+
+@dataclass
+class Verified:
+    """What was found. `notes` are about what could not be checked."""
+
+    run_id: str = ""
+    files: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    signer: str = ""
+
+
+@dataclass
+class _Read:
+    """All of a pack that has been read: facts of its files, texts of those that are understood, the journal's chain."""
+
+    facts: dict[str, Facts] = field(default_factory=dict)
+    texts: dict[str, bytes] = field(default_factory=dict)
+    chain: Chain = field(default_factory=Chain)
+
+
+def verify(pack: Path, trust: Trust | None = None, tell: Tell = lambda _name: None) -> Verified:
+    """Check a pack, a folder or an archive; `tell` is called with the name of each file.
+
+    Raises UsageError for what cannot be read as a pack at all.
+    """
+    found = Verified()
+    if pack.is_dir():
+        read = _read_all(of_folder(pack), found, tell)
+        signed = read.texts.get(SUMS), read.texts.get(SIGNED), SUMS
+    else:
+        line, signature = _check_container(pack, found)
+        read = _read_archive(pack, found, tell)
+        signed = line, signature, pack.name + SUM
+        if SIGNED in read.facts:  # that of an archive lies beside it
+            found.problems.append(Problem(ADDED, SIGNED))
+    _check_content(pack, read, found)
+    _check_signature(*signed, trust, found)
+    return found
+
+
+def _check_container(pack: Path, found: Verified) -> tuple[bytes | None, bytes | None]:
+    """Hold an archive against the digest beside it; returns what that file says, and its signature."""
+    beside = pack.with_name(pack.name + SUM)
+    digest = sha256()
+    with pack.open("rb") as file:
+        while data := file.read(CHUNK):
+            digest.update(data)
+    if not beside.is_file():
+        found.notes.append(
+            f"there is no {beside.name} beside it, so only the files in it were checked, not the archive"
+        )
+        return None, None
+    line = beside.read_bytes()
+    said = read_sums(line)
+    if said is None or [*said] != [pack.name]:
+        found.problems.append(Problem(CHANGED, beside.name, f"it is not the checksum of a file {pack.name}"))
+    elif said[pack.name] != digest.hexdigest():
+        found.problems.append(Problem(CHANGED, pack.name, f"the archive is not the one that {beside.name} is of"))
+    signature = beside.with_name(beside.name + SIGNATURE)
+    return line, signature.read_bytes() if signature.is_file() else None
+
+
+def _read_archive(pack: Path, found: Verified, tell: Tell) -> _Read:
+    reader = next((reader for suffix, reader in READERS.items() if pack.name.lower().endswith(suffix)), None)
+    if reader is None:
+        raise UsageError(f"{pack}: expected a folder, or a file whose name ends with {', '.join(READERS)}")
+    read = _Read()
+    try:
+        _take_all(reader(pack), read, found, tell)
+    except Exception as error:  # the readers of archives raise whatever damage leads to
+        problem = f"it cannot be read{' any further' if read.facts else ''}: {str(error) or type(error).__name__}"
+        if not found.problems:
+            raise UsageError(f"{pack}: {problem}") from error
+        found.problems.append(Problem(CHANGED, pack.name, problem))
+    return read
+
+
+def _read_all(members: Iterable[Member], found: Verified, tell: Tell) -> _Read:
+    read = _Read()
+    _take_all(members, read, found, tell)
+    return read
+
+
+def _take_all(members: Iterable[Member], read: _Read, found: Verified, tell: Tell) -> None:
+    for member in members:
+        tell(member.name)
+        if member.fault:
+            found.problems.append(Problem(REFUSED, member.name, member.fault))
+        else:
+            _take(member, read, found)
+
+
+def _take(member: Member, read: _Read, found: Verified) -> None:
+    digest, size, kept = sha256(), 0, bytearray()
+    pieces = _lines(member, read.chain) if member.name == JOURNAL else _chunks(member)
+    try:
+        for data in pieces:
+            digest.update(data)
+            size += len(data)
+            if member.name in KEPT and size <= LARGEST:
+                kept += data
+    except Exception as error:  # as above; the other members of a zip can still be read
+        found.problems.append(Problem(CHANGED, member.name, f"it cannot be read: {str(error) or type(error).__name__}"))
+        return
+    read.facts[member.name] = Facts(size, digest.hexdigest())
+    if member.name in KEPT:
+        read.texts[member.name] = bytes(kept)
+
+
+def _chunks(member: Member) -> Iterator[bytes]:
+    with member.open() as file:
+        while data := file.read(CHUNK):
+            yield data
+
+
+def _lines(member: Member, chain: Chain) -> Iterator[bytes]:
+    with member.open() as file:
+        while line := file.readline(LARGEST):
+            chain.take(line)
+            yield line
+
+
+def _check_content(pack: Path, read: _Read, found: Verified) -> None:
+    """Hold the files against the manifest, and this against the list of checksums."""
+    manifest = read_manifest(read.texts.get(MANIFEST, b""))
+    sums = read_sums(read.texts.get(SUMS, b""))
+    if manifest is None and sums is None and not _is_damaged(pack, found):
+        raise UsageError(f"{pack}: it is no pack: neither {MANIFEST} nor {SUMS} can be read in it")
+    about, listed = manifest or ({}, {})
+    if manifest and about["format"] != FORMAT and sums and sums.get(MANIFEST) == read.facts[MANIFEST].sha256:
+        raise UsageError(
+            f"{pack}: expected a {FORMAT}, got {about['format']!r}: another version of rack.recipes made it"
+        )
+    found.run_id, found.files = str(about.get("run_id", "")), len(read.facts)
+    known = {file for _kind, file, _detail in found.problems}
+    problems = [*_of_files(read, listed, sums), *_of_lists(read, listed, sums), *_of_journal(read, about)]
+    found.problems += [problem for problem in dict.fromkeys(problems) if problem.file not in known]
+
+
+def _is_damaged(pack: Path, found: Verified) -> bool:
+    """Whether what was found wrong can be why nothing is understood: links and empty folders are in any folder."""
+    return any(not pack.is_dir() or kind != REFUSED or file in KEPT for kind, file, _detail in found.problems)
+
+
+def _of_files(read: _Read, listed: Mapping[str, Facts], sums: Mapping[str, str] | None) -> Iterator[Problem]:
+    """The files that are not what the manifest says, or the list of checksums where the manifest is another one."""
+    manifest = read.facts.get(MANIFEST)
+    is_right = bool(listed) and manifest and (sums is None or sums.get(MANIFEST) == manifest.sha256)
+    wanted = {name: facts.sha256 for name, facts in listed.items()} if is_right else dict(sums or {})
+    for name in sorted({*wanted, *read.facts} - KEPT):
+        if name not in wanted:
+            yield Problem(ADDED, name)
+        elif name not in read.facts:
+            yield Problem(MISSING, name)
+        elif read.facts[name].sha256 != wanted[name]:
+            yield Problem(CHANGED, name, _size_change(read.facts[name], listed.get(name)))
+
+
+def _size_change(facts: Facts, wanted: Facts | None) -> str:
+    return f"{facts.size} bytes, not {wanted.size}" if wanted and wanted.size != facts.size else ""
+
+
+def _of_lists(read: _Read, listed: Mapping[str, Facts], sums: Mapping[str, str] | None) -> Iterator[Problem]:
+    """Whether manifest and list of checksums say the same."""
+    for name in (MANIFEST, SUMS):
+        if name not in read.facts:
+            yield Problem(MISSING, name)
+    if MANIFEST not in read.facts or SUMS not in read.facts:
+        return
+    digest = read.facts[MANIFEST].sha256
+    if not listed:
+        yield Problem(CHANGED, MANIFEST, "it cannot be read")
+    elif sums is None:
+        yield Problem(CHANGED, SUMS, "it cannot be read")
+    elif sums.get(MANIFEST) != digest:
+        yield Problem(CHANGED, MANIFEST, f"it is not the one that {SUMS} is of")
+    if listed:
+        wanted = {**{name: facts.sha256 for name, facts in listed.items()}, MANIFEST: digest}
+        if sums_text(wanted) != read.texts[SUMS]:
+            yield Problem(CHANGED, SUMS, f"it does not say what {MANIFEST} says")
+
+
+def _of_journal(read: _Read, about: Mapping[str, Any]) -> Iterator[Problem]:
+    """Where in the journal a change is: by the records' own checksums, and by the chain over its lines."""
+    said = about.get("journal")
+    if not isinstance(said, Mapping) or JOURNAL not in read.facts or read.chain.to_data() == said:
+        return
+    if read.chain.set_aside != said.get("set_aside"):
+        for number, damage in read.chain.damaged:
+            yield Problem(CHANGED, JOURNAL, f"line {number}: {damage}")
+    yield Problem(CHANGED, JOURNAL, f"{read.chain.lines} lines with another chain than {said.get('lines')} had")
+
+
+def _check_signature(
+    data: bytes | None, signature: bytes | None, name: str, trust: Trust | None, found: Verified
+) -> None:
+    """Whether the list of checksums, or an archive's own, is signed, and where that is asked by whom."""
+    signed = name + SIGNATURE
+    if data is None or signature is None:
+        if trust:
+            found.problems.append(Problem(MISSING, signed if data else name, f"it is not signed by {trust.signer}"))
+        else:
+            found.notes.append("it is not signed")
+        return
+    try:
+        fault = ssh_signatures.fault_of(data, signature, *(trust or ()))
+    except UsageError as error:
+        if trust:
+            raise
+        found.notes.append(f"its signature was not checked: {error}")
+        return
+    if fault:
+        found.problems.append(Problem(CHANGED, signed, fault))
+    elif trust:
+        found.signer = trust.signer
+    else:
+        found.notes.append("it is signed; --allowed-signers and --signer check by whom")

@@ -1,0 +1,25 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Where the files of merge hooks are: Python files in the folders that hold scriptlets, trusted as these are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_files import candidates, drop_in_folders
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.trusted_files import read_trusted
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
+
+
+def find_merge_hook(name: str, folders: Sequence[Path]) -> tuple[str, bytes]:
+    """The path of the file of a hook, and what it holds; raises CatalogError where it is missing or not trusted."""
+    trusted = drop_in_folders(folders)
+    for folder in trusted:
+        for candidate in candidates(folder, name.split(".")):
+            if candidate.kind == "python":
+                return candidate.path, read_trusted(folder.path, candidate.place)
+    places = ", ".join(folder.path for folder in trusted)
+    raise CatalogError(f"no merge hook {name!r}: there is no {name.replace('.', '/')}.py in {places}")

@@ -1,0 +1,144 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From a file in a trusted folder to what the catalog says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.python_classes import ScriptletClass, read_python
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry, Kind
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_files import (
+    SIDECAR,
+    Candidate,
+    is_runnable,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.shadowing import SUFFIX, hider_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.sidecar import read_sidecar
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.trusted_files import (
+    Stamp,
+    check_trusted,
+    read_checked,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, nearest
+
+
+def entry_of(candidate: Candidate, function: str) -> Entry:
+    """What a file says of itself; raises CatalogError where it is not trusted, or says it wrongly."""
+    return READERS[candidate.kind](candidate, function, _checked(candidate, candidate.place))
+
+
+def functions_of(candidate: Candidate) -> list[str]:
+    """What can be named as `function` of a file; nothing where a Python file or a script is a helper of others.
+
+    A script without a sidecar is one where it names no interpreter; a C source is none, since it travels alone.
+    """
+    if candidate.kind != "python":
+        return [""] if candidate.sidecar or candidate.kind == "native" or _names_interpreter(candidate) else []
+    classes, _digest = _read_classes(candidate.path, _checked(candidate, candidate.place))
+    return [known.name for known in classes if not known.name.startswith("_")]
+
+
+def _names_interpreter(candidate: Candidate) -> bool:
+    return read_checked(candidate.path, _checked(candidate, candidate.place)).startswith(b"#!")
+
+
+def _checked(candidate: Candidate, place: str) -> Stamp:
+    """The stamp of a file in a trusted folder. Whoever could change the collection's could change this program, too."""
+    return check_trusted(candidate.folder.path, place, strict=candidate.folder.source == "project")
+
+
+def _python_entry(candidate: Candidate, function: str, seen: Stamp) -> Entry:
+    if file := hider_of(candidate.folder.path, candidate.place):
+        raise CatalogError(f"{file} hides the folder {file.removesuffix(SUFFIX)}: rename one of them")
+    classes, digest = _read_classes(candidate.path, seen)
+    chosen = _class(candidate, classes, function)
+    return _make(candidate, digest, {"description": chosen.description, **chosen.declared}, chosen.name)
+
+
+def _class(candidate: Candidate, classes: Sequence[ScriptletClass], function: str) -> ScriptletClass:
+    public = [known.name for known in classes if not known.name.startswith("_")]
+    wanted = function or (public[0] if len(public) == 1 else "")
+    chosen = next((known for known in classes if known.name == wanted), None)
+    if chosen:
+        return chosen
+    if not public:
+        cure = "derive one from Scriptlet, or mark it with @register_scriptlet"
+        raise CatalogError(f"{candidate.path} has no scriptlet class: {cure}")
+    problem = (
+        f"no scriptlet class {function!r}, but" if function else "several scriptlet classes, name one as function:"
+    )
+    near = nearest(function, public)
+    hint = f" (did you mean {near!r}?)" if near else ""
+    raise CatalogError(f"{candidate.path} has {problem} {', '.join(public)}{hint}")
+
+
+def _sidecar_entry(candidate: Candidate, function: str, seen: Stamp) -> Entry:
+    if function:
+        raise CatalogError(f"{candidate.path} has no class {function!r}: only a Python scriptlet has a function")
+    if not candidate.sidecar:
+        beside = Path(candidate.path).with_suffix(SIDECAR).name
+        raise CatalogError(f"{candidate.path} has no {beside} beside it, to give its description, options and writes")
+    if not is_runnable(candidate):
+        raise CatalogError(f"{candidate.path} is not executable: chmod +x {candidate.path}")
+    stamps = seen, _checked(candidate, str(Path(candidate.place).with_suffix(SIDECAR)))
+    declared, digest = _read_with_sidecar(candidate.path, candidate.sidecar, stamps)
+    return _make(candidate, digest, declared)
+
+
+def _make(candidate: Candidate, digest: str, declared: Mapping[str, Any], function: str = "") -> Entry:
+    folder, reads = candidate.folder, declared.get("reads")
+    return Entry(
+        name=candidate.name,
+        kind=candidate.kind,
+        path=Path(candidate.path),
+        inside=f"{folder.inside}/{candidate.place}",
+        source=folder.source,
+        description=declared.get("description", ""),
+        function=function,
+        options=declared.get("options"),
+        reads=None if reads is None else tuple(reads),
+        writes=tuple(declared.get("writes", ())),
+        digest=digest,
+        flags=tuple(declared.get("flags", ())),
+        scope=declared.get("scope", "host"),
+        deprecated=declared.get("deprecated", "").strip(),
+    )
+
+
+READERS: dict[Kind, Callable[[Candidate, str, Stamp], Entry]] = {
+    "python": _python_entry,
+    "shell": _sidecar_entry,
+    "native": _sidecar_entry,
+}
+
+
+@lru_cache(maxsize=4096)
+def _read_classes(path: str, seen: Stamp) -> tuple[tuple[ScriptletClass, ...], str]:
+    code = read_checked(path, seen)
+    return read_python(code, path), _digest(code)
+
+
+@lru_cache(maxsize=4096)
+def _read_with_sidecar(path: str, sidecar: str, seen: tuple[Stamp, Stamp]) -> tuple[Mapping[str, Any], str]:
+    code, beside = read_checked(path, seen[0]), read_checked(sidecar, seen[1])
+    _check_first_line(path, code)
+    return read_sidecar(beside, sidecar), _digest(code, beside)
+
+
+def _digest(*parts: bytes) -> str:
+    whole = b"".join(b"%d:%b" % (len(part), part) for part in parts)
+    return f"sha256:{sha256(whole).hexdigest()}"
+
+
+def _check_first_line(path: str, code: bytes) -> None:
+    """What keeps a script from being run at all: no interpreter, or line ends that become part of its name."""
+    first = code.partition(b"\n")[0]
+    if first.startswith(b"#!") and first.endswith(b"\r"):
+        raise CatalogError(f"{path}:1:1: expected Unix line ends, got those of Windows")

@@ -1,0 +1,148 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From what a recipe writes as `module` to the scriptlet that it means."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from operator import attrgetter
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.read_scriptlet import entry_of, functions_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_files import (
+    MODULES,
+    PUBLISHED,
+    SHIPPED,
+    STEM,
+    Candidate,
+    Folder,
+    all_candidates,
+    candidates,
+    drop_in_folders,
+    is_published,
+    nameless_candidates,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, nearest
+
+SUFFIX = re.compile(r"\.(py|sh|awk|c)$")
+MODULE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+DEFAULT_FOLDERS = (Path("scriptlets"),)
+LONG = 3  # parts of a full name of Ansible's: namespace, collection, module
+OF_ANSIBLE = " (a step with a module of Ansible's has type: ansible)"
+
+
+def find(module: str, function: str, kind: str, folders: Sequence[Path] = DEFAULT_FOLDERS) -> Entry:
+    """The scriptlet that a step names.
+
+    `kind` is the step's type. `folders` are the project's trusted folders of drop-ins; the collection's own comes
+    after them. Of several files that a tail of `module` names, the longest tail wins, then the first folder.
+    Raises CatalogError.
+    """
+    if not MODULE.fullmatch(module):
+        raise CatalogError(
+            f"expected a dotted name such as steps.compute_numbers, got {module!r}{_hint(module, folders)}"
+        )
+    found = _search(module, drop_in_folders(folders))
+    if not found:
+        raise CatalogError(f"no scriptlet {module!r} {_searched(module, folders)}{_hint(module, folders)}")
+    return entry_of(_choose(found, kind), function)
+
+
+def list_all(folders: Sequence[Path] = DEFAULT_FOLDERS) -> tuple[Entry, ...]:
+    """Every scriptlet that a recipe can name, by name; files that cannot be read are among the `faults`."""
+    return tuple(
+        sorted((item for item in _survey(folders) if isinstance(item, Entry)), key=attrgetter("name", "function"))
+    )
+
+
+def faults(folders: Sequence[Path] = DEFAULT_FOLDERS) -> tuple[CatalogError, ...]:
+    """Why files in the trusted folders are not among what `list_all` gives."""
+    unread = (item for item in _survey(folders) if isinstance(item, CatalogError))
+    return (*unread, *(error for folder in drop_in_folders(folders) for error in _nameless(folder)))
+
+
+def _search(module: str, folders: Sequence[Folder]) -> tuple[Candidate, ...]:
+    parts = module.split(".")
+    if is_published(module):
+        return candidates(MODULES, parts[-1:])
+    tails = (parts[start:] for start in range(len(parts)))
+    found = (candidates(folder, tail) for tail in tails for folder in folders)
+    return next((some for some in found if some), ())
+
+
+def _choose(found: Sequence[Candidate], kind: str) -> Candidate:
+    """The one that the step's type means."""
+    fitting = [candidate for candidate in found if candidate.kind == kind]
+    if len(fitting) > 1:
+        both = " and ".join(candidate.path for candidate in fitting)
+        raise CatalogError(f"{fitting[0].name} is ambiguous, it names {both}: rename one of them")
+    if not fitting:
+        known = " and ".join(f"{candidate.path} (type: {candidate.kind})" for candidate in found)
+        raise CatalogError(f"{found[0].name} has no scriptlet of type {kind}, but {known}")
+    return fitting[0]
+
+
+def _survey(folders: Sequence[Path]) -> Iterator[Entry | CatalogError]:
+    """Every scriptlet in the folders and every reason why a file is none, hidden ones left out."""
+    seen: set[str] = set()
+    for folder in (*drop_in_folders(folders), MODULES):
+        for found in all_candidates(folder):
+            if found[0].name not in seen or folder is MODULES:
+                seen.add(found[0].name)
+                yield from _all_of(found)
+
+
+def _nameless(folder: Folder) -> Iterator[CatalogError]:
+    """Why no recipe can name what would be a scriptlet."""
+    for candidate in nameless_candidates(folder):
+        with suppress(CatalogError):  # who knows whether a file that cannot be read was meant to be one
+            if functions_of(candidate):
+                odd = ", ".join(repr(part) for part in candidate.parts if not STEM.fullmatch(part))
+                yield CatalogError(
+                    f"{candidate.path}: expected a name of ASCII letters, digits, '_' and '-', got {odd}"
+                )
+
+
+def _all_of(found: Sequence[Candidate]) -> Iterator[Entry | CatalogError]:
+    """What the files of one name are: an entry for each kind, and for each class of a Python file."""
+    for kind in dict.fromkeys(candidate.kind for candidate in found):
+        try:
+            chosen = _choose(found, kind)
+            yield from _entries(chosen)
+        except CatalogError as error:
+            yield error
+
+
+def _entries(candidate: Candidate) -> list[Entry]:
+    """One for each class of a Python file, one for anything else; none of a helper. Raises CatalogError."""
+    functions = functions_of(candidate)
+    if functions and is_published(candidate.name) and candidate.folder is not MODULES:
+        raise CatalogError(f"{candidate.path}: what begins with {PUBLISHED} is looked up in the collection: move it")
+    return [entry_of(candidate, name) for name in functions]
+
+
+def _searched(module: str, folders: Sequence[Path]) -> str:
+    if is_published(module):
+        return f"among the modules of {PUBLISHED.rstrip('.')}"
+    places = [f"{path}{'' if Path(path).is_dir() else ' (which does not exist)'}" for path in folders]
+    return f"in {', '.join([*places, SHIPPED.path])}, under any tail of its name"
+
+
+def _hint(module: str, folders: Sequence[Path]) -> str:
+    """The scriptlet whose name is nearest to what was written, whatever stands before it."""
+    if module.startswith("ansible."):
+        return OF_ANSIBLE
+    names = [found[0].name for folder in (*drop_in_folders(folders), MODULES) for found in all_candidates(folder)]
+    parts = SUFFIX.sub("", module).strip("./").replace("/", ".").split(".")
+    tails = [".".join(parts[start:]) for start in range(len(parts))]
+    near = [(tail, name) for tail in tails for name in [nearest(tail, names)] if name]
+    best = max(near, key=lambda pair: difflib.SequenceMatcher(None, *pair).ratio(), default=None)
+    if best:
+        return f" (did you mean {best[1]!r}?)"
+    return OF_ANSIBLE if len(parts) == LONG else ""

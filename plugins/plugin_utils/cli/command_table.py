@@ -1,0 +1,163 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The commands: what each is for, and where its options and its function are.
+
+The function is named as the command's last word, its options are added by `add_<word>` beside it. A module is
+imported when its command is called: pandas and SQLAlchemy are slow to import.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from inspect import cleandoc
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.argument_parser import Parser, hint
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
+
+PROGRAM = "rack-recipes"
+PACKAGE = __name__.rpartition(".")[0]
+
+Answer = tuple[dict[str, Any] | str | None, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What a command is for, in a line, and the module below cli/ that has it; none where there are only others."""
+
+    summary: str
+    module: str = ""
+
+
+GROUPS: dict[str, dict[str, Command]] = {
+    "recipes": {
+        "run": Command("compile a recipe and run it", "running.run"),
+        "watch": Command("show the progress of a run, from anywhere", "running.watch"),
+        "plan": Command("show what would run: stages, steps, hosts, reads and writes", "recipes.plan"),
+        "validate": Command("check recipes; every problem with file, line and column", "recipes.validate"),
+        "compile": Command("print the playbook of a recipe", "recipes.compile"),
+        "lock": Command("write down what recipes are made of, for run --locked", "recipes.lock"),
+        "policy": Command("show what a user may do here", "recipes.policy"),
+    },
+    "scriptlets": {
+        "scriptlets": Command("list the scriptlets that recipes here can use", "authors.scriptlets"),
+        "debug": Command("run one scriptlet with a full trace, or in the debugger", "debugging.debug"),
+        "new": Command("begin a scriptlet, a recipe or a project"),
+        "new scriptlet": Command("begin a scriptlet, with its test", "authors.new"),
+        "new recipe": Command("begin a recipe, with its test", "authors.new"),
+        "new project": Command("begin a project: settings, inventory, a first recipe", "authors.new"),
+    },
+    "results": {
+        "runs": Command("list the runs in the store, the newest first", "results.runs"),
+        "show": Command("show a run: what did not pass first", "results.show"),
+        "diff": Command("show what changed between two runs", "results.diff"),
+        "ctx": Command("show the context of a run, its history, how two runs differ in it; export it"),
+        "ctx show": Command("show the keys of a run and their values", "results.ctx"),
+        "ctx history": Command("show who set a key, when, from what", "results.ctx"),
+        "ctx diff": Command("show the keys in which two runs differ", "results.ctx"),
+        "ctx export": Command("print the context of a run for another one to start with", "results.ctx"),
+        "report": Command("write the report of a run; prints the paths", "results.report"),
+        "flush": Command("bring what a run left in its journal into the store", "results.flush"),
+        "db": Command("look after the store's schema"),
+        "db current": Command("print the schema that the store has", "results.db"),
+        "db check": Command("tell whether the store has the newest schema", "results.db"),
+        "db upgrade": Command("make the store, or bring it to the newest schema", "results.db"),
+    },
+    "archive": {
+        "prune": Command("remove old runs, compress their journals", "archive.prune"),
+        "pin": Command("keep a run from being pruned", "archive.pin"),
+        "export": Command("pack a run into a folder or archive, with checksums", "archive.export"),
+        "verify": Command("find what was changed in a pack", "archive.verify"),
+    },
+    "the shell": {
+        "completion": Command("print a script that completes this command in a shell", "shell.completion"),
+    },
+}
+COMMANDS = {name: command for group in GROUPS.values() for name, command in group.items()}
+EXIT_CODES = """\
+exit codes:
+  0  passed          1  a step did not pass     2  the recipe or the command is wrong, or nothing matched
+  3  unreachable     5  results not stored (the message says where they are safe), or no report
+"""
+
+
+def parsed(words: Sequence[str]) -> tuple[Callable[[argparse.Namespace], Answer], argparse.Namespace]:
+    """The function that a command line calls, and its options. Raises UsageError."""
+    name, rest = named(words)
+    parser = parser_of(name)
+    options = parser.parse(rest)
+    if is_listing(name):
+        parser.error(f"expected a command: {', '.join(below(name))}")
+    return function_of(name), options
+
+
+def named(words: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """The command that the words begin with, empty for none, and the words behind it."""
+    name, rest = "", words
+    while rest and not rest[0].startswith("-") and (valid := below(name)):
+        if rest[0] not in valid:
+            prog = f"{PROGRAM} {name}".strip()
+            raise UsageError(f"{prog}: there is no command {rest[0]!r}{hint(rest[0], valid)}; see {prog} --help")
+        name, rest = f"{name} {rest[0]}".strip(), rest[1:]
+    return name, rest
+
+
+def below(name: str) -> list[str]:
+    """The words that may follow those of a command."""
+    return [_word(other) for other in COMMANDS if _is_below(name, other)]
+
+
+def is_listing(name: str) -> bool:
+    """Whether it only has commands below it: the program itself, `ctx`, `new`."""
+    return not name or not COMMANDS[name].module
+
+
+def function_of(name: str) -> Callable[[argparse.Namespace], Answer]:
+    """The function of a command."""
+    found: Callable[[argparse.Namespace], Answer] = getattr(_module(name), _word(name))
+    return found
+
+
+def parser_of(name: str) -> Parser:
+    """The options of a command; of one that is none by itself, the list of those below it."""
+    if is_listing(name):
+        return _listing(name)
+    about = cleandoc(function_of(name).__doc__ or "")
+    parser = Parser(f"{PROGRAM} {name}", description=about)
+    parser.add_argument("--json", action="store_true", help="print one JSON object on stdout, of errors too")
+    getattr(_module(name), f"add_{_word(name)}")(parser)
+    return parser
+
+
+def _module(name: str) -> Any:
+    return import_module(f"{PACKAGE}.{COMMANDS[name].module}")
+
+
+def _word(name: str) -> str:
+    return name.rpartition(" ")[2]
+
+
+def _listing(name: str) -> Parser:
+    prog = f"{PROGRAM} {name}".strip()
+    about = COMMANDS[name].summary if name else "Run test recipes on racks: compiled, run, recorded, reported."
+    lists = [_list(title, group, name) for title, group in ({"commands": COMMANDS} if name else GROUPS).items()]
+    epilog = "\n".join([*lists, f"{prog} COMMAND --help tells more.\n", *([] if name else [EXIT_CODES])])
+    parser = Parser(prog, usage=f"{prog} COMMAND ...", description=about, epilog=epilog)
+    if not name:
+        parser.add_argument("--version", action="version", version=f"{PROGRAM} {VERSION}")
+    return parser
+
+
+def _is_below(name: str, other: str) -> bool:
+    return other.rpartition(" ")[0] == name
+
+
+def _list(title: str, commands: dict[str, Command], above: str) -> str:
+    lines = (f"  {_word(name):<12}{one.summary}\n" for name, one in commands.items() if _is_below(above, name))
+    return "".join([f"{title}:\n", *lines])

@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The context that a scriptlet is to find, as the file of --context has it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import check_key, check_value, shortened
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.param_options import read_mapping
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import listed
+
+LOCAL = "localhost"  # the host that this machine is
+RUN = ""  # where `ctx show` has the run's own keys
+
+Keys = Mapping[str, Any]
+
+
+def read_context(path: str, entry: Entry, host: str | None) -> dict[str, Any]:
+    """The keys that are the scriptlet's own, those of the run and those of the other hosts; each may be missing.
+
+    The file has a host's keys, or it is what `ctx show --json` told: with --host that host's `values`, else the keys of
+    all, of which `host` says whose are its own (None for this machine). Raises UsageError.
+    """
+    data = read_mapping("--context", path)
+    if not isinstance(data.get("context"), list):
+        return {"own": _keys(path, data)}
+    hosts = _places(path, data["context"])
+    run = hosts.pop(RUN, {})
+    if isinstance(data.get("values"), dict):
+        return {"own": _keys(path, data["values"]), "run": run, "hosts": hosts}
+    own = {} if entry.scope == "run" else hosts.pop(_chosen(path, hosts, host), {})
+    return {"own": own, "run": run, "hosts": hosts}
+
+
+def _places(path: str, entries: Sequence[Any]) -> dict[str, Keys]:
+    """The keys of the run and of each host."""
+    places: dict[str, dict[str, Any]] = {}
+    try:
+        for entry in entries:
+            places.setdefault(entry["host"], {})[entry["key"]] = entry["value"]
+    except (KeyError, TypeError):
+        expected = "expected what `rack-recipes ctx show --json` prints, where all of `context` has host, key and value"
+        raise UsageError(f"--context: {path}: {expected}") from None
+    return {place: _keys(path, keys) for place, keys in places.items()}
+
+
+def _chosen(path: str, hosts: Collection[str], host: str | None) -> str:
+    """The host whose keys the scriptlet's own are: here the only one may have any name. Raises UsageError."""
+    if (host or LOCAL) in hosts or not hosts:
+        return host or LOCAL
+    if not host and len(hosts) == 1:
+        return next(iter(hosts))
+    name_it = "" if host else "name it with --host, or "
+    raise UsageError(
+        f"--context: {path}: expected keys of {host or 'one host'}, got those of {listed(sorted(hosts))}: "
+        f"{name_it}give what `rack-recipes ctx show --host NAME --json` prints"
+    )
+
+
+def _keys(path: str, values: Keys) -> dict[str, Any]:
+    try:
+        return {check_key(key): check_value(value, key) for key, value in values.items()}
+    except ValueError as error:
+        raise UsageError(shortened(f"--context: {path}: {error}")) from error

@@ -1,0 +1,130 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A scriptlet on this machine, by the executor that runs it on a host."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import chdir, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import ModuleType
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
+from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import Stage
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import Names, long_texts_of
+from ansible_collections.rack.recipes.plugins.plugin_utils import settings
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.python_debugger import debugged
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.scriptlet_run import Record, Trial
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import printable
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.debug_lines import lines_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import (
+    Request,
+    Surroundings,
+    make_request,
+)
+
+RUN, HOST = "debug", "localhost"
+LEASE = 3600.0  # seconds; nobody is further away than this process
+DROP_INS = "scriptlets"
+
+
+def run_here(trial: Trial, *, pdb: bool) -> list[Record]:
+    """The records that it leaves; those of its log are shown as they come. With `pdb` it stops in the debugger."""
+    request = _request(trial, debug=not pdb)
+    records: list[Record] = []
+
+    def take(record: Record) -> None:
+        records.append(record)
+        if record["kind"] == "log":
+            sys.stderr.writelines(f"{printable(line)}\n" for line in lines_of(record, RUN))
+            sys.stderr.flush()
+
+    with TemporaryDirectory(prefix="rack-recipes-") as work, _importable(trial.entry):
+        _unpack(request, Path(work))
+        if pdb:
+            request.message["steps"][0]["class"] = debugged(trial.entry)
+        with chdir(work):
+            Stage(request.message, Launcher(request.message, work, work), take, lambda: True).run()
+    return records
+
+
+def _request(trial: Trial, *, debug: bool) -> Request:
+    entry = trial.entry
+    step = {
+        "name": trial.name,
+        "type": entry.kind,
+        "module": entry.name,
+        "function": entry.function,
+        "args": trial.args,
+        "scope": entry.scope,
+        "success": "none",
+    }
+    around = Surroundings(
+        run_id=RUN,
+        host="" if entry.scope == "run" else HOST,
+        folders=tuple(folder.absolute() for folder in trial.folders),
+        slots=1,
+        lease=LEASE,
+        own=_versioned(trial.own),
+        run=_versioned(trial.run),
+        hosts={host: _versioned(keys) for host, keys in trial.hosts.items()},
+        debug=debug,
+    )
+    request = make_request(1, [step], around)
+    if "unfit" in request.message["steps"][0]:
+        raise UsageError(request.message["steps"][0]["unfit"])
+    request.message.update(_hidden(trial))
+    return request
+
+
+def _hidden(trial: Trial) -> dict[str, list[str]]:
+    """What has the name of a secret is one here too: arguments, and keys of the context that it finds."""
+    patterns = settings.load().secret_keys
+    names = Names(patterns)
+    held = ((key, value) for keys in (trial.own, trial.run, *trial.hosts.values()) for key, value in keys.items())
+    secrets = {text for key, value in held if names.match_key(key) for text in long_texts_of(value)}
+    return {"secret_keys": [*patterns], "secrets": sorted(secrets)}
+
+
+def _versioned(keys: Mapping[str, Any]) -> dict[str, list[Any]]:
+    return {key: [1, value] for key, value in keys.items()}
+
+
+def _unpack(request: Request, work: Path) -> None:
+    """The files that would travel to a host, as they would lie there."""
+    for inside, path in request.files:
+        if inside in request.message["files"]:
+            (work / inside).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, work / inside)
+
+
+@contextmanager
+def _importable(entry: Entry) -> Iterator[None]:
+    """Let a drop-in be imported from the file that its author edits, under the name that it has on a host."""
+    before = {name: module for name, module in sys.modules.items() if _is_drop_in(name)}
+    package = ModuleType(DROP_INS)
+    package.__path__ = [str(entry.path.absolute().parents[entry.inside.count("/") - 1])]
+    _forget()
+    sys.modules[DROP_INS] = package
+    try:
+        yield
+    finally:
+        _forget()
+        sys.modules.update(before)
+
+
+def _forget() -> None:
+    for name in [name for name in sys.modules if _is_drop_in(name)]:
+        del sys.modules[name]
+
+
+def _is_drop_in(name: str) -> bool:
+    return name.partition(".")[0] == DROP_INS

@@ -1,0 +1,153 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One scriptlet by itself: what is asked, where it runs, what it came to."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import spec_of
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.plugin_utils import settings
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve import find
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.context_option import read_context
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.param_options import in_word
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colours import painter
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import printable
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values import FITS, READERS
+
+KINDS = ("python", "shell", "native")
+STATUS = {"failed": "failed", "error": "error", "unreachable": "error"}  # of an envelope; anything else is ok
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A scriptlet with its arguments, and the context that it finds: its own keys, the run's, those of other hosts."""
+
+    entry: Entry
+    folders: tuple[Path, ...]
+    args: Mapping[str, Any]
+    own: Mapping[str, Any] = field(default_factory=dict)
+    run: Mapping[str, Any] = field(default_factory=dict)
+    hosts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """What the step is called."""
+        return self.entry.name.rpartition(".")[2]
+
+
+def run_trial(options: argparse.Namespace) -> Answer:
+    """Run it where it is asked for. Raises RackError where it cannot be run at all."""
+    trial = _trial(options)
+    if options.pdb and (options.host or trial.entry.kind != "python"):
+        raise UsageError(f"--pdb: expected a Python scriptlet on this machine, got {_place(options, trial)}")
+    if options.host:
+        from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.run_on_host import run_there
+
+        records, answer = run_there(trial, options)
+    else:
+        from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.run_locally import run_here
+        from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_debug
+
+        check_debug(trial.entry.name, settings.load())
+        records, answer = run_here(trial, pdb=options.pdb), {}
+    last = [record for record in records if record["kind"] == "step" and record["step"] == trial.name][-1]
+    deltas = [record for record in records if record["kind"] == "delta" and record["step"] == trial.name]
+    tell(last)
+    return {**envelope_of(last, deltas), **answer}, 0 if last["verdict"] in PASSING else _code(last["verdict"])
+
+
+def _place(options: argparse.Namespace, trial: Trial) -> str:
+    return f"host {options.host}" if options.host else f"{trial.entry.path} (type: {trial.entry.kind})"
+
+
+def _code(verdict: str) -> int:
+    return 3 if verdict == "unreachable" else 1
+
+
+def _trial(options: argparse.Namespace) -> Trial:
+    folders = tuple(map(Path, settings.load().scriptlets))
+    entry = _found(options, folders)
+    words = (in_word("--arg", word) for word in options.arg)
+    args = {**_args(options.args), **{name: _value(entry, name, text) for name, text in words}}
+    return Trial(entry, folders, args, **_context(options, entry))
+
+
+def _context(options: argparse.Namespace, entry: Entry) -> dict[str, Any]:
+    return read_context(options.context, entry, options.host) if options.context is not None else {}
+
+
+def _found(options: argparse.Namespace, folders: tuple[Path, ...]) -> Entry:
+    """The scriptlet, of whatever type it is."""
+    refused: list[CatalogError] = []
+    for kind in (options.type,) if options.type else KINDS:
+        try:
+            return find(options.scriptlet, options.function, kind, folders)
+        except CatalogError as error:
+            refused.append(error)
+    raise next((error for error in refused if "has no scriptlet of type" not in str(error)), refused[0])
+
+
+def _args(text: str) -> dict[str, Any]:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"--args: expected a JSON object: {error}") from error
+    if not isinstance(data, dict):
+        raise UsageError(
+            f"--args: expected a JSON object, got {'a list' if isinstance(data, list) else 'a single value'}"
+        )
+    return data
+
+
+def _value(entry: Entry, name: str, text: str) -> Any:
+    """A list or a mapping as `run --param` takes it; any other text is left to the option that takes it."""
+    kind = (spec_of(entry.options or {}, name) or {}).get("type", "")
+    if kind not in ("list", "dict"):
+        return text
+    value = READERS[kind](text)
+    return value if FITS[kind](value) else text
+
+
+def envelope_of(step: Record, deltas: Sequence[Record]) -> dict[str, Any]:
+    """What the scriptlet came to, in the form of an envelope."""
+    reason = {"reason": step["reason"]} if step["reason"] else {}
+    code = {"exit_code": step["attempts"][-1]["exit_code"]} if step["attempts"] else {}
+    return {
+        "status": STATUS.get(step["verdict"], "ok"),
+        "verdict": step["verdict"],
+        **reason,
+        **code,
+        "outputs": {delta["key"]: delta["after"] for delta in deltas},
+        "measurements": list(step["measurements"]),
+        "seconds": step["seconds"],
+    }
+
+
+def tell(step: Record) -> None:
+    """Write to stderr what it printed, measured and used, and its verdict."""
+    paint = painter(sys.stderr)
+    for attempt in step["attempts"][-1:]:
+        for stream in ("stdout", "stderr"):
+            sys.stderr.writelines(f"{stream}: {printable(line)}\n" for line in attempt[stream].splitlines())
+        sys.stderr.write(f"used {attempt['user_sec']:g} s of user and {attempt['system_sec']:g} s of system CPU, ")
+        sys.stderr.write(f"{attempt['max_rss_kib'] / 1024:.1f} MiB of memory at most\n")
+    for one in step["measurements"]:
+        verdict = f"  {paint(one['verdict'], one['verdict'])}" if one.get("verdict") else ""
+        sys.stderr.write(f"{printable(f'{one["name"]}: {json.dumps(one["value"])} {one["unit"]}'.rstrip())}{verdict}\n")
+    reason = f": {printable(step['reason'])}" if step["reason"] else ""
+    sys.stderr.write(f"{step['step']} {paint(step['verdict'], step['verdict'])} in {step['seconds']:.3f} s{reason}\n")

@@ -1,0 +1,18 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is no problem of a recipe yet, and will be one."""
+
+from __future__ import annotations
+
+import sys
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan
+
+
+def tell_notices(plan: Plan) -> None:
+    """Name on stderr the steps whose scriptlets should not be used any more."""
+    for planned in plan.steps:
+        if planned.notice:
+            sys.stderr.write(f"{planned.step.place}: {planned.notice}\n")

@@ -1,0 +1,58 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The store and the runs in it, as the commands about results open them."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ansible_collections.rack.recipes.plugins.plugin_utils import settings
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import journals
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine, reader
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+@contextmanager
+def opened(options: argparse.Namespace, *, writing: bool = False) -> Iterator[Engine]:
+    """The store that --db or the settings name; it is made and migrated where it is written to."""
+    store = (engine if writing else reader)(options.db or settings.load().db)
+    try:
+        yield store
+    finally:
+        store.dispose()
+
+
+def run_id_of(store: Engine, start: str, db: str | None = None) -> str:
+    """The run whose id begins so; the newest one for an empty text. `db` is the URL that was given with --db.
+
+    Raises UsageError.
+    """
+    try:
+        found = queries.find(store, start) if start else queries.newest(store)
+    except UsageError as error:
+        raise UsageError(f"{error}{_where_else(start, db)}") from error
+    if found is None:
+        raise UsageError(f"there are no runs in the store{_where_else('', db)}")
+    return found
+
+
+def _where_else(start: str, db: str | None) -> str:
+    """How to bring a run into the store whose journal is here; empty where there is none."""
+    found = [path for path in journals(Path(settings.load().runs)) if path.parent.name.startswith(start)]
+    if len(found) != 1:
+        return ""
+    to = f" --db {shlex.quote(shown(sql.make_url(db)))}" if db else ""
+    return f", but in a journal: `rack-recipes flush {found[0].parent.name}{to}` brings it there"

@@ -1,0 +1,167 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What two runs differ in: verdicts, durations, measurements, context. Plain lists of dicts in and out."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.host_differences import (
+    CONTAINER,
+    Field,
+    dotted,
+    flatten,
+    parts,
+)
+
+Row = Mapping[str, Any]
+Change = dict[str, Any]
+
+ABOUT = ("recipe", "digest", "test_id", "status", "hosts", "controller", "user", "versions", "params", "labels")
+
+
+def run_changes(first: Row, second: Row) -> list[Change]:
+    """What is not the same about the two runs themselves."""
+    return [
+        {"field": name, **_sides(first.get(name), second.get(name))}
+        for name in ABOUT
+        if not _same(first.get(name), second.get(name))
+    ]
+
+
+def verdict_changes(first: Sequence[Row], second: Sequence[Row]) -> list[Change]:
+    """The (step, host) pairs with another verdict, or that only one run has; `reason` is that of the later one."""
+    return [
+        {**place, **sides(before, after, "verdict"), "reason": (after or before or {}).get("reason", "")}
+        for place, before, after in _pairs(first, second, ("step", "host"))
+        if (before or {}).get("verdict") != (after or {}).get("verdict")
+    ]
+
+
+def duration_changes(first: Sequence[Row], second: Sequence[Row]) -> list[Change]:
+    """How long each (step, host) that ran in both runs took in each, in seconds, the largest change first."""
+    pairs = (pair for pair in _pairs(first, second, ("step", "host")) if pair[1] and pair[2])
+    found = [
+        {**place, **sides(before, after, "seconds"), **_percent(before["seconds"], after["seconds"])}
+        for place, before, after in pairs
+        if before and after and _ran(before) and _ran(after)
+    ]
+    return sorted(found, key=lambda one: -abs(one["after"] - one["before"]))
+
+
+def _ran(row: Row) -> bool:
+    """Whether it was tried, and in its own run: one that is used again has the time of another."""
+    return bool(row["tries"]) and not row["source_run"]
+
+
+def measurement_changes(first: Sequence[Row], second: Sequence[Row]) -> list[Change]:
+    """The measurements that are not the same, or that only one run has."""
+    keys = ("step", "host", "name", "unit", "number")  # 5 ms are not 5 us
+    found = _pairs([*_numbered(first)], [*_numbered(second)], keys)
+    return [
+        {
+            **_without_number(place),
+            **sides(before, after, "value"),
+            **_grown(before, after),
+        }
+        for place, before, after in found
+        if before is None or after is None or not _same(before["value"], after["value"])
+    ]
+
+
+def context_changes(first: Sequence[Row], second: Sequence[Row]) -> list[Change]:
+    """The fields of keys that are not the same; a key that only one run has is one change, with an empty `field`."""
+    return [
+        {**place, **change}
+        for place, before, after in _pairs(first, second, ("key", "host"))
+        for change in _field_changes(before, after)
+    ]
+
+
+def _field_changes(before: Row | None, after: Row | None) -> Iterator[Change]:
+    if before is None or after is None:
+        yield {"field": "", **sides(before, after, "value")}
+        return
+    first, second = (dict(flatten(row["value"])) for row in (before, after))
+    for key in dict.fromkeys([*first, *second]):
+        path, of = key
+        is_other = _is_other_container if of == CONTAINER else _is_other
+        if is_other(first.get(key), second.get(key)):
+            yield {"field": dotted(path), **_field_sides(first.get(key), second.get(key))}
+
+
+def _is_other(before: Field | None, after: Field | None) -> bool:
+    return before is None or after is None or not _same(before.value, after.value)
+
+
+def _is_other_container(before: Field | None, after: Field | None) -> bool:
+    """Whether something is told of a mapping or a list that is told by none of what is in it."""
+    values = [field.value for field in (before, after) if field]
+    if len(values) < 2:
+        return not values[0]
+    if type(values[0]) is not type(values[1]):
+        return not all(values)
+    return isinstance(values[0], list) and _is_reordered(*values)
+
+
+def _is_reordered(before: list[Any], after: list[Any]) -> bool:
+    """Items go by their names, so that their order is none of their fields."""
+    names = parts(before), parts(after)
+    first, second = ([name for name in side if name in other] for side, other in (names, names[::-1]))
+    return first != second
+
+
+def _field_sides(before: Field | None, after: Field | None) -> Change:
+    return {side: field.value for side, field in (("before", before), ("after", after)) if field}
+
+
+def _pairs(
+    first: Iterable[Row], second: Iterable[Row], keys: Sequence[str]
+) -> Iterator[tuple[Change, Row | None, Row | None]]:
+    """The rows of two lists that belong together, in the order of the lists."""
+    sides = [{tuple(row[key] for key in keys): row for row in rows} for rows in (first, second)]
+    for place in dict.fromkeys([*sides[0], *sides[1]]):
+        yield dict(zip(keys, place, strict=True)), sides[0].get(place), sides[1].get(place)
+
+
+def sides(before: Row | None, after: Row | None, name: str) -> Change:
+    """A field of both rows as `before` and `after`, each only where there is a row."""
+    both = (("before", before), ("after", after))
+    return {side: row[name] for side, row in both if row is not None}
+
+
+def _sides(before: Any, after: Any) -> Change:
+    return {"before": before, "after": after}
+
+
+def _numbered(rows: Sequence[Row]) -> Iterator[Row]:
+    """A step may measure one thing several times: the first belongs to the first."""
+    seen: Counter[tuple[str, ...]] = Counter()
+    for row in rows:
+        place = (row["step"], row["host"], row["name"], row["unit"])
+        seen[place] += 1
+        yield {**row, "number": seen[place]}
+
+
+def _without_number(place: Change) -> Change:
+    return {name: part for name, part in place.items() if name != "number"}
+
+
+def _grown(before: Row | None, after: Row | None) -> Change:
+    return _percent(before["value"], after["value"]) if before and after else {}
+
+
+def _percent(before: Any, after: Any) -> Change:
+    """By how much a number has grown; nothing where that cannot be said."""
+    numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (before, after))
+    return {"percent": round(100 * (after - before) / abs(before), 2)} if numbers and before else {}
+
+
+def _same(first: Any, second: Any) -> bool:
+    """Whether both are the same JSON: to Python 1, 1.0 and true are equal."""
+    return json.dumps(first, sort_keys=True) == json.dumps(second, sort_keys=True)

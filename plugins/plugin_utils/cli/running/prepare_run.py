@@ -1,0 +1,139 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A run before it starts: the recipe's plan, its parameters, the run that it goes on with. Nothing has been run yet."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import MASKED
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import Names
+from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.argument_parser import hint
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.recipes.deprecation_notices import tell_notices
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.param_options import given_params
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.resumed_run import Earlier, earlier_run
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import plan_options
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, PlanOptions
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values import unknown, values
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Param
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_playbook import extra_vars
+from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import is_guarded
+
+PARAMS = "rack_recipes_params"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a run is about; `params` are those that were given, as their types want them, `limit` chooses hosts."""
+
+    settings: Settings
+    plan: Plan
+    params: Mapping[str, Any]
+    earlier: Earlier | None = None
+    resume_from: str = ""
+    limit: str | None = None
+
+
+def prepare(options: argparse.Namespace) -> Prepared:
+    """Read and check all that `run` was given. Raises RackError, with exit code 2 in the command."""
+    variables = extra_vars(options.extra_vars)
+    settings = _settings(variables, options)
+    earlier = _earlier(options, settings)
+    recipe = options.recipe or (earlier.recipe if earlier else "")
+    if not recipe:
+        raise UsageError("rack-recipes run: expected RECIPE or --resume RUN; see rack-recipes run --help")
+    plan = plan_of(recipe, settings, _chosen(options, earlier))
+    tell_notices(plan)
+    _check_trust(plan, settings)
+    _check_step(options.resume_from, plan)
+    declared = plan.recipe.params
+    anew = {**_named(variables), **given_params(options.param_file, options.param)}
+    given = {**_recorded(earlier, declared, anew), **anew}
+    params = _checked(declared, given, options, Names(settings.secret_keys))
+    if options.context:  # what is wrong in it is told before anything runs
+        from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_file import read
+
+        read(options.context)
+    limit = options.limit or (earlier.options.get("limit") if earlier else None)
+    return Prepared(settings, plan, params, earlier, options.resume_from or "", limit)
+
+
+def _settings(variables: Mapping[str, Any], options: argparse.Namespace) -> Settings:
+    settings = project.load(variables)
+    return replace(settings, locked=settings.locked or options.locked)
+
+
+def _check_trust(plan: Plan, settings: Settings) -> None:
+    """Raise TrustError early; the run itself looks again, with its hosts, at what is really run."""
+    if is_guarded(settings):
+        from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_run
+        from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import of_plan
+
+        check_run(of_plan(plan, settings), settings)
+
+
+def _earlier(options: argparse.Namespace, settings: Settings) -> Earlier | None:
+    if options.resume is None and options.resume_from is None:
+        return None
+    return earlier_run(Path(settings.runs), options.resume or "", options.recipe)
+
+
+def _chosen(options: argparse.Namespace, earlier: Earlier | None) -> PlanOptions:
+    """The choice of steps: what is not given is as in the earlier run."""
+    held = earlier.options if earlier else {}
+    return replace(
+        chosen := plan_options(options),
+        only=chosen.only or tuple(held.get("only", ())),
+        skip=chosen.skip or tuple(held.get("skip", ())),
+        seed=held.get("seed") if chosen.seed is None else chosen.seed,
+        stepwise=chosen.stepwise or bool(held.get("stepwise")),
+        parallel=chosen.parallel or bool(held.get("parallel")),
+    )
+
+
+def _check_step(name: str | None, plan: Plan) -> None:
+    steps = [planned.step.name for planned in plan.steps]
+    if name is not None and name not in steps:
+        raise UsageError(f"--resume-from: the recipe has no step {name!r}{hint(name, steps)}")
+
+
+def _recorded(earlier: Earlier | None, declared: Mapping[str, Param], anew: Collection[str]) -> dict[str, Any]:
+    """The earlier run's parameters, but for those that are given anew, and for secrets, which no record holds.
+
+    Raises UsageError for one whose value was secret by its name, or by what is in it: its default would be another one.
+    """
+    held = {name: value for name, value in (earlier.params if earlier else {}).items() if name not in anew}
+    kept = {name: value for name, value in held.items() if name in declared and not declared[name].secret}
+    if hidden := [name for name, value in kept.items() if MASKED in json.dumps(value)]:
+        raise UsageError(f"--resume: no record holds the secret in {', '.join(hidden)}: give it again by --param-file")
+    return kept
+
+
+def _named(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters that are given as a variable of ours, which the command's own variable would replace."""
+    given = variables.get(PARAMS)
+    return dict(given) if isinstance(given, Mapping) else {}
+
+
+def _checked(
+    declared: Mapping[str, Param], given: Mapping[str, Any], options: argparse.Namespace, names: Names
+) -> dict[str, Any]:
+    """The given values by their types. Variables for Ansible may hold others: what is missing is told by the run."""
+    may_be_elsewhere = options.extra_vars or any(word.startswith(("-e", "--extra-vars")) for word in options.ansible)
+    if not may_be_elsewhere:
+        found = values(declared, given, texts=True, names=names)
+        return {name: found[name] for name in given}
+    if problems := [*unknown(declared, given)]:
+        raise UsageError("\n".join(problems))
+    return values({name: declared[name] for name in given}, given, texts=True, names=names)

@@ -1,0 +1,116 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which steps of a plan may not run as they stand there, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepare_run import Prepared
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.inventory_hosts import Matching
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.stored_history import Past, Results
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values import is_open
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Dependency
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import Earlier, with_dependents
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import journal_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.dependencies import labelled, too_few
+
+EVERY_HOST = ("", "all")
+SKIPPED, BLOCKED = LEFT_OUT = ("skipped", "blocked")
+
+Hosts = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What may happen to a step instead."""
+
+    step: str
+    what: str
+    why: str
+
+
+def notes_of(plan: Plan, hosts: Hosts, found: Matching, past: Past, prepared: Prepared) -> Iterator[Note]:
+    """The notes, in the order of the steps."""
+    out = _left_out(plan, hosts, found)
+    earlier = _earlier(plan, prepared)
+    for planned in plan.steps:
+        name = planned.step.name
+        if name in out:
+            yield out[name]
+            continue
+        if planned.step.when is False:
+            yield Note(name, SKIPPED, "when: false")
+        elif planned.step.when is not True:
+            yield Note(name, "may be skipped", "its `when` is decided while it runs")
+        if planned.step.always:  # nothing is used again for it
+            continue
+        if earlier is not None:
+            yield from _reused(name, hosts[name], earlier)
+        if planned.step.cache_key is not None:
+            yield _cached(name, planned.step.cache_key.key, hosts[name], past.cached.get(name, ()))
+
+
+def _left_out(plan: Plan, hosts: Hosts, found: Matching) -> dict[str, Note]:
+    """What is skipped because the user says so, and what is blocked by that, or by hosts that are not there."""
+    out: dict[str, Note] = {}
+    for planned in plan.steps:
+        name = planned.step.name
+        cause = next((need.step for need in planned.depends_on if need.step in out), None)
+        if planned.skip:
+            out[name] = Note(name, SKIPPED, planned.skip)
+        elif cause is not None and not planned.step.always:
+            out[name] = Note(name, BLOCKED, f"it needs {cause}, which is {out[cause].what}")
+        elif (why := next(_too_few(planned.depends_on, hosts, found), "")) and not planned.step.always:
+            out[name] = Note(name, BLOCKED, f"it needs {why}")
+    return out
+
+
+def _too_few(needs: Sequence[Dependency], hosts: Hosts, found: Matching) -> Iterator[str]:
+    """What can never be enough, as the run says it; a step that has no host here blocks nothing."""
+    for need in needs:
+        places = hosts[need.step]
+        if not (need.is_wide and places) or is_open(need.hosts):
+            continue
+        chosen = [host for host in places if need.hosts in EVERY_HOST or host in found.of(need.hosts)]
+        if reason := too_few(need, len(chosen)):
+            yield f"{labelled(need)}: {reason}"
+
+
+def _earlier(plan: Plan, prepared: Prepared) -> Earlier | None:
+    """The run whose results are used again, if any."""
+    if prepared.earlier is None:
+        return None
+    needs = {planned.step.name: [need.step for need in planned.depends_on] for planned in plan.steps}
+    anew = with_dependents(prepared.resume_from, needs) if prepared.resume_from else ()
+    earlier = Earlier(journal_of(Path(prepared.settings.runs), prepared.earlier.run_id), anew)
+    earlier.catch_up()
+    return earlier
+
+
+def _reused(name: str, hosts: Sequence[str], earlier: Earlier) -> Iterator[Note]:
+    offered = [host for host in hosts if earlier.offer(name, host)]
+    if offered:
+        yield Note(
+            name, "may be reused", f"it passed in {earlier.run_id}{_on(offered, hosts)}, if its inputs are the same"
+        )
+
+
+def _cached(name: str, key: str, hosts: Sequence[str], results: Results) -> Note:
+    there = {result["host"]: result["run"] for result in reversed(results)}
+    offered = [host for host in hosts if host in there]
+    if not offered:
+        return Note(name, "runs", f"nothing that may be used is cached under {key!r}")
+    runs = ", ".join(dict.fromkeys(there[host] for host in offered))
+    return Note(
+        name, "may be cached", f"{key!r} has results of {runs}{_on(offered, hosts)}, if its inputs are the same"
+    )
+
+
+def _on(offered: Sequence[str], hosts: Sequence[str]) -> str:
+    return "" if len(offered) == len(hosts) else f" on {len(offered)} of {len(hosts)} hosts"

@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the store knows of a recipe: how long its steps took, and which results lie under its cache keys."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import reader
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.cached_results import cached
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.step_durations import RUNS, durations
+
+PATIENCE = 2.0  # seconds for a store that is away
+
+Results = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Median seconds of each (step, host) over the last `runs` runs; cached results by step; why there is nothing."""
+
+    seconds: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    cached: Mapping[str, Results] = field(default_factory=dict)
+    problem: str = ""
+    runs: int = RUNS
+
+    def told(self) -> str:
+        """Where the durations come from."""
+        if self.seconds:
+            return f"the steps alone, by the median of each in the last {self.runs} runs"
+        return self.problem or "no run of this recipe is in the store yet"
+
+
+def past_of(db: str, plan: Plan) -> Past:
+    """What the store at a URL knows; where it cannot be read, the reason."""
+    try:
+        store = reader(db, PATIENCE)
+    except StoreError as error:
+        return Past(problem=str(error))
+    try:
+        names = [planned.step.name for planned in plan.steps]
+        return Past(durations(store, plan.recipe.test_meta.test_id, names), _cached(store, plan))
+    except StoreError as error:
+        return Past(problem=str(error))
+    finally:
+        store.dispose()
+
+
+def _cached(store: Any, plan: Plan) -> dict[str, Results]:
+    """What of each step with a cache key is there and has not expired."""
+    keys = {planned.step.name: planned.step.cache_key for planned in plan.steps if planned.step.cache_key}
+    if not keys:
+        return {}
+    found = cached(store, {key.key for key in keys.values()})
+    return {
+        name: [one for one in found if one["key"] == key.key and _is_fresh(one, key.expires_sec)]
+        for name, key in keys.items()
+    }
+
+
+def _is_fresh(result: Mapping[str, Any], expires_sec: float | None) -> bool:
+    return expires_sec is None or time.time() - datetime.fromisoformat(result["ended"]).timestamp() < expires_sec

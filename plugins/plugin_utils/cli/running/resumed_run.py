@@ -1,0 +1,56 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A run that is gone on with: what its record says of recipe, parameters and choice of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import begun, journal_of, journals
+
+LAST = "last"
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A run as it was begun; `options` are those of its plan that were given."""
+
+    run_id: str
+    recipe: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def earlier_run(runs: Path, start: str, recipe: str) -> Earlier:
+    """The run whose id begins with `start`; for `last` or nothing the newest one, of `recipe` if that is given.
+
+    Raises UsageError.
+    """
+    if start not in ("", LAST):
+        journal = journal_of(runs, start)
+        found = _begun(journal)
+        if found is None:
+            raise UsageError(f"{journal}: no run was begun there, so there is nothing to go on with")
+        return found
+    newest = (found for journal in reversed(journals(runs)) if (found := _begun(journal)))
+    found = next((found for found in newest if recipe in ("", found.recipe)), None)
+    if found is None:
+        raise UsageError(f"there is no run{f' of {recipe}' if recipe else ''} in {runs} to go on with")
+    return found
+
+
+def _begun(journal: Path) -> Earlier | None:
+    record = begun(journal)
+    return _earlier(record) if record else None
+
+
+def _earlier(record: Mapping[str, Any]) -> Earlier:
+    return Earlier(
+        record["run"], record["recipe"].get("path", ""), record.get("params") or {}, record.get("options") or {}
+    )

@@ -1,0 +1,164 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A run by Ansible as a child: what it is given, what is shown meanwhile, what it came to."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.debug_output import Trace
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepare_run import PARAMS, Prepared, prepare
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.report_outcome import NOT_REPORTED, report_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run_answer import answer_of, tell
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import write_playbook
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.end_signals import Passing, leave_dead_terminal
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_playbook import (
+    Invocation,
+    arguments,
+    follow,
+    start,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.fifo import handed_over
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Drawing, Progress
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import summarize
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.warm_start import Waiting
+
+JOURNAL, LOG = "journal.jsonl", "ansible.log"
+AT_ONCE = 0.2  # seconds between two flushes into the store that count as no delay
+
+
+def perform(
+    options: argparse.Namespace, run_id: str, ahead: Waiting | None, *, told: bool = True
+) -> tuple[dict[str, Any], int]:
+    """Compile, run, and tell how it ended by the run's own record: people too, where they are to be `told`.
+
+    `ahead` is an Ansible that was started for it; one whose output is to be shown is started now.
+    """
+    prepared = prepare(options)
+    playbook = write_playbook(prepared.plan, prepared.settings)
+    folder = Path(prepared.settings.runs) / run_id
+    make_private(folder)
+    with Passing() as passing:
+        code = _run(options, prepared, _asked(options, prepared, playbook, run_id), folder, ahead, passing)
+    leave_dead_terminal()
+    summary = summarize(folder / JOURNAL)
+    answer, exit_code = answer_of(summary, code, folder / LOG, passing.number)
+    answer.update(_besides(options, prepared, folder))
+    if "report_error" in answer and not options.check:
+        exit_code = exit_code or NOT_REPORTED
+    if told and not options.json:
+        tell(summary, answer)
+    return answer, exit_code
+
+
+def _run(
+    options: argparse.Namespace,
+    prepared: Prepared,
+    asked: Invocation,
+    folder: Path,
+    ahead: Waiting | None,
+    passing: Passing,
+) -> int:
+    """Run Ansible and show what happens meanwhile; returns its exit code."""
+    log = folder / LOG
+    log.touch(0o600)
+    with (
+        _shown(options, folder / JOURNAL) as tick,
+        _private(folder, _variables(options, prepared)) as private,
+    ):
+        whole = replace(asked, extra_vars=[*asked.extra_vars, *private])
+        child = ahead.go(arguments(whole), str(log.absolute())) if ahead else start(whole)
+        return follow(passing.to(child), tick)
+
+
+def _besides(options: argparse.Namespace, prepared: Prepared, folder: Path) -> dict[str, Any]:
+    """What the answer has where it was asked for."""
+    found: dict[str, Any] = {}
+    if options.report:
+        found.update(report_of(folder, folder / LOG, check=options.check))
+    if prepared.plan.options.seed is not None:
+        found["seed"] = prepared.plan.options.seed
+    if prepared.earlier:
+        found["resumes"] = prepared.earlier.run_id
+    return found
+
+
+def _variables(options: argparse.Namespace, prepared: Prepared) -> dict[str, Any]:
+    """What the run's own variables are to hold: only what was asked for."""
+    wanted = {
+        PARAMS: dict(prepared.params),
+        "rack_recipes_resume": prepared.earlier.run_id if prepared.earlier else "",
+        "rack_recipes_resume_from": prepared.resume_from,
+        "rack_recipes_context": options.context,
+        "rack_recipes_debug": options.debug,
+        "rack_recipes_slots": options.parallel,
+        "rack_recipes_flush_interval": AT_ONCE if options.flush_now else None,
+        "rack_recipes_report": options.report,
+        "rack_recipes_locked": options.locked,
+        "rack_recipes_db": options.db,
+    }
+    return {name: value for name, value in wanted.items() if value}
+
+
+@contextmanager
+def _private(folder: Path, variables: Mapping[str, Any]) -> Iterator[list[str]]:
+    """The variables as an argument for Ansible, which is to be seen by nobody else."""
+    if not variables:
+        yield []
+        return
+    path = folder / "extra_vars.json"
+    with handed_over(path, json.dumps(variables).encode()):
+        yield [f"@{path}"]
+
+
+def _asked(options: argparse.Namespace, prepared: Prepared, playbook: Path, run_id: str) -> Invocation:
+    return Invocation(
+        playbook=playbook,
+        run_id=run_id,
+        inventories=options.inventory,
+        limit=prepared.limit,
+        forks=options.forks,
+        extra_vars=options.extra_vars,
+        verbose=options.verbose,
+        more=[*(["--check"] if options.check else []), *options.ansible],
+    )
+
+
+@contextmanager
+def _shown(options: argparse.Namespace, journal: Path) -> Iterator[Callable[[], None]]:
+    """A function that shows what is new: how far the run is, on a terminal, and with --debug what its steps do.
+
+    Where Ansible's own output is shown, that has it all.
+    """
+    progress, drawing = Progress.of(journal), Drawing(sys.stderr) if not options.json and not options.verbose else None
+    trace = Trace.of(journal, sys.stderr) if options.debug and not options.verbose else None
+
+    def show() -> None:
+        if trace is not None and trace.has_more():
+            if drawing is not None:
+                drawing.clear()
+            trace.show()
+        if drawing is not None and drawing.shown:
+            progress.catch_up()
+            drawing.draw(progress.line())
+
+    def tick() -> None:
+        try:
+            show()
+        except OSError:  # the run goes on, whoever looks
+            leave_dead_terminal()
+
+    yield tick
+    tick()
+    if drawing is not None:
+        drawing.clear()

@@ -1,0 +1,153 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How a run ended, for people and as the command's answer."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colours import painter
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import printable
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, StoreError, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.end_signals import BY_SIGNAL
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import Summary
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import NOT_IN_STORE, REFUSED
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import IN_CHECK, NOTHING, REHEARSED
+
+NOT_STORED = StoreError.exit_code
+NOTES = {
+    "unchecked": "no step checked anything, so nothing was shown: give steps success criteria",
+    REHEARSED: IN_CHECK,
+}
+UNPARSED = "parse inventory source"
+SHOWN_LINES = 15
+SHOWN_PROBLEMS = 10
+ERROR = re.compile(r"^(?:\[ERROR\]|ERROR!|ansible-playbook: error|.*: error):", re.MULTILINE)
+
+
+class EndedError(RackError):
+    """A signal came before anything was run."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"nothing was run: {_ended_by(number)}")
+        self.exit_code = BY_SIGNAL + number
+
+
+def answer_of(summary: Summary, code: int, log: Path, number: int = 0) -> tuple[dict[str, Any], int]:
+    """The JSON object and the exit code of a run whose Ansible ended with `code`, after a signal with that `number`.
+
+    Raises UsageError, after a signal EndedError, if nothing ran.
+    """
+    number = number or max(0, -code)
+    if not summary.run_id:
+        raise EndedError(number) if number else UsageError(_why_nothing_ran(log))
+    answer = summary.to_data()
+    if number and summary.status == "interrupted":
+        if NOT_IN_STORE in log.read_text(encoding="utf-8", errors="replace"):
+            answer["journal"] = str(log.with_name("journal.jsonl"))
+        return {**answer, "reason": _ended_by(number)}, BY_SIGNAL + number
+    if code != NOT_STORED:
+        reason = _why_interrupted(log) if summary.status == "interrupted" else _why_none_passed(summary)
+        return {**answer, **({"reason": reason} if reason else {})}, summary.exit_code
+    reason = _cut_off(log) or _why_not_stored(log)
+    answer.update(status="not stored", reason=reason, journal=str(log.with_name("journal.jsonl")))
+    return answer, NOT_STORED
+
+
+def tell(summary: Summary, answer: dict[str, Any]) -> None:
+    """Write to stderr what did not pass, the counts, and where the results are."""
+    paint = painter(sys.stderr)
+    for step, host, verdict, reason in summary.problems[:SHOWN_PROBLEMS]:
+        sys.stderr.write(f"{printable(f'{host or "run"}  {step}')}  {paint(verdict, verdict)}: {printable(reason)}\n")
+    more = len(summary.problems) - SHOWN_PROBLEMS
+    if more > 0:
+        sys.stderr.write(f"and {more} more: rack-recipes show {summary.run_id}\n")
+    sys.stderr.writelines(f"warning: {printable(warning)}\n" for warning in summary.warnings[:SHOWN_PROBLEMS])
+    counts = ", ".join(f"{number} {paint(verdict, verdict)}" for verdict, number in summary.counts.items())
+    sys.stderr.write(f"run {summary.run_id} {paint(answer['status'], answer['status'])}: {counts}\n")
+    if summary.status in NOTES:
+        sys.stderr.write(f"{NOTES[summary.status]}\n")
+    if "reason" in answer:
+        sys.stderr.writelines(f"{printable(line)}\n" for line in answer["reason"].splitlines())
+    for path in dict.fromkeys(map(_shown, answer.get("report", ()))):
+        sys.stderr.write(f"report: {path}\n")
+    if "report_error" in answer:
+        sys.stderr.write(f"no report was written: {printable(answer['report_error'])}\n")
+    if "journal" in answer:
+        sys.stderr.write(f"the results are safe in {answer['journal']}: rack-recipes flush {summary.run_id}\n")
+    if summary.status == "interrupted":
+        sys.stderr.write(f"to go on from here: rack-recipes run --resume {summary.run_id}\n")
+
+
+def _shown(report: str) -> str:
+    """A dozen CSV files are told by their folder."""
+    return f"{Path(report).parent}/" if report.endswith(".csv") else report
+
+
+def _ended_by(number: int) -> str:
+    return f"ended by {signal.Signals(number).name}"
+
+
+def _cut_off(log: Path) -> str:
+    """Why a log does not take another byte, as on a full disk, so that its end may be missing; empty where it does."""
+    try:
+        with log.open("ab", buffering=0) as file:
+            file.write(b"\n")
+    except OSError as error:
+        return f"{log.parent}: {error.strerror}"
+    return ""
+
+
+def _why_nothing_ran(log: Path) -> str:
+    """The recorder's reason, or else what Ansible said last."""
+    problem = _cut_off(log)
+    if problem:
+        return f"nothing was run: {problem}"
+    reason = _text(log).partition(REFUSED)[2].partition("\n")[0]
+    error = next(iter(_errors(log)), "")
+    said = f"{_first_lines(log)}\n{error}" if UNPARSED in error else error or _last_lines(log)
+    return f"nothing was run: {reason}" if reason else f"nothing was run; Ansible said ({log}):\n{said}"
+
+
+def _why_interrupted(log: Path) -> str:
+    """What Ansible died of: the error that came last."""
+    errors = _errors(log)
+    return f"Ansible said ({log}):\n{errors[-1]}" if errors else ""
+
+
+def _why_none_passed(summary: Summary) -> str:
+    """Said where there is no problem to be told, as where conditions left all steps out."""
+    return NOTHING["failed"] if summary.status == "failed" and not {*summary.counts} - {"skipped"} else ""
+
+
+def _why_not_stored(log: Path) -> str:
+    """The follower's last word, without its time."""
+    said = _last_lines(log.with_name("follower.log"), 1).partition(" ")[2]
+    return said or _last_lines(log, 1)
+
+
+def _errors(log: Path) -> list[str]:
+    """Each error in a log, with some of what follows it."""
+    text = _text(log).rstrip()
+    return ["\n".join(text[found.start() :].splitlines()[:SHOWN_LINES]) for found in ERROR.finditer(text)]
+
+
+def _first_lines(log: Path) -> str:
+    """What Ansible says of an inventory before the error itself."""
+    said = ERROR.split(_text(log), maxsplit=1)[0]
+    return "\n".join(list(filter(str.strip, said.splitlines()))[:SHOWN_LINES])
+
+
+def _last_lines(log: Path, number: int = SHOWN_LINES) -> str:
+    text = _text(log).strip() if log.exists() else ""
+    return "\n".join(text.splitlines()[-number:])
+
+
+def _text(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace")

@@ -1,0 +1,193 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What may stand next on a command line: what the completion scripts ask, at each press of the key.
+
+The answer's first line says how to complete: `words`, then a candidate a line, with a tab before its meaning; or
+`files`, then the suffixes that are wanted, all where there is none; or `folders`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.plugin_utils import settings
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.argument_parser import Parser
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import (
+    COMMANDS,
+    below,
+    is_listing,
+    parser_of,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import journals
+
+SUFFIXES = (".yml", ".yaml")
+NEWEST = 20  # runs
+
+Lines = Iterator[str]
+
+
+def candidates(words: Sequence[str]) -> list[str]:
+    """The answer for the words behind the program's name, the last of which is being written. Never fails."""
+    try:
+        return [*_answer(list(words) or [""])]
+    except (RackError, OSError, ValueError):
+        return ["words"]
+
+
+def _answer(words: list[str]) -> Lines:
+    *before, current = words
+    if "--" in before:  # what follows is Ansible's
+        yield "words"
+        return
+    name, rest = _command(before)
+    if is_listing(name):
+        yield from ("words", *_commands(name)) if not current.startswith("-") else _options(parser_of(name), rest)
+        return
+    parser = parser_of(name)
+    action = _asked(parser, rest)
+    if action is None and current.startswith("-"):
+        yield from _options(parser, rest)
+        return
+    action = action or _positional(parser, rest)
+    yield from _values(action, rest, current) if action else ["words"]
+
+
+def _command(words: Sequence[str]) -> tuple[str, list[str]]:
+    """The command that the words begin with, and the words behind it."""
+    name, rest = "", [*words]
+    while rest and rest[0] in below(name):
+        name = f"{name} {rest.pop(0)}".strip()
+    return name, rest
+
+
+def _commands(name: str) -> Lines:
+    for word in below(name):
+        yield f"{word}\t{COMMANDS[f'{name} {word}'.strip()].summary}"
+
+
+def _options(parser: Parser, given: Sequence[str]) -> Lines:
+    """The options that may still be given."""
+    yield "words"
+    for action in parser._actions:
+        used = any(name in given for name in action.option_strings)
+        if action.option_strings and not (used and not _repeats(action)):
+            yield f"{action.option_strings[-1]}\t{_first_words(action)}"
+
+
+def _repeats(action: argparse.Action) -> bool:
+    return isinstance(action, (argparse._AppendAction, argparse._CountAction))
+
+
+def _first_words(action: argparse.Action) -> str:
+    return (action.help or "").partition(";")[0].partition(" (")[0]
+
+
+def _asked(parser: Parser, words: Sequence[str]) -> argparse.Action | None:
+    """The option whose value comes next."""
+    action = parser._option_string_actions.get(words[-1]) if words else None
+    return action if action is not None and action.nargs in (None, 1) else None
+
+
+def _positional(parser: Parser, words: Sequence[str]) -> argparse.Action | None:
+    """The argument that comes next."""
+    free = [word for index, word in enumerate(words) if not word.startswith("-") and not _asked(parser, words[:index])]
+    wanted = parser._get_positional_actions()
+    if len(free) < len(wanted):
+        return wanted[len(free)]
+    return wanted[-1] if wanted and wanted[-1].nargs in ("*", "+") else None
+
+
+def _values(action: argparse.Action, words: Sequence[str], current: str) -> Lines:
+    if action.choices:
+        return iter(["words", *map(str, action.choices)])
+    kind = KINDS.get(str(action.metavar))
+    return kind(words, current) if kind else iter(["words"])
+
+
+def _recipes(_words: Sequence[str], _current: str) -> Lines:
+    yield from ("files", *SUFFIXES)
+
+
+def _files(_words: Sequence[str], _current: str) -> Lines:
+    yield "files"
+
+
+def _folders(_words: Sequence[str], _current: str) -> Lines:
+    yield "folders"
+
+
+def _steps(words: Sequence[str], current: str) -> Lines:
+    """Step names of the recipe that is on the line, the last of a list with commas."""
+    yield "words"
+    first, comma, _last = current.rpartition(",")
+    yield from (f"{first}{comma}{name}" for name in _step_names(_recipe_of(words)))
+
+
+def _params(words: Sequence[str], _current: str) -> Lines:
+    yield "words"
+    declared = _read(_recipe_of(words)).get("params")
+    yield from (f"{name}=" for name in (declared if isinstance(declared, dict) else ()))
+
+
+def _runs(_words: Sequence[str], _current: str) -> Lines:
+    yield "words"
+    yield from (path.parent.name for path in journals(Path(settings.load().runs))[: -NEWEST - 1 : -1])
+
+
+def _scriptlets(_words: Sequence[str], _current: str) -> Lines:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_files import (
+        MODULES,
+        all_candidates,
+        drop_in_folders,
+    )
+
+    yield "words"
+    folders = (*drop_in_folders(tuple(map(Path, settings.load().scriptlets))), MODULES)
+    yield from sorted({found[0].name for folder in folders for found in all_candidates(folder)})
+
+
+def _recipe_of(words: Sequence[str]) -> Path | None:
+    return next((Path(word) for word in words if word.endswith(SUFFIXES) and Path(word).is_file()), None)
+
+
+def _step_names(recipe: Path | None, around: tuple[Path, ...] = ()) -> Lines:
+    """The names in the file and in those that it includes: the recipe's own reader would take too long to import."""
+    if recipe is None or recipe in around:
+        return
+    steps = _read(recipe).get("steps")
+    for step in steps if isinstance(steps, list) else ():
+        name, inner = (step.get("name"), step.get("include")) if isinstance(step, dict) else (None, None)
+        if isinstance(inner, str):
+            yield from (f"{name}.{below}" for below in _step_names(recipe.parent / inner, (*around, recipe)))
+        elif name is not None:
+            yield str(name)
+
+
+def _read(recipe: Path | None) -> dict[str, object]:
+    import yaml
+
+    if recipe is None or not recipe.is_file():
+        return {}
+    try:
+        data = yaml.load(recipe.read_bytes(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    except yaml.YAMLError:
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+# By the word that stands for a value in the help.
+KINDS: dict[str, Callable[[Sequence[str], str], Lines]] = {
+    "RECIPE": _recipes,
+    "FILE": _files,
+    "PATH": _files,
+    "FOLDER": _folders,
+    "STEP": _steps,
+    "NAME=VALUE": _params,
+    "RUN": _runs,
+    "SCRIPTLET": _scriptlets,
+}

@@ -1,0 +1,75 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A recipe compiled to a file, for Ansible to read."""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook import to_playbook
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.make_plan import NO_OPTIONS, make_plan
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, PlanOptions
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import load
+from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
+
+
+def plan_of(recipe: str, settings: Settings | None = None, options: PlanOptions = NO_OPTIONS) -> Plan:
+    """The plan of a recipe file, with the scriptlets that the project's settings trust. Raises RackError."""
+    folders = (settings or project.load()).scriptlets
+    with _uncollected():
+        return make_plan(load(recipe), tuple(map(Path, folders)), options)
+
+
+def playbook_of(recipe: str, settings: Settings | None = None, options: PlanOptions = NO_OPTIONS) -> str:
+    """The text of the playbook that a recipe file becomes. Raises RackError."""
+    with _uncollected():
+        return to_playbook(plan_of(recipe, settings, options))
+
+
+def compile_to_file(recipe: str, settings: Settings | None = None, options: PlanOptions = NO_OPTIONS) -> Path:
+    """Compile `recipe`; returns the playbook's absolute path. Raises RackError."""
+    settings = settings or project.load()
+    return write_playbook(plan_of(recipe, settings, options), settings)
+
+
+def write_playbook(plan: Plan, settings: Settings) -> Path:
+    """Write a plan's playbook; returns its absolute path. Raises UsageError.
+
+    The file's name tells its content, so that no other run, of a changed recipe, of a namesake or with other options,
+    replaces it.
+    """
+    with _uncollected():
+        text = to_playbook(plan).encode()
+    folder = Path(settings.runs).parent / "compiled"
+    target = folder / f"{Path(plan.recipe.path).stem}-{sha256(text).hexdigest()[:12]}.yml"
+    try:
+        for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
+            missing.mkdir(0o700, exist_ok=True)
+        partial = folder / f".{target.name}.{os.getpid()}"
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123
+            file.write(text)
+        partial.replace(target)
+    except OSError as error:
+        raise UsageError(f"{target}: {error.strerror}") from error
+    return target.absolute()
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Of the many small parts of a recipe none is garbage, and looking for some takes longer the more there are."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()

@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From a stage to the task that runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.yaml_text import verbatim
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import PlannedStep, Stage
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.serialize import of_lock, of_step
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Condition, Recipe
+
+ON_CONTROLLER = {"run_once": True, "delegate_to": "localhost"}
+TITLE_LENGTH = 100
+RESERVED = ("all", "always", "never", "tagged", "untagged")
+LITERAL = ("matches", "name", "unit")  # words of a condition that hold plain text
+
+
+def to_task(recipe: Recipe, stage: Stage) -> dict[str, Any]:
+    """The task that runs a stage."""
+    names = [planned.step.name for planned in stage.steps]
+    locks = {name: of_lock(recipe.locks[name]) for name in stage.locks}
+    return {
+        "name": _title(stage.number, names),
+        "rack.recipes.stage": {
+            "number": stage.number,
+            **({"locks": locks} if locks else {}),
+            "steps": [*map(_step, stage.steps)],
+        },
+        **(ON_CONTROLLER if stage.scope == "run" else {}),
+        **_become(stage.become),
+        "tags": _tags(stage),
+    }
+
+
+def _title(number: int, names: list[str]) -> str:
+    title = f"Stage {number}, {', '.join(names)}"
+    if len(title) <= TITLE_LENGTH:
+        return title
+    return f"Stage {number}, {len(names)} steps from {names[0]} to {names[-1]}"
+
+
+def _become(user: str) -> dict[str, Any]:
+    if not user:
+        return {}
+    return {"become": True} if user == "root" else {"become": True, "become_user": user}
+
+
+def _tags(stage: Stage) -> list[str]:
+    """The names of the steps and their tags, without those that Ansible understands in its own way."""
+    tags = dict.fromkeys(tag for planned in stage.steps for tag in (planned.step.name, *planned.step.tags))
+    return [tag for tag in tags if tag not in RESERVED]
+
+
+def _step(planned: PlannedStep) -> dict[str, Any]:
+    """A step in the recipe's words, with templates where Ansible's users expect them."""
+    said = of_step(planned)
+    return {name: GUARDS[name](value) if name in GUARDS else value for name, value in said.items()}
+
+
+def _conditions(value: Any) -> Any:
+    """Conditions, or what stands for them."""
+    return [*map(_condition, value)] if isinstance(value, (list, tuple)) else value
+
+
+def _condition(condition: Condition) -> dict[str, Any]:
+    return {word: _limits(word, value) for word, value in condition.items()}
+
+
+def _limits(word: str, value: Any) -> Any:
+    if word == "warn":
+        return _condition(value)
+    return verbatim(value) if word in LITERAL else value
+
+
+def _in(part: str) -> Callable[[Any], Any]:
+    """Guard the conditions in a part of a mapping."""
+
+    def guard(value: Any) -> Any:
+        if not isinstance(value, Mapping) or part not in value:
+            return value
+        return {**value, part: _conditions(value[part])}
+
+    return guard
+
+
+GUARDS: Mapping[str, Callable[[Any], Any]] = {
+    "when": _conditions,
+    "retry": _in("until"),
+    "repeat": _in("until"),
+    "success": _in("values"),
+    "cache_key": verbatim,
+}

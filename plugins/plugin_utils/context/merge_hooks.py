@@ -1,0 +1,140 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Merge hooks: functions of the user's that make one value of two writes that met.
+
+Only the process that leads a run calls them. What they made is written to the journal, from where all others have it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import as_reason, check_value
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
+from ansible_collections.rack.recipes.plugins.module_utils.time_limit import time_limit
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.merge_hook_files import find_merge_hook
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import MERGED, Delta
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_policies import hook_of, hooks_in
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.writer_versions import Place
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
+
+Merge = Callable[[str, Any, Any, Any], Any]
+
+FUNCTION = "merge"
+PATIENCE = 10.0  # seconds: while a hook is at work nothing else of the run is taken down
+ABOUT_WRITE = ("stage", "host", "step", "attempt", "scope", "key")
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A hook: `merge(key, base, theirs, ours)` gives the value; `digest` is that of its file."""
+
+    policy: str
+    merge: Merge
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A merged value that the journal does not have yet.
+
+    `theirs` is what was there before the first of the writes, `write` the record of the last of them. `sent` is the
+    version for which it was handed out to be written, 0 for none.
+    """
+
+    hook: Hook
+    theirs: Any
+    value: Any
+    write: Record
+    sent: int = 0
+
+
+def load_hooks(rules: Iterable[tuple[str, str]], folders: Sequence[Path]) -> dict[str, Hook]:
+    """The hooks that merge rules name, by policy. Raises CatalogError for one that is missing, untrusted or broken."""
+    return {policy: _load(policy, folders) for policy in hooks_in(rules)}
+
+
+def _load(policy: str, folders: Sequence[Path]) -> Hook:
+    path, source = find_merge_hook(hook_of(policy), folders)
+    module = ModuleType(path.rpartition("/")[2])
+    module.__file__ = path
+    try:
+        exec(compile(source, path, "exec"), module.__dict__)  # noqa: S102 - of a trusted folder
+    except Exception as error:
+        raise CatalogError(f"{path}: a merge hook that cannot be loaded: {type(error).__name__}: {error}") from error
+    merge = getattr(module, FUNCTION, None)
+    if not callable(merge):
+        raise CatalogError(f"{path}: a merge hook needs a function {FUNCTION}(key, base, theirs, ours)")
+    return Hook(policy, merge, f"sha256:{sha256(source).hexdigest()}")
+
+
+class Merges:
+    """What hooks made of writes that met, until it is in the journal."""
+
+    def __init__(self, hooks: Mapping[str, Hook] | None = None) -> None:
+        self._hooks = hooks or {}
+        self._pending: dict[Place, Pending] = {}
+
+    def take(self, record: Record, delta: Delta, context: Context) -> None:
+        """A change was folded: one that met another is merged; so is each that comes before that is written down."""
+        if not self._hooks:
+            return
+        place = (delta.host, delta.key)
+        pending = self._pending.get(place)
+        if record["kind"] == "merge":
+            self._pending.pop(place, None)
+        elif pending:
+            base = delta.base if delta.conflict else delta.before
+            self._call(place, record, replace(pending, write=record), _value(base), delta, context)
+        elif delta.policy in self._hooks and delta.outcome != MERGED:
+            theirs = _value(delta.before)
+            begun = Pending(self._hooks[delta.policy], theirs, theirs, record)
+            self._call(place, record, begun, _value(delta.base), delta, context)
+
+    def _call(self, place: Place, record: Record, begun: Pending, base: Any, delta: Delta, context: Context) -> None:
+        """A hook that fails or takes too long leaves what was there, and its step ends as an error."""
+        value = begun.value
+        try:
+            with time_limit(PATIENCE):
+                made = begun.hook.merge(delta.key, base, _copy(value), record["after"])
+            value = check_value(made, f"what it made of {delta.key}")
+        except Exception as error:
+            reason = as_reason(f"{type(error).__name__}: {error}")
+            told = f"wrote {delta.key}, which had changed, and merge {begun.hook.policy} failed: {reason}"
+            context.refusals.add(record["host"], record["step"], told)
+        self._pending[place] = replace(begun, value=value)
+
+    def records(self, context: Context) -> Iterator[Record]:
+        """What is to be appended to the journal now; again, where another write came in between."""
+        for place, pending in self._pending.items():
+            entry = context.entry(place[1], place[0])
+            if entry and entry.version != pending.sent:
+                self._pending[place] = replace(pending, sent=entry.version)
+                yield {
+                    "kind": "merge",
+                    **{name: pending.write[name] for name in ABOUT_WRITE},
+                    "theirs": pending.theirs,
+                    "after": pending.value,
+                    "based_on": entry.version,
+                    "who": pending.hook.policy,
+                    "time": now(),
+                }
+
+
+def _value(text: str | None) -> Any:
+    return None if text is None else json.loads(text)
+
+
+def _copy(value: Any) -> Any:
+    """What a hook does to its arguments changes nothing else."""
+    return json.loads(json.dumps(value))

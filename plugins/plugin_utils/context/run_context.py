@@ -1,0 +1,216 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The shared state of one run in memory: the newest value under each key, folded from the journal.
+
+The same journal gives the same context wherever it is folded: what decides on writes that meet is in its `run` record,
+and what a hook made of them in its `merge` records.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable
+from sys import intern
+from typing import Any, NamedTuple
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import (
+    KEPT,
+    MERGED,
+    REFUSED,
+    Delta,
+    Entry,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.deep_merge import ABSENT, deep_merge
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_policies import (
+    DEEP_MERGE,
+    FAIL,
+    Policies,
+    from_record,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.refused_writes import Refusals
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.writer_versions import Bases, Known, Place, Writers
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record, json_text
+
+RUN = ""  # where the run's own keys are held, beside the hosts'
+
+
+class Met(NamedTuple):
+    """What becomes of a write that met another one, as in a Delta."""
+
+    policy: str
+    outcome: str
+    other: str | None = None
+    both: tuple[str, ...] = ()
+    base: str | None = None
+
+
+class Context:
+    """The newest values only, as JSON text; earlier ones are in the journal and in the store.
+
+    `run_id` is as the run's first record has it, `seq` counts the changes that were folded, and the writes that were
+    refused. `refusals` knows the steps that these were of.
+    """
+
+    __slots__ = ("_bases", "_changed", "_held", "_hosts", "_policies", "_writers", "refusals", "run_id", "seq")
+
+    def __init__(self, run_id: str = "") -> None:
+        self.run_id = run_id
+        self.seq = 0
+        self.refusals = Refusals()
+        self._held: dict[str, dict[str, Entry]] = {RUN: {}}
+        self._hosts: dict[str, None] = {}
+        self._changed: set[str] = set()
+        self._policies = Policies()
+        self._writers = Writers()
+        self._bases = Bases()
+
+    def fold(self, record: Record) -> tuple[Delta, ...]:
+        """Take in one record of the journal, in the order of the file; returns the changes that it made."""
+        if record["kind"] == "delta":
+            return (self._change(record),)
+        if record["kind"] == "merge":
+            return self._merge(record)
+        if record["kind"] == "run":
+            self._begin(record)
+        return ()
+
+    def get(self, key: str, host: str = RUN) -> Any:
+        """The value for a host: its own, or else the run's. Raises KeyError where neither is set."""
+        entry = self.entry(key, host) or self.entry(key)
+        if entry is None:
+            raise KeyError(key)
+        return json.loads(entry.text)
+
+    def entry(self, key: str, host: str = RUN) -> Entry | None:
+        """What is held under the key of just this host, or of the run; None where nothing was set."""
+        return self._held.get(host, {}).get(key)
+
+    def values(self, key: str) -> dict[str, Any]:
+        """The value under the key of each host that has one of its own."""
+        held = ((host, self.entry(key, host)) for host in self.hosts())
+        return {host: json.loads(entry.text) for host, entry in held if entry}
+
+    def held(self, host: str = RUN, keys: Collection[str] | None = None) -> dict[str, list[Any]]:
+        """The keys of just this host, or of the run, as `{key: [version, value]}`; `keys` selects."""
+        held = self._held.get(host, {})
+        chosen: Iterable[str] = held if keys is None else [key for key in keys if key in held]
+        return {key: [held[key].version, json.loads(held[key].text)] for key in chosen}
+
+    def hosts(self) -> list[str]:
+        """The hosts of the run, in its order, and after them any other that set a key."""
+        return list(self._hosts)
+
+    def keys(self) -> list[str]:
+        """Every key that is set anywhere, sorted."""
+        return sorted(set().union(*self._held.values()))
+
+    def changed_hosts(self) -> set[str]:
+        """The hosts whose own keys changed since this was last asked; an empty name stands for the run's keys."""
+        changed, self._changed = self._changed, set()
+        return changed
+
+    def _begin(self, record: Record) -> None:
+        self.run_id = record["run"]
+        self._hosts |= dict.fromkeys(record.get("hosts") or ())
+        self._policies = from_record(record.get("merge"))
+        steps = [step for step in record.get("steps") or () if isinstance(step, dict)]
+        self.refusals.optional = frozenset(str(step.get("name")) for step in steps if step.get("optional") is True)
+
+    def _change(self, record: Record) -> Delta:
+        place, held = self._place(record)
+        version = held.version if held else 0
+        known = self._writers.of(place, record) if place in self._writers.met else None
+        if known is None and record["based_on"] == version:
+            return self._set(place, record, held, json_text(record["after"]))
+        if known and known.text is None and known.version == version:
+            return self._write(place, record, held, json_text(record["after"]))
+        return self._meet(place, record, held, known or Known(record["stage"], -1, record["based_on"], None))
+
+    def _meet(self, place: Place, record: Record, held: Entry | None, known: Known) -> Delta:
+        """A write of a key that another write has changed meanwhile."""
+        after, policy = json_text(record["after"]), self._policies.of(place[1])
+        if held and policy == FAIL:
+            return self._refuse(place, record, held, after, known)
+        if held and policy == DEEP_MERGE:
+            return self._deep_merge(place, record, held, after, known)
+        base = self._base(place, known, held) if self._policies.needs_base(place[1]) else None
+        return self._write(place, record, held, after, Met(policy, KEPT, base=base))
+
+    def _write(self, place: Place, record: Record, held: Entry | None, after: str, met: Met | None = None) -> Delta:
+        """Set a key whose versions its writer counts otherwise."""
+        made = self._set(place, record, held, after, met)
+        self._writers.wrote(place, record, made.version, None)
+        return made
+
+    def _refuse(self, place: Place, record: Record, held: Entry, after: str, known: Known) -> Delta:
+        by = f"{held.host or 'run'}/{held.step}"
+        reason = f"based on version {known.version}, but {by} had set version {held.version} (merge policy {FAIL})"
+        self.refusals.add(record["host"], record["step"], f"wrote {place[1]} {reason}")
+        self._writers.wrote(place, record, known.version, after)
+        return self._delta(place, record, held, held, Met(FAIL, REFUSED, after))
+
+    def _deep_merge(self, place: Place, record: Record, held: Entry, after: str, known: Known) -> Delta:
+        base = self._base(place, known, held)
+        theirs, ours = json.loads(held.text), json.loads(after)
+        merged, both = deep_merge(ABSENT if base is None else json.loads(base), theirs, ours)
+        text = json_text(merged)
+        made = self._set(place, record, held, text, Met(DEEP_MERGE, MERGED, after, both))
+        self._writers.wrote(place, record, made.version, None if text == after else after)
+        return made
+
+    def _base(self, place: Place, known: Known, held: Entry | None) -> str | None:
+        """The value that a writer knew, None for none."""
+        if known.text is not None:
+            return known.text
+        if held and held.version == known.version:
+            return held.text
+        return self._bases.text(known.stage, place, known.version)
+
+    def _merge(self, record: Record) -> tuple[Delta, ...]:
+        """What a hook made of several writes; nothing where another one came before it was written down."""
+        place, held = self._place(record)
+        if held is None or held.version != record["based_on"]:
+            return ()
+        met = Met(record["who"], MERGED, json_text(record["theirs"]))
+        return (self._set(place, record, held, json_text(record["after"]), met),)
+
+    def _place(self, record: Record) -> tuple[Place, Entry | None]:
+        host = RUN if record["scope"] == "run" else intern(record["host"])
+        key = intern(record["key"])
+        held = self._held.get(host)
+        if held is None:
+            held = self._held[host] = {}
+            self._hosts.setdefault(host)
+        return (host, key), held.get(key)
+
+    def _set(self, place: Place, record: Record, before: Entry | None, text: str, met: Met | None = None) -> Delta:
+        host, key = place
+        version = before.version + 1 if before else 1
+        after = Entry(text, version, intern(record["host"]), intern(record["step"] or record["who"]))
+        self._held[host][key] = after
+        self._changed.add(host)
+        if before and self._policies.rules and self._policies.needs_base(key):
+            self._bases.add(record["stage"], place, before)
+        return self._delta(place, record, before, after, met)
+
+    def _delta(self, place: Place, record: Record, before: Entry | None, after: Entry, met: Met | None = None) -> Delta:
+        self.seq += 1
+        delta = Delta(
+            self.run_id,
+            self.seq,
+            record["time"],
+            place[0],
+            record["step"],
+            record["attempt"],
+            record["scope"],
+            place[1],
+            after.version,
+            record["based_on"],
+            before.text if before else None,
+            after.text,
+            record["who"],
+            met is not None,
+        )
+        return delta._replace(**met._asdict()) if met else delta

@@ -1,0 +1,167 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a record of a run's journal must hold; its form on disk is that of the journals on the hosts."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from json import JSONDecoder
+from math import isinf
+from operator import itemgetter
+from typing import Any, NoReturn
+from zlib import crc32
+
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import REST, framed, json_text, unframed
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
+
+__all__ = ["FIELDS", "Record", "TornError", "decode", "encode", "json_text"]
+
+Record = dict[str, Any]
+
+# The fields that a record of each kind must have; more may stand beside them, and more kinds may come.
+FIELDS: Mapping[str, Mapping[str, type]] = {
+    "run": {"run": str, "time": str},
+    "delta": {
+        "stage": int,
+        "n": int,
+        "host": str,
+        "step": str,
+        "attempt": int,
+        "scope": str,
+        "key": str,
+        "after": object,
+        "based_on": int,
+        "who": str,
+        "time": str,
+    },
+    "step": {"stage": int, "n": int, "host": str, "step": str, "verdict": str},
+    "artifact": {
+        "stage": int,
+        "n": int,
+        "host": str,
+        "step": str,
+        "attempt": int,
+        "name": str,
+        "sha256": str,
+        "size": int,
+        "time": str,
+    },
+    "transfer": {"stage": int, "host": str, "sha256": str, "note": str, "time": str},
+    "merge": {
+        "stage": int,
+        "host": str,
+        "step": str,
+        "attempt": int,
+        "scope": str,
+        "key": str,
+        "after": object,
+        "theirs": object,
+        "based_on": int,
+        "who": str,
+        "time": str,
+    },
+    "clock": {"stage": int, "host": str, "offset": float, "time": str},
+    "end": {"time": str, "status": str},
+}
+
+_NUMBERED_AT_MOST = 2**24  # a follower remembers one bit for each number
+_HEAD = re.compile(rb'\{"_":"([0-9a-f]{8})([0-9a-f]{8})",')
+_EMPTY = b'{"_":"0000000000000000",'
+
+
+class TornError(JournalError):
+    """The beginning of a record, as a killed writer leaves it: its rest was never written."""
+
+
+def encode(record: Record) -> bytes:
+    """The record as it stands in the file, with both newlines. Raises JournalError for what is no record."""
+    if not _well_formed(record):
+        raise JournalError(f"not a record for a journal: {_fault(record)}")
+    try:
+        return framed(json_text(record))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise JournalError(f"a {record['kind']} record that is not JSON: {error}") from error
+
+
+def decode(line: bytes) -> Record:
+    """The record on one line, newlines at its ends or not. Raises JournalError with what is wrong with it.
+
+    For the beginning of one it is a TornError.
+    """
+    line = line.strip(b"\n")
+    content = unframed(line)
+    if content is None:
+        raise _damage(line)
+    try:
+        text = content.decode()
+        record, end = _decoder.raw_decode(text)
+    except (ValueError, RecursionError) as error:
+        raise JournalError(f"not JSON: {error}") from error
+    if end != len(text) or not _well_formed(record):
+        raise JournalError(_fault(record))
+    return record  # type: ignore[no-any-return]  # an object: its text starts with a brace
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if isinf(value):
+        raise ValueError(f"{text} does not fit a number")
+    return value
+
+
+def _refuse(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not JSON")
+
+
+_decoder = JSONDecoder(parse_float=_finite, parse_constant=_refuse)
+
+
+def _damage(line: bytes) -> JournalError:
+    head = _HEAD.match(line + _EMPTY[len(line) :])
+    if head is None:
+        return JournalError("not a record of a journal")
+    if len(line) < REST or _is_short(line[REST:], *(int(number, 16) for number in head.groups())):
+        return TornError("torn: shorter than its length says")
+    return JournalError("altered: length or checksum differ")
+
+
+def _is_short(rest: bytes, length: int, checksum: int) -> bool:
+    """Whether there is less than was to be written; what is whole all the same was altered."""
+    return len(rest) < length and crc32(rest) != checksum and not _is_whole(rest)
+
+
+def _is_whole(rest: bytes) -> bool:
+    try:
+        json.loads(b"{" + rest)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+# For each kind its fields' values and their types, so that the check of a sound record runs in C.
+_SHAPES: Mapping[str, tuple[Callable[[Record], tuple[Any, ...]], tuple[type, ...]]] = {
+    kind: (itemgetter(*fields), tuple(fields.values())) for kind, fields in FIELDS.items()
+}
+_FOREIGN = (itemgetter("kind", "kind"), (str, str))
+
+
+def _well_formed(record: Record) -> bool:
+    try:
+        values, types = _SHAPES.get(record["kind"], _FOREIGN)
+        return all(map(isinstance, values(record), types)) and 0 <= record.get("n", 0) <= _NUMBERED_AT_MOST
+    except (KeyError, TypeError):
+        return False
+
+
+def _fault(record: Record) -> str:
+    kind = record.get("kind")
+    if not isinstance(kind, str):
+        return "a record without a kind"
+    for field, expected in FIELDS.get(kind, {}).items():
+        if not isinstance(record.get(field, ...), expected) or field not in record:
+            return f"a {kind} record without {field!r} as {expected.__name__}"
+    return f"a {kind} record with n={record.get('n')!r}"

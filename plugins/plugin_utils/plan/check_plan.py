@@ -1,0 +1,239 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is wrong with a recipe that its reader cannot know: it takes the scriptlets, or the whole graph, to tell."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import (
+    WrongError,
+    converted,
+    problems_of_names,
+    spec_of,
+)
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import has_secret
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import Names
+from ansible_collections.rack.recipes.plugins.plugin_utils import settings
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.merge_hook_files import find_merge_hook
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve import find
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.trusted_files import PROJECT, check_trusted
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, Place, RecipeError, nearest
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.key_usage import PARTS, Data
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import PlannedHook
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values import MASK, is_open
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Hook, Recipe, Step
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path as ValuePath
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
+from ansible_collections.rack.recipes.plugins.plugin_utils.settings import HOOK
+
+User = Step | Hook  # of a scriptlet
+Named = tuple[str, str, str]  # a module, its function and its type
+
+# Ansible's own language, of which there is nothing to run on a host.
+WORDS = ("import_playbook", "import_role", "import_tasks", "include_role", "include_tasks", "meta")
+STATEMENTS = frozenset(f"ansible.builtin.{word}" for word in WORDS)
+NO_SEPARATOR = re.compile(r"\[[^\]]*\]|\{\{.*?\}\}")  # a range of hosts, a template
+COMBINED = re.compile(r"[,:]|^[!&]")
+
+
+class Problem(NamedTuple):
+    """What is wrong with a step or a hook (None: the recipe), and at which of its values, or at what holds it."""
+
+    owner: User | None
+    path: ValuePath
+    expected: str
+    got: str = ""
+    near: str = ""
+
+
+@dataclass(slots=True)
+class Scriptlets:
+    """What the steps and hooks of a recipe use, as far as it was found; None for a module of Ansible's."""
+
+    folders: Sequence[Path]
+    of_steps: dict[str, Entry | None] = field(default_factory=dict)
+    of_hooks: list[PlannedHook] = field(default_factory=list)
+    found: dict[Named, Entry | CatalogError] = field(default_factory=dict)
+
+    def find(self, user: User) -> Entry | CatalogError:
+        """The scriptlet that a step or a hook names, or why there is none."""
+        named = (user.module, user.function, user.type)
+        entry = self.found.get(named)
+        if entry is None:
+            try:
+                entry = find(*named, self.folders)
+            except CatalogError as error:
+                entry = error
+            self.found[named] = entry
+        return entry
+
+
+def problems(recipe: Recipe, scriptlets: Scriptlets) -> Iterator[Problem]:
+    """What is wrong, one by one; `scriptlets` takes in those that are found."""
+    for step in recipe.steps:
+        yield from _ansible_problems(step) if step.type == "ansible" else _step_problems(step, scriptlets)
+        scriptlets.of_steps.setdefault(step.name, None)
+    for when, hooks in (("pre_step", recipe.pre_step), ("post_step", recipe.post_step)):
+        for hook in hooks:
+            yield from _hook_problems(when, hook, scriptlets)
+    yield from _canary_problems(recipe)
+    yield from _merge_problems(recipe, scriptlets.folders)
+
+
+def problems_of_keys(steps: Iterable[Step], data: Mapping[str, Data]) -> Iterator[Problem]:
+    """Steps that compare what they write with other hosts: these may still be at it."""
+    asking = [step for step in steps if data[step.name].elsewhere & data[step.name].writes]
+    writers = Counter(key for keys in data.values() if asking for key in keys.writes)
+    for step in asking:
+        own = data[step.name].elsewhere & data[step.name].writes
+        for key in sorted(key for key in own if writers[key] == 1):
+            part = [name for name, part in PARTS.items() if key in keys_of_others(part(step))][0]  # noqa: RUF015
+            expected = f"a later step that compares hosts: others may still be writing {key} when this one has"
+            yield Problem(step, (part,), expected, f"{key}@ in the step that writes it")
+
+
+def located(recipe: Recipe, found: Iterable[Problem]) -> list[RecipeError]:
+    """The problems with their places; a step or hook is known by the place where it is written."""
+    lists: dict[ValuePath, int] = {
+        ("steps",): len(recipe.steps),
+        ("hooks", "pre_step"): len(recipe.pre_step),
+        ("hooks", "post_step"): len(recipe.post_step),
+    }
+    paths = ((*start, number) for start, length in lists.items() for number in range(length))
+    roots: dict[Place, ValuePath] = {recipe.places[path]: path for path in paths if path in recipe.places}
+    errors = (_located(recipe, roots, problem) for problem in found)
+    return [*{error.args: error for error in errors}.values()]  # a recipe may be included twice
+
+
+def _located(recipe: Recipe, roots: Mapping[Place, ValuePath], problem: Problem) -> RecipeError:
+    owner = problem.owner
+    place = owner.place if owner else Place(recipe.path)
+    included: ValuePath = ("included", owner.name) if isinstance(owner, Step) else ()
+    root = roots.get(place, included) if owner else ()
+    paths = ((*root, *problem.path[:length]) for length in range(len(problem.path), 0, -1))
+    found = next((recipe.places[path] for path in paths if path in recipe.places), place)
+    return RecipeError(found, problem.expected, problem.got, problem.near)
+
+
+def _step_problems(step: Step, scriptlets: Scriptlets) -> Iterator[Problem]:
+    entry = scriptlets.find(step)
+    if isinstance(entry, CatalogError):
+        yield Problem(step, ("module",), f"a scriptlet for step {step.name!r}: {entry}")
+    else:
+        scriptlets.of_steps[step.name] = entry
+        if (entry.scope, step.scope) == ("run", "host"):
+            yield Problem(step, ("scope",), f"scope: run, for which {entry.name} is meant", repr(step.scope))
+        yield from _argument_problems(step, entry)
+    yield from _file_problems(step)
+
+
+def _hook_problems(when: str, hook: Hook, scriptlets: Scriptlets) -> Iterator[Problem]:
+    entry = scriptlets.find(hook)
+    if isinstance(entry, CatalogError):
+        yield Problem(hook, ("module",), f"a scriptlet for {when}: {entry}")
+    else:
+        scriptlets.of_hooks.append(PlannedHook(when, hook, entry))
+        yield from _argument_problems(hook, entry)
+    yield from _file_problems(hook)
+
+
+def _ansible_problems(step: Step) -> Iterator[Problem]:
+    """Ansible itself checks a module's name and arguments."""
+    if step.module in STATEMENTS:
+        yield Problem(
+            step, ("module",), "a module or an action", f"{step.module!r}, a statement of Ansible's playbooks"
+        )
+    for extra in step.writes[1:2]:
+        yield Problem(step, ("writes", 1), "at most one key, which takes the module's result", repr(extra))
+
+
+def _argument_problems(user: User, entry: Entry) -> Iterator[Problem]:
+    """Arguments that the scriptlet does not take, and those that it requires and did not get."""
+    if entry.options is None:
+        return
+    options = dict(entry.options)
+    for name, _problem in problems_of_names(options, user.args):
+        if name in user.args:
+            near = nearest(name, [*options])
+            known = "" if near else f" ({', '.join(options) or 'it takes none'})"
+            yield Problem(user, ("args", name, KEY), f"an argument of {entry.name}{known}", repr(name), near)
+        else:
+            yield Problem(user, ("args",), f"the argument {name!r}, which {entry.name} requires")
+    for name, value in user.args.items():
+        spec = spec_of(options, name)
+        if spec is not None and value is not None and not is_open(value):
+            yield from _value_problems(user, entry, name, spec)
+
+
+def _value_problems(user: User, entry: Entry, name: str, spec: Mapping[str, Any]) -> Iterator[Problem]:
+    """A value that is known already, and that the scriptlet would refuse."""
+    try:
+        converted(name, spec, user.args[name])
+    except WrongError as error:
+        got = MASK if has_secret(dict(spec)) or _names_secret(error.name) else error.got
+        yield Problem(user, ("args", name), f"{error.expected} for {error.name!r} of {entry.name}", got)
+    except ValueError as error:
+        yield Problem(user, ("args", name), f"a value that {entry.name} takes ({error})")
+
+
+def _names_secret(path: str) -> bool:
+    """Whether an argument, or one that it is inside of, has the name of a secret."""
+    names = Names(settings.load().secret_keys)
+    return any(names.match(name) for name in re.split(r"[.\[]", path))
+
+
+def _file_problems(user: User) -> Iterator[Problem]:
+    """A relative `src` is a file of the project, as in Ansible's copy: it has to be there."""
+    src = user.args.get("src")
+    if not isinstance(src, str) or not src or src.startswith("/") or is_open(src):
+        return
+    if ".." in Path(src).parts:
+        yield Problem(user, ("args", "src"), "a path inside the project", repr(src))
+    elif not _is_file(src):
+        expected = "a file of the project (an absolute path names a file of the host)"
+        yield Problem(user, ("args", "src"), expected, f"{src[:100]!r}{'...' if len(src) > 100 else ''}")
+    elif problem := _why_untrusted(src):
+        yield Problem(user, ("args", "src"), "a file that is the project's own", problem)
+
+
+def _why_untrusted(src: str) -> str:
+    """Why a file of the project must not be sent to a host; empty where it may."""
+    try:
+        check_trusted(PROJECT, Path(src).as_posix(), strict=False)
+    except CatalogError as error:
+        return str(error)
+    return ""
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):  # a name that is too long, or no name at all
+        return False
+
+
+def _merge_problems(recipe: Recipe, folders: Sequence[Path]) -> Iterator[Problem]:
+    """Merge hooks are files that have to be there; what they do is known once they are loaded."""
+    for keys, policy in recipe.merge.items():
+        if policy.startswith(HOOK):
+            try:
+                find_merge_hook(policy.removeprefix(HOOK), folders)
+            except CatalogError as error:
+                yield Problem(None, ("context", "merge", keys), f"a merge hook: {error}")
+
+
+def _canary_problems(recipe: Recipe) -> Iterator[Problem]:
+    """Ansible can take one pattern out of others, or leave it out, but has no brackets for several."""
+    pattern = recipe.canary.hosts if recipe.canary else ""
+    if COMBINED.search(NO_SEPARATOR.sub("", pattern)):
+        yield Problem(None, ("canary", "hosts"), "one host, group or pattern, not several", repr(pattern))

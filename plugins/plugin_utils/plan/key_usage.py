@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The context keys that a step uses: those that are declared, and those that its references name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_in, keys_of_others
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Step
+
+Part = Callable[[Step], Any]
+
+# The parts of a step that hold references: those that are filled in before it runs, and those that judge it afterwards.
+BEFORE: Mapping[str, Part] = {
+    "args": lambda step: step.args,
+    "when": lambda step: step.when,
+    "loop": lambda step: step.loop,
+    "matrix": lambda step: step.matrix,
+    "cache_key": lambda step: step.cache_key and step.cache_key.key,
+}
+AFTERWARDS: Mapping[str, Part] = {
+    "retry": lambda step: step.retry.until,
+    "repeat": lambda step: step.repeat and step.repeat.until,
+    "success": lambda step: step.success.values,
+}
+CONTEXT = re.compile(r"rack\.recipes\.context|rack_recipes")
+PARTS = {**BEFORE, **AFTERWARDS}
+NO_KEYS: frozenset[str] = frozenset()  # one for all steps: Python would make as many
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """The keys that a step reads and writes; `elsewhere` are those that it reads of other hosts."""
+
+    reads: frozenset[str]
+    writes: frozenset[str]
+    elsewhere: frozenset[str] = frozenset()
+
+
+def data_of(step: Step, entry: Entry | None) -> Data:
+    """The keys of a step and of its scriptlet. What the step writes itself is there when it is judged."""
+    writes = frozenset((*step.writes, *(entry.writes if entry else ())))
+    declared = entry.reads or () if entry else ()
+    judged = _filled(AFTERWARDS, step)
+    filled_in = _filled(BEFORE, step)
+    elsewhere = keys_of_others((filled_in, judged))
+    reads = frozenset((*step.reads, *declared, *keys_in(filled_in), *(keys_in(judged) - writes), *elsewhere))
+    return Data(reads or NO_KEYS, writes or NO_KEYS, frozenset(elsewhere) or NO_KEYS)
+
+
+def templates_of(step: Step) -> tuple[str, ...]:
+    """The texts in a step that Ansible fills in with values of the context."""
+    texts = _texts(_filled(PARTS, step))
+    return tuple(text for text in texts if ("{{" in text or "{%" in text) and CONTEXT.search(text))
+
+
+def _filled(parts: Mapping[str, Part], step: Step) -> list[Any]:
+    """Those of some parts of a step that hold anything."""
+    return [value for part in parts.values() if (value := part(step))]
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item)

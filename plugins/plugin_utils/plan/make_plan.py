@@ -1,0 +1,110 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From a recipe to its plan: find the scriptlets, check what each is given, draw the edges, order, cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError, RecipeErrors, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.check_plan import (
+    Problem,
+    Scriptlets,
+    located,
+    problems,
+    problems_of_keys,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.cut_stages import cut_into_stages
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.dependency_graph import Edges, arrange, with_needed
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.key_usage import Data, data_of, templates_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, PlannedStep, PlanOptions
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Recipe, Step
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, quoted
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import MOST
+
+SKIPPED = "left out by --skip"
+EVERY_HOST = ("all", "*")
+NO_OPTIONS = PlanOptions()
+
+
+def make_plan(recipe: Recipe, folders: Sequence[Path], options: PlanOptions = NO_OPTIONS) -> Plan:
+    """The plan of `recipe`, with drop-ins from `folders`; runs nothing.
+
+    Raises RecipeErrors, and UsageError where an option names a step that there is not.
+    """
+    scriptlets = Scriptlets(folders)
+    _refuse(recipe, problems(recipe, scriptlets))
+    steps = [_as_asked(step, recipe, options) for step in recipe.steps]
+    data = {step.name: data_of(step, scriptlets.of_steps[step.name]) for step in steps}
+    _refuse(recipe, problems_of_keys(steps, data))
+    for option in ("only", "skip"):
+        _check_names(recipe, option, getattr(options, option))
+    shared = {lock.name for lock in recipe.locks.values() if lock.of != "host"}
+    planned = tuple(
+        _planned(step, edges, scriptlets.of_steps[step.name], data[step.name], shared, options)
+        for step, edges in _arranged(steps, data, options)
+    )
+    stages = cut_into_stages(planned, stepwise=options.stepwise, batched=bool(recipe.serial or recipe.canary))
+    return Plan(recipe, stages, tuple(scriptlets.of_hooks), options)
+
+
+def _refuse(recipe: Recipe, found: Iterator[Problem]) -> None:
+    first = list(islice(found, MOST))
+    if first:
+        raise RecipeErrors(located(recipe, first))
+
+
+def _check_names(recipe: Recipe, option: str, names: Iterable[str]) -> None:
+    known = tuple(step.name for step in recipe.steps)
+    for name in names:
+        if name not in known:
+            near = closest(name, known)
+            hint = f"did you mean {near!r}?" if near else listed(known)
+            raise UsageError(f"{option}: expected the name of a step of {recipe.path}, got {quoted(name)} ({hint})")
+
+
+def _arranged(steps: Sequence[Step], data: Mapping[str, Data], options: PlanOptions) -> list[tuple[Step, Edges]]:
+    try:
+        if options.only:
+            wanted = with_needed(options.only, arrange(steps, data))
+            steps = [step for step in steps if step.name in wanted]
+        return arrange(steps, data, options.seed)
+    except RecipeError as error:
+        raise RecipeErrors([error]) from None
+
+
+def _planned(
+    step: Step, edges: Edges, entry: Entry | None, keys: Data, shared: set[str], options: PlanOptions
+) -> PlannedStep:
+    return PlannedStep(
+        step=step,
+        entry=entry,
+        reads=tuple(sorted(keys.reads)),
+        writes=tuple(sorted(keys.writes)),
+        depends_on=edges.needs,
+        after=edges.after,
+        reads_elsewhere=tuple(sorted(keys.elsewhere)),
+        templates=templates_of(step),
+        shared_locks=tuple(sorted(shared.intersection(step.locks))),
+        skip=SKIPPED if step.name in options.skip else "",
+    )
+
+
+def _as_asked(step: Step, recipe: Recipe, options: PlanOptions) -> Step:
+    """The step without hosts that say nothing, and beside others where all are to run so.
+
+    Whether the instances of a loop may meet only its author knows.
+    """
+    changes: dict[str, Any] = {}
+    if step.hosts in (*EVERY_HOST, recipe.hosts):
+        changes["hosts"] = None
+    if options.parallel and step.loop is None and not step.matrix and step.type != "ansible":
+        changes["parallel"] = True
+    return replace(step, **changes) if changes else step

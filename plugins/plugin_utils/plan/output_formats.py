@@ -1,0 +1,79 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A plan for people and for other programs: tree, JSON, Graphviz, Mermaid."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.drawing.graphviz_and_mermaid import to_dot, to_mermaid
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.drawing.text_tree import to_tree
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, PlannedStep, Stage
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.serialize import of_dependency, of_recipe, of_step
+
+# What a step has only where its recipe says it.
+SAID = (
+    *("when", "loop", "matrix", "retry", "repeat", "continue_on_fail", "always", "priority", "tags", "locks", "limits"),
+    *("sandbox", "cache_key", "success", "skip"),
+)
+
+
+def to_data(plan: Plan) -> dict[str, Any]:
+    """The plan as JSON data."""
+    recipe = plan.recipe
+    return {
+        "recipe": recipe.path,
+        "digest": recipe.digest,
+        "test_id": recipe.test_meta.test_id,
+        "hosts": recipe.hosts,
+        **of_recipe(plan),
+        "stages": [*map(_stage_data, plan.stages)],
+    }
+
+
+def _stage_data(stage: Stage) -> dict[str, Any]:
+    return {
+        "number": stage.number,
+        "scope": stage.scope,
+        "why": stage.why,
+        "become": stage.become,
+        "locks": list(stage.locks),
+        "kind": stage.kind,
+        "always": stage.always,
+        "wide": stage.wide,
+        "steps": [*map(_step_data, stage.steps)],
+    }
+
+
+def _step_data(planned: PlannedStep) -> dict[str, Any]:
+    step, said = planned.step, of_step(planned)
+    return {
+        "name": step.name,
+        "idx": step.idx,
+        "type": step.type,
+        "scriptlet": planned.uses,
+        "source": planned.entry.source if planned.entry else "ansible",
+        "hosts": step.hosts,
+        "scope": step.scope,
+        "depends_on": [*map(of_dependency, planned.depends_on)],
+        "after": list(planned.after),
+        "reads": list(planned.reads),
+        "writes": list(planned.writes),
+        "timeout": step.timeout,
+        "tries": step.retry.max,
+        "parallel": step.parallel,
+        "checks": list(step.success.ctx_has_keys),
+        **{name: said[name] for name in SAID if name in said},
+    }
+
+
+def to_json(plan: Plan) -> str:
+    """The plan as JSON text."""
+    return json.dumps(to_data(plan), ensure_ascii=False, indent=2) + "\n"
+
+
+FORMATS: dict[str, Callable[[Plan], str]] = {"tree": to_tree, "json": to_json, "dot": to_dot, "mermaid": to_mermaid}

@@ -1,0 +1,106 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What will happen: the recipe's steps as a graph, cut into stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Dependency, Hook, Recipe, Step
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """What a user asks of a plan.
+
+    `only` names the steps to run, with all that they need; `skip` those that are left out, which blocks what needs
+    them. `stepwise` gives each step a stage of its own. `parallel` lets all steps run beside each other as far as the
+    edges allow it. `seed` shuffles steps that do not wait for each other, the same way for the same number.
+    """
+
+    only: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    stepwise: bool = False
+    parallel: bool = False
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """A step with its scriptlet and its place in the graph.
+
+    `entry` is None for a module of Ansible's. `depends_on` has the steps that must have passed (as written, and those
+    that write what it reads); `after` names those that only have to end before it. `reads_elsewhere` are the keys that
+    it reads of other hosts, `templates` the texts that Ansible fills in with values of the context, `shared_locks` its
+    locks that hosts share. `skip` is the reason why it is left out.
+    """
+
+    step: Step
+    entry: Entry | None
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    depends_on: tuple[Dependency, ...]
+    after: tuple[str, ...]
+    reads_elsewhere: tuple[str, ...] = ()
+    templates: tuple[str, ...] = ()
+    shared_locks: tuple[str, ...] = ()
+    skip: str = ""
+
+    @property
+    def uses(self) -> str:
+        """What it runs: the scriptlet by its shortest name, or the module."""
+        return self.entry.name if self.entry else self.step.module
+
+    @property
+    def notice(self) -> str:
+        """That its scriptlet should not be used any more, and what to use instead; empty for any other."""
+        deprecated = self.entry.deprecated if self.entry else ""
+        return f"{self.uses} is deprecated: {deprecated}" if deprecated else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The steps that a host runs without waiting for another one, in their order; `why` says why it starts here.
+
+    `become` is the user that all of them run as, `locks` are those that all of them take and hosts share. `kind` is
+    "ansible" where the one step is a module of Ansible's. `always` marks a stage that closes the run, `wide` one that
+    looks at other hosts: it starts when all of them have ended the stages before it.
+    """
+
+    number: int
+    scope: str
+    why: str
+    steps: tuple[PlannedStep, ...]
+    become: str = ""
+    locks: tuple[str, ...] = ()
+    kind: Literal["", "ansible"] = ""
+    always: bool = False
+    wide: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedHook:
+    """A hook with its scriptlet; `when` is "pre_step" or "post_step"."""
+
+    when: str
+    hook: Hook
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A recipe, ready to be compiled or shown."""
+
+    recipe: Recipe
+    stages: tuple[Stage, ...]
+    hooks: tuple[PlannedHook, ...] = ()
+    options: PlanOptions = PlanOptions()
+
+    @property
+    def steps(self) -> tuple[PlannedStep, ...]:
+        """All steps, in the order in which they run."""
+        return tuple(step for stage in self.stages for step in stage.steps)

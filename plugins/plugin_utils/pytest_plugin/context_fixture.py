@@ -1,0 +1,79 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The context of one step without a run and without a host: for tests of a scriptlet by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import check_key, check_value
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.run_in_process import Outcome, judged, run_here
+
+
+class RackContext(View):
+    """What a scriptlet gets as `ctx`, and a test looks into.
+
+    `ctx[key]` is a value of the context; set one before the scriptlet reads it, with `ctx.give` for another host.
+    `measured` has the value of each measurement and check by its name, `checked` the verdict of each check, and
+    `measurements` all of both as a run records them. `changes` has what scriptlets have set, by key, and `attached` the
+    digest and size of what they have attached, by name, and `secrets` the texts that they want nobody to see.
+    """
+
+    def __init__(self, step: str = "step", host: str = "host") -> None:
+        super().__init__(step, host, "host", {}, {}, {}, self._take)
+        self.changes: dict[str, Any] = {}
+        self.measurements: list[dict[str, Any]] = []
+        self.attached: dict[str, dict[str, Any]] = {}
+        self.secrets: list[str] = []
+
+    def _take(self, event: dict[str, Any]) -> None:
+        kind = event.pop("kind")
+        if kind == "delta":
+            self.changes[event["key"]] = event["after"]
+        elif kind == "artifact":
+            self.attached[event["name"]] = event
+        elif kind == "secret":
+            self.secrets += event["texts"]
+        else:
+            self.measurements.append(event)
+
+    def __getitem__(self, key: str) -> Any:
+        __tracebackhide__ = True
+        if key not in self:
+            raise KeyError(f"{key!r} is not set; there is {', '.join(self.keys()) or 'nothing'}")
+        return self.get(key)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.give(key, value)
+
+    def give(self, key: str, value: Any, host: str = "") -> None:
+        """Set a key as an earlier step would have done, of this host or of another. Raises ValueError as `set` does."""
+        own = self._run if self.scope == "run" else self._own
+        place = self._others.setdefault(host, {}) if host and host != self.host else own
+        place[check_key(key)] = [1, check_value(value, key)]
+
+    @property
+    def measured(self) -> dict[str, Any]:
+        """The last value of each measurement and check, by name."""
+        return {one["name"]: one["value"] for one in self.measurements}
+
+    @property
+    def checked(self) -> dict[str, str]:
+        """The last verdict of each check, by name."""
+        return {one["name"]: one["verdict"] for one in self.measurements if "verdict" in one}
+
+    def run(self, scriptlet: type[Scriptlet], params: Mapping[str, Any] | None = None) -> Outcome:
+        """Run a scriptlet's class in this process, with its arguments checked and completed as in a run.
+
+        Whatever it raises becomes a verdict with its reason; the traceback of a mistake is on stderr, where pytest
+        shows it. A debugger and coverage see the scriptlet as any other code.
+        """
+        self.scope = getattr(scriptlet, "scope", "host")
+        before = len(self.measurements)
+        outcome = run_here(scriptlet, self, dict(params or {}))
+        return judged(outcome, self.measurements[before:])

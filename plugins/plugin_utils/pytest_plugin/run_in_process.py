@@ -1,0 +1,131 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A scriptlet's class, run in this process as the executor runs it in a child: same arguments, same verdicts."""
+
+from __future__ import annotations
+
+import io
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, replace
+from typing import IO, Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import complete
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import bounded, shortened
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import Capture
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.judge import take
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.scriptlet_result import VERDICTS, read_envelope
+from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import problem
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.optional_pytest import pytest
+from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.run_results import Verdict
+
+Judged = tuple[str, str]
+NOT_OURS = (KeyboardInterrupt, pytest.fail.Exception, pytest.skip.Exception)  # they end the test, not the scriptlet
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a scriptlet ended, as a run would have it: `verdict`, `reason`, and what it printed on stdout."""
+
+    verdict: Verdict
+    reason: str = ""
+    stdout: str = ""
+
+
+def run_here(scriptlet: type[Scriptlet], ctx: View, params: dict[str, Any]) -> Outcome:
+    """Run a class to its end; what it raises and what its envelope says becomes a verdict."""
+    printed = Printed(sys.stdout)
+    try:
+        given = complete(getattr(scriptlet, "options", None), params)
+        with redirect_stdout(printed), _limited(ctx, scriptlet):
+            ended = _ended(scriptlet, ctx, given)
+        verdict, reason = _said(printed.getvalue(), ctx, *ended)
+    except ValueError as error:
+        verdict, reason = "error", str(error)
+    reason = shortened(reason)
+    return Outcome(Verdict(verdict, reason), reason, printed.getvalue())
+
+
+@contextmanager
+def _limited(ctx: View, scriptlet: type[Scriptlet]) -> Iterator[None]:
+    """Only what it declares can be read meanwhile."""
+    ctx.limit_to(getattr(scriptlet, "reads", None))
+    try:
+        yield
+    finally:
+        ctx.limit_to(None)
+
+
+def judged(outcome: Outcome, measured: Sequence[dict[str, Any]]) -> Outcome:
+    """The outcome of a scriptlet that has measured and checked this: the worst of its checks, where it passed."""
+    for verdict in ("failed", "marginal"):
+        problems = [problem(one) for one in measured if one.get("verdict") == verdict]
+        if problems and outcome.verdict == "passed":
+            reason = shortened("; ".join(problems))
+            return replace(outcome, verdict=Verdict(verdict, reason), reason=reason)
+    return outcome
+
+
+def _ended(scriptlet: type[Scriptlet], ctx: View, params: dict[str, Any]) -> Judged:
+    """How the class itself ended."""
+    try:
+        code = _run(scriptlet, ctx, params)
+    except Failed as failed:
+        return "failed", str(failed)
+    except SystemExit as leaving:
+        return _left(leaving.code)
+    except NOT_OURS:
+        raise
+    except BaseException as error:
+        traceback.print_exc()
+        text, name = str(error), type(error).__name__
+        return "error", text if text and name == "ValueError" else f"{name}: {text}" if text else name
+    return ("error", f"run returned {code}") if code else ("passed", "")
+
+
+def _left(code: object) -> Judged:
+    """As Python does at `sys.exit`: a number is the exit code, anything else but nothing is a message."""
+    if isinstance(code, int) or code is None:
+        return ("error", f"left with exit code {code}") if code else ("passed", "")
+    return "error", str(code)
+
+
+def _run(scriptlet: type[Scriptlet], ctx: View, params: dict[str, Any]) -> int:
+    made = scriptlet()
+    validate = getattr(made, "validate", None)  # a registered class need not have one
+    if validate is not None:
+        validate(ctx, params)
+    code: object = made.run(ctx, params)
+    if code is not None and (not isinstance(code, int) or isinstance(code, bool)):
+        raise ValueError(f"run returned {bounded(repr(code))}: expected nothing, or an exit code")
+    return code or 0
+
+
+def _said(stdout: str, ctx: View, verdict: str, reason: str) -> Judged:
+    """What the envelope says, where there is one, over how the class ended."""
+    capture = Capture()
+    capture.add(stdout.encode("utf-8", "backslashreplace"))
+    envelope = read_envelope(capture, needed=False, secret=ctx.secret)
+    if envelope is None or (envelope["status"] == "ok" and verdict != "passed"):
+        return verdict, reason
+    take(envelope, ctx)
+    return VERDICTS[envelope["status"]], str(envelope.get("reason") or "")
+
+
+class Printed(io.StringIO):
+    """Keeps what is printed, and prints it."""
+
+    def __init__(self, target: IO[str]) -> None:
+        super().__init__()
+        self._target = target
+
+    def write(self, text: str) -> int:
+        """Print a text."""
+        self._target.write(text)
+        return super().write(text)

@@ -1,0 +1,135 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run came to, for tests to look at."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import RUN, Context
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+
+Place = tuple[str, str]
+Record = dict[str, Any]
+
+
+class Verdict(str):
+    """A verdict that tells its reason where pytest shows it."""
+
+    __slots__ = ("reason",)
+    reason: str
+
+    def __new__(cls, verdict: str, reason: str = "") -> Self:
+        """The verdict as text, equal to any text that is the same."""
+        made = super().__new__(cls, verdict)
+        made.reason = reason
+        return made
+
+    def __repr__(self) -> str:
+        return f"{super().__repr__()} ({self.reason})" if self.reason else super().__repr__()
+
+
+class Table(dict[Place, Any]):
+    """Something of each (name, host), host "" for the run; by the name alone where there is one host only."""
+
+    def __missing__(self, key: object) -> Any:
+        if not isinstance(key, str):
+            raise KeyError(f"{key!r}: there is {self._names() or 'nothing'}")
+        hosts = [host for name, host in self if name == key]
+        if len(hosts) == 1:
+            return self[key, hosts[0]]
+        if hosts:
+            raise KeyError(f"{key!r} is there for {', '.join(hosts)}: name one, as in [{key!r}, {hosts[0]!r}]")
+        near = difflib.get_close_matches(key, {name for name, _host in self}, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there is {self._names() or 'nothing'}"
+        raise KeyError(f"{key!r}: {hint}")
+
+    def _names(self) -> str:
+        return ", ".join(sorted({name for name, _host in self}))
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeResult:
+    """How a recipe ended.
+
+    `exit_code` and `status` are those of `rack-recipes run`; `reason` says why nothing was run or stored. The tables
+    are by (step, host) and by (key, host), with an instance of a loop under its own name: `verdicts`, `reasons`,
+    `measurements` (of each name its value, unit, limits and so on), `context`, and `steps`, the records of the journal.
+    """
+
+    exit_code: int
+    status: str
+    run_id: str = ""
+    reason: str = ""
+    steps: Mapping[Place, Record] = field(default_factory=Table)
+    context: Mapping[Place, Any] = field(default_factory=Table)
+
+    @property
+    def verdicts(self) -> Mapping[Place, str]:
+        """The verdict of each step on each host."""
+        return Table((place, _verdict(record)) for place, record in self.steps.items())
+
+    @property
+    def reasons(self) -> Mapping[Place, str]:
+        """The reason of each verdict, "" where it passed."""
+        return Table((place, record.get("reason", "")) for place, record in self.steps.items())
+
+    @property
+    def measurements(self) -> Mapping[Place, dict[str, Record]]:
+        """What each step measured and judged, by name."""
+        return Table(
+            (place, {measured["name"]: measured for measured in record.get("measurements") or ()})
+            for place, record in self.steps.items()
+        )
+
+    def __repr__(self) -> str:
+        head = f"<run {self.run_id or 'not begun'} {self.status}, exit code {self.exit_code}"
+        lines = [
+            f"  {step} on {host or 'the run'}: {record['verdict']} {record.get('reason', '')}".rstrip()
+            for (step, host), record in self.steps.items()
+        ]
+        return "\n".join([head, *([f"  {self.reason}"] if self.reason else []), *lines]) + ">"
+
+    def unexplained(self) -> str:
+        """Why the run did not pass where no step says so: it checked nothing, or its results were not stored."""
+        explained = any(record["verdict"] not in (*PASSING, "skipped") for record in self.steps.values())
+        if not self.exit_code or (explained and not self.reason):
+            return ""
+        return (
+            f"run {self.run_id} is {self.status} (exit code {self.exit_code}){': ' if self.reason else ''}{self.reason}"
+        )
+
+
+def read_result(exit_code: int, answer: Mapping[str, Any], journal: Path | None) -> RecipeResult:
+    """The result of a run that ended with this exit code and answer; without a journal nothing was run."""
+    status, reason = answer.get("status", "error"), answer.get("reason", "")
+    if journal is None:
+        return RecipeResult(exit_code, status, reason=reason)
+    context, steps = Context(), Table()
+    for line in Follower(journal).read():
+        if line.record is None:
+            continue
+        context.fold(line.record)
+        if line.record["kind"] == "step":
+            _take(steps, line.record)
+    held = {host: context.held(host) for host in (RUN, *context.hosts())}
+    keys = Table(((key, host), value) for host, own in held.items() for key, (_version, value) in own.items())
+    return RecipeResult(exit_code, status, context.run_id, reason, steps, keys)
+
+
+def _verdict(record: Record) -> Verdict:
+    return Verdict(record["verdict"], record.get("reason", ""))
+
+
+def _take(steps: Table, record: Record) -> None:
+    """The last record counts, but what the recorder said for want of a result (n = 0) never against the host's."""
+    place = (record["step"], record["host"])
+    if record["n"] or place not in steps or not steps[place]["n"]:
+        steps[place] = record

@@ -1,0 +1,252 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Values of a recipe's parameters: types and limits judged, texts converted, defaults filled in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import check_value
+from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import judge
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import OPENINGS, names_in
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import Names
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeErrors, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Condition, Param
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import Budget, FillError, Filling
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, quoted, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import read_value
+
+LIMITS = ("eq", "ne", "min", "max", "one_of", "matches")
+OF, TYPE = "of", "type"  # besides limits, in what an included recipe asks
+MASK = "********"
+NO_NAMES = Names()
+NUMBER = re.compile(r"[-+]?[0-9]{1,400}(\.[0-9]{1,400})?([eE][-+]?[0-9]{1,4})?")
+INTEGER = re.compile(r"[-+]?[0-9]{1,400}")
+TRUTHS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("false", "no", "off", "0"), False)}
+
+
+class WrongError(ValueError):
+    """A value that a parameter does not take: what was expected, and what was found."""
+
+    def __init__(self, expected: str, got: str) -> None:
+        super().__init__(f"expected {expected}, got {got}")
+        self.expected = expected
+        self.got = got
+
+
+class DefaultError(WrongError):
+    """A default that is wrong once its references are filled in, and the name of its parameter."""
+
+    def __init__(self, name: str, expected: str, got: str) -> None:
+        super().__init__(expected, got)
+        self.name = name
+
+
+def values(
+    declared: Mapping[str, Param], given: Mapping[str, Any], *, texts: bool, names: Names = NO_NAMES
+) -> dict[str, Any]:
+    """The value of every declared parameter: the one given, or its default with references to others filled in.
+
+    With `texts` a text is converted to the parameter's type, as from a command line: `12` to a number, a list or a
+    mapping as YAML or JSON. Raises UsageError with all that is wrong: unknown names, values that are missing, of
+    another type, or outside of their limits. Secret values are not in its text, nor those with one of the `names` of
+    secrets.
+    """
+    declared = {name: replace(param, secret=param.secret or names.match(name)) for name, param in declared.items()}
+    problems = [*unknown(declared, given)]
+    found: dict[str, Any] = {}
+    for param in declared.values():
+        if param.name not in given:
+            missing = f"parameter {param.name!r}: expected {KINDS[param.type]}, got no value, and it has no default"
+            problems += [missing] if param.required else []
+            continue
+        try:
+            found[param.name] = value_of(param, given[param.name], texts=texts)
+        except WrongError as error:
+            problems.append(f"parameter {param.name!r}: {error}")
+    if problems:
+        raise UsageError("\n".join(problems))
+    try:
+        every = {**found, **defaults(declared, found)}
+    except DefaultError as error:
+        raise UsageError(f"parameter {error.name!r}, by its default: {error}") from None
+    whole = {name: every[name] for name in declared}
+    if beyond := [*beyond_includes(declared, whole)]:
+        raise UsageError("\n".join(beyond))
+    return whole
+
+
+def beyond_includes(declared: Mapping[str, Param], found: Mapping[str, Any]) -> Iterator[str]:
+    """Values that the included recipes which take them would refuse."""
+    for name in found:
+        for place, asked in declared[name].also.items():
+            text = asked.get(OF, f"${{params.{name}}}")
+            try:
+                _hold(asked, Filling(found).fill(text))
+            except (FillError, WrongError) as error:
+                include, _dot, inner = place.rpartition(".")
+                is_secret = any(each not in declared or declared[each].secret for each in names_in(text, "params"))
+                part = "which" if OF not in asked else f"of which {quoted(text)}"
+                taken = f"parameter {name!r}, {part} is {inner!r} of the include {include!r}"
+                yield f"{taken}: expected {error.expected}, got {MASK if is_secret else error.got}"
+
+
+def _hold(asked: Condition, value: Any) -> None:
+    """Raise WrongError for a value that an included recipe would refuse; one that is open yet is not judged."""
+    if is_open(value):
+        return
+    limits = {word: bound for word, bound in asked.items() if word in LIMITS}
+    if TYPE in asked:
+        fitted(asked[TYPE], limits, value, texts=True)
+    else:
+        limited(limits, value)
+
+
+def unknown(declared: Mapping[str, Param], given: Mapping[str, Any]) -> Iterator[str]:
+    """Names that the recipe does not have."""
+    for name in map(str, given):
+        if name not in declared:
+            near = closest(name, tuple(declared))
+            known = f" (did you mean {near!r}?)" if near else f" ({listed(declared) or 'it has none'})"
+            yield f"expected the name of a parameter of the recipe, got {quoted(name)}{known}"
+
+
+def value_of(param: Param, value: Any, *, texts: bool = False) -> Any:
+    """A value as the parameter takes it; raises WrongError, without the value of a secret."""
+    try:
+        return fitted(param.type, param.limits, value, texts=texts)
+    except WrongError as error:
+        raise WrongError(error.expected, MASK if param.secret else error.got) from None
+
+
+def fitted(kind: str, limits: Mapping[str, Any], value: Any, *, texts: bool) -> Any:
+    """A value as a type and limits take it, with `texts` a text as what it says; raises WrongError."""
+    read = READERS[kind](value) if texts and isinstance(value, str) else value
+    return limited(limits, typed(kind, read))
+
+
+def typed(kind: str, value: Any) -> Any:
+    """A copy of a value as plain data of a type; raises WrongError."""
+    if value is None or not FITS[kind](value):
+        raise WrongError(KINDS[kind], shown(value) if isinstance(value, PLAIN) else f"a {type(value).__name__}")
+    try:
+        plain = check_value(value)
+    except ValueError as error:
+        raise WrongError(KINDS[kind], str(error)) from None
+    return int(plain) if kind == "int" else plain
+
+
+def limited(limits: Mapping[str, Any], value: Any) -> Any:
+    """A value that holds its limits; raises WrongError with the first that it does not."""
+    for word, bound in limits.items():
+        try:
+            verdict = judge({word: bound}, value)[0]
+        except ValueError:  # a limit that says nothing of such a value, which is wrong in the declaration
+            continue
+        if verdict != "passed":
+            raise WrongError(in_words(word, bound), shown(value))
+    return value
+
+
+def in_words(word: str, bound: Any) -> str:
+    """What a limit asks for."""
+    words = listed(map(shown, bound)) if isinstance(bound, list) else bound if word == "matches" else plain_shown(bound)
+    return f"{LIMIT_WORDS[word]} {words}"
+
+
+def plain_shown(value: Any) -> str:
+    """A number or text in few words."""
+    return shown(value).removeprefix("the number ")
+
+
+def defaults(declared: Mapping[str, Param], given: Mapping[str, Any], budget: Budget | None = None) -> dict[str, Any]:
+    """The values of all other parameters that have a default, in which references to parameters are filled in.
+
+    Raises DefaultError where these do not give what a parameter must be.
+    """
+    found: dict[str, Any] = {}
+    waiting = {name: param.default for name, param in declared.items() if name not in given and not param.required}
+    while ready := [name for name, value in waiting.items() if not names_in(value, "params") & waiting.keys()]:
+        filling = Filling({**given, **found}, budget or Budget())
+        found |= {name: default_of(declared[name], waiting.pop(name), filling) for name in ready}
+    return found
+
+
+def default_of(param: Param, default: Any, filling: Filling) -> Any:
+    """A default without references to parameters; raises DefaultError."""
+    try:
+        value = filling.fill(default)
+        return value if is_open(value) else value_of(param, value)
+    except (FillError, WrongError) as error:
+        raise DefaultError(param.name, error.expected, error.got) from None
+
+
+def is_open(value: Any) -> bool:
+    """Whether a value is known only later: it holds a reference or a Jinja expression."""
+    if isinstance(value, str):
+        return any(sign in value for sign in OPENINGS)
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(map(is_open, items))
+
+
+def whole_number(text: str) -> Any:
+    """A whole number, or the text where it is none."""
+    return int(text) if INTEGER.fullmatch(text.strip()) else text
+
+
+def number(text: str) -> Any:
+    """A number, or the text where it is none."""
+    return whole_number(text) if not NUMBER.fullmatch(text.strip()) or INTEGER.fullmatch(text.strip()) else float(text)
+
+
+def truth(text: str) -> Any:
+    """True or false, or the text where it is neither."""
+    return TRUTHS.get(text.strip().casefold(), text)
+
+
+def structure(text: str) -> Any:
+    """What a text holds as YAML, or the text where it is none."""
+    try:
+        return read_value(text)
+    except RecipeErrors:
+        return text
+
+
+PLAIN = (str, int, float, list, dict, type(None))
+KINDS = {
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "list": "a list",
+    "dict": "a mapping",
+}
+FITS: dict[str, Callable[[Any], bool]] = {
+    "str": lambda value: isinstance(value, str),
+    "int": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool) and value == value // 1,
+    "float": lambda value: isinstance(value, (int, float)) and not isinstance(value, bool),
+    "bool": lambda value: isinstance(value, bool),
+    "list": lambda value: isinstance(value, list),
+    "dict": lambda value: isinstance(value, dict),
+}
+READERS: dict[str, Callable[[str], Any]] = {
+    "str": str,
+    "int": whole_number,
+    "float": number,
+    "bool": truth,
+    "list": structure,
+    "dict": structure,
+}
+LIMIT_WORDS = {
+    "eq": "the value",
+    "ne": "any other value than",
+    "min": "at least",
+    "max": "at most",
+    "one_of": "one of",
+    "matches": "a text that matches",
+}

@@ -1,0 +1,150 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Fields of a step, or of a hook, that do not go together, and what their mappings must hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from math import prod
+
+from ansible_collections.rack.recipes.plugins.module_utils.language.loops import MOST as MOST_INSTANCES
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Part, is_number, text
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, quoted, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
+
+type Rule = Callable[[Part], Iterator[RecipeError]]
+
+NEW_IN_RETRY = frozenset(("backoff", "max_delay_sec", "on", "until"))
+FULL_NAME = 3  # parts of the name of an Ansible module: namespace, collection, module
+
+
+def refused(part: Part, key: str, reason: str) -> Iterator[RecipeError]:
+    """A field that says nothing where it stands."""
+    if key in part.data and part.data[key] is not False:
+        yield part.error((key, KEY), f"no '{key}' in a step of {reason}", shown(part.data[key]))
+
+
+def function_of_python(part: Part) -> Iterator[RecipeError]:
+    """Only Python files hold classes."""
+    if part.data.get("type", "python") in ("shell", "native"):
+        yield from refused(part, "function", f"type {part.data['type']}: only Python has classes")
+
+
+def of_ansible(step: Part) -> Iterator[RecipeError]:
+    """An Ansible module has one full name, and runs where and how Ansible runs it."""
+    if step.data["type"] != "ansible":
+        return
+    yield from refused(step, "function", "type ansible: its module is called whole")
+    yield from refused(step, "parallel", "type ansible: Ansible runs it by itself")
+    yield from refused(step, "limits", "type ansible: Ansible starts its processes")
+    yield from refused(step, "sandbox", "type ansible: Ansible starts its processes")
+    module = text(step.data.get("module"))
+    if module and module.count(".") < FULL_NAME - 1:
+        near = "" if "." in module else f"ansible.builtin.{module}"
+        expected = "the full name of an Ansible module, namespace.collection.module"
+        yield step.error(("module",), expected, quoted(module), near)
+
+
+def of_run(step: Part) -> Iterator[RecipeError]:
+    """A step of scope `run` runs once, on the controller: hosts of its own would say something else."""
+    if step.data["scope"] == "run":
+        yield from refused(step, "hosts", "scope run: it runs once, on the controller")
+        yield from refused(step, "become", "scope run: it runs as the user of the controller")
+
+
+def loop_or_matrix(step: Part) -> Iterator[RecipeError]:
+    """Instances come of one list, or of a matrix of lists."""
+    if "loop" in step.data and "matrix" in step.data:
+        yield step.error(("matrix", KEY), "either 'loop' or 'matrix' in a step", "both")
+
+
+def not_too_many(step: Part) -> Iterator[RecipeError]:
+    """Each instance has its record."""
+    lists = [
+        step.data.get("loop"),
+        *(step.data["matrix"].values() if isinstance(step.data.get("matrix"), dict) else ()),
+    ]
+    number = prod(len(values) for values in lists if isinstance(values, list) and values)
+    if number > MOST_INSTANCES:
+        key = "loop" if "loop" in step.data else "matrix"
+        yield step.error((key,), f"at most {MOST_INSTANCES} instances of a step", str(number))
+
+
+def bounded_retry(step: Part) -> Iterator[RecipeError]:
+    """Tries that nothing ends."""
+    for retry in step.parts("retry"):
+        if retry.data.keys() & NEW_IN_RETRY and not retry.data.keys() & {"max", "deadline_sec"}:
+            yield retry.error((), "'max' or 'deadline_sec' in retry", f"only {listed(retry.data)}")
+
+
+def growing_delay(step: Part) -> Iterator[RecipeError]:
+    """A longest wait below the first one."""
+    for retry in step.parts("retry"):
+        first, most = retry.data.get("delay_sec", 0), retry.data.get("max_delay_sec")
+        if is_number(first) and is_number(most) and most < first:
+            yield retry.error(("max_delay_sec",), f"at least {first}, the delay_sec beside it", shown(most))
+
+
+def verdicts_once(step: Part) -> Iterator[RecipeError]:
+    """A verdict that stands twice."""
+    for retry in step.parts("retry"):
+        values = [value for _index, value in retry.texts("on")]
+        for index, value in retry.texts("on"):
+            if value in values[:index]:
+                yield retry.error(("on", index), "each verdict in on once", f"{quoted(value)} again")
+
+
+def bounded_repeat(step: Part) -> Iterator[RecipeError]:
+    """Rounds that nothing ends, or that two things end of which only the nearer one counts."""
+    for repeat in step.parts("repeat"):
+        bounds = repeat.data.keys() & {"count", "for_sec"}
+        if "until" not in repeat.data and not bounds:
+            got = f"only {listed(repeat.data)}" if repeat.data else "an empty mapping"
+            yield repeat.error((), "'count', 'for_sec' or 'until' in repeat", got)
+        elif "until" not in repeat.data and len(bounds) > 1:
+            yield repeat.error(("for_sec", KEY), "either 'count' or 'for_sec' in repeat", "both")
+
+
+def known_locks(step: Part) -> Iterator[RecipeError]:
+    """A step holds locks of its recipe; one of the run only those that are not a host's."""
+    declared = step.document.data.get("locks", {})
+    for index, name in step.texts("locks"):
+        lock = declared.get(name) if isinstance(declared, dict) else None
+        if isinstance(declared, dict) and name not in declared:
+            near = closest(name, tuple(declared))
+            known = f" ({listed(declared) or 'there are none'})" if not near else ""
+            yield step.error(("locks", index), f"the name of a lock in 'locks' of this file{known}", quoted(name), near)
+        elif step.data.get("scope") == "run" and isinstance(lock, dict) and lock.get("of", "run") != "run":
+            expected = "a lock of the run in a step of scope run, which has no host"
+            yield step.error(("locks", index), expected, f"{quoted(name)}, one of each {lock['of']}")
+
+
+def plain_hosts(part: Part) -> Iterator[RecipeError]:
+    """Hosts are chosen before anything is known that a reference could stand for."""
+    pattern = text(part.data.get("hosts"))
+    if "${" in pattern:
+        expected = "a host pattern without references (a Jinja expression with an extra var can stand here)"
+        yield part.error(("hosts",), expected, quoted(pattern))
+
+
+def plain_hosts_of_dependencies(step: Part) -> Iterator[RecipeError]:
+    """The same in `depends_on`."""
+    for part in step.parts("depends_on"):
+        yield from plain_hosts(part)
+
+
+OF_FIELD: dict[str, tuple[Rule, ...]] = {
+    "function": (function_of_python,),
+    "type": (of_ansible,),
+    "scope": (of_run,),
+    "hosts": (plain_hosts,),
+    "depends_on": (plain_hosts_of_dependencies,),
+    "loop": (not_too_many,),
+    "matrix": (loop_or_matrix, not_too_many),
+    "retry": (bounded_retry, growing_delay, verdicts_once),
+    "repeat": (bounded_repeat,),
+    "locks": (known_locks,),
+}

@@ -1,0 +1,121 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Names of steps, and what depends on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Part, text
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, quoted, shown
+
+type Steps = list[Part]
+type Known = Mapping[str, Part]
+
+COMPARED = 20  # unknown names for which a near one is looked up: among a thousand steps that takes a while
+OTHER = "the name of another step"
+
+
+def names_once(steps: Steps) -> Iterator[RecipeError]:
+    """Two steps of one name could not be told apart."""
+    first: dict[str, Part] = {}
+    for step in steps:
+        if step.name and first.setdefault(step.name, step) is not step:
+            got = f"{quoted(step.name)} again (first in line {first[step.name].place('name').line})"
+            yield step.error(("name",), "each step name once", got)
+
+
+def known_steps(steps: Steps) -> Iterator[RecipeError]:
+    """A step can wait only for a step that exists. Where one lacks its name, that has to be put right first."""
+    names = dict.fromkeys(step.name for step in steps)
+    inside = tuple(f"{step.name}." for step in steps if step.is_include and step.name)
+    wanted = [(step, path, name) for step in steps for path, name in step.needs() if name not in names]
+    unknown = [] if "" in names else [entry for entry in wanted if not entry[2].startswith(inside or "\0")]
+    for number, (step, path, name) in enumerate(unknown):
+        yield unknown_step(
+            step, path, name, tuple(known for known in names if known != step.name), compared=number < COMPARED
+        )
+
+
+def unknown_step(step: Part, path: Path, name: str, others: tuple[str, ...], *, compared: bool = True) -> RecipeError:
+    """A name that no step has, and the one that was probably meant."""
+    near = closest(name, others) if compared else ""
+    return step.error(path, OTHER + (f" ({listed(others)})" if others and not near else ""), quoted(name), near)
+
+
+def dependencies(steps: Steps) -> Iterator[RecipeError]:
+    """What no step can wait for, and where it cannot."""
+    known = {step.name: step for step in steps}
+    for step in steps:
+        for path, name in step.needs():
+            for rule in OF_DEPENDENCY:
+                yield from rule(step, path, name, known)
+
+
+def not_itself(step: Part, path: Path, name: str, _known: Known) -> Iterator[RecipeError]:
+    """A step that waits for itself never starts, nor does an include that waits for one of its steps."""
+    if name == step.name:
+        yield step.error(path, OTHER, f"{quoted(name)}, this {'include' if step.is_include else 'step'} itself")
+    elif step.is_include and step.name and name.startswith(f"{step.name}."):
+        yield step.error(path, OTHER, f"{quoted(name)}, a step of this include")
+
+
+def not_always(step: Part, path: Path, name: str, known: Known) -> Iterator[RecipeError]:
+    """What runs at the end is not there to be waited for."""
+    other = known.get(name)
+    if other and other.data.get("always") is True and not step.data.get("always"):
+        yield waits_for_end(step, path, name)
+
+
+def waits_for_end(step: Part, path: Path, name: str) -> RecipeError:
+    """A step that waits for a closing step, which runs after it."""
+    expected = "the name of a step without 'always', or 'always: true' in this one too"
+    return step.error(path, expected, f"{quoted(name)}, which runs at the end")
+
+
+def where(step: Part, path: Path, name: str, known: Known) -> Iterator[RecipeError]:
+    """Hosts and a quorum say something only where there are several hosts to choose from."""
+    written = step.data["depends_on"][path[1]]
+    if not isinstance(written, dict):
+        return
+    other, own = known.get(name), text(written.get("hosts")) in ("", "same")
+    if other and other.data.get("scope") == "run" and not (own and "quorum" not in written):
+        word = "quorum" if own else "hosts"
+        expected = f"no '{word}' for a step of scope run, which runs once"
+        yield step.error((*path[:2], word), expected, shown(written[word]))
+    elif own and "quorum" in written and step.data.get("scope") != "run":
+        expected = "'hosts: all' or a pattern beside quorum: on one host a step passed or it did not"
+        yield step.error((*path[:2], "quorum"), expected, f"{shown(written['quorum'])} without hosts")
+
+
+def listed_once(steps: Steps) -> Iterator[RecipeError]:
+    """A name that stands twice in a list: another one was probably meant."""
+    for step in steps:
+        for key in LISTS:
+            if key in step.data:
+                yield from doubles(step, key, step.needs() if key == "depends_on" else named(step, key))
+
+
+def named(step: Part, key: str) -> list[tuple[Path, str]]:
+    """The texts in a list of a step, each with its path."""
+    return [((key, n), value) for n, value in step.texts(key)]
+
+
+def doubles(part: Part, key: str, names: list[tuple[Path, str]]) -> Iterator[RecipeError]:
+    """Names that stood before."""
+    if len({name for _path, name in names}) == len(names):
+        return
+    first: dict[str, Path] = {}
+    for path, name in names:
+        if first.setdefault(name, path) != path:
+            got = f"{quoted(name)} again (first in line {part.place(*first[name]).line})"
+            yield part.error(path, f"each name in {key} once", got)
+
+
+LISTS = ("depends_on", "reads", "writes", "tags", "locks")
+OF_DEPENDENCY: tuple[Callable[[Part, Path, str, Known], Iterator[RecipeError]], ...] = (not_itself, not_always, where)
+OF_STEPS: tuple[Callable[[Steps], Iterator[RecipeError]], ...] = (names_once, known_steps, dependencies, listed_once)

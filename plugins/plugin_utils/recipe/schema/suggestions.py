@@ -1,0 +1,276 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What was probably meant where a recipe holds something else.
+
+Each reading here offers values; only one that the schema accepts in that place becomes a suggestion.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest
+
+type Schema = Mapping[str, Any]
+type Reading = Callable[[Any, Schema], Iterator[Any]]
+
+LONGEST = 60  # characters of a suggestion; a longer one helps nobody
+
+# Words of other tools, and of plain English, for ours.
+KEYS = {
+    "test_meta": ("meta", "metadata", "test", "info"),
+    "test_id": ("id", "name", "title"),
+    "tester": ("author", "owner", "user"),
+    "labels": ("tags", "annotations"),
+    "references": ("requirements", "links"),
+    "params": ("parameters", "vars", "variables", "inputs"),
+    "steps": ("tasks", "tests"),
+    "include": ("import", "import_recipe", "include_recipe", "include_tasks", "import_tasks"),
+    "step": ("name", "task"),
+    "hosts": ("host", "on", "where"),
+    "idx": ("index", "order", "number"),
+    "name": ("id", "title", "step", "label"),
+    "type": ("kind", "lang", "language"),
+    "module": ("scriptlet", "script", "uses", "command", "cmd", "path", "file"),
+    "function": ("class", "cls"),
+    "args": ("params", "parameters", "arguments", "vars", "options", "with", "kwargs"),
+    "depends_on": ("needs", "requires", "after", "depends", "dependencies"),
+    "reads": ("inputs", "input"),
+    "writes": ("outputs", "output"),
+    "when": ("if", "condition", "only_if"),
+    "loop": ("with_items", "foreach", "for_each", "items"),
+    "retry": ("retries",),
+    "repeat": ("rounds", "times", "soak"),
+    "max": ("tries", "attempts", "retries", "count", "maximum", "le", "lte", "at_most"),
+    "min": ("minimum", "ge", "gte", "at_least"),
+    "eq": ("equals", "equal", "is", "=="),
+    "ne": ("not_equal", "is_not", "not", "!="),
+    "one_of": ("in", "choices", "any_of", "enum"),
+    "matches": ("match", "regex", "regexp", "pattern"),
+    "within": ("near", "tolerance", "about"),
+    "percent": ("%", "pct"),
+    "of": ("value", "to"),
+    "warn": ("warning", "marginal"),
+    "delay_sec": ("delay", "wait", "interval", "sleep"),
+    "deadline_sec": ("deadline", "timeout"),
+    "max_delay_sec": ("max_delay",),
+    "backoff": ("factor",),
+    "count": ("times", "rounds", "number"),
+    "for_sec": ("for", "duration", "seconds"),
+    "expires_sec": ("expires", "expiry", "ttl", "max_age"),
+    "settle_sec": ("settle", "delay_sec", "pause"),
+    "capacity": ("count", "size", "max", "slots"),
+    "cache_key": ("cache",),
+    "continue_on_fail": ("ignore_errors", "continue_on_error", "allow_failure"),
+    "always": ("finally", "cleanup"),
+    "become": ("become_user", "sudo", "run_as"),
+    "cpu_sec": ("cpu",),
+    "memory_mib": ("memory", "mem", "ram"),
+    "sandbox": ("isolate", "isolated", "isolation", "bubblewrap", "bwrap", "jail"),
+    "network": ("net", "internet", "online"),
+    "write": ("writable", "writes", "paths", "folders", "rw"),
+    "quorum": ("at_least", "min", "count", "percent"),
+    "default": ("value",),
+    "secret": ("no_log", "password", "sensitive"),
+    "success": ("until", "expect", "criteria"),
+    "ctx_has_keys": ("keys", "has_keys"),
+    "values": ("criteria", "checks", "conditions"),
+    "time_box": ("time_limit", "max_time"),
+    "fail_fast": ("any_errors_fatal", "stop_on_failure"),
+    "pre_step": ("before", "pre", "setup"),
+    "post_step": ("after", "post", "teardown"),
+}
+KEYWORDS = frozenset(
+    (
+        "block",
+        "changed_when",
+        "check_mode",
+        "delegate_to",
+        "environment",
+        "failed_when",
+        "no_log",
+        "notify",
+        "register",
+        "run_once",
+    )
+)
+WORDS = {
+    True: ("yes", "on", "y", "true"),
+    False: ("no", "off", "n", "false"),
+    "none": ("none", "nothing", "no"),
+    "ansible": ("module", "action", "builtin"),
+    "shell": ("bash", "sh", "awk", "ksh", "zsh", "script"),
+    "native": ("c", "binary", "program", "c++"),
+    "run": ("once", "global", "controller"),
+    "host": ("each", "all", "local"),
+    "str": ("string", "text"),
+    "int": ("integer", "number"),
+    "float": ("double", "decimal", "real"),
+    "bool": ("boolean",),
+    "list": ("array", "sequence"),
+    "dict": ("mapping", "map", "object"),
+}
+UNITS = {"ms": 0.001, "s": 1, "sec": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
+DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) *(ms|sec|s|min|m|h|d)[a-z]{0,7}")
+CLOCK = re.compile(r"(?:([0-9]{1,5}):)?([0-9]{1,5}):([0-9]{2})")
+NUMBER = re.compile(r"[-+]?(?:[0-9_]{0,20}[0-9]{1,20}\.?|[0-9_]{0,20}\.[0-9]{1,20})")
+SIZES = {"k": 1 / 1024, "m": 1, "g": 1024, "t": 1024**2}
+SIZE = re.compile(r"([0-9]{1,9}) *([kmgt])(?:i?b)?", re.IGNORECASE)
+SHARE = re.compile(r"p?([0-9]{1,2}(?:\.[0-9]{1,9})?) *%?", re.IGNORECASE)
+BARE = re.compile(r"(?:params|item|matrix)\.[\w.-]+|item|index|[a-z][a-z0-9_.]*_v[0-9]+(?:\.[\w.-]+)?(?:@[\w.:-]+)?")
+BRACE = re.compile(r"[{}]")
+REFERENCE = re.compile(r"\$\{[^{}]+\}")
+FOLDERS = re.compile(r"^(?:\./|\.\./|/)*(?:scriptlets/)?|\.(?:py|sh|awk|c)$")
+
+
+def other_word(word: str, ours: list[str]) -> str:
+    """The key of ours that other tools call `word`, or an empty string."""
+    return next((key for key in ours if word.casefold() in KEYS.get(key, ())), "")
+
+
+def meant(value: Any, schema: Schema, accepts: Callable[[Any], bool]) -> Any:
+    """The value that was probably meant instead of `value`, None where there is no telling."""
+    offers = (offer for reading in READINGS.get(type(value), ()) for offer in reading(value, schema))
+    return next((offer for offer in offers if accepts(offer)), None)
+
+
+def flow(value: Any) -> str:
+    """A suggestion as it would be written in a recipe, empty where it is too long to help."""
+    match value:
+        case None:
+            text = ""
+        case str():
+            text = value
+        case list():
+            text = f"[{', '.join(map(flow, value))}]"
+        case dict():
+            text = "{" + ", ".join(f"{key}: {flow(item)}" for key, item in value.items()) + "}"
+        case _:
+            text = json.dumps(value)
+    return text if len(text) <= LONGEST else ""
+
+
+def one_of(word: str, schema: Schema) -> Iterator[Any]:
+    """One of few values, by another tool's word for it or by its letters."""
+    yield from (ours for ours, others in WORDS.items() if word.strip().casefold() in others)
+    yield closest(word, tuple(known for known in schema.get("enum", schema.get("words", ())) if isinstance(known, str)))
+
+
+def number(word: str, schema: Schema) -> Iterator[Any]:
+    """A number in another way of writing: `+5`, `.5`, `010`, `1_000`, `"60"`, `10%`."""
+    text = word.strip() if "share" in schema.get("errorMessage", "") else word.strip().removesuffix("%").strip()
+    if NUMBER.fullmatch(text):
+        read = float(text.replace("_", ""))
+        yield int(read) if read.is_integer() else read
+
+
+def seconds(word: str, schema: Schema) -> Iterator[Any]:
+    """A duration with a unit, or with colons."""
+    if "seconds" not in schema.get("errorMessage", ""):
+        return
+    if found := DURATION.fullmatch(word.strip()):
+        read = round(float(found[1]) * UNITS[found[2]], 6)
+        yield int(read) if read.is_integer() else read
+    if found := CLOCK.fullmatch(word.strip()):
+        yield int(found[1] or 0) * 3600 + int(found[2]) * 60 + int(found[3])
+
+
+def mebibytes(word: str, schema: Schema) -> Iterator[Any]:
+    """A size with a unit."""
+    found = SIZE.fullmatch(word.strip())
+    if found and "MiB" in schema.get("errorMessage", ""):
+        yield int(int(found[1]) * SIZES[found[2].lower()])
+
+
+def share(word: str, schema: Schema) -> Iterator[Any]:
+    """A percentile for a quantile."""
+    found = SHARE.fullmatch(word.strip())
+    if found and "from 0 to 1" in schema.get("errorMessage", ""):
+        yield float(found[1]) / 100
+
+
+def percentile(value: float, schema: Schema) -> Iterator[Any]:
+    """A part of a whole in percent where it is a number from 0 to 1, and the other way round."""
+    words = schema.get("errorMessage", "")
+    if "from 0 to 1" in words and 1 < value <= 100:
+        yield value / 100
+    if "share" in words and 0 < value < 1:
+        yield f"{value * 100:.0f}%"
+
+
+def braces(word: str, schema: Schema) -> Iterator[Any]:
+    """A reference without its braces, a Jinja expression without its own, and a reference for a condition."""
+    words, text = schema.get("errorMessage", ""), word.strip()
+    if "${" in words and BARE.fullmatch(text):
+        yield f"${{{text}}}"
+    if "Jinja" in words and REFERENCE.fullmatch(text):
+        yield {"value": text, "eq": True}
+    elif "Jinja" in words and not BRACE.search(text):
+        yield f"{{{{ {text} }}}}"
+
+
+def dotted(word: str, _schema: Schema) -> Iterator[Any]:
+    """A scriptlet by the path of its file."""
+    yield FOLDERS.sub("", word.strip()).replace("/", ".")
+
+
+def plain(word: str, schema: Schema) -> Iterator[Any]:
+    """A name without the characters that it may not hold, a context key with a version."""
+    yield re.sub(r"[^A-Za-z0-9_.-]+", "_", word).strip("_")[:100]
+    if "_v" in schema.get("pattern", ""):
+        key = re.sub(r"[^a-z0-9_.]+", "_", word.casefold()).strip("_")
+        yield key
+        yield f"{key}_v1"
+    yield word.rpartition(".")[2]
+    yield re.sub(r"\W+", "_", word).strip("_")
+
+
+def split(word: str, _schema: Schema) -> Iterator[Any]:
+    """A list of one, or of words between commas or spaces."""
+    yield [word]
+    yield re.split(r"[,\s]+", word.strip())
+
+
+def pairs(word: str, _schema: Schema) -> Iterator[Any]:
+    """Arguments as Ansible takes them in one line: `src=data.csv limit=5`."""
+    parts = [part.partition("=") for part in word.split()]
+    if all(name and mark for name, mark, _value in parts):
+        yield {name: value for name, _mark, value in parts}
+
+
+def truth(value: int, _schema: Schema) -> Iterator[Any]:
+    """A 1 or a 0 for true or false."""
+    yield from (word for word in (True, False) if word == value)
+
+
+def joined(items: list[Any], schema: Schema) -> Iterator[Any]:
+    """A host pattern that was written as a list; a mapping that was written as a list of its parts."""
+    if "host pattern" in schema.get("errorMessage", "") and all(isinstance(item, str) for item in items):
+        yield ",".join(items)
+    if all(isinstance(item, dict) for item in items):
+        yield {key: value for item in items for key, value in item.items()}
+
+
+def inside(value: Any, schema: Schema) -> Iterator[Any]:
+    """A mapping of which only the one value was written."""
+    words = schema.get("title")
+    if words == "a parameter":
+        yield {
+            "type": {bool: "bool", str: "str", int: "int", float: "float", list: "list"}[type(value)],
+            "default": value,
+        }
+    if words != "a condition":
+        yield from ({key: value} for key in schema.get("properties", ()))
+
+
+READINGS: dict[type, tuple[Reading, ...]] = {
+    str: (one_of, number, seconds, mebibytes, share, braces, dotted, plain, split, pairs, inside),
+    int: (truth, percentile, inside),
+    float: (percentile, inside),
+    list: (joined, inside),
+}

@@ -1,0 +1,118 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""`${params.x}` replaced by values that are known when a recipe is read."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import DEEPEST
+from ansible_collections.rack.recipes.plugins.module_utils.language import references
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import quoted, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import REPEATED
+
+REFERENCE = re.compile(references.REFERENCE)
+PARAMETER = "${params."
+LETTERS = 100  # characters of a text that weigh as much as one more value
+
+
+class FillError(ValueError):
+    """A reference that cannot be replaced: where it stands, what was expected, and what was found."""
+
+    def __init__(self, path: Path, expected: str, got: str) -> None:
+        super().__init__(f"expected {expected}, got {got}")
+        self.path = path
+        self.expected = expected
+        self.got = got
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many values may still be put in place of references: a few lines could ask for more than memory holds."""
+
+    left: int = REPEATED
+
+    def spend(self, value: Any, path: Path) -> None:
+        """Take off what a value weighs; raises FillError."""
+        level = [value]
+        depth = len(path)
+        while level:
+            self.left -= sum(1 + (len(item) // LETTERS if isinstance(item, str) else 0) for item in level)
+            depth += 1
+            if self.left < 0:
+                raise FillError(path, f"parameters that put in at most {REPEATED} values in all", "more")
+            if depth > DEEPEST:
+                raise FillError(path, f"at most {DEEPEST} levels of lists and mappings inside each other", "more")
+            level = [inner for item in level for inner in inside(item)]
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """Values of parameters by name, to be put in place of their references; they may hold references themselves."""
+
+    values: Mapping[str, Any]
+    budget: Budget = field(default_factory=Budget)
+
+    def fill(self, value: Any, path: Path = ()) -> Any:
+        """A value with its references to these parameters replaced; raises FillError.
+
+        A text that is one reference becomes the value; inside a longer text a value is put as text.
+        """
+        if isinstance(value, str):
+            return self._text(value, path) if PARAMETER in value else value
+        if isinstance(value, dict):
+            return {key: self.fill(item, (*path, key)) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self.fill(item, (*path, index)) for index, item in enumerate(value)]
+        return value
+
+    def _text(self, text: str, path: Path) -> Any:
+        whole = REFERENCE.fullmatch(text)
+        if whole:
+            return self._value(whole, path)
+        return REFERENCE.sub(lambda found: as_text(self._value(found, path)), text)
+
+    def _value(self, found: re.Match[str], path: Path) -> Any:
+        if found[2]:
+            return f"${{{found[1]}@{as_text(self._text(found[2], path))}}}"
+        word, _dot, name = found[1].partition(".")
+        name, *parts = name.split(".")
+        if word != "params" or name not in self.values:
+            return found[0]
+        value = part_of(self.values[name], parts, found[0], path)
+        self.budget.spend(value, path)
+        return value
+
+
+def part_of(value: Any, parts: list[str], reference: str, path: Path) -> Any:
+    """What a path leads to in a value; raises FillError. Where the value is a reference, the path goes on in it."""
+    for number, part in enumerate(parts):
+        whole = REFERENCE.fullmatch(value) if isinstance(value, str) else None
+        if whole:
+            word, at, host = whole[0][2:-1].partition("@")
+            return f"${{{'.'.join([word, *parts[number:]])}{at}{host}}}"
+        try:
+            value = value[int(part)] if isinstance(value, list) else value[part]
+        except (KeyError, IndexError, TypeError, ValueError):
+            expected = f"{quoted(part)} in the value of the parameter"
+            raise FillError(path, expected, f"{shown(value)} for {quoted(reference)}") from None
+    return value
+
+
+def inside(value: Any) -> list[Any]:
+    """The items of a list, or the values of a mapping."""
+    if isinstance(value, dict):
+        return list(value.values())
+    return value if isinstance(value, list) else []
+
+
+def as_text(value: Any) -> str:
+    """A value inside a longer text."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,82 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A problem of the YAML parser's, and the lines around it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from yaml.error import Mark
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeError
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.decode import Source
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import quoted
+
+BLANK = re.compile(r"\s*(?:#.*)?$")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the reader knows where the parser gives up: the columns of open collections, the last quote's line."""
+
+    source: Source
+    columns: Collection[int]
+    quote_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A problem of the parser's: where it is, where the collection or word begins that it belongs to."""
+
+    around: Surroundings
+    lines: list[str]
+    problem: str
+    context: str
+    at: Place
+    begin: Place
+
+    def place(self, line: int, column: int) -> Place:
+        """A place in the same file."""
+        return Place(self.at.file, line, column)
+
+    def line(self, number: int) -> str:
+        """A line, empty behind the end of the file."""
+        return self.lines[number - 1] if number <= len(self.lines) else ""
+
+    def rest(self, place: Place) -> str:
+        """What stands there, up to the end of the line."""
+        return self.line(place.line)[place.column - 1 :].strip()
+
+    def before(self) -> str:
+        """What stands before the problem, on its line."""
+        return self.line(self.at.line)[: self.at.column - 1]
+
+    def above(self) -> int:
+        """The nearest line above the problem that holds more than a comment."""
+        return next((number for number in range(self.at.line - 1, 0, -1) if not BLANK.match(self.line(number))), 1)
+
+    def ending(self) -> str:
+        """The line at which something breaks off, in words."""
+        line = self.line(self.at.line).strip()
+        return f"{quoted(line)} in line {self.at.line}" if self.rest(self.at) else "the end of the file"
+
+    def error(self, place: Place, expected: str, got: str = "") -> RecipeError:
+        """An error about what stands at `place`."""
+        return RecipeError(place, expected, got or self.found(place))
+
+    def found(self, place: Place) -> str:
+        """What stands there, in words."""
+        rest = self.rest(place)
+        if rest:
+            return quoted(rest)
+        last = len("\n".join(self.lines).rstrip().split("\n"))
+        return "the end of the file" if place.line >= last else "the end of the line"
+
+
+def place_of(mark: Mark | None, name: str) -> Place:
+    """Where the parser stood; it counts from 0."""
+    return Place(name, mark.line + 1, mark.column + 1) if mark else Place(name)

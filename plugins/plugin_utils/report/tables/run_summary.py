@@ -1,0 +1,72 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The run as a whole: what it was, how it ended, and the runs before it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import run_statistics
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import Frames
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import LEFT_OUT
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Row
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.cells import to_json
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.columns import SUMMARY
+
+PAST_RUNS = 20
+
+
+def summary(frames: Frames) -> Row:
+    """The one row of the cover."""
+    run, counted = frames.run, run_statistics.results(frames.steps)
+    known = {
+        **run,
+        "status": run.get("status") or "running",
+        "seconds": duration(run.get("started"), run.get("ended")),
+        "steps": int(frames.steps["planned"].nunique()),
+        "results": len(counted),
+        "not_passing": len(run_statistics.not_passed(frames.steps)),
+        "not_run": int(counted["verdict"].isin(LEFT_OUT).sum()),
+        "versions": ", ".join(f"{name} {version}" for name, version in (run.get("versions") or {}).items()),
+        "labels": _pairs(run.get("labels"), ": "),
+        "params": _pairs(run.get("params"), " = "),
+        "options": _pairs(run.get("options"), " = "),
+        "refs": ", ".join(map(_text, run.get("refs") or ())) or None,
+    }
+    return tuple(known.get(column.name) for column in SUMMARY)
+
+
+def _pairs(mapping: Mapping[str, Any] | None, between: str) -> str | None:
+    return ", ".join(f"{name}{between}{_text(value)}" for name, value in (mapping or {}).items()) or None
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else to_json(value)
+
+
+def past_runs(frames: Frames) -> tuple[Row, ...]:
+    """The last earlier runs of the same test."""
+    run, runs = frames.run, frames.runs
+    twins = runs[(runs["test_id"] == run.get("test_id")) & (runs["started"] < (run.get("started") or ""))]
+    newest = twins.sort_values(["started", "run_id"], ascending=False).head(PAST_RUNS)
+    return tuple(map(_past_run, newest.to_dict("records")))
+
+
+def _past_run(run: Mapping[Any, Any]) -> Row:
+    counts = run["counts"] or {}
+    passing, left_out = (sum(counts.get(verdict, 0) for verdict in verdicts) for verdicts in (PASSING, LEFT_OUT))
+    others = sum(counts.values()) - passing - left_out
+    seconds = duration(run["started"], run["ended"])
+    return (run["run_id"], run["status"] or "running", run["started"], seconds, passing, others, left_out)
+
+
+def duration(started: str | None, ended: str | None) -> float | None:
+    """Seconds between two ISO times; None while the run has not ended."""
+    if not started or not ended:
+        return None
+    return (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()

@@ -1,0 +1,167 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The run in this process: known to the recorder, to lookups, and, as it was at their fork, to Ansible's workers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_hooks import Merges
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Results
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.reusable_results import Reusable
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_registry import Concealed
+from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
+
+RECIPE = "rack_recipes_recipe"  # the variable in which compiled plays say what holds for all steps
+RUN_HOST = ""  # the host of a step that runs once for the run
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A step of this run and the hosts that it is meant for, none where no host of this run is.
+
+    `elsewhere` are the keys that it reads of other hosts; `optional` says that its failure blocks nothing. Results
+    under its `cache_key` are used for `expires_sec` seconds, None for ever.
+    """
+
+    name: str
+    stage: int
+    idx: int
+    scope: str
+    hosts: tuple[str, ...]
+    elsewhere: frozenset[str] = frozenset()
+    optional: bool = False
+    cache_key: str = ""
+    expires_sec: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a run was asked: the recipe as the compiled plays tell it, the values of its parameters, Ansible's options.
+
+    `secrets` are sent to all hosts; `mask` hides them and more; `warnings` is what the user is to know of that.
+    `patterns` has the hosts of each pattern that a step names; those of `canary` go first.
+    `unknown_hosts` are in the context that it starts with, and not in the run.
+    """
+
+    recipe: Mapping[str, Any] = field(default_factory=dict)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    mask: Mask = field(default_factory=lambda: Mask(()))
+    options: Mapping[str, Any] = field(default_factory=dict)
+    patterns: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    canary: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    unknown_hosts: tuple[str, ...] = ()
+
+    @property
+    def is_check(self) -> bool:
+        """Whether it is to run in Ansible's check mode."""
+        return bool(self.options.get("check"))
+
+
+@dataclass
+class Run:
+    """One run: where it is kept, what is planned, and what is known of it so far.
+
+    `left_out` names the steps that tags leave out; `stages` has the ids of the tasks that were planned; `started` is
+    a reading of the monotonic clock.
+    """
+
+    run_id: str
+    folder: Path
+    settings: Settings
+    hosts: tuple[str, ...]
+    steps: Mapping[str, Planned]
+    context: Context
+    journal: Follower
+    given: Given = field(default_factory=Given)
+    reusable: Reusable = field(default_factory=Reusable)
+    stages: frozenset[str] = frozenset()
+    results: Results = field(default_factory=Results)
+    left_out: set[str] = field(default_factory=set)
+    merges: Merges = field(default_factory=Merges)
+    _last_words: list[Record] = field(default_factory=list, init=False)
+    started: float = field(default_factory=time.monotonic)
+    concealed: Concealed = field(default_factory=Concealed)
+    unwritable: str = ""  # why nothing can be added to the journal
+    stored: str | None = None  # why the last flush failed; empty once the store holds all
+
+    @property
+    def path(self) -> Path:
+        """The journal's file."""
+        return self.folder / "journal.jsonl"
+
+    def catch_up(self, show: Callable[[Record], object] = lambda _record: None) -> None:
+        """Fold in what the journal gained; `show` is given the records that are only there to be read."""
+        for line in self.journal.read():
+            record = line.record
+            if record is None:
+                continue
+            if record["kind"] == "step":
+                self._take_step(record)
+            elif record["kind"] == "log":
+                show(record)
+            else:
+                for delta in self.context.fold(record):
+                    self.merges.take(record, delta, self.context)
+
+    def _take_step(self, record: Record) -> None:
+        ruled = self.context.refusals.ruled(record)
+        if ruled is not record:
+            self._last_words.append(ruled)
+        self.results.take(ruled)
+
+    def to_append(self) -> list[Record]:
+        """What follows for the journal from what was folded: the last words on steps, and what merge hooks made."""
+        words, self._last_words = self._last_words, []
+        return [*words, *self.merges.records(self.context)]
+
+    def hidden(self, text: str) -> str:
+        """A text without any secret that is known by now."""
+        return self.concealed.hidden(self.given.mask.mask(text))
+
+    def missing(self) -> list[tuple[Planned, str]]:
+        """The planned (step, host) pairs that have no verdict."""
+        ended = self.results.ended
+        return [(step, host) for step in self.steps.values() for host in step.hosts if (step.name, host) not in ended]
+
+
+class _Holder:
+    run: Run | None = None
+    refusal = UsageError(
+        "no run is being recorded: set `callbacks_enabled = rack.recipes.recorder` in the section [defaults] of "
+        "ansible.cfg, or ANSIBLE_CALLBACKS_ENABLED=rack.recipes.recorder in the environment"
+    )
+
+
+_HOLDER = _Holder()
+
+
+def set_current(run: Run | None) -> None:
+    """Make `run` the one that this process is about."""
+    _HOLDER.run = run
+
+
+def refuse(error: Exception) -> None:
+    """Remember why there is no run, for all who ask for it."""
+    _HOLDER.refusal = UsageError(str(error))
+
+
+def current() -> Run:
+    """The run of this process. Raises UsageError where there is none, with the reason."""
+    if _HOLDER.run is None:
+        raise _HOLDER.refusal
+    return _HOLDER.run

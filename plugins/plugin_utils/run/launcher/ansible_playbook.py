@@ -1,0 +1,131 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Ansible as a child of the command line: its arguments, its environment, its end."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import ROOT, RUN_ID
+from ansible_collections.rack.recipes.plugins.plugin_utils.settings import SECTION, config_file, read_config
+
+RECORDER = "rack.recipes.recorder"
+MOST_AT_ONCE = 64
+TICK = 0.1  # seconds between two looks at the journal
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What `ansible-playbook` is asked."""
+
+    playbook: Path
+    run_id: str
+    inventories: Sequence[str] = ()
+    limit: str | None = None
+    forks: int | None = None
+    extra_vars: Sequence[str] = ()
+    verbose: int = 0
+    more: Sequence[str] = ()
+
+
+def arguments(asked: Invocation) -> list[str]:
+    """The arguments of `ansible-playbook`. Without any inventory the run is about this machine."""
+    line = [str(asked.playbook)]
+    line += [part for inventory in asked.inventories for part in ("--inventory", inventory)]
+    if not asked.inventories and not _has_inventory(asked.more):
+        python = json.dumps({"ansible_python_interpreter": sys.executable})
+        line += ["--inventory", "localhost,", "--connection", "local", "--extra-vars", python]
+    line += ["--limit", asked.limit] if asked.limit else []
+    line += ["--forks", str(asked.forks or _forks())]
+    line += [part for given in asked.extra_vars for part in ("--extra-vars", given)]
+    line += ["-" + "v" * (asked.verbose - 1)] if asked.verbose > 1 else []
+    return [*line, *asked.more]
+
+
+def environment(run_id: str, inventories: Sequence[str] = ()) -> dict[str, str]:
+    """Ansible's environment in a run: this collection before any other copy, the recorder beside what is configured.
+
+    One of the `inventories` that cannot be read is an error if nobody has set it otherwise: for Ansible it is a
+    warning, its hosts are left out, and a run over the others looks good. Not so where one is a folder: what is in it
+    need not all be an inventory.
+    """
+    env = dict(os.environ)
+    enabled = [name.strip() for name in _configured("callbacks_enabled").split(",") if name.strip()]
+    env["ANSIBLE_CALLBACKS_ENABLED"] = ",".join(dict.fromkeys([*enabled, RECORDER]))
+    env["ANSIBLE_COLLECTIONS_PATH"] = f"{ROOT}:{_collections_path()}"
+    is_set = read_config().has_option("inventory", "any_unparsed_is_failed")
+    if inventories and not is_set and not any(map(os.path.isdir, inventories)):
+        env.setdefault("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "1")
+    env[RUN_ID] = run_id
+    return env
+
+
+def start(asked: Invocation) -> subprocess.Popen[bytes]:
+    """Start Ansible with its output on stderr, where people see it."""
+    line = [sys.executable, "-m", "ansible", "playbook", *arguments(asked)]
+    env = environment(asked.run_id, asked.inventories)
+    return subprocess.Popen(line, env=env, stdin=subprocess.DEVNULL, stdout=2, stderr=subprocess.STDOUT)
+
+
+def follow(child: subprocess.Popen[bytes], tick: Callable[[], None]) -> int:
+    """Wait for Ansible's end and call `tick` meanwhile; returns its exit code, negative for a signal."""
+    while True:
+        try:
+            return child.wait(TICK)
+        except subprocess.TimeoutExpired:
+            tick()
+
+
+def extra_vars(given: Sequence[str]) -> dict[str, Any]:
+    """The variables of -e among which settings of ours may be; Ansible itself tells of those it cannot read."""
+    texts = (text for text in given if text.startswith("@") or SECTION in text)
+    return {name: value for text in texts for name, value in _parsed(text).items()}
+
+
+def _parsed(text: str) -> Mapping[str, Any]:
+    try:
+        if text.startswith(("@", "{")):
+            data = yaml.safe_load(Path(text[1:]).expanduser().read_bytes() if text.startswith("@") else text)
+        else:
+            data = dict(word.split("=", 1) for word in shlex.split(text) if "=" in word)
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return data if isinstance(data, Mapping) else {}
+
+
+def _has_inventory(more: Sequence[str]) -> bool:
+    given = any(argument.startswith(("-i", "--inv")) for argument in more)
+    return given or bool(_configured("inventory"))
+
+
+def _configured(option: str) -> str:
+    """An option of Ansible's as the environment or ansible.cfg has it."""
+    return os.environ.get(f"ANSIBLE_{option.upper()}") or read_config().get("defaults", option, fallback="") or ""
+
+
+def _collections_path() -> str:
+    """Where other collections are; in ansible.cfg a path is relative to that file, in the environment it is not."""
+    default = "~/.ansible/collections:/usr/share/ansible/collections"
+    config = config_file()
+    if os.environ.get("ANSIBLE_COLLECTIONS_PATH") or config is None:
+        return os.environ.get("ANSIBLE_COLLECTIONS_PATH") or default
+    paths = filter(None, _configured("collections_path").split(":"))
+    return ":".join(str(config.absolute().parent / Path(path).expanduser()) for path in paths) or default
+
+
+def _forks() -> int:
+    """Enough for all hosts of a rack at once: a stage waits for its slowest host, not for a free fork."""
+    configured = _configured("forks")
+    return int(configured) if configured.isdigit() else MOST_AT_ONCE

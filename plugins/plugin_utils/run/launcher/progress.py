@@ -1,0 +1,110 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How far a run is, drawn from its journal."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import exists
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Results
+
+NAMED = 3  # hosts that are named while they are awaited
+
+
+@dataclass
+class Progress:
+    """What the journal says so far."""
+
+    journal: Follower
+    about: Mapping[str, Any] = field(default_factory=dict)
+    end: Mapping[str, Any] = field(default_factory=dict)
+    results: Results = field(default_factory=Results)
+    started: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def of(cls, path: Path) -> Progress:
+        """The progress of the run whose journal is at `path`, which need not be there yet."""
+        return cls(Follower(path))
+
+    def catch_up(self) -> None:
+        """Read what the journal gained."""
+        if not exists(self.journal.path):
+            return
+        for line in self.journal.read():
+            record = line.record
+            if record is None:
+                continue
+            if record["kind"] == "step":
+                self.results.take(record)
+            elif record["kind"] == "run":
+                self.about = record
+            elif record["kind"] == "end":
+                self.end = record
+
+    def line(self) -> str:
+        """One line for a terminal: stage, steps and hosts done, failures so far, hosts awaited."""
+        steps = self.about.get("steps", ())
+        planned = [(step["stage"], step["name"], host) for step in steps for host in step["hosts"]]
+        open_places = [place for place in planned if place[1:] not in self.results.ended]
+        if not planned:
+            return "starting"
+        stages = max(stage for stage, _step, _host in planned)
+        stage = min((stage for stage, _step, _host in open_places), default=stages)
+        awaited = list(dict.fromkeys(host for number, _step, host in open_places if number == stage and host))
+        hosts = len({host for _stage, _step, host in planned if host})
+        waiting = len({host for _stage, _step, host in open_places if host})
+        parts = [
+            f"stage {stage} of {stages}",
+            f"{len(planned) - len(open_places)} of {len(planned)} steps",
+            f"{hosts - waiting} of {hosts} hosts done",
+            self._failures(),
+            f"waiting for {few(awaited, NAMED)}" if awaited else "",
+            f"{time.monotonic() - self.started:.0f} s",
+        ]
+        return "  ".join(filter(None, parts))
+
+    def _failures(self) -> str:
+        counts = Counter(end.verdict for _place, end in self.results.counted() if end.verdict not in PASSING)
+        return ", ".join(f"{number} {verdict}" for verdict, number in sorted(counts.items()))
+
+
+class Drawing:
+    """One line that is drawn again and again; nothing where the stream is no terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self.shown = stream.isatty()
+
+    def draw(self, text: str) -> None:
+        """Replace the line."""
+        self._write(text)
+
+    def clear(self) -> None:
+        """Leave the line empty."""
+        self._write("")
+
+    def _write(self, text: str) -> None:
+        """Nothing more is drawn once the terminal is gone."""
+        if not self.shown:
+            return
+        try:
+            self._stream.write(f"\r\x1b[K{text[: _columns(self._stream) - 1]}")
+            self._stream.flush()
+        except OSError:
+            self.shown = False
+
+
+def _columns(stream: TextIO) -> int:
+    return os.get_terminal_size(stream.fileno()).columns or 80

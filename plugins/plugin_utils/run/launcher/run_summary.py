@@ -1,0 +1,94 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A run as its journal tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import exists
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower, damage
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Ended, Results
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is said of a run when it has ended. `problems` holds (step, host, verdict, reason).
+
+    `warnings` tell of what changes no verdict: artifacts that have not arrived, hosts that are one,
+    lines of the journal that were damaged.
+    """
+
+    run_id: str = ""
+    status: str = "interrupted"
+    exit_code: int = 1
+    counts: Mapping[str, int] = field(default_factory=dict)
+    keys: tuple[str, ...] = ()
+    problems: tuple[tuple[str, str, str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def to_data(self) -> dict[str, Any]:
+        """The JSON object that a run ends with."""
+        status = "ok" if self.status == "passed" else self.status
+        told = {"warnings": list(self.warnings)} if self.warnings else {}
+        about = {"run_id": self.run_id, "ctx_keys": list(self.keys), "counts": dict(self.counts)}
+        return {"status": status, **about, **told}
+
+
+def summarize(path: Path) -> Summary:
+    """The summary of a journal; empty where no run was begun. Raises JournalError."""
+    if not exists(path):
+        return Summary()
+    context, results = Context(), Results()
+    last: dict[str, Any] = {}
+    files: dict[str, list[Record]] = {"artifact": [], "transfer": []}
+    warnings: list[str] = []
+    follower = Follower(path)
+    for line in follower.read():
+        record = line.record
+        if record is None:
+            continue
+        context.fold(record)
+        if record["kind"] == "end":
+            last = record
+        elif record["kind"] == "step":
+            results.take(record)
+        elif record["kind"] == "warning":
+            warnings.append(record["text"])
+        elif record["kind"] in files:
+            files[record["kind"]].append(record)
+    if not context.run_id:
+        return Summary()
+    return Summary(
+        context.run_id,
+        last.get("status", "interrupted"),
+        last.get("exit_code", 1),
+        last.get("counts", {}),
+        tuple(context.keys()),
+        tuple((*place, end.verdict, end.reason) for place, end in results.counted() if _is_problem(end)),
+        (*warnings, *_losses(files, follower)),
+    )
+
+
+def _losses(files: Mapping[str, list[Record]], journal: Follower) -> Iterator[str]:
+    """What the recorder could not warn of: artifacts that have not arrived, lines that cannot be read."""
+    if files["artifact"]:
+        from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import (
+            missing,  # few runs have any
+        )
+
+        yield from missing(files["artifact"], files["transfer"])
+    if journal.damaged:
+        yield damage(journal.path, journal.damaged)
+
+
+def _is_problem(end: Ended) -> bool:
+    return end.verdict not in PASSING and end.verdict not in ("skipped", "blocked")

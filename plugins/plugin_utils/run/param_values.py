@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The values of a recipe's parameters in a run: from its declarations, as the compiled plays have them, to secrets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+from urllib.parse import unquote
+
+from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import MASKED, Mask
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import Names, secrets_in, texts_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Param
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_scan import spotted
+
+GIVEN = "rack_recipes_params"
+NO_NAMES = Names()
+URL_PASSWORD = re.compile(r"[a-z0-9+]+://[^/@:]*:(.+)@", re.IGNORECASE)
+WORDS = {field.name for field in fields(Param)} - {"limits"}
+
+Declared = Mapping[str, Mapping[str, Any]]
+
+
+def param_values(
+    declared: Declared, extra_vars: Mapping[str, Any], fill: Callable[[Any], Any], names: Names = NO_NAMES
+) -> dict[str, Any]:
+    """The value of each parameter: of `rack_recipes_params`, else of an extra var of its name, else its default.
+
+    `fill` fills in Ansible's templates. Raises UsageError with all that is wrong, but no value with a name of `names`.
+    """
+    given = extra_vars.get(GIVEN) or {}
+    if not isinstance(given, Mapping):
+        raise UsageError(f"{GIVEN} (values of the recipe's parameters): expected a mapping, got {kind_of(given)}")
+    if not declared and not given:
+        return {}
+    from ansible.utils.vars import (
+        transform_to_native_types,
+    )  # not in the command, where Ansible is a process of its own
+
+    from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values import values  # 20 ms
+
+    named = {name: extra_vars[name] for name in declared if name in extra_vars}
+    filled = transform_to_native_types(fill({**named, **given})) if named or given else {}
+    return values({name: _param(name, said) for name, said in declared.items()}, filled, texts=True, names=names)
+
+
+def kind_of(given: object) -> str:
+    """What was given instead of a mapping: not which, since nobody knows yet what in it is secret."""
+    return "a text" if isinstance(given, str) else "a list" if isinstance(given, Sequence) else "a single value"
+
+
+def _param(name: str, said: Mapping[str, Any]) -> Param:
+    words = {word: value for word, value in said.items() if word in WORDS}
+    limits = {word: value for word, value in said.items() if word not in WORDS}
+    return Param(name, **{"required": "default" not in said, **words}, limits=limits)
+
+
+def masked(declared: Declared, values: Mapping[str, Any], mask: Mask) -> dict[str, Any]:
+    """The values as they may be shown and kept: one may hold another, that is secret."""
+    return {name: MASKED if declared[name].get("secret") else mask.mask_value(value) for name, value in values.items()}
+
+
+def all_secrets(
+    declared: Declared, values: Mapping[str, Any], names: Names, vaulted: Mapping[str, Sequence[str]]
+) -> tuple[str, ...]:
+    """What all hosts have to hide, since they get it with the parameters; some of these may hold a vault's values."""
+    shown = spotted({each for found in vaulted.values() for each in found}, values)
+    return tuple(sorted({*secrets_of(declared, values, names), *shown}))
+
+
+def password_in(url: str) -> list[str]:
+    """The password in the URL of a database, as it is and as it stands there, which no host ever needs."""
+    found = URL_PASSWORD.match(url)
+    return [] if found is None else [*dict.fromkeys((found.group(1), unquote(found.group(1))))]
+
+
+def secrets_of(declared: Declared, values: Mapping[str, Any], names: Names = NO_NAMES) -> tuple[str, ...]:
+    """The texts that nobody may see: of secret parameters, and what has the name of a secret, also inside of others."""
+    found = {text for name, value in values.items() if declared[name].get("secret") for text in texts_of(value)}
+    return tuple(sorted(filter(None, found.union(secrets_in(None, values, names)))))

@@ -1,0 +1,55 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the extra vars ask of a run: choices of its plan, and the earlier run to go on from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.settings import NAMES, NUMBER, TEXT, TRUTH, converted
+
+if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import PlanOptions
+
+PLAN = {
+    "only": (NAMES, "the steps to run, with all that they need"),
+    "skip": (NAMES, "the steps to leave out"),
+    "stepwise": (TRUTH, "whether each step is a stage of its own"),
+    "parallel": (TRUTH, "whether steps run beside each other wherever they can"),
+    "seed": (NUMBER, "the order of independent steps"),
+}
+REUSE = {
+    "resume": (TEXT, "the run to go on from"),
+    "resume_from": (TEXT, "the step from which everything runs anew"),
+    "context": (TEXT, "the file with the context to start with"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The run to go on from, the step from which everything runs anew, and the file with the context to start with.
+
+    Each is empty where it is not asked for.
+    """
+
+    resume: str = ""
+    resume_from: str = ""
+    context: str = ""
+
+    @classmethod
+    def of(cls, variables: Mapping[str, Any]) -> Wanted:
+        """As the extra vars have it. Raises UsageError."""
+        return cls(**converted(REUSE, variables))
+
+
+def plan_options(variables: Mapping[str, Any]) -> PlanOptions:
+    """As the extra vars have it, by the names of the command line's options. Raises UsageError."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import (
+        PlanOptions,  # 5 ms, which no run needs
+    )
+
+    return PlanOptions(**converted(PLAN, variables))

@@ -1,0 +1,65 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What Ansible offers a run that begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ansible.inventory.host import Host
+from ansible.template import Templar
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.vault_values import Vault, own_variables
+
+Resolve = Callable[[Any], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """Extra vars, the names of the hosts of this run that match a pattern, and how templates are filled in.
+
+    `fill` takes variables beside the template where they are not those of the play that starts.
+    `vaulted` has the texts of each host's variables that came out of a vault, and why they may not be all: of these
+    hosts, and of all others of the inventory, whose values a template can bring in; `vars_of` has all variables of a
+    host in a play, at a millisecond each.
+    """
+
+    extra_vars: Mapping[str, Any]
+    resolve: Resolve
+    fill: Callable[..., Any]
+    vaulted: Callable[[Iterable[str]], tuple[Mapping[str, Sequence[str]], str]] = lambda _hosts: ({}, "")
+    vars_of: Callable[[str, Any], Mapping[str, Any]] = lambda _host, _play: {}
+
+
+def means_of(play: Any) -> Means:
+    """Those of a play that starts."""
+    variables = play.get_variable_manager()
+
+    def fill(value: Any, known: Mapping[str, Any] | None = None) -> Any:
+        known = variables.get_vars(play=play) if known is None else known
+        return Templar(loader=play.get_loader(), variables=known).template(value)
+
+    def resolve(pattern: Any) -> list[str]:
+        """The hosts of all batches: Ansible restricts its inventory to the one that starts."""
+        filled = fill(pattern) if "{{" in str(pattern) else pattern
+        return [host.name for host in variables._inventory.get_hosts(filled, ignore_restrictions=True)]
+
+    def vaulted(hosts: Iterable[str]) -> tuple[dict[str, list[str]], str]:
+        vault = Vault(play.get_loader())
+        found: dict[str, list[str]] = {}
+        for name in dict.fromkeys((*hosts, *variables._inventory.hosts)) if vault.is_open else ():
+            host = variables._inventory.get_host(name)
+            said = variables.get_vars(play=play, host=host, include_hostvars=False)
+            found[name] = vault.values_in(own_variables(said))
+        return found, vault.problem
+
+    def vars_of(name: str, of_play: Any) -> Mapping[str, Any]:
+        host = variables._inventory.get_host(name) or Host(name)  # Ansible goes to one that no inventory has, too
+        found: Mapping[str, Any] = variables.get_vars(play=of_play, host=host)
+        return found
+
+    return Means(variables.extra_vars, resolve, fill, vaulted, vars_of)

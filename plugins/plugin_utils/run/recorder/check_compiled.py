@@ -1,0 +1,127 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether the plays of a run may begin: whoever compiled them, whatever became of them since, this is what is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import Means
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.become_user import Becoming, becoming
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import Outline, stage_tasks
+from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.pinned_code import Pins
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import HOOKS, scriptlet_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.ansible_modules import full_name, names_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_run
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import (
+    CONTROLLER,
+    Asked,
+    Use,
+    action_on,
+    each_once,
+    merge_hooks,
+    of_merges,
+)
+
+Said = Mapping[str, Any]
+Where = Callable[[Any, str], tuple[str, Becoming]]
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """The plays of a run with what they plan, what they say of their recipe, and the merge policies that hold."""
+
+    plays: Sequence[Any]
+    planned: Outline
+    recipe: Said
+    rules: Sequence[tuple[str, str]]
+
+    def steps(self) -> Iterator[tuple[Any, Said]]:
+        """Each step, and the task that runs it."""
+        for play in self.plays:
+            for task in stage_tasks(play):
+                yield from ((task, step) for step in task.args["steps"])
+
+
+def check_plays(compiled: Compiled, settings: Settings, means: Means) -> Pins | None:
+    """The files that these plays may send, None for all. Raises TrustError, and CatalogError for what is not there."""
+    return check_run(asked_of(compiled, settings, means), settings, _with_controller(means))
+
+
+def asked_of(compiled: Compiled, settings: Settings, means: Means) -> Asked:
+    """What the plays are about to run, on which hosts and as whom."""
+    folders = tuple(map(Path, settings.scriptlets))
+    said = compiled.recipe.get("hooks") or {}
+    hooks = [scriptlet_of(hook, folders) for when in HOOKS for hook in said.get(when) or ()]
+    steps = [(task, step, _entry(step, folders)) for task, step in compiled.steps()]
+    path, merges = str(compiled.recipe.get("path") or ""), merge_hooks(compiled.rules, settings)
+    modules = (full_name(str(step["module"])) for _task, step, entry in steps if entry is None)
+    where = _where(means, with_users=bool(settings.policy))
+    return Asked(
+        action=action_on(path, settings),
+        recipe=path,
+        uses=(*_uses(compiled.planned, steps, [hook.name for hook in hooks], where), *of_merges(merges)),
+        digest=str(compiled.recipe.get("digest") or ""),
+        entries=each_once([*(entry for _task, _step, entry in steps if entry is not None), *hooks]),
+        modules=tuple(dict.fromkeys(modules)),
+        merges=merges,
+    )
+
+
+def _entry(step: Said, folders: tuple[Path, ...]) -> Entry | None:
+    return None if step.get("type") == "ansible" else scriptlet_of(step, folders)
+
+
+def _uses(
+    planned: Outline, steps: Sequence[tuple[Any, Said, Entry | None]], hooks: Sequence[str], where: Where
+) -> Iterator[Use]:
+    """What runs where as whom, each once; hooks run wherever a step does."""
+    places: dict[tuple[str, Becoming], dict[str, None]] = {}
+    for task, step, entry in steps:
+        own = (entry.name,) if entry else names_of(str(step["module"]))
+        for host in planned.steps[str(step["name"])].hosts:
+            place, who = where(task, host)
+            for name in (*own, *hooks):
+                places.setdefault((name, who), {})[place] = None
+    return (Use(name, who.user, tuple(hosts), who.unsure) for (name, who), hosts in places.items())
+
+
+def _where(means: Means, *, with_users: bool) -> Where:
+    """The host on which a task really runs for a host, and whom it becomes there; nobody asks for that but a policy."""
+    of_play: dict[tuple[str, int], Said] = {}
+    of_task: dict[tuple[int, str], tuple[str, Becoming]] = {}
+
+    def variables(task: Any, name: str) -> Said:
+        play = task.get_play()
+        if (name, id(play)) not in of_play:
+            of_play[name, id(play)] = means.vars_of(name, play)
+        own = task.get_vars()
+        return {**of_play[name, id(play)], **own, **means.extra_vars} if own else of_play[name, id(play)]
+
+    def look(task: Any, host: str) -> tuple[str, Becoming]:
+        place = host or CONTROLLER
+        if not with_users:
+            return place, Becoming()
+        if task.delegate_to:
+            place = str(means.fill(task.delegate_to, variables(task, place)))
+        known = variables(task, place)
+        return place, becoming(task, known, lambda value: means.fill(value, known))
+
+    def where(task: Any, host: str) -> tuple[str, Becoming]:
+        if (id(task), host) not in of_task:
+            of_task[id(task), host] = look(task, host)
+        return of_task[id(task), host]
+
+    return where
+
+
+def _with_controller(means: Means) -> Callable[[str], Sequence[str]]:
+    """The hosts of a pattern. Ansible knows the controller by a name that no group has."""
+    return lambda pattern: [*means.resolve(pattern), *([CONTROLLER] if pattern in (CONTROLLER, "*") else [])]

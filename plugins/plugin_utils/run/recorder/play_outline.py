@@ -1,0 +1,197 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The compiled plays as Ansible has them: their stage tasks, and what these plan on which hosts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RECIPE, RUN_HOST, Planned
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import Resolve
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.dependencies import as_dependency
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.step_message import check_stage
+
+STAGE = "rack.recipes.stage"
+FLUSH = "rack.recipes.flush"
+REPORT = "rack.recipes.report"
+OWN = "a playbook's own"
+
+Step = Mapping[str, Any]
+Hosts = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Outline:
+    """What all plays plan: their hosts in order, the steps, and the hosts of each pattern that a step names.
+
+    `stages` has the names of the steps by the number of their stage, `tasks` the ids of the stage tasks.
+    """
+
+    hosts: dict[str, None] = field(default_factory=dict)
+    steps: dict[str, Planned] = field(default_factory=dict)
+    patterns: dict[str, frozenset[str]] = field(default_factory=dict)
+    needs: dict[str, set[str]] = field(default_factory=dict)
+    stages: dict[int, list[str]] = field(default_factory=dict)
+    tasks: set[str] = field(default_factory=set)
+
+    @property
+    def left_out(self) -> list[str]:
+        """The steps that are for none of the hosts of this run."""
+        return [step.name for step in self.steps.values() if not step.hosts]
+
+
+def stage_tasks(play: Any) -> list[Any]:
+    """The stage tasks of an Ansible play, in their order; what is included while it runs is not known yet."""
+    return [task for task in _all_tasks(play) if task.resolved_action == STAGE]
+
+
+def checkpoints(plays: Iterable[Any]) -> frozenset[str]:
+    """The ids of the flush tasks behind which there are stages."""
+    tasks = [task for play in plays for task in _all_tasks(play)]
+    last = max((place for place, task in enumerate(tasks) if task.resolved_action == STAGE), default=0)
+    return frozenset(task._uuid for task in tasks[:last] if task.resolved_action == FLUSH)
+
+
+def _all_tasks(play: Any) -> Iterator[Any]:
+    """In the order in which Ansible runs them: a role that a play lists comes before the play's own tasks."""
+    listed = (role for role in play.roles if not role.from_include)
+    blocks = (*play.pre_tasks, *(block for role in listed for block in _role_blocks(role)), *play.tasks)
+    for block in (*blocks, *play.post_tasks):
+        yield from _tasks(block)
+
+
+def _role_blocks(role: Any) -> Iterator[Any]:
+    for needed in role.get_direct_dependencies():
+        yield from _role_blocks(needed)
+    yield from role.get_task_blocks()
+
+
+def _tasks(item: Any) -> Iterator[Any]:
+    """The tasks of a block, but for those that are only for its failure."""
+    if not hasattr(item, "block"):
+        yield item
+        return
+    for inner in (*item.block, *item.always):
+        yield from _tasks(inner)
+
+
+def outline(plays: Sequence[Any], resolve: Resolve) -> Outline:
+    """What these plays plan. A stage may be in several of them: the canary's, and the one of the other hosts.
+
+    Raises UsageError for a task that is no stage, for a number that two stages have, and for plays of two recipes.
+    """
+    found = Outline()
+    _check_recipe(plays)
+    for play in plays:
+        here = tuple(resolve(play.hosts))
+        found.hosts.update(dict.fromkeys(here))
+        for task in stage_tasks(play):
+            check_stage(task.args)
+            _add_stage(found, task)
+            for step in task.args["steps"]:
+                _add(found, int(task.args["number"]), step, _narrowed(found, step, here, resolve))
+    return found
+
+
+def _check_recipe(plays: Sequence[Any]) -> None:
+    """Playbooks may be imported into one another, but a run is of one recipe. Raises UsageError."""
+    recipes = {
+        said.get("digest"): str(said.get("path") or OWN) for said in (play.vars.get(RECIPE) or {} for play in plays)
+    }
+    if len(recipes) > 1:
+        raise UsageError(f"a playbook runs one recipe, and this has stages of {' and of '.join(recipes.values())}")
+
+
+def _add_stage(found: Outline, task: Any) -> None:
+    """Raises UsageError where another stage has the number: what one of them did would be taken for the other's."""
+    number, names = int(task.args["number"]), [str(step["name"]) for step in task.args["steps"]]
+    same = found.stages.setdefault(number, names)
+    if same != names:
+        raise UsageError(f"two stages have the number {number}, those of {same[0]} and {names[0]}: give each its own")
+    found.tasks.add(task._uuid)
+
+
+def _add(found: Outline, stage: int, step: Step, hosts: Hosts) -> None:
+    name = str(step["name"])
+    if name in found.steps:
+        before = found.steps[name]
+        found.steps[name] = replace(before, hosts=tuple(dict.fromkeys((*before.hosts, *hosts))))
+        return
+    found.steps[name] = _planned(name, stage, step, hosts)
+    found.needs[name] = {as_dependency(said).step for said in step.get("depends_on") or ()}
+
+
+def _planned(name: str, stage: int, step: Step, hosts: Hosts) -> Planned:
+    said = step.get("cache_key") or ""
+    cache: Mapping[str, Any] = {"key": said} if isinstance(said, str) else said
+    return Planned(
+        name,
+        stage,
+        int(step.get("idx", 0)),
+        str(step.get("scope", "host")),
+        hosts,
+        elsewhere=frozenset(keys_of_others(step)),
+        optional=bool(step.get("continue_on_fail")),
+        cache_key=str(cache["key"]),
+        expires_sec=cache.get("expires_sec"),
+    )
+
+
+def _narrowed(found: Outline, step: Step, hosts: Hosts, resolve: Resolve) -> Hosts:
+    """Where a step runs, of the hosts of its play; all patterns that it names are looked up on the way."""
+    for said in step.get("depends_on") or ():
+        _match(found, as_dependency(said).hosts, resolve)
+    if step.get("scope") == "run":
+        return (RUN_HOST,) if hosts else ()
+    named = _match(found, str(step.get("hosts") or ""), resolve)
+    return hosts if named is None else tuple(host for host in hosts if host in named)
+
+
+def _match(found: Outline, pattern: str, resolve: Resolve) -> frozenset[str] | None:
+    """The hosts that match; None for a pattern that leaves out none."""
+    if pattern in ("", "all"):
+        return None
+    if pattern not in found.patterns:
+        found.patterns[pattern] = frozenset(resolve(pattern))
+    return found.patterns[pattern]
+
+
+def select_by_tags(play: Any) -> Iterator[str]:
+    """The steps that --tags or --skip-tags leave out, by Ansible's own rules for a task with that name and these tags.
+
+    A stage keeps the tags of its other steps only: one skipped step must not take its whole stage along.
+    """
+    for task in stage_tasks(play):
+        if not _is_whole(task, play):
+            yield from _left_out(task, play)
+
+
+def _is_whole(task: Any, play: Any) -> bool:
+    """Whether all steps run since nobody speaks of tags, neither the user nor a step."""
+    is_asked = set(play.only_tags) != {"all"} or bool(play.skip_tags)
+    is_tagged = any(step.get("tags") for step in task.args["steps"])
+    return not is_asked and not is_tagged and bool(task.evaluate_tags(play.only_tags, play.skip_tags, {}))
+
+
+def _left_out(task: Any, play: Any) -> Iterator[str]:
+    """The steps of one stage that are left out."""
+    # a run without tags does not pay for this import
+    from ansible_collections.rack.recipes.plugins.plugin_utils.compile.stage_task import RESERVED
+
+    probe = task.copy()
+    selected: list[str] = []
+    for step in task.args["steps"]:
+        own = [] if step["name"] in RESERVED else [step["name"]]
+        probe.tags = tags = [str(tag) for tag in (*own, *(step.get("tags") or ()))]
+        if probe.evaluate_tags(play.only_tags, play.skip_tags, {}):
+            selected += tags
+        else:
+            yield str(step["name"])
+    if selected:
+        task.tags = list(dict.fromkeys(selected))

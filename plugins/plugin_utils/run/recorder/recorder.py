@@ -1,0 +1,351 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the recorder does at each of Ansible's events; the callback plugin only passes them on."""
+
+from __future__ import annotations
+
+import gc
+import signal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
+from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, RackError, StoreError, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import (
+    RUN_HOST,
+    Planned,
+    Run,
+    refuse,
+    set_current,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.debug_lines import lines_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.end_signals import BY_SIGNAL
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import Means, means_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.begin_run import begin
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.host_aliases import names_of_one
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import (
+    FLUSH,
+    REPORT,
+    STAGE,
+    checkpoints,
+    select_by_tags,
+    stage_tasks,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.run_snapshot import keep
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.signal_guard import Guard
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.store_writer_client import Storing
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.cached_results import cached_offers
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import NOT_IN_STORE, REFUSED
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import (
+    EXIT_CODES,
+    INTERRUPTED,
+    checks_of,
+    counts_of,
+    status_of,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage import ANSIBLE
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.run_stage import UNPLANNED, UNRECORDED
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.stage_result import no_result
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import prepare
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import packed, unpacked
+
+NO_RESULT = "it gave no result"
+NO_STAGE = "no run has begun: no play of this playbook has had a stage yet"
+
+
+class Recorder:
+    """The playbooks of one `ansible-playbook`, each a run of its own.
+
+    `warn` and `show` show a line to the user; `failures` keeps what went wrong in a hook. `guard`
+    has the run closed where the playbook does not come to its end.
+    """
+
+    def __init__(self, warn: Callable[[str], None], show: Callable[[str], None], guard: Guard | None = None) -> None:
+        self._warn = warn
+        self.show = show
+        self.guard = guard
+        self.run: Run | None
+        self.storing: Storing | None
+        self.failures: list[str] = []
+        self.refused = 0
+        self._variables: Any = None
+        self._forget()
+
+    def _forget(self) -> None:
+        """Know nothing of a run, as before the first."""
+        self.run = None
+        self.storing = None
+        self._plays: Sequence[Any] = ()
+        self._checkpoints: frozenset[str] = frozenset()
+        self._counts: dict[str, int] = {}
+        self._said: dict[tuple[int, str], str] = {}
+        self._hosts: dict[str, Any] = {}
+        set_current(None)
+
+    def warn(self, text: str) -> None:
+        """Show a warning; where nobody can read it, there is still more to do than to tell."""
+        with suppress(OSError):
+            self._warn(text)
+
+    def playbook_starts(self, playbook: Any) -> None:
+        """Know all plays before the first of them starts: a run has several."""
+        self._plays = playbook.get_plays()
+        refuse(UsageError(NO_STAGE))
+
+    def play_starts(self, play: Any) -> None:
+        """Begin the run at its first play with stages; patterns and tags are resolved here, once for all plays.
+
+        A play in batches starts once a batch, each time with a copy that has the same tasks.
+        """
+        if self.run is not None or self.refused or not stage_tasks(play):
+            return
+        self._variables = play.get_variable_manager()
+        settings = project.load(self._variables.extra_vars)
+        plays = [each for each in self._plays if stage_tasks(each)] or [play]
+        self._checkpoints = checkpoints(self._plays or [play])
+        if self.guard:
+            self.guard.watch(self.interrupted)
+        self.run = run = _begun(plays, settings, means_of(play))
+        self._hosts = {name: self._variables._inventory.get_host(name) for name in run.hosts}
+        keep(run, plays, self._hosts)
+        run.left_out.update(name for each in plays for name in select_by_tags(each))
+        set_current(run)
+        for text in run.given.warnings:
+            self._tell(run, text)
+        self._tell_what_is_left_out(run)
+        self._tell_of_names(run)
+        self._find_cached(run)
+        self._set_facts(run, run.hosts)
+        self.storing = Storing(run)
+        gc.freeze()  # what Ansible has loaded is no garbage: to look for some copies its memory in each worker
+
+    def _tell(self, run: Run, text: str) -> None:
+        """A warning, also for whoever reads the journal: few look at what Ansible prints."""
+        self.warn(f"rack.recipes.recorder: {text}")
+        append(run.path, [{"kind": "warning", "time": now(), "text": text}])
+
+    def _tell_what_is_left_out(self, run: Run) -> None:
+        names = [step.name for step in run.steps.values() if not step.hosts]
+        if names:
+            self._tell(run, f"left out, as no host of this run is theirs: {', '.join(names)}")
+        if run.given.unknown_hosts:
+            names = list(run.given.unknown_hosts)
+            self._tell(run, f"the given context has keys of hosts not in this run: {', '.join(names)}")
+        if run.given.recipe.get("canary") and not run.given.canary:
+            self._tell(run, "no host of this run is its canary, so none goes first")
+
+    def _tell_of_names(self, run: Run) -> None:
+        for address, same in names_of_one(self._hosts.values()):
+            self._tell(run, f"{', '.join(same)} are one host, {address}: their steps run beside each other")
+
+    def _find_cached(self, run: Run) -> None:
+        """A store that is away holds up no run: everything is done anew."""
+        try:
+            cached = cached_offers(run.settings.db, run.steps.values())
+        except StoreError as error:
+            self._tell(run, f"nothing cached is used: {error}")
+        else:
+            run.reusable.cached = cached
+
+    def task_starts(self, task: Any) -> None:
+        """Before Ansible forks the workers: make the payload that all of them send, bring the store up to date."""
+        if self.storing is None or self.run is None:
+            if task.resolved_action == STAGE and not self.refused:
+                raise UsageError(UNPLANNED)
+            return
+        if task.resolved_action == STAGE and task._uuid in self.run.stages:
+            steps = unpacked(task.args["steps"])  # of a batch before this one
+            self._prepare(self.run, steps)
+            task.args = {**task.args, "steps": packed(steps)}
+        elif task.resolved_action == FLUSH:
+            if task._uuid not in self._checkpoints:
+                self._closes()
+                self._complete(self.run)
+            self.run.stored = self.storing.flush()
+        elif task.resolved_action == REPORT:
+            self._catch_up(self.run)
+            if not self.run.missing():
+                self._end(self.run)
+            self.run.stored = self.storing.flush()
+
+    def _prepare(self, run: Run, steps: Sequence[Any]) -> None:
+        if run.reusable.earlier is not None:
+            run.reusable.earlier.catch_up()  # with what workers have collected
+        scriptlets = [step for step in steps if step.get("type") != ANSIBLE]
+        if not scriptlets:  # for all workers at once
+            import ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.ansible_module_step  # noqa: F401
+        with suppress(RackError):  # each host's stage will tell it
+            prepare(scriptlets, tuple(map(Path, run.settings.scriptlets)), run.given.recipe)
+
+    def task_ended(self, result: Any) -> None:
+        """Follow the journal after each host's stage: the first host's next task has its variables early."""
+        if self.run is None or result.task.resolved_action != STAGE:
+            return
+        host = RUN_HOST if result.task.run_once else result.host.name
+        number = int(result.task.args["number"])
+        said = str(result.result.get("msg", ""))
+        is_planned = result.task._uuid in self.run.stages
+        if is_planned and (result.result.get("failed") or result.result.get("unreachable")):
+            self._said[number, host] = said
+        if result.result.get(UNRECORDED) and not self.run.unwritable:
+            self.run.unwritable = said
+            self._failed(said)
+        self._catch_up(self.run)
+        self._set_facts(self.run, self.run.context.changed_hosts())
+
+    def task_skipped(self, result: Any) -> None:
+        """Say so of the steps that a condition of a stage task leaves out on a host."""
+        if self.run is None or result.task._uuid not in self.run.stages or "false_condition" not in result.result:
+            return
+        number, hosts = int(result.task.args["number"]), (result.host.name, RUN_HOST)
+        reason = self.run.hidden(f"left out by its task: when: {result.result['false_condition']}")
+        absent = [(step, host) for step, host in self.run.missing() if step.stage == number and host in hosts]
+        append(
+            self.run.path,
+            [no_result(step.stage, step.name, host, "skipped", reason, blocks=False) for step, host in absent],
+        )
+        self._catch_up(self.run)
+
+    def _catch_up(self, run: Run) -> None:
+        """Fold what the journal gained, and write down what follows from it; others may have gone on meanwhile."""
+
+        def show(record: Mapping[str, Any]) -> None:
+            for line in lines_of(record, run.run_id):
+                self.show(line)
+
+        run.catch_up(show)
+        while more := run.to_append():
+            append(run.path, more)
+            run.catch_up(show)
+
+    def exit_code(self) -> int | None:
+        """End the run of a playbook; returns the exit code to end with, None to leave Ansible's own."""
+        self._closes()
+        code: int | None = self.guarded(self._ends)
+        if self.guard:
+            self.guard.over()
+        code = StoreError.exit_code if code is None and self.failures else code
+        self._forget()
+        return code
+
+    def _closes(self) -> None:
+        if self.guard:
+            self.guard.closing()
+
+    def _ends(self) -> int | None:
+        if self.run is None or self.storing is None:
+            return self.refused or None
+        self._tried(self._complete, self.run)  # what is in the journal is stored in any case
+        problem = self.storing.finish()
+        if problem or self.failures:
+            self.warn(_not_stored(self.run, "; ".join([problem, *self.failures] if problem else self.failures)))
+            return StoreError.exit_code
+        return None
+
+    def interrupted(self, number: int) -> None:
+        """Close the run of a playbook that ends early, by the signal with that number or, with 0, by a fault."""
+        self.guarded(self._interrupted, number)
+
+    def _interrupted(self, number: int) -> None:
+        if self.run is None:
+            return
+        run = self.run
+        self._tried(self._close_early, run, number)
+        problem = self.storing.finish() if self.storing else "there was no time to open it"
+        if problem or self.failures:
+            self.warn(_not_stored(run, "; ".join(filter(None, [problem, *self.failures]))))
+
+    def _close_early(self, run: Run, number: int) -> None:
+        why = f"ended by {signal.Signals(number).name}" if number else "ansible-playbook ended early"
+        self._catch_up(run)
+        absent = [self._without_result(run, step, host, f"not run: {why}") for step, host in run.missing()]
+        append(run.path, absent)
+        self._catch_up(run)
+        code = BY_SIGNAL + number if number else EXIT_CODES[INTERRUPTED]
+        append(run.path, [_last_record(INTERRUPTED, code, counts_of(run))])
+
+    def _complete(self, run: Run) -> None:
+        """Each planned step has a verdict on each of its hosts, also where no result of it came."""
+        self._catch_up(run)
+        append(run.path, [self._without_result(run, step, host) for step, host in run.missing()])
+        self._catch_up(run)
+        self._end(run)
+
+    def _without_result(self, run: Run, step: Planned, host: str, why: str = NO_RESULT) -> dict[str, Any]:
+        if step.name in run.left_out:
+            return no_result(step.stage, step.name, host, "skipped", "left out by its tags", blocks=False)
+        said = run.hidden(self._said.get((step.stage, host)) or why)
+        return no_result(step.stage, step.name, host, "error", said, blocks=not step.optional)
+
+    def _end(self, run: Run) -> None:
+        """The last record; written before the report is, which shows it."""
+        counts = counts_of(run)
+        if counts != self._counts:
+            status = status_of(counts, checks_of(run), is_check=run.given.is_check)
+            append(run.path, [_last_record(status, EXIT_CODES[status], counts)])
+            self._counts = counts
+
+    def _set_facts(self, run: Run, hosts: Iterable[str]) -> None:
+        """The host's context as `ansible_facts.rack_recipes`, whole: a fact cache may hold an older run's."""
+        for name in hosts:
+            if name in self._hosts:
+                keys = {key: value for key, (_version, value) in run.context.held(name).items()}
+                facts = {"rack_recipes": {"run_id": run.run_id, "context": keys}}
+                self._variables.set_host_facts(name, facts)
+
+    def guarded(self, call: Callable[..., Any], *args: Any) -> Any:
+        """Ansible would only warn of an exception in a callback, and end with exit code 0."""
+        with self.guard.unbroken() if self.guard else nullcontext():
+            return self._tried(call, *args)
+
+    def _tried(self, call: Callable[..., Any], *args: Any) -> Any:
+        try:
+            return call(*args)
+        except RackError as error:
+            if self.run is None and error.exit_code == UsageError.exit_code:
+                self._refuse(error)
+            else:
+                self._failed(str(error))
+        except Exception as error:  # whatever it is, the run must not look recorded
+            self._failed(f"{type(error).__name__}: {error}")
+        return None
+
+    def _refuse(self, error: RackError) -> None:
+        self.refused = error.exit_code
+        refuse(error)
+        self.warn(f"{REFUSED}{'; '.join(str(error).splitlines())}")
+
+    def _failed(self, text: str) -> None:
+        if text not in self.failures:
+            self.failures.append(text)
+        if self.run is not None:
+            self.run.stored = text
+        self.warn(f"rack.recipes.recorder: {text}")
+
+
+def _begun(plays: Sequence[Any], settings: project.Settings, means: Means) -> Run:
+    """Raises RackError as `begin` does, also where nothing can be written down."""
+    try:
+        return begin(plays, settings, means)
+    except OSError as error:
+        raise UsageError(f"no run can be recorded: {error.filename or settings.runs}: {error.strerror}") from error
+    except JournalError as error:
+        raise UsageError(f"no run can be recorded: {error}") from error
+
+
+def _last_record(status: str, code: int, counts: Mapping[str, int]) -> dict[str, Any]:
+    return {"kind": "end", "time": now(), "status": status, "exit_code": code, "counts": counts}
+
+
+def _not_stored(run: Run, problem: str) -> str:
+    where = run.path.absolute()
+    if run.unwritable:
+        more = f"what is not in {where} is kept by the hosts for a day: rack-recipes run --resume {run.run_id}"
+        return f"{NOT_IN_STORE} ({problem}); {more}"
+    return f"{NOT_IN_STORE} ({problem}); they are safe in {where}: rack-recipes flush {run.run_id}"

@@ -1,0 +1,157 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run is begun with, kept in its folder: recipe, playbook, hosts and scriptlets, as they are at this moment.
+
+Secrets are masked. What cannot be kept holds up no run: an export of the run says what is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import Names, secrets_in
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import stage_tasks
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.literal_secrets import literal, said_in
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import HOOKS, scriptlet_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import unpacked
+
+FOLDER = "begun"
+RECIPES, PLAYBOOK, HOSTS, SCRIPTLETS = "recipe", "playbook.yml", "hosts.json", "scriptlets.json"
+# How a host is reached. Nothing else of the inventory is kept: there are passwords in it.
+CONNECTION = ("ansible_connection", "ansible_host", "ansible_port", "ansible_user", "ansible_network_os")
+MODULES = "ansible"  # the type of a step that is a module of Ansible's
+
+
+Said = Mapping[str, Any]
+Texts = Iterable[tuple[str, bytes]]
+
+
+def keep(run: Run, plays: Sequence[Any], hosts: Mapping[str, Any]) -> None:
+    """Write it all, once; `hosts` are Ansible's hosts by their names."""
+    folder = run.folder / FOLDER
+    with suppress(OSError, RackError, ValueError):
+        folder.mkdir(mode=0o700)
+        used, folders = [*_used(run, plays)], tuple(map(Path, run.settings.scriptlets))
+        mask = Mask(_as_written(_secrets(run, used, folders)))
+        for name, text in _texts(run, plays, hosts):
+            _write(folder / name, _masked(run, mask, text))
+        _write(folder / SCRIPTLETS, _masked(run, mask, _json(_scriptlets(used, folders))))
+
+
+def _write(path: Path, text: bytes) -> None:
+    """The whole text, or no file."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
+        try:
+            file.write(text)
+            file.flush()
+        except OSError:
+            path.unlink()
+            raise
+
+
+def _masked(run: Run, mask: Mask, text: bytes) -> bytes:
+    for each in filter(None, (run.given.mask, mask)):
+        text = each.mask(text.decode(errors="surrogateescape")).encode(errors="surrogateescape")
+    return text
+
+
+def _secrets(run: Run, used: Sequence[Said], folders: tuple[Path, ...]) -> Iterator[str]:
+    """What steps, hooks and parameters themselves say that a journal hides."""
+    names = Names(run.settings.secret_keys)
+    params = run.given.recipe.get("params") or {}
+    yield from literal(secrets_in(None, {name: said.get("default") for name, said in params.items()}, names))
+    for said in used:
+        options = None
+        with suppress(RackError):
+            options = None if said.get("type") == MODULES else scriptlet_of(said, folders).options
+        yield from said_in(said, options, names)
+
+
+def _as_written(secrets: Iterable[str]) -> Iterator[str]:
+    """As they may stand in YAML, which doubles a quote between quotes; it has the other forms in common with JSON."""
+    for text in secrets:
+        yield from (text, text.replace("'", "''"))
+
+
+def _texts(run: Run, plays: Sequence[Any], hosts: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
+    for name, text in recipe_files(str(run.given.recipe.get("path", "")), str(run.given.recipe.get("digest", ""))):
+        yield f"{RECIPES}/{name}", text
+    with suppress(OSError):
+        yield PLAYBOOK, Path(plays[0].get_path().rpartition(":")[0]).read_bytes()
+    yield HOSTS, _json({name: _host(host) for name, host in hosts.items()})
+
+
+def recipe_files(path: str, digest: str) -> list[tuple[str, bytes]]:
+    """The recipe's file and those that it includes, under the names that they are kept by.
+
+    Nothing where they are not what was compiled, by the digest, or cannot be read.
+    """
+    try:
+        text = Path(path).read_bytes()
+        if digest == f"sha256:{sha256(text).hexdigest()}":  # a recipe without includes, or one that has not been any
+            return [(_inside(path, {}), text)]
+        # a recipe without includes does not pay for these
+        from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.source_files import included
+        from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import digest as digest_of
+
+        more = included(text, path)
+    except (OSError, ValueError, RackError):
+        return []
+    if digest != digest_of(text, [*more.values()]):
+        return []
+    named: dict[str, bytes] = {}
+    for name, content in {path: text, **more}.items():
+        named[_inside(name, named)] = content
+    return [*named.items()]
+
+
+def _inside(path: str, taken: Mapping[str, Any]) -> str:
+    """The path itself where it leads down from here; otherwise the file's name, with a number if that is taken."""
+    parts = PurePosixPath(path)
+    plain = path.isprintable() and "\\" not in path
+    if plain and not parts.is_absolute() and ".." not in parts.parts and str(parts) not in taken:
+        return str(parts)
+    return f"{len(taken)}-{parts.name if plain else 'recipe.yml'}"
+
+
+def _host(host: Any) -> dict[str, Any]:
+    """Its groups, and how it is reached as far as the inventory itself says so, in plain text."""
+    said = {name: host.vars[name] for name in CONNECTION if name in host.vars}
+    reached = {name: str(value) for name, value in said.items() if isinstance(value, str | int)}
+    return {"groups": sorted(group.name for group in host.get_groups()), **reached}
+
+
+def _used(run: Run, plays: Sequence[Any]) -> Iterator[Said]:
+    """The steps and hooks of the plays."""
+    for play in plays:
+        for task in stage_tasks(play):
+            yield from unpacked(task.args["steps"])
+    given = run.given.recipe.get("hooks") or {}
+    yield from (hook for when in HOOKS for hook in given.get(when) or ())
+
+
+def _scriptlets(used: Iterable[Said], folders: tuple[Path, ...]) -> dict[str, str]:
+    """The digest of each scriptlet, by its name; of one that cannot be found its stage will tell."""
+    found: dict[str, str] = {}
+    for said in used:
+        if said.get("type") != MODULES:
+            with suppress(RackError):
+                entry = scriptlet_of(said, folders)
+                found[f"{entry.name}:{entry.function}" if entry.function else entry.name] = entry.digest
+    return dict(sorted(found.items()))
+
+
+def _json(value: Any) -> bytes:
+    return f"{json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True)}\n".encode()

@@ -1,0 +1,39 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a host may use again instead of running it: results of an earlier run, and cached ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Place
+
+if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import Earlier, Offer
+
+
+@dataclass(slots=True)
+class Reusable:
+    """The earlier run that is resumed, if any, and the cached results of each (step, host), the newest first."""
+
+    earlier: Earlier | None = None
+    cached: Mapping[Place, Sequence[Offer]] = field(default_factory=dict)
+
+    def offers(self, steps: Iterable[Mapping[str, Any]], host: str) -> dict[str, list[Offer]]:
+        """What is there for these steps on a host; the executor takes the first with the same inputs, or none.
+
+        Nothing is for a closing step: what it closes may have run again.
+        """
+        if self.earlier is None and not self.cached:
+            return {}
+        names = [step["name"] for step in steps if not step.get("always")]
+        found = {name: [*self._resumed(name, host), *self.cached.get((name, host), ())] for name in names}
+        return {step: offers for step, offers in found.items() if offers}
+
+    def _resumed(self, step: str, host: str) -> Iterable[Offer]:
+        offer = self.earlier.offer(step, host) if self.earlier else None
+        return [offer] if offer else []

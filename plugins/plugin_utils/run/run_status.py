@@ -1,0 +1,85 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run came to: its status and the exit code of the command that ran it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Ended
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RUN_HOST, Run
+
+INTERRUPTED = "interrupted"
+REHEARSED = "rehearsed"
+EXIT_CODES = {"passed": 0, REHEARSED: 0, "failed": 1, "unchecked": 1, "unreachable": 3, INTERRUPTED: 1}
+REASONS = 5  # shown in a recap; the store has them all
+IN_CHECK = "check mode: nothing was run, and nothing is wrong as far as can be told before"
+NOTHING = {"unchecked": "nothing was checked in this run", "failed": "no step of this run passed"}
+
+
+def status_of(counts: Mapping[str, int], checks: int, *, is_check: bool = False) -> str:
+    """`passed`, `failed`, `unreachable`, or `unchecked` where all passed and nothing was checked.
+
+    Where nothing passed there is no pass either. In check mode nothing can: a run with nothing wrong is `rehearsed`.
+    """
+    bad = {verdict for verdict, number in counts.items() if number and verdict not in PASSING}
+    if bad & {"failed", "error"}:
+        return "failed"
+    if "unreachable" in bad:
+        return "unreachable"
+    if bad - {"skipped"}:
+        return "failed"
+    if is_check:
+        return REHEARSED if counts else "failed"
+    if not any(counts.get(verdict) for verdict in PASSING):
+        return "failed"
+    return "passed" if checks else "unchecked"
+
+
+def counts_of(run: Run) -> dict[str, int]:
+    """How many (step, host) pairs have each verdict; instances of a looped step count instead of it."""
+    return dict(sorted(Counter(end.verdict for _place, end in run.results.counted()).items()))
+
+
+def checks_of(run: Run) -> int:
+    """How many criteria were judged."""
+    return sum(end.checks for _place, end in run.results.counted())
+
+
+def not_passed(run: Run) -> list[str]:
+    """The hosts that did not pass, in the order of the run."""
+    bad = _bad(run) or {host: {} for host in run.hosts[:1] if _nothing(run)}
+    return [host for host in run.hosts if host in bad]
+
+
+def host_result(run: Run, host: str) -> dict[str, Any]:
+    """The verdict task's result for a host, with its reasons."""
+    found = _bad(run)
+    bad = found.get(host, {})
+    if not found and host in run.hosts[:1] and _nothing(run):
+        return {"changed": False, "failed": True, "msg": _nothing(run)}
+    if not bad:
+        return {"changed": False, "msg": IN_CHECK if run.given.is_check else "every step passed"}
+    reasons = [f"{step} {end.verdict}: {end.reason}" for step, end in bad.items()]
+    verdicts = {end.verdict for end in bad.values()}
+    lost = "unreachable" in verdicts and verdicts <= {"unreachable", "blocked"}
+    return {"changed": False, "unreachable" if lost else "failed": True, "msg": "; ".join(reasons[:REASONS])}
+
+
+def _nothing(run: Run) -> str:
+    """Why a run in which no step went wrong did not pass, which counts for its first host; empty where it did."""
+    return NOTHING.get(status_of(counts_of(run), checks_of(run), is_check=run.given.is_check), "")
+
+
+def _bad(run: Run) -> dict[str, dict[str, Ended]]:
+    """What did not pass, by host. What runs once for the run counts for the run's first host."""
+    found: dict[str, dict[str, Ended]] = {}
+    for (step, place), end in run.results.counted():
+        if end.verdict not in PASSING and end.verdict != "skipped":
+            found.setdefault(run.hosts[0] if place == RUN_HOST else place, {})[step] = end
+    return found

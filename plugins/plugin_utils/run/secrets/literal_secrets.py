@@ -1,0 +1,26 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a step itself says and nobody may see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import OPENINGS
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import Names, secrets_in
+
+LOOPS = ("loop", "matrix")  # words of a step
+
+
+def literal(texts: Iterable[str]) -> Iterator[str]:
+    """Those that are values already."""
+    return (text for text in texts if not any(sign in text for sign in OPENINGS))
+
+
+def said_in(step: Mapping[str, Any], options: Mapping[str, Any] | None, names: Names) -> Iterator[str]:
+    """What its no_log options hold, and what its arguments and loops have under the name of a secret."""
+    args = secrets_in(options, step.get("args") or {}, names)
+    return literal([*args, *secrets_in(None, {word: step.get(word) for word in LOOPS}, names)])

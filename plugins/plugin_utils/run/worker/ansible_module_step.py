@@ -1,0 +1,234 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A step that is a module or an action of Ansible's, run by the one executor in Ansible's worker."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NoReturn, TextIO
+
+import ansible.release
+from ansible import constants
+from ansible.errors import (
+    AnsibleAction,
+    AnsibleActionFail,
+    AnsibleActionSkip,
+    AnsibleConnectionFailure,
+    AnsibleError,
+)
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible.utils.vars import transform_to_native_types
+
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import LONGEST_MESSAGE
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
+from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import Stage
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import FOLDER
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_errors import refusal
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.project_files import digest_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import USUAL_TMP
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import Luggage, Program, Request
+
+Result = dict[str, Any]
+Emit = Callable[[dict[str, Any]], None]
+
+NORMAL = "ansible.legacy.normal"
+NO_FILES = ("temporary directory", "No space left", "failed to transfer file", "failed to open file")
+PROBE = 'f={folder}/probe-$$; mkdir -p "$f" && head -c 65536 /dev/zero >"$f/x"; s=$?; rm -rf "$f"; exit $s'
+VERDICTS = ("unreachable", "failed", "skipped")  # words of a result; the first that is true is the verdict
+EARLY = {"failed": AnsibleActionFail, "skipped": AnsibleActionSkip}
+
+
+def as_module(action: ActionBase, task_vars: Mapping[str, Any], *, secret: bool) -> Program:
+    """How the step of this task is run: in a child of the executor, over the connection of `action`.
+
+    With `secret` the module logs nothing of its arguments on the host.
+    """
+
+    def program(step: Mapping[str, Any], luggage: Luggage) -> Result:
+        luggage.digests.update(_files(step.get("args") or {}))
+        name, keys = str(step["module"]), [str(key) for key in step.get("writes") or ()]
+
+        def run(params: Result, ctx: View) -> tuple[str, str]:
+            result = _plain(_execute(_handler(action, name, params, secret=secret), task_vars))
+            for key in keys if not result.get("skipped") else ():
+                ctx.set(key, result)
+            return next((word for word in VERDICTS if result.get(word)), "passed"), _reason(result)
+
+        def call(params: Result, ctx: View, emit: Emit) -> NoReturn:
+            _leave_ansible(action)
+            verdict, reason = _judged(lambda: run(params, ctx), action)
+            sys.stdout.flush()
+            sys.stderr.flush()
+            emit({"kind": "ending", "verdict": verdict, "reason": reason[:LONGEST_MESSAGE]})
+            os._exit(verdict not in ("passed", "skipped"))
+
+        return {"kind": "call", "call": call, "options": None, "reads": [], "digest": _digest(action, name)}
+
+    return program
+
+
+def _leave_ansible(action: ActionBase) -> None:
+    """What is shown goes to the step's own output: a child that is killed must not hold the queue of the workers.
+
+    Files that are named by a relative path are those of the project.
+    """
+    Display()._final_q = None
+    action._loader.set_basedir(str(Path.cwd()))
+    sys.stdout, sys.stderr = map(_stream, (1, 2))
+
+
+def _stream(number: int) -> TextIO:
+    return os.fdopen(number, "w", 1, errors="backslashreplace", closefd=False)
+
+
+def _judged(run: Callable[[], tuple[str, str]], action: ActionBase) -> tuple[str, str]:
+    try:
+        return run()
+    except AnsibleError as error:
+        return _kept_out(error, action)
+    except BaseException as error:  # a plugin may raise anything, and nobody is behind this to take it
+        traceback.print_exc()
+        return "error", f"{type(error).__name__}: {error}"
+
+
+def _kept_out(error: AnsibleError, action: ActionBase) -> tuple[str, str]:
+    """Verdict and reason where Ansible could not do what the module needs."""
+    text = str(error)
+    if any(sign in text for sign in NO_FILES):
+        problem = _folder_problem(action)
+        if problem:
+            return "error", problem
+    refused = refusal(error)
+    if refused:
+        return "error", refused
+    if isinstance(error, AnsibleConnectionFailure):
+        return "unreachable", text
+    traceback.print_exc()
+    return "error", f"{type(error).__name__}: {text}"
+
+
+def _folder_problem(action: ActionBase) -> str:
+    """Why Ansible cannot put files into its temporary folder, which it tells only to who asks for more words."""
+    try:
+        folder = action._remote_expand_user(str(action.get_shell_option("remote_tmp", default=USUAL_TMP)), False)
+        done = action._low_level_execute_command(PROBE.format(folder=shlex.quote(folder)), sudoable=False)
+    except AnsibleError:
+        return ""
+    said = (str(done["stderr"]).strip() or str(done["stdout"]).strip()).rpartition("\n")[2].rpartition(": ")[2]
+    return f"the temporary folder {folder} of Ansible's modules cannot be used: {said}" if done["rc"] else ""
+
+
+def _handler(action: ActionBase, name: str, params: Result, *, secret: bool) -> ActionBase:
+    """The action plugin for a module, as Ansible itself chooses it for a task."""
+    task = action._task.copy()
+    task.action, task.args = name, params
+    if secret:
+        task.no_log = action._play_context.no_log = True  # what a module answers is shown at -vvv otherwise
+    loaders = action._shared_loader_obj
+    return loaders.action_loader.get(
+        _handler_name(name, loaders),
+        task=task,
+        connection=action._connection,
+        play_context=action._play_context,
+        loader=action._loader,
+        templar=action._templar,
+        shared_loader_obj=loaders,
+    )
+
+
+def _handler_name(name: str, loaders: Any) -> str:
+    module = loaders.module_loader.find_plugin_with_context(name)
+    if module.resolved and module.action_plugin:
+        return str(module.action_plugin)
+    collection, dot, last = name.rpartition(".")
+    group = last.split("_")[0]  # network modules share an action plugin
+    names = [name, *([f"{collection}{dot}{group}"] if group in constants.NETWORK_GROUP_MODULES else [])]
+    return next((each for each in names if loaders.action_loader.has_plugin(each)), NORMAL)
+
+
+def _execute(handler: ActionBase, task_vars: Mapping[str, Any]) -> Result:
+    try:
+        found: Result = handler.run(task_vars=task_vars)
+    except AnsibleAction as error:  # how a plugin ends early; newer Ansibles do not say in the result how
+        found = {**{word: True for word, kind in EARLY.items() if isinstance(error, kind)}, "msg": str(error)}
+        found |= error.result
+    finally:
+        handler.cleanup()
+    return found
+
+
+def _files(args: Mapping[str, Any]) -> dict[str, str]:
+    """The digest of the project's file that `src` names; where else Ansible may find one is its own affair."""
+    src = args.get("src")
+    there = isinstance(src, str) and Path(src).is_file()
+    return {str(src): digest_of(Path(str(src)))} if there else {}
+
+
+def _plain(result: Result) -> Result:
+    """The result as JSON, without what is Ansible's own: how it was called, and what it is to do with the rest."""
+    native = transform_to_native_types(result)
+    kept = {key: value for key, value in native.items() if key != "invocation" and not key.startswith("_ansible_")}
+    for empty in [name for name in ("warnings", "deprecations") if not kept.get(name)]:
+        kept.pop(empty, None)
+    plain: Result = json.loads(json.dumps(kept, default=str))
+    return plain
+
+
+def _reason(result: Result) -> str:
+    return str(result.get("msg") or result.get("skip_reason") or result.get("skipped_reason") or "")
+
+
+def _digest(action: ActionBase, name: str) -> str:
+    """Of the module's and the action plugin's files, and of the Ansible that runs them."""
+    loaders = action._shared_loader_obj
+    found = (
+        loaders.module_loader.find_plugin_with_context(name),
+        loaders.action_loader.find_plugin_with_context(_handler_name(name, loaders)),
+    )
+    digest = sha256(f"{name} {ansible.release.__version__}".encode())
+    for each in found:
+        if each.resolved:
+            digest.update(Path(each.plugin_resolved_path).read_bytes())
+    return f"sha256:{digest.hexdigest()}"
+
+
+def perform_module(request: Request, run: Run, halted: Callable[[], str], *, check: bool) -> Answer:
+    """Run the one step of a stage in this process; the answer has its records, as a host's would.
+
+    `halted` tells why nothing may go on, empty where it may. With `check` it blocks nothing: a module that has no check
+    mode of its own is skipped by Ansible.
+    """
+    records: list[Result] = []
+    with TemporaryDirectory(dir=run.folder) as folder:
+        work = str(Path(folder).absolute())
+        _unpack(request, work)
+        launcher = Launcher(request.message, work, work, str(run.folder.absolute() / FOLDER))
+        Stage(request.message, launcher, records.append, lambda: not halted(), halted).run()
+    for n, record in enumerate(records, start=1):
+        record["n"] = n
+        if check:
+            record.pop("blocks", None)
+    return Answer("ended", 0, tuple(records), concealed=tuple(launcher.secrets.told))
+
+
+def _unpack(request: Request, work: str) -> None:
+    """The hooks' files, where the executor looks for files and Python for modules; this process has one task only."""
+    for name, path in request.files:
+        target = Path(work, name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    sys.path.insert(0, work)

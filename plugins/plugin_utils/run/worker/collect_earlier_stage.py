@@ -1,0 +1,41 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Before a host runs a stage again: what an earlier run left there is brought into that run's journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import Remote
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import stage_id
+
+if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import Earlier
+
+
+def collect(earlier: Earlier, remote: Remote, steps: Iterable[str], host: str, lease: float) -> None:
+    """Ask for the results and artifacts of these steps that are not here; a stage that still runs is waited for.
+
+    Raises Unreachable.
+    """
+    steps = list(steps)
+    for number in earlier.unfinished(steps, host):
+        for answer in remote.collect(stage_id(earlier.run_id, number, host), lease):
+            append(earlier.path, answer.records)
+    earlier.catch_up()
+    for number, records in earlier.absent(steps, host).items():
+        _bring(earlier, remote, stage_id(earlier.run_id, number, host), records)
+
+
+def _bring(earlier: Earlier, remote: Remote, stage: str, records: list[Record]) -> None:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import (
+        bring,  # few runs have any
+    )
+
+    found = bring(earlier.path.parent, stage, records, lambda wanted: remote.pieces(stage, wanted))
+    append(earlier.path, found)

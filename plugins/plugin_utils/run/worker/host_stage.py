@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A host's part of a stage, and what the host is asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.vars import transform_to_native_types
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Ended
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RECIPE, RUN_HOST, Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_secrets import add_secrets
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.readiness import halted, settled, time_left
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import (
+    Program,
+    Request,
+    Surroundings,
+    make_request,
+    stage_id,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import marked, unmarked
+
+Steps = Sequence[Mapping[str, Any]]
+Locks = Mapping[str, Mapping[str, Any]]
+
+ANSIBLE = "ansible"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What of a stage is for one host: its steps there, and the locks of theirs that hosts share."""
+
+    run: Run
+    number: int
+    host: str
+    steps: Steps
+    locks: Locks
+    action: ActionBase
+    task_vars: Mapping[str, Any]
+
+    @property
+    def is_module(self) -> bool:
+        """Whether it is a module of Ansible's, which is a stage of its own."""
+        return bool(self.steps[0].get("type") == ANSIBLE)
+
+    @property
+    def is_check(self) -> bool:
+        """Whether Ansible runs in check mode."""
+        return bool(self.action._task.check_mode)
+
+    @property
+    def becomes(self) -> bool:
+        """Whether its steps run as another user than the one who logs in."""
+        return bool(getattr(self.action._connection, "become", None))
+
+    def variable(self, name: str) -> Any:
+        """A variable of the host, None where it has none; what runs once for the run has none at all."""
+        value = None if self.host == RUN_HOST else self.task_vars.get(name)
+        return transform_to_native_types(self.action._templar.template(value))
+
+
+def request_of(part: Part, program: Program | None) -> Request:
+    """The request for the part, as things are now. Raises RackError where an argument is wrong."""
+    run, host, settings = part.run, part.host, part.run.settings
+    around = Surroundings(
+        run_id=run.run_id,
+        host=host,
+        folders=tuple(Path(folder) for folder in settings.scriptlets),
+        slots=settings.slots,
+        lease=settings.reconnect_timeout,
+        settled=settled(run, part.steps, host),
+        own=run.context.held(host),
+        run=run.context.held(),
+        hosts=_others(part),
+        collected=_collected(run, part.number, host),
+        recipe=_recipe(part, with_hooks=not part.is_check),
+        params=run.given.params,
+        time_left=time_left(run),
+        halted=halted(run, host),
+        check=part.is_check and not part.is_module,  # Ansible's modules have a check mode of their own
+        debug=settings.debug,
+        offers=run.reusable.offers(part.steps, host),
+    )
+    request = make_request(part.number, part.steps, around, program)
+    for step in request.message["steps"]:
+        if "unfit" in step:
+            step["unfit"] = run.hidden(step["unfit"])  # an argument that is wrong is told as it is
+    add_secrets(part, request.message)
+    return request
+
+
+def _collected(run: Run, number: int, host: str) -> tuple[str, ...]:
+    """The stages before this one that the host may forget: the journal has all of their results."""
+    ended = run.results.ended
+    mine = (step for step in run.steps.values() if host in step.hosts and step.name not in run.left_out)
+    open_stages = {step.stage for step in mine if step.stage < number and not _is_sure(ended.get((step.name, host)))}
+    return tuple(stage_id(run.run_id, stage, host) for stage in range(1, number) if stage not in open_stages)
+
+
+def _is_sure(end: Ended | None) -> bool:
+    return end is not None and end.sure
+
+
+def _others(part: Part) -> dict[str, Any]:
+    """Of the other hosts, what these steps read: a step of the run all, one of a host what it names with @."""
+    context, planned = part.run.context, part.run.steps
+    if part.host == RUN_HOST:
+        return {name: context.held(name) for name in context.hosts() if name}
+    keys = frozenset().union(*(planned[step["name"]].elsewhere for step in part.steps))
+    return {name: context.held(name, keys) for name in context.hosts() if name} if keys else {}
+
+
+def _recipe(part: Part, *, with_hooks: bool) -> Mapping[str, Any]:
+    """What is said of the whole recipe; the arguments of hooks may hold templates, as those of steps."""
+    recipe = part.run.given.recipe
+    if not recipe.get("hooks"):
+        return recipe
+    if not with_hooks:
+        return {**recipe, "hooks": {}}
+    said = part.action._templar.template(marked(part.task_vars[RECIPE]["hooks"]))
+    return {**recipe, "hooks": unmarked(transform_to_native_types(said))}

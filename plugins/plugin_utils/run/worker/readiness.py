@@ -1,0 +1,108 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the stages before mean for one that starts on a host: which steps may not, and whether any may."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Ended
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Dependency
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Planned, Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_errors import WRONG_PASSWORD
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.dependencies import (
+    as_dependency,
+    enough_of,
+    label_of,
+    too_few,
+)
+
+Steps = Iterable[Mapping[str, Any]]
+
+NOT_TRIED = ("blocked", "skipped")
+
+
+def settled(run: Run, steps: Steps, host: str) -> dict[str, str]:
+    """The dependencies on steps of earlier stages that block, by their labels, with the verdict or what else does."""
+    steps = list(steps)
+    here = {step["name"] for step in steps}
+    said = (said for step in steps for said in step.get("depends_on") or ())
+    outside = {label_of(need): need for need in said if not (isinstance(need, str) and need in here)}
+    found = ((label, _blocking(run, as_dependency(need), host)) for label, need in outside.items())
+    return {label: verdict for label, verdict in found if verdict}
+
+
+def _blocking(run: Run, needed: Dependency, host: str) -> str:
+    """The verdict of the first result that blocks, or why none could be enough; empty where all is fulfilled.
+
+    A step that is no part of this run, by its tags or for want of a host, blocks nothing, as in any playbook.
+    """
+    planned = run.steps.get(needed.step)
+    if planned is None or not planned.hosts or needed.step in run.left_out:
+        return ""
+    ends = list(_ends(run, needed, planned, host))
+    if reason := too_few(needed, len(ends)):
+        return reason
+    bad = [end for end in ends if end is None or end.blocks]
+    if len(ends) - len(bad) >= enough_of(needed, len(ends)):
+        return ""
+    return next((end.verdict for end in bad if end), "error")
+
+
+def _ends(run: Run, needed: Dependency, planned: Planned, host: str) -> Iterator[Ended | None]:
+    """How the step ended where it has to have passed: on this host, or on all of its hosts, or on some of them."""
+    ended = run.results.ended
+    if not needed.is_wide and host in planned.hosts:
+        yield ended.get((needed.step, host))
+        return
+    chosen = run.given.patterns.get(needed.hosts)
+    yield from (ended.get((needed.step, place)) for place in planned.hosts if chosen is None or place in chosen)
+
+
+def halted(run: Run, host: str) -> str:
+    """Why nothing may start on this host any more; empty where it may."""
+    if run.given.recipe.get("fail_fast"):
+        for (step, place), end in run.results.ended.items():
+            if end.blocks and end.verdict not in NOT_TRIED:
+                return f"fail_fast: {step} did not pass on {place or 'the controller'}"
+    if host in run.given.canary:
+        return ""
+    ended = run.results.ended
+    bad = (place for place in run.given.canary for step in run.steps if _blocks(ended.get((step, place))))
+    return next((f"canary {place} did not pass" for place in bad), "")
+
+
+def shut_out(run: Run, host: str) -> str:
+    """Why nobody should try to become another user on this host again; empty where one may.
+
+    Each try with a wrong password counts against the account, which may be locked for it.
+    """
+    ended = ((name, run.results.ended.get((name, host))) for name in run.steps)
+    wrong = (name for name, end in ended if end is not None and end.reason.startswith(WRONG_PASSWORD))
+    return next((f"{name} has shown that {WRONG_PASSWORD}: not tried again on {host}" for name in wrong), "")
+
+
+def _blocks(end: Ended | None) -> bool:
+    return end is not None and end.blocks
+
+
+def startable(run: Run, steps: Steps, host: str) -> list[Mapping[str, Any]]:
+    """The steps that may start as far as is known before: for the others no lock is worth waiting for."""
+    steps = list(steps)
+    blocking, reason = settled(run, steps, host), halted(run, host)
+    return [step for step in steps if step.get("always") or not (reason or _is_out(step, blocking))]
+
+
+def _is_out(step: Mapping[str, Any], blocking: Mapping[str, str]) -> bool:
+    needed = map(label_of, step.get("depends_on") or ())
+    return bool(step.get("skip")) or step.get("when") is False or any(label in blocking for label in needed)
+
+
+def time_left(run: Run) -> float | None:
+    """Seconds until the recipe's time box is over; None where it has none."""
+    time_box = run.given.recipe.get("time_box")
+    return None if time_box is None else max(0.0, round(run.started + time_box - time.monotonic(), 3))

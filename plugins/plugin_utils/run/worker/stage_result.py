@@ -1,0 +1,64 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What comes of a stage: the record of a step without a result, and what Ansible shows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import batched
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+
+Record = dict[str, Any]
+
+APART = 20  # steps that passed which have a line each
+IN_A_LINE = 5
+
+
+def no_result(stage: int, step: str, host: str, verdict: str, reason: str, *, blocks: bool = True) -> Record:
+    """The record of a step that gave no result of its own."""
+    head = {"kind": "step", "stage": stage, "n": 0, "host": host, "step": step}
+    judged = {"verdict": verdict, "reason": reason, "started": now(), "seconds": 0.0}
+    return {**head, **judged, "attempts": [], "measurements": [], **({"blocks": True} if blocks else {})}
+
+
+def summary(records: Iterable[Record]) -> dict[str, Any]:
+    """What Ansible shows of a stage: each step with verdict, duration and reason; in `msg` what failed and why.
+
+    Of a looped step the instances are shown.
+    """
+    steps = [record for record in records if not record.get("instances")]
+    lines = list(_lines(steps))
+    result: dict[str, Any] = {"changed": False, "steps": lines, "_ansible_verbose_always": True}
+    bad = [step for step in steps if step["verdict"] not in PASSING and step["verdict"] != "skipped"]
+    if not bad:
+        seconds = sum(step["seconds"] for step in steps)
+        return {**result, "msg": f"{_count(steps)} in {seconds:.3f} s"}
+    first = next((step for step in bad if step["verdict"] != "blocked"), bad[0])
+    reason = f"{first['step']} {first['verdict']}: {first['reason'] or 'no reason given'} ({_count(steps)})"
+    kind = "unreachable" if first["verdict"] == "unreachable" else "failed"
+    return {**result, "msg": reason, kind: True}
+
+
+def _count(steps: Iterable[Record]) -> str:
+    counts = Counter(step["verdict"] for step in steps)
+    return ", ".join(f"{number} {verdict}" for verdict, number in counts.most_common())
+
+
+def _lines(steps: Sequence[Record]) -> Iterator[str]:
+    """A line a step; many that passed share lines, since Ansible takes half a millisecond for each of them."""
+    passed = [step for step in steps if step["verdict"] == "passed"]
+    together = passed if len(passed) > APART else []
+    yield from (_line(step) for step in steps if not together or step["verdict"] != "passed")
+    for some in batched(together, IN_A_LINE):
+        yield f"passed  {', '.join(f'{step["step"]} {step["seconds"]:.3f} s' for step in some)}"
+
+
+def _line(step: Record) -> str:
+    reason = f"  {step['reason']}" if step["reason"] else ""
+    return f"{step['verdict']:<11} {step['seconds']:8.3f} s  {step['step']}{reason}"

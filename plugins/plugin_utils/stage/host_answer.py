@@ -1,0 +1,67 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a host answers: its state, and the records of its journal from the offset asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import decode
+from ansible_collections.rack.recipes.plugins.module_utils.runner.main import MARK
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_errors import is_cut, no_answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_clock import Clock, read_clock
+
+STATUS = {"state", "offset", "boot_id"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`state` is one of the executor's, `cut` where the connection ended before it, `silent` where there is none.
+
+    `reason` says what came instead. `sealed` is what no file may hold, for who has the key: the `concealed` entries.
+    `ahead` are the seconds that the host's `clock` is ahead of this one's, None where nobody knows.
+    """
+
+    state: str
+    offset: int
+    records: tuple[dict[str, Any], ...] = ()
+    reason: str = ""
+    boot_id: str = ""
+    sealed: str = ""
+    concealed: tuple[Mapping[str, Any], ...] = ()
+    clock: Clock | None = None
+    ahead: float | None = None
+
+
+def read_answer(
+    stage: str, code: int, stdout: str, stderr: str, python: str = "python3", hide: Callable[[str], str] = str
+) -> Answer:
+    """Find the answer for `stage` in what came back of `python`: banners and noise may stand before it.
+
+    `hide` takes secrets out of what is told of these.
+    """
+    _before, mark, answer = stdout.partition(f"{MARK}{stage}\n")
+    if not mark:
+        return Answer("cut" if is_cut(code) else "silent", 0, reason=no_answer(code, stdout, stderr, python, hide))
+    lines = answer.encode("utf-8", "surrogateescape").split(b"\n")
+    status = next(filter(None, map(_status, reversed(lines))), None)
+    if status is None:
+        return Answer("cut", 0, reason="the answer was cut off")
+    records = tuple(record for line in lines if line and (record := decode(line)) is not None)
+    said = {name: status.get(name, "") for name in ("reason", "boot_id")}
+    clock = read_clock(status.get("clock"))
+    return Answer(status["state"], status["offset"], records, **said, sealed=status.get("concealed", ""), clock=clock)
+
+
+def _status(line: bytes) -> dict[str, Any] | None:
+    """The answer's last line; behind it a shell may say goodbye."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and found.keys() >= STATUS else None

@@ -1,0 +1,40 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The files of the project that travel with a stage, and their digests."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.trusted_files import PROJECT, check_trusted
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+
+
+def project_files(args: Mapping[str, Any]) -> dict[str, Path]:
+    """The project's file that a relative `src` names; it travels with the stage, under the same path.
+
+    Raises UsageError where it cannot, CatalogError where a link leads out of the project, or everybody can change it.
+    """
+    src = args.get("src")
+    if not isinstance(src, str) or not src or src.startswith("/") or "${" in src:
+        return {}
+    path = Path(src)
+    if ".." in path.parts or not path.is_file():
+        raise UsageError(f"src: expected a file inside the project, or an absolute path of the host, got {src!r}")
+    check_trusted(PROJECT, path.as_posix(), strict=False)
+    return {path.as_posix(): path.absolute()}
+
+
+@lru_cache(maxsize=1024)
+def digest_of(path: Path) -> str:
+    """`sha256:<hex>` of a file, read once as what travels is. Raises UsageError where it cannot be read."""
+    try:
+        return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error

@@ -1,0 +1,195 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The zip that travels to a host: the executor, the scriptlets of a stage, and the files that they read."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import io
+import os
+import re
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path, PurePosixPath
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.trusted_files import read_trusted
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.pinned_code import check_pinned
+
+COLLECTION = "ansible_collections.rack.recipes."
+DROP_INS = "scriptlets."
+DROP_IN_FOLDER = DROP_INS.replace(".", "/")
+ROOT = Path(__file__).parents[4]
+SHIPPED = f"{ROOT}{os.sep}"
+EXECUTOR = f"{COLLECTION}plugins.module_utils.runner.main"
+SANDBOX = f"{COLLECTION}plugins.module_utils.executor.child.sandbox"
+OWN_IMPORT = re.compile(rb"(?m)^ *((?:from|import) (?:ansible_collections|scriptlets)\.[^(\n]*(?:\([^)]*\))?)")
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # the fields of a statement that hold statements
+MOMENT = (1980, 1, 1, 0, 0, 0)
+
+Files = Mapping[str, Path]
+
+
+@lru_cache(maxsize=64)
+def pack(files: tuple[tuple[str, Path], ...]) -> bytes:
+    """The zip of `files` (path inside, path here), of the executor, and of all that these import of ours.
+
+    Full names are kept, so the same imports work here, there and under AnsiballZ. Raises CatalogError.
+    """
+    return _zip({**_closure(_modules(EXECUTOR, "", ROOT)), **_closure(files)})
+
+
+@lru_cache(maxsize=1)
+def executor_code() -> tuple[str, tuple[str, ...]]:
+    """Digest and files of the executor itself, which a host keeps: the same in every payload."""
+    whole = _in_packages(_closure(_modules(EXECUTOR, "", ROOT)))
+    digest = hashlib.sha256()
+    for name, content in sorted(whole.items()):
+        digest.update(b"%b\0%d\0%b" % (name.encode(), len(content), content))
+    return digest.hexdigest()[:16], tuple(sorted(whole))
+
+
+def sandbox_code() -> dict[str, Path]:
+    """What only a stage brings along that has a step with a sandbox, by the path in the payload."""
+    return dict(_modules(SANDBOX, "", ROOT))
+
+
+@lru_cache(maxsize=1024)
+def digest_with_imports(digest: str, inside: str, path: Path) -> str:
+    """The digest of a scriptlet, and of all of ours that it imports, but for the executor, as one `sha256:<hex>`."""
+    whole = _closure([(inside, path)])
+    more = sorted(whole.keys() - {inside, *executor_code()[1]})
+    if not more:
+        return digest
+    parts = [digest, *(f"{name} {hashlib.sha256(read(name, whole[name])).hexdigest()}" for name in more)]
+    return f"sha256:{hashlib.sha256(' '.join(parts).encode()).hexdigest()}"
+
+
+def files_with_imports(inside: str, path: Path) -> dict[str, Path]:
+    """A scriptlet's file and those of the project that it imports, by their paths in the payload. Raises CatalogError.
+
+    Of the collection's own files, which its version stands for, only the scriptlet itself.
+    """
+    whole = _closure([(inside, path)])
+    return {name: file for name, file in sorted(whole.items()) if name == inside or name.startswith(DROP_IN_FOLDER)}
+
+
+def _closure(files: Iterable[tuple[str, Path]]) -> dict[str, Path]:
+    """The files, and all of ours that they import."""
+    whole: dict[str, Path] = {}
+    waiting = list(files)
+    while waiting:
+        inside, path = waiting.pop()
+        whole[inside] = path
+        waiting += [found for found in _imports(inside, path) if found[0] not in whole]
+    return whole
+
+
+def is_code(inside: str) -> bool:
+    """Whether a file of the payload is there to be imported, and not to be read."""
+    return inside.endswith(".py") and inside.startswith((COLLECTION.replace(".", "/"), DROP_IN_FOLDER))
+
+
+def _imports(inside: str, path: Path) -> Iterator[tuple[str, Path]]:
+    """Our own modules that a file imports: of the collection, or from the folder of drop-ins that it stands in."""
+    if is_code(inside):
+        for name in _imported(inside, path):
+            yield from _modules(name, inside, path)
+
+
+def _modules(name: str, inside: str, path: Path) -> Iterator[tuple[str, Path]]:
+    """The file of a module, or of a package, that the file `inside` means by `name`."""
+    parts = name.split(".")
+    if name.startswith(COLLECTION):
+        folder, below = ROOT, parts[COLLECTION.count(".") :]
+    elif name.startswith(DROP_INS) and inside.startswith(DROP_IN_FOLDER):
+        folder, below = path.parents[inside.count("/") - 1], parts[1:]
+    else:
+        return
+    for end in _ends(folder, "/".join(below)):
+        yield "/".join(parts) + end, folder / ("/".join(below) + end)
+
+
+@lru_cache(maxsize=4096)
+def _ends(folder: Path, module: str) -> tuple[str, ...]:
+    """What the path of a module has to end with to be its file: nothing does for the name of a class."""
+    ends = (".py", "/__init__.py")
+    return tuple(end for end in ends if os.path.isfile(f"{folder}/{module}{end}"))  # noqa: PTH113 - a third of the time
+
+
+@lru_cache(maxsize=1024)
+def _imported(inside: str, path: Path) -> tuple[str, ...]:
+    """The full names of all that a Python file may import, in functions too; of a shipped one only what may be ours."""
+    content = read(inside, path)
+    if _is_shipped(path):
+        content = b"\n".join(OWN_IMPORT.findall(content))  # the executor's 60 files take 50 ms to be parsed whole
+    try:
+        tree = ast.parse(content)
+    except (SyntaxError, ValueError) as error:
+        raise CatalogError(f"{path}: cannot be read as Python: {error}") from error
+    names: set[str] = set()
+    for node in _statements(tree):
+        if isinstance(node, ast.ImportFrom):
+            package = PurePosixPath(inside).parts[: -node.level] if node.level else ()
+            module = ".".join((*package, *filter(None, (node.module,))))
+            names.update({module, *(f"{module}.{alias.name}" for alias in node.names)})
+        elif isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+    return tuple(sorted(names))
+
+
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """All statements in no order; none is inside of an expression, of which a file has ten times as many."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for name in BLOCKS:
+            waiting += getattr(node, name, ())
+
+
+def _in_packages(files: Files) -> dict[str, bytes]:
+    """Only what is code stands in packages: a project's folder `statistics` must not hide Python's module."""
+    code = filter(is_code, files)
+    packages = {str(folder / "__init__.py") for name in code for folder in PurePosixPath(name).parents[:-1]}
+    return {**dict.fromkeys(packages, b""), **{name: read(name, path) for name, path in files.items()}}
+
+
+def _zip(files: Files) -> bytes:
+    contents = _in_packages(files)
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for name in sorted(contents):
+            archive.writestr(zipfile.ZipInfo(name, MOMENT), contents[name], zipfile.ZIP_DEFLATED)
+    return target.getvalue()
+
+
+def read(inside: str, path: Path) -> bytes:
+    """What a file holds, read to be sent; of the project's only what is trusted, and a drop-in is code, whatever it is.
+
+    Raises CatalogError.
+    """
+    drop_in = inside.startswith(DROP_IN_FOLDER)
+    if _is_shipped(path):
+        content = _plain(path)
+    else:
+        below = inside.count("/") - drop_in + 1  # its folder of drop-ins may have any name
+        root, place = Path(*path.parts[:-below]), Path(*path.parts[-below:])
+        content = read_trusted(str(root), str(place), strict=drop_in)
+    check_pinned(inside, content, required=drop_in)
+    return content
+
+
+def _is_shipped(path: Path) -> bool:
+    return str(path).startswith(SHIPPED)
+
+
+def _plain(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CatalogError(f"{path}: cannot be read: {error.strerror}") from error

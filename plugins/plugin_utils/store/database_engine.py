@@ -1,0 +1,127 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Open the store: the engine for a URL, set up so that every database keeps and returns the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import (
+    lazy_sqlalchemy as sql,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import (
+    mysql,
+    postgresql,
+    sqlite,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import (
+    patiently,
+    shown,
+    translated,
+    without_secrets,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.run_migrations import require_newest, upgrade
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Engine
+
+type Kinds = Mapping[str, Callable[[URL], Engine]]
+
+WRITERS: Kinds = {"sqlite": sqlite.writer, "mysql": mysql.engine, "postgresql": postgresql.engine}
+READERS: Kinds = {**WRITERS, "sqlite": sqlite.reader}
+DRIVERS = {
+    "mysql": "mysql+pymysql",
+    "mariadb": "mysql+pymysql",
+    "mariadb+pymysql": "mysql+pymysql",
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+}
+PACKAGES = {"sqlite": "rack-recipes", "mysql": "rack-recipes", "postgresql": "'rack-recipes[postgresql]'"}
+PATIENCE = 10.0  # seconds for a server that is not there yet, or for others that migrate the same store
+
+
+def engine(url: str, patience: float = PATIENCE) -> Engine:
+    """The store at a URL, made where it is missing and migrated to the newest schema.
+
+    Takes `sqlite:///PATH`, `mysql://` and `mariadb://` (both with PyMySQL), and `postgresql://` (with psycopg).
+    Waits up to `patience` seconds for what may pass. Raises StoreError, the password masked.
+    """
+    return prepared(opened(url, WRITERS), upgrade, patience)
+
+
+def reader(url: str, patience: float = PATIENCE) -> Engine:
+    """The store at a URL for reading only: nothing is made or migrated. Raises StoreError, also for an old schema."""
+    return prepared(opened(url, READERS), require_newest, patience)
+
+
+def prepared(store: Engine, prepare: Callable[[Engine], object], patience: float = PATIENCE) -> Engine:
+    """The same engine once `prepare` has been called with it; closed where that fails. Raises StoreError."""
+    try:
+        with translated(store.url):
+            patiently(lambda: prepare(store), patience)
+    except BaseException:
+        store.dispose()
+        raise
+    return store
+
+
+def opened(text: str, kinds: Kinds) -> Engine:
+    """An engine for a URL, of one of these kinds, before it was used. Raises StoreError."""
+    url = _parsed(text)
+    kind = url.get_backend_name()
+    if kind not in kinds:
+        raise StoreError(f"{shown(url)}: expected one of {', '.join(kinds)}, not {kind}")
+    try:
+        with _options_checked(url):
+            store = kinds[kind](url)
+    except ImportError as error:
+        raise StoreError(
+            f"{shown(url)}: no driver: {error}: `pip install {PACKAGES[kind]}` brings one for {kind}://"
+        ) from error
+    sql.event.listen(store, "do_connect", partial(_connect, url))
+    return store
+
+
+def _connect(url: URL, dialect: Any, _record: object, words: Any, options: Any) -> Any:
+    """Connect as SQLAlchemy does; drivers check only now what stands in the URL."""
+    with _options_checked(url):
+        return dialect.connect(*words, **options)
+
+
+@contextmanager
+def _options_checked(url: URL) -> Iterator[None]:
+    """Turn what drivers raise about a URL's options into StoreError."""
+    try:
+        yield
+    except (TypeError, ValueError, OSError) as error:
+        told = without_secrets(getattr(error, "strerror", None) or str(error), url)
+        advice = ": check what stands behind the ? in the URL" if url.query else ""
+        raise StoreError(f"{shown(url)}: {told}{advice}") from None
+
+
+def _parsed(text: str) -> URL:
+    try:
+        url = sql.make_url(text)
+        url = url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
+        url.get_dialect()
+        _refuse_second_at(text, url)
+    except StoreError:  # SQLAlchemy is missing
+        raise
+    except Exception:  # whatever it is, its text and its trace may hold the password
+        raise StoreError(
+            "the store's URL cannot be read: expected sqlite:///PATH, mysql://USER:PASSWORD@HOST/DATABASE or "
+            "postgresql://..., special characters in the password percent-encoded as in a web address"
+        ) from None
+    return url
+
+
+def _refuse_second_at(text: str, url: URL) -> None:
+    """With a second @ behind the user's name, a part of the password would be taken for the host, and be shown."""
+    if url.get_backend_name() != "sqlite" and text.partition("://")[2].partition(":")[2].count("@") > 1:
+        raise ValueError("@")

@@ -1,0 +1,104 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Bring a store to the newest schema. Alembic is slow to import and waits until there is something to migrate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import reading
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import HEAD
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL, Connection, Engine
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+VERSION_TABLE = "alembic_version"
+
+# How one migration keeps others out, and lets them in again; SQLite's transaction does so by itself.
+LOCKS: Mapping[str, tuple[str, str]] = {
+    "mysql": ("SELECT GET_LOCK('rack.recipes.upgrade', 600)", "SELECT RELEASE_LOCK('rack.recipes.upgrade')"),
+    "postgresql": ("SELECT pg_advisory_xact_lock(hashtext('rack.recipes.upgrade'))", ""),  # until the commit
+}
+
+
+def upgrade(engine: Engine, migrations: Path = MIGRATIONS, head: str = HEAD) -> str | None:
+    """Migrate the store to `head` with all that it holds, safe beside others that do the same.
+
+    Returns the revision that it was at, None for an empty database. Raises StoreError for a newer schema.
+    """
+    held = current(engine)
+    if held == head:
+        return held
+    with engine.begin() as connection, _alone(connection):
+        held = version(connection)
+        if held != head:
+            _refuse_unknown(engine.url, held, migrations, head)
+            _migrate(connection, migrations, head)
+    return held
+
+
+def require_newest(engine: Engine) -> None:
+    """Raise StoreError unless the store has the newest schema."""
+    held = current(engine)
+    _refuse_unknown(engine.url, held, MIGRATIONS, HEAD)
+    if held != HEAD:
+        state = f"its schema is {held}, older than {HEAD}" if held else "it has no tables yet"
+        raise StoreError(
+            f"{shown(engine.url)}: {state}: `rack-recipes db upgrade` brings it up to date (with the same --db, where "
+            "one was given) and keeps what it holds, and so does the next run"
+        )
+
+
+def current(engine: Engine) -> str | None:
+    """The revision that the store is at; None for an empty database."""
+    with reading(engine) as connection:
+        return version(connection)
+
+
+def version(connection: Connection) -> str | None:
+    """The revision of the database behind a connection; None for an empty one."""
+    if not sql.inspect(connection).has_table(VERSION_TABLE):
+        return None
+    held: str | None = connection.scalar(sql.text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608
+    return held
+
+
+def _refuse_unknown(url: URL, held: str | None, migrations: Path, head: str) -> None:
+    known = {path.name.partition("_")[0] for path in (migrations / "versions").glob("[0-9]*.py")}
+    if held and held not in known:
+        raise StoreError(
+            f"{shown(url)}: its schema is {held}, made by a newer rack.recipes (this one knows up to {head}): "
+            "install that version, or set rack_recipes_db to another store"
+        )
+
+
+@contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    lock, unlock = LOCKS.get(connection.dialect.name, ("", ""))
+    if lock:
+        connection.execute(sql.text(lock))
+    try:
+        yield
+    finally:
+        if unlock and not connection.invalidated:
+            connection.execute(sql.text(unlock))
+
+
+def _migrate(connection: Connection, migrations: Path, head: str) -> None:
+    with sql.installed():
+        from alembic import command
+        from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(migrations).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, head)

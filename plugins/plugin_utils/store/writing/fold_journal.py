@@ -1,0 +1,212 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a journal comes to in the store: the rows that its records make, one final row a step and host."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from sys import intern
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import REFUSED
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_to_rows import (
+    ARTIFACT,
+    END,
+    RECIPE,
+    RUN,
+    TRANSFER,
+    Row,
+    checks_of,
+    conflict_row,
+    delta_row,
+    in_order,
+    mapping,
+    measurement_rows,
+    name,
+    number,
+    step_row,
+    storable,
+    taken,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table
+
+Place = tuple[str, str]  # host, step
+Counted = tuple[int, int]  # measurements and checks of a step's last record
+
+
+class Tally(NamedTuple):
+    """How many rows of each table a run has."""
+
+    context: int = 0
+    steps: int = 0
+    measurements: int = 0
+    conflicts: int = 0
+    artifacts: int = 0
+
+
+@dataclass(slots=True)
+class Batch:
+    """Rows that wait to be written in one transaction; `again` are the steps that had a row before."""
+
+    records: int = 0
+    context: list[Row] = field(default_factory=list)
+    conflicts: list[Row] = field(default_factory=list)
+    steps: dict[Place, Row] = field(default_factory=dict)
+    measurements: dict[Place, list[Row]] = field(default_factory=dict)
+    again: set[Place] = field(default_factory=set)
+    artifacts: dict[tuple[str, str, int], Row] = field(default_factory=dict)
+
+    def tables(self) -> Iterator[tuple[Table, list[Row]]]:
+        """The rows of each table, in an order that is the same in every transaction."""
+        known = tables()
+        yield known.context, self.context
+        yield known.steps, list(self.steps.values())
+        yield known.measurements, list(chain.from_iterable(self.measurements.values()))
+        yield known.conflicts, self.conflicts
+        yield known.artifacts, list(self.artifacts.values())
+
+
+class Fold:
+    """Takes a run's records in the order of the journal and gathers their rows, the newest state of the run beside."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        self._context = Context(run_id)
+        self._run: dict[str, Any] = {"run_id": run_id, "status": "running"}
+        self._planned: dict[str, dict[str, Any]] = {}
+        self._recorded: dict[str, dict[str, Counted]] = {}  # by host and step
+        self._counted: dict[Counted, Counted] = {}  # equal ones are one object
+        self._assumed: set[Place] = set()  # those whose record is not the host's own
+        self._final: set[Place] = set()  # those of which the recorder has said the last word
+        self._artifacts: dict[tuple[str, str, int], dict[str, Any]] = {}  # columns by host, step, n
+        self._attached: dict[tuple[int, str, str], list[dict[str, Any]]] = {}  # the same by stage, host, digest
+        self._offsets: dict[str, float | None] = {}  # of the hosts' clocks
+        self._changes = 0
+        self._conflicts = 0
+        self._checks = 0
+        self._kinds: dict[str, Callable[[Record, Batch | None], None]] = {
+            "run": self._take_run,
+            "delta": self._take_delta,
+            "merge": self._take_delta,
+            "clock": self._take_clock,
+            "step": self._take_step,
+            "artifact": self._take_artifact,
+            "transfer": self._take_transfer,
+            "end": self._take_end,
+        }
+
+    def take(self, record: Record, batch: Batch | None = None) -> None:
+        """Take one record, its rows into the batch; kinds that a later version may have added are passed over."""
+        if take := self._kinds.get(record["kind"]):
+            take(record, batch)
+        if batch:
+            batch.records += 1
+
+    def tally(self) -> Tally:
+        """How many rows the records taken so far come to."""
+        hosts = self._recorded.values()
+        measured = sum(measurements for steps in hosts for measurements, _checks in steps.values())
+        return Tally(self._changes, sum(map(len, hosts)), measured, self._conflicts, len(self._artifacts))
+
+    def run_row(self, journal: str, offset: int) -> Row:
+        """The run's row as of now; with it the journal is stored up to `offset`."""
+        counted = {"next_seq": self._context.seq + 1, "checks": self._checks}
+        place = {"journal": storable(journal), "journal_offset": offset}
+        return in_order(tables().runs, self._run | counted | place)
+
+    def _take_run(self, record: Record, batch: Batch | None) -> None:
+        """A run that is taken up again is running again, and started when it first did."""
+        self._context.fold(record)
+        steps = (step for step in record.get("steps") or () if isinstance(step, dict))
+        self._planned |= {step["name"]: step for step in steps if isinstance(step.get("name"), str)}
+        started = self._run.get("started")
+        self._run = {
+            "run_id": self.run_id,
+            **taken(RECIPE, mapping(record.get("recipe"))),
+            **taken(RUN, record),
+            "status": "running",
+        }
+        if started:
+            self._run["started"] = started
+
+    def _take_end(self, record: Record, batch: Batch | None) -> None:
+        self._run |= taken(END, record)
+
+    def _take_delta(self, record: Record, batch: Batch | None) -> None:
+        """A write that was refused has changed nothing, and is a conflict only; a merge has a time of ours."""
+        offset = self._offsets.get(record["host"]) if record["kind"] == "delta" else None
+        for delta in self._context.fold(record):
+            is_change = delta.outcome != REFUSED
+            self._changes += is_change
+            self._conflicts += delta.conflict
+            if batch:
+                row = delta_row(self.run_id, delta, record["host"], offset)
+                if is_change:
+                    batch.context.append(row)
+                if delta.conflict:
+                    batch.conflicts.append(conflict_row(row, delta))
+
+    def _take_clock(self, record: Record, batch: Batch | None) -> None:
+        """How far a host's clock is ahead holds for all that it says from now on."""
+        self._offsets[intern(record["host"])] = number(record["offset"])
+
+    def _take_artifact(self, record: Record, batch: Batch | None) -> None:
+        """A file that a step has attached; where it is, a transfer record tells."""
+        columns = {"run_id": self.run_id, **taken(ARTIFACT, record)}
+        place = (columns["host"], columns["step"], columns["n"])
+        self._artifacts[place] = columns
+        self._attached.setdefault((record["stage"], record["host"], record["sha256"]), []).append(columns)
+        if batch:
+            batch.artifacts[place] = in_order(tables().artifacts, columns)
+
+    def _take_transfer(self, record: Record, batch: Batch | None) -> None:
+        """A file has arrived, or has not: one for all who have attached it."""
+        for columns in self._attached.get((record["stage"], record["host"], record["sha256"]), ()):
+            columns.update(taken(TRANSFER, record))
+            if batch:
+                place = (columns["host"], columns["step"], columns["n"])
+                batch.artifacts[place] = in_order(tables().artifacts, columns)
+
+    def _take_step(self, record: Record, batch: Batch | None) -> None:
+        """The last record of a step counts, but one without a number never against the host's own, save a last word."""
+        record = self._context.refusals.ruled(record)
+        is_final = record.get("final") is True
+        host, step = place = intern(name(record["host"]) or ""), intern(name(record["step"]) or "")
+        recorded = self._recorded.setdefault(host, {})
+        is_again = step in recorded
+        if place in self._final and not is_final:
+            return
+        if is_final:
+            self._final.add(place)
+        elif not record["n"]:
+            if is_again and place not in self._assumed:
+                return
+            self._assumed.add(place)
+        else:
+            self._assumed.discard(place)
+        rows = measurement_rows(self.run_id, record)
+        self._count(recorded, step, (len(rows), checks_of(record)))
+        if batch:
+            batch.steps[place] = step_row(self.run_id, record, self._plan_of(record))
+            batch.measurements[place] = rows
+            if is_again:
+                batch.again.add(place)
+
+    def _plan_of(self, record: Record) -> dict[str, Any]:
+        """The planned step; that of an instance is its parent's."""
+        parent = record.get("parent")
+        return self._planned.get(parent if isinstance(parent, str) else record["step"], {})
+
+    def _count(self, recorded: dict[str, Counted], step: str, counted: Counted) -> None:
+        _measurements, checks_before = recorded.get(step, (0, 0))
+        self._checks += counted[1] - checks_before
+        recorded[step] = self._counted.setdefault(counted, counted)

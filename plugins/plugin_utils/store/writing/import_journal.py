@@ -1,0 +1,200 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Bring what is new in a run's journal into the store, whatever the store holds of it already."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from operator import ge
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import (
+    met_known_row,
+    patiently,
+    translated,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import reading
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.bulk_insert import (
+    forget_measurements,
+    refuse_too_big,
+    write,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.fold_journal import Batch, Fold, Tally
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_to_rows import Row, name
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a batch is written, and for how many seconds a fault that may pass is waited out."""
+
+    records: int = 20_000
+    size: int = 8 * 2**20  # bytes of journal
+    patience: float = 30.0
+
+
+class Followed(NamedTuple):
+    """What one pass did: rows written, and the offset up to which the journal is stored, both 0 if there was nothing.
+
+    `set_aside` counts the lines of the whole journal that are no records, torn ones too; `damaged` are the numbers of
+    the altered and foreign ones.
+    """
+
+    run_id: str
+    offset: int
+    rows: int
+    set_aside: int
+    damaged: tuple[int, ...] = ()
+
+
+def follow(engine: Engine, journal: str | os.PathLike[str], limits: Limits = Limits()) -> Followed:
+    """Bring everything new in the journal into the store; raises StoreError or JournalError.
+
+    It is written in batches, each in one transaction with its place in the journal, so that it can be killed at
+    any moment and called again.
+    """
+    return Following(engine, journal, limits).catch_up()
+
+
+def is_behind(engine: Engine, journal: str | os.PathLike[str], limits: Limits = Limits()) -> bool:
+    """Whether the journal holds something that the store does not; nothing is written.
+
+    Raises StoreError or JournalError.
+    """
+    return Following(engine, journal, limits).is_behind()
+
+
+class Following:
+    """Follows one journal for as long as its run lasts: what was read stays in mind from one call to the next."""
+
+    def __init__(self, engine: Engine, journal: str | os.PathLike[str], limits: Limits = Limits()) -> None:
+        self._engine = engine
+        self._journal = Path(journal).absolute()
+        self._limits = limits
+        self._patience = limits.patience
+        self._follower = Follower(self._journal)
+        self._fold: Fold | None = None
+        self._batch = Batch()
+        self._stored = 0
+        self._are_new = True  # until a row that was to be written was there already
+
+    def catch_up(self, patience: float | None = None) -> Followed:
+        """Store what the journal gained. After a StoreError call again: nothing is lost, nothing written twice.
+
+        `patience` takes the place of the limits' for this once.
+        """
+        self._patience = self._limits.patience if patience is None else patience
+        try:
+            with translated(self._engine.url):
+                return self._catch_up()
+        except StoreError as error:
+            raise type(error)(f"{error}; the results are safe in {self._journal}") from None
+        except BaseException:  # it may have been stopped between reading a record and taking it
+            self._fold = None
+            raise
+
+    def is_behind(self) -> bool:
+        """Whether there is something to store."""
+        with translated(self._engine.url):
+            patiently(self._resume, self._patience)
+        return next(self._follower.read(), None) is not None
+
+    @property
+    def damaged(self) -> tuple[int, ...]:
+        """The numbers of the altered and foreign lines in what was read of the journal."""
+        return tuple(self._follower.damaged)
+
+    def _catch_up(self) -> Followed:
+        fold = self._fold = self._fold or patiently(self._resume, self._patience)
+        rows = self._flush(fold)  # what an earlier call could not write
+        for line in self._follower.read():
+            if line.record:
+                fold.take(line.record, self._batch)
+            if self._is_full():
+                rows += self._flush(fold)
+        rows += self._flush(fold)
+        if not self._follower.offset:
+            self._fold = None  # the journal will name its run
+        return Followed(fold.run_id, self._stored, rows, self._follower.set_aside, self.damaged)
+
+    def _resume(self) -> Fold:
+        """Fold what is stored already without writing it; all is written again if the store does not hold it whole."""
+        run_id = name(run_of(self._journal)) or ""
+        self._stored, held = stored(self._engine, run_id)
+        self._follower, self._batch, fold = Follower(self._journal), Batch(), Fold(run_id)
+        for line in self._follower.read(until=self._stored):
+            if line.record:
+                fold.take(line.record)
+        if self._follower.offset == self._stored and self._is_held(fold.tally(), held):
+            return fold
+        self._follower, self._stored = Follower(self._journal), 0
+        return Fold(run_id)
+
+    def _is_held(self, told: Tally, held: Tally) -> bool:
+        """Whether the store has what the journal told; of one that was damaged since it may have more, which stays."""
+        return held == told or (bool(self.damaged) and all(map(ge, held, told)))
+
+    def _is_full(self) -> bool:
+        waiting = self._follower.offset - self._stored
+        return self._batch.records >= self._limits.records or waiting >= self._limits.size
+
+    def _flush(self, fold: Fold) -> int:
+        """Write the batch and the place in the journal in one transaction; returns the number of rows."""
+        offset = self._follower.offset
+        if offset == self._stored:
+            return 0
+        waiting = [(tables().runs, [fold.run_row(str(self._journal), offset)]), *self._batch.tables()]
+        batch = [(table, rows) for table, rows in waiting if rows]
+        patiently(lambda: self._write(fold.run_id, batch), self._patience)
+        self._stored, self._batch = offset, Batch()
+        return sum(len(rows) for _table, rows in batch)
+
+    def _write(self, run_id: str, batch: list[tuple[Table, list[Row]]]) -> None:
+        """As rows that nobody knows; once one was there already, because another follows too, each is looked for."""
+        try:
+            self._write_once(run_id, batch)
+        except sql.exc.DBAPIError as error:
+            if not (self._are_new and met_known_row(error)):
+                refuse_too_big(self._engine, error, batch)
+                raise
+            self._are_new = False
+            self._write_once(run_id, batch)
+
+    def _write_once(self, run_id: str, batch: list[tuple[Table, list[Row]]]) -> None:
+        """The run's row comes first: there others that follow the same journal wait."""
+        with self._engine.begin() as connection:
+            for table, rows in batch[:1]:
+                write(connection, table, rows)
+            forget_measurements(connection, run_id, self._batch.again)
+            for table, rows in batch[1:]:
+                is_again = table is tables().artifacts or (table is tables().steps and self._batch.again)
+                write(connection, table, rows, are_new=self._are_new and not is_again)
+
+
+def run_of(journal: Path) -> str:
+    """The id of the journal's run: as its first whole `run` record has it, or else its folder's name."""
+    records = (line.record for line in Follower(journal).read() if line.record)
+    return next((record["run"] for record in records if record["kind"] == "run"), journal.parent.name)
+
+
+def stored(engine: Engine, run_id: str) -> tuple[int, Tally]:
+    """Up to where a run's journal is stored, and how many rows of it there are."""
+    known = tables()
+    counts = [
+        sql.select(sql.func.count()).select_from(table).where(table.c.run_id == run_id).scalar_subquery()
+        for table in (known.context, known.steps, known.measurements, known.conflicts, known.artifacts)  # as in Tally
+    ]
+    offset = sql.select(known.runs.c.journal_offset).where(known.runs.c.run_id == run_id).scalar_subquery()
+    with reading(engine) as connection:  # all at once: others may write meanwhile
+        place, *held = connection.execute(sql.select(offset, *counts)).one()
+        return place or 0, Tally(*held)

@@ -1,0 +1,284 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Turn journal records and deltas into rows, such that every database takes them and keeps the same.
+
+What a database cannot hold is replaced here: NUL in texts becomes U+2400 (its picture), a lone surrogate U+FFFD,
+an integer beyond 64 bits or a number that is none NULL. JSON texts need none of it, they carry escapes.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import Delta
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record, json_text
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.column_types import NAME_LENGTH
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table
+
+Row = tuple[Any, ...]
+
+NUL_PICTURE = "\u2400"
+REPLACEMENT = "\ufffd"
+OUTPUTS = ("stdout", "stderr")  # in columns for a step's last attempt, so its entry in `attempts` has none
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_DIGEST = 16  # characters of it that stand for the rest of a name that is too long
+
+
+def storable(value: Any) -> str | None:
+    """Text without what some database refuses; None stays, other values become JSON."""
+    if value is None:
+        return None
+    text = value if isinstance(value, str) else json_text(value)
+    if "\0" in text:
+        text = text.replace("\0", NUL_PICTURE)
+    return text if text.isascii() else _SURROGATES.sub(REPLACEMENT, text)
+
+
+def name(value: Any) -> str | None:
+    """A short text that fits its column: the end of a longer one gives way to its digest."""
+    if value is None:
+        return None
+    return _name(value if isinstance(value, str) else json_text(value))
+
+
+def _name(text: str) -> str:
+    if len(text) <= NAME_LENGTH and text.isascii() and "\0" not in text:
+        return text
+    fitting = storable(text) or ""
+    if len(fitting) <= NAME_LENGTH:
+        return fitting
+    return f"{fitting[: NAME_LENGTH - _DIGEST - 1]}~{sha256(fitting.encode()).hexdigest()[:_DIGEST]}"
+
+
+def integer(value: Any) -> int | None:
+    """A whole number of at most 64 bits; None for anything else."""
+    return int(value) if isinstance(value, int) and -(2**63) <= value < 2**63 else None
+
+
+def number(value: Any) -> float | None:
+    """A finite number; None for anything else."""
+    try:
+        converted = float(value) if isinstance(value, int | float) else math.nan
+    except OverflowError:
+        return None
+    return converted if math.isfinite(converted) else None
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """A JSON object; an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def size(value: Any) -> int:
+    """How many there are in a list or mapping; 0 for anything else."""
+    return len(value) if isinstance(value, Sequence | Mapping) else 0
+
+
+def flag(value: Any) -> bool | None:
+    """True where it is so; None for anything else."""
+    return True if value is True else None
+
+
+def truth(value: Any) -> bool | None:
+    """True or false; None for anything else."""
+    return value if isinstance(value, bool) else None
+
+
+def _json_object(value: Any) -> str:
+    return json_text(mapping(value))
+
+
+def _some_object(value: Any) -> str | None:
+    return json_text(value) if mapping(value) else None
+
+
+def _some_list(value: Any) -> str | None:
+    return json_text(value) if isinstance(value, list) and value else None
+
+
+# Which field of a record goes into which column, and how.
+Fields = Mapping[str, tuple[str, Callable[[Any], Any]]]
+RUN: Fields = {
+    "started": ("time", name),
+    "controller": ("controller", name),
+    "user": ("user", name),
+    "hosts": ("hosts", size),
+    "versions": ("versions", _json_object),
+    "params": ("params", _some_object),
+    "labels": ("labels", _some_object),
+    "refs": ("references", _some_list),
+    "options": ("options", _some_object),
+    "resumes": ("resumes", name),
+}
+RECIPE: Fields = {
+    "test_id": ("test_id", name),
+    "recipe": ("path", storable),
+    "digest": ("digest", name),
+    "tester": ("tester", name),
+    "description": ("description", storable),
+}
+END: Fields = {
+    "ended": ("time", name),
+    "status": ("status", name),
+    "exit_code": ("exit_code", integer),
+    "counts": ("counts", _json_object),
+}
+STEP: Fields = {
+    "host": ("host", name),
+    "step": ("step", name),
+    "stage": ("stage", integer),
+    "verdict": ("verdict", name),
+    "reason": ("reason", storable),
+    "started": ("started", name),
+    "seconds": ("seconds", number),
+    "tries": ("attempts", size),
+    "blocks": ("blocks", flag),
+    "flake": ("flake", flag),
+    "checks": ("checks", integer),
+    "instances": ("instances", integer),
+    "parent": ("parent", name),
+    "inputs": ("inputs", name),
+    "source_run": ("from", name),
+    "rounds": ("rounds", _some_object),
+    "hooks": ("hooks", _some_list),
+    "tags": ("tags", _some_list),
+}
+ATTEMPT: Fields = {
+    **{
+        column: (column, integer)
+        for column in (
+            "exit_code",
+            "max_rss_kib",
+            "in_blocks",
+            "out_blocks",
+            "voluntary_switches",
+            "involuntary_switches",
+        )
+    },
+    "user_sec": ("user_sec", number),
+    "system_sec": ("system_sec", number),
+    "stdout": ("stdout", storable),
+    "stderr": ("stderr", storable),
+}
+
+
+ARTIFACT: Fields = {
+    "host": ("host", name),
+    "step": ("step", name),
+    "attempt": ("attempt", integer),
+    "n": ("n", integer),
+    "name": ("name", name),
+    "sha256": ("sha256", name),
+    "size": ("size", integer),
+    "media_type": ("media_type", name),
+    "time": ("time", name),
+    "masked": ("masked", truth),
+}
+TRANSFER: Fields = {"path": ("path", storable), "note": ("note", lambda note: storable(note) or None)}
+
+
+def taken(fields: Fields, record: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that a record fills."""
+    return {column: convert(record.get(field)) for column, (field, convert) in fields.items()}
+
+
+@cache
+def names_of(table: Table) -> tuple[str, ...]:
+    """The names of its columns, in their order."""
+    return (*table.columns.keys(),)
+
+
+def in_order(table: Table, columns: Mapping[str, Any]) -> Row:
+    """The row as a tuple, in the order of the table's columns."""
+    return tuple(map(columns.get, names_of(table)))
+
+
+def delta_row(run_id: str, delta: Delta, host: str, clock_offset: float | None = None) -> Row:
+    """The row of `context`; `host` is the one that made the change, as the record has it.
+
+    `clock_offset` are the seconds that its clock was ahead of the controller's, None where nobody knows.
+    """
+    return (
+        run_id,
+        delta.seq,
+        _name(delta.time),
+        _name(delta.host),
+        _name(delta.step),
+        integer(delta.attempt),
+        _name(delta.scope),
+        _name(delta.key),
+        delta.version,
+        integer(delta.based_on),
+        delta.before,
+        delta.after,
+        _name(delta.who),
+        None if host == delta.host else _name(host),
+        clock_offset,
+    )
+
+
+def conflict_row(row: Row, delta: Delta) -> Row:
+    """The row of `conflicts` for a delta that met another write; `row` is the one of `context` for it."""
+    told = {
+        "policy": _name(delta.policy),
+        "outcome": delta.outcome,
+        "other": delta.other,
+        "fields": json_text(list(delta.both)) if delta.both else None,
+    }
+    met = dict(zip(names_of(tables().context), row, strict=True))
+    return in_order(tables().conflicts, met | told)
+
+
+def checks_of(record: Record) -> int:
+    """How many criteria the record's step judged itself: those of a looped step are its instances'."""
+    return 0 if integer(record.get("instances")) else max(integer(record.get("checks")) or 0, 0)
+
+
+def step_row(run_id: str, record: Record, planned: Mapping[str, Any]) -> Row:
+    """The row of `steps`; `planned` is the step as the run's record lists it."""
+    attempts = [attempt for attempt in record.get("attempts") or () if isinstance(attempt, dict)]
+    last = attempts[-1] if attempts else {}
+    kept = [*attempts[:-1], {field: value for field, value in last.items() if field not in OUTPUTS}]
+    columns = {
+        "run_id": run_id,
+        **taken(STEP, record),
+        **taken(ATTEMPT, last),
+        "idx": integer(planned.get("idx")),
+        "scope": name(planned.get("scope") or ("host" if record["host"] else "run")),
+        "cache_key": None if record.get("parent") else name(planned.get("cache_key")),
+        "attempts": json_text(kept if attempts else []),
+    }
+    return in_order(tables().steps, columns)
+
+
+def measurement_rows(run_id: str, record: Record) -> list[Row]:
+    """The rows of `measurements` for a step, numbered from 1."""
+    host, step = _name(record["host"]), _name(record["step"])
+    found = [entry for entry in record.get("measurements") or () if isinstance(entry, dict)]
+    return [
+        (
+            run_id,
+            host,
+            step,
+            n,
+            name(entry.get("name")) or "",
+            number(entry.get("value")),
+            json_text(entry.get("value")),
+            name(entry.get("unit")),
+            _some_object(entry.get("limits")),
+            number(entry.get("distance")),
+            name(entry.get("verdict")),
+        )
+        for n, entry in enumerate(found, 1)
+    ]

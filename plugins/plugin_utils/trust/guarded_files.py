@@ -1,0 +1,29 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The files that say what is allowed: read only where nobody else can have written them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.trusted_files import Owners, check_own
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, RecipeErrors, TrustError
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document, read
+
+
+def read_guarded(path: Path, owners: Owners, expected: str) -> Document:
+    """The mapping in a YAML or JSON file that only its owner, one of `owners` or root, can change.
+
+    Raises TrustError, also for what is no YAML, with its place.
+    """
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123
+            check_own(str(path), file.fileno(), owners | {0})
+            return read(file.read(), str(path), expected)
+    except OSError as error:
+        raise TrustError(f"{path}: cannot be read: {error.strerror}") from error
+    except (CatalogError, RecipeErrors) as error:
+        raise TrustError(str(error)) from error

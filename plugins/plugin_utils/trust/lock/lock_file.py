@@ -1,0 +1,89 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The lock file: JSON, sorted, so that a version control system shows what has changed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeError, TrustError
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guarded_files import read_guarded
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model import (
+    NAME,
+    VERSION,
+    Lock,
+    LockedRecipe,
+    LockedScriptlet,
+)
+
+CURE = "rack-recipes lock RECIPE makes it anew"
+PARTS: Mapping[str, Callable[[Any], Any]] = {
+    "recipes": lambda value: LockedRecipe(**value),
+    "scriptlets": lambda value: LockedScriptlet(**value),
+    "modules": str,
+}
+SHAPES = {"recipes": {"digest": str, "files": dict}, "scriptlets": {"origin": str, "files": dict}}
+
+
+def write_lock(lock: Lock) -> Path:
+    """Write the project's lock file, whole at once; returns its path. Raises OSError."""
+    target = Path(NAME)
+    text = json.dumps({"version": VERSION, **asdict(lock)}, indent=2, sort_keys=True, ensure_ascii=False)
+    partial = Path(f".{NAME}.{os.getpid()}")
+    partial.write_text(f"{text}\n", encoding="utf-8")
+    partial.replace(target)
+    return target
+
+
+def is_there() -> bool:
+    """Whether the project has a lock file."""
+    return Path(NAME).exists()
+
+
+def read_lock() -> Lock:
+    """What the project's lock file holds. Raises TrustError where there is none, or it cannot be believed."""
+    path = Path(NAME)
+    if not path.exists():
+        raise TrustError(f"there is no {NAME} in {Path.cwd()}: rack-recipes lock RECIPE makes one")
+    owners = frozenset((os.geteuid(), Path.cwd().stat().st_uid))
+    document = read_guarded(path, owners, "a mapping with version, recipes, scriptlets and modules")
+    problem = next(_problems(document), None)
+    if problem:
+        raise TrustError(f"{problem}; {CURE}")
+    return Lock(
+        **{name: {key: make(value) for key, value in document.data[name].items()} for name, make in PARTS.items()}
+    )
+
+
+def _problems(document: Document) -> Iterator[RecipeError]:
+    data = document.data
+    place = Place(NAME)
+    if data.get("version") != VERSION:
+        yield RecipeError(place, f"version {VERSION}, which this rack-recipes knows", shown(data.get("version")))
+    for name in PARTS:
+        if not isinstance(data.get(name), dict):
+            yield RecipeError(place, f"a mapping {name}", shown(data.get(name)))
+            return
+        for key, value in data[name].items():
+            if not _is_shaped(name, value):
+                words = "its version" if name == "modules" else f"a mapping with {' and '.join(SHAPES[name])}"
+                yield RecipeError(document.places[name, key], words, shown(value))
+
+
+def _is_shaped(name: str, value: Any) -> bool:
+    if name not in SHAPES:
+        return isinstance(value, str)
+    shape = SHAPES[name]
+    if not isinstance(value, dict) or value.keys() != shape.keys():
+        return False
+    of_kind = all(isinstance(value[key], kind) for key, kind in shape.items())
+    return of_kind and all(isinstance(digest, str) for digest in value["files"].values())

@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From what a recipe asks for to what is locked of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_files import SIDECAR, Candidate
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.zip_payload import files_with_imports, read
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.ansible_modules import code_of, files_below
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model import (
+    DIGEST,
+    Lock,
+    LockedRecipe,
+    LockedScriptlet,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import Asked
+from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
+
+
+def lock_of(asked: Iterable[Asked]) -> Lock:
+    """What is here of all that these ask for. Raises CatalogError."""
+    known = [*asked]
+    return Lock(
+        recipes={
+            in_project(each.recipe): LockedRecipe(
+                each.digest, {in_project(file): digest for file, digest in sorted(each.files.items())}
+            )
+            for each in known
+        },
+        scriptlets={
+            **{name_of(entry): _scriptlet(entry) for each in known for entry in each.entries},
+            **{f"{merge.name} (merge hook)": _merge_hook(merge) for each in known for merge in each.merges},
+        },
+        modules={module: origin_of(module) for each in known for module in each.modules},
+    )
+
+
+def name_of(entry: Entry) -> str:
+    """The name under which a scriptlet is locked."""
+    return f"{entry.name} ({entry.kind})"
+
+
+def in_project(path: str) -> str:
+    """A path as it is from the project's folder, the current one; an absolute one for what is outside of it."""
+    whole = os.path.abspath(path)  # noqa: PTH100 - a link is kept, its name is what people know
+    return os.path.relpath(whole) if Path(whole).is_relative_to(Path.cwd()) else whole
+
+
+def _scriptlet(entry: Entry) -> LockedScriptlet:
+    files = {**files_with_imports(entry.inside, entry.path), **dict(_sidecar(entry))}
+    digests = {name: hashlib.sha256(read(name, path)).hexdigest() for name, path in sorted(files.items())}
+    return LockedScriptlet(_origin(entry), digests)
+
+
+def _merge_hook(merge: Candidate) -> LockedScriptlet:
+    inside, path = f"{merge.folder.inside}/{merge.place}", Path(merge.path)
+    return LockedScriptlet(in_project(merge.folder.path), {inside: hashlib.sha256(read(inside, path)).hexdigest()})
+
+
+def _sidecar(entry: Entry) -> Iterator[tuple[str, Path]]:
+    """What says how a script or a program is called."""
+    if entry.kind != "python":
+        yield str(Path(entry.inside).with_suffix(SIDECAR)), entry.path.with_suffix(SIDECAR)
+
+
+def _origin(entry: Entry) -> str:
+    if entry.source == "collection":
+        return f"rack.recipes {VERSION}"
+    return in_project(str(entry.path.parents[entry.inside.count("/") - 1]))
+
+
+def origin_of(module: str) -> str:
+    """The packages that a module of Ansible's is from, and all that no version stands for. Raises CatalogError."""
+    code = code_of(module)
+    return ", ".join([*code.packages, *(f"{in_project(str(part))} {DIGEST}{_digest(part)}" for part in code.parts)])
+
+
+def _digest(part: Path) -> str:
+    """Of a file, or of a folder with all that is in it."""
+    try:
+        if not part.is_dir():
+            return hashlib.sha256(part.read_bytes()).hexdigest()
+        digest = hashlib.sha256()
+        for path in files_below(part):
+            digest.update(f"{path.relative_to(part)} {_digest(path)}\n".encode())
+        return digest.hexdigest()
+    except OSError as error:
+        raise CatalogError(f"{error.filename or part}: cannot be read: {error.strerror}") from error

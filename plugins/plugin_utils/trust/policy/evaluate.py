@@ -1,0 +1,211 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a policy lets somebody do something, and if not, by which rule and why.
+
+What no rule allows is refused; what a `may_not` forbids is refused, whatever allows it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import Person
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.policy_model import Globs, Policy, Rule
+
+ROOT = "root"
+NAMED = 3  # hosts in a reason
+TOKENS = re.compile(r"\*\*/|\*\*|\*|\?|[^*?]+")
+MEANING = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+
+Resolve = Callable[[str], Iterable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One thing that is to be done. `host` is empty where it is not known yet, or there is none.
+
+    `unsure` says why it may be another user than `become`.
+    """
+
+    action: str
+    recipe: str = ""
+    scriptlet: str = ""
+    become: str = ""
+    host: str = ""
+    store: bool = False
+    unsure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a case is refused: the rule that forbids it, or the one that is nearest to allowing it, and what matters."""
+
+    rule: Rule | None
+    case: Case
+    matters: tuple[str, ...]
+
+
+def applies(rule: Rule, person: Person) -> bool:
+    """Whether a rule is about somebody."""
+    return _any(rule.users, person.name) or any(_any(rule.groups, group) for group in person.groups)
+
+
+def judge(policy: Policy, person: Person, cases: Sequence[Case], resolve: Resolve | None = None) -> list[str]:
+    """The reasons why cases are refused, none where all are allowed; `resolve` gives the hosts of a pattern."""
+    rules = [rule for rule in policy.rules if applies(rule, person)]
+    fits = Fits(policy.folder, _resolved(rules, resolve))
+    found: dict[Refusal, list[str]] = {}
+    for case in cases:
+        refusal = _refusal([rule for rule in rules if case.action in rule.actions], case, fits)
+        if refusal:
+            short = _short(refusal)
+            found.setdefault(short, []).append(refusal.case.host)
+    return [_told(policy, person, refusal, hosts) for refusal, hosts in found.items()]
+
+
+def _resolved(rules: Iterable[Rule], resolve: Resolve | None) -> Mapping[str, frozenset[str]] | None:
+    if resolve is None:
+        return None
+    patterns = dict.fromkeys(pattern for rule in rules for pattern in rule.hosts or ())
+    return {pattern: frozenset(resolve(pattern)) for pattern in patterns}
+
+
+@dataclass(frozen=True, slots=True)
+class Fits:
+    """Whether what a rule says of something fits a case; `hosts` has those of each pattern, None before a run."""
+
+    folder: Path
+    hosts: Mapping[str, frozenset[str]] | None
+
+    def misfits(self, rule: Rule, case: Case) -> tuple[str, ...]:
+        """What of a rule does not fit."""
+        return tuple(name for name, fit in FITS.items() if not fit(self, rule, case))
+
+    def recipe(self, rule: Rule, case: Case) -> bool:
+        """A recipe by where it really is: a link to it is no other one."""
+        if rule.recipes is None or not case.recipe:
+            return rule.allows or rule.recipes is None
+        real = _real(os.path.abspath(case.recipe))  # noqa: PTH100
+        return any(_glob(os.path.join(self.folder, glob)).fullmatch(real) for glob in rule.recipes)  # noqa: PTH118
+
+    def scriptlet(self, rule: Rule, case: Case) -> bool:
+        """A scriptlet or a module by its name."""
+        if rule.scriptlets is None or not case.scriptlet:
+            return rule.allows or rule.scriptlets is None
+        return _any(rule.scriptlets, case.scriptlet)
+
+    def host(self, rule: Rule, case: Case) -> bool:
+        """A host, once it is known: before that a rule that allows it may, and one that forbids it may not."""
+        if rule.hosts is None or not case.host or self.hosts is None:
+            return rule.allows or rule.hosts is None
+        return any(case.host in self.hosts[pattern] for pattern in rule.hosts)
+
+    def become(self, rule: Rule, case: Case) -> bool:
+        """Another user: who may run something may not do so as somebody else, unless that is said."""
+        if rule.become is None:
+            return not rule.allows or not case.become
+        if isinstance(rule.become, bool):
+            return rule.become == bool(case.become) or (rule.allows and rule.become)
+        if case.unsure:  # it may be any user: one that is forbidden, and none that is allowed
+            return not rule.allows
+        return case.become in rule.become or (rule.allows and not case.become)
+
+    def store(self, rule: Rule, case: Case) -> bool:
+        """The store: only where that is said."""
+        if rule.store is None:
+            return not rule.allows or not case.store
+        return rule.store == case.store or (rule.allows and rule.store)
+
+
+FITS: Mapping[str, Callable[[Fits, Rule, Case], bool]] = {
+    "recipes": Fits.recipe,
+    "scriptlets": Fits.scriptlet,
+    "become": Fits.become,
+    "hosts": Fits.host,
+    "store": Fits.store,
+}
+
+
+def _refusal(rules: Sequence[Rule], case: Case, fits: Fits) -> Refusal | None:
+    nearest: tuple[int, Refusal] | None = None
+    allowed = False
+    for rule in rules:
+        misfits = fits.misfits(rule, case)
+        if not rule.allows:
+            if not misfits:
+                return Refusal(rule, case, tuple(name for name in FITS if getattr(rule, name) is not None))
+        elif not misfits:
+            allowed = True
+        elif nearest is None or len(misfits) < nearest[0]:
+            nearest = len(misfits), Refusal(rule, case, misfits)
+    if allowed:
+        return None
+    return nearest[1] if nearest else Refusal(None, case, ())
+
+
+def _short(refusal: Refusal) -> Refusal:
+    """Without what does not matter, so that a hundred hosts or steps have one reason."""
+    case, matters = refusal.case, refusal.matters
+    return replace(
+        refusal,
+        case=replace(
+            case,
+            scriptlet=case.scriptlet if "scriptlets" in matters or not case.recipe else "",
+            become=case.become if "become" in matters else "",
+            unsure=case.unsure if "become" in matters else "",
+            host="",
+        ),
+    )
+
+
+def _told(policy: Policy, person: Person, refusal: Refusal, hosts: Sequence[str]) -> str:
+    case, rule = refusal.case, refusal.rule
+    place = f"{policy.file}:{rule.place.line}" if rule else policy.file
+    user = _as(case)
+    named = dict.fromkeys(host for host in hosts if host) if "hosts" in refusal.matters else {}
+    said = (f"{person.name} may not {case.action}", _what(case), user, f"on {few([*named], NAMED)}" if named else "")
+    return f"{place}: {' '.join(filter(None, said))}{'' if rule else ': no rule says that they may'}"
+
+
+def _as(case: Case) -> str:
+    if not case.become:
+        return ""
+    user = f"with become{'' if case.become == ROOT else f' as {case.become}'}"
+    return f"{user}, {case.unsure}" if case.unsure else user
+
+
+def _what(case: Case) -> str:
+    if case.store:
+        return "the store"
+    if case.recipe and case.scriptlet:
+        return f"{case.scriptlet} in {case.recipe}"
+    return case.recipe or case.scriptlet
+
+
+def _any(globs: Globs, name: str) -> bool:
+    return any(fnmatchcase(name, glob) for glob in globs or ())
+
+
+@lru_cache(maxsize=64)
+def _real(path: str) -> str:
+    return os.path.realpath(path)
+
+
+@lru_cache(maxsize=1024)
+def _glob(path: str) -> re.Pattern[str]:
+    """A path in which * stays in a folder and ** does not."""
+    return re.compile("".join(_pieces(os.path.normpath(path))), re.DOTALL)
+
+
+def _pieces(path: str) -> Iterator[str]:
+    for token in TOKENS.findall(path):
+        yield MEANING.get(token) or re.escape(token)

@@ -1,0 +1,107 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What somebody asks for, as the policy and the lock file look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_files import (
+    Candidate,
+    candidates,
+    drop_in_folders,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_policies import hook_of, hooks_in
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan
+from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.ansible_modules import full_name, names_of
+
+RUN, DEBUG = "run", "debug"  # actions; the second is also the folder beside the runs in which its recipes are
+CONTROLLER = "localhost"  # the host that runs what runs once for the run
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A scriptlet, or a module of Ansible's, that runs as a user on some hosts.
+
+    `become` is empty for the user who is logged in, `hosts` is None where it is not known yet which these are.
+    `unsure` says why it may be another user than `become`, empty where it is none but this one.
+    """
+
+    name: str
+    become: str = ""
+    hosts: tuple[str, ...] | None = None
+    unsure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A recipe that is to be run, or for the action `debug` what is to be run without one, and all that it uses.
+
+    `digest` and `files` are the recipe's; a playbook that was compiled before knows only the first. `entries` are the
+    scriptlets, those of hooks too, `modules` the full names of modules of Ansible's, `merges` the files of merge hooks.
+    """
+
+    action: str
+    recipe: str = ""
+    uses: tuple[Use, ...] = ()
+    digest: str = ""
+    files: Mapping[str, str] = field(default_factory=dict)
+    entries: tuple[Entry, ...] = ()
+    modules: tuple[str, ...] = ()
+    merges: tuple[Candidate, ...] = ()
+
+
+def of_plan(plan: Plan, settings: Settings) -> Asked:
+    """A run of a plan, before its hosts are known."""
+    hooks = [planned.entry for planned in plan.hooks]
+    users = dict.fromkeys(planned.step.become for planned in plan.steps)
+    steps = [
+        (name, planned.step.become) for planned in plan.steps for name in _names(planned.step.module, planned.entry)
+    ]
+    uses = dict.fromkeys([*steps, *((entry.name, become) for entry in hooks for become in users)])
+    entries = [planned.entry for planned in plan.steps if planned.entry is not None]
+    merges = merge_hooks((*plan.recipe.merge.items(), *settings.merge), settings)
+    return Asked(
+        action=action_on(plan.recipe.path, settings),
+        recipe=plan.recipe.path,
+        uses=(*(Use(*use) for use in uses), *of_merges(merges)),
+        digest=plan.recipe.digest,
+        files=plan.recipe.files,
+        entries=each_once([*entries, *hooks]),
+        modules=tuple(dict.fromkeys(full_name(each.step.module) for each in plan.steps if each.entry is None)),
+        merges=merges,
+    )
+
+
+def action_on(recipe: str, settings: Settings) -> str:
+    """What is done with a recipe: one that the command `debug` has made is no recipe of anybody's."""
+    made_there = Path(recipe).resolve().parent == (Path(settings.runs).parent / DEBUG).resolve()
+    return DEBUG if made_there else RUN
+
+
+def merge_hooks(rules: Iterable[tuple[str, str]], settings: Settings) -> tuple[Candidate, ...]:
+    """The files of the merge hooks that rules name; where one is missing, the run itself tells it."""
+    folders = drop_in_folders([*map(Path, settings.scriptlets)])
+    names = [hook_of(policy).split(".") for policy in hooks_in(rules)]
+    found = ([one for folder in folders for one in candidates(folder, name) if one.kind == "python"] for name in names)
+    return tuple(files[0] for files in found if files)
+
+
+def of_merges(merges: Iterable[Candidate]) -> Iterator[Use]:
+    """Merge hooks as what they are: code that runs on the controller."""
+    return (Use(candidate.name, hosts=(CONTROLLER,)) for candidate in merges)
+
+
+def each_once(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Each scriptlet once, whichever of its classes is used: what counts is the file."""
+    return tuple({(entry.name, entry.kind): entry for entry in entries}.values())
+
+
+def _names(module: str, entry: Entry | None) -> tuple[str, ...]:
+    return names_of(module) if entry is None else (entry.name,)

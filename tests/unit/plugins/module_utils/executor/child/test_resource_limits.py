@@ -1,0 +1,199 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a step may use at most, held by the kernel in real children."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import sys
+import time
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child import resource_limits
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import OK, python
+
+ALL = {"cpu_sec": 7.2, "memory_mib": 4096, "processes": 50, "open_files": 99, "file_mib": 3}
+
+
+def in_python(text):
+    """A script in the interpreter of the tests."""
+    return f'#!{sys.executable}\n{text}\nprint(\'{{"status": "ok"}}\')\n'
+
+
+def does(statement):
+    """A class whose `run` does `statement`."""
+    names = {"os": os, "resource": resource}
+    exec(f"def run(self, ctx, params):\n    {statement}\n", names)
+    return type("Probe", (Scriptlet,), {"run": names["run"]})
+
+
+def test_a_script_has_its_limits(work):
+    text = in_python(
+        "import json, resource\n"
+        "names = ('CPU', 'AS', 'NPROC', 'NOFILE', 'FSIZE')\n"
+        "found = {name: resource.getrlimit(getattr(resource, 'RLIMIT_' + name)) for name in names}\n"
+        "print(json.dumps({'status': 'ok', 'outputs': {'found_v1': found}}))\n"
+        "raise SystemExit"
+    )
+    found = work.run(work.script(text, limits=ALL)).deltas[0]["after"]
+    assert (found["CPU"], found["AS"], found["NOFILE"]) == ([8, 9], [2**32, 2**32], [99, 99])
+    assert found["FSIZE"] == [3 * 2**20, 3 * 2**20]
+    assert found["NPROC"][0] >= 50
+
+
+def test_only_what_is_said_is_limited(work):
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    step = python(
+        does(
+            "limits = [resource.getrlimit(each)[0] for each in (resource.RLIMIT_NOFILE, resource.RLIMIT_AS)]; "
+            "ctx.set('a_v1', limits)"
+        ),
+        limits={"open_files": 64},
+    )
+    assert work.run(step).deltas[0]["after"] == [64, before[0]]
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] != 64
+
+
+def test_a_hard_limit_of_the_host_is_kept():
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    pid = os.fork()
+    if not pid:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (50, 60))
+        resource_limits.limit({"open_files": 1000})
+        os._exit(resource.getrlimit(resource.RLIMIT_NOFILE) != (60, 60))
+    assert os.waitpid(pid, 0)[1] == 0
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[1] == hard
+
+
+@pytest.mark.parametrize(
+    ("name", "most", "text", "verdict"),
+    [
+        ("cpu_sec", 1, "while True: pass", "killed by SIGXCPU (limits.cpu_sec is 1 s of CPU time)"),
+        (
+            "cpu_sec",
+            0.5,
+            "import signal; signal.signal(signal.SIGXCPU, signal.SIG_IGN)\nwhile True: pass",
+            "killed by SIGKILL (limits.cpu_sec is 0.5 s of CPU time)",
+        ),
+        ("memory_mib", 256, "bytearray(2**30)", "MemoryError) (limits.memory_mib is 256 MiB of memory)"),
+        ("open_files", 20, "x = [open('/dev/null') for _n in range(50)]", "(limits.open_files is 20 open files)"),
+        (
+            "file_mib",
+            1,
+            "open('x', 'wb', 0).write(bytes(2**21)); open('x', 'ab', 0).write(b'1')",
+            "(limits.file_mib is 1 MiB in a file)",
+        ),
+    ],
+)
+def test_a_script_that_wants_more_says_which_limit(work, name, most, text, verdict):
+    ran = work.run(work.script(in_python(text), limits={name: most}))
+    assert ran.only["verdict"] == "error"
+    assert ran.only["reason"].endswith(verdict)
+
+
+@pytest.mark.parametrize(
+    ("name", "most", "statement", "reason"),
+    [
+        ("cpu_sec", 1, "while True: pass", "killed by SIGXCPU (limits.cpu_sec is 1 s of CPU time)"),
+        ("memory_mib", 512, "bytearray(2**31)", "MemoryError (limits.memory_mib is 512 MiB of memory)"),
+        (
+            "file_mib",
+            1,
+            "f = open('x', 'wb', 0); f.write(bytes(2**21)); f.write(b'1')",
+            "OSError: [Errno 27] File too large (limits.file_mib is 1 MiB in a file)",
+        ),
+    ],
+)
+def test_a_class_that_wants_more_says_which_limit(work, name, most, statement, reason):
+    assert work.run(python(does(statement), limits={name: most})).outcome == ("error", reason)
+
+
+def test_a_shell_whose_program_wants_more_says_which_limit(work):
+    loop = "sh -c 'while :; do :; done'; exit $?"
+    assert (
+        work.run(work.script(loop, limits={"cpu_sec": 1}))
+        .only["reason"]
+        .endswith("(limits.cpu_sec is 1 s of CPU time)")
+    )
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler on this machine")
+def test_a_compiler_is_not_limited_but_what_it_makes_is(work):
+    source = "#include <stdio.h>\nint main(void) { for (;;) if (putchar(120) < 0) return 1; }\n"
+    ran = work.run(work.source(source, limits={"memory_mib": 64, "cpu_sec": 1}))
+    assert ran.outcome == ("error", "killed by SIGXCPU (limits.cpu_sec is 1 s of CPU time)")
+
+
+def test_who_stays_below_is_left_alone(work):
+    ran = work.run(work.script(OK, limits=ALL), python(does("pass"), limits=ALL))
+    assert set(ran.verdicts.values()) == {"passed"}
+
+
+def test_another_failure_names_no_limit(work):
+    ran = work.run(work.script("exit 3", limits=ALL))
+    assert ran.outcome == ("error", "printed no envelope: its stdout is empty (exit code 3)")
+
+
+def test_too_many_processes(work, monkeypatch):
+    """Root is not counted by the kernel, so the executor counts."""
+    text = "for n in 1 2 3 4 5 6 7 8; do (setsid sleep 600 &) ; done; sleep 600"
+    started = time.monotonic()
+    ran = work.run(work.script(text, limits={"processes": 5}, timeout=60))
+    assert time.monotonic() - started < 30
+    assert ran.only["verdict"] == "error"
+    if os.getuid() == 0:
+        assert ran.only["reason"].startswith("stopped: it has ")
+        assert "processes, its limit is 5" in ran.only["reason"]
+
+
+def test_a_user_who_is_not_root_is_counted_by_the_kernel(monkeypatch):
+    monkeypatch.setattr(os, "getuid", lambda: 1000)
+    assert resource_limits.too_many({"processes": 0}, Attempt(None, [].append)) == ""
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_the_kernel_counts_what_the_user_has_already(tmp_path):
+    pid = os.fork()
+    if not pid:
+        os.setuid(65_534)
+        resource_limits.limit({"processes": 3})
+        try:
+            for _more in range(2):
+                if not os.fork():
+                    time.sleep(0.5)
+                    os._exit(0)
+            os.fork()
+        except BlockingIOError as error:
+            os._exit(0 if "temporarily unavailable" in str(error) else 2)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "attempt", "reason", "expected"),
+    [
+        ({"processes": 5}, {}, "sh: 1: Cannot fork", "limits.processes is 5 processes"),
+        ({"processes": 5}, {}, "RuntimeError: can't start new thread", "limits.processes is 5 processes"),
+        ({"memory_mib": 5}, {}, "tail: memory exhausted", "limits.memory_mib is 5 MiB of memory"),
+        ({"file_mib": 5}, {"exit_code": 153}, "", "limits.file_mib is 5 MiB in a file"),
+        ({"file_mib": 5}, {"signal": 25}, "", "limits.file_mib is 5 MiB in a file"),
+        ({"cpu_sec": 5}, {"exit_code": 152}, "", "limits.cpu_sec is 5 s of CPU time"),
+        ({"cpu_sec": 5}, {"signal": 9}, "", ""),
+        ({"open_files": 5}, {"exit_code": 1}, "x: Too many open files", "limits.open_files is 5 open files"),
+        ({"open_files": 5}, {"exit_code": 1}, "no such file", ""),
+        ({"cpu_sec": 5, "file_mib": 1}, {"exit_code": 1}, "Cannot fork", ""),
+    ],
+)
+def test_signs_of_a_limit(given, attempt, reason, expected):
+    ended = Attempt(None, [].append)
+    ended.exit_code, ended.signal = attempt.get("exit_code", 0), attempt.get("signal", 0)
+    assert resource_limits.exceeded(given, ended, reason) == expected
+    ended.stderr.add(reason.encode())
+    assert resource_limits.exceeded(given, ended, "") == expected

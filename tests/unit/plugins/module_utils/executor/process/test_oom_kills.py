@@ -1,0 +1,67 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process import oom_kills
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
+
+
+@pytest.fixture
+def vmstat(tmp_path, monkeypatch):
+    """What the kernel tells."""
+    file = tmp_path / "vmstat"
+    monkeypatch.setattr(oom_kills, "VMSTAT", str(file))
+
+    def tells(number):
+        file.write_text(f"nr_free_pages 1\noom_kill {number}\noom_kill_x 9\n")
+
+    tells(3)
+    return tells
+
+
+def test_this_kernel_tells_a_number():
+    assert oom_kills.oom_kills() >= oom_kills.UNKNOWN
+
+
+def test_a_kernel_that_does_not_say(tmp_path, monkeypatch):
+    monkeypatch.setattr(oom_kills, "VMSTAT", str(tmp_path / "vmstat"))
+    assert oom_kills.oom_kills() == oom_kills.UNKNOWN
+    (tmp_path / "vmstat").write_text("nr_free_pages 1\n")
+    assert oom_kills.oom_kills() == oom_kills.UNKNOWN
+    assert oom_kills.since(oom_kills.UNKNOWN) == ""
+
+
+def test_what_was_killed_since_is_told(vmstat):
+    before = oom_kills.oom_kills()
+    assert (before, oom_kills.since(before)) == (3, "")
+    vmstat(4)
+    assert oom_kills.since(before) == " (out of memory: the kernel killed 1 process meanwhile)"
+    vmstat(5)
+    assert oom_kills.since(before) == " (out of memory: the kernel killed 2 processes meanwhile)"
+    assert oom_kills.since(oom_kills.UNKNOWN) == ""
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "stopped", "is_told"),
+    [
+        (signal.SIGKILL, 0, "", True),
+        (0, 137, "", True),  # a shell whose program was killed
+        (signal.SIGKILL, 0, "timed out after 1 s", False),
+        (signal.SIGTERM, 0, "", False),
+        (0, 1, "", False),
+    ],
+)
+def test_only_who_was_killed_by_nobody_else_may_have_starved(vmstat, number, code, stopped, is_told):
+    attempt = Attempt(None, [].append)
+    attempt.signal, attempt.exit_code, attempt.stopped = number, code, stopped
+    assert attempt.starved() == ""  # it was too short for anybody to look
+    attempt._note_oom_kills()
+    assert attempt.starved() == ""
+    vmstat(4)
+    assert bool(attempt.starved()) is is_told

@@ -1,0 +1,90 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import TAIL, Capture
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.scriptlet_result import (
+    SHOWN,
+    missing,
+    read_envelope,
+)
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.loading import cases
+
+
+def captured(*data):
+    capture = Capture()
+    for piece in data:
+        capture.add(piece if isinstance(piece, bytes) else piece.encode())
+    return capture
+
+
+@cases(__file__, "envelope", "stdout", "envelope")
+def test_the_envelope_is_the_last_line(stdout, envelope):
+    assert read_envelope(captured(stdout)) == envelope
+
+
+@cases(__file__, "envelope_refused", "stdout", "error")
+def test_an_envelope_that_breaks_the_rules_is_told(stdout, error):
+    with pytest.raises(ValueError) as caught:
+        read_envelope(captured(stdout))
+    assert str(caught.value) == error
+
+
+def test_what_stands_under_misspelt_secrets_is_hidden_all_the_same():
+    hidden = []
+    with pytest.raises(ValueError, match="no field secret, did you mean secrets"):
+        read_envelope(captured('{"status": "ok", "secret": ["tok3n"]}'), secret=hidden.append)
+    assert hidden == [["tok3n"]]
+
+
+@cases(__file__, "envelope_missing", "stdout", "reason")
+def test_what_was_printed_instead_is_told(stdout, reason):
+    assert missing(captured(stdout)) == reason
+
+
+def test_where_none_is_needed_an_object_without_status_is_none():
+    assert read_envelope(captured('{"mean": 1}'), needed=False) is None
+    assert read_envelope(captured('{"status": "ok"}'), needed=False) == {"status": "ok"}
+    with pytest.raises(ValueError):
+        read_envelope(captured('{"status": "up"}'), needed=False)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b'{"status": "ok", "reason": "\xff"}', b"\xff\xfe\n", b'{"status": ' + b"[" * 100_000, b"\0" * 10],
+)
+def test_what_is_no_text_or_no_json_is_none(data):
+    assert read_envelope(captured(data)) is None
+
+
+def test_bytes_that_are_no_text_are_shown():
+    assert missing(captured(b"a\xffb")) == "printed no envelope as its last line, but 3 bytes that end with: a\\xffb"
+
+
+def test_of_a_long_output_the_end_is_shown():
+    reason = missing(captured("x" * 10_000, "end"))
+    assert reason.startswith("printed no envelope as its last line, but 10003 bytes that end with: xxx")
+    assert reason.endswith("xend")
+    assert len(reason) < SHOWN + 100
+
+
+def test_an_envelope_behind_much_output_is_found():
+    assert read_envelope(captured("x" * 3 * TAIL, '\n{"status": "ok"}\n')) == {"status": "ok"}
+
+
+def test_a_line_longer_than_what_is_kept_is_told():
+    capture = captured('{"status": "ok", "outputs": {"a_v1": "', "x" * 2 * TAIL, '"}}\n')
+    assert read_envelope(capture) is None
+    assert missing(capture) == f"printed no envelope: its last line is longer than {TAIL} bytes"
+
+
+def test_an_endless_number_does_not_hold_the_executor_up():
+    started = time.process_time()
+    assert read_envelope(captured('{"status": ', "9" * 3_000_000, "}")) is None
+    assert time.process_time() - started < 2

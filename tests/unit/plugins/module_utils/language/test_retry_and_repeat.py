@@ -1,0 +1,123 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import statistics
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.module_utils.language.retry_and_repeat import Rounds, delay
+
+
+@pytest.mark.parametrize(
+    ("retry", "pauses"),
+    [
+        ({}, [0.0, 0.0, 0.0]),
+        ({"max": 5, "delay_sec": 2}, [2.0, 2.0, 2.0]),
+        ({"delay_sec": 1, "backoff": 2}, [1.0, 2.0, 4.0]),
+        ({"delay_sec": 1.5, "backoff": 3, "max_delay_sec": 5}, [1.5, 4.5, 5.0]),
+        ({"delay_sec": 10, "max_delay_sec": 5}, [5.0, 5.0, 5.0]),
+        ({"delay_sec": 1, "backoff": 0.5}, [1.0, 0.5, 0.25]),
+        ({"delay_sec": 1, "max_delay_sec": 0}, [0.0, 0.0, 0.0]),
+        ({"delay_sec": 1, "backoff": None, "max_delay_sec": None}, [1.0, 1.0, 1.0]),
+    ],
+)
+def test_pauses(retry, pauses):
+    assert [delay(retry, tries) for tries in (1, 2, 3)] == pauses
+
+
+@pytest.mark.parametrize(
+    ("retry", "pause"),
+    [
+        ({"delay_sec": 1, "backoff": 2}, 7 * 24 * 3600.0),
+        ({"delay_sec": 1, "backoff": 2, "max_delay_sec": 60}, 60.0),
+        ({"delay_sec": 0, "backoff": 2}, 0.0),
+        ({"delay_sec": 1, "backoff": 1}, 1.0),
+    ],
+)
+def test_the_pause_after_very_many_tries(retry, pause):
+    assert delay(retry, 100_000) == pause
+
+
+def figures(rounds, name="x"):
+    found = [item for item in rounds.measurements() if item["name"].startswith(f"{name}.")]
+    return {item["name"].rpartition(".")[2]: item["value"] for item in found}
+
+
+def of(values):
+    rounds = Rounds()
+    for value in values:
+        rounds.add([{"name": "x", "value": value, "unit": "ms"}])
+    return figures(rounds)
+
+
+def test_figures_are_measurements():
+    rounds = Rounds()
+    for value in (4, 2, 6):
+        rounds.add(
+            [
+                {"name": "rx", "value": value, "unit": "frames", "limits": {"max": 9}, "verdict": "passed"},
+                {"name": "state", "value": "up", "unit": ""},
+                {"name": "ok", "value": True, "unit": ""},
+                {"name": "rx", "value": 1.5, "unit": "s"},
+                {"name": "bare", "value": 0},
+            ]
+        )
+    assert rounds.measurements()[:6] == [
+        {"name": "rx.count", "value": 3, "unit": ""},
+        {"name": "rx.min", "value": 2, "unit": "frames"},
+        {"name": "rx.mean", "value": 4.0, "unit": "frames"},
+        {"name": "rx.max", "value": 6, "unit": "frames"},
+        {"name": "rx.stdev", "value": (8 / 3) ** 0.5, "unit": "frames"},
+        {"name": "rx.p95", "value": 5.8, "unit": "frames"},
+    ]
+    assert [item["unit"] for item in rounds.measurements()[7:12]] == ["s"] * 5
+    assert [item["name"] for item in rounds.measurements()[12:]] == [
+        f"bare.{figure}" for figure in ("count", "min", "mean", "max", "stdev", "p95")
+    ]
+
+
+def test_nothing_measured_has_no_figures():
+    rounds = Rounds()
+    rounds.add([])
+    assert rounds.measurements() == []
+
+
+def test_one_round():
+    assert of([5]) == {"count": 1, "min": 5, "mean": 5.0, "max": 5, "stdev": 0.0, "p95": 5}
+
+
+@pytest.mark.parametrize("offset", [0, 10**9, 10**15, 2**62, 1e15, -1e12])
+def test_figures_keep_their_digits_far_from_zero(offset):
+    values = [offset + step % 7 for step in range(1000)]
+    near = [value - offset for value in values]
+    found = of(values)
+    assert found["stdev"] == pytest.approx(statistics.pstdev(near), rel=1e-12)
+    assert found["mean"] == pytest.approx(offset + statistics.fmean(near), rel=1e-15)
+    assert (found["count"], found["min"], found["max"]) == (1000, min(values), max(values))
+
+
+def test_small_noise_on_a_large_offset():
+    values = [1e8 + step % 11 / 1024 for step in range(5000)]
+    assert of(values)["stdev"] == pytest.approx(statistics.pstdev(step % 11 / 1024 for step in range(5000)), rel=1e-9)
+
+
+def test_the_exact_quantile_of_ten_thousand_rounds_and_none_of_more():
+    values = [(step * 7919) % 10_000 for step in range(10_000)]
+    assert of(values)["p95"] == 9499.05
+    beyond = of([*values, 5])
+    assert "p95" not in beyond
+    assert (beyond["count"], beyond["min"], beyond["max"]) == (10_001, 0, 9999)
+
+
+def test_memory_is_bounded():
+    rounds = Rounds()
+    for value in range(30_000):
+        rounds.add([{"name": "x", "value": value}])
+    assert len(rounds._series["x", ""]._kept) <= 10_000
+
+
+def test_figures_too_large_for_a_number_are_left_out():
+    assert of([1.7e308, -1.7e308, 1.7e308]) == {"count": 3, "min": -1.7e308, "max": 1.7e308, "p95": 1.7e308}

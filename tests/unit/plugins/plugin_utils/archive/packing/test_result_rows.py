@@ -1,0 +1,78 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing import result_rows
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.result_rows import (
+    Writer,
+    from_journal,
+    from_store,
+    status_of,
+    table_rows,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
+
+
+def written(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@pytest.mark.parametrize("at_once", [2_000, 3])
+def test_the_store_and_the_journal_say_the_same(
+    at_once: int, store: Engine, evidence: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(result_rows, "AT_ONCE", at_once)
+    follow(store, evidence)
+    with Writer(tmp_path / "of the store") as writer:
+        assert from_store(store, "R1", writer.write)
+    with Writer(tmp_path / "of the journal") as writer:
+        from_journal(evidence, "R1", writer.write)
+    found = written(tmp_path / "of the store")
+    assert found == written(tmp_path / "of the journal")
+    tables = ("artifacts", "conflicts", "context", "measurements", "runs", "steps")
+    assert sorted(found) == sorted(f"{table}.{form}" for table in tables for form in ("csv", "jsonl"))
+    assert all(len(text.splitlines()) > 1 for name, text in found.items() if name.endswith(".csv"))
+
+
+def test_values_as_they_are(evidence: Path, tmp_path: Path):
+    with Writer(tmp_path / "made") as writer:
+        from_journal(evidence, "R1", writer.write)
+    run = status_of(tmp_path / "made")
+    assert (run["run_id"], run["status"], run["versions"]["python"]) == ("R1", "passed", "3.13.5")
+    assert not {"journal", "journal_offset", "next_seq", "pinned"} & {*run}
+    [conflict] = table_rows(tmp_path / "made", "conflicts")
+    assert (conflict["key"], conflict["after"]) == ("of.all_v1", {"ü": 2**70})
+    changes = [*table_rows(tmp_path / "made", "context")]
+    assert [change["seq"] for change in changes] == [*range(1, len(changes) + 1)]
+    assert changes[0]["after"] == [0, "ü", None]
+    with (tmp_path / "made/context.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = [*csv.DictReader(file)]
+    assert [int(row["seq"]) for row in rows] == [change["seq"] for change in changes]
+    assert json.loads(rows[0]["after"]) == [0, "ü", None]
+
+
+def test_a_run_that_nobody_knows(store: Engine, tmp_path: Path):
+    with Writer(tmp_path / "made") as writer:
+        assert not from_store(store, "R1", writer.write)
+    assert status_of(tmp_path / "made") == {}
+
+
+def test_no_text_is_a_formula(tmp_path: Path):
+    from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+    from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import run, step
+
+    journal = tmp_path / "runs/R1/journal.jsonl"
+    append(journal, [run(), step(1, reason="=HYPERLINK(1)"), step(2, "r2", reason="-5")])
+    with Writer(tmp_path / "made") as writer:
+        from_journal(journal, "R1", writer.write)
+    assert b",'=HYPERLINK(1)," in (tmp_path / "made/steps.csv").read_bytes()
+    assert [row["reason"] for row in table_rows(tmp_path / "made", "steps")] == ["=HYPERLINK(1)", "-5"]

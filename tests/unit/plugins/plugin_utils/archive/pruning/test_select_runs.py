@@ -1,0 +1,229 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.run_index import Found, all_runs
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.select_runs import (
+    Choice,
+    Wish,
+    chosen,
+    to_compress,
+    why_kept,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import compress
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import delta, end, whole_run
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+# One a day, the oldest first.
+RUNS = [
+    Found(f"R{day}", Path(f"R{day}"), 10 * day, f"2026-11-{day:02}T12:00:00.000000Z", status="passed")
+    for day in range(1, 6)
+]
+
+
+def names(wish: Wish, kept: Mapping[str, str] | None = None) -> list[str]:
+    """The runs that go."""
+    return [choice.run.run_id for choice in choices(wish, kept or {}) if not choice.kept]
+
+
+def choices(wish: Wish, kept: Mapping[str, str]) -> list[Choice]:
+    return [*chosen(RUNS, wish, lambda run: kept.get(run.run_id, ""), NOW)]
+
+
+@pytest.mark.parametrize(
+    ("wish", "gone"),
+    [
+        (Wish(), []),
+        (Wish(older_than=timedelta(days=22)), ["R1", "R2"]),
+        (Wish(older_than=timedelta(days=22, microseconds=-1)), ["R1", "R2", "R3"]),
+        (Wish(older_than=timedelta(days=400)), []),
+        (Wish(keep=5), []),
+        (Wish(keep=3), ["R1", "R2"]),
+        (Wish(keep=0), ["R1", "R2", "R3", "R4", "R5"]),
+        (Wish(max_size=150), []),
+        (Wish(max_size=149), ["R1"]),
+        (Wish(max_size=120), ["R1", "R2"]),
+        (Wish(max_size=0), ["R1", "R2", "R3", "R4", "R5"]),
+        (Wish(keep=4, max_size=130), ["R1", "R2"]),
+        (Wish(keep=4, max_size=140), ["R1"]),
+        (Wish(older_than=timedelta(days=24, microseconds=-1), keep=3), ["R1", "R2"]),
+    ],
+)
+def test_what_is_asked_for(wish: Wish, gone: list[str]):
+    assert names(wish) == gone
+
+
+def empty(day: int, size: int = 0) -> Found:
+    """What an invocation left that ended before any run began."""
+    return Found(f"E{day}", Path(f"E{day}"), size, f"2026-11-{day:02}T13:00:00.000000Z", has_begun=False)
+
+
+@pytest.mark.parametrize(
+    ("wish", "gone"),
+    [
+        (Wish(keep=5), []),
+        (Wish(keep=2), ["R1", "E1", "R2", "R3", "E3"]),
+        (Wish(keep=1), ["R1", "E1", "R2", "R3", "E3", "R4"]),
+        (Wish(keep=0), ["R1", "E1", "R2", "R3", "E3", "R4", "R5", "E5", "E6"]),
+        (Wish(max_size=150), []),
+        (Wish(max_size=149), ["R1"]),
+        (Wish(max_size=0), ["R1", "R2", "R3", "R4", "R5"]),
+        (Wish(older_than=timedelta(days=22)), ["R1", "E1", "R2"]),
+    ],
+)
+def test_folders_in_which_no_run_began_take_no_run_s_place(wish: Wish, gone: list[str]):
+    runs = sorted([*RUNS, empty(1), empty(3, 1000), empty(5), empty(6, 1000)], key=lambda run: run.started)
+    assert [choice.run.run_id for choice in chosen(runs, wish, lambda _run: "", NOW)] == gone
+
+
+def test_what_is_kept_makes_room_for_nothing():
+    assert names(Wish(max_size=120), {"R1": "pinned"}) == ["R2", "R3"]
+    assert names(Wish(keep=3), {"R1": "pinned"}) == ["R2"]
+
+
+def test_each_choice_has_its_reason():
+    found = choices(Wish(older_than=timedelta(days=23), keep=3, max_size=100), {"R2": "pinned"})
+    assert [(choice.run.run_id, choice.why, choice.kept) for choice in found] == [
+        ("R1", "started 2026-11-01 12:00:00 UTC", ""),
+        ("R2", "3 are newer", "pinned"),
+        ("R3", "the folders are too large", ""),
+        ("R4", "the folders are too large", ""),
+    ]
+
+
+def test_a_run_that_nobody_asks_for_is_not_looked_at():
+    def look(run: Found) -> str:
+        raise AssertionError(run)
+
+    assert [*chosen(RUNS, Wish(keep=5), look, NOW)] == []
+
+
+def test_a_run_without_a_start_is_not_old():
+    [run] = [replace(RUNS[0], started="")]
+    assert [*chosen([run], Wish(older_than=timedelta(days=1)), lambda _run: "", NOW)] == []
+
+
+def found(store: Engine, runs: Path) -> Found:
+    [run] = all_runs(runs, store)
+    return run
+
+
+def test_a_run_that_is_stored_may_go(store: Engine, runs: Path, make):
+    journal = make("R1", stored=store)
+    assert why_kept(found(store, runs), store, NOW) == ""
+    compress(journal)
+    assert why_kept(found(store, runs), store, NOW) == ""
+
+
+def test_a_pinned_run_is_kept(store: Engine, runs: Path, make):
+    make("R1", stored=store)
+    assert why_kept(replace(found(store, runs), pinned=True), store, NOW) == "pinned"
+
+
+def test_a_run_that_goes_on_is_kept(store: Engine, runs: Path, make):
+    make("R1", stored=store)
+    with (runs / "R1/lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert why_kept(found(store, runs), store, NOW) == "it still goes on, or another run goes on from it"
+    assert why_kept(found(store, runs), store, NOW) == ""
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_run_with_more_than_the_store_has_is_kept(packed: bool, store: Engine, runs: Path, make):
+    journal = make("R1", stored=store)
+    append(journal, [delta(99, key="late_v1")])
+    if packed:
+        compress(journal)
+    text = "its results are not all in the store: rack-recipes flush R1"
+    assert why_kept(found(store, runs), store, NOW) == text
+
+
+def test_a_run_without_an_end_is_kept(store: Engine, runs: Path):
+    """Its controller and its follower were killed together; only the folder can still bring an end."""
+    journal = runs / "R1" / "journal.jsonl"
+    append(journal, whole_run()[:-1])
+    follow(store, journal)
+    assert why_kept(found(store, runs), store, NOW) == "it has no end in the store: rack-recipes flush R1"
+    append(journal, [end()])
+    follow(store, journal)
+    assert why_kept(found(store, runs), store, NOW) == ""
+
+
+def test_a_run_of_which_the_store_lost_rows_is_kept(store: Engine, runs: Path, make):
+    from sqlalchemy import text
+
+    make("R1", stored=store)
+    with store.begin() as connection:
+        connection.execute(text("DELETE FROM context WHERE seq = 3"))
+    assert "not all in the store" in why_kept(found(store, runs), store, NOW)
+
+
+def test_a_journal_that_cannot_be_read_is_kept(store: Engine, runs: Path, make):
+    journal = make("R1", stored=store)
+    compress(journal)
+    packed = journal.with_name("journal.jsonl.gz")
+    run = found(store, runs)
+    packed.write_bytes(packed.read_bytes()[:-10])
+    assert why_kept(run, store, NOW).startswith("its journal cannot be read: ")
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_run_with_altered_lines_is_kept_until_it_is_asked_for(packed: bool, store: Engine, runs: Path, make):
+    journal = make("R1", stored=store)
+    lines = journal.read_bytes().splitlines(keepends=True)
+    lines[7] = lines[7].replace(b'"host"', b'"hosT"', 1)
+    journal.write_bytes(b"".join(lines))
+    if packed:
+        compress(journal)
+    run = found(store, runs)
+    text = "its journal has damaged lines (1): rack-recipes flush R1 names them, prune --damaged lets it go"
+    assert why_kept(run, store, NOW) == text
+    assert why_kept(run, store, NOW, even_damaged=True) == ""
+
+
+def test_a_torn_end_is_no_result(store: Engine, runs: Path, make):
+    journal = make("R1", stored=store)
+    journal.write_bytes(journal.read_bytes() + b'\n{"_":"0000')
+    assert why_kept(found(store, runs), store, NOW) == ""
+
+
+def test_a_folder_without_a_journal(store: Engine):
+    run = Found("R1", Path("nowhere"), started="2026-11-25T11:30:00.000000Z")
+    assert why_kept(run, store, NOW) == "it has no journal yet, and may be starting"
+    assert why_kept(run, store, NOW + timedelta(hours=1)) == ""
+
+
+def test_a_folder_without_a_journal_of_a_run_in_the_store(store: Engine):
+    """It is not starting: its folder was removed, and somebody made it again."""
+    run = Found("R1", Path("nowhere"), started="2026-11-25T11:30:00.000000Z", status="passed")
+    assert why_kept(run, store, NOW) == ""
+    text = "the store has no end of it, and its journal is not here"
+    assert why_kept(replace(run, status="running"), store, NOW) == text
+
+
+def test_a_run_that_is_elsewhere(store: Engine):
+    run = Found("R1", status="running")
+    assert why_kept(run, store, NOW) == "the store has no end of it, and its folder is not here"
+    assert why_kept(replace(run, status="failed"), store, NOW) == ""
+
+
+def test_plain_journals_are_compressed(store: Engine, runs: Path, make):
+    make("R1")
+    compress(make("R2"))
+    make("R3")
+    (runs / "R4").mkdir()
+    found = to_compress(all_runs(runs, store), lambda run: "pinned" if run.run_id == "R3" else "")
+    assert {choice.run.run_id: choice.kept for choice in found} == {"R1": "", "R3": "pinned"}

@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run's end, or a signal, makes of the command's answer."""
+
+from __future__ import annotations
+
+import resource
+import signal
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run_answer import EndedError, answer_of, tell
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import Summary
+
+INTERRUPTED = Summary("R1", "interrupted", 143, {"error": 2})
+PASSED = Summary("R1", "passed", 0, {"passed": 2})
+SKIPPED = Summary("R1", "failed", 1, {"skipped": 4})
+DIED = """\
+TASK [Stage 1, disk] ***
+[ERROR]: Task failed: one that was tolerated
+...ignoring
+[ERROR]: Attempting to decrypt but no vault secrets found.
+Origin: group_vars/leafs.yml
+"""
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    made = tmp_path / "ansible.log"
+    made.write_text("some output\n")
+    return made
+
+
+@pytest.mark.parametrize(
+    ("summary", "code", "number", "expected"),
+    [
+        (INTERRUPTED, 143, signal.SIGTERM, ("interrupted", "ended by SIGTERM", 143)),
+        (INTERRUPTED, 99, signal.SIGINT, ("interrupted", "ended by SIGINT", 130)),
+        (INTERRUPTED, -9, 0, ("interrupted", "ended by SIGKILL", 137)),
+        (INTERRUPTED, -9, signal.SIGHUP, ("interrupted", "ended by SIGHUP", 129)),
+        (INTERRUPTED, 250, 0, ("interrupted", None, 143)),
+        (PASSED, 0, signal.SIGTERM, ("ok", None, 0)),
+    ],
+)
+def test_after_a_signal(summary: Summary, code: int, number: int, expected: tuple[str, str | None, int], log: Path):
+    answer, exit_code = answer_of(summary, code, log, number)
+    assert (answer["status"], answer.get("reason"), exit_code) == expected
+    assert "journal" not in answer
+
+
+def test_after_a_signal_without_a_store(log: Path, capsys: pytest.CaptureFixture[str]):
+    log.write_text("[WARNING]: the results are not in the store (no space); they are safe in x\n")
+    answer, code = answer_of(INTERRUPTED, 143, log, signal.SIGTERM)
+    assert (answer["journal"], code) == (str(log.with_name("journal.jsonl")), 143)
+    tell(INTERRUPTED, answer)
+    assert capsys.readouterr().err.splitlines() == [
+        "run R1 interrupted: 2 error",
+        "ended by SIGTERM",
+        f"the results are safe in {answer['journal']}: rack-recipes flush R1",
+        "to go on from here: rack-recipes run --resume R1",
+    ]
+
+
+def test_a_log_that_takes_no_more_is_not_the_last_word(log: Path):
+    """As on a full disk: what it says last may have been cut off."""
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size, usual[1]))
+    try:
+        answer, code = answer_of(PASSED, 5, log)
+        with pytest.raises(UsageError, match=f"^nothing was run: {log.parent}: File too large$"):
+            answer_of(Summary(), 2, log)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert (answer["status"], answer["reason"], code) == ("not stored", f"{log.parent}: File too large", 5)
+    assert answer["journal"] == str(log.with_name("journal.jsonl"))
+
+
+@pytest.mark.parametrize(("code", "number"), [(-15, 0), (99, signal.SIGTERM), (1, signal.SIGTERM)])
+def test_a_signal_before_anything_was_run(code: int, number: int, log: Path):
+    with pytest.raises(EndedError, match="nothing was run: ended by SIGTERM") as caught:
+        answer_of(Summary(), code, log, number)
+    assert caught.value.exit_code == 143
+
+
+def test_an_ansible_that_died_has_its_reason_told(log: Path, capsys: pytest.CaptureFixture[str]):
+    log.write_text(DIED)
+    interrupted = Summary("R1", "interrupted", 1, {"error": 2})
+    answer, code = answer_of(interrupted, 4, log)
+    vault = "[ERROR]: Attempting to decrypt but no vault secrets found."
+    assert (answer["status"], code) == ("interrupted", 1)
+    assert answer["reason"] == f"Ansible said ({log}):\n{vault}\nOrigin: group_vars/leafs.yml"
+    tell(interrupted, answer)
+    assert capsys.readouterr().err.splitlines() == [
+        "run R1 interrupted: 2 error",
+        f"Ansible said ({log}):",
+        vault,
+        "Origin: group_vars/leafs.yml",
+        "to go on from here: rack-recipes run --resume R1",
+    ]
+
+
+def test_what_ansible_said_does_not_steer_the_terminal(log: Path, capsys: pytest.CaptureFixture[str]):
+    log.write_text("[ERROR]: no \x1b[31mcarrier\n")
+    answer, _code = answer_of(INTERRUPTED, 4, log)
+    tell(INTERRUPTED, answer)
+    assert "[ERROR]: no  [31mcarrier" in capsys.readouterr().err.splitlines()
+
+
+def test_a_run_in_which_all_was_skipped_says_so(log: Path, capsys: pytest.CaptureFixture[str]):
+    answer, code = answer_of(SKIPPED, 2, log)
+    assert (answer["status"], answer["reason"], code) == ("failed", "no step of this run passed", 1)
+    tell(SKIPPED, answer)
+    assert capsys.readouterr().err == "run R1 failed: 4 skipped\nno step of this run passed\n"
+
+
+@pytest.mark.parametrize("verdict", ["failed", "blocked", "passed"])
+def test_other_verdicts_tell_their_own_reasons(verdict: str, log: Path):
+    answer, _code = answer_of(Summary("R1", "failed", 1, {verdict: 1, "skipped": 4}), 2, log)
+    assert "reason" not in answer
+
+
+def test_a_report_that_was_not_written_is_told(capsys: pytest.CaptureFixture[str]):
+    tell(PASSED, {"status": "ok", "report": [], "report_error": "no \x1b room (x/ansible.log)"})
+    assert capsys.readouterr().err.splitlines()[1:] == ["no report was written: no   room (x/ansible.log)"]

@@ -1,0 +1,124 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pickle
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.run_results import (
+    RecipeResult,
+    Table,
+    Verdict,
+    read_result,
+)
+
+TIME = "2026-11-25T12:00:00.123456Z"
+OK = {"status": "ok", "run_id": "R1"}
+
+
+def step(name, host, verdict, n=1, **fields):
+    return {"kind": "step", "stage": 1, "n": n, "host": host, "step": name, "verdict": verdict, **fields}
+
+
+def delta(key, host, value, n, scope="host"):
+    place = {"kind": "delta", "stage": 1, "n": n, "host": host, "step": "a", "attempt": 1, "scope": scope}
+    return {**place, "key": key, "after": value, "based_on": 0, "who": "a", "time": TIME}
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read(*records, code=0, answer=None):
+        journal = tmp_path / "journal.jsonl"
+        journal.unlink(missing_ok=True)
+        append(journal, [{"kind": "run", "run": "R1", "time": TIME, "hosts": ["h1", "h2"]}, *records])
+        return read_result(code, OK if answer is None else answer, journal)
+
+    return read
+
+
+def test_a_verdict_is_text_with_its_reason():
+    verdict = Verdict("failed", "3 errors")
+    assert (verdict, repr(verdict), repr(Verdict("passed"))) == ("failed", "'failed' (3 errors)", "'passed'")
+    copied = pickle.loads(pickle.dumps(verdict))
+    assert (copied, copied.reason) == (verdict, "3 errors")
+
+
+def test_a_run(read):
+    measured = [{"name": "x", "value": 1, "unit": "s"}, {"name": "x", "value": 2, "unit": "s", "verdict": "passed"}]
+    found = read(
+        step("a", "h1", "passed", measurements=measured),
+        step("a", "h2", "failed", reason="down"),
+        step("b", "", "passed", 2),
+        delta("k_v1", "h1", 1, 1),
+        delta("k_v1", "h1", 2, 3),
+        delta("r_v1", "", {"x": []}, 4, "run"),
+        code=1,
+        answer={"status": "failed", "run_id": "R1"},
+    )
+    assert (found.exit_code, found.status, found.run_id, found.reason) == (1, "failed", "R1", "")
+    assert found.verdicts == {("a", "h1"): "passed", ("a", "h2"): "failed", ("b", ""): "passed"}
+    assert found.reasons == {("a", "h1"): "", ("a", "h2"): "down", ("b", ""): ""}
+    assert found.measurements["a", "h1"] == {"x": measured[1]}
+    assert found.measurements["b"] == {}
+    assert found.context == {("k_v1", "h1"): 2, ("r_v1", ""): {"x": []}}
+    assert found.steps["b"]["n"] == 2
+    assert repr(found) == (
+        "<run R1 failed, exit code 1\n  a on h1: passed\n  a on h2: failed down\n  b on the run: passed>"
+    )
+
+
+def test_what_the_recorder_said_never_counts_against_the_host(read):
+    assert read(step("a", "h1", "passed"), step("a", "h1", "error", n=0)).verdicts["a"] == "passed"
+    assert read(step("a", "h1", "error", n=0), step("a", "h1", "passed")).verdicts["a"] == "passed"
+    assert read(step("a", "h1", "failed"), step("a", "h1", "passed", n=2)).verdicts["a"] == "passed"
+
+
+def test_where_nothing_was_run():
+    found = read_result(2, {"status": "error", "reason": "no such file"}, None)
+    assert (found.exit_code, found.status, found.reason, found.verdicts) == (2, "error", "no such file", {})
+    assert repr(found) == "<run not begun error, exit code 2\n  no such file>"
+
+
+TABLE = Table({("measure", "h1"): 1, ("measure", "h2"): 2, ("wire", "h1"): 3, ("total", ""): 4})
+
+
+@pytest.mark.parametrize(("key", "expected"), [(("measure", "h2"), 2), ("wire", 3), ("total", 4), (("total", ""), 4)])
+def test_a_table_by_name(key, expected):
+    assert TABLE[key] == expected
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "expected"),
+    [
+        (TABLE, "measure", "'measure' is there for h1, h2: name one, as in ['measure', 'h1']"),
+        (TABLE, "mesure", "'mesure': did you mean 'measure'?"),
+        (TABLE, "xyz", "'xyz': there is measure, total, wire"),
+        (TABLE, ("wire", "h2"), "('wire', 'h2'): there is measure, total, wire"),
+        (Table(), "measure", "'measure': there is nothing"),
+        (Table(), 1, "1: there is nothing"),
+    ],
+)
+def test_what_a_table_does_not_have(table, key, expected):
+    with pytest.raises(KeyError) as caught:
+        table[key]
+    assert caught.value.args == (expected,)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "reason", "verdict", "expected"),
+    [
+        (0, "ok", "", "passed", ""),
+        (1, "failed", "", "failed", ""),
+        (1, "unchecked", "", "passed", "run R1 is unchecked (exit code 1)"),
+        (1, "failed", "", "skipped", "run R1 is failed (exit code 1)"),
+        (5, "not stored", "no database", "passed", "run R1 is not stored (exit code 5): no database"),
+        (5, "not stored", "no database", "failed", "run R1 is not stored (exit code 5): no database"),
+    ],
+)
+def test_what_no_step_can_say(code, status, reason, verdict, expected):
+    steps = Table({("a", "h1"): step("a", "h1", verdict)})
+    assert RecipeResult(code, status, "R1", reason, steps).unexplained() == expected

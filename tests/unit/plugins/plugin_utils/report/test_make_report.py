@@ -1,0 +1,104 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ansible_collections.rack.recipes.plugins.action import report as action
+from ansible_collections.rack.recipes.plugins.modules import report as module
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.make_report import FORMATS, make, read
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine, reader
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
+
+ROLE = Path(__file__).resolve().parents[5] / "roles" / "report"
+TIME = "2026-11-25T12:00:00.000000Z"
+ENDED = "2026-11-25T12:00:09.500000Z"
+STEPS = [
+    {"name": "link", "stage": 1, "idx": 1, "scope": "host", "hosts": ["r1", "r2"]},
+    {"name": "compare", "stage": 2, "idx": 2, "scope": "run", "hosts": [""]},
+]
+
+
+def records():
+    """The journal of a run with a failure, a conflict, and a step of the run itself."""
+    recipe = {"path": "r.yml", "digest": "sha256:1", "test_id": "T-1", "tester": "Z", "description": ""}
+    yield {"kind": "run", "run": "R1", "time": TIME, "recipe": recipe, "hosts": ["r1", "r2"], "steps": STEPS,
+           "controller": "c", "user": "u", "versions": {"python": "3.13"}}  # fmt: skip
+    for host, verdict in (("r1", "passed"), ("r2", "failed")):
+        tried = {"verdict": verdict, "started": TIME, "seconds": 1.5, "exit_code": 0, "stdout": "", "stderr": "log\n"}
+        yield {"kind": "step", "stage": 1, "n": 1, "host": host, "step": "link", "verdict": verdict,
+               "reason": "12 > 0", "started": TIME, "seconds": 1.5, "attempts": [tried],
+               "measurements": [{"name": "rx", "value": 2**53 + 1, "unit": "frames"}]}  # fmt: skip
+    for n in (1, 2):
+        yield {"kind": "delta", "stage": 2, "n": n, "host": "", "step": "compare", "attempt": 1, "scope": "run",
+               "key": "rack.sum_v1", "after": {"n": n}, "based_on": 0, "who": "compare", "time": TIME}  # fmt: skip
+    yield {"kind": "step", "stage": 2, "n": 3, "host": "", "step": "compare", "verdict": "passed", "reason": "",
+           "started": TIME, "seconds": 0.1, "attempts": [], "measurements": []}  # fmt: skip
+    yield {"kind": "end", "time": ENDED, "status": "failed", "exit_code": 1, "counts": {"passed": 2, "failed": 1}}
+
+
+@pytest.fixture
+def url(tmp_path):
+    journal = tmp_path / "runs" / "R1" / "journal.jsonl"
+    append(journal, records())
+    url = f"sqlite:///{tmp_path}/results.db"
+    writer = engine(url)
+    follow(writer, journal)
+    writer.dispose()
+    return url
+
+
+@pytest.fixture
+def store(url):
+    opened = reader(url)
+    yield opened
+    opened.dispose()
+
+
+def test_every_format_from_the_store(store, tmp_path):
+    made = make(store, "R1", tmp_path / "report")
+    assert {path.suffix for path in made} == {".html", ".xlsx", ".csv", ".md"}
+    assert set(FORMATS) == {"html", "xlsx", "csv", "md"}
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "12 &gt; 0" in page
+    assert "rack.sum_v1" in page
+
+
+def test_what_is_read_is_what_the_journal_says(store):
+    rows = read(store, "R1")
+    assert [step["verdict"] for step in rows.steps] == ["passed", "failed", "passed"]
+    assert {measurement["value"] for measurement in rows.measurements} == {2**53 + 1}
+    assert [(key["version"], key["value"]) for key in rows.context] == [(2, {"n": 2})]
+    assert len(rows.conflicts) == len(rows.runs) == 1
+
+
+def test_the_same_run_changes_nothing(store, tmp_path):
+    assert set(make(store, "R1", tmp_path / "report").values()) == {True}
+    assert set(make(store, "R1", tmp_path / "report").values()) == {False}
+
+
+def test_a_run_that_is_not_there(store, tmp_path):
+    with pytest.raises(UsageError, match="R2"):
+        make(store, "R2", tmp_path / "report")
+    assert not Path(tmp_path / "report").exists()
+
+
+def test_the_formats_are_the_same_everywhere():
+    documented = yaml.safe_load(module.DOCUMENTATION)["options"]["formats"]
+    role = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())
+    defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
+    of_role = role["argument_specs"]["main"]["options"]["report_formats"]
+    given = [action.FORMATS, defaults["report_formats"]]
+    given += [spec[name] for spec in (documented, of_role) for name in ("choices", "default")]
+    assert {tuple(formats) for formats in given} == {FORMATS}
+
+
+def test_the_action_takes_what_the_module_documents():
+    assert action.ARGUMENTS.keys() == yaml.safe_load(module.DOCUMENTATION)["options"].keys()

@@ -1,0 +1,42 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is handed over by a path and is on no disk."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.fifo import handed_over
+
+
+@pytest.mark.parametrize("size", [0, 7, 1_000_000])
+def test_the_first_reader_gets_it_and_nobody_else(tmp_path: Path, size: int):
+    path, data = tmp_path / "given.json", b"x" * size
+    with handed_over(path, data):
+        assert (path.is_fifo(), path.stat().st_mode & 0o777) == (True, 0o600)
+        assert path.read_bytes() == data
+        assert not path.exists()
+    assert threading.active_count() == 1
+
+
+def test_what_nobody_reads_is_gone_as_well(tmp_path: Path):
+    path = tmp_path / "given.json"
+    started = time.monotonic()
+    with handed_over(path, b"x" * 1_000_000):
+        pass
+    assert not path.exists()
+    assert time.monotonic() - started < 10
+    assert threading.active_count() == 1
+
+
+def test_a_reader_that_leaves_early_holds_up_nobody(tmp_path: Path):
+    path = tmp_path / "given.json"
+    with handed_over(path, b"x" * 1_000_000), path.open("rb") as pipe:
+        assert pipe.read(3) == b"xxx"
+    assert not path.exists()

@@ -1,0 +1,46 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run that begins is told of the inventory's vaults."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import VaultLib, VaultSecret, VaultSecretsContext
+from ansible.vars.manager import VariableManager
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import means_of
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.plays import play
+
+SECRETS = [("default", VaultSecret(b"the password of the vault"))]
+
+
+@pytest.fixture
+def loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> DataLoader:
+    """A project with an encrypted file of variables for one of two hosts."""
+    monkeypatch.setattr(VaultSecretsContext, "_current", VaultSecretsContext(SECRETS))
+    (tmp_path / "host_vars").mkdir()
+    told = {"word": "of-r2-alone", "deep": {"list": ["of-r2-deep"]}}
+    (tmp_path / "host_vars" / "r2.yml").write_bytes(VaultLib(SECRETS).encrypt(json.dumps(told)))
+    (tmp_path / "hosts.yml").write_text("all: {hosts: {r1: {}, r2: {}}}")
+    made = DataLoader()
+    made.set_basedir(str(tmp_path))
+    made.set_vault_secrets(SECRETS)
+    return made
+
+
+def test_values_of_hosts_that_are_not_in_the_run_are_known_too(loader: DataLoader):
+    inventory = InventoryManager(loader, [f"{loader.get_basedir()}/hosts.yml"])
+    inventory.subset("r1")
+    made = play(variables=VariableManager(loader, inventory))
+    made._loader = loader
+    found, problem = means_of(made).vaulted(["r1", "localhost"])
+    assert ({**found}, problem) == ({"r1": [], "localhost": [], "r2": ["of-r2-alone", "of-r2-deep"]}, "")
+    loader.set_vault_secrets(None)
+    assert means_of(made).vaulted(["r1"]) == ({}, "")

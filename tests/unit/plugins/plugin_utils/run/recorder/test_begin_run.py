@@ -1,0 +1,217 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A run as it begins: its first record, and why it may not begin."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import ansible.release
+import pytest
+from ansible import context
+from ansible.module_utils.common.collections import ImmutableDict
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Planned, Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.begin_run import begin
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import hold
+from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
+from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import first as record_of
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.plays import (
+    ABOUT,
+    GROUPS,
+    an_inventory,
+    means,
+    play,
+    task,
+)
+
+ALL = GROUPS["all"]
+
+
+@pytest.fixture(autouse=True)
+def _project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run folders are in it."""
+    monkeypatch.setattr(context, "CLIARGS", ImmutableDict())
+
+
+def begun(*plays: Any, **extra_vars: Any) -> Run:
+    return begin(plays, Settings(), means(an_inventory(**extra_vars)))
+
+
+def first(run: Run) -> dict[str, Any]:
+    [record] = [line.record for line in Follower(run.path).read()]
+    assert record
+    return record
+
+
+def test_values_of_vaults_are_known_of_hosts_in_the_run_and_of_others():
+    vaulted = {"r1": ["of-r1-vault"], "r9": ["of-r9-vault", "r9-in-a-param"]}
+    given = replace(
+        means(an_inventory(url="http://r9-in-a-param@host", conf={"a_token": {"x": ["named-deep"]}})),
+        vaulted=lambda _hosts: (vaulted, "no names"),
+    )
+    about = {**ABOUT, "params": {"url": {}, "conf": {"type": "dict"}}}
+    run = begin([play(task(1, {"name": "a"}), about=about)], Settings(), given)
+    assert first(run)["params"] == {"url": "http://********@host", "conf": {"a_token": {"x": ["********"]}}}
+    assert run.given.secrets == ("named-deep", "r9-in-a-param")
+    assert run.concealed.secrets_for("") == ["of-r1-vault"]
+    assert run.concealed.others_of("r1") == ["of-r9-vault", "r9-in-a-param"]
+    assert run.hidden("of-r1-vault of-r9-vault") == "******** of-r9-vault"
+    assert run.given.warnings == ("no names",)
+
+
+def test_a_run_begins_with_its_plan_and_its_hosts(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("RACK_RECIPES_RUN_ID", "R7")
+    stages = (
+        task(1, {"name": "a", "idx": 3}, {"name": "b", "hosts": "odd"}),
+        task(2, {"name": "total", "idx": 9, "scope": "run"}),
+    )
+    run = begin([play(*stages)], Settings(runs="kept"), means())
+    assert run.steps["total"] == Planned("total", 2, 9, "run", ("",))
+    assert (run.run_id, run.hosts, run.path) == ("R7", ALL, Path("kept/R7/journal.jsonl"))
+    assert Path("kept/R7").stat().st_mode & 0o777 == 0o700
+    record = first(run)
+    assert set(record) - {"_"} == {
+        "kind",
+        "run",
+        "time",
+        "recipe",
+        "hosts",
+        "steps",
+        "controller",
+        "user",
+        "versions",
+    }
+    assert record["recipe"] == ABOUT
+    assert record["hosts"] == [*ALL]
+    assert record["steps"][1] == {"name": "b", "stage": 1, "idx": 0, "scope": "host", "hosts": ["r1", "r3"]}
+    assert record["versions"] == {
+        "rack.recipes": VERSION,
+        "ansible-core": ansible.release.__version__,
+        "python": platform.python_version(),
+    }
+    assert record["controller"]
+    assert record["user"]
+
+
+def test_all_that_is_said_of_the_recipe(monkeypatch: pytest.MonkeyPatch):
+    arguments = {"check": True, "subset": "leafs", "tags": ["all"], "skip_tags": ["slow"]}
+    monkeypatch.setattr(context, "CLIARGS", ImmutableDict(arguments))
+    about = {
+        **ABOUT,
+        "labels": {"team": "fabric"},
+        "references": ["RFC 2544"],
+        "params": {"vlan": {"type": "int", "default": 12}, "password": {"type": "str", "secret": True}},
+        "hooks": {"pre_step": [{"module": "x"}]},
+        "locks": {"pdu": {}},
+        "canary": {"count": 2},
+        "time_box": 3600,
+        "fail_fast": True,
+        "priority": 5,
+        "options": {"only": ["a"], "seed": 7},
+    }
+    run = begun(play(task(1, {"name": "a", "cache_key": "k"}), about=about), password="s3cret")
+    assert (run.given.params, run.given.secrets) == ({"vlan": 12, "password": "s3cret"}, ("s3cret",))
+    assert run.given.canary == ("r1", "r2")
+    record = first(run)
+    assert record["recipe"] == ABOUT
+    assert record["steps"][0]["cache_key"] == "k"
+    told = ("params", "labels", "references", "canary", "time_box", "fail_fast", "options")
+    assert {name: record[name] for name in told} == {
+        "params": {"vlan": 12, "password": "********"},
+        "labels": {"team": "fabric"},
+        "references": ["RFC 2544"],
+        "canary": ["r1", "r2"],
+        "time_box": 3600,
+        "fail_fast": True,
+        "options": {"only": ["a"], "seed": 7, "check": True, "limit": "leafs", "skip_tags": ["slow"]},
+    }
+    assert "s3cret" not in run.path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("canary", "hosts"), [({"hosts": "odd"}, ("r1", "r3")), ({"hosts": "x"}, ()), ({"count": 9}, ALL), ({}, ())]
+)
+def test_who_goes_first(canary: dict[str, Any], hosts: tuple[str, ...]):
+    assert begun(play(task(1, {"name": "a"}), about={**ABOUT, "canary": canary})).given.canary == hosts
+
+
+def test_a_step_for_none_of_the_hosts_is_told_by_the_record():
+    run = begun(play(task(1, {"name": "a", "hosts": "none"}, {"name": "b"})))
+    assert [(step["name"], step["hosts"]) for step in first(run)["steps"]] == [("a", []), ("b", [*ALL])]
+
+
+def test_a_merge_hook_that_is_not_there_refuses_the_run():
+    with pytest.raises(CatalogError, match=r"no merge hook 'site\.gone'"):
+        begin([play(task(1, {"name": "a"}))], Settings(merge=(("*", "hook site.gone"),)), means())
+    assert not Path(".rack-recipes").exists()
+
+
+def test_a_run_goes_on_where_another_stopped():
+    append(".rack-recipes/runs/R0/journal.jsonl", [{**record_of(run_id="R0"), "recipe": ABOUT}])
+    run = begun(play(task(1, {"name": "a"})), rack_recipes_resume="R0")
+    assert run.reusable.earlier
+    assert first(run)["resumes"] == run.reusable.earlier.run_id == "R0"
+
+
+def test_merge_policies_are_in_the_record_the_recipe_s_first():
+    Path("scriptlets/site").mkdir(parents=True)
+    Path("scriptlets/site/merge_power.py").write_text("def merge(key, base, theirs, ours): return ours\n")
+    about = {**ABOUT, "context": {"merge": {"power.*": "hook site.merge_power", "b_v1": "fail"}}}
+    settings = Settings(merge=(("*", "deep_merge"),))
+    record = first(begin([play(task(1, {"name": "a", "continue_on_fail": True}), about=about)], settings, means()))
+    assert [(each["keys"], each["policy"]) for each in record["merge"]] == [
+        ("power.*", "hook site.merge_power"),
+        ("b_v1", "fail"),
+        ("*", "deep_merge"),
+    ]
+    assert [each.get("digest", "")[:7] for each in record["merge"]] == ["sha256:", "", ""]
+    assert record["steps"][0]["optional"] is True
+
+
+def test_a_run_starts_with_the_context_that_it_is_given():
+    Path("before.json").write_text('{"run": {"a_v1": 1}, "hosts": {"r1": {"b_v1": "s3cret"}, "r9": {"c_v1": 3}}}')
+    about = {**ABOUT, "params": {"password": {"type": "str", "secret": True}}}
+    run = begun(play(task(1, {"name": "a"}), about=about), rack_recipes_context="before.json", password="s3cret")
+    record, *deltas = (line.record for line in Follower(run.path).read())
+    assert record
+    assert record["options"] == {"context": "before.json"}
+    assert [(each["key"], each["after"], each["who"]) for each in deltas if each] == [
+        ("a_v1", 1, "import"),
+        ("b_v1", "********", "import"),
+    ]
+    assert (run.context.get("a_v1", "r2"), run.context.held("r1")) == (1, {"b_v1": [1, "********"]})
+    assert run.given.unknown_hosts == ("r9",)
+
+
+def test_a_run_belongs_to_this_process():
+    run = begun(play(task(1, {"name": "a"})))
+    with pytest.raises(UsageError, match="still goes on"):
+        hold(run.folder)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "of_step", "extra_vars", "text"),
+    [
+        ("none", None, {}, "no host matches 'none' here, see the inventory and --limit"),
+        ("odd", "none", {}, "no host of this run matches the hosts of any step: a"),
+        ("odd", None, {"rack_recipes_params": {"x": 1}}, "expected the name of a parameter of the recipe, got 'x'"),
+        ("odd", None, {"rack_recipes_context": "gone.json"}, "gone.json: cannot be read: No such file or directory"),
+        ("odd", None, {"rack_recipes_resume": "R9"}, "there is no run 'R9' in .rack-recipes/runs"),
+        ("odd", None, {"rack_recipes_resume_from": "b"}, "there is no step 'b' to resume from: there are a"),
+    ],
+)
+def test_why_nothing_is_begun(hosts: str, of_step: str | None, extra_vars: dict[str, Any], text: str):
+    with pytest.raises(UsageError) as caught:
+        begun(play(task(1, {"name": "a", "hosts": of_step}), hosts=hosts), **extra_vars)
+    assert text in str(caught.value)
+    assert not Path(".rack-recipes").exists()

@@ -1,0 +1,37 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.inventory.host import Host
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.host_aliases import names_of_one
+
+
+def host(name: str, **variables: Any) -> Host:
+    made = Host(name)
+    for key, value in variables.items():
+        made.set_variable(key, value)
+    return made
+
+
+def test_names_of_one_address_are_found():
+    hosts = [
+        host("leaf1", ansible_host="10.0.0.1", ansible_port=22),
+        host("leaf1-mgmt", ansible_ssh_host="10.0.0.1", ansible_ssh_port="22"),
+        host("console", ansible_host="10.0.0.1", ansible_port=2022),
+        host("10.0.0.2"),
+        host("leaf2", ansible_host="10.0.0.2"),
+        host("leaf3", ansible_host="10.0.0.3"),
+    ]
+    assert [*names_of_one(hosts)] == [("10.0.0.1:22", ["leaf1", "leaf1-mgmt"]), ("10.0.0.2", ["10.0.0.2", "leaf2"])]
+
+
+def test_what_is_not_known_or_meant_is_not_told():
+    template = "{{ inventory_hostname }}.example.com"
+    here = {"ansible_host": "localhost", "ansible_connection": "local"}
+    assert not [*names_of_one([host("a", ansible_host=template), host("b", ansible_host=template)])]
+    assert not [*names_of_one([host("a", **here), host("b", **here)])]

@@ -1,0 +1,158 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Given, Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import (
+    EXIT_CODES,
+    IN_CHECK,
+    checks_of,
+    counts_of,
+    host_result,
+    not_passed,
+    status_of,
+)
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import a_run, planned, step
+
+VERDICTS = ("passed", "marginal", "failed", "error", "skipped", "blocked", "cached", "unreachable", "waived")
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "status", "code"),
+    [
+        ("passed", "passed", 0),
+        ("passed marginal cached waived", "passed", 0),
+        ("passed skipped", "passed", 0),
+        ("", "failed", 1),
+        ("skipped", "failed", 1),
+        ("passed failed", "failed", 1),
+        ("passed error", "failed", 1),
+        ("passed blocked", "failed", 1),
+        ("blocked skipped", "failed", 1),
+        ("passed unreachable", "unreachable", 3),
+        ("unreachable blocked skipped", "unreachable", 3),
+        ("unreachable failed", "failed", 1),
+        ("unreachable error", "failed", 1),
+        ("passed unheard_of", "failed", 1),
+    ],
+)
+def test_status_and_exit_code(verdicts: str, status: str, code: int):
+    counts = dict.fromkeys(verdicts.split(), 2)
+    assert status_of({**dict.fromkeys(VERDICTS, 0), **counts}, 1) == status_of(counts, 1) == status
+    assert EXIT_CODES[status] == code
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "status"), [("passed", "unchecked"), ("passed skipped", "unchecked"), ("passed failed", "failed")]
+)
+def test_where_nothing_was_checked_nothing_passed(verdicts: str, status: str):
+    assert status_of(dict.fromkeys(verdicts.split(), 1), 0) == status
+    assert EXIT_CODES[status] == 1
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "status", "code"),
+    [
+        ("skipped", "rehearsed", 0),
+        ("passed skipped", "rehearsed", 0),
+        ("", "failed", 1),
+        ("skipped error", "failed", 1),
+        ("skipped blocked", "failed", 1),
+        ("skipped unreachable", "unreachable", 3),
+    ],
+)
+def test_in_check_mode_nothing_has_to_pass(verdicts: str, status: str, code: int):
+    assert status_of(dict.fromkeys(verdicts.split(), 1), 0, is_check=True) == status
+    assert EXIT_CODES[status] == code
+
+
+def test_the_hosts_of_a_run_in_check_mode(tmp_path: Path):
+    run = ended(tmp_path, NOTHING, step("a", "r2", "error", reason="argument 'x' is missing"))
+    run.given = Given(options={"check": True})
+    assert not_passed(run) == ["r2"]
+    assert host_result(run, "r1") == {"changed": False, "msg": IN_CHECK}
+    assert host_result(run, "r2")["msg"] == "a error: argument 'x' is missing"
+
+
+def ended(folder: Path, *records: dict[str, Any]) -> Run:
+    run = a_run(folder, planned("a"), planned("b"), planned("total", ""))
+    append(run.path, records)
+    run.catch_up()
+    return run
+
+
+def test_counts(tmp_path: Path):
+    run = ended(tmp_path, step("a", "r1", checks=2), step("a", "r2", "failed", checks=1), step("b", "r1", n=2))
+    assert (counts_of(run), checks_of(run)) == ({"failed": 1, "passed": 2}, 3)
+
+
+def test_instances_count_instead_of_their_looped_step(tmp_path: Path):
+    run = ended(tmp_path, *LOOP)
+    assert (counts_of(run), checks_of(run)) == ({"failed": 1, "passed": 1}, 2)
+
+
+LOOP = (
+    step("a[x]", "r1", n=1, parent="a", checks=1),
+    step("a[y]", "r1", "failed", 2, "hot", parent="a", checks=1),
+    step("a", "r1", "failed", 3, "a[y] failed", instances=2, checks=2),
+)
+NOTHING = step("a", "r1", "skipped")
+
+
+@pytest.mark.parametrize(
+    ("records", "hosts"),
+    [
+        ([], ["r1"]),
+        ([step("a", "r2", "failed"), step("a", "r1", "error")], ["r1", "r2"]),
+        ([step("a", "r2", "skipped"), step("a", "r1", "waived", checks=1)], []),
+        ([step("total", "", "failed")], ["r1"]),
+        ([step("total", "", checks=1)], []),
+        ([*LOOP], ["r1"]),
+        ([NOTHING], ["r1"]),
+        ([step("a", "r2")], ["r1"]),
+    ],
+)
+def test_the_hosts_that_did_not_pass(tmp_path: Path, records: list[dict[str, Any]], hosts: list[str]):
+    assert not_passed(ended(tmp_path, *records)) == hosts
+
+
+@pytest.mark.parametrize(
+    ("records", "kind", "msg"),
+    [
+        ([step("a", "r1", checks=1)], None, "every step passed"),
+        ([step("a", "r1")], "failed", "nothing was checked in this run"),
+        ([NOTHING], "failed", "no step of this run passed"),
+        ([*LOOP], "failed", "a[y] failed: hot"),
+        ([step("a", "r2", "failed")], None, "every step passed"),
+        ([step("a", "r1", "failed", reason="too hot")], "failed", "a failed: too hot"),
+        ([step("total", "", "failed", reason="differ")], "failed", "total failed: differ"),
+        ([step("a", "r1", "unreachable", reason="gone")], "unreachable", "a unreachable: gone"),
+        (
+            [step("a", "r1", "unreachable", reason="gone"), step("b", "r1", "blocked", 2, "a")],
+            "unreachable",
+            "a unreachable: gone; b blocked: a",
+        ),
+        ([step("b", "r1", "blocked", reason="total did not pass")], "failed", "b blocked: total did not pass"),
+        (
+            [step("a", "r1", "unreachable", reason="gone"), step("b", "r1", "failed", 2, "hot")],
+            "failed",
+            "a unreachable: gone; b failed: hot",
+        ),
+        (
+            [step(f"s{n}", "r1", "failed", n, "hot") for n in range(1, 8)],
+            "failed",
+            "; ".join(f"s{n} failed: hot" for n in range(1, 6)),
+        ),
+    ],
+)
+def test_a_host_fails_for_its_reasons(tmp_path: Path, records: list[dict[str, Any]], kind: str | None, msg: str):
+    expected = {"changed": False, "msg": msg, **({kind: True} if kind else {})}
+    assert host_result(ended(tmp_path, *records), "r1") == expected

@@ -1,0 +1,29 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.checkpoint import checkpoint
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import a_run, planned, step
+
+
+def test_what_the_journal_has_is_stored(tmp_path: Path) -> None:
+    run = a_run(tmp_path / "runs", planned("a"), db=f"sqlite:///{tmp_path}/results.db")
+    for host in ("r1", "r2"):
+        append(run.path, [step("a", host)])
+        assert checkpoint(run) == ""
+    store = engine(run.settings.db)
+    assert [row["host"] for row in queries.steps(store, run.run_id)] == ["r1", "r2"]
+    assert queries.run(store, run.run_id)["status"] == "running"
+    store.dispose()
+
+
+def test_a_store_that_is_away_is_told(tmp_path: Path) -> None:
+    run = a_run(tmp_path / "runs", planned("a"), db=f"sqlite:///{tmp_path}", store_timeout=1.0)
+    assert str(tmp_path) in checkpoint(run)

@@ -1,0 +1,151 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What earlier stages mean for one that starts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Given, Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.readiness import (
+    halted,
+    settled,
+    startable,
+    time_left,
+)
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import a_run, planned, step
+
+HOSTS = ("r1", "r2", "r3", "r4")
+GIVEN = Given(
+    patterns={"odd": frozenset({"r1", "r3"}), "even": frozenset({"r2"}), "nobody": frozenset()}, canary=("r1",)
+)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    steps = (planned("a", *HOSTS), planned("odd", "r1", "r3"), planned("total", ""), planned("none"))
+    return a_run(tmp_path, *steps[:3], replace(steps[3], hosts=()), hosts=HOSTS, given=GIVEN)
+
+
+def told(run: Run, text: str) -> Run:
+    """Results such as `a@r1:failed`, which blocks, or `a@r1:failed-`, which does not."""
+    for n, (place, _colon, verdict) in enumerate((word.partition(":") for word in text.split()), start=1):
+        name, _at, host = place.partition("@")
+        blocks = {"blocks": True} if verdict in ("failed", "blocked", "unreachable") else {}
+        append(run.path, [step(name, host, verdict.strip("-"), n, **blocks)])
+    run.catch_up()
+    return run
+
+
+def on(hosts: str, quorum: Any = None, step: str = "a") -> dict[str, Any]:
+    return {"step": step, "hosts": hosts, **({} if quorum is None else {"quorum": quorum})}
+
+
+ALL_BUT_R2 = "a@r1:passed a@r2:failed a@r3:marginal a@r4:cached"
+
+
+@pytest.mark.parametrize(
+    ("results", "needed", "host", "expected"),
+    [
+        ("a@r1:passed a@r2:failed", "a", "r1", {}),
+        ("a@r1:passed a@r2:failed", "a", "r2", {"a": "failed"}),
+        ("a@r1:failed-", "a", "r1", {}),
+        ("a@r1:skipped", "a", "r1", {}),
+        ("a@r2:blocked", "a", "r2", {"a": "blocked"}),
+        ("", "a", "r1", {"a": "error"}),
+        ("total@:failed", "total", "r2", {"total": "failed"}),
+        ("total@:passed", "total", "r2", {}),
+        ("odd@r1:passed odd@r3:failed", "odd", "r2", {"odd": "failed"}),
+        ("odd@r1:passed odd@r3:passed", "odd", "r2", {}),
+        ("odd@r1:passed", "odd", "r2", {"odd": "error"}),
+        ("odd@r1:passed odd@r3:failed", "odd", "r1", {}),
+        (ALL_BUT_R2, "a", "", {"a": "failed"}),
+        (ALL_BUT_R2, on("all"), "r1", {"a on all hosts": "failed"}),
+        (ALL_BUT_R2, on("odd"), "r2", {}),
+        (ALL_BUT_R2, on("nobody"), "r2", {"a on nobody": "no host of a in this run matches nobody"}),
+        (ALL_BUT_R2, on("nobody", 1), "r2", {"a on 1 of nobody": "no host of a in this run matches nobody"}),
+        (ALL_BUT_R2, on("nobody", "50%"), "r2", {"a on 50% of nobody": "no host of a in this run matches nobody"}),
+        ("odd@r1:failed", on("even", step="odd"), "r2", {"odd on even": "no host of odd in this run matches even"}),
+        ("", on("odd", 3, step="none"), "r1", {}),
+        ("", on("nobody", step="unheard_of"), "r1", {}),
+        (ALL_BUT_R2, on("all", "75%"), "r1", {}),
+        (ALL_BUT_R2, on("all", "76%"), "r1", {"a on 76% of all hosts": "failed"}),
+        (ALL_BUT_R2, on("all", 3), "r1", {}),
+        (ALL_BUT_R2, on("", 4), "r1", {"a on 4 of all hosts": "failed"}),
+        (ALL_BUT_R2, on("odd", "100%"), "r2", {}),
+        (ALL_BUT_R2, on("odd", 2), "r2", {}),
+        (ALL_BUT_R2, on("odd", 3), "r2", {"a on 3 of odd": "this run has 2 of them"}),
+        (ALL_BUT_R2, on("all", 5), "r2", {"a on 5 of all hosts": "this run has 4 of them"}),
+        (
+            "odd@r1:passed odd@r3:passed",
+            on("", 3, step="odd"),
+            "r2",
+            {"odd on 3 of all hosts": "this run has 2 of them"},
+        ),
+        ("a@r1:passed", on("odd", 2), "r2", {"a on 2 of odd": "error"}),
+        ("", "none", "r1", {}),
+        ("", "unheard_of", "r1", {}),
+    ],
+)
+def test_which_dependencies_block(run: Run, results: str, needed: Any, host: str, expected: dict[str, str]):
+    steps = [{"name": "b", "depends_on": [needed, "here"]}, {"name": "here"}]
+    assert settled(told(run, results), steps, host) == expected
+
+
+def test_what_tags_leave_out_blocks_nothing(run: Run):
+    run.left_out = {"a"}
+    assert settled(told(run, "a@r1:skipped"), [{"name": "b", "depends_on": ["a", on("all")]}], "r1") == {}
+    assert settled(run, [{"name": "b", "depends_on": [on("all", 5), on("nobody")]}], "r1") == {}
+
+
+@pytest.mark.parametrize(
+    ("fail_fast", "results", "host", "reason"),
+    [
+        (True, "a@r1:passed a@r3:failed", "r2", "fail_fast: a did not pass on r3"),
+        (True, "a@r3:unreachable", "r2", "fail_fast: a did not pass on r3"),
+        (True, "total@:failed", "r2", "fail_fast: total did not pass on the controller"),
+        (True, "a@r3:failed- a@r4:blocked", "r2", ""),
+        (False, "a@r3:failed", "r2", ""),
+        (False, "a@r1:failed", "r2", "canary r1 did not pass"),
+        (False, "a@r1:blocked", "", "canary r1 did not pass"),
+        (False, "a@r1:failed", "r1", ""),
+        (False, "a@r1:failed- odd@r1:passed", "r2", ""),
+        (False, "", "r2", ""),
+    ],
+)
+def test_whether_anything_may_start(run: Run, fail_fast: bool, results: str, host: str, reason: str):
+    run.given = replace(GIVEN, recipe={"fail_fast": fail_fast})
+    assert halted(told(run, results), host) == reason
+
+
+@pytest.mark.parametrize(("time_box", "passed", "left"), [(None, 5, None), (60, 5, 55), (60, 90, 0)])
+def test_how_much_time_is_left(run: Run, time_box: float | None, passed: float, left: float | None):
+    run.given = Given(recipe={"time_box": time_box} if time_box else {})
+    run.started -= passed
+    assert time_left(run) == (left if left is None else pytest.approx(left, abs=1))
+
+
+@pytest.mark.parametrize(
+    ("results", "names"),
+    [
+        ("a@r2:passed", ["free", "after", "closing"]),
+        ("a@r2:failed", ["free", "closing"]),
+        ("a@r1:failed a@r2:passed", ["closing"]),
+    ],
+)
+def test_what_may_start(run: Run, results: str, names: list[str]):
+    steps = [
+        {"name": "free"},
+        {"name": "after", "depends_on": ["a"]},
+        {"name": "not_now", "when": False},
+        {"name": "left_out", "skip": "--skip"},
+        {"name": "closing", "depends_on": ["a"], "always": True},
+    ]
+    assert [step["name"] for step in startable(told(run, results), steps, "r2")] == names

@@ -1,0 +1,61 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What Ansible shows of a stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.stage_result import no_result, summary
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import step
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "kind", "msg"),
+    [
+        (["passed", "cached"], None, "1 passed, 1 cached in 1.000 s"),
+        (["passed", "skipped:when"], None, "1 passed, 1 skipped in 1.000 s"),
+        (["skipped:when", "blocked:x"], "failed", "s2 blocked: x (1 skipped, 1 blocked)"),
+        (["passed", "failed:hot", "blocked:b"], "failed", "s2 failed: hot (1 passed, 1 failed, 1 blocked)"),
+        (["blocked:x", "blocked:y"], "failed", "s1 blocked: x (2 blocked)"),
+        (["blocked:x", "error"], "failed", "s2 error: no reason given (1 blocked, 1 error)"),
+        (["unreachable:gone", "unreachable:gone"], "unreachable", "s1 unreachable: gone (2 unreachable)"),
+        (["passed", "unreachable:gone"], "unreachable", "s2 unreachable: gone (1 passed, 1 unreachable)"),
+        (["failed:hot", "unreachable:gone"], "failed", "s1 failed: hot (1 failed, 1 unreachable)"),
+    ],
+)
+def test_what_ansible_shows(verdicts: list[str], kind: str | None, msg: str):
+    records = []
+    for number, text in enumerate(verdicts, start=1):
+        verdict, _other, reason = text.partition(":")
+        records.append(step(f"s{number}", "r1", verdict, number, reason))
+    found = summary(iter(records))
+    assert found["msg"] == msg
+    assert [name for name in ("failed", "unreachable") if found.get(name)] == ([kind] if kind else [])
+    assert len(found["steps"]) == len(verdicts)
+
+
+def test_the_record_of_a_step_without_a_result_is_one_of_a_journal(tmp_path: Path):
+    record = no_result(1, "a", "r1", "error", "why")
+    append(tmp_path / "journal.jsonl", [record])
+    [line] = Follower(tmp_path / "journal.jsonl").read()
+    assert line.record
+    assert line.record.items() >= record.items()
+
+
+@pytest.mark.parametrize("blocks", [True, False])
+def test_a_step_without_a_result_blocks_unless_it_goes_on(blocks: bool):
+    assert no_result(1, "a", "r1", "error", "why", blocks=blocks).get("blocks", False) is blocks
+
+
+def test_of_a_looped_step_the_instances_are_shown():
+    instances = [step("a[x]", "r1", parent="a"), step("a[y]", "r1", "failed", 2, "hot", parent="a")]
+    found = summary([*instances, step("a", "r1", "failed", 3, "a[y] failed", instances=2)])
+    assert found["msg"] == "a[y] failed: hot (1 passed, 1 failed)"
+    assert [line.split()[3] for line in found["steps"]] == ["a[x]", "a[y]"]

@@ -1,0 +1,132 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A worker that is told to end."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from multiprocessing.synchronize import Event
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.worker_stop import (
+    TELLING,
+    TOLD_BY,
+    Stopped,
+    Stopping,
+    at_most,
+    end_clients,
+    let_tell,
+    tell,
+)
+
+
+def told_while_it_sleeps(number: int) -> None:
+    os.kill(os.getpid(), number)
+    time.sleep(60)
+
+
+@pytest.mark.parametrize("number", TOLD_BY)
+def test_who_waits_is_cut_off_and_who_works_is_not(number: int):
+    before = [signal.getsignal(each) for each in TOLD_BY]
+    stopping = Stopping()
+    with stopping.heeded():
+        with pytest.raises(Stopped):
+            stopping.wait_for(lambda: told_while_it_sleeps(number))
+        os.kill(os.getpid(), number)
+        assert stopping.is_told
+    assert [signal.getsignal(each) for each in TOLD_BY] == before
+
+
+def test_who_was_told_while_it_worked_does_not_begin_to_wait():
+    stopping = Stopping()
+    with stopping.heeded():
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(Stopped):
+            stopping.wait_for(lambda: pytest.fail("it waits"))
+
+
+def tell_by_exit_code(ready: Event, told: Event) -> None:
+    ready.set()
+    told.wait(60)
+    sys.exit(Stopping().is_told)
+
+
+def test_a_worker_that_is_told_before_its_stage_begins_none():
+    context = multiprocessing.get_context("fork")
+    ready, told = context.Event(), context.Event()
+    before = signal.getsignal(TELLING)
+    let_tell()
+    try:
+        worker = context.Process(target=tell_by_exit_code, args=[ready, told])
+        worker.start()
+        assert ready.wait(60)
+        tell(worker)
+        os.kill(os.getpid(), TELLING)
+        told.set()
+        worker.join(60)
+    finally:
+        signal.signal(TELLING, before)
+    assert (worker.exitcode, Stopping().is_told) == (1, False)
+    tell(worker)
+
+
+def test_what_it_waited_for_is_returned():
+    assert Stopping().wait_for(lambda: 17) == 17
+
+
+def test_a_second_signal_at_any_moment_cuts_off_nothing_else():
+    """It may come while Python still unwinds what the first one has raised; a third one comes where nothing waits."""
+    moments = itertools.count(1)
+    assert [*itertools.takewhile(bool, map(is_told_again, moments))]
+
+
+def is_told_again(moment: int) -> bool:
+    """Tell a waiting one, again at the given event of the interpreter, and a third time behind that.
+
+    Returns whether there was such an event before the wait had ended.
+    """
+    stopping, events = Stopping(), itertools.count(1)
+
+    def trace(frame: FrameType, _event: str, _argument: object) -> Any:
+        frame.f_trace_opcodes = True
+        if next(events) == moment:
+            signal.raise_signal(signal.SIGTERM)
+        return trace
+
+    with stopping.heeded():
+        before = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            stopping.wait_for(lambda: signal.raise_signal(signal.SIGINT))
+        except Stopped:
+            sys.settrace(before)
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            sys.settrace(before)
+    return next(events) > moment
+
+
+def test_what_takes_too_long_is_cut_off():
+    before = signal.getsignal(signal.SIGALRM)
+    with pytest.raises(Stopped), at_most(0.05):
+        time.sleep(60)
+    with at_most(60):
+        pass
+    assert (signal.getitimer(signal.ITIMER_REAL)[0], signal.getsignal(signal.SIGALRM)) == (0, before)
+
+
+def test_nothing_of_a_process_is_ended_that_is_no_worker():
+    before = signal.getsignal(signal.SIGTERM)
+    os.kill(os.getpid(), 0)
+    end_clients()
+    assert signal.getsignal(signal.SIGTERM) == before

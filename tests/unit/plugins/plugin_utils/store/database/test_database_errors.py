@@ -1,0 +1,382 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a database does to a run: locks, kills, deadlocks, lost connections, small limits."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pymysql
+import pytest
+from sqlalchemy import Engine, event, text
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.store import database_engine as engines
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import sqlite
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import TooBigError
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.fold_journal import Fold
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import Following, Limits, follow
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import (
+    delta,
+    end,
+    run,
+    step,
+    whole_run,
+)
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.store.rows import everything
+
+if TYPE_CHECKING:
+    from database import MariaDB
+
+Written = Callable[..., Path]
+Opened = Callable[..., Engine]
+
+FOLLOW = """
+import sys
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import Limits, follow
+url, *journals = sys.argv[1:]
+store = engine(url)
+print("ready", flush=True)
+for journal in journals:
+    follow(store, journal, Limits(records=10))
+store.dispose()
+"""
+
+
+def start(url: str, *journals: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", FOLLOW, url, *map(str, journals)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def is_ready(process: subprocess.Popen[str]) -> bool:
+    assert process.stdout
+    return process.stdout.readline() == "ready\n"
+
+
+def test_killed_writers_leave_whole_batches(url: str, store: Engine, journal: Written) -> None:
+    """A process is killed while it writes, again and again; the next one goes on, and nothing is missing or twice."""
+    path = journal(whole_run(hosts=20, steps=10))
+    follow(store, path)
+    held = everything(store)
+    with store.begin() as connection:
+        connection.execute(text("DELETE FROM runs"))
+    source, offsets = random.Random(3), []
+    for _attempt in range(6):
+        with start(url, path) as process:
+            assert is_ready(process)
+            time.sleep(source.uniform(0, 0.1))
+            process.kill()
+        runs = queries.runs(store)
+        offsets.append(runs[0]["journal_offset"] if runs else 0)
+    assert offsets == sorted(offsets)
+    follow(store, path)
+    assert everything(store) == held
+
+
+def test_eight_writers_and_a_reader_lose_nothing(url: str, store: Engine, opened: Opened, journal: Written) -> None:
+    names = [f"R{number}" for number in range(8)]
+    paths = [journal(whole_run(name, hosts=4, steps=10), name) for name in names]
+    writers = [start(url, path) for path in paths]
+    reader, reads = opened(url, engines.reader), 0
+    while any(writer.poll() is None for writer in writers):
+        for row in queries.runs(reader):
+            assert len(queries.history(reader, row["run_id"])) >= row["next_seq"] - 1
+            reads += 1
+    assert [(writer.communicate()[1], writer.returncode) for writer in writers] == [("", 0)] * 8
+    assert reads
+    for name, path in zip(names, paths, strict=True):
+        assert follow(store, path).rows == 0
+        assert len(queries.history(store, name)) == 80
+        assert len(queries.steps(store, name)) == 40
+
+
+def test_writers_of_one_run_lose_nothing(url: str, store: Engine, journal: Written) -> None:
+    path = journal(whole_run(hosts=10, steps=10))
+    writers = [start(url, path) for _number in range(3)]
+    ended = [(writer.communicate()[1], writer.returncode) for writer in writers]
+    assert ended == [("", 0)] * 3
+    held = everything(store)
+    with store.begin() as connection:
+        connection.execute(text("DELETE FROM runs"))
+    follow(store, path)
+    assert everything(store) == held
+
+
+@pytest.fixture
+def impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: Opened) -> Engine:
+    """A SQLite store whose connections wait 50 ms for a lock."""
+    monkeypatch.setattr(sqlite, "WAIT", 0.05)
+    return opened(f"sqlite:///{tmp_path}/results.db")
+
+
+@pytest.fixture
+def other(impatient: Engine) -> Iterator[sqlite3.Connection]:
+    """Another program that works with the same SQLite file."""
+    connection = sqlite3.connect(str(impatient.url.database), isolation_level=None, check_same_thread=False)
+    yield connection
+    connection.close()
+
+
+def test_a_locked_sqlite_file_is_waited_for(impatient: Engine, other: sqlite3.Connection, journal: Written) -> None:
+    other.execute("BEGIN IMMEDIATE")
+    threading.Timer(0.5, other.execute, ["COMMIT"]).start()
+    assert follow(impatient, journal(whole_run())).rows
+    assert queries.run(impatient, "R1")["status"] == "passed"
+
+
+def test_a_lock_that_stays_is_told_and_nothing_is_lost(
+    impatient: Engine, other: sqlite3.Connection, journal: Written
+) -> None:
+    path = journal(whole_run()[:8])
+    following = Following(impatient, path, Limits(records=4, patience=0.2))
+    following.catch_up()
+    append(path, whole_run()[8:])
+    other.execute("BEGIN IMMEDIATE")
+    for _attempt in range(2):
+        with pytest.raises(StoreError, match=rf"results\.db: database is locked; the results are safe in {path}"):
+            following.catch_up()
+    other.execute("COMMIT")
+    following.catch_up()
+    held = everything(impatient)
+    other.execute("PRAGMA foreign_keys = on")
+    other.execute("DELETE FROM runs")
+    follow(impatient, path)
+    assert everything(impatient) == held
+
+
+def test_a_full_disk_keeps_what_is_stored(tmp_path: Path, opened: Opened, journal: Written) -> None:
+    """Writes beyond a limit for files fail as on a full disk, for the log and for the file itself."""
+    store = opened(f"sqlite:///{tmp_path}/results.db")
+    path = journal(whole_run()[:5])
+    follow(store, path)
+    held = queries.history(store, "R1")
+    append(path, [delta(50, after="x" * 2**20)])
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**19, hard))
+    try:
+        with pytest.raises(StoreError, match=r"disk I/O error|full"):
+            follow(store, path)
+        assert queries.history(store, "R1") == held
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    follow(store, path)
+    assert len(queries.history(store, "R1")) == len(held) + 1
+
+
+def test_a_full_disk_is_waited_for(tmp_path: Path, opened: Opened, journal: Written) -> None:
+    """SQLite says so itself at the most pages that it is allowed."""
+    store, begins, codes = opened(f"sqlite:///{tmp_path}/results.db"), 0, []
+
+    def limit(connection: Any) -> None:
+        nonlocal begins
+        begins += 1
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {1 if begins < 5 else 2**30}")
+
+    event.listen(store, "begin", limit, insert=True)
+    event.listen(store, "handle_error", lambda context: codes.append(context.original_exception.sqlite_errorcode))
+    assert follow(store, journal([run(), delta(after="x" * 2**20), end()])).rows
+    assert codes == [sqlite3.SQLITE_FULL] * 3
+    assert queries.run(store, "R1")["status"] == "passed"
+
+
+def test_a_read_only_sqlite_file_is_told(tmp_path: Path, opened: Opened, journal: Written) -> None:
+    url = f"sqlite:///{tmp_path}/results.db"
+    opened(url).dispose()
+    looking = opened(url, engines.reader)
+    with pytest.raises(StoreError, match=r"the file or its folder is read-only.*safe in"):
+        follow(looking, journal(whole_run()))
+
+
+@pytest.fixture
+def rival(emptied: MariaDB) -> Iterator[pymysql.Connection[Any]]:
+    """A connection of another program to MariaDB."""
+    port, password = emptied.port, emptied.password
+    with pymysql.connect(host="127.0.0.1", port=port, user="rack", password=password, database="rack") as connection:
+        yield connection
+
+
+@pytest.fixture
+def contested(emptied: MariaDB, opened: Opened, journal: Written) -> Following:
+    """What follows a journal into a MariaDB whose sessions wait a second for a lock; the context is to be written."""
+    store = opened(f"{emptied.url}?init_command=SET SESSION innodb_lock_wait_timeout = 1")
+    follow(store, journal(whole_run()))
+    with store.begin() as connection:
+        connection.execute(text("DELETE FROM context"))
+    return Following(store, journal([]))
+
+
+def codes_of(following: Following) -> list[int]:
+    """The codes of all errors that its database raises from now on."""
+    codes: list[int] = []
+    event.listen(following._engine, "handle_error", lambda context: codes.append(context.original_exception.args[0]))
+    return codes
+
+
+def test_a_row_that_another_holds_is_waited_for(contested: Following, rival: pymysql.Connection[Any]) -> None:
+    codes = codes_of(contested)
+    rival.cursor().execute("SELECT * FROM runs FOR UPDATE")
+    release = threading.Timer(1.5, rival.rollback)
+    release.start()
+    assert contested.catch_up().rows
+    release.join()
+    assert 1205 in codes
+    assert len(queries.history(contested._engine, "R1")) == 12
+
+
+def test_a_transaction_that_a_deadlock_ends_is_done_again(contested: Following, rival: pymysql.Connection[Any]) -> None:
+    """The other one changed more rows, so that the server ends ours."""
+    codes, cursor = codes_of(contested), rival.cursor()
+    cursor.execute("SET foreign_key_checks = 0")
+    row = "INSERT INTO context (run_id, seq, host, `key`, version, after) VALUES (%s, 5, '', '', 1, '')"
+    cursor.executemany(row, [("R1",), *((f"R{number}",) for number in range(10, 2000))])
+
+    def close_the_circle() -> None:
+        cursor.execute("SELECT * FROM runs FOR UPDATE")
+        rival.rollback()
+
+    release = threading.Timer(0.3, close_the_circle)
+    release.start()
+    assert contested.catch_up().rows
+    release.join()
+    assert 1213 in codes
+    assert len(queries.history(contested._engine, "R1")) == 12
+
+
+def test_connections_that_the_server_ends_are_made_anew(
+    emptied: MariaDB, root: Any, opened: Opened, journal: Written
+) -> None:
+    store = opened(emptied.url)
+    path = journal(whole_run(hosts=10, steps=10))
+    following = Following(store, path, Limits(records=5))
+    killed = 0
+
+    def kill(connection: Any, cursor: Any, statement: str, *call: Any) -> None:
+        nonlocal killed
+        if "INSERT INTO context" in statement and killed < 5:
+            killed += 1
+            root.execute(f"KILL {cursor.connection.thread_id()}")
+
+    event.listen(store, "before_cursor_execute", kill)
+    following.catch_up()
+    assert killed == 5
+    assert len(queries.history(store, "R1")) == 200
+
+
+def test_a_server_that_dies_is_waited_for(emptied: MariaDB, opened: Opened, journal: Written) -> None:
+    store = opened(emptied.url)
+    path = journal(whole_run(hosts=20, steps=10))
+    following = Following(store, path, Limits(records=5))
+    batches = 0
+
+    def die(connection: Any) -> None:
+        nonlocal batches
+        batches += 1
+        if batches == 5:
+            emptied.kill()
+            threading.Thread(target=emptied.restart).start()
+
+    event.listen(store, "commit", die)
+    following.catch_up()
+    assert queries.run(store, "R1")["status"] == "passed"
+    assert len(queries.history(store, "R1")) == 400
+    assert len(queries.steps(store, "R1")) == 200
+
+
+def test_a_server_that_stays_away_is_told_and_nothing_is_lost(
+    emptied: MariaDB, opened: Opened, journal: Written
+) -> None:
+    store = opened(emptied.url)
+    path = journal(whole_run())
+    emptied.kill()
+    following = Following(store, path, Limits(patience=0.2))
+    try:
+        with pytest.raises(
+            StoreError, match=f"Can't connect to MySQL server.*the results are safe in {path}"
+        ) as caught:
+            following.catch_up()
+        assert emptied.password not in str(caught.value)
+    finally:
+        emptied.restart()
+    following.catch_up()
+    assert queries.run(store, "R1")["status"] == "passed"
+
+
+@pytest.fixture
+def small(emptied: MariaDB, root: Any) -> Iterator[MariaDB]:
+    """A server that takes statements of at most 64 KiB."""
+    root.execute("SET GLOBAL max_allowed_packet = 65536")
+    yield emptied
+    root.execute("SET GLOBAL max_allowed_packet = DEFAULT")
+
+
+def test_many_rows_are_split_to_what_the_server_takes(small: MariaDB, opened: Opened, journal: Written) -> None:
+    deltas = [delta(n, key=f"of.k{n}_v1", after="'" * 7000) for n in range(1, 101)]
+    store = opened(small.url)
+    follow(store, journal([run(), *deltas, end()]))
+    assert [row["after"] for row in queries.history(store, "R1")] == ["'" * 7000] * 100
+
+
+def test_a_row_that_the_server_does_not_take_is_named(small: MariaDB, opened: Opened, journal: Written) -> None:
+    store = opened(small.url)
+    path = journal([run(), delta(1), step(2), delta(3, key="big.value_v1", after="x" * 70_000)])
+    started = time.monotonic()
+    with pytest.raises(
+        TooBigError, match=r"R1, 2, .*takes 70\d\d\d bytes, the server at most 65536.*safe in"
+    ) as caught:
+        follow(store, path, Limits(records=3))
+    assert time.monotonic() - started < 5
+    assert "max_allowed_packet" in str(caught.value)
+    assert "xxxx" not in str(caught.value)
+    assert len(queries.history(store, "R1")) == 1
+
+
+def test_a_database_that_is_only_read_is_told(emptied: MariaDB, root: Any, opened: Opened, journal: Written) -> None:
+    store = opened(emptied.url)
+    root.execute("SET GLOBAL read_only = 1")
+    try:
+        with pytest.raises(StoreError, match="the server is read-only"):
+            follow(store, journal(whole_run()))
+    finally:
+        root.execute("SET GLOBAL read_only = 0")
+
+
+@pytest.mark.parametrize("place", [(Fold, "take"), (Following, "_write")], ids=["read", "written"])
+def test_what_is_interrupted_can_be_taken_up(
+    store: Engine, journal: Written, monkeypatch: pytest.MonkeyPatch, place: tuple[type, str]
+) -> None:
+    path = journal(whole_run())
+    follow(store, path)
+    held = everything(store)
+    with store.begin() as connection:
+        connection.execute(text("DELETE FROM runs"))
+    following, (owner, name), calls = Following(store, path, Limits(records=2)), place, 0
+    method = getattr(owner, name)
+
+    def interrupted(*arguments: Any) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+        method(*arguments)
+
+    monkeypatch.setattr(owner, name, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        following.catch_up()
+    following.catch_up()
+    assert everything(store) == held

@@ -1,0 +1,96 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import delta, run
+
+Written = Callable[..., Path]
+
+
+def started(day: int, run_id: str) -> dict[str, object]:
+    return run(run_id, time=f"2026-11-{day:02}T00:00:00.000000Z")
+
+
+@pytest.fixture
+def three(store: Engine, journal: Written) -> Engine:
+    for day, run_id in ((2, "20261102-ab"), (3, "20261103-ab"), (1, "20261101-AB%")):
+        follow(store, journal([started(day, run_id)], run_id))
+    return store
+
+
+def test_runs_come_newest_first(three: Engine) -> None:
+    assert [row["run_id"] for row in queries.runs(three)] == ["20261103-ab", "20261102-ab", "20261101-AB%"]
+    assert queries.newest(three) == "20261103-ab"
+
+
+def test_an_empty_store_has_no_newest_run(store: Engine) -> None:
+    assert queries.newest(store) is None
+    assert queries.runs(store) == []
+
+
+@pytest.mark.parametrize(
+    ("start", "found"),
+    [("20261102", "20261102-ab"), ("20261103-ab", "20261103-ab"), ("20261101-AB%", "20261101-AB%")],
+)
+def test_a_run_is_found_by_the_start_of_its_id(three: Engine, start: str, found: str) -> None:
+    assert queries.find(three, start) == found
+
+
+def test_an_id_that_begins_another_is_found(store: Engine, journal: Written) -> None:
+    for run_id in ("R1", "R10"):
+        follow(store, journal([run(run_id)], run_id))
+    assert queries.find(store, "R1") == "R1"
+
+
+@pytest.mark.parametrize(
+    ("start", "says"),
+    [
+        ("2026", "3 runs begin with '2026': 20261103-ab, 20261102-ab, 20261101-AB%"),
+        ("", "3 runs begin"),
+        ("20261101-ab", "there is no run '20261101-ab'"),
+        ("2026110%", "there is no run"),
+        ("x' OR '1'='1", "there is no run"),
+    ],
+)
+def test_none_or_several_are_told(three: Engine, start: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        queries.find(three, start)
+
+
+def test_a_run_that_is_not_there_is_told(three: Engine) -> None:
+    with pytest.raises(UsageError, match="there is no run '2026' in the store"):
+        queries.run(three, "2026")
+    assert queries.steps(three, "2026") == []
+
+
+def test_history_of_a_key_or_of_a_host(store: Engine, journal: Written) -> None:
+    changes = [
+        delta(1, "r1", key="a_v1", after=1),
+        delta(1, "r2", key="a_v1", after=2),
+        delta(2, "r1", key="b_v1", after=3),
+        delta(3, "r1", key="a_v1", after=None, based_on=1),
+        delta(1, "", key="a_v1", scope="run", after=5),
+    ]
+    follow(store, journal([run(), *changes]))
+
+    def sequence(**selected: str) -> list[int]:
+        return [row["seq"] for row in queries.history(store, "R1", **selected)]
+
+    assert sequence() == [1, 2, 3, 4, 5]
+    assert sequence(key="a_v1") == [1, 2, 4, 5]
+    assert sequence(host="r1") == [1, 3, 4]
+    assert sequence(key="a_v1", host="r1") == [1, 4]
+    assert sequence(host="") == [5]
+    newest = {(row["host"], row["key"]): row["value"] for row in queries.context(store, "R1")}
+    assert newest == {("", "a_v1"): 5, ("r1", "a_v1"): None, ("r1", "b_v1"): 3, ("r2", "a_v1"): 2}

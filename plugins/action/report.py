@@ -16,7 +16,7 @@ from ansible.utils.vars import transform_to_native_types
 
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, translated
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.status_file import noted
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.status_file import writing_status
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import current
 
 FORMATS = ("html", "xlsx", "csv", "md")
@@ -37,7 +37,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Return the run and the report's files; fail where the run is not in the store."""
         result = super().run(tmp, task_vars)
         with translated(AnsibleActionFail):
-            return {**result, **noted(lambda: self._report(task_vars or {}))}
+            return {**result, **writing_status(lambda: self._report(task_vars or {}))}
 
     def _report(self, task_vars: Mapping[str, Any]) -> dict[str, Any]:
         arguments = self.validate_argument_spec(ARGUMENTS)[1]

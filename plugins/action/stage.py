@@ -13,7 +13,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.run_stage import perform
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.run_stage import run_stage
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.step_message import check_stage
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import unpacked
 
@@ -31,4 +31,4 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         with translated(AnsibleActionFail):
             check_stage(arguments)  # validate_argument_spec would copy every step, which is as slow as the pickling
             number, locks = arguments["number"], arguments.get("locks") or {}
-            return {**result, **perform(self, number, arguments["steps"], locks, task_vars or {})}
+            return {**result, **run_stage(self, number, arguments["steps"], locks, task_vars or {})}

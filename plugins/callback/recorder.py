@@ -118,7 +118,7 @@ from typing import Any
 from ansible.plugins.callback import CallbackBase
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.recorder import Recorder
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.signal_guard import Guard
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.signal_guard import SignalGuard
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
@@ -131,7 +131,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self.recorder = Recorder(self._display.warning, self._display.display, Guard())
+        self.recorder = Recorder(self._display.warning, self._display.display, SignalGuard())
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """A playbook starts."""

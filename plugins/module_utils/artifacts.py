@@ -37,7 +37,7 @@ NAME = re.compile(r"(?!\.\.?$)[^/\x00-\x1f\x7f]{1,200}")
 MEDIA_TYPE = re.compile(r"[ -~]{0,100}")
 
 
-class Shelf:
+class ArtifactStore:
     """Where the artifacts of a stage are kept; with an empty `folder` only their digests are made.
 
     A path from an envelope is one inside of `work`. `mask` knows the secrets that are taken out of texts.

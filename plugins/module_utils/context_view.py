@@ -23,8 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-    from ansible_collections.rack.recipes.plugins.module_utils.artifacts import Shelf, Source
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import Secrets
+    from ansible_collections.rack.recipes.plugins.module_utils.artifacts import ArtifactStore, Source
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
     from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 
     Keys = dict[str, list[Any]]
@@ -40,7 +40,7 @@ def now() -> str:
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{nanos // 1000:06d}Z"
 
 
-class View:
+class ContextView:
     """One step's view of the run's context.
 
     `own` holds the keys of the step's scope, `run` those of the run, `others` those of every host (for a step of a
@@ -65,8 +65,8 @@ class View:
         self._run = run
         self._others = others
         self._emit = emit
-        self._open_shelf: Callable[[], Shelf] | None = None
-        self._secrets: Secrets | None = None
+        self._open_shelf: Callable[[], ArtifactStore] | None = None
+        self._secrets: StageSecrets | None = None
         self._declared: frozenset[str] | None = None
         self._made: set[tuple[str, str]] = set()  # scope and key
 
@@ -74,11 +74,11 @@ class View:
         """From now on hand changes to `emit`: in a forked child they must cross a pipe."""
         self._emit = emit
 
-    def keep_on(self, open_shelf: Callable[[], Shelf]) -> None:
+    def keep_on(self, open_shelf: Callable[[], ArtifactStore]) -> None:
         """From now on keep what is attached where this says; until then only its digest is made."""
         self._open_shelf = open_shelf
 
-    def hide_by(self, secrets: Secrets) -> None:
+    def hide_by(self, secrets: StageSecrets) -> None:
         """From now on these, the secrets of the run, are taken out of texts."""
         self._secrets = secrets
 
@@ -229,12 +229,18 @@ class View:
             given.get("name"), given.get("media_type") or "", lambda shelf: shelf.keep_inside(given["path"])
         )
 
-    def _attach(self, name: object, media_type: object, keep: Callable[[Shelf], dict[str, Any]]) -> dict[str, Any]:
-        from ansible_collections.rack.recipes.plugins.module_utils.artifacts import Shelf, check_media_type, check_name
+    def _attach(
+        self, name: object, media_type: object, keep: Callable[[ArtifactStore], dict[str, Any]]
+    ) -> dict[str, Any]:
+        from ansible_collections.rack.recipes.plugins.module_utils.artifacts import (
+            ArtifactStore,
+            check_media_type,
+            check_name,
+        )
 
         called, kind = check_name(name), check_media_type(media_type)
         try:
-            found = keep(self._open_shelf() if self._open_shelf else Shelf("", "."))
+            found = keep(self._open_shelf() if self._open_shelf else ArtifactStore("", "."))
         except ValueError as error:
             raise ValueError(f"artifact {called}: {error}") from None
         about = {"name": called, **found, "media_type": kind, "who": storable(self.step), "time": now()}

@@ -41,13 +41,13 @@ def json_text(value: Any) -> str:
     return text
 
 
-def framed(text: str) -> bytes:
+def with_checksum(text: str) -> bytes:
     """The bytes to append for the JSON text of an object that is not empty."""
     rest = text[1:].encode()
     return b'\n{"_":"%08x%08x",%b\n' % (len(rest), crc32(rest), rest)
 
 
-def unframed(line: bytes) -> bytes | None:
+def without_checksum(line: bytes) -> bytes | None:
     """The JSON text of the record in a line without its newlines; None where the line is torn, altered or foreign."""
     rest = line[REST:]
     return b"{" + rest if line[:REST] == b'{"_":"%08x%08x",' % (len(rest), crc32(rest)) else None
@@ -55,12 +55,12 @@ def unframed(line: bytes) -> bytes | None:
 
 def encode(record: dict[str, Any]) -> bytes:
     """The bytes to append for `record`, which must not be empty."""
-    return framed(json_text(record))
+    return with_checksum(json_text(record))
 
 
 def decode(line: bytes) -> dict[str, Any] | None:
     """The record in a line without its newlines; None where the line is torn, altered or foreign."""
-    text = unframed(line)
+    text = without_checksum(line)
     try:
         return None if text is None else json.loads(text)
     except ValueError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from importlib.machinery import ModuleSpec
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.decorators import register_scriptlet, track_resources
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
 
@@ -30,7 +30,7 @@ MODULES: dict[str, dict[str, Any]] = {
         "register_scriptlet": register_scriptlet,
         "track_resources": track_resources,
     },
-    "orchestrator.context": {"Context": View},
+    "orchestrator.context": {"Context": ContextView},
 }
 
 

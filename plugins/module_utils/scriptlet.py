@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 
 
 class Failed(Exception):
@@ -32,10 +32,10 @@ class Scriptlet:
     scope: str = "host"
     deprecated: str = ""
 
-    def validate(self, ctx: View, params: dict[str, Any]) -> None:
+    def validate(self, ctx: ContextView, params: dict[str, Any]) -> None:
         """Check cheaply what `options` cannot say; raise ValueError with a clear reason."""
 
-    def run(self, ctx: View, params: dict[str, Any]) -> int | None:
+    def run(self, ctx: ContextView, params: dict[str, Any]) -> int | None:
         """Do the work, and say with `ctx.check` whether what was found is as it must be.
 
         Return nothing, or print an envelope and return an exit code; raise to end with a reason.

@@ -17,7 +17,7 @@ import time
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import variables
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.file_descriptors import in_memory
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import TAIL, Capture
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import TAIL, OutputCapture
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.spawn import spawn
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.scriptlet_result import missing, read_envelope
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
@@ -26,7 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable
 
-    from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
     from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 
 CHUNK = 65536
@@ -55,7 +55,7 @@ class ShellScriptlet(Scriptlet):
     shell: bool = False
     exit_codes: tuple[int, ...] = (0,)
 
-    def argv(self, ctx: View, params: dict[str, Any]) -> list[str]:
+    def argv(self, ctx: ContextView, params: dict[str, Any]) -> list[str]:
         """The program and its words; override it where `command` cannot say them."""
         if self.shell:
             return ["/bin/sh", "-c", self.command if isinstance(self.command, str) else "\n".join(self.command)]
@@ -64,15 +64,15 @@ class ShellScriptlet(Scriptlet):
             raise ValueError(f"{type(self).__name__} has no command")
         return [filled for word in words for filled in _filled(word, params)]
 
-    def stdin(self, ctx: View, params: dict[str, Any]) -> str:
+    def stdin(self, ctx: ContextView, params: dict[str, Any]) -> str:
         """What the program reads; the place for secrets, which others on the host could see among the words."""
         return ""
 
-    def parse(self, stdout: str, ctx: View, params: dict[str, Any]) -> int | None:
+    def parse(self, stdout: str, ctx: ContextView, params: dict[str, Any]) -> int | None:
         """Set keys, measure and check by what the program printed; return and raise as `run` does."""
         raise NotImplementedError
 
-    def run(self, ctx: View, params: dict[str, Any]) -> int | None:
+    def run(self, ctx: ContextView, params: dict[str, Any]) -> int | None:
         """Run the program to its end. Raises ValueError where it ended badly, or OSError where it cannot be run."""
         argv = self.argv(ctx, params)
         given = variables(self.options, params, getattr(ctx, "shows_secret", None)) if self.shell else {}
@@ -99,8 +99,8 @@ class Program:
 
     def __init__(self, argv: list[str], env: dict[str, str], stdin: str) -> None:
         self.name = argv[0]
-        self.stdout = Capture()
-        self.stderr = Capture(0, KEPT)
+        self.stdout = OutputCapture()
+        self.stderr = OutputCapture(0, KEPT)
         self.exit_code = 0
         self._decode = codecs.getincrementaldecoder("utf-8")("backslashreplace").decode
         opened = [in_memory(stdin.encode("utf-8", "surrogateescape")), *os.pipe(), *os.pipe()]
@@ -184,7 +184,7 @@ def _text(value: Any) -> str:
     return "" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
-def _lines(stdout: Capture, mask: Mask | None) -> str:
+def _lines(stdout: OutputCapture, mask: Mask | None) -> str:
     """What was printed, with an end of its last line; of very much the end, that shows no half of a secret."""
     kept = stdout.ending()
     text = kept.decode("utf-8", "backslashreplace")
@@ -195,7 +195,7 @@ def _lines(stdout: Capture, mask: Mask | None) -> str:
     return text if not text or text.endswith("\n") else f"{text}\n"
 
 
-def _whole(name: str, stdout: Capture) -> str:
+def _whole(name: str, stdout: OutputCapture) -> str:
     if stdout.size > TAIL:
         raise ValueError(f"{name} printed {stdout.size} bytes: what is to be parsed may have {TAIL}")
     return stdout.ending().decode("utf-8", "backslashreplace")

@@ -118,7 +118,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 
 NAMED = 20
 
@@ -150,12 +150,12 @@ class HostCompare(Scriptlet):
     writes = ("host.differences_v1",)
     scope = "run"
 
-    def validate(self, ctx: View, params: dict[str, Any]) -> None:
+    def validate(self, ctx: ContextView, params: dict[str, Any]) -> None:
         wrong = [name for name, percent in params["tolerance"].items() if not _is_percent(percent)]
         if wrong:
             raise ValueError(f"tolerance: expected a number of percent for {', '.join(map(str, wrong))}")
 
-    def run(self, ctx: View, params: dict[str, Any]) -> None:
+    def run(self, ctx: ContextView, params: dict[str, Any]) -> None:
         inventories = ctx.values("host.inventory_v1")
         if not inventories:
             raise ValueError("no host has the key host.inventory_v1")
@@ -182,7 +182,7 @@ def _note(found: dict[str, Any]) -> str:
     return "" if found["fields"] else "every field is ignored: nothing was compared"
 
 
-def _insist(ctx: View, found: dict[str, Any], note: str) -> None:
+def _insist(ctx: ContextView, found: dict[str, Any], note: str) -> None:
     if note:
         raise ValueError(note)
     hosts, ties = found["differing_hosts"], found["undecided"]

@@ -81,7 +81,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 
 
 class HostInventory(Scriptlet):
@@ -91,11 +91,11 @@ class HostInventory(Scriptlet):
     reads = ()
     writes = ("host.inventory_v1",)
 
-    def validate(self, ctx: View, params: dict[str, Any]) -> None:
+    def validate(self, ctx: ContextView, params: dict[str, Any]) -> None:
         if not Tree(params["root"]).is_host():
             raise ValueError(f"{params['root']}: expected a folder that holds proc and sys")
 
-    def run(self, ctx: View, params: dict[str, Any]) -> None:
+    def run(self, ctx: ContextView, params: dict[str, Any]) -> None:
         found = inventory(Tree(params["root"]))
         ctx.set("host.inventory_v1", found)
         measured = (

@@ -66,13 +66,13 @@ stderr:
 """
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet, run_as_module
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.number_file import NumberFile, exactly
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.number_file import NumberFile, exact_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 
 
 class NumbersMedian(Scriptlet):
@@ -82,8 +82,8 @@ class NumbersMedian(Scriptlet):
     reads = ()
     writes = ("numbers.median_v1",)
 
-    def run(self, ctx: View, params: dict[str, Any]) -> None:
-        with exactly():
+    def run(self, ctx: ContextView, params: dict[str, Any]) -> None:
+        with exact_number():
             ctx.set("numbers.median_v1", middle(NumberFile(params["src"])))
 
 

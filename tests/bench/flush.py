@@ -28,11 +28,11 @@ sys.path.append(str(Path(__file__).parents[1] / "rack"))
 from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.fold_journal import Batch, Fold
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import Following
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.fold_journal import Batch, JournalFold
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import JournalImport
 from database import MariaDB, PostgreSQL
 
 KEYS = 100  # a host
@@ -67,8 +67,8 @@ def records(deltas: int) -> Iterator[dict[str, Any]]:
 
 
 def rows_of(journal: Path) -> list[Any]:
-    fold, batch = Fold("R1"), Batch()
-    for line in Follower(journal).read():
+    fold, batch = JournalFold("R1"), Batch()
+    for line in JournalReader(journal).read():
         fold.take(line.record or {}, batch)
     return batch.context
 
@@ -111,20 +111,20 @@ def bare(store: Engine, rows: list[Any]) -> Spent:
 
 def ours(store: Engine, journal: Path) -> tuple[Spent, Spent]:
     """The whole of `follow`, and the part of it that writes."""
-    following, write, parts = Following(store, journal), Following._write, []
+    following, write, parts = JournalImport(store, journal), JournalImport._write, []
 
-    def timed(self: Following, *batch: Any) -> None:
+    def timed(self: JournalImport, *batch: Any) -> None:
         start = now()
         write(self, *batch)
         parts.append(since(start))
 
-    Following._write = timed  # type: ignore[assignment, method-assign]
+    JournalImport._write = timed  # type: ignore[assignment, method-assign]
     try:
         start = now()
         following.catch_up()
         whole = since(start)
     finally:
-        Following._write = write  # type: ignore[method-assign]
+        JournalImport._write = write  # type: ignore[method-assign]
     return whole, (sum(wall for wall, _cpu in parts), sum(cpu for _wall, cpu in parts))
 
 

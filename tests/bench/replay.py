@@ -29,7 +29,7 @@ sys.path.append(str(Path(__file__).parents[1] / "rack"))
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from database import MariaDB, PostgreSQL
 
 STEPS, KEYS = 30, 3  # of a host, and of a step
@@ -90,7 +90,7 @@ def one(url: str, path: str) -> None:
     wall, cpu = time.perf_counter(), time.process_time()
     store = engine(url)
     before = peak()
-    follow(store, path)
+    import_journal(store, path)
     spent = Spent(time.perf_counter() - wall, time.process_time() - cpu, peak() - before)
     print(json.dumps(spent))
 

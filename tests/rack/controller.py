@@ -21,7 +21,7 @@ from typing import Any
 from runs import COMMAND, Done, environment, rack_recipes
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import decode
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Results
 
 WAYS = ("rack-recipes", "ansible-playbook")
@@ -128,7 +128,7 @@ class Controller:
 
     def records(self) -> list[Record]:
         """The journal's records; none of them may be damaged in its middle."""
-        return [line.record for line in Follower(self.journal).read() if line.record is not None]
+        return [line.record for line in JournalReader(self.journal).read() if line.record is not None]
 
     def ends(self) -> dict[tuple[str, str], tuple[str, str]]:
         """Verdict and reason of each (step, host)."""

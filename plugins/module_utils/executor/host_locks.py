@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 NEVER = float("inf")
 
 
-class Locks:
+class HostLocks:
     """Who holds how much of what; a resource that was given back still has to settle before it is free."""
 
     def __init__(self, declared: dict[str, dict[str, Any]]) -> None:

@@ -12,8 +12,8 @@ import time
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.input_digest import inputs_of
-from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_child import Unfit
-from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import arguments_of, unwanted_by
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_child import InvalidStep
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import arguments_of, unmet_condition
 from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import fingerprint
 from ansible_collections.rack.recipes.plugins.module_utils.language.loops import instances
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
@@ -23,8 +23,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import Bench
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.reuse import Reused
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.reuse import ReusedResult
     from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import Outcome
 
     Record = dict[str, Any]
@@ -36,21 +36,21 @@ ALL_SKIPPED = "all of its instances were skipped"
 NAMED = 10
 
 
-class Family:
+class LoopGroup:
     """A looped step from its start to the end of its last instance; it has what is recorded of a trial."""
 
-    def __init__(self, step: Step, bench: Bench) -> None:
+    def __init__(self, step: Step, state: StageState) -> None:
         self.step = step
         self.time = now()
         self.started = time.monotonic()
-        self.lets_pass = False
+        self.passes_dependents = False
         self.attempts: list[Record] = []
         self.measurements: list[Record] = []
         self.checks = 0
         self.more: Record = {}
         self.instances: list[Step] = []
-        self._bench = bench
-        self._scope = Scope(bench.context.view(step), bench.params, {"step": {"name": step["name"]}})
+        self._bench = state
+        self._scope = Scope(state.context.view(step), state.params, {"step": {"name": step["name"]}})
         self._ends: list[tuple[str, str, str, bool]] = []
 
     def unfold(self) -> Outcome | None:
@@ -58,15 +58,15 @@ class Family:
         common = {name: value for name, value in self.step.items() if name not in ("loop", "matrix")}
         try:
             if not _speaks_of_instance(self.step.get("when")):
-                unwanted = unwanted_by(self.step, self._scope)
-                self.lets_pass = bool(unwanted)
+                unwanted = unmet_condition(self.step, self._scope)
+                self.passes_dependents = bool(unwanted)
                 if unwanted:
                     return "skipped", unwanted
                 common.pop("when", None)
             found = instances(self.step["name"], self.step.get("loop"), self.step.get("matrix"), self._scope)
-        except (Unfit, ValueError) as error:
+        except (InvalidStep, ValueError) as error:
             return self._not_unfolded(str(error))
-        self.lets_pass = not found
+        self.passes_dependents = not found
         self.instances = [
             {**common, "name": name, "parent": self.step["name"], "words": words} for name, words in found
         ]
@@ -77,7 +77,7 @@ class Family:
     def _not_unfolded(self, problem: str) -> Outcome:
         if not self._bench.is_check:
             return "error", problem
-        self.lets_pass = True
+        self.passes_dependents = True
         return "skipped", f"check mode: its loop needs what only a run gives: {problem}"
 
     def _hide_labels(self) -> None:
@@ -86,7 +86,7 @@ class Family:
             if self._bench.records.hidden(step["name"]) != step["name"]:
                 step["name"] = f"{self.step['name']}[{index}]"
 
-    def reused(self) -> list[Reused]:
+    def reused(self) -> list[ReusedResult]:
         """The results of an earlier run with the same instances and the same inputs; the step's own is the last."""
         inputs = self._inputs()
         if inputs:
@@ -106,16 +106,16 @@ class Family:
             scope = Scope(self._scope.ctx, self._bench.params, {**step["words"], "step": {"name": step["name"]}})
             try:
                 found.append([step["name"], inputs_of(self._bench, step, arguments_of(step, scope), scope)])
-            except Unfit:
+            except InvalidStep:
                 return ""
         return fingerprint("", found, {}, self._bench.host, {})
 
-    def end(self, step: Step, verdict: str, reason: str, trial: Any) -> Outcome | None:
+    def end(self, step: Step, verdict: str, reason: str, step_run: Any) -> Outcome | None:
         """An instance has its verdict; after the last one the outcome of the step."""
-        self._ends.append((step["name"], verdict, reason, trial is not None and trial.lets_pass))
-        if trial is not None:
-            self.checks += trial.checks
-            self.more.update({"flake": True} if "flake" in trial.more else {})
+        self._ends.append((step["name"], verdict, reason, step_run is not None and step_run.passes_dependents))
+        if step_run is not None:
+            self.checks += step_run.checks
+            self.more.update({"flake": True} if "flake" in step_run.more else {})
         return self._outcome() if len(self._ends) == len(self.instances) else None
 
     def _outcome(self) -> Outcome:
@@ -128,7 +128,7 @@ class Family:
             return worst, f"{ALL_SKIPPED}: {next(end[2] for end in self._ends if not end[3])}"
         if bad:
             return worst, f"{len(bad)} of {len(self._ends)} did not pass: {_listed(bad)}"
-        self.lets_pass = True
+        self.passes_dependents = True
         if worst == "skipped":
             return worst, self._ends[0][2]
         return worst, "" if worst == "passed" else _listed([end[:2] for end in self._ends if end[1] == worst])

@@ -15,13 +15,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, Union
 
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.loop_group import Family
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import Secrets
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.reuse import Reused
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import Trial
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.loop_group import LoopGroup
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.reuse import ReusedResult
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import StepRun
     from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 
-    Tried = Union[Trial, Family, Reused]
+    StepOutcome = Union[StepRun, LoopGroup, ReusedResult]
     Record = dict[str, Any]
     Step = dict[str, Any]
 
@@ -32,10 +32,10 @@ OUTPUT = ("stdout", "stderr")
 TEXTS = ("reason", *OUTPUT)  # of an attempt, which may have ended before a secret was known
 
 
-class Records:
+class RecordWriter:
     """Hands the records of a stage to `write`."""
 
-    def __init__(self, request: dict[str, Any], secrets: Secrets, write: Callable[[Record], None]) -> None:
+    def __init__(self, request: dict[str, Any], secrets: StageSecrets, write: Callable[[Record], None]) -> None:
         self._head = {"stage": request["stage"], "n": 0, "host": request["host"]}
         self._secrets = secrets
         self._write = write
@@ -65,7 +65,7 @@ class Records:
         if self.is_debug:
             self.log(step, attempt, "attach", f"{named['name']}: {attached['size']} bytes, {attached['sha256']}")
 
-    def step(self, step: Step, verdict: str, reason: str, tried: Tried | None, *, blocks: bool) -> None:
+    def step(self, step: Step, verdict: str, reason: str, tried: StepOutcome | None, *, blocks: bool) -> None:
         """A step has its verdict; without `tried` it was not tried."""
         record = {"kind": "step", **self._head, "step": step["name"], "verdict": verdict}
         record["reason"] = self._secrets.reason(reason)
@@ -107,7 +107,7 @@ class Records:
         self._write({**head, "event": event, "text": self.hidden(text)})
 
 
-def _of(tried: Tried) -> Record:
+def _of(tried: StepOutcome) -> Record:
     """What a trial has to tell; fields that most steps do without only where they say something."""
     fields = {
         "started": tried.time,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 APART = 1 << 20  # between the places of two steps, for the instances of the first
 
 
-class Schedule:
+class Scheduler:
     """The steps of a stage that have not started, in the order of the plan.
 
     A step waits for those of the stage that it depends on, or has to come after. One that is not parallel runs alone,

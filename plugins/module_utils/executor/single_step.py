@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
-from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import Stage
+from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import StageRun
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def run_single(scriptlet: type[Scriptlet], params: dict[str, Any]) -> dict[str, 
     """
     records: list[dict[str, Any]] = []
     request = _request(scriptlet, params)
-    Stage(request, Launcher(request, work=os.getcwd(), cache=""), records.append, lambda: True).run()
+    StageRun(request, Launcher(request, work=os.getcwd(), cache=""), records.append, lambda: True).run()
     last = records[-1]
     tried = last["attempts"][-1] if last["attempts"] else {"stdout": "", "stderr": ""}
     attached = [{name: each[name] for name in ATTACHED} for each in records if each["kind"] == "artifact"]

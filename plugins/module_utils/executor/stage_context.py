@@ -6,24 +6,24 @@
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from ansible_collections.rack.recipes.plugins.module_utils.context_view import Keys
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import Secrets
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
     from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import ContextDigest
 
     Record = dict[str, Any]
     Step = dict[str, Any]
 
 
-class Context:
+class StageContext:
     """The keys of the host and of the run, each with its version, as far as this host knows them."""
 
-    def __init__(self, request: dict[str, Any], secrets: Secrets) -> None:
+    def __init__(self, request: dict[str, Any], secrets: StageSecrets) -> None:
         context = request["context"]
         self._host: str = request["host"]
         self._own: Keys = context["own"]
@@ -33,10 +33,10 @@ class Context:
         self._secrets = secrets
         self._known = len(secrets)  # when the digests were made
 
-    def view(self, step: Step) -> View:
+    def view(self, step: Step) -> ContextView:
         """The context as `step` sees it; until it says where its changes go, it can make none."""
         own = self._own if step["scope"] == "host" else self._run
-        return View(step["name"], self._host, step["scope"], own, self._run, self._others, _refused)
+        return ContextView(step["name"], self._host, step["scope"], own, self._run, self._others, _refused)
 
     def version(self, change: Record) -> int:
         """The version of the key that is about to be changed; 0 where it is not there."""

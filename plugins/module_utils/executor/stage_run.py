@@ -10,12 +10,12 @@ import os
 import select
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.host_locks import Locks
+from ansible_collections.rack.recipes.plugins.module_utils.executor.host_locks import HostLocks
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.sigchld import ChildSignal
-from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import Schedule
-from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import Bench
-from ansible_collections.rack.recipes.plugins.module_utils.executor.start_conditions import Gate
-from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import Trial
+from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import Scheduler
+from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
+from ansible_collections.rack.recipes.plugins.module_utils.executor.start_conditions import StartConditions
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import StepRun
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,21 +23,21 @@ if TYPE_CHECKING:
     from typing import Any, Union
 
     from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.loop_group import Family
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.loop_group import LoopGroup
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.reuse import Reused
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.reuse import ReusedResult
 
     Record = dict[str, Any]
     Step = dict[str, Any]
     Outcome = tuple[str, str]
-    Tried = Union[Trial, Family, Reused]
+    StepOutcome = Union[StepRun, LoopGroup, ReusedResult]
 
 TICK = 1.0  # seconds between two looks at the lease
 LOST = "the controller was not heard of any more"
 NEVER_STARTS = "cannot start: what it waits for cannot start before it"
 
 
-class Stage:
+class StageRun:
     """Runs the steps of a request; `write` receives each record.
 
     `alive` tells whether to go on, `halted` why not, empty where the controller has said nothing.
@@ -51,15 +51,15 @@ class Stage:
         alive: Callable[[], bool],
         halted: Callable[[], str] = str,
     ) -> None:
-        self.bench = Bench(request, launcher, write)
+        self.state = StageState(request, launcher, write)
         self.alive = alive
         self.halted = halted
         self.slots: int = request["slots"]
-        self.gate = Gate(request)
-        self.locks = Locks(request.get("locks") or {})
-        self.schedule = Schedule(request["steps"])
-        self.trials: list[Trial] = []
-        self.families: dict[str, Family] = {}
+        self.conditions = StartConditions(request)
+        self.locks = HostLocks(request.get("locks") or {})
+        self.schedule = Scheduler(request["steps"])
+        self.step_runs: list[StepRun] = []
+        self.loop_groups: dict[str, LoopGroup] = {}
         self.poll = select.poll()
         self.readers: dict[int, Attempt] = {}
         self.has_child_ended = False
@@ -71,7 +71,7 @@ class Stage:
             with ChildSignal() as ended:
                 self.poll.register(ended, select.POLLIN)
                 self._start_ready()
-                while self.trials or self._has_to_settle():
+                while self.step_runs or self._has_to_settle():
                     self._wait(ended)
                     self._look_around()
                     self._start_ready()
@@ -80,11 +80,11 @@ class Stage:
 
     def _has_to_settle(self) -> bool:
         """Whoever comes after this stage may use its resources at once."""
-        return self.locks.are_settling and not self.bench.lost
+        return self.locks.are_settling and not self.state.lost
 
     def _wait(self, ended: int) -> None:
         """Sleep until a child ends, or something is due; take what was printed."""
-        due = min([self.next_look, self.locks.due, *(_due(trial.waits_for) for trial in self.trials)])
+        due = min([self.next_look, self.locks.due, *(_due(step_run.waits_for) for step_run in self.step_runs)])
         for pipe, _event in self.poll.poll(max(0, int((due - time.monotonic()) * 1000) + 1)):
             if pipe == ended:
                 os.read(ended, 4096)
@@ -100,21 +100,21 @@ class Stage:
             self.has_child_ended = True  # a signal may have been lost
             if not self.alive():
                 self._give_up()
-        for trial in list(self.trials):
-            waits_for = trial.waits_for
+        for step_run in list(self.step_runs):
+            waits_for = step_run.waits_for
             if isinstance(waits_for, float):
                 if moment >= waits_for:
-                    self._go_on(trial)
+                    self._advance(step_run)
             elif self.has_child_ended or moment >= waits_for.due:
-                self._look_at(trial, waits_for)
+                self._look_at(step_run, waits_for)
         self.has_child_ended = False
 
-    def _look_at(self, trial: Trial, attempt: Attempt) -> None:
+    def _look_at(self, step_run: StepRun, attempt: Attempt) -> None:
         """A child may have ended, its time may be up, or it has run for so long that its output has to be taken."""
         if attempt.has_ended():
             for pipe in attempt.pipes:
                 self._unwatch(pipe)
-            self._go_on(trial)
+            self._advance(step_run)
         elif attempt.check():
             for pipe in attempt.pipes:
                 self.readers[pipe] = attempt
@@ -130,23 +130,23 @@ class Stage:
             self.schedule.unpark(resource)
         step = self.schedule.next()
         while step is not None:
-            settled = self.gate.blocked(step)
+            settled = self.conditions.blocked(step)
             if settled is None and not self._has_room(step):
                 return
             missing = "" if settled else self.locks.missing(step)
             if missing:
                 self.schedule.park(missing)
             else:
-                self._start(self.schedule.take(), settled or self.gate.closed(step))
+                self._start(self.schedule.take(), settled or self.conditions.closed(step))
             step = self.schedule.next()
-        if not self.trials and not self.locks.are_settling:
+        if not self.step_runs and not self.locks.are_settling:
             self._drop(NEVER_STARTS)
 
     def _has_room(self, step: Step) -> bool:
-        if not self.trials:
+        if not self.step_runs:
             return True
-        together = step["parallel"] and all(trial.step["parallel"] for trial in self.trials)
-        return together and len(self.trials) < self.slots
+        together = step["parallel"] and all(step_run.step["parallel"] for step_run in self.step_runs)
+        return together and len(self.step_runs) < self.slots
 
     def _start(self, step: Step, settled: Outcome | None) -> None:
         if settled:
@@ -155,46 +155,46 @@ class Stage:
             self._unfold(step)
         else:
             self.locks.take(step)
-            self.trials.append(Trial(step, self.bench))
-            self._go_on(self.trials[-1])
+            self.step_runs.append(StepRun(step, self.state))
+            self._advance(self.step_runs[-1])
 
-    def _go_on(self, trial: Trial) -> None:
+    def _advance(self, step_run: StepRun) -> None:
         """Let a trial live until it has to wait; at its end the step has its verdict."""
-        outcome = trial.go_on()
+        outcome = step_run.advance()
         if outcome:
-            self.trials.remove(trial)
-            self.locks.give_back(trial.step)
-            self._settle(trial.step, *outcome, trial)
+            self.step_runs.remove(step_run)
+            self.locks.give_back(step_run.step)
+            self._settle(step_run.step, *outcome, step_run)
 
     def _unfold(self, step: Step) -> None:
         """Put the instances of a looped step in its place."""
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.loop_group import Family
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.loop_group import LoopGroup
 
-        family = Family(step, self.bench)
-        outcome = family.unfold()
+        loop_group = LoopGroup(step, self.state)
+        outcome = loop_group.unfold()
         if outcome:
-            self._settle(step, *outcome, family)
+            self._settle(step, *outcome, loop_group)
             return
-        found = family.reused()
+        found = loop_group.reused()
         for reused in found[:-1]:
             self._settle({**step, "name": reused.name, "parent": step["name"]}, reused.verdict, reused.reason, reused)
         for own in found[-1:]:
             self._settle(step, own.verdict, own.reason, own)
         if not found:
-            self.families[step["name"]] = family
-            self.schedule.expand(step, family.instances)
+            self.loop_groups[step["name"]] = loop_group
+            self.schedule.expand(step, loop_group.instances)
 
-    def _settle(self, step: Step, verdict: str, reason: str, tried: Tried | None = None) -> None:
+    def _settle(self, step: Step, verdict: str, reason: str, tried: StepOutcome | None = None) -> None:
         """Record a step's verdict, as it was `tried` or not."""
-        blocks = self.gate.end(step, verdict, lets_pass=tried is not None and tried.lets_pass)
-        self.bench.records.step(step, verdict, reason, tried, blocks=blocks)
+        blocks = self.conditions.end(step, verdict, passes_dependents=tried is not None and tried.passes_dependents)
+        self.state.records.step(step, verdict, reason, tried, blocks=blocks)
         if "parent" not in step:
             self.schedule.end(step["name"])
-        elif step["parent"] in self.families:
-            family = self.families[step["parent"]]
-            outcome = family.end(step, verdict, reason, tried)
+        elif step["parent"] in self.loop_groups:
+            loop_group = self.loop_groups[step["parent"]]
+            outcome = loop_group.end(step, verdict, reason, tried)
             if outcome:
-                self._settle(family.step, *outcome, family)
+                self._settle(loop_group.step, *outcome, loop_group)
 
     def _drop(self, reason: str) -> None:
         for step in self.schedule.drop():
@@ -202,24 +202,24 @@ class Stage:
 
     def _give_up(self) -> None:
         """The controller is gone, or wants it: end what runs, and leave the rest untried."""
-        reason = self.bench.lost = self.halted() or LOST
+        reason = self.state.lost = self.halted() or LOST
         self._drop(f"not run: {reason}")
-        for trial in self.trials:
-            if isinstance(trial.waits_for, float):
-                trial.waits_for = time.monotonic()
-            elif not trial.waits_for.stopped:
-                trial.waits_for.stop(f"stopped: {reason}")
+        for step_run in self.step_runs:
+            if isinstance(step_run.waits_for, float):
+                step_run.waits_for = time.monotonic()
+            elif not step_run.waits_for.stopped:
+                step_run.waits_for.stop(f"stopped: {reason}")
 
     def _end_all(self) -> None:
         """Leave nothing behind where the executor itself fails."""
-        for trial in self.trials:
-            attempt = trial.waits_for
+        for step_run in self.step_runs:
+            attempt = step_run.waits_for
             if not isinstance(attempt, float) and attempt.usage is None:
                 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.reaper import end_all
 
                 end_all(range(attempt.mark, attempt.mark + 1), attempt.pid)
                 attempt.finish()
-        self.bench.marks.remove()
+        self.state.marks.remove()
 
 
 def _due(waits_for: Attempt | float) -> float:

@@ -18,7 +18,11 @@ from __future__ import annotations
 import json
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import LONGEST_MESSAGE, as_reason
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import Names, long_texts_of, secrets_in
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import (
+    SecretNames,
+    long_texts_of,
+    secrets_in,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
 MASKED = "********"
 
 
-class Secrets:
+class StageSecrets:
     """What nobody may see. `told` are the entries for the controller; each goes to `tell` as well, if there is one."""
 
     def __init__(self, request: Mapping[str, Any]) -> None:
@@ -40,7 +44,7 @@ class Secrets:
         self.tell: Callable[[Entry], None] | None = None
         self._known: dict[str, None] = dict.fromkeys(filter(None, request.get("secrets") or ()))
         self._registered: set[str] = set()
-        self._names = Names(request.get("secret_keys") or ())
+        self._names = SecretNames(request.get("secret_keys") or ())
         self._mask: Mask | None = None
         self._salt: bytes = bytes.fromhex(request.get("salt") or "")
 

@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_marks import Marks
-from ansible_collections.rack.recipes.plugins.module_utils.executor.record_writer import Records
-from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_context import Context
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_marks import ProcessMarks
+from ansible_collections.rack.recipes.plugins.module_utils.executor.record_writer import RecordWriter
+from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_context import StageContext
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Step = dict[str, Any]
 
 
-class Bench:
+class StageState:
     """The request, its context and records, and what starts children; `lost` says why nothing goes on."""
 
     def __init__(self, request: dict[str, Any], launcher: Launcher, write: Callable[[Record], None]) -> None:
@@ -33,9 +33,9 @@ class Bench:
         self.lost = ""
         self.launcher = launcher
         self.secrets = launcher.secrets
-        self.context = Context(request, launcher.secrets)
-        self.records = Records(request, launcher.secrets, write)
-        self.marks = Marks()
+        self.context = StageContext(request, launcher.secrets)
+        self.records = RecordWriter(request, launcher.secrets, write)
+        self.marks = ProcessMarks()
 
     def change(self, step: str, attempt: int, change: Record) -> None:
         """A key is changed, or a file attached, by a running step or by its envelope."""

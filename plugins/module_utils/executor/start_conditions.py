@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Settled = tuple[str, str]
 
 
-class Gate:
+class StartConditions:
     """The verdicts so far, the time that is left, and whether anything may start at all."""
 
     def __init__(self, request: dict[str, Any]) -> None:
@@ -56,9 +56,9 @@ class Gate:
         """Where all steps have one priority, none goes on."""
         return not self._priority or step.get("priority", 0) < self._priority
 
-    def end(self, step: Step, verdict: str, *, lets_pass: bool = False) -> bool:
+    def end(self, step: Step, verdict: str, *, passes_dependents: bool = False) -> bool:
         """A step has its verdict; whether it blocks what depends on it."""
-        if verdict in PASSING or lets_pass or step.get("continue_on_fail") or not self._blocks:
+        if verdict in PASSING or passes_dependents or step.get("continue_on_fail") or not self._blocks:
             return False
         if self._fails_fast and verdict in ("failed", "error") and not self._halted:
             self._halted = f"fail_fast: {step['name']} did not pass on {self._host or 'the controller'}"

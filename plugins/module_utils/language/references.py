@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any, Callable
 
-    from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 
     Parts = tuple[str, list[str], str]  # word or key, path, what stands after @
 
@@ -44,7 +44,7 @@ class Scope:
     `words` may have `item` and `index` or `matrix` of a loop, and `step`, a mapping with `name`, `attempt` and so on.
     """
 
-    def __init__(self, ctx: View, params: dict[str, Any], words: dict[str, Any]) -> None:
+    def __init__(self, ctx: ContextView, params: dict[str, Any], words: dict[str, Any]) -> None:
         self.ctx = ctx
         self.words = {**words, "params": params}
 
@@ -166,7 +166,7 @@ def _of_word(word: str, path: list[str], words: dict[str, Any]) -> Any:
     return copied(_walk(word, words[word], path))
 
 
-def _of_context(key: str, ctx: View) -> Any:
+def _of_context(key: str, ctx: ContextView) -> Any:
     if key not in ctx:
         raise ValueError(f"the context has no key {key}{hint(key, ctx.keys())}")
     return ctx.get(key)
@@ -206,7 +206,7 @@ def hint(word: str, known: Iterable[str]) -> str:
     return f"; there is {few(names, LISTED)}" if names else "; there is none"
 
 
-def _elsewhere(key: str, path: list[str], host: Any, ctx: View) -> Any:
+def _elsewhere(key: str, path: list[str], host: Any, ctx: ContextView) -> Any:
     if not isinstance(host, str):
         raise ValueError(f"expected the name of a host after @, got {shown(host)}")
     if host in OVER_ALL:
@@ -214,7 +214,7 @@ def _elsewhere(key: str, path: list[str], host: Any, ctx: View) -> Any:
     return _walk(f"{key} on {host}", ctx.value_on(key, host), path)
 
 
-def _on_all(key: str, path: list[str], ctx: View) -> dict[str, Any]:
+def _on_all(key: str, path: list[str], ctx: ContextView) -> dict[str, Any]:
     """The value on each host that has it; raises ValueError where none has."""
     found = {}
     for host, value in ctx.values(key).items():

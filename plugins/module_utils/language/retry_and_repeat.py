@@ -31,7 +31,7 @@ def delay(retry: dict[str, Any], tries: int) -> float:
     return min(grown, LONGEST if most is None else float(most))
 
 
-class Rounds:
+class RoundFigures:
     """Figures of every numeric measurement, over all rounds of a step."""
 
     def __init__(self) -> None:

@@ -18,7 +18,7 @@ DEEP = (dict, list, tuple)
 COMMON = frozenset(("true", "false", "null", "none"))  # no secret, whatever they are the value of
 
 
-class Names:
+class SecretNames:
     """Patterns of names, as for files: `*` is any text, `?` any character, `[ab]` one of these."""
 
     def __init__(self, patterns: Iterable[str] = ()) -> None:
@@ -77,12 +77,14 @@ def check_secrets(value: Any) -> list[str]:
     return texts
 
 
-def secrets_in(options: Mapping[str, Any] | None, params: Mapping[str, Any], names: Names) -> list[str]:
+def secrets_in(options: Mapping[str, Any] | None, params: Mapping[str, Any], names: SecretNames) -> list[str]:
     """What no_log options hold, and the texts under names that `names` match, also deep inside of others."""
     return list(_found(options, params, names, set()))
 
 
-def _found(options: Mapping[str, Any] | None, value: Any, names: Names, seen: set[tuple[int, int]]) -> Iterator[str]:
+def _found(
+    options: Mapping[str, Any] | None, value: Any, names: SecretNames, seen: set[tuple[int, int]]
+) -> Iterator[str]:
     if (id(value), id(options)) in seen:
         return
     seen.add((id(value), id(options)))  # variables may hold themselves, and a YAML alias is the same value many times

@@ -30,7 +30,7 @@ KEPT = 24 * 3600  # seconds for which a stage can be collected after its end
 ANSWER = 8 * 1024 * 1024  # bytes of the journal in one answer, or one record that is larger
 
 
-class Detached:
+class DetachedStage:
     """The folder of one stage on this host."""
 
     def __init__(self, folder: str) -> None:
@@ -240,7 +240,7 @@ class Detached:
 def forget(base: str, collected: Iterable[str]) -> None:
     """Remove the stages that were collected."""
     for name in collected:
-        stage = Detached(os.path.join(base, name))
+        stage = DetachedStage(os.path.join(base, name))
         if stage.state() != "running":
             remove(stage.folder)
 
@@ -250,7 +250,7 @@ def clean(base: str) -> None:
     if not _is_due(os.path.join(base, "cleaned")):
         return
     for entry in list(os.scandir(base)):
-        stage = Detached(entry.path)
+        stage = DetachedStage(entry.path)
         try:
             if any(map(os.path.exists, (stage.path("lease"), stage.path("full")))):
                 _clean(stage)
@@ -258,7 +258,7 @@ def clean(base: str) -> None:
             continue
 
 
-def _clean(stage: Detached) -> None:
+def _clean(stage: DetachedStage) -> None:
     """Its controller may have been killed with it."""
     if stage.state() == "killed":
         stage.end_leftovers()

@@ -35,13 +35,13 @@ from ansible_collections.rack.recipes.plugins.module_utils.runner.code_cache imp
 )
 from ansible_collections.rack.recipes.plugins.module_utils.runner.detached_stage import (
     ARTIFACTS,
-    Detached,
+    DetachedStage,
     boot_id,
     clean,
     forget,
 )
 from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders import PROGRAMS, base_folder, find_folder
-from ansible_collections.rack.recipes.plugins.module_utils.runner.secret_channel import Memory, kept_by, sealed
+from ansible_collections.rack.recipes.plugins.module_utils.runner.secret_channel import SecretChannel, kept_by, sealed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,8 +78,8 @@ def _serve(request: dict[str, Any], payload: str) -> tuple[str, bytes, str]:
     if folder is None and not {"stage", "end"} & request.keys():
         return "unknown", b"", ""
     if folder and "artifacts" in request:
-        return _pieces(Detached(folder), request["artifacts"])
-    detached, is_new = (Detached(folder), False) if folder else _created(request)
+        return _pieces(DetachedStage(folder), request["artifacts"])
+    detached, is_new = (DetachedStage(folder), False) if folder else _created(request)
     if is_new and "end" not in request:
         _start(request, detached, payload)
     else:
@@ -89,7 +89,7 @@ def _serve(request: dict[str, Any], payload: str) -> tuple[str, bytes, str]:
     return _look_at(detached, request["offset"])
 
 
-def _pieces(detached: Detached, wanted: list[tuple[str, int]]) -> tuple[str, bytes, str]:
+def _pieces(detached: DetachedStage, wanted: list[tuple[str, int]]) -> tuple[str, bytes, str]:
     from ansible_collections.rack.recipes.plugins.module_utils.runner.artifact_pieces import pieces
 
     return detached.state(), pieces(detached.path(ARTIFACTS), wanted), ""
@@ -98,20 +98,20 @@ def _pieces(detached: Detached, wanted: list[tuple[str, int]]) -> tuple[str, byt
 def _concealed(request: dict[str, Any]) -> dict[str, str]:
     """What only memory holds; read after the records that it belongs to."""
     folder = find_folder(request["id"], request.get("tmp", "")) if "seal" in request else None
-    data = kept_by(Detached(folder).pid()) if folder else b""
+    data = kept_by(DetachedStage(folder).pid()) if folder else b""
     return {"concealed": sealed(bytes.fromhex(request["seal"]), data)} if data else {}
 
 
-def _created(request: dict[str, Any]) -> tuple[Detached, bool]:
+def _created(request: dict[str, Any]) -> tuple[DetachedStage, bool]:
     """The stage's folder where there is room for it, and whether it was made just now and not by somebody beside us."""
     made: list[bool] = []
     base = base_folder(
-        request.get("tmp", ""), lambda base: made.append(Detached(os.path.join(base, request["id"])).create())
+        request.get("tmp", ""), lambda base: made.append(DetachedStage(os.path.join(base, request["id"])).create())
     )
-    return Detached(os.path.join(base, request["id"])), made[-1]
+    return DetachedStage(os.path.join(base, request["id"])), made[-1]
 
 
-def _look_at(detached: Detached, offset: int) -> tuple[str, bytes, str]:
+def _look_at(detached: DetachedStage, offset: int) -> tuple[str, bytes, str]:
     state, reason = detached.state(), detached.failure()  # before the journal, which is whole once it has ended
     if state == "killed":
         detached.end_leftovers()
@@ -123,7 +123,7 @@ def _look_at(detached: Detached, offset: int) -> tuple[str, bytes, str]:
     return "refused" if reason else state, records, reason
 
 
-def _start(request: dict[str, Any], detached: Detached, payload: str) -> None:
+def _start(request: dict[str, Any], detached: DetachedStage, payload: str) -> None:
     """Start the stage in a process of its own; come back once it ended, or after `attach` seconds."""
     told, tell = os.pipe()
     if not os.fork():
@@ -136,9 +136,9 @@ def _start(request: dict[str, Any], detached: Detached, payload: str) -> None:
         detached.renew()
 
 
-def _run(request: dict[str, Any], detached: Detached, payload: str, tell: int) -> NoReturn:
+def _run(request: dict[str, Any], detached: DetachedStage, payload: str, tell: int) -> NoReturn:
     """The runner: a process that outlives the connection."""
-    base, memory = os.path.dirname(detached.folder), Memory()
+    base, memory = os.path.dirname(detached.folder), SecretChannel()
     try:
         _leave_connection()
         try:
@@ -160,11 +160,11 @@ def _run(request: dict[str, Any], detached: Detached, payload: str, tell: int) -
         os._exit(0)
 
 
-def _run_stage(request: dict[str, Any], detached: Detached, memory: Memory) -> None:
+def _run_stage(request: dict[str, Any], detached: DetachedStage, memory: SecretChannel) -> None:
     use_kept()
     # A poll does without these.
     from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import Stage
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import StageRun
 
     os.chdir(detached.work)
     sys.path[:] = filter(None, sys.path)  # the working folder holds files of the project, whatever their names
@@ -173,7 +173,7 @@ def _run_stage(request: dict[str, Any], detached: Detached, memory: Memory) -> N
     launcher.secrets.tell = memory.keep
     gc.freeze()  # what was imported stays, and was imported with the search for garbage put off
     gc.enable()
-    Stage(request, launcher, detached.write, lambda: detached.leased(request["lease"]), detached.halted).run()
+    StageRun(request, launcher, detached.write, lambda: detached.leased(request["lease"]), detached.halted).run()
 
 
 def _leave_connection() -> None:

@@ -32,7 +32,7 @@ BLOCK = 32  # bytes of a digest
 LOOK = 0.5  # seconds between two looks at whether anybody may still ask
 
 
-class Memory:
+class SecretChannel:
     """The runner's side: entries, each as a line of JSON, in a file that is made for the first of them."""
 
     def __init__(self) -> None:

@@ -34,7 +34,7 @@ POINT = re.compile(r"[.eE]")
 
 
 @contextmanager
-def exactly() -> Iterator[None]:
+def exact_number() -> Iterator[None]:
     """Decimal arithmetic that never rounds; raises ValueError where that would take thousands of digits."""
     with localcontext(Context(prec=DIGITS, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[Inexact, InvalidOperation])):
         try:

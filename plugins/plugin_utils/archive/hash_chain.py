@@ -20,7 +20,7 @@ START = sha256(b"rack-recipes journal").digest()
 MOST_NAMED = 5  # damaged lines that are told one by one
 
 
-class Chain:
+class HashChain:
     """Takes a journal's lines in their order, each with its newline. `damaged` are numbers of lines, from 1."""
 
     def __init__(self) -> None:

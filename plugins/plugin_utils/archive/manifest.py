@@ -31,7 +31,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class PackFacts:
     """Of a file: its size in bytes and its SHA-256 in hexadecimal."""
 
     size: int
@@ -66,18 +66,18 @@ def read_sums(text: bytes) -> dict[str, str] | None:
     return sums if sums and sums_text(sums) == text else None
 
 
-def manifest_text(about: Mapping[str, Any], files: Mapping[str, Facts]) -> bytes:
+def manifest_text(about: Mapping[str, Any], files: Mapping[str, PackFacts]) -> bytes:
     """The manifest: what is said about the pack, and its files."""
     listed = {name: {"sha256": facts.sha256, "size": facts.size} for name, facts in sorted(files.items())}
     whole = {"format": FORMAT, **about, "files": listed}
     return f"{json.dumps(whole, ensure_ascii=False, indent=1)}\n".encode()
 
 
-def read_manifest(text: bytes) -> tuple[dict[str, Any], dict[str, Facts]] | None:
+def read_manifest(text: bytes) -> tuple[dict[str, Any], dict[str, PackFacts]] | None:
     """What the manifest says, and the files that it lists; None for what is none."""
     try:
         whole = json.loads(text)
-        files = {str(name): Facts(int(one["size"]), str(one["sha256"])) for name, one in whole["files"].items()}
+        files = {str(name): PackFacts(int(one["size"]), str(one["sha256"])) for name, one in whole["files"].items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     return (whole, files) if isinstance(whole.get("format"), str) else None

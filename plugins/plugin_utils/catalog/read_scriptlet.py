@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.python_classes import ScriptletClass, read_python
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry, Kind
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Kind, ScriptletEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_files import (
     SIDECAR,
     Candidate,
@@ -29,7 +29,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.trusted_files
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, nearest
 
 
-def entry_of(candidate: Candidate, function: str) -> Entry:
+def entry_of(candidate: Candidate, function: str) -> ScriptletEntry:
     """What a file says of itself; raises CatalogError where it is not trusted, or says it wrongly."""
     return READERS[candidate.kind](candidate, function, _checked(candidate, candidate.place))
 
@@ -54,7 +54,7 @@ def _checked(candidate: Candidate, place: str) -> Stamp:
     return check_trusted(candidate.folder.path, place, strict=candidate.folder.source == "project")
 
 
-def _python_entry(candidate: Candidate, function: str, seen: Stamp) -> Entry:
+def _python_entry(candidate: Candidate, function: str, seen: Stamp) -> ScriptletEntry:
     if file := hider_of(candidate.folder.path, candidate.place):
         raise CatalogError(f"{file} hides the folder {file.removesuffix(SUFFIX)}: rename one of them")
     classes, digest = _read_classes(candidate.path, seen)
@@ -79,7 +79,7 @@ def _class(candidate: Candidate, classes: Sequence[ScriptletClass], function: st
     raise CatalogError(f"{candidate.path} has {problem} {', '.join(public)}{hint}")
 
 
-def _sidecar_entry(candidate: Candidate, function: str, seen: Stamp) -> Entry:
+def _sidecar_entry(candidate: Candidate, function: str, seen: Stamp) -> ScriptletEntry:
     if function:
         raise CatalogError(f"{candidate.path} has no class {function!r}: only a Python scriptlet has a function")
     if not candidate.sidecar:
@@ -92,9 +92,9 @@ def _sidecar_entry(candidate: Candidate, function: str, seen: Stamp) -> Entry:
     return _make(candidate, digest, declared)
 
 
-def _make(candidate: Candidate, digest: str, declared: Mapping[str, Any], function: str = "") -> Entry:
+def _make(candidate: Candidate, digest: str, declared: Mapping[str, Any], function: str = "") -> ScriptletEntry:
     folder, reads = candidate.folder, declared.get("reads")
-    return Entry(
+    return ScriptletEntry(
         name=candidate.name,
         kind=candidate.kind,
         path=Path(candidate.path),
@@ -112,7 +112,7 @@ def _make(candidate: Candidate, digest: str, declared: Mapping[str, Any], functi
     )
 
 
-READERS: dict[Kind, Callable[[Candidate, str, Stamp], Entry]] = {
+READERS: dict[Kind, Callable[[Candidate, str, Stamp], ScriptletEntry]] = {
     "python": _python_entry,
     "shell": _sidecar_entry,
     "native": _sidecar_entry,

@@ -14,7 +14,7 @@ from operator import attrgetter
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.read_scriptlet import entry_of, functions_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_files import (
     MODULES,
     PUBLISHED,
@@ -37,7 +37,7 @@ LONG = 3  # parts of a full name of Ansible's: namespace, collection, module
 OF_ANSIBLE = " (a step with a module of Ansible's has type: ansible)"
 
 
-def find(module: str, function: str, kind: str, folders: Sequence[Path] = DEFAULT_FOLDERS) -> Entry:
+def find(module: str, function: str, kind: str, folders: Sequence[Path] = DEFAULT_FOLDERS) -> ScriptletEntry:
     """The scriptlet that a step names.
 
     `kind` is the step's type. `folders` are the project's trusted folders of drop-ins; the collection's own comes
@@ -54,10 +54,12 @@ def find(module: str, function: str, kind: str, folders: Sequence[Path] = DEFAUL
     return entry_of(_choose(found, kind), function)
 
 
-def list_all(folders: Sequence[Path] = DEFAULT_FOLDERS) -> tuple[Entry, ...]:
+def list_all(folders: Sequence[Path] = DEFAULT_FOLDERS) -> tuple[ScriptletEntry, ...]:
     """Every scriptlet that a recipe can name, by name; files that cannot be read are among the `faults`."""
     return tuple(
-        sorted((item for item in _survey(folders) if isinstance(item, Entry)), key=attrgetter("name", "function"))
+        sorted(
+            (item for item in _survey(folders) if isinstance(item, ScriptletEntry)), key=attrgetter("name", "function")
+        )
     )
 
 
@@ -88,7 +90,7 @@ def _choose(found: Sequence[Candidate], kind: str) -> Candidate:
     return fitting[0]
 
 
-def _survey(folders: Sequence[Path]) -> Iterator[Entry | CatalogError]:
+def _survey(folders: Sequence[Path]) -> Iterator[ScriptletEntry | CatalogError]:
     """Every scriptlet in the folders and every reason why a file is none, hidden ones left out."""
     seen: set[str] = set()
     for folder in (*drop_in_folders(folders), MODULES):
@@ -109,7 +111,7 @@ def _nameless(folder: Folder) -> Iterator[CatalogError]:
                 )
 
 
-def _all_of(found: Sequence[Candidate]) -> Iterator[Entry | CatalogError]:
+def _all_of(found: Sequence[Candidate]) -> Iterator[ScriptletEntry | CatalogError]:
     """What the files of one name are: an entry for each kind, and for each class of a Python file."""
     for kind in dict.fromkeys(candidate.kind for candidate in found):
         try:
@@ -119,7 +121,7 @@ def _all_of(found: Sequence[Candidate]) -> Iterator[Entry | CatalogError]:
             yield error
 
 
-def _entries(candidate: Candidate) -> list[Entry]:
+def _entries(candidate: Candidate) -> list[ScriptletEntry]:
     """One for each class of a Python file, one for anything else; none of a helper. Raises CatalogError."""
     functions = functions_of(candidate)
     if functions and is_published(candidate.name) and candidate.folder is not MODULES:

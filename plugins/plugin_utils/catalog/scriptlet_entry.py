@@ -15,7 +15,7 @@ Kind = Literal["python", "shell", "native"]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ScriptletEntry:
     """One scriptlet in one trusted folder.
 
     `name` is what a recipe writes as `module` in its shortest form: `rack.recipes.numbers_stats` for a published

@@ -25,7 +25,7 @@ KNOWN = ("run", "hosts", *ABOUT)
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class ExportedContext:
     """The keys of the run and those of its hosts, with their values."""
 
     run: Keys = field(default_factory=dict)
@@ -42,7 +42,7 @@ def to_data(run_id: str, at: int | None, entries: Iterable[Mapping[str, Any]]) -
     return {"run_id": run_id, "at": at, "run": run, "hosts": hosts}
 
 
-def read(path: str) -> Exported:
+def read(path: str) -> ExportedContext:
     """What a file holds. Raises UsageError with the path of what is wrong in it."""
     try:
         data = json.loads(Path(path).read_bytes(), object_pairs_hook=_once)
@@ -61,7 +61,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _checked(path: str, data: Any) -> Exported:
+def _checked(path: str, data: Any) -> ExportedContext:
     top = _mapping(path, "", data, "an object with 'run' and 'hosts'")
     for name in top:
         if name not in KNOWN:
@@ -73,7 +73,7 @@ def _checked(path: str, data: Any) -> Exported:
     hosts = _mapping(path, "hosts", top.get("hosts", {}), "an object of hosts, each with its keys")
     if RUN in hosts:
         raise UsageError(f"{path}: hosts: expected the name of a host, got an empty one")
-    return Exported(
+    return ExportedContext(
         _keys(path, "run", top.get("run", {})),
         {host: _keys(path, f"hosts.{host}", keys) for host, keys in hosts.items()},
     )
@@ -95,7 +95,7 @@ def _mapping(path: str, where: str, data: Any, expected: str) -> Mapping[str, An
     return data
 
 
-def deltas(exported: Exported, hosts: Iterable[str], time: str) -> Iterator[Record]:
+def deltas(exported: ExportedContext, hosts: Iterable[str], time: str) -> Iterator[Record]:
     """The changes with which a run of these hosts starts, as records of its journal."""
     for host in (RUN, *hosts):
         keys = exported.hosts.get(host, {}) if host else exported.run

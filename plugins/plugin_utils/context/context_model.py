@@ -11,7 +11,7 @@ from typing import NamedTuple
 KEPT, REFUSED, MERGED = "kept", "refused", "merged"  # what becomes of a write that met another one
 
 
-class Entry(NamedTuple):
+class HeldValue(NamedTuple):
     """What is held under one key of one host (or of the run): the value as JSON text, and how often it was set.
 
     `host` and `step` are those that set it last.

@@ -36,7 +36,7 @@ ABOUT_WRITE = ("stage", "host", "step", "attempt", "scope", "key")
 
 
 @dataclass(frozen=True, slots=True)
-class Hook:
+class MergeHook:
     """A hook: `merge(key, base, theirs, ours)` gives the value; `digest` is that of its file."""
 
     policy: str
@@ -52,19 +52,19 @@ class Pending:
     version for which it was handed out to be written, 0 for none.
     """
 
-    hook: Hook
+    hook: MergeHook
     theirs: Any
     value: Any
     write: Record
     sent: int = 0
 
 
-def load_hooks(rules: Iterable[tuple[str, str]], folders: Sequence[Path]) -> dict[str, Hook]:
+def load_hooks(rules: Iterable[tuple[str, str]], folders: Sequence[Path]) -> dict[str, MergeHook]:
     """The hooks that merge rules name, by policy. Raises CatalogError for one that is missing, untrusted or broken."""
     return {policy: _load(policy, folders) for policy in hooks_in(rules)}
 
 
-def _load(policy: str, folders: Sequence[Path]) -> Hook:
+def _load(policy: str, folders: Sequence[Path]) -> MergeHook:
     path, source = find_merge_hook(hook_of(policy), folders)
     module = ModuleType(path.rpartition("/")[2])
     module.__file__ = path
@@ -75,13 +75,13 @@ def _load(policy: str, folders: Sequence[Path]) -> Hook:
     merge = getattr(module, FUNCTION, None)
     if not callable(merge):
         raise CatalogError(f"{path}: a merge hook needs a function {FUNCTION}(key, base, theirs, ours)")
-    return Hook(policy, merge, f"sha256:{sha256(source).hexdigest()}")
+    return MergeHook(policy, merge, f"sha256:{sha256(source).hexdigest()}")
 
 
-class Merges:
+class MergeHooks:
     """What hooks made of writes that met, until it is in the journal."""
 
-    def __init__(self, hooks: Mapping[str, Hook] | None = None) -> None:
+    def __init__(self, hooks: Mapping[str, MergeHook] | None = None) -> None:
         self._hooks = hooks or {}
         self._pending: dict[Place, Pending] = {}
 

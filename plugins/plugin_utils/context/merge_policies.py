@@ -20,7 +20,7 @@ Rules = Iterable[tuple[str, str]]
 
 
 @dataclass(slots=True)
-class Policies:
+class MergePolicies:
     """Patterns of keys, as file names have them, each with its policy; the first that matches a key is the key's.
 
     A policy is `last_write`, `fail`, `deep_merge`, or `hook` with the dotted name of a Python file.
@@ -44,11 +44,11 @@ class Policies:
         return bool(self.rules) and self.of(key).startswith(WITH_BASE)
 
 
-def from_record(said: Any) -> Policies:
+def from_record(said: Any) -> MergePolicies:
     """The policies as a run's record has them; what is none of them is passed over."""
     entries = said if isinstance(said, list) else []
     pairs = [(entry.get("keys"), entry.get("policy")) for entry in entries if isinstance(entry, dict)]
-    return Policies(tuple((str(keys), str(policy)) for keys, policy in pairs if isinstance(keys, str) and policy))
+    return MergePolicies(tuple((str(keys), str(policy)) for keys, policy in pairs if isinstance(keys, str) and policy))
 
 
 def to_record(rules: Rules, digests: Mapping[str, str]) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields
 Step = tuple[str, str]  # host, step
 
 
-class Refusals:
+class RefusedWrites:
     """Why steps cannot have passed; `optional` names the steps whose failure blocks nothing."""
 
     __slots__ = ("_reasons", "optional")

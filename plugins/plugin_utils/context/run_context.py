@@ -20,17 +20,22 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model
     MERGED,
     REFUSED,
     Delta,
-    Entry,
+    HeldValue,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.deep_merge import ABSENT, deep_merge
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_policies import (
     DEEP_MERGE,
     FAIL,
-    Policies,
+    MergePolicies,
     from_record,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.context.refused_writes import Refusals
-from ansible_collections.rack.recipes.plugins.plugin_utils.context.writer_versions import Bases, Known, Place, Writers
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.refused_writes import RefusedWrites
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.writer_versions import (
+    Bases,
+    Known,
+    Place,
+    WriterVersions,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record, json_text
 
 RUN = ""  # where the run's own keys are held, beside the hosts'
@@ -58,12 +63,12 @@ class Context:
     def __init__(self, run_id: str = "") -> None:
         self.run_id = run_id
         self.seq = 0
-        self.refusals = Refusals()
-        self._held: dict[str, dict[str, Entry]] = {RUN: {}}
+        self.refusals = RefusedWrites()
+        self._held: dict[str, dict[str, HeldValue]] = {RUN: {}}
         self._hosts: dict[str, None] = {}
         self._changed: set[str] = set()
-        self._policies = Policies()
-        self._writers = Writers()
+        self._policies = MergePolicies()
+        self._writers = WriterVersions()
         self._bases = Bases()
 
     def fold(self, record: Record) -> tuple[Delta, ...]:
@@ -83,7 +88,7 @@ class Context:
             raise KeyError(key)
         return json.loads(entry.text)
 
-    def entry(self, key: str, host: str = RUN) -> Entry | None:
+    def entry(self, key: str, host: str = RUN) -> HeldValue | None:
         """What is held under the key of just this host, or of the run; None where nothing was set."""
         return self._held.get(host, {}).get(key)
 
@@ -128,7 +133,7 @@ class Context:
             return self._write(place, record, held, json_text(record["after"]))
         return self._meet(place, record, held, known or Known(record["stage"], -1, record["based_on"], None))
 
-    def _meet(self, place: Place, record: Record, held: Entry | None, known: Known) -> Delta:
+    def _meet(self, place: Place, record: Record, held: HeldValue | None, known: Known) -> Delta:
         """A write of a key that another write has changed meanwhile."""
         after, policy = json_text(record["after"]), self._policies.of(place[1])
         if held and policy == FAIL:
@@ -138,20 +143,20 @@ class Context:
         base = self._base(place, known, held) if self._policies.needs_base(place[1]) else None
         return self._write(place, record, held, after, Met(policy, KEPT, base=base))
 
-    def _write(self, place: Place, record: Record, held: Entry | None, after: str, met: Met | None = None) -> Delta:
+    def _write(self, place: Place, record: Record, held: HeldValue | None, after: str, met: Met | None = None) -> Delta:
         """Set a key whose versions its writer counts otherwise."""
         made = self._set(place, record, held, after, met)
         self._writers.wrote(place, record, made.version, None)
         return made
 
-    def _refuse(self, place: Place, record: Record, held: Entry, after: str, known: Known) -> Delta:
+    def _refuse(self, place: Place, record: Record, held: HeldValue, after: str, known: Known) -> Delta:
         by = f"{held.host or 'run'}/{held.step}"
         reason = f"based on version {known.version}, but {by} had set version {held.version} (merge policy {FAIL})"
         self.refusals.add(record["host"], record["step"], f"wrote {place[1]} {reason}")
         self._writers.wrote(place, record, known.version, after)
         return self._delta(place, record, held, held, Met(FAIL, REFUSED, after))
 
-    def _deep_merge(self, place: Place, record: Record, held: Entry, after: str, known: Known) -> Delta:
+    def _deep_merge(self, place: Place, record: Record, held: HeldValue, after: str, known: Known) -> Delta:
         base = self._base(place, known, held)
         theirs, ours = json.loads(held.text), json.loads(after)
         merged, both = deep_merge(ABSENT if base is None else json.loads(base), theirs, ours)
@@ -160,7 +165,7 @@ class Context:
         self._writers.wrote(place, record, made.version, None if text == after else after)
         return made
 
-    def _base(self, place: Place, known: Known, held: Entry | None) -> str | None:
+    def _base(self, place: Place, known: Known, held: HeldValue | None) -> str | None:
         """The value that a writer knew, None for none."""
         if known.text is not None:
             return known.text
@@ -176,7 +181,7 @@ class Context:
         met = Met(record["who"], MERGED, json_text(record["theirs"]))
         return (self._set(place, record, held, json_text(record["after"]), met),)
 
-    def _place(self, record: Record) -> tuple[Place, Entry | None]:
+    def _place(self, record: Record) -> tuple[Place, HeldValue | None]:
         host = RUN if record["scope"] == "run" else intern(record["host"])
         key = intern(record["key"])
         held = self._held.get(host)
@@ -185,17 +190,19 @@ class Context:
             self._hosts.setdefault(host)
         return (host, key), held.get(key)
 
-    def _set(self, place: Place, record: Record, before: Entry | None, text: str, met: Met | None = None) -> Delta:
+    def _set(self, place: Place, record: Record, before: HeldValue | None, text: str, met: Met | None = None) -> Delta:
         host, key = place
         version = before.version + 1 if before else 1
-        after = Entry(text, version, intern(record["host"]), intern(record["step"] or record["who"]))
+        after = HeldValue(text, version, intern(record["host"]), intern(record["step"] or record["who"]))
         self._held[host][key] = after
         self._changed.add(host)
         if before and self._policies.rules and self._policies.needs_base(key):
             self._bases.add(record["stage"], place, before)
         return self._delta(place, record, before, after, met)
 
-    def _delta(self, place: Place, record: Record, before: Entry | None, after: Entry, met: Met | None = None) -> Delta:
+    def _delta(
+        self, place: Place, record: Record, before: HeldValue | None, after: HeldValue, met: Met | None = None
+    ) -> Delta:
         self.seq += 1
         delta = Delta(
             self.run_id,

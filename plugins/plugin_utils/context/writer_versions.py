@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import HeldValue
 
 MOST = 256  # earlier values of one key that are known in a stage
 
@@ -28,7 +28,7 @@ class Known(NamedTuple):
     text: str | None
 
 
-class Writers:
+class WriterVersions:
     """What the hosts know whose writes `met` others, by key. One that begins another stage knows what is held then."""
 
     __slots__ = ("met",)
@@ -61,9 +61,9 @@ class Bases:
 
     def __init__(self) -> None:
         self._stage = 0
-        self._left: dict[Place, list[Entry]] = {}
+        self._left: dict[Place, list[HeldValue]] = {}
 
-    def add(self, stage: int, place: Place, entry: Entry) -> None:
+    def add(self, stage: int, place: Place, entry: HeldValue) -> None:
         """An entry is replaced by another one."""
         if stage != self._stage:
             self._stage = stage

@@ -36,7 +36,7 @@ class Line(NamedTuple):
     damage: str = ""
 
 
-class Follower:
+class JournalReader:
     """Reads on from where it stopped, also in a journal that was compressed.
 
     `offset`, in bytes of the plain form, is where the read part of the journal ends; the lines yielded and those left

@@ -15,7 +15,12 @@ from operator import itemgetter
 from typing import Any, NoReturn
 from zlib import crc32
 
-from ansible_collections.rack.recipes.plugins.module_utils.journal_record import REST, framed, json_text, unframed
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import (
+    REST,
+    json_text,
+    with_checksum,
+    without_checksum,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
 
 __all__ = ["FIELDS", "Record", "TornError", "decode", "encode", "json_text"]
@@ -82,7 +87,7 @@ def encode(record: Record) -> bytes:
     if not _well_formed(record):
         raise JournalError(f"not a record for a journal: {_fault(record)}")
     try:
-        return framed(json_text(record))
+        return with_checksum(json_text(record))
     except (TypeError, ValueError, RecursionError) as error:
         raise JournalError(f"a {record['kind']} record that is not JSON: {error}") from error
 
@@ -93,7 +98,7 @@ def decode(line: bytes) -> Record:
     For the beginning of one it is a TornError.
     """
     line = line.strip(b"\n")
-    content = unframed(line)
+    content = without_checksum(line)
     if content is None:
         raise _damage(line)
     try:

@@ -14,7 +14,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields
 Place = tuple[str, str]  # step, host
 
 
-class Ended(NamedTuple):
+class StepEnd(NamedTuple):
     """How a step ended on a host.
 
     `sure` is false where the recorder had to say it for want of a result; `is_final` tells that it knows better than
@@ -39,7 +39,7 @@ class Results:
     __slots__ = ("ended",)
 
     def __init__(self) -> None:
-        self.ended: dict[Place, Ended] = {}
+        self.ended: dict[Place, StepEnd] = {}
 
     def take(self, record: Record) -> None:
         """Take in a step record: the last one counts, but what the recorder said (n = 0) never against the host's.
@@ -52,7 +52,7 @@ class Results:
         if before is not None and before.is_final and not is_final:
             return
         if sure or before is None or not before.sure:
-            self.ended[place] = Ended(
+            self.ended[place] = StepEnd(
                 record["verdict"],
                 record.get("reason", ""),
                 sure,
@@ -63,6 +63,6 @@ class Results:
                 is_final,
             )
 
-    def counted(self) -> Iterator[tuple[Place, Ended]]:
+    def counted(self) -> Iterator[tuple[Place, StepEnd]]:
         """What counts and is told to people: the instances of a looped step, and not the step itself."""
         return ((place, end) for place, end in self.ended.items() if not end.instances)

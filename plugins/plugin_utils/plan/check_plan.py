@@ -21,14 +21,14 @@ from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import 
 )
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import has_secret
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import Names
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.merge_hook_files import find_merge_hook
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve import find
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.trusted_files import PROJECT, check_trusted
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, Place, RecipeError, nearest
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.key_usage import PARTS, Data
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.key_usage import PARTS, KeyUsage
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import PlannedHook
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values import MASK, is_open
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Hook, Recipe, Step
@@ -46,7 +46,7 @@ NO_SEPARATOR = re.compile(r"\[[^\]]*\]|\{\{.*?\}\}")  # a range of hosts, a temp
 COMBINED = re.compile(r"[,:]|^[!&]")
 
 
-class Problem(NamedTuple):
+class PlanProblem(NamedTuple):
     """What is wrong with a step or a hook (None: the recipe), and at which of its values, or at what holds it."""
 
     owner: User | None
@@ -61,11 +61,11 @@ class Scriptlets:
     """What the steps and hooks of a recipe use, as far as it was found; None for a module of Ansible's."""
 
     folders: Sequence[Path]
-    of_steps: dict[str, Entry | None] = field(default_factory=dict)
+    of_steps: dict[str, ScriptletEntry | None] = field(default_factory=dict)
     of_hooks: list[PlannedHook] = field(default_factory=list)
-    found: dict[Named, Entry | CatalogError] = field(default_factory=dict)
+    found: dict[Named, ScriptletEntry | CatalogError] = field(default_factory=dict)
 
-    def find(self, user: User) -> Entry | CatalogError:
+    def find(self, user: User) -> ScriptletEntry | CatalogError:
         """The scriptlet that a step or a hook names, or why there is none."""
         named = (user.module, user.function, user.type)
         entry = self.found.get(named)
@@ -78,7 +78,7 @@ class Scriptlets:
         return entry
 
 
-def problems(recipe: Recipe, scriptlets: Scriptlets) -> Iterator[Problem]:
+def problems(recipe: Recipe, scriptlets: Scriptlets) -> Iterator[PlanProblem]:
     """What is wrong, one by one; `scriptlets` takes in those that are found."""
     for step in recipe.steps:
         yield from _ansible_problems(step) if step.type == "ansible" else _step_problems(step, scriptlets)
@@ -90,7 +90,7 @@ def problems(recipe: Recipe, scriptlets: Scriptlets) -> Iterator[Problem]:
     yield from _merge_problems(recipe, scriptlets.folders)
 
 
-def problems_of_keys(steps: Iterable[Step], data: Mapping[str, Data]) -> Iterator[Problem]:
+def problems_of_keys(steps: Iterable[Step], data: Mapping[str, KeyUsage]) -> Iterator[PlanProblem]:
     """Steps that compare what they write with other hosts: these may still be at it."""
     asking = [step for step in steps if data[step.name].elsewhere & data[step.name].writes]
     writers = Counter(key for keys in data.values() if asking for key in keys.writes)
@@ -99,10 +99,10 @@ def problems_of_keys(steps: Iterable[Step], data: Mapping[str, Data]) -> Iterato
         for key in sorted(key for key in own if writers[key] == 1):
             part = [name for name, part in PARTS.items() if key in keys_of_others(part(step))][0]  # noqa: RUF015
             expected = f"a later step that compares hosts: others may still be writing {key} when this one has"
-            yield Problem(step, (part,), expected, f"{key}@ in the step that writes it")
+            yield PlanProblem(step, (part,), expected, f"{key}@ in the step that writes it")
 
 
-def located(recipe: Recipe, found: Iterable[Problem]) -> list[RecipeError]:
+def located(recipe: Recipe, found: Iterable[PlanProblem]) -> list[RecipeError]:
     """The problems with their places; a step or hook is known by the place where it is written."""
     lists: dict[ValuePath, int] = {
         ("steps",): len(recipe.steps),
@@ -115,7 +115,7 @@ def located(recipe: Recipe, found: Iterable[Problem]) -> list[RecipeError]:
     return [*{error.args: error for error in errors}.values()]  # a recipe may be included twice
 
 
-def _located(recipe: Recipe, roots: Mapping[Place, ValuePath], problem: Problem) -> RecipeError:
+def _located(recipe: Recipe, roots: Mapping[Place, ValuePath], problem: PlanProblem) -> RecipeError:
     owner = problem.owner
     place = owner.place if owner else Place(recipe.path)
     included: ValuePath = ("included", owner.name) if isinstance(owner, Step) else ()
@@ -125,39 +125,39 @@ def _located(recipe: Recipe, roots: Mapping[Place, ValuePath], problem: Problem)
     return RecipeError(found, problem.expected, problem.got, problem.near)
 
 
-def _step_problems(step: Step, scriptlets: Scriptlets) -> Iterator[Problem]:
+def _step_problems(step: Step, scriptlets: Scriptlets) -> Iterator[PlanProblem]:
     entry = scriptlets.find(step)
     if isinstance(entry, CatalogError):
-        yield Problem(step, ("module",), f"a scriptlet for step {step.name!r}: {entry}")
+        yield PlanProblem(step, ("module",), f"a scriptlet for step {step.name!r}: {entry}")
     else:
         scriptlets.of_steps[step.name] = entry
         if (entry.scope, step.scope) == ("run", "host"):
-            yield Problem(step, ("scope",), f"scope: run, for which {entry.name} is meant", repr(step.scope))
+            yield PlanProblem(step, ("scope",), f"scope: run, for which {entry.name} is meant", repr(step.scope))
         yield from _argument_problems(step, entry)
     yield from _file_problems(step)
 
 
-def _hook_problems(when: str, hook: Hook, scriptlets: Scriptlets) -> Iterator[Problem]:
+def _hook_problems(when: str, hook: Hook, scriptlets: Scriptlets) -> Iterator[PlanProblem]:
     entry = scriptlets.find(hook)
     if isinstance(entry, CatalogError):
-        yield Problem(hook, ("module",), f"a scriptlet for {when}: {entry}")
+        yield PlanProblem(hook, ("module",), f"a scriptlet for {when}: {entry}")
     else:
         scriptlets.of_hooks.append(PlannedHook(when, hook, entry))
         yield from _argument_problems(hook, entry)
     yield from _file_problems(hook)
 
 
-def _ansible_problems(step: Step) -> Iterator[Problem]:
+def _ansible_problems(step: Step) -> Iterator[PlanProblem]:
     """Ansible itself checks a module's name and arguments."""
     if step.module in STATEMENTS:
-        yield Problem(
+        yield PlanProblem(
             step, ("module",), "a module or an action", f"{step.module!r}, a statement of Ansible's playbooks"
         )
     for extra in step.writes[1:2]:
-        yield Problem(step, ("writes", 1), "at most one key, which takes the module's result", repr(extra))
+        yield PlanProblem(step, ("writes", 1), "at most one key, which takes the module's result", repr(extra))
 
 
-def _argument_problems(user: User, entry: Entry) -> Iterator[Problem]:
+def _argument_problems(user: User, entry: ScriptletEntry) -> Iterator[PlanProblem]:
     """Arguments that the scriptlet does not take, and those that it requires and did not get."""
     if entry.options is None:
         return
@@ -166,44 +166,44 @@ def _argument_problems(user: User, entry: Entry) -> Iterator[Problem]:
         if name in user.args:
             near = nearest(name, [*options])
             known = "" if near else f" ({', '.join(options) or 'it takes none'})"
-            yield Problem(user, ("args", name, KEY), f"an argument of {entry.name}{known}", repr(name), near)
+            yield PlanProblem(user, ("args", name, KEY), f"an argument of {entry.name}{known}", repr(name), near)
         else:
-            yield Problem(user, ("args",), f"the argument {name!r}, which {entry.name} requires")
+            yield PlanProblem(user, ("args",), f"the argument {name!r}, which {entry.name} requires")
     for name, value in user.args.items():
         spec = spec_of(options, name)
         if spec is not None and value is not None and not is_open(value):
             yield from _value_problems(user, entry, name, spec)
 
 
-def _value_problems(user: User, entry: Entry, name: str, spec: Mapping[str, Any]) -> Iterator[Problem]:
+def _value_problems(user: User, entry: ScriptletEntry, name: str, spec: Mapping[str, Any]) -> Iterator[PlanProblem]:
     """A value that is known already, and that the scriptlet would refuse."""
     try:
         converted(name, spec, user.args[name])
     except WrongError as error:
         got = MASK if has_secret(dict(spec)) or _names_secret(error.name) else error.got
-        yield Problem(user, ("args", name), f"{error.expected} for {error.name!r} of {entry.name}", got)
+        yield PlanProblem(user, ("args", name), f"{error.expected} for {error.name!r} of {entry.name}", got)
     except ValueError as error:
-        yield Problem(user, ("args", name), f"a value that {entry.name} takes ({error})")
+        yield PlanProblem(user, ("args", name), f"a value that {entry.name} takes ({error})")
 
 
 def _names_secret(path: str) -> bool:
     """Whether an argument, or one that it is inside of, has the name of a secret."""
-    names = Names(settings.load().secret_keys)
+    names = SecretNames(settings.load().secret_keys)
     return any(names.match(name) for name in re.split(r"[.\[]", path))
 
 
-def _file_problems(user: User) -> Iterator[Problem]:
+def _file_problems(user: User) -> Iterator[PlanProblem]:
     """A relative `src` is a file of the project, as in Ansible's copy: it has to be there."""
     src = user.args.get("src")
     if not isinstance(src, str) or not src or src.startswith("/") or is_open(src):
         return
     if ".." in Path(src).parts:
-        yield Problem(user, ("args", "src"), "a path inside the project", repr(src))
+        yield PlanProblem(user, ("args", "src"), "a path inside the project", repr(src))
     elif not _is_file(src):
         expected = "a file of the project (an absolute path names a file of the host)"
-        yield Problem(user, ("args", "src"), expected, f"{src[:100]!r}{'...' if len(src) > 100 else ''}")
+        yield PlanProblem(user, ("args", "src"), expected, f"{src[:100]!r}{'...' if len(src) > 100 else ''}")
     elif problem := _why_untrusted(src):
-        yield Problem(user, ("args", "src"), "a file that is the project's own", problem)
+        yield PlanProblem(user, ("args", "src"), "a file that is the project's own", problem)
 
 
 def _why_untrusted(src: str) -> str:
@@ -222,18 +222,18 @@ def _is_file(path: str) -> bool:
         return False
 
 
-def _merge_problems(recipe: Recipe, folders: Sequence[Path]) -> Iterator[Problem]:
+def _merge_problems(recipe: Recipe, folders: Sequence[Path]) -> Iterator[PlanProblem]:
     """Merge hooks are files that have to be there; what they do is known once they are loaded."""
     for keys, policy in recipe.merge.items():
         if policy.startswith(HOOK):
             try:
                 find_merge_hook(policy.removeprefix(HOOK), folders)
             except CatalogError as error:
-                yield Problem(None, ("context", "merge", keys), f"a merge hook: {error}")
+                yield PlanProblem(None, ("context", "merge", keys), f"a merge hook: {error}")
 
 
-def _canary_problems(recipe: Recipe) -> Iterator[Problem]:
+def _canary_problems(recipe: Recipe) -> Iterator[PlanProblem]:
     """Ansible can take one pattern out of others, or leave it out, but has no brackets for several."""
     pattern = recipe.canary.hosts if recipe.canary else ""
     if COMBINED.search(NO_SEPARATOR.sub("", pattern)):
-        yield Problem(None, ("canary", "hosts"), "one host, group or pattern, not several", repr(pattern))
+        yield PlanProblem(None, ("canary", "hosts"), "one host, group or pattern, not several", repr(pattern))

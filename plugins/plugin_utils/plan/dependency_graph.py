@@ -21,7 +21,7 @@ from itertools import pairwise
 from operator import attrgetter
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.key_usage import Data
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.key_usage import KeyUsage
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Dependency, Step
 
 Names = dict[str, None]  # a set that keeps its order
@@ -41,7 +41,7 @@ class Edges:
 
 
 @dataclass(slots=True)
-class Uses:
+class StepKeys:
     """Who used a key: its last writer on each set of hosts, and all readers."""
 
     writers: Writers = field(default_factory=dict)
@@ -63,7 +63,7 @@ class Uses:
             self.overtaken[where] = len(self.readers)
 
 
-def arrange(steps: Iterable[Step], data: Mapping[str, Data], seed: int | None = None) -> list[tuple[Step, Edges]]:
+def arrange(steps: Iterable[Step], data: Mapping[str, KeyUsage], seed: int | None = None) -> list[tuple[Step, Edges]]:
     """The steps with their edges, each after all before it, otherwise as the recipe has them.
 
     Those that close the run come last. With a seed, steps that do not wait for each other come in an order that only
@@ -112,7 +112,7 @@ def _edges(step: Step, needs: Names, after: Names) -> Edges:
     return Edges((*step.depends_on, *derived), tuple(name for name in after if name not in needs))
 
 
-def _needs(steps: Sequence[Step], data: Mapping[str, Data]) -> dict[str, Names]:
+def _needs(steps: Sequence[Step], data: Mapping[str, KeyUsage]) -> dict[str, Names]:
     """What each step depends on, and who writes what it reads: the last one before it, else the first one behind it.
 
     What closes the run is behind no other step.
@@ -134,7 +134,7 @@ def _needs(steps: Sequence[Step], data: Mapping[str, Data]) -> dict[str, Names]:
 
 
 def _need_writers(
-    step: Step, reads: Sequence[str], data: Mapping[str, Data], written: dict[str, Writers], needs: Before
+    step: Step, reads: Sequence[str], data: Mapping[str, KeyUsage], written: dict[str, Writers], needs: Before
 ) -> None:
     for key in reads:
         needs[step.name].update(dict.fromkeys(written.get(key, {}).values()))
@@ -150,10 +150,10 @@ def _overwrite(writers: Writers, name: str, where: Where) -> None:
     writers[where] = name
 
 
-def _conflicts(steps: Sequence[Step], data: Mapping[str, Data]) -> dict[str, Names]:
+def _conflicts(steps: Sequence[Step], data: Mapping[str, KeyUsage]) -> dict[str, Names]:
     """For each step those in front of it that use a key which it writes, or write a key which it reads."""
     found: dict[str, Names] = {}
-    uses: dict[str, Uses] = defaultdict(Uses)
+    uses: dict[str, StepKeys] = defaultdict(StepKeys)
     for step in steps:
         where = (step.scope, step.hosts)
         before = found[step.name] = Names()
@@ -191,7 +191,7 @@ def _shuffled(steps: Iterable[Step], needs: Before, after: Before, chance: rando
     return _sorted(shuffled, {name: {**before, **after[name]} for name, before in needs.items()})
 
 
-def _sorted_by_needs(steps: Sequence[Step], needs: Before, data: Mapping[str, Data]) -> list[Step]:
+def _sorted_by_needs(steps: Sequence[Step], needs: Before, data: Mapping[str, KeyUsage]) -> list[Step]:
     """Where the recipe's order contradicts what the steps need, only that counts."""
     try:
         return _sorted(steps, needs)
@@ -199,7 +199,7 @@ def _sorted_by_needs(steps: Sequence[Step], needs: Before, data: Mapping[str, Da
         raise _cycle(error.args[1][:-1], steps, data) from None
 
 
-def _cycle(ring: Sequence[str], steps: Sequence[Step], data: Mapping[str, Data]) -> RecipeError:
+def _cycle(ring: Sequence[str], steps: Sequence[Step], data: Mapping[str, KeyUsage]) -> RecipeError:
     """The cycle, each step after the one that it needs, from the one that stands first in the recipe."""
     by_name = {step.name: step for step in steps if step.name in ring}
     first = next(iter(by_name))
@@ -209,7 +209,7 @@ def _cycle(ring: Sequence[str], steps: Sequence[Step], data: Mapping[str, Data])
     return RecipeError(by_name[first].place, "an order in which the steps can run", f"a cycle: {' -> '.join(path)}")
 
 
-def _why(step: Step, before: str, data: Mapping[str, Data]) -> str:
+def _why(step: Step, before: str, data: Mapping[str, KeyUsage]) -> str:
     if any(dependency.step == before for dependency in step.depends_on):
         return ""
     return f" (reads {min(data[step.name].reads & data[before].writes)})"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_in, keys_of_others
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Step
 
 Part = Callable[[Step], Any]
@@ -36,7 +36,7 @@ NO_KEYS: frozenset[str] = frozenset()  # one for all steps: Python would make as
 
 
 @dataclass(frozen=True, slots=True)
-class Data:
+class KeyUsage:
     """The keys that a step reads and writes; `elsewhere` are those that it reads of other hosts."""
 
     reads: frozenset[str]
@@ -44,7 +44,7 @@ class Data:
     elsewhere: frozenset[str] = frozenset()
 
 
-def data_of(step: Step, entry: Entry | None) -> Data:
+def key_usage_of(step: Step, entry: ScriptletEntry | None) -> KeyUsage:
     """The keys of a step and of its scriptlet. What the step writes itself is there when it is judged."""
     writes = frozenset((*step.writes, *(entry.writes if entry else ())))
     declared = entry.reads or () if entry else ()
@@ -52,7 +52,7 @@ def data_of(step: Step, entry: Entry | None) -> Data:
     filled_in = _filled(BEFORE, step)
     elsewhere = keys_of_others((filled_in, judged))
     reads = frozenset((*step.reads, *declared, *keys_in(filled_in), *(keys_in(judged) - writes), *elsewhere))
-    return Data(reads or NO_KEYS, writes or NO_KEYS, frozenset(elsewhere) or NO_KEYS)
+    return KeyUsage(reads or NO_KEYS, writes or NO_KEYS, frozenset(elsewhere) or NO_KEYS)
 
 
 def templates_of(step: Step) -> tuple[str, ...]:

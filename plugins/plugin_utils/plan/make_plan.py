@@ -12,10 +12,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError, RecipeErrors, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.check_plan import (
-    Problem,
+    PlanProblem,
     Scriptlets,
     located,
     problems,
@@ -23,7 +23,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.plan.check_plan impor
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.cut_stages import cut_into_stages
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.dependency_graph import Edges, arrange, with_needed
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.key_usage import Data, data_of, templates_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.key_usage import KeyUsage, key_usage_of, templates_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, PlannedStep, PlanOptions
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Recipe, Step
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, quoted
@@ -42,7 +42,7 @@ def make_plan(recipe: Recipe, folders: Sequence[Path], options: PlanOptions = NO
     scriptlets = Scriptlets(folders)
     _refuse(recipe, problems(recipe, scriptlets))
     steps = [_as_asked(step, recipe, options) for step in recipe.steps]
-    data = {step.name: data_of(step, scriptlets.of_steps[step.name]) for step in steps}
+    data = {step.name: key_usage_of(step, scriptlets.of_steps[step.name]) for step in steps}
     _refuse(recipe, problems_of_keys(steps, data))
     for option in ("only", "skip"):
         _check_names(recipe, option, getattr(options, option))
@@ -55,7 +55,7 @@ def make_plan(recipe: Recipe, folders: Sequence[Path], options: PlanOptions = NO
     return Plan(recipe, stages, tuple(scriptlets.of_hooks), options)
 
 
-def _refuse(recipe: Recipe, found: Iterator[Problem]) -> None:
+def _refuse(recipe: Recipe, found: Iterator[PlanProblem]) -> None:
     first = list(islice(found, MOST))
     if first:
         raise RecipeErrors(located(recipe, first))
@@ -70,7 +70,7 @@ def _check_names(recipe: Recipe, option: str, names: Iterable[str]) -> None:
             raise UsageError(f"{option}: expected the name of a step of {recipe.path}, got {quoted(name)} ({hint})")
 
 
-def _arranged(steps: Sequence[Step], data: Mapping[str, Data], options: PlanOptions) -> list[tuple[Step, Edges]]:
+def _arranged(steps: Sequence[Step], data: Mapping[str, KeyUsage], options: PlanOptions) -> list[tuple[Step, Edges]]:
     try:
         if options.only:
             wanted = with_needed(options.only, arrange(steps, data))
@@ -81,7 +81,7 @@ def _arranged(steps: Sequence[Step], data: Mapping[str, Data], options: PlanOpti
 
 
 def _planned(
-    step: Step, edges: Edges, entry: Entry | None, keys: Data, shared: set[str], options: PlanOptions
+    step: Step, edges: Edges, entry: ScriptletEntry | None, keys: KeyUsage, shared: set[str], options: PlanOptions
 ) -> PlannedStep:
     return PlannedStep(
         step=step,

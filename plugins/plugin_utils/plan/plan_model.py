@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Dependency, Hook, Recipe, Step
 
 
@@ -40,7 +40,7 @@ class PlannedStep:
     """
 
     step: Step
-    entry: Entry | None
+    entry: ScriptletEntry | None
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     depends_on: tuple[Dependency, ...]
@@ -88,7 +88,7 @@ class PlannedHook:
 
     when: str
     hook: Hook
-    entry: Entry
+    entry: ScriptletEntry
 
 
 @dataclass(frozen=True, slots=True)

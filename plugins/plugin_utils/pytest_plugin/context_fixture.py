@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import check_key, check_value
-from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
 from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.run_in_process import Outcome, judged, run_here
 
 
-class RackContext(View):
+class RackContext(ContextView):
     """What a scriptlet gets as `ctx`, and a test looks into.
 
     `ctx[key]` is a value of the context; set one before the scriptlet reads it, with `ctx.give` for another host.

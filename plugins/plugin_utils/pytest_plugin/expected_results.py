@@ -14,10 +14,13 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.language.loops import instances
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.inventory_hosts import Matching, matching
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.inventory_hosts import (
+    InventoryHosts,
+    inventory_hosts,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values import values
@@ -73,10 +76,10 @@ def expect(recipe: Path, project: Path, inventories: tuple[str, ...], params: Ma
 
 
 @cache
-def _hosts(patterns: tuple[str, ...], inventories: tuple[str, ...], project: Path) -> Matching:
+def _hosts(patterns: tuple[str, ...], inventories: tuple[str, ...], project: Path) -> InventoryHosts:
     """The hosts of the patterns. Raises UsageError for an inventory that cannot be read."""
     with chdir(project):
-        found = matching(inventories, None, patterns)
+        found = inventory_hosts(inventories, None, patterns)
     if problem := found.problem or found.refusal:
         raise UsageError(problem)
     return found
@@ -92,7 +95,7 @@ def _instances(step: Step, params: Mapping[str, Any]) -> list[str]:
     """The names of a step's instances; the step's own where it has none, or nobody knows yet."""
     if step.loop is None and not step.matrix:
         return [step.name]
-    empty = View(step.name, "", step.scope, {}, {}, {}, lambda _event: None)
+    empty = ContextView(step.name, "", step.scope, {}, {}, {}, lambda _event: None)
     loop = list(step.loop) if isinstance(step.loop, tuple) else step.loop
     matrix = {name: list(given) if isinstance(given, tuple) else given for name, given in step.matrix.items()}
     try:

@@ -26,7 +26,7 @@ Recipe = str | os.PathLike[str] | Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class CommandEnd:
     """How the command ended; `journal` is the path of the run's journal, "" where nothing was run."""
 
     exit_code: int
@@ -38,7 +38,7 @@ class Ended:
         return read_result(self.exit_code, self.answer, Path(self.journal) if self.journal else None)
 
 
-def run_command(words: Sequence[str], project: Path, env: Mapping[str, str] | None = None) -> Ended:
+def run_command(words: Sequence[str], project: Path, env: Mapping[str, str] | None = None) -> CommandEnd:
     """Run `rack-recipes run` with these words in the folder `project`, to its end."""
     whole = {**os.environ, **(env or {})}
     command = [sys.executable, "-c", CALL, "run", "--json", *words]
@@ -50,7 +50,7 @@ def run_command(words: Sequence[str], project: Path, env: Mapping[str, str] | No
     except ValueError:
         answer = {"status": "error", "reason": f"rack-recipes run said:\n{done.stdout}{done.stderr}".strip()}
     run_id = answer.get("run_id")
-    return Ended(done.returncode, answer, str(_runs(project, whole) / run_id / "journal.jsonl") if run_id else "")
+    return CommandEnd(done.returncode, answer, str(_runs(project, whole) / run_id / "journal.jsonl") if run_id else "")
 
 
 def _runs(project: Path, env: Mapping[str, str]) -> Path:
@@ -60,14 +60,14 @@ def _runs(project: Path, env: Mapping[str, str]) -> Path:
         return Path(given or settings.load().runs).absolute()
 
 
-def run_once(folder: Path, words: Sequence[str], project: Path) -> Ended:
+def run_once(folder: Path, words: Sequence[str], project: Path) -> CommandEnd:
     """The same, once for all processes that share `folder`: the first that asks runs it, the others wait for it."""
     name = sha256(json.dumps([*words, str(project)]).encode()).hexdigest()[:16]
     with (folder / f"rack-recipes-{name}.json").open("a+", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
         known = file.read()
-        ended = Ended(**json.loads(known)) if known else run_command(words, project)
+        ended = CommandEnd(**json.loads(known)) if known else run_command(words, project)
         if not known:
             file.write(json.dumps(asdict(ended)))
     return ended

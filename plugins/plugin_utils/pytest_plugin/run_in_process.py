@@ -16,8 +16,8 @@ from typing import IO, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import complete
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import bounded, shortened
-from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import Capture
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import OutputCapture
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.judge import take
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.scriptlet_result import VERDICTS, read_envelope
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import problem
@@ -38,7 +38,7 @@ class Outcome:
     stdout: str = ""
 
 
-def run_here(scriptlet: type[Scriptlet], ctx: View, params: dict[str, Any]) -> Outcome:
+def run_here(scriptlet: type[Scriptlet], ctx: ContextView, params: dict[str, Any]) -> Outcome:
     """Run a class to its end; what it raises and what its envelope says becomes a verdict."""
     printed = Printed(sys.stdout)
     try:
@@ -53,7 +53,7 @@ def run_here(scriptlet: type[Scriptlet], ctx: View, params: dict[str, Any]) -> O
 
 
 @contextmanager
-def _limited(ctx: View, scriptlet: type[Scriptlet]) -> Iterator[None]:
+def _limited(ctx: ContextView, scriptlet: type[Scriptlet]) -> Iterator[None]:
     """Only what it declares can be read meanwhile."""
     ctx.limit_to(getattr(scriptlet, "reads", None))
     try:
@@ -72,7 +72,7 @@ def judged(outcome: Outcome, measured: Sequence[dict[str, Any]]) -> Outcome:
     return outcome
 
 
-def _ended(scriptlet: type[Scriptlet], ctx: View, params: dict[str, Any]) -> Judged:
+def _ended(scriptlet: type[Scriptlet], ctx: ContextView, params: dict[str, Any]) -> Judged:
     """How the class itself ended."""
     try:
         code = _run(scriptlet, ctx, params)
@@ -96,7 +96,7 @@ def _left(code: object) -> Judged:
     return "error", str(code)
 
 
-def _run(scriptlet: type[Scriptlet], ctx: View, params: dict[str, Any]) -> int:
+def _run(scriptlet: type[Scriptlet], ctx: ContextView, params: dict[str, Any]) -> int:
     made = scriptlet()
     validate = getattr(made, "validate", None)  # a registered class need not have one
     if validate is not None:
@@ -107,9 +107,9 @@ def _run(scriptlet: type[Scriptlet], ctx: View, params: dict[str, Any]) -> int:
     return code or 0
 
 
-def _said(stdout: str, ctx: View, verdict: str, reason: str) -> Judged:
+def _said(stdout: str, ctx: ContextView, verdict: str, reason: str) -> Judged:
     """What the envelope says, where there is one, over how the class ended."""
-    capture = Capture()
+    capture = OutputCapture()
     capture.add(stdout.encode("utf-8", "backslashreplace"))
     envelope = read_envelope(capture, needed=False, secret=ctx.secret)
     if envelope is None or (envelope["status"] == "ok" and verdict != "passed"):

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import RUN, Context
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 
 Place = tuple[str, str]
 Record = dict[str, Any]
@@ -36,7 +36,7 @@ class Verdict(str):
         return f"{super().__repr__()} ({self.reason})" if self.reason else super().__repr__()
 
 
-class Table(dict[Place, Any]):
+class ResultTable(dict[Place, Any]):
     """Something of each (name, host), host "" for the run; by the name alone where there is one host only."""
 
     def __missing__(self, key: object) -> Any:
@@ -68,23 +68,23 @@ class RecipeResult:
     status: str
     run_id: str = ""
     reason: str = ""
-    steps: Mapping[Place, Record] = field(default_factory=Table)
-    context: Mapping[Place, Any] = field(default_factory=Table)
+    steps: Mapping[Place, Record] = field(default_factory=ResultTable)
+    context: Mapping[Place, Any] = field(default_factory=ResultTable)
 
     @property
     def verdicts(self) -> Mapping[Place, str]:
         """The verdict of each step on each host."""
-        return Table((place, _verdict(record)) for place, record in self.steps.items())
+        return ResultTable((place, _verdict(record)) for place, record in self.steps.items())
 
     @property
     def reasons(self) -> Mapping[Place, str]:
         """The reason of each verdict, "" where it passed."""
-        return Table((place, record.get("reason", "")) for place, record in self.steps.items())
+        return ResultTable((place, record.get("reason", "")) for place, record in self.steps.items())
 
     @property
     def measurements(self) -> Mapping[Place, dict[str, Record]]:
         """What each step measured and judged, by name."""
-        return Table(
+        return ResultTable(
             (place, {measured["name"]: measured for measured in record.get("measurements") or ()})
             for place, record in self.steps.items()
         )
@@ -112,15 +112,15 @@ def read_result(exit_code: int, answer: Mapping[str, Any], journal: Path | None)
     status, reason = answer.get("status", "error"), answer.get("reason", "")
     if journal is None:
         return RecipeResult(exit_code, status, reason=reason)
-    context, steps = Context(), Table()
-    for line in Follower(journal).read():
+    context, steps = Context(), ResultTable()
+    for line in JournalReader(journal).read():
         if line.record is None:
             continue
         context.fold(line.record)
         if line.record["kind"] == "step":
             _take(steps, line.record)
     held = {host: context.held(host) for host in (RUN, *context.hosts())}
-    keys = Table(((key, host), value) for host, own in held.items() for key, (_version, value) in own.items())
+    keys = ResultTable(((key, host), value) for host, own in held.items() for key, (_version, value) in own.items())
     return RecipeResult(exit_code, status, context.run_id, reason, steps, keys)
 
 
@@ -128,7 +128,7 @@ def _verdict(record: Record) -> Verdict:
     return Verdict(record["verdict"], record.get("reason", ""))
 
 
-def _take(steps: Table, record: Record) -> None:
+def _take(steps: ResultTable, record: Record) -> None:
     """The last record counts, but what the recorder said for want of a result (n = 0) never against the host's."""
     place = (record["step"], record["host"])
     if record["n"] or place not in steps or not steps[place]["n"]:

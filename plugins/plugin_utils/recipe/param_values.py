@@ -14,17 +14,21 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import check_value
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import judge
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import OPENINGS, names_in
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import Names
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeErrors, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Condition, Param
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import Budget, FillError, Filling
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import (
+    Budget,
+    Substitution,
+    SubstitutionError,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, quoted, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import read_value
 
 LIMITS = ("eq", "ne", "min", "max", "one_of", "matches")
 OF, TYPE = "of", "type"  # besides limits, in what an included recipe asks
 MASK = "********"
-NO_NAMES = Names()
+NO_NAMES = SecretNames()
 NUMBER = re.compile(r"[-+]?[0-9]{1,400}(\.[0-9]{1,400})?([eE][-+]?[0-9]{1,4})?")
 INTEGER = re.compile(r"[-+]?[0-9]{1,400}")
 TRUTHS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("false", "no", "off", "0"), False)}
@@ -48,7 +52,7 @@ class DefaultError(WrongError):
 
 
 def values(
-    declared: Mapping[str, Param], given: Mapping[str, Any], *, texts: bool, names: Names = NO_NAMES
+    declared: Mapping[str, Param], given: Mapping[str, Any], *, texts: bool, names: SecretNames = NO_NAMES
 ) -> dict[str, Any]:
     """The value of every declared parameter: the one given, or its default with references to others filled in.
 
@@ -87,8 +91,8 @@ def beyond_includes(declared: Mapping[str, Param], found: Mapping[str, Any]) -> 
         for place, asked in declared[name].also.items():
             text = asked.get(OF, f"${{params.{name}}}")
             try:
-                _hold(asked, Filling(found).fill(text))
-            except (FillError, WrongError) as error:
+                _hold(asked, Substitution(found).fill(text))
+            except (SubstitutionError, WrongError) as error:
                 include, _dot, inner = place.rpartition(".")
                 is_secret = any(each not in declared or declared[each].secret for each in names_in(text, "params"))
                 part = "which" if OF not in asked else f"of which {quoted(text)}"
@@ -172,17 +176,17 @@ def defaults(declared: Mapping[str, Param], given: Mapping[str, Any], budget: Bu
     found: dict[str, Any] = {}
     waiting = {name: param.default for name, param in declared.items() if name not in given and not param.required}
     while ready := [name for name, value in waiting.items() if not names_in(value, "params") & waiting.keys()]:
-        filling = Filling({**given, **found}, budget or Budget())
+        filling = Substitution({**given, **found}, budget or Budget())
         found |= {name: default_of(declared[name], waiting.pop(name), filling) for name in ready}
     return found
 
 
-def default_of(param: Param, default: Any, filling: Filling) -> Any:
+def default_of(param: Param, default: Any, filling: Substitution) -> Any:
     """A default without references to parameters; raises DefaultError."""
     try:
         value = filling.fill(default)
         return value if is_open(value) else value_of(param, value)
-    except (FillError, WrongError) as error:
+    except (SubstitutionError, WrongError) as error:
         raise DefaultError(param.name, error.expected, error.got) from None
 
 

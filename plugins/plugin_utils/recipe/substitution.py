@@ -23,7 +23,7 @@ PARAMETER = "${params."
 LETTERS = 100  # characters of a text that weigh as much as one more value
 
 
-class FillError(ValueError):
+class SubstitutionError(ValueError):
     """A reference that cannot be replaced: where it stands, what was expected, and what was found."""
 
     def __init__(self, path: Path, expected: str, got: str) -> None:
@@ -47,14 +47,16 @@ class Budget:
             self.left -= sum(1 + (len(item) // LETTERS if isinstance(item, str) else 0) for item in level)
             depth += 1
             if self.left < 0:
-                raise FillError(path, f"parameters that put in at most {REPEATED} values in all", "more")
+                raise SubstitutionError(path, f"parameters that put in at most {REPEATED} values in all", "more")
             if depth > DEEPEST:
-                raise FillError(path, f"at most {DEEPEST} levels of lists and mappings inside each other", "more")
+                raise SubstitutionError(
+                    path, f"at most {DEEPEST} levels of lists and mappings inside each other", "more"
+                )
             level = [inner for item in level for inner in inside(item)]
 
 
 @dataclass(frozen=True, slots=True)
-class Filling:
+class Substitution:
     """Values of parameters by name, to be put in place of their references; they may hold references themselves."""
 
     values: Mapping[str, Any]
@@ -102,7 +104,7 @@ def part_of(value: Any, parts: list[str], reference: str, path: Path) -> Any:
             value = value[int(part)] if isinstance(value, list) else value[part]
         except (KeyError, IndexError, TypeError, ValueError):
             expected = f"{quoted(part)} in the value of the parameter"
-            raise FillError(path, expected, f"{shown(value)} for {quoted(reference)}") from None
+            raise SubstitutionError(path, expected, f"{shown(value)} for {quoted(reference)}") from None
     return value
 
 

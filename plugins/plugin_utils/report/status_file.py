@@ -26,14 +26,14 @@ Result = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class ReportStatus:
     """The paths of the report's files, or why there are none."""
 
     files: tuple[str, ...] = ()
     error: str = ""
 
 
-def noted(write: Callable[[], Result]) -> Result:
+def writing_status(write: Callable[[], Result]) -> Result:
     """What `write` returns, whose `files` are noted in the folder of this run; so is the text of what it raises."""
     try:
         result = write()
@@ -44,13 +44,13 @@ def noted(write: Callable[[], Result]) -> Result:
     return result
 
 
-def read(folder: Path) -> Note | None:
+def read(folder: Path) -> ReportStatus | None:
     """The note in a run's folder; None where there is none, or only a part of one."""
     try:
         data = json.loads((folder / NAME).read_bytes())
     except (OSError, ValueError):
         return None
-    return Note(tuple(data.get("files", ())), data.get("error", ""))
+    return ReportStatus(tuple(data.get("files", ())), data.get("error", ""))
 
 
 def _note(files: list[str] | None = None, error: str = "") -> None:

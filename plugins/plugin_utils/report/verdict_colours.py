@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class VerdictStyle:
     """A symbol, and colours for light and dark pages with a contrast of at least 4.5:1."""
 
     symbol: str
@@ -19,15 +19,15 @@ class Look:
 
 
 LOOKS = {
-    "failed": Look("✗", "#8d1c06", "#f33e1d"),
-    "error": Look("!", "#670985", "#9861ea"),
-    "unreachable": Look("?", "#04080e", "#aeb0b2"),
-    "blocked": Look("⊘", "#3f3529", "#f5d3b2"),
-    "skipped": Look("–", "#6f7277", "#fdfeff"),
-    "marginal": Look("≈", "#a86601", "#e0a164"),
-    "waived": Look("w", "#3156d1", "#5e9bd1"),
-    "cached": Look("=", "#054252", "#73dfff"),
-    "passed": Look("✓", "#0d854a", "#628966"),
+    "failed": VerdictStyle("✗", "#8d1c06", "#f33e1d"),
+    "error": VerdictStyle("!", "#670985", "#9861ea"),
+    "unreachable": VerdictStyle("?", "#04080e", "#aeb0b2"),
+    "blocked": VerdictStyle("⊘", "#3f3529", "#f5d3b2"),
+    "skipped": VerdictStyle("–", "#6f7277", "#fdfeff"),
+    "marginal": VerdictStyle("≈", "#a86601", "#e0a164"),
+    "waived": VerdictStyle("w", "#3156d1", "#5e9bd1"),
+    "cached": VerdictStyle("=", "#054252", "#73dfff"),
+    "passed": VerdictStyle("✓", "#0d854a", "#628966"),
 }
 OTHER = "unreachable"
 """Whose look a word gets that is no verdict."""
@@ -35,7 +35,7 @@ OTHER = "unreachable"
 STATUSES = {"interrupted": "error", "rehearsed": "skipped", "running": "skipped", "unchecked": "error"}
 
 
-def look(verdict: str) -> str:
+def style_of(verdict: str) -> str:
     """The key of `LOOKS` that shows a verdict or the status of a run."""
     known = STATUSES.get(verdict, verdict)
     return known if known in LOOKS else OTHER

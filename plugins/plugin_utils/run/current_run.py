@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
-from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_hooks import Merges
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_hooks import MergeHooks
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Results
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.reusable_results import Reusable
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_registry import Concealed
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.reusable_results import ReusableResults
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_registry import SecretRegistry
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 
 RECIPE = "rack_recipes_recipe"  # the variable in which compiled plays say what holds for all steps
@@ -29,7 +29,7 @@ Record = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class RunStep:
     """A step of this run and the hosts that it is meant for, none where no host of this run is.
 
     `elsewhere` are the keys that it reads of other hosts; `optional` says that its failure blocks nothing. Results
@@ -48,7 +48,7 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class RunInputs:
     """What a run was asked: the recipe as the compiled plays tell it, the values of its parameters, Ansible's options.
 
     `secrets` are sent to all hosts; `mask` hides them and more; `warnings` is what the user is to know of that.
@@ -84,18 +84,18 @@ class Run:
     folder: Path
     settings: Settings
     hosts: tuple[str, ...]
-    steps: Mapping[str, Planned]
+    steps: Mapping[str, RunStep]
     context: Context
-    journal: Follower
-    given: Given = field(default_factory=Given)
-    reusable: Reusable = field(default_factory=Reusable)
+    journal: JournalReader
+    inputs: RunInputs = field(default_factory=RunInputs)
+    reusable: ReusableResults = field(default_factory=ReusableResults)
     stages: frozenset[str] = frozenset()
     results: Results = field(default_factory=Results)
     left_out: set[str] = field(default_factory=set)
-    merges: Merges = field(default_factory=Merges)
+    merges: MergeHooks = field(default_factory=MergeHooks)
     _last_words: list[Record] = field(default_factory=list, init=False)
     started: float = field(default_factory=time.monotonic)
-    concealed: Concealed = field(default_factory=Concealed)
+    secret_registry: SecretRegistry = field(default_factory=SecretRegistry)
     unwritable: str = ""  # why nothing can be added to the journal
     stored: str | None = None  # why the last flush failed; empty once the store holds all
 
@@ -131,9 +131,9 @@ class Run:
 
     def hidden(self, text: str) -> str:
         """A text without any secret that is known by now."""
-        return self.concealed.hidden(self.given.mask.mask(text))
+        return self.secret_registry.hidden(self.inputs.mask.mask(text))
 
-    def missing(self) -> list[tuple[Planned, str]]:
+    def missing(self) -> list[tuple[RunStep, str]]:
         """The planned (step, host) pairs that have no verdict."""
         ended = self.results.ended
         return [(step, host) for step in self.steps.values() for host in step.hosts if (step.name, host) not in ended]

@@ -13,13 +13,13 @@ from typing import Any
 from urllib.parse import unquote
 
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import MASKED, Mask
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import Names, secrets_in, texts_of
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames, secrets_in, texts_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Param
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_scan import spotted
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_scan import secrets_shown_in
 
 GIVEN = "rack_recipes_params"
-NO_NAMES = Names()
+NO_NAMES = SecretNames()
 URL_PASSWORD = re.compile(r"[a-z0-9+]+://[^/@:]*:(.+)@", re.IGNORECASE)
 WORDS = {field.name for field in fields(Param)} - {"limits"}
 
@@ -27,7 +27,7 @@ Declared = Mapping[str, Mapping[str, Any]]
 
 
 def param_values(
-    declared: Declared, extra_vars: Mapping[str, Any], fill: Callable[[Any], Any], names: Names = NO_NAMES
+    declared: Declared, extra_vars: Mapping[str, Any], fill: Callable[[Any], Any], names: SecretNames = NO_NAMES
 ) -> dict[str, Any]:
     """The value of each parameter: of `rack_recipes_params`, else of an extra var of its name, else its default.
 
@@ -66,10 +66,10 @@ def masked(declared: Declared, values: Mapping[str, Any], mask: Mask) -> dict[st
 
 
 def all_secrets(
-    declared: Declared, values: Mapping[str, Any], names: Names, vaulted: Mapping[str, Sequence[str]]
+    declared: Declared, values: Mapping[str, Any], names: SecretNames, vaulted: Mapping[str, Sequence[str]]
 ) -> tuple[str, ...]:
     """What all hosts have to hide, since they get it with the parameters; some of these may hold a vault's values."""
-    shown = spotted({each for found in vaulted.values() for each in found}, values)
+    shown = secrets_shown_in({each for found in vaulted.values() for each in found}, values)
     return tuple(sorted({*secrets_of(declared, values, names), *shown}))
 
 
@@ -79,7 +79,7 @@ def password_in(url: str) -> list[str]:
     return [] if found is None else [*dict.fromkeys((found.group(1), unquote(found.group(1))))]
 
 
-def secrets_of(declared: Declared, values: Mapping[str, Any], names: Names = NO_NAMES) -> tuple[str, ...]:
+def secrets_of(declared: Declared, values: Mapping[str, Any], names: SecretNames = NO_NAMES) -> tuple[str, ...]:
     """The texts that nobody may see: of secret parameters, and what has the name of a secret, also inside of others."""
     found = {text for name, value in values.items() if declared[name].get("secret") for text in texts_of(value)}
     return tuple(sorted(filter(None, found.union(secrets_in(None, values, names)))))

@@ -30,7 +30,7 @@ REUSE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RequestedPlan:
     """The run to go on from, the step from which everything runs anew, and the file with the context to start with.
 
     Each is empty where it is not asked for.
@@ -41,7 +41,7 @@ class Wanted:
     context: str = ""
 
     @classmethod
-    def of(cls, variables: Mapping[str, Any]) -> Wanted:
+    def of(cls, variables: Mapping[str, Any]) -> RequestedPlan:
         """As the extra vars have it. Raises UsageError."""
         return cls(**converted(REUSE, variables))
 

@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import compressed
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
 
 JOURNAL = "journal.jsonl"
@@ -65,7 +65,7 @@ def journal_of(runs: Path, start: str = "") -> Path:
 
 def begun(journal: Path) -> Record:
     """The journal's run record, empty where there is none."""
-    records: Iterator[Record | None] = map(itemgetter(2), Follower(journal).read())
+    records: Iterator[Record | None] = map(itemgetter(2), JournalReader(journal).read())
     return next((record for record in records if record and record["kind"] == "run"), {})
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Ended
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import StepEnd
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RUN_HOST, Run
 
 INTERRUPTED = "interrupted"
@@ -64,7 +64,7 @@ def host_result(run: Run, host: str) -> dict[str, Any]:
     if not found and host in run.hosts[:1] and _nothing(run):
         return {"changed": False, "failed": True, "msg": _nothing(run)}
     if not bad:
-        return {"changed": False, "msg": IN_CHECK if run.given.is_check else "every step passed"}
+        return {"changed": False, "msg": IN_CHECK if run.inputs.is_check else "every step passed"}
     reasons = [f"{step} {end.verdict}: {end.reason}" for step, end in bad.items()]
     verdicts = {end.verdict for end in bad.values()}
     lost = "unreachable" in verdicts and verdicts <= {"unreachable", "blocked"}
@@ -73,12 +73,12 @@ def host_result(run: Run, host: str) -> dict[str, Any]:
 
 def _nothing(run: Run) -> str:
     """Why a run in which no step went wrong did not pass, which counts for its first host; empty where it did."""
-    return NOTHING.get(status_of(counts_of(run), checks_of(run), is_check=run.given.is_check), "")
+    return NOTHING.get(status_of(counts_of(run), checks_of(run), is_check=run.inputs.is_check), "")
 
 
-def _bad(run: Run) -> dict[str, dict[str, Ended]]:
+def _bad(run: Run) -> dict[str, dict[str, StepEnd]]:
     """What did not pass, by host. What runs once for the run counts for the run's first host."""
-    found: dict[str, dict[str, Ended]] = {}
+    found: dict[str, dict[str, StepEnd]] = {}
     for (step, place), end in run.results.counted():
         if end.verdict not in PASSING and end.verdict != "skipped":
             found.setdefault(run.hosts[0] if place == RUN_HOST else place, {})[step] = end

@@ -20,7 +20,7 @@ STATUS = {"state", "offset", "boot_id"}
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HostAnswer:
     """`state` is one of the executor's, `cut` where the connection ended before it, `silent` where there is none.
 
     `reason` says what came instead. `sealed` is what no file may hold, for who has the key: the `concealed` entries.
@@ -40,22 +40,24 @@ class Answer:
 
 def read_answer(
     stage: str, code: int, stdout: str, stderr: str, python: str = "python3", hide: Callable[[str], str] = str
-) -> Answer:
+) -> HostAnswer:
     """Find the answer for `stage` in what came back of `python`: banners and noise may stand before it.
 
     `hide` takes secrets out of what is told of these.
     """
     _before, mark, answer = stdout.partition(f"{MARK}{stage}\n")
     if not mark:
-        return Answer("cut" if is_cut(code) else "silent", 0, reason=no_answer(code, stdout, stderr, python, hide))
+        return HostAnswer("cut" if is_cut(code) else "silent", 0, reason=no_answer(code, stdout, stderr, python, hide))
     lines = answer.encode("utf-8", "surrogateescape").split(b"\n")
     status = next(filter(None, map(_status, reversed(lines))), None)
     if status is None:
-        return Answer("cut", 0, reason="the answer was cut off")
+        return HostAnswer("cut", 0, reason="the answer was cut off")
     records = tuple(record for line in lines if line and (record := decode(line)) is not None)
     said = {name: status.get(name, "") for name in ("reason", "boot_id")}
     clock = read_clock(status.get("clock"))
-    return Answer(status["state"], status["offset"], records, **said, sealed=status.get("concealed", ""), clock=clock)
+    return HostAnswer(
+        status["state"], status["offset"], records, **said, sealed=status.get("concealed", ""), clock=clock
+    )
 
 
 def _status(line: bytes) -> dict[str, Any] | None:

@@ -29,7 +29,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_erro
     lost_by,
     refusal,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import Answer, read_answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer, read_answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_clock import ahead
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.zip_payload import executor_code, pack
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import (
@@ -41,7 +41,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.worker_stop imp
     INTERRUPTED,
     Interrupted,
     Stopped,
-    Stopping,
+    WorkerStop,
     at_most,
     end_clients,
 )
@@ -96,7 +96,7 @@ class Unreachable(RackError):
     exit_code = 3
 
 
-class Remote:
+class RemoteExecutor:
     """Asks the executor of the host that `action` runs for."""
 
     def __init__(
@@ -104,11 +104,11 @@ class Remote:
         action: ActionBase,
         task_vars: Mapping[str, Any],
         reconnect_timeout: float,
-        stopping: Stopping | None = None,
+        stopping: WorkerStop | None = None,
         hide: Callable[[str], str] = str,
     ) -> None:
         self._hide = hide
-        self._stopping = stopping or Stopping()
+        self._stopping = stopping or WorkerStop()
         self._is_asked = False
         self._action = action
         self._task_vars = task_vars
@@ -122,7 +122,7 @@ class Remote:
         keep_alive(action._connection, reconnect_timeout)
         self.facts: dict[str, Any] = {}
 
-    def stage(self, request: Request) -> Iterator[Answer]:
+    def stage(self, request: Request) -> Iterator[HostAnswer]:
         """Start a stage and follow it to its end, through lost connections; each answer has what is new.
 
         Raises Unreachable with the reason, RackError where the host is there and cannot do it. Where this worker is
@@ -130,11 +130,11 @@ class Remote:
         """
         return self._follow(request.message, pack(request.files), request.message["lease"])
 
-    def collect(self, stage: str, lease: float) -> Iterator[Answer]:
+    def collect(self, stage: str, lease: float) -> Iterator[HostAnswer]:
         """What a stage that was started before has to tell; one that still runs is waited for. Raises Unreachable."""
         return self._follow({"id": stage, "offset": 0, "attach": wait_of(lease, POLL_WAIT)}, pack(()), lease)
 
-    def pieces(self, stage: str, wanted: Sequence[tuple[str, int]]) -> Answer:
+    def pieces(self, stage: str, wanted: Sequence[tuple[str, int]]) -> HostAnswer:
         """Pieces of the artifacts of a stage, as many as one answer takes, each from the wanted offset on.
 
         Raises Unreachable, at once where the host was waited for before in vain.
@@ -146,7 +146,7 @@ class Remote:
         except Stopped as error:
             raise Interrupted(INTERRUPTED) from error
 
-    def _follow(self, message: Mapping[str, Any], payload: bytes, lease: float) -> Iterator[Answer]:
+    def _follow(self, message: Mapping[str, Any], payload: bytes, lease: float) -> Iterator[HostAnswer]:
         offset = 0
         try:
             answer = self._insist(message, payload)
@@ -162,7 +162,7 @@ class Remote:
         except Stopped:
             yield from self._end(message["id"], offset, payload)
 
-    def _end(self, stage: str, offset: int, payload: bytes) -> Iterator[Answer]:
+    def _end(self, stage: str, offset: int, payload: bytes) -> Iterator[HostAnswer]:
         """Have the host end its steps; its answer has all that it had finished. Raises Interrupted behind that."""
         end_clients()
         until = time.monotonic() + END_LIMIT
@@ -174,7 +174,7 @@ class Remote:
             offset, is_open = answer.offset, answer.state == "running" and time.monotonic() < until
         raise Interrupted(INTERRUPTED)
 
-    def _told_to_end(self, message: Mapping[str, Any], payload: bytes) -> Answer:
+    def _told_to_end(self, message: Mapping[str, Any], payload: bytes) -> HostAnswer:
         try:
             with at_most(END_LIMIT):
                 return self._send(message, payload)
@@ -183,7 +183,7 @@ class Remote:
             why = " ".join(str(error).split()) or f"it did not answer within {END_LIMIT:g} s"
             raise Interrupted(f"{INTERRUPTED}, and its steps on this host end when their lease is up: {why}") from error
 
-    def _insist(self, message: Mapping[str, Any], payload: bytes) -> Answer:
+    def _insist(self, message: Mapping[str, Any], payload: bytes) -> HostAnswer:
         """Ask, and ask again while a host that was there is away: the same question gets the same answer."""
         deadline = 0.0
         lost = ""
@@ -236,7 +236,7 @@ class Remote:
             raise Unreachable(reason)
         return work(*arguments)
 
-    def _send(self, message: Mapping[str, Any], payload: bytes) -> Answer:
+    def _send(self, message: Mapping[str, Any], payload: bytes) -> HostAnswer:
         tmp = self._tmp()
         more = {"seal": self._key.hex(), **({"tmp": tmp} if tmp else {})}
         text = json.dumps({**message, **more}).encode()

@@ -34,7 +34,7 @@ class Interrupted(RackError):
     """The run is to end; the text says what has become of the host."""
 
 
-class Stopping:
+class WorkerStop:
     """Whether this worker was told to end; `was_told` before its stage."""
 
     was_told = False
@@ -65,7 +65,7 @@ class Stopping:
         """
         self.is_told = True
         while frame is not None:
-            if frame.f_code is Stopping.wait_for.__code__:
+            if frame.f_code is WorkerStop.wait_for.__code__:
                 raise Stopped
             frame = frame.f_back
 
@@ -76,7 +76,7 @@ def let_tell() -> None:
 
     def note(_number: int, _frame: Any) -> None:
         if os.getpid() != main:
-            Stopping.was_told = True
+            WorkerStop.was_told = True
 
     signal.signal(TELLING, note)
 

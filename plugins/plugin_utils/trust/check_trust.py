@@ -15,8 +15,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Setti
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.pinned_code import Pins
 
 if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import Case, Resolve
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import Asked
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import PolicyCase, Resolve
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import TrustRequest
 
 MOST = 5  # reasons that are told
 HERE = "localhost"
@@ -27,7 +27,7 @@ def is_guarded(settings: Settings) -> bool:
     return bool(settings.policy or settings.locked)
 
 
-def check_run(asked: Asked, settings: Settings, resolve: Resolve | None = None) -> Pins | None:
+def check_run(asked: TrustRequest, settings: Settings, resolve: Resolve | None = None) -> Pins | None:
     """Raise TrustError, with the reasons, for what the policy or the lock file does not allow.
 
     `resolve` gives the hosts of a pattern, None before they are known. Returns the files that may be sent, None for
@@ -45,39 +45,41 @@ def check_run(asked: Asked, settings: Settings, resolve: Resolve | None = None) 
 def check_debug(scriptlet: str, settings: Settings) -> None:
     """Raise TrustError where this user may not run a scriptlet by itself on this machine."""
     if settings.policy:
-        from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import Case
+        from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import PolicyCase
 
         _allow(
-            [Case("debug", scriptlet=scriptlet, host=HERE)], settings, lambda pattern: fnmatch.filter([HERE], pattern)
+            [PolicyCase("debug", scriptlet=scriptlet, host=HERE)],
+            settings,
+            lambda pattern: fnmatch.filter([HERE], pattern),
         )
 
 
 def check_store(action: str, settings: Settings) -> None:
     """Raise TrustError where this user may not `change` or `delete` what the store holds."""
     if settings.policy:
-        from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import Case
+        from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import PolicyCase
 
-        _allow([Case(action, store=True)], settings, None)
+        _allow([PolicyCase(action, store=True)], settings, None)
 
 
 def check_lock(recipes: Iterable[str], settings: Settings) -> None:
     """Raise TrustError where this user may not `change` what is known of these recipes."""
     if settings.policy:
-        from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import Case
+        from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import PolicyCase
 
-        _allow([Case("change", recipe=recipe) for recipe in recipes], settings, None)
+        _allow([PolicyCase("change", recipe=recipe) for recipe in recipes], settings, None)
 
 
-def _cases(asked: Asked) -> Iterator[Case]:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import Case
+def _cases(asked: TrustRequest) -> Iterator[PolicyCase]:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import PolicyCase
 
     recipe = "" if asked.action == "debug" else asked.recipe  # one that is made for it tells nothing
     for use in asked.uses:
         for host in use.hosts if use.hosts is not None else ("",):
-            yield Case(asked.action, recipe, use.name, use.become, host, unsure=use.unsure)
+            yield PolicyCase(asked.action, recipe, use.name, use.become, host, unsure=use.unsure)
 
 
-def _allow(cases: Sequence[Case], settings: Settings, resolve: Resolve | None) -> None:
+def _allow(cases: Sequence[PolicyCase], settings: Settings, resolve: Resolve | None) -> None:
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import this_user
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import judge
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.parse_policy import read_policy

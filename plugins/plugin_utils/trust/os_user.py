@@ -16,23 +16,23 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class User:
     """A user and the groups that they are in, by name; by number where there is no name."""
 
     name: str
     groups: frozenset[str] = frozenset()
 
 
-def this_user() -> Person:
+def this_user() -> User:
     """Whoever started this process."""
     number = os.getuid()
     try:
         return _of(pwd.getpwuid(number))
     except KeyError:  # a container may run as a number that nobody has
-        return Person(str(number), frozenset(_names({os.getgid(), *os.getgroups()})))
+        return User(str(number), frozenset(_names({os.getgid(), *os.getgroups()})))
 
 
-def user_named(name: str) -> Person:
+def user_named(name: str) -> User:
     """The user of a name. Raises UsageError."""
     try:
         return _of(pwd.getpwnam(name))
@@ -40,8 +40,8 @@ def user_named(name: str) -> Person:
         raise UsageError(f"--user: there is no user {name!r} on this machine") from None
 
 
-def _of(user: pwd.struct_passwd) -> Person:
-    return Person(user.pw_name, frozenset(_names(os.getgrouplist(user.pw_name, user.pw_gid))))
+def _of(user: pwd.struct_passwd) -> User:
+    return User(user.pw_name, frozenset(_names(os.getgrouplist(user.pw_name, user.pw_gid))))
 
 
 def _names(numbers: Iterable[int]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_files import (
     Candidate,
     candidates,
@@ -40,7 +40,7 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class TrustRequest:
     """A recipe that is to be run, or for the action `debug` what is to be run without one, and all that it uses.
 
     `digest` and `files` are the recipe's; a playbook that was compiled before knows only the first. `entries` are the
@@ -52,12 +52,12 @@ class Asked:
     uses: tuple[Use, ...] = ()
     digest: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[ScriptletEntry, ...] = ()
     modules: tuple[str, ...] = ()
     merges: tuple[Candidate, ...] = ()
 
 
-def of_plan(plan: Plan, settings: Settings) -> Asked:
+def of_plan(plan: Plan, settings: Settings) -> TrustRequest:
     """A run of a plan, before its hosts are known."""
     hooks = [planned.entry for planned in plan.hooks]
     users = dict.fromkeys(planned.step.become for planned in plan.steps)
@@ -67,7 +67,7 @@ def of_plan(plan: Plan, settings: Settings) -> Asked:
     uses = dict.fromkeys([*steps, *((entry.name, become) for entry in hooks for become in users)])
     entries = [planned.entry for planned in plan.steps if planned.entry is not None]
     merges = merge_hooks((*plan.recipe.merge.items(), *settings.merge), settings)
-    return Asked(
+    return TrustRequest(
         action=action_on(plan.recipe.path, settings),
         recipe=plan.recipe.path,
         uses=(*(Use(*use) for use in uses), *of_merges(merges)),
@@ -98,10 +98,10 @@ def of_merges(merges: Iterable[Candidate]) -> Iterator[Use]:
     return (Use(candidate.name, hosts=(CONTROLLER,)) for candidate in merges)
 
 
-def each_once(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+def each_once(entries: Iterable[ScriptletEntry]) -> tuple[ScriptletEntry, ...]:
     """Each scriptlet once, whichever of its classes is used: what counts is the file."""
     return tuple({(entry.name, entry.kind): entry for entry in entries}.values())
 
 
-def _names(module: str, entry: Entry | None) -> tuple[str, ...]:
+def _names(module: str, entry: ScriptletEntry | None) -> tuple[str, ...]:
     return names_of(module) if entry is None else (entry.name,)

@@ -21,7 +21,7 @@ from runs import COMMAND, Done, environment, rack_recipes, shell, write_recipe
 from sqlalchemy import create_engine, inspect, text
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine, reader
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
@@ -97,7 +97,7 @@ class Begun:
 
     def kinds(self) -> list[str]:
         """The kinds of the journal's records so far, of steps their names."""
-        records = [line.record for line in Follower(self.folder / "journal.jsonl").read() if line.record]
+        records = [line.record for line in JournalReader(self.folder / "journal.jsonl").read() if line.record]
         return [record["step"] if record["kind"] == "step" else record["kind"] for record in records]
 
     def is_at_its_gate(self) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 import sweeps
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.export_run import export
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import Source
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import PackSource
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verifying.verify_pack import verify
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
@@ -27,7 +27,7 @@ def make_packs(folder: Path) -> list[Path]:
     append(journal, whole_run())
     packs = [folder / "packs" / form for form in FORMS]
     for pack in packs:
-        export(Source("R1", journal, None), pack)
+        export(PackSource("R1", journal, None), pack)
     return packs
 
 

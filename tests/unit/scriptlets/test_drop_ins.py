@@ -19,7 +19,7 @@ import pytest
 import yaml
 
 from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import complete
-from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed
 
 ROOT = Path(__file__).resolve().parents[3] / "scriptlets"
@@ -213,7 +213,7 @@ class TestLinkErrors:
         def run(**params):
             events: list[dict[str, Any]] = []
             given = complete(link_errors.LinkErrors.options, {"root": str(tmp_path), **params})
-            link_errors.LinkErrors().run(View("step", "r1", "host", {}, {}, {}, events.append), given)
+            link_errors.LinkErrors().run(ContextView("step", "r1", "host", {}, {}, {}, events.append), given)
             return events
 
         return run

@@ -23,7 +23,7 @@ LARGEST_EVENT = 64 * 1024 * 1024  # bytes of JSON
 IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)  # by Python, and so by what it starts
 
 
-def enter(stdin: int, stdout: int, stderr: int) -> None:
+def enter_child(stdin: int, stdout: int, stderr: int) -> None:
     """Leave the executor's session, streams and signal handlers behind."""
     os.setsid()
     for target, source in enumerate((stdin, stdout, stderr)):
@@ -65,7 +65,7 @@ def _leave(program: str, error: OSError) -> NoReturn:
     os._exit(127)
 
 
-class Emitter:
+class EventWriter:
     """Sends events to the executor through the pipe `events`."""
 
     def __init__(self, events: int) -> None:

@@ -12,20 +12,20 @@ import re
 import sys
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child import exec_program
-from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import Secrets
+from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Callable, NoReturn, Union
 
-    from ansible_collections.rack.recipes.plugins.module_utils.artifacts import Shelf
-    from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+    from ansible_collections.rack.recipes.plugins.module_utils.artifacts import ArtifactStore
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
     from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
     from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
 
     Step = dict[str, Any]
     # A program to start, with its environment; or what a fork of the executor is to do.
-    Fork = Callable[[exec_program.Emitter], NoReturn]
+    Fork = Callable[[exec_program.EventWriter], NoReturn]
     Program = Union[tuple[list[str], dict[str, str]], Fork]
 
 VARIABLE = re.compile(r"[A-Za-z0-9_]+")
@@ -45,7 +45,7 @@ class Launcher:
         self.host: str = request["host"]
         self.work = work
         self.cache = cache
-        self.secrets = Secrets(request)
+        self.secrets = StageSecrets(request)
         self.is_debug = bool(request.get("debug"))
         self._own = {
             "RACK_RUN": self.run,
@@ -55,7 +55,7 @@ class Launcher:
         self._base = {**os.environ, **self._own}
         self._interpreters: dict[str, list[str]] = {}
 
-    def start(self, step: Step, ctx: View, params: dict[str, Any], method: str = "run") -> tuple[bytes, Program]:
+    def start(self, step: Step, ctx: ContextView, params: dict[str, Any], method: str = "run") -> tuple[bytes, Program]:
         """What the child is to read, and to become; a Python class may only have to validate.
 
         Raises OSError where a file of the stage is missing, ValueError where it cannot be given its arguments.
@@ -79,20 +79,20 @@ class Launcher:
         """What hides all secrets that are known now; None where there are none."""
         return self.secrets.mask
 
-    def shelf(self) -> Shelf:
+    def shelf(self) -> ArtifactStore:
         """Where attached files are kept; few steps attach any."""
-        from ansible_collections.rack.recipes.plugins.module_utils.artifacts import Shelf
+        from ansible_collections.rack.recipes.plugins.module_utils.artifacts import ArtifactStore
 
-        return Shelf(self.artifacts, self.work, self.mask)
+        return ArtifactStore(self.artifacts, self.work, self.mask)
 
-    def _stdin(self, step: Step, ctx: View, params: dict[str, Any]) -> bytes:
+    def _stdin(self, step: Step, ctx: ContextView, params: dict[str, Any]) -> bytes:
         """What a script or program reads: parameters and the context that it declares to read."""
         keys = ctx.keys() if step.get("reads") is None else step["reads"]
         context = {key: ctx.get(key) for key in keys if key in ctx}
         given = {"params": params, "context": context, "run": self.run, "step": step["name"], "host": self.host}
         return json.dumps(given, allow_nan=False).encode() + b"\n"
 
-    def of_class(self, step: Step, ctx: View, params: dict[str, Any], method: str) -> Fork:
+    def of_class(self, step: Step, ctx: ContextView, params: dict[str, Any], method: str) -> Fork:
         """Run the method of a Python class."""
         if "sandbox" in step:
             boxed: Fork = self.sandbox.python(self, step, ctx, params, method, _limiter(step))
@@ -101,7 +101,7 @@ class Launcher:
 
         load, limit = _loader(step), _limiter(step)
 
-        def program(emit: exec_program.Emitter) -> NoReturn:
+        def program(emit: exec_program.EventWriter) -> NoReturn:
             limit()
             if self.is_debug:
                 os.environ.update(self._own)
@@ -112,12 +112,12 @@ class Launcher:
 
         return program
 
-    def _call(self, step: Step, ctx: View, params: dict[str, Any], _method: str) -> Program:
+    def _call(self, step: Step, ctx: ContextView, params: dict[str, Any], _method: str) -> Program:
         if "sandbox" in step:
             raise ValueError("a module of Ansible's cannot run in a sandbox")
         limit = _limiter(step)
 
-        def program(emit: exec_program.Emitter) -> NoReturn:
+        def program(emit: exec_program.EventWriter) -> NoReturn:
             limit()
             ctx.send_to(self._told_of(emit))
             step["call"](params, ctx, emit)
@@ -144,7 +144,7 @@ class Launcher:
             return argv, env
         limit = _limiter(step)
 
-        def program(_emit: exec_program.Emitter) -> NoReturn:
+        def program(_emit: exec_program.EventWriter) -> NoReturn:
             limit()
             exec_program.execute(argv, env)
 
@@ -232,7 +232,7 @@ def _limiter(step: Step) -> Callable[[], None]:
     return lambda: limit(limits, step.get("group"), sandboxed="sandbox" in step)
 
 
-FORKED: dict[str, Callable[[Launcher, Step, View, dict[str, Any], str], Program]] = {
+FORKED: dict[str, Callable[[Launcher, Step, ContextView, dict[str, Any], str], Program]] = {
     "python": Launcher.of_class,
     "call": Launcher._call,
 }

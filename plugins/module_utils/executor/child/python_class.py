@@ -10,7 +10,7 @@ import os
 import sys
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import LONGEST_MESSAGE, bounded
-from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 DEBUG = "RACK_DEBUG"
 
 
-def run_class(load: Load, ctx: View, params: dict[str, Any], emit: Emit, method: str = "run") -> NoReturn:
+def run_class(load: Load, ctx: ContextView, params: dict[str, Any], emit: Emit, method: str = "run") -> NoReturn:
     """Run a Python scriptlet, or only its `method` validate, and end this process; how it ended is the last event."""
     sys.stdin = _stream(0, "r")
     sys.stdout, sys.stderr = printed = _stream(1, "w"), _stream(2, "w")
@@ -44,7 +44,7 @@ def _stream(number: int, mode: str) -> IO[str]:
     return open(number, mode, 1, encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
-def _outcome(load: Load, ctx: View, params: dict[str, Any], method: str) -> tuple[str, str, int]:
+def _outcome(load: Load, ctx: ContextView, params: dict[str, Any], method: str) -> tuple[str, str, int]:
     """Verdict, reason and exit code."""
     try:
         code = _run(load, ctx, params, method)
@@ -60,7 +60,7 @@ def _outcome(load: Load, ctx: View, params: dict[str, Any], method: str) -> tupl
     return ("error", f"run returned {code}", code) if code else ("passed", "", 0)
 
 
-def _run(load: Load, ctx: View, params: dict[str, Any], method: str) -> int:
+def _run(load: Load, ctx: ContextView, params: dict[str, Any], method: str) -> int:
     scriptlet = load()()
     validate = getattr(scriptlet, "validate", None)  # a registered class need not have one
     if validate is not None:
@@ -71,7 +71,7 @@ def _run(load: Load, ctx: View, params: dict[str, Any], method: str) -> int:
     return code or 0
 
 
-def _called(scriptlet: Scriptlet, ctx: View, params: dict[str, Any]) -> object:
+def _called(scriptlet: Scriptlet, ctx: ContextView, params: dict[str, Any]) -> object:
     """What `run` returns; with --debug its variables are watched, where it does not do that itself."""
     run = scriptlet.run
     if os.environ.get(DEBUG, "0") in ("", "0") or getattr(run, "is_traced", False):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.cgroup import Group
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.cgroup import Cgroup
 
     Limits = dict[str, Any]
 
@@ -39,7 +39,7 @@ SIGNS: dict[str, tuple[str, int, str]] = {
 }
 
 
-def limit(limits: Limits, group: Group | None = None, *, sandboxed: bool = False) -> None:
+def limit(limits: Limits, group: Cgroup | None = None, *, sandboxed: bool = False) -> None:
     """In the child: join its group, and let the kernel hold it, and each process that it starts, to the limits."""
     if group:
         group.join()

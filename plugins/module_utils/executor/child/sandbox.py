@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child import exec_program
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process import procfs
@@ -143,8 +143,8 @@ def refused(attempt: Attempt, mask: Mask | None) -> str:
 
 
 def python(
-    launcher: Launcher, step: Step, ctx: View, params: dict[str, Any], method: str, limit: Callable[[], None]
-) -> Callable[[exec_program.Emitter], NoReturn]:
+    launcher: Launcher, step: Step, ctx: ContextView, params: dict[str, Any], method: str, limit: Callable[[], None]
+) -> Callable[[exec_program.EventWriter], NoReturn]:
     """What a fork of the executor does to have a Python class run in the sandbox. Raises ValueError as `box` does."""
     payload = next((path for path in sys.path if path.startswith(IN_MEMORY)), None)
     paths = sys.path[:-1] if sys.path[-1] == payload else sys.path  # `add_payload` puts it there
@@ -162,7 +162,7 @@ def python(
         "method": method,
     }
 
-    def program(emit: exec_program.Emitter) -> NoReturn:
+    def program(emit: exec_program.EventWriter) -> NoReturn:
         state = _inherited(in_memory(marshal.dumps(paths) + marshal.dumps(given)))
         events = _inherited(emit.events)
         code = ADD_CODE.format(payload) if payload else ""
@@ -193,7 +193,7 @@ def inside(state: IO[bytes], events: int) -> NoReturn:
     state.close()
     os.set_inheritable(events, False)
     launcher = Launcher(given["request"], *given["folders"])
-    emit = exec_program.Emitter(events)
-    ctx = View(**given["view"], emit=emit)
+    emit = exec_program.EventWriter(events)
+    ctx = ContextView(**given["view"], emit=emit)
     ctx.keep_on(launcher.shelf)
     launcher.of_class(given["step"], ctx, given["params"], given["method"])(emit)

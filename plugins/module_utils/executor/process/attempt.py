@@ -19,7 +19,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.process.file
     in_memory,
     write_all,
 )
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import Capture, Lines
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import Lines, OutputCapture
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.spawn import spawn
 
 TYPE_CHECKING = False
@@ -51,8 +51,8 @@ class Attempt:
         change: Callable[[Event], None],
         conceal: Callable[[list[str]], None] | None = None,
     ) -> None:
-        self.stdout = Capture()
-        self.stderr = Capture()
+        self.stdout = OutputCapture()
+        self.stderr = OutputCapture()
         self.ending: Event | None = None
         self.measurements: list[Event] = []
         self.secrets = 0  # that it has registered
@@ -281,12 +281,12 @@ def _sent(send: Callable[[int, int], None], target: int, number: int) -> bool:
     return True
 
 
-def _become(program: Callable[[exec_program.Emitter], NoReturn], opened: list[int]) -> NoReturn:
+def _become(program: Callable[[exec_program.EventWriter], NoReturn], opened: list[int]) -> NoReturn:
     """In the child: take the pipes' other ends as streams and never come back."""
     stdin, stdout, stderr, events = opened[0], *opened[2::2]
     try:
-        exec_program.enter(stdin, stdout, stderr)
-        program(exec_program.Emitter(events))
+        exec_program.enter_child(stdin, stdout, stderr)
+        program(exec_program.EventWriter(events))
     except BaseException as error:
         write_all(2, f"cannot become the step: {type(error).__name__}: {error}\n".encode("utf-8", "backslashreplace"))
     finally:

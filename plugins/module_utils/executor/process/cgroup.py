@@ -20,7 +20,7 @@ ROOTS = ("/sys/fs/cgroup", "/sys/fs/cgroup/unified")
 PROCESSES = "cgroup.procs"
 
 
-class Group:
+class Cgroup:
     """Holds a process that joins it, and all that this starts from then on."""
 
     def __init__(self, folder: str) -> None:
@@ -68,14 +68,14 @@ class Group:
         }
 
 
-def made(name: str) -> Group | None:
+def made(name: str) -> Cgroup | None:
     """A new group below this process's own; None where the host has none, or does not let this user make one."""
     own = [line.partition("::")[2] for line in _read("/proc/self", "cgroup").splitlines() if line.startswith("0::")]
     for root in ROOTS:
         above = root + own[0].rstrip("/") if own else ""
         if above and os.access(os.path.join(above, PROCESSES), os.W_OK):
             try:
-                return Group(os.path.join(above, name))
+                return Cgroup(os.path.join(above, name))
             except OSError:  # such as one that may hold no others
                 return None
     return None

@@ -21,7 +21,7 @@ TAIL = 4 * 1024 * 1024
 LOOKED_AT = 20_000  # bytes before the end, for secrets
 
 
-class Capture:
+class OutputCapture:
     """Collects bytes; of more than `head + tail` of them only the first and the last are kept."""
 
     def __init__(self, head: int = HEAD, tail: int = TAIL) -> None:

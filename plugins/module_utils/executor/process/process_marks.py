@@ -18,7 +18,7 @@ FIRST_MARK = 1 << 62
 MOST = 1 << 24  # attempts of one executor
 
 
-class Marks:
+class ProcessMarks:
     """Marks what this process starts. No mark is used again, also where it runs one stage after the other."""
 
     _used = 0
@@ -29,8 +29,8 @@ class Marks:
 
     def put(self) -> int:
         """A new mark, for what is started from now on."""
-        Marks._used += 1
-        mark = self._marks[Marks._used % MOST]
+        ProcessMarks._used += 1
+        mark = self._marks[ProcessMarks._used % MOST]
         try:  # noqa: SIM105 - a target would pay for contextlib
             resource.setrlimit(MARK, (mark, self._before[1]))
         except ValueError:  # the hard limit is lower

@@ -46,7 +46,7 @@ def sweep(marks: range, leader: int = 0) -> Generator[float, None, str]:
         look = Look(marks, leader)
         while look.goes_on() and time.monotonic() < until:
             yield time.monotonic()
-        found = look.found | look.family()
+        found = look.found | look.loop_group()
         if not found:
             return ""
         if time.monotonic() >= until:
@@ -80,19 +80,19 @@ class Look:
         self._seen.update(new)
         return sum(map(self._is_gone, new)) > 0
 
-    def family(self) -> set[int]:
+    def loop_group(self) -> set[int]:
         """Kill all in the leader's session, and all that descend from these, by their parents and sessions."""
         if not self._leader:
             return set()
-        family = {pid for pid, (_parent, session) in self._parents.items() if session == self._leader}
+        loop_group = {pid for pid, (_parent, session) in self._parents.items() if session == self._leader}
         size = -1
-        while size < len(family):
-            size = len(family)
-            above = family | {self._leader}
-            family |= {pid for pid, (parent, _session) in self._parents.items() if parent in above}
-        for pid in family:
+        while size < len(loop_group):
+            size = len(loop_group)
+            above = loop_group | {self._leader}
+            loop_group |= {pid for pid, (parent, _session) in self._parents.items() if parent in above}
+        for pid in loop_group:
             _kill(pid)
-        return family
+        return loop_group
 
     def _is_gone(self, pid: int) -> bool:
         """Kill a process that has a mark, and remember what was found; True where it had ended by itself before."""

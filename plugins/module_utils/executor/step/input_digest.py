@@ -12,25 +12,25 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import Bench
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
     from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
 
     Record = dict[str, Any]
     Step = dict[str, Any]
 
 
-def inputs_of(bench: Bench, step: Step, params: Record, scope: Scope) -> str:
+def inputs_of(state: StageState, step: Step, params: Record, scope: Scope) -> str:
     """The fingerprint of the scriptlet, its arguments and files, what it reads, and what judges it.
 
     Empty for a scriptlet without a digest, which runs by itself. From here on secrets among the arguments are known.
     """
-    bench.secrets.add_arguments(step.get("options"), params)
+    state.secrets.add_arguments(step.get("options"), params)
     if "digest" not in step:
         return ""
     given = [step.get("module"), step.get("function"), params, *_criteria(step, scope)]
     given += [step["sandbox"]] if "sandbox" in step else []
-    read, files = bench.context.read_by(step), _files(bench, params)
-    return fingerprint(step["digest"], given, read, bench.host, files, bench.secrets.key_for)
+    read, files = state.context.read_by(step), _files(state, params)
+    return fingerprint(step["digest"], given, read, state.host, files, state.secrets.key_for)
 
 
 def _criteria(step: Step, scope: Scope) -> list[Any]:
@@ -46,12 +46,12 @@ def _criteria(step: Step, scope: Scope) -> list[Any]:
     return [*criteria, scope.words["params"], values, {key: scope.ctx.values(key) for key in others}]
 
 
-def _files(bench: Bench, params: Record) -> dict[str, str]:
+def _files(state: StageState, params: Record) -> dict[str, str]:
     """The project's file that the step was given, which travels with the stage."""
     src = params.get("src")
-    if not bench.digests or not isinstance(src, str):
+    if not state.digests or not isinstance(src, str):
         return {}
     import posixpath
 
     name = posixpath.normpath(src)
-    return {name: bench.digests[name]} if name in bench.digests else {}
+    return {name: state.digests[name]} if name in state.digests else {}

@@ -19,9 +19,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import Secrets
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
     from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
     from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 
@@ -33,7 +33,7 @@ CRITERIA = ("ctx_has_keys", "values", "none")
 UNCHECKED = 'it checked nothing: give it success criteria, or say "success: none"'
 
 
-def judge(attempt: Attempt, scope: Scope, success: Success, secrets: Secrets, until: Any = None) -> Judged:
+def judge(attempt: Attempt, scope: Scope, success: Success, secrets: StageSecrets, until: Any = None) -> Judged:
     """Verdict and reason; what the envelope and the criteria say goes into the attempt on the way.
 
     `secrets` are taken out of texts before these are shortened; the envelope may add some. What passed by itself may
@@ -48,7 +48,7 @@ def judge(attempt: Attempt, scope: Scope, success: Success, secrets: Secrets, un
     return verdict, secrets.reason(reason) or "gave no reason"
 
 
-def _outcome(attempt: Attempt, scope: Scope, success: Success, secrets: Secrets, until: Any) -> Judged:
+def _outcome(attempt: Attempt, scope: Scope, success: Success, secrets: StageSecrets, until: Any) -> Judged:
     problem = _ended_badly(attempt)
     if problem:
         return "error", problem
@@ -86,7 +86,7 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"  # a real-time one
 
 
-def _said(attempt: Attempt, ctx: View, secrets: Secrets) -> Judged:
+def _said(attempt: Attempt, ctx: ContextView, secrets: StageSecrets) -> Judged:
     """What the scriptlet itself says: its envelope, or the end of its Python class."""
     ending = attempt.ending
     envelope = read_envelope(attempt.stdout, needed=ending is None, secret=ctx.secret)
@@ -110,7 +110,7 @@ def _exit(attempt: Attempt, mask: Mask | None) -> str:
     return f" (exit code {attempt.exit_code}{': ' + log if log else ''})"
 
 
-def take(envelope: dict[str, Any], ctx: View) -> None:
+def take(envelope: dict[str, Any], ctx: ContextView) -> None:
     """Put into the context what an envelope gives; raises ValueError for what cannot be."""
     outputs = envelope.get("outputs") or {}
     if isinstance(outputs, dict):
@@ -162,7 +162,7 @@ def _criteria(attempt: Attempt, scope: Scope, success: Success) -> list[tuple[Me
     return found
 
 
-def _has_keys(keys: list[str], ctx: View) -> tuple[Measurement, str]:
+def _has_keys(keys: list[str], ctx: ContextView) -> tuple[Measurement, str]:
     """How many of the keys are there."""
     absent = [key for key in keys if key not in ctx]
     measured = {

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import Bench
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
 
     Record = dict[str, Any]
     Step = dict[str, Any]
@@ -26,7 +26,7 @@ KEPT = ("flake", "rounds", "instances")
 WHOLE = ("seconds", "hooks")
 
 
-class Reused:
+class ReusedResult:
     """What an earlier record says now: verdict, reason, and the fields of the new record."""
 
     def __init__(self, offer: Record, record: Record) -> None:
@@ -39,37 +39,37 @@ class Reused:
         self.attempts: list[Record] = []
         self.measurements: list[Record] = record["measurements"]
         self.checks: int = record.get("checks", 0)
-        self.lets_pass = not record.get("blocks", False)
+        self.passes_dependents = not record.get("blocks", False)
         self.more: Record = {name: record[name] for name in (*KEPT, "inputs") if name in record}
         self.more["from"] = offer["run"]
         if offer["kind"] == "resume":
-            self._go_on(record)
+            self._advance(record)
 
-    def _go_on(self, record: Record) -> None:
+    def _advance(self, record: Record) -> None:
         """A run that goes on where another one stopped tells of a step's tries and time as that one did."""
         self.time, self.attempts = record["started"], record["attempts"]
         self.more.update({name: record[name] for name in WHOLE if name in record})
 
 
-def reuse(bench: Bench, step: Step, inputs: str) -> list[Reused]:
+def reuse(state: StageState, step: Step, inputs: str) -> list[ReusedResult]:
     """Take over the first offer for `step` that had these inputs: its changes of the context are made again.
 
     The results of the step's instances come first, its own last; none where no offer fits.
     """
-    offer = _fitting(bench, step, inputs)
+    offer = _fitting(state, step, inputs)
     if offer is None:
         return []
     for record in offer["records"]:
         if record["kind"] == "delta":
-            _change_again(bench, record)
+            _change_again(state, record)
     records = [record for record in offer["records"] if record["kind"] == "step"]
     own = [record for record in records if record["step"] == step["name"]]
-    return [Reused(offer, record) for record in (*(each for each in records if each not in own), *own)]
+    return [ReusedResult(offer, record) for record in (*(each for each in records if each not in own), *own)]
 
 
-def _fitting(bench: Bench, step: Step, inputs: str) -> Record | None:
+def _fitting(state: StageState, step: Step, inputs: str) -> Record | None:
     """A failure is never taken from a cache, nor from anywhere what a secret was taken out of, or registered by."""
-    for offer in bench.offers[step["name"]]:
+    for offer in state.offers[step["name"]]:
         values = [record["after"] for record in offer["records"] if record["kind"] == "delta"]
         is_usable = offer["kind"] != "cache" or offer["verdict"] in PASSING
         is_usable = is_usable and not any("secrets" in record for record in offer["records"])
@@ -78,9 +78,9 @@ def _fitting(bench: Bench, step: Step, inputs: str) -> Record | None:
     return None
 
 
-def _change_again(bench: Bench, record: Record) -> None:
+def _change_again(state: StageState, record: Record) -> None:
     """What is there now may have another version."""
     made = {name: record[name] for name in ("scope", "key", "after")}
-    version = bench.context.version(made)
+    version = state.context.version(made)
     change = {**made, "based_on": version, "who": record["who"], "time": now()}
-    bench.change(record["step"], record["attempt"], change)
+    state.change(record["step"], record["attempt"], change)

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from typing import Any, Callable, Union
 
-    from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.cgroup import Group
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import Bench
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.cgroup import Cgroup
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
 
     Record = dict[str, Any]
     Step = dict[str, Any]
@@ -26,27 +26,32 @@ if TYPE_CHECKING:
     Moments = Generator[Union[Attempt, float], None, Attempt]
 
 
-class Unfit(Exception):
+class InvalidStep(Exception):
     """The step cannot be tried: its arguments do not fit, or there is no room for a child."""
 
 
-def conduct(
-    bench: Bench, step: Step, ctx: View, params: Record, change: Callable[[Record], None], method: str = "run"
+def run_child(
+    state: StageState,
+    step: Step,
+    ctx: ContextView,
+    params: Record,
+    change: Callable[[Record], None],
+    method: str = "run",
 ) -> Moments:
     """Start a child and wait for its end; gives the attempt, after its end. Raises Unfit where it cannot start."""
-    attempt = Attempt(step.get("timeout"), change, bench.secrets.register)
+    attempt = Attempt(step.get("timeout"), change, state.secrets.register)
     ctx.send_to(attempt.take)
-    ctx.keep_on(bench.launcher.shelf)
+    ctx.keep_on(state.launcher.shelf)
     group = _group() if step.get("limits") else None
     try:
-        stdin, program = bench.launcher.start({**step, "group": group} if group else step, ctx, params, method)
-        attempt.start(stdin, program, bench.marks.put())
+        stdin, program = state.launcher.start({**step, "group": group} if group else step, ctx, params, method)
+        attempt.start(stdin, program, state.marks.put())
     except (ValueError, OSError) as error:
         if group:
             group.end()
-        raise Unfit(_told(error)) from None
+        raise InvalidStep(_told(error)) from None
     if "sandbox" in step:
-        attempt.ask = bench.launcher.sandbox.ask
+        attempt.ask = state.launcher.sandbox.ask
     if "processes" in step.get("limits", ()):
         from ansible_collections.rack.recipes.plugins.module_utils.executor.child.resource_limits import too_many
 
@@ -60,13 +65,13 @@ def conduct(
     attempt.finish()
     if group:
         attempt.group = group.end()
-    refused = bench.launcher.sandbox.refused(attempt, bench.records.mask) if "sandbox" in step else ""
+    refused = state.launcher.sandbox.refused(attempt, state.records.mask) if "sandbox" in step else ""
     if refused:
-        raise Unfit(refused)
+        raise InvalidStep(refused)
     return attempt
 
 
-def _group() -> Group | None:
+def _group() -> Cgroup | None:
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.cgroup import made
 
     return made(f"rack-recipes-{os.getpid()}-{time.monotonic_ns()}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import bounded
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import TAIL, Capture
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import TAIL, OutputCapture
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _decode = json.JSONDecoder(parse_int=_integer).decode
 
 
 def read_envelope(
-    stdout: Capture, *, needed: bool = True, secret: Callable[[Any], object] | None = None
+    stdout: OutputCapture, *, needed: bool = True, secret: Callable[[Any], object] | None = None
 ) -> dict[str, Any] | None:
     """The envelope, or None where the last line is no JSON object. Raises ValueError for one that breaks the rules.
 
@@ -79,7 +79,7 @@ def _misspelt(found: dict[str, Any]) -> dict[str, str]:
     return {name: meant[0] for name, meant in near.items() if meant}
 
 
-def missing(stdout: Capture, mask: Mask | None = None) -> str:
+def missing(stdout: OutputCapture, mask: Mask | None = None) -> str:
     """Why there is no envelope, with what was printed instead, less what `mask` takes out."""
     if not stdout.size:
         return "printed no envelope: its stdout is empty"

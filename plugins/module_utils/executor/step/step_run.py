@@ -12,7 +12,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.input_digest import inputs_of
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.judge import judge
-from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_child import Unfit, conduct
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_child import InvalidStep, run_child
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope, resolve
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 
@@ -22,31 +22,31 @@ if TYPE_CHECKING:
     from typing import Any, Union
 
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import Bench
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
 
     Record = dict[str, Any]
     Step = dict[str, Any]
     Outcome = tuple[str, str]
     # What is waited for, a child or a moment of the monotonic clock; at the end verdict and reason.
-    Life = Generator[Union[Attempt, float], None, Outcome]
+    StepGenerator = Generator[Union[Attempt, float], None, Outcome]
 
 FIRST, LAST, BETWEEN = 5, 15, 100  # attempts whose records are kept; between the first and the last only bad ones
 
 
-class Trial:
+class StepRun:
     """A step, or an instance of one, that is being tried.
 
     `waits_for` is what it waits for. `more` are the fields of its record that most steps do without. It `lets_pass`
     what depends on it though it did not pass, where its author has decided so.
     """
 
-    def __init__(self, step: Step, bench: Bench) -> None:
+    def __init__(self, step: Step, state: StageState) -> None:
         self.step = step
-        self.bench = bench
+        self.state = state
         self.time = now()
         self.started = time.monotonic()
         self.waits_for: Attempt | float = self.started
-        self.lets_pass = False
+        self.passes_dependents = False
         self.attempts: list[Record] = []
         self.known = 0  # secrets, when the first of them was recorded
         self.measurements: list[Record] = []
@@ -55,63 +55,69 @@ class Trial:
         self.tries = 0
         self.more: Record = {}
         self.about: Record = {"name": step["name"], "attempt": 1, "verdict": ""}
-        self.ctx = bench.context.view(step)
-        self.scope = Scope(self.ctx, bench.params, {**step.get("words", {}), "step": self.about})
-        self._life = self._live()
+        self.ctx = state.context.view(step)
+        self.scope = Scope(self.ctx, state.params, {**step.get("words", {}), "step": self.about})
+        self._generator = self._generate()
 
-    def go_on(self) -> Outcome | None:
+    def advance(self) -> Outcome | None:
         """Live until there is something to wait for; at the end verdict and reason."""
         try:
-            self.waits_for = next(self._life)
+            self.waits_for = next(self._generator)
         except StopIteration as end:
             outcome: Outcome = end.value
             return outcome
         return None
 
-    def _live(self) -> Life:
+    def _generate(self) -> StepGenerator:
         try:
-            unwanted = unwanted_by(self.step, self.scope)
+            unwanted = unmet_condition(self.step, self.scope)
             if unwanted:
-                self.lets_pass = True
+                self.passes_dependents = True
                 return "skipped", unwanted
-            if self.bench.is_check:
-                from ansible_collections.rack.recipes.plugins.module_utils.executor.step.check_mode import rehearse
+            if self.state.is_check:
+                from ansible_collections.rack.recipes.plugins.module_utils.executor.step.check_mode import (
+                    check_arguments,
+                )
 
-                return (yield from rehearse(self))
+                return (yield from check_arguments(self))
             params = arguments_of(self.step, self.scope)
             return self._reused(params) or (yield from self._rounds(params))
-        except Unfit as unfit:
+        except InvalidStep as invalid:
             self._hide(self.step["args"])
-            return "error", str(unfit)
+            return "error", str(invalid)
 
     def _hide(self, args: Record) -> None:
         """The secrets among arguments are known before anything is told of them."""
-        self.bench.secrets.add_arguments(self.step.get("options"), args)
+        self.state.secrets.add_arguments(self.step.get("options"), args)
 
     def _reused(self, params: Record) -> Outcome | None:
         """The outcome of an earlier run with the same inputs."""
-        inputs = inputs_of(self.bench, self.step, params, self.scope)
+        inputs = inputs_of(self.state, self.step, params, self.scope)
         if inputs:
             self.more["inputs"] = inputs
-        if self.step["name"] not in self.bench.offers:
+        if self.step["name"] not in self.state.offers:
             return None
         from ansible_collections.rack.recipes.plugins.module_utils.executor.step.reuse import reuse
 
-        for reused in reuse(self.bench, self.step, inputs)[-1:]:
-            self.measurements, self.checks, self.lets_pass = reused.measurements, reused.checks, reused.lets_pass
+        for reused in reuse(self.state, self.step, inputs)[-1:]:
+            self.measurements, self.checks, self.passes_dependents = (
+                reused.measurements,
+                reused.checks,
+                reused.passes_dependents,
+            )
             self.time, self.attempts = reused.time, reused.attempts
             self.more.update(reused.more)
             return reused.verdict, reused.reason
         return None
 
-    def _rounds(self, params: Record) -> Life:
+    def _rounds(self, params: Record) -> StepGenerator:
         if "repeat" not in self.step:
             return self.round(params, {})
         from ansible_collections.rack.recipes.plugins.module_utils.executor.step.retry import repeat
 
         return repeat(self, params)
 
-    def round(self, params: Record | None, place: Record) -> Life:
+    def round(self, params: Record | None, place: Record) -> StepGenerator:
         """Try until a try counts, or there were enough. `params` are the arguments of the first try, where known."""
         if "retry" not in self.step:
             return self.attempt(params, place)
@@ -119,7 +125,7 @@ class Trial:
 
         return retry(self, params, place)
 
-    def attempt(self, params: Record | None, place: Record) -> Life:
+    def attempt(self, params: Record | None, place: Record) -> StepGenerator:
         """Try once; its record has `place`, which try it was. Raises Unfit."""
         self.tries += 1
         self.about["attempt"] = self.tries
@@ -128,31 +134,31 @@ class Trial:
             given = arguments_of(self.step, self.scope)
             self._hide(given)
         moment = now() if self.attempts else self.time
-        if self.bench.hooks:
+        if self.state.hooks:
             self.hooked = []
             yield from self._hooks("pre_step")
-        if self.bench.records.is_debug:
+        if self.state.records.is_debug:
             self._log("start", shown(self.step.get("options"), given))
-        attempt = yield from conduct(self.bench, self.step, self.ctx, given, self._change)
+        attempt = yield from run_child(self.state, self.step, self.ctx, given, self._change)
         verdict, reason = self._judged(attempt)
         more = {**place, "waiting": True} if attempt.is_waiting else place
-        self.known = self.known if self.attempts else len(self.bench.secrets)
-        record = attempt.record(verdict, reason, moment, self.bench.records.mask)
+        self.known = self.known if self.attempts else len(self.state.secrets)
+        record = attempt.record(verdict, reason, moment, self.state.records.mask)
         self._keep({**record, **more})
-        if self.bench.records.is_debug:
+        if self.state.records.is_debug:
             if record["stderr"]:
                 self._log("stderr", record["stderr"])
             self._log("process", attempt.told())
             self._log("end", f"{verdict}: {reason}" if reason else verdict)
         self.about["verdict"] = verdict
-        if self.bench.hooks:
+        if self.state.hooks:
             yield from self._hooks("post_step")
             self.measurements = [*self.measurements, *self.hooked]
         return verdict, reason
 
     def _judged(self, attempt: Attempt) -> Outcome:
         until = self.step["retry"].get("until") if "retry" in self.step else None
-        verdict, reason = judge(attempt, self.scope, self.step["success"], self.bench.secrets, until)
+        verdict, reason = judge(attempt, self.scope, self.step["success"], self.state.secrets, until)
         self.count_secrets(attempt)
         self.measurements = attempt.measurements
         self.checks = sum("verdict" in each for each in self.measurements)
@@ -180,16 +186,16 @@ class Trial:
             if not is_bad or len(self.attempts) > FIRST + LAST + BETWEEN:
                 del self.attempts[-LAST - 1]
 
-    def _hooks(self, when: str) -> Life:
+    def _hooks(self, when: str) -> StepGenerator:
         from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_hooks import run_hooks
 
         return run_hooks(self, when)
 
     def _change(self, change: Record) -> None:
-        self.bench.change(self.step["name"], self.tries, change)
+        self.state.change(self.step["name"], self.tries, change)
 
     def _log(self, event: str, text: str) -> None:
-        self.bench.records.log(self.step["name"], self.tries, event, text)
+        self.state.records.log(self.step["name"], self.tries, event, text)
 
 
 def arguments_of(step: Step, scope: Scope) -> Record:
@@ -197,13 +203,13 @@ def arguments_of(step: Step, scope: Scope) -> Record:
     try:
         return complete(step.get("options"), resolve(step["args"], scope))
     except ValueError as error:
-        raise Unfit(str(error)) from None
+        raise InvalidStep(str(error)) from None
 
 
-def unwanted_by(step: Step, scope: Scope) -> str:
+def unmet_condition(step: Step, scope: Scope) -> str:
     """Which condition of the step's own does not hold; empty where it is wanted. Raises Unfit where that is unknown."""
-    if "unfit" in step:
-        raise Unfit(step["unfit"])
+    if "invalid" in step:
+        raise InvalidStep(step["invalid"])
     when = step.get("when", True)
     if isinstance(when, bool):
         return "" if when else "when: false"
@@ -212,5 +218,5 @@ def unwanted_by(step: Step, scope: Scope) -> str:
     try:
         wrong = holds(when, scope)
     except ValueError as error:
-        raise Unfit(f"when: {error}") from None
+        raise InvalidStep(f"when: {error}") from None
     return f"when: {wrong}" if wrong else ""

@@ -16,7 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest import CHUNK, SIGNATURE, SUM, SUMS, name_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import Source, gather, names_in
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import (
+    PackSource,
+    gather,
+    names_in,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.tar_and_zip import WRITERS
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.ssh_signatures import sign
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
@@ -25,7 +29,7 @@ PARTIAL = ".partial"
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class ExportedPack:
     """A pack: all its paths, the pack itself first; how many files are in it, and what its manifest says of it."""
 
     paths: tuple[Path, ...]
@@ -33,7 +37,7 @@ class Exported:
     about: dict[str, Any]
 
 
-def export(source: Source, target: Path, key: Path | None = None) -> Exported:
+def export(source: PackSource, target: Path, key: Path | None = None) -> ExportedPack:
     """Pack a run into a folder, or into an archive where the target's name is one of a `.tar.gz` or `.zip`.
 
     With the file of a key it is signed: the folder's list of checksums, or the archive's own. Raises RackError,
@@ -50,7 +54,7 @@ def export(source: Source, target: Path, key: Path | None = None) -> Exported:
     except OSError as error:
         is_inside = error.filename is None or PARTIAL in str(error.filename)  # which nobody asked for
         raise RackError(f"{target if is_inside else error.filename}: {error.strerror}") from error
-    return Exported(paths, number, about)
+    return ExportedPack(paths, number, about)
 
 
 def _placed(staging: Path, target: Path, key: Path | None) -> tuple[Path, ...]:
@@ -61,7 +65,7 @@ def _placed(staging: Path, target: Path, key: Path | None) -> tuple[Path, ...]:
     return (target,)
 
 
-def _archived(staging: Path, suffix: str, source: Source, target: Path, key: Path | None) -> tuple[Path, ...]:
+def _archived(staging: Path, suffix: str, source: PackSource, target: Path, key: Path | None) -> tuple[Path, ...]:
     """What belongs to an archive is there before the archive is: no reader sees one that cannot be checked."""
     made = staging / "archive"
     with made.open("xb") as file:

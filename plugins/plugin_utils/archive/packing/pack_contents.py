@@ -15,14 +15,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.hash_chain import Chain
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.hash_chain import HashChain
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest import (
     ARTIFACTS,
     CHUNK,
     JOURNAL,
     MANIFEST,
     SUMS,
-    Facts,
+    PackFacts,
     manifest_text,
     sums_text,
 )
@@ -58,7 +58,7 @@ DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class PackSource:
     """Where a run is: its journal, by the plain name, None where it has none here; and the store, if it can be read."""
 
     run_id: str
@@ -71,7 +71,7 @@ class _Pack:
     """A pack that is being made: what is said about it, what is missing, and why."""
 
     folder: Path
-    source: Source
+    source: PackSource
     about: dict[str, Any] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
 
@@ -82,7 +82,7 @@ class _Pack:
         return path
 
 
-def gather(source: Source, folder: Path) -> dict[str, Any]:
+def gather(source: PackSource, folder: Path) -> dict[str, Any]:
     """Write all of a pack into a new folder; returns what its manifest says but for the files.
 
     Raises RackError or OSError.
@@ -115,7 +115,7 @@ def _seal(folder: Path, about: Mapping[str, Any]) -> None:
     (folder / SUMS).write_bytes(sums_text({**digests, MANIFEST: sha256(manifest).hexdigest()}))
 
 
-def facts_of(folder: Path) -> dict[str, Facts]:
+def facts_of(folder: Path) -> dict[str, PackFacts]:
     """Size and digest of every file below a folder, by its path from there."""
     return {name: _facts(folder / name) for name in names_in(folder)}
 
@@ -125,13 +125,13 @@ def names_in(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def _facts(path: Path) -> Facts:
+def _facts(path: Path) -> PackFacts:
     digest, size = sha256(), 0
     with path.open("rb") as file:
         while data := file.read(CHUNK):
             digest.update(data)
             size += len(data)
-    return Facts(size, digest.hexdigest())
+    return PackFacts(size, digest.hexdigest())
 
 
 def _add_results(pack: _Pack) -> str:
@@ -152,7 +152,7 @@ def _add_journal(pack: _Pack) -> dict[str, Any] | None:
     if journal is None:
         pack.missing[JOURNAL] = NOT_HERE
         return None
-    chain = Chain()
+    chain = HashChain()
     try:
         with opened(journal) as lines, pack.path(JOURNAL).open("xb") as copy:
             for line in lines:

@@ -13,14 +13,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import json_text
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers.csv import harmless
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import reading
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.fold_journal import Batch, Fold
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.fold_journal import Batch, JournalFold
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_to_rows import Row
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def from_store(store: Engine, run_id: str, write: Write) -> bool:
 
 def from_journal(journal: Path, run_id: str, write: Write) -> None:
     """Write what a journal comes to. Raises JournalError."""
-    fold, batch, follower = Fold(run_id), Batch(), Follower(journal)
+    fold, batch, follower = JournalFold(run_id), Batch(), JournalReader(journal)
     for line in follower.read():
         if line.record:
             fold.take(line.record, batch)

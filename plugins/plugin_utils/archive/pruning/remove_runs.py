@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pinned_runs import is_pinned
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.run_index import HIDDEN, Found
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.run_index import HIDDEN, IndexedRun
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, StoreError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal import compressed_journal
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
@@ -85,7 +85,7 @@ def _refuse_pinned(folder: Path) -> None:
         raise UsageError("pinned")
 
 
-def remove_rows(store: Engine, runs: Sequence[Found], tell: Callable[[int], None]) -> int:
+def remove_rows(store: Engine, runs: Sequence[IndexedRun], tell: Callable[[int], None]) -> int:
     """Delete all that the store holds of these runs, but for pinned ones; returns how many runs that were.
 
     `tell` is called with the number of runs done after each transaction. Raises StoreError; what was deleted by then
@@ -99,7 +99,7 @@ def remove_rows(store: Engine, runs: Sequence[Found], tell: Callable[[int], None
     return done
 
 
-def _batches(runs: Sequence[Found]) -> Iterator[list[str]]:
+def _batches(runs: Sequence[IndexedRun]) -> Iterator[list[str]]:
     batch: list[str] = []
     changes = 0
     for run in runs:

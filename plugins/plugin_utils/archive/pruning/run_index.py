@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pinned_runs import is_pinned
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import exists
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import JOURNAL, begun
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import read
@@ -28,7 +28,7 @@ HIDDEN = "."  # how the names of folders begin that are none of a run
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class IndexedRun:
     """One run. `folder` is None where it has none here, `size` are the bytes in it.
 
     `started` is in UTC, as records write it, empty where nobody says it. `status` and `changes`, the number of changes
@@ -52,7 +52,7 @@ class Found:
         return path if path and exists(path) else None
 
 
-def all_runs(runs: Path, store: Engine) -> list[Found]:
+def all_runs(runs: Path, store: Engine) -> list[IndexedRun]:
     """Every run, the oldest first. Raises StoreError."""
     rows = {str(row["run_id"]): row for row in _rows(store)}
     here = {found.run_id: found for folder in _folders(runs) if (found := _of_folder(folder, rows))}
@@ -70,7 +70,7 @@ def _folders(runs: Path) -> Iterator[Path]:
         yield from (path for path in runs.iterdir() if path.is_dir() and not path.name.startswith(HIDDEN))
 
 
-def _of_folder(folder: Path, rows: Mapping[str, Mapping[str, Any]]) -> Found | None:
+def _of_folder(folder: Path, rows: Mapping[str, Mapping[str, Any]]) -> IndexedRun | None:
     """None for a folder that went away meanwhile."""
     try:
         record = begun(folder / JOURNAL) if exists(folder / JOURNAL) else {}
@@ -81,15 +81,17 @@ def _of_folder(folder: Path, rows: Mapping[str, Mapping[str, Any]]) -> Found | N
     except FileNotFoundError:
         return None
     pinned = is_pinned(folder) or bool(row.get("pinned"))
-    return Found(run_id, folder, size, started, pinned, row.get("status", ""), row.get("next_seq", 1) - 1, has_begun)
+    return IndexedRun(
+        run_id, folder, size, started, pinned, row.get("status", ""), row.get("next_seq", 1) - 1, has_begun
+    )
 
 
 def _has_records(journal: Path) -> bool:
-    return exists(journal) and any(line.record for line in Follower(journal).read())
+    return exists(journal) and any(line.record for line in JournalReader(journal).read())
 
 
-def _of_row(row: Mapping[str, Any]) -> Found:
-    return Found(
+def _of_row(row: Mapping[str, Any]) -> IndexedRun:
+    return IndexedRun(
         row["run_id"],
         started=row["started"] or "",
         pinned=bool(row["pinned"]),

@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.run_index import Found, written
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.run_index import IndexedRun, written
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import is_compressed
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import is_held
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import Following
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import JournalImport
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 YOUNG = timedelta(hours=1)  # a folder that has no journal yet may belong to a run that is starting
 RUNNING = "running"  # the status of a run in the store until its end is there
 
-Why = Callable[[Found], str]
+Why = Callable[[IndexedRun], str]
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PruneRules:
     """What is asked for: runs older than this, all but so many, until the folders have at most so many bytes."""
 
     older_than: timedelta | None = None
@@ -40,12 +40,12 @@ class Wish:
 class Choice:
     """A run that is asked for: `why`, and why it is `kept` in spite of it, empty where it goes."""
 
-    run: Found
+    run: IndexedRun
     why: str
     kept: str = ""
 
 
-def why_kept(run: Found, store: Engine, now: datetime, *, even_damaged: bool = False) -> str:
+def why_kept(run: IndexedRun, store: Engine, now: datetime, *, even_damaged: bool = False) -> str:
     """Why a run may be neither removed nor compressed, empty where it may: the one place where this is decided.
 
     With `even_damaged` one may whose journal has damaged lines: what they told may be put right by hand as long as they
@@ -63,7 +63,7 @@ def why_kept(run: Found, store: Engine, now: datetime, *, even_damaged: bool = F
     return _why_unstored(run, run.journal, store, even_damaged=even_damaged)
 
 
-def _why_without_journal(run: Found, now: datetime) -> str:
+def _why_without_journal(run: IndexedRun, now: datetime) -> str:
     """A folder that was made again, as by a report, is that of a run which the store knows."""
     if run.status:
         return "the store has no end of it, and its journal is not here" if run.status == RUNNING else ""
@@ -71,8 +71,8 @@ def _why_without_journal(run: Found, now: datetime) -> str:
     return "it has no journal yet, and may be starting" if is_young else ""
 
 
-def _why_unstored(run: Found, journal: Path, store: Engine, *, even_damaged: bool) -> str:
-    following = Following(store, journal)
+def _why_unstored(run: IndexedRun, journal: Path, store: Engine, *, even_damaged: bool) -> str:
+    following = JournalImport(store, journal)
     try:
         behind = following.is_behind()
     except JournalError as error:
@@ -87,7 +87,9 @@ def _why_unstored(run: Found, journal: Path, store: Engine, *, even_damaged: boo
     return f"its journal has damaged lines ({len(following.damaged)}): {names}"
 
 
-def chosen(runs: Sequence[Found], wish: Wish, protected: Why, now: datetime | None = None) -> Iterator[Choice]:
+def chosen(
+    runs: Sequence[IndexedRun], wish: PruneRules, protected: Why, now: datetime | None = None
+) -> Iterator[Choice]:
     """The runs that are asked for, of `runs` from the oldest to the newest; `protected` tells why one is kept.
 
     It is asked of no others. A folder in which no run has begun takes no run's place: it counts for neither number nor
@@ -102,11 +104,11 @@ def chosen(runs: Sequence[Found], wish: Wish, protected: Why, now: datetime | No
             yield Choice(run, why, kept)
 
 
-def _counted(run: Found) -> int:
+def _counted(run: IndexedRun) -> int:
     return run.size if run.has_begun else 0
 
 
-def _asked(run: Found, newer: int, total: int, wish: Wish, now: datetime) -> str:
+def _asked(run: IndexedRun, newer: int, total: int, wish: PruneRules, now: datetime) -> str:
     """Why a run is asked for, with so many newer ones and folders of `total` bytes; empty where it is not."""
     if wish.older_than is not None and run.started and run.started < written(now - wish.older_than):
         return f"started {run.started[:19].replace('T', ' ')} UTC"
@@ -117,7 +119,7 @@ def _asked(run: Found, newer: int, total: int, wish: Wish, now: datetime) -> str
     return ""
 
 
-def to_compress(runs: Sequence[Found], protected: Why) -> Iterator[Choice]:
+def to_compress(runs: Sequence[IndexedRun], protected: Why) -> Iterator[Choice]:
     """The runs whose journal is plain."""
     for run in runs:
         if run.journal is not None and not is_compressed(run.journal):

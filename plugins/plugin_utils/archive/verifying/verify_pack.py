@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive import ssh_signatures
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.hash_chain import Chain
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.hash_chain import HashChain
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest import (
     CHUNK,
     FORMAT,
@@ -22,7 +22,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest impo
     SIGNATURE,
     SUM,
     SUMS,
-    Facts,
+    PackFacts,
     read_manifest,
     read_sums,
     sums_text,
@@ -42,7 +42,7 @@ CHANGED, MISSING, ADDED, REFUSED = "changed", "missing", "added", "refused"
 Tell = Callable[[str], None]
 
 
-class Problem(NamedTuple):
+class PackProblem(NamedTuple):
     """A file that is not as it was exported: `changed`, `missing`, `added` or `refused`, and what is known of it."""
 
     kind: str
@@ -50,7 +50,7 @@ class Problem(NamedTuple):
     detail: str = ""
 
 
-class Trust(NamedTuple):
+class SignatureCheck(NamedTuple):
     """Whose signature is wanted: a file of allowed signers as OpenSSH has it, and the name of one in it."""
 
     allowed: Path
@@ -63,7 +63,7 @@ class Verified:
 
     run_id: str = ""
     files: int = 0
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[PackProblem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     signer: str = ""
 
@@ -72,12 +72,12 @@ class Verified:
 class _Read:
     """All of a pack that has been read: facts of its files, texts of those that are understood, the journal's chain."""
 
-    facts: dict[str, Facts] = field(default_factory=dict)
+    facts: dict[str, PackFacts] = field(default_factory=dict)
     texts: dict[str, bytes] = field(default_factory=dict)
-    chain: Chain = field(default_factory=Chain)
+    chain: HashChain = field(default_factory=HashChain)
 
 
-def verify(pack: Path, trust: Trust | None = None, tell: Tell = lambda _name: None) -> Verified:
+def verify(pack: Path, trust: SignatureCheck | None = None, tell: Tell = lambda _name: None) -> Verified:
     """Check a pack, a folder or an archive; `tell` is called with the name of each file.
 
     Raises UsageError for what cannot be read as a pack at all.
@@ -91,7 +91,7 @@ def verify(pack: Path, trust: Trust | None = None, tell: Tell = lambda _name: No
         read = _read_archive(pack, found, tell)
         signed = line, signature, pack.name + SUM
         if SIGNED in read.facts:  # that of an archive lies beside it
-            found.problems.append(Problem(ADDED, SIGNED))
+            found.problems.append(PackProblem(ADDED, SIGNED))
     _check_content(pack, read, found)
     _check_signature(*signed, trust, found)
     return found
@@ -112,9 +112,9 @@ def _check_container(pack: Path, found: Verified) -> tuple[bytes | None, bytes |
     line = beside.read_bytes()
     said = read_sums(line)
     if said is None or [*said] != [pack.name]:
-        found.problems.append(Problem(CHANGED, beside.name, f"it is not the checksum of a file {pack.name}"))
+        found.problems.append(PackProblem(CHANGED, beside.name, f"it is not the checksum of a file {pack.name}"))
     elif said[pack.name] != digest.hexdigest():
-        found.problems.append(Problem(CHANGED, pack.name, f"the archive is not the one that {beside.name} is of"))
+        found.problems.append(PackProblem(CHANGED, pack.name, f"the archive is not the one that {beside.name} is of"))
     signature = beside.with_name(beside.name + SIGNATURE)
     return line, signature.read_bytes() if signature.is_file() else None
 
@@ -130,7 +130,7 @@ def _read_archive(pack: Path, found: Verified, tell: Tell) -> _Read:
         problem = f"it cannot be read{' any further' if read.facts else ''}: {str(error) or type(error).__name__}"
         if not found.problems:
             raise UsageError(f"{pack}: {problem}") from error
-        found.problems.append(Problem(CHANGED, pack.name, problem))
+        found.problems.append(PackProblem(CHANGED, pack.name, problem))
     return read
 
 
@@ -144,7 +144,7 @@ def _take_all(members: Iterable[Member], read: _Read, found: Verified, tell: Tel
     for member in members:
         tell(member.name)
         if member.fault:
-            found.problems.append(Problem(REFUSED, member.name, member.fault))
+            found.problems.append(PackProblem(REFUSED, member.name, member.fault))
         else:
             _take(member, read, found)
 
@@ -159,9 +159,11 @@ def _take(member: Member, read: _Read, found: Verified) -> None:
             if member.name in KEPT and size <= LARGEST:
                 kept += data
     except Exception as error:  # as above; the other members of a zip can still be read
-        found.problems.append(Problem(CHANGED, member.name, f"it cannot be read: {str(error) or type(error).__name__}"))
+        found.problems.append(
+            PackProblem(CHANGED, member.name, f"it cannot be read: {str(error) or type(error).__name__}")
+        )
         return
-    read.facts[member.name] = Facts(size, digest.hexdigest())
+    read.facts[member.name] = PackFacts(size, digest.hexdigest())
     if member.name in KEPT:
         read.texts[member.name] = bytes(kept)
 
@@ -172,7 +174,7 @@ def _chunks(member: Member) -> Iterator[bytes]:
             yield data
 
 
-def _lines(member: Member, chain: Chain) -> Iterator[bytes]:
+def _lines(member: Member, chain: HashChain) -> Iterator[bytes]:
     with member.open() as file:
         while line := file.readline(LARGEST):
             chain.take(line)
@@ -201,63 +203,63 @@ def _is_damaged(pack: Path, found: Verified) -> bool:
     return any(not pack.is_dir() or kind != REFUSED or file in KEPT for kind, file, _detail in found.problems)
 
 
-def _of_files(read: _Read, listed: Mapping[str, Facts], sums: Mapping[str, str] | None) -> Iterator[Problem]:
+def _of_files(read: _Read, listed: Mapping[str, PackFacts], sums: Mapping[str, str] | None) -> Iterator[PackProblem]:
     """The files that are not what the manifest says, or the list of checksums where the manifest is another one."""
     manifest = read.facts.get(MANIFEST)
     is_right = bool(listed) and manifest and (sums is None or sums.get(MANIFEST) == manifest.sha256)
     wanted = {name: facts.sha256 for name, facts in listed.items()} if is_right else dict(sums or {})
     for name in sorted({*wanted, *read.facts} - KEPT):
         if name not in wanted:
-            yield Problem(ADDED, name)
+            yield PackProblem(ADDED, name)
         elif name not in read.facts:
-            yield Problem(MISSING, name)
+            yield PackProblem(MISSING, name)
         elif read.facts[name].sha256 != wanted[name]:
-            yield Problem(CHANGED, name, _size_change(read.facts[name], listed.get(name)))
+            yield PackProblem(CHANGED, name, _size_change(read.facts[name], listed.get(name)))
 
 
-def _size_change(facts: Facts, wanted: Facts | None) -> str:
+def _size_change(facts: PackFacts, wanted: PackFacts | None) -> str:
     return f"{facts.size} bytes, not {wanted.size}" if wanted and wanted.size != facts.size else ""
 
 
-def _of_lists(read: _Read, listed: Mapping[str, Facts], sums: Mapping[str, str] | None) -> Iterator[Problem]:
+def _of_lists(read: _Read, listed: Mapping[str, PackFacts], sums: Mapping[str, str] | None) -> Iterator[PackProblem]:
     """Whether manifest and list of checksums say the same."""
     for name in (MANIFEST, SUMS):
         if name not in read.facts:
-            yield Problem(MISSING, name)
+            yield PackProblem(MISSING, name)
     if MANIFEST not in read.facts or SUMS not in read.facts:
         return
     digest = read.facts[MANIFEST].sha256
     if not listed:
-        yield Problem(CHANGED, MANIFEST, "it cannot be read")
+        yield PackProblem(CHANGED, MANIFEST, "it cannot be read")
     elif sums is None:
-        yield Problem(CHANGED, SUMS, "it cannot be read")
+        yield PackProblem(CHANGED, SUMS, "it cannot be read")
     elif sums.get(MANIFEST) != digest:
-        yield Problem(CHANGED, MANIFEST, f"it is not the one that {SUMS} is of")
+        yield PackProblem(CHANGED, MANIFEST, f"it is not the one that {SUMS} is of")
     if listed:
         wanted = {**{name: facts.sha256 for name, facts in listed.items()}, MANIFEST: digest}
         if sums_text(wanted) != read.texts[SUMS]:
-            yield Problem(CHANGED, SUMS, f"it does not say what {MANIFEST} says")
+            yield PackProblem(CHANGED, SUMS, f"it does not say what {MANIFEST} says")
 
 
-def _of_journal(read: _Read, about: Mapping[str, Any]) -> Iterator[Problem]:
+def _of_journal(read: _Read, about: Mapping[str, Any]) -> Iterator[PackProblem]:
     """Where in the journal a change is: by the records' own checksums, and by the chain over its lines."""
     said = about.get("journal")
     if not isinstance(said, Mapping) or JOURNAL not in read.facts or read.chain.to_data() == said:
         return
     if read.chain.set_aside != said.get("set_aside"):
         for number, damage in read.chain.damaged:
-            yield Problem(CHANGED, JOURNAL, f"line {number}: {damage}")
-    yield Problem(CHANGED, JOURNAL, f"{read.chain.lines} lines with another chain than {said.get('lines')} had")
+            yield PackProblem(CHANGED, JOURNAL, f"line {number}: {damage}")
+    yield PackProblem(CHANGED, JOURNAL, f"{read.chain.lines} lines with another chain than {said.get('lines')} had")
 
 
 def _check_signature(
-    data: bytes | None, signature: bytes | None, name: str, trust: Trust | None, found: Verified
+    data: bytes | None, signature: bytes | None, name: str, trust: SignatureCheck | None, found: Verified
 ) -> None:
     """Whether the list of checksums, or an archive's own, is signed, and where that is asked by whom."""
     signed = name + SIGNATURE
     if data is None or signature is None:
         if trust:
-            found.problems.append(Problem(MISSING, signed if data else name, f"it is not signed by {trust.signer}"))
+            found.problems.append(PackProblem(MISSING, signed if data else name, f"it is not signed by {trust.signer}"))
         else:
             found.notes.append("it is not signed")
         return
@@ -269,7 +271,7 @@ def _check_signature(
         found.notes.append(f"its signature was not checked: {error}")
         return
     if fault:
-        found.problems.append(Problem(CHANGED, signed, fault))
+        found.problems.append(PackProblem(CHANGED, signed, fault))
     elif trust:
         found.signer = trust.signer
     else:

@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table imp
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, add_run, examples
 
 if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import Source
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import PackSource
 
 
 def add_export(command: argparse.ArgumentParser) -> None:
@@ -60,10 +60,10 @@ def export(options: argparse.Namespace) -> Answer:
 
 
 @contextmanager
-def _source(options: argparse.Namespace) -> Iterator[Source]:
+def _source(options: argparse.Namespace) -> Iterator[PackSource]:
     """The run: its journal here, its rows in the store, or both. Raises UsageError, also where it still goes on."""
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import Source
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import PackSource
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError, UsageError
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import is_held, journal_of, journals
@@ -82,4 +82,4 @@ def _source(options: argparse.Namespace) -> Iterator[Source]:
                 raise
             store = None
         run_id = run_of(journal) if journal else run_id_of(store, options.run, options.db) if store else options.run
-        yield Source(run_id, journal, store)
+        yield PackSource(run_id, journal, store)

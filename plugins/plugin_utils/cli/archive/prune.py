@@ -21,8 +21,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackErr
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.run_index import Found
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.select_runs import Choice, Wish
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.run_index import IndexedRun
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.select_runs import Choice, PruneRules
 
 TITLES = ("", "run", "size", "why")
 YES = ("y", "yes")
@@ -70,13 +70,13 @@ def prune(options: argparse.Namespace) -> Answer:
     It can be killed at any moment and called again.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.select_runs import Wish
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.select_runs import PruneRules
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Drawing
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_store
 
-    wish = Wish(options.older_than, options.keep, options.max_size)
-    if wish == Wish() and not (options.compress or options.vacuum):
+    wish = PruneRules(options.older_than, options.keep, options.max_size)
+    if wish == PruneRules() and not (options.compress or options.vacuum):
         raise UsageError("rack-recipes prune: expected --older-than, --keep, --max-size or --compress; see --help")
     if not options.dry_run:
         check_store("delete", settings.load())
@@ -95,23 +95,23 @@ def prune(options: argparse.Namespace) -> Answer:
 
 
 @dataclass(frozen=True)
-class Plan:
+class PrunePlan:
     """What was asked for, with what is kept in spite of it. `rows` are the runs of which the store's rows go."""
 
     removed: Sequence[Choice]
     compressed: Sequence[Choice]
-    rows: Sequence[Found] = ()
+    rows: Sequence[IndexedRun] = ()
 
 
 @dataclass
-class Done:
+class Pruned:
     """What was done, or where it `is_plan` would be."""
 
     is_plan: bool
     removed: list[tuple[Choice, str]] = field(default_factory=list)  # and from where
     compressed: list[tuple[Choice, int]] = field(default_factory=list)  # and the bytes that this saved
     kept: list[Choice] = field(default_factory=list)
-    failed: list[tuple[Found, str]] = field(default_factory=list)
+    failed: list[tuple[IndexedRun, str]] = field(default_factory=list)
     freed: int = 0
 
     @property
@@ -148,11 +148,13 @@ class Done:
         yield f"{would}{counts}, freed: {shown(self.freed)}\n"
 
 
-def _named(run: Found) -> dict[str, Any]:
+def _named(run: IndexedRun) -> dict[str, Any]:
     return {"run_id": run.run_id, "size": run.size}
 
 
-def _planned(runs: Path, store: Engine, wish: Wish, options: argparse.Namespace, draw: Callable[[str], None]) -> Plan:
+def _planned(
+    runs: Path, store: Engine, wish: PruneRules, options: argparse.Namespace, draw: Callable[[str], None]
+) -> PrunePlan:
     """The same whether it is done or only told."""
     from datetime import UTC, datetime
 
@@ -165,7 +167,7 @@ def _planned(runs: Path, store: Engine, wish: Wish, options: argparse.Namespace,
 
     now = datetime.now(UTC)
 
-    def protected(run: Found) -> str:
+    def protected(run: IndexedRun) -> str:
         draw(f"looking at run {run.run_id}")
         return why_kept(run, store, now, even_damaged=options.damaged)
 
@@ -176,10 +178,10 @@ def _planned(runs: Path, store: Engine, wish: Wish, options: argparse.Namespace,
     rest = [run for run in found if run.run_id not in asked] if options.compress else []
     compressed = [*to_compress(rest, protected)]
     rows = [choice.run for choice in removed if choice.run.status and not choice.kept] if options.store else []
-    return Plan(removed, compressed, rows)
+    return PrunePlan(removed, compressed, rows)
 
 
-def _confirm(plan: Plan, options: argparse.Namespace) -> None:
+def _confirm(plan: PrunePlan, options: argparse.Namespace) -> None:
     """Ask who looks on before anything is removed; a script is not asked. Raises UsageError for a no."""
     going = [choice.run for choice in plan.removed if not choice.kept]
     if options.dry_run or options.yes or options.json or not going or not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -191,11 +193,11 @@ def _confirm(plan: Plan, options: argparse.Namespace) -> None:
         raise UsageError("nothing was removed")
 
 
-def _performed(runs: Path, store: Engine, plan: Plan, draw: Callable[[str], None], *, is_plan: bool) -> Done:
+def _performed(runs: Path, store: Engine, plan: PrunePlan, draw: Callable[[str], None], *, is_plan: bool) -> Pruned:
     """Do what is planned, or only note it. Folders go first: what the store still has is removed by the next time."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning import remove_runs
 
-    done = Done(is_plan, kept=[choice for choice in (*plan.removed, *plan.compressed) if choice.kept])
+    done = Pruned(is_plan, kept=[choice for choice in (*plan.removed, *plan.compressed) if choice.kept])
     if not is_plan:
         remove_runs.remove_leftovers(runs)
     going = [choice for choice in plan.removed if not choice.kept]
@@ -214,7 +216,7 @@ def _performed(runs: Path, store: Engine, plan: Plan, draw: Callable[[str], None
     return done
 
 
-def _remove(choice: Choice, plan: Plan, done: Done) -> None:
+def _remove(choice: Choice, plan: PrunePlan, done: Pruned) -> None:
     """The run's folder, if it has one; its rows are removed with those of others."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.remove_runs import remove_folder
 
@@ -230,7 +232,7 @@ def _remove(choice: Choice, plan: Plan, done: Done) -> None:
         done.freed += run.size
 
 
-def _compress(choice: Choice, done: Done) -> None:
+def _compress(choice: Choice, done: Pruned) -> None:
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.remove_runs import compress
 
     folder, journal = choice.run.folder, choice.run.journal

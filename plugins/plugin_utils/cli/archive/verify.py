@@ -17,7 +17,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options im
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
 if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verifying.verify_pack import Trust, Verified
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verifying.verify_pack import (
+        SignatureCheck,
+        Verified,
+    )
 
 
 def add_verify(command: argparse.ArgumentParser) -> None:
@@ -54,8 +57,8 @@ def verify(options: argparse.Namespace) -> Answer:
     return "".join(_lines(found)), 1 if found.problems else 0
 
 
-def _trust(options: argparse.Namespace) -> Trust | None:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verifying.verify_pack import Trust
+def _trust(options: argparse.Namespace) -> SignatureCheck | None:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verifying.verify_pack import SignatureCheck
 
     if bool(options.allowed_signers) != bool(options.signer):
         raise UsageError("rack-recipes verify: --allowed-signers and --signer belong together; see --help")
@@ -64,7 +67,7 @@ def _trust(options: argparse.Namespace) -> Trust | None:
     allowed = Path(options.allowed_signers).expanduser()
     if not allowed.is_file():
         raise UsageError(f"--allowed-signers {allowed}: there is no such file")
-    return Trust(allowed, options.signer)
+    return SignatureCheck(allowed, options.signer)
 
 
 def _to_data(found: Verified) -> dict[str, object]:

@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table imp
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import examples
 
 if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
+    from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 
 
 def add_scriptlets(command: argparse.ArgumentParser) -> None:
@@ -43,7 +43,7 @@ def scriptlets(options: argparse.Namespace) -> Answer:
     return to_text(("module", "type", "from", "arguments", "what it does"), rows), 0
 
 
-def _data(entry: Entry) -> dict[str, Any]:
+def _data(entry: ScriptletEntry) -> dict[str, Any]:
     return {
         "name": entry.name,
         "type": entry.kind,
@@ -59,11 +59,11 @@ def _data(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _about(entry: Entry) -> str:
+def _about(entry: ScriptletEntry) -> str:
     return f"deprecated: {entry.deprecated}. {entry.description}" if entry.deprecated else entry.description
 
 
-def _arguments(entry: Entry) -> str:
+def _arguments(entry: ScriptletEntry) -> str:
     if entry.options is None:
         return "any"
     return " ".join(name if spec.get("required") else f"[{name}]" for name, spec in entry.options.items())

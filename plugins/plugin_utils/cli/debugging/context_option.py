@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import check_key, check_value, shortened
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.param_options import read_mapping
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import listed
@@ -21,7 +21,7 @@ RUN = ""  # where `ctx show` has the run's own keys
 Keys = Mapping[str, Any]
 
 
-def read_context(path: str, entry: Entry, host: str | None) -> dict[str, Any]:
+def read_context(path: str, entry: ScriptletEntry, host: str | None) -> dict[str, Any]:
     """The keys that are the scriptlet's own, those of the run and those of the other hosts; each may be missing.
 
     The file has a host's keys, or it is what `ctx show --json` told: with --host that host's `values`, else the keys of

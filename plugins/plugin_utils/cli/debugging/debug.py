@@ -63,6 +63,6 @@ def debug(options: argparse.Namespace) -> Answer:
     Stderr has the trace: arguments, changes of the context, subprocesses, variables, tracebacks, output, resources.
     Stdout has the envelope, as in a run, with the verdict. Criteria of a recipe are not judged, its own checks are.
     """
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.scriptlet_run import run_trial
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.scriptlet_run import run_scriptlet
 
-    return run_trial(options)
+    return run_scriptlet(options)

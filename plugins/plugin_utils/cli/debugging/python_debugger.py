@@ -19,10 +19,10 @@ from typing import IO, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils import legacy_imports
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 
 
-def debugged(entry: Entry) -> type[Scriptlet]:
+def debugged(entry: ScriptletEntry) -> type[Scriptlet]:
     """The scriptlet's class, with a `run` that stops in the debugger when it begins and where it raises.
 
     The debugger talks to the terminal by the stdin and stderr of this process: stdout is for the answer alone.

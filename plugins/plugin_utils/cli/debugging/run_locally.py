@@ -16,18 +16,18 @@ from types import ModuleType
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
-from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import Stage
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import Names, long_texts_of
+from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import StageRun
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames, long_texts_of
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.python_debugger import debugged
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.scriptlet_run import Record, Trial
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.scriptlet_run import Record, ScriptletRun
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import printable
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.debug_lines import lines_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import (
     Request,
-    Surroundings,
+    StageInputs,
     make_request,
 )
 
@@ -36,7 +36,7 @@ LEASE = 3600.0  # seconds; nobody is further away than this process
 DROP_INS = "scriptlets"
 
 
-def run_here(trial: Trial, *, pdb: bool) -> list[Record]:
+def run_here(trial: ScriptletRun, *, pdb: bool) -> list[Record]:
     """The records that it leaves; those of its log are shown as they come. With `pdb` it stops in the debugger."""
     request = _request(trial, debug=not pdb)
     records: list[Record] = []
@@ -52,11 +52,11 @@ def run_here(trial: Trial, *, pdb: bool) -> list[Record]:
         if pdb:
             request.message["steps"][0]["class"] = debugged(trial.entry)
         with chdir(work):
-            Stage(request.message, Launcher(request.message, work, work), take, lambda: True).run()
+            StageRun(request.message, Launcher(request.message, work, work), take, lambda: True).run()
     return records
 
 
-def _request(trial: Trial, *, debug: bool) -> Request:
+def _request(trial: ScriptletRun, *, debug: bool) -> Request:
     entry = trial.entry
     step = {
         "name": trial.name,
@@ -67,7 +67,7 @@ def _request(trial: Trial, *, debug: bool) -> Request:
         "scope": entry.scope,
         "success": "none",
     }
-    around = Surroundings(
+    around = StageInputs(
         run_id=RUN,
         host="" if entry.scope == "run" else HOST,
         folders=tuple(folder.absolute() for folder in trial.folders),
@@ -79,16 +79,16 @@ def _request(trial: Trial, *, debug: bool) -> Request:
         debug=debug,
     )
     request = make_request(1, [step], around)
-    if "unfit" in request.message["steps"][0]:
-        raise UsageError(request.message["steps"][0]["unfit"])
+    if "invalid" in request.message["steps"][0]:
+        raise UsageError(request.message["steps"][0]["invalid"])
     request.message.update(_hidden(trial))
     return request
 
 
-def _hidden(trial: Trial) -> dict[str, list[str]]:
+def _hidden(trial: ScriptletRun) -> dict[str, list[str]]:
     """What has the name of a secret is one here too: arguments, and keys of the context that it finds."""
     patterns = settings.load().secret_keys
-    names = Names(patterns)
+    names = SecretNames(patterns)
     held = ((key, value) for keys in (trial.own, trial.run, *trial.hosts.values()) for key, value in keys.items())
     secrets = {text for key, value in held if names.match_key(key) for text in long_texts_of(value)}
     return {"secret_keys": [*patterns], "secrets": sorted(secrets)}
@@ -107,7 +107,7 @@ def _unpack(request: Request, work: Path) -> None:
 
 
 @contextmanager
-def _importable(entry: Entry) -> Iterator[None]:
+def _importable(entry: ScriptletEntry) -> Iterator[None]:
     """Let a drop-in be imported from the file that its author edits, under the name that it has on a host."""
     before = {name: module for name, module in sys.modules.items() if _is_drop_in(name)}
     package = ModuleType(DROP_INS)

@@ -14,15 +14,15 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import parser_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.scriptlet_run import Record, Trial
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.inventory_hosts import matching
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.scriptlet_run import Record, ScriptletRun
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.inventory_hosts import inventory_hosts
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run import begin
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 
 
-def run_there(trial: Trial, options: argparse.Namespace) -> tuple[list[Record], dict[str, Any]]:
+def run_there(trial: ScriptletRun, options: argparse.Namespace) -> tuple[list[Record], dict[str, Any]]:
     """The records of the run, and what its envelope has besides. Raises RackError where it cannot be run."""
     if trial.entry.scope == "run":
         raise UsageError(f"--host: {trial.entry.name} is meant for the controller (scope: run), leave --host out")
@@ -35,33 +35,33 @@ def run_there(trial: Trial, options: argparse.Namespace) -> tuple[list[Record], 
     asked.ansible = options.ansible
     answer, _code = begin(asked, told=False)
     journal = runs / answer["run_id"] / "journal.jsonl"
-    records: list[Record] = [line.record for line in Follower(journal).read() if line.record is not None]
+    records: list[Record] = [line.record for line in JournalReader(journal).read() if line.record is not None]
     return records, {"run_id": answer["run_id"]}
 
 
-def _about(trial: Trial, host: str) -> dict[str, Any]:
+def _about(trial: ScriptletRun, host: str) -> dict[str, Any]:
     return {
         "test_meta": {"test_id": f"DEBUG {trial.entry.name}", "description": "One scriptlet by itself"},
         "hosts": host,
     }
 
 
-def _step(trial: Trial) -> dict[str, Any]:
+def _step(trial: ScriptletRun) -> dict[str, Any]:
     entry = trial.entry
     step = {"name": trial.name, "type": entry.kind, "module": entry.name, "args": dict(trial.args), "success": "none"}
     return {**step, "function": entry.function} if entry.function else step
 
 
-def _words(trial: Trial, options: argparse.Namespace, folder: Path) -> Iterator[str]:
+def _words(trial: ScriptletRun, options: argparse.Namespace, folder: Path) -> Iterator[str]:
     yield from ("--debug", *(word for path in options.inventory for word in ("--inventory", path)))
     if trial.own or trial.run:
         yield from ("--context", str(_written(trial, options.host, options.inventory, folder)))
     yield from ("--json",) if options.json else ()
 
 
-def _written(trial: Trial, host: str, inventories: Sequence[str], folder: Path) -> Path:
+def _written(trial: ScriptletRun, host: str, inventories: Sequence[str], folder: Path) -> Path:
     """The file with the context that the run starts with, for each host where `host` is a pattern."""
-    hosts = matching(inventories, None, [host]).of(host) or (host,)
+    hosts = inventory_hosts(inventories, None, [host]).of(host) or (host,)
     path = folder / f"{trial.name}.context.json"
     path.write_text(json.dumps({"run": trial.run, "hosts": dict.fromkeys(hosts, trial.own)}), encoding="utf-8")
     return path.absolute()

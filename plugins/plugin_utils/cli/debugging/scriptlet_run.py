@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve import find
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.context_option import read_context
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.param_options import in_word
@@ -34,10 +34,10 @@ Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class ScriptletRun:
     """A scriptlet with its arguments, and the context that it finds: its own keys, the run's, those of other hosts."""
 
-    entry: Entry
+    entry: ScriptletEntry
     folders: tuple[Path, ...]
     args: Mapping[str, Any]
     own: Mapping[str, Any] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class Trial:
         return self.entry.name.rpartition(".")[2]
 
 
-def run_trial(options: argparse.Namespace) -> Answer:
+def run_scriptlet(options: argparse.Namespace) -> Answer:
     """Run it where it is asked for. Raises RackError where it cannot be run at all."""
     trial = _trial(options)
     if options.pdb and (options.host or trial.entry.kind != "python"):
@@ -71,7 +71,7 @@ def run_trial(options: argparse.Namespace) -> Answer:
     return {**envelope_of(last, deltas), **answer}, 0 if last["verdict"] in PASSING else _code(last["verdict"])
 
 
-def _place(options: argparse.Namespace, trial: Trial) -> str:
+def _place(options: argparse.Namespace, trial: ScriptletRun) -> str:
     return f"host {options.host}" if options.host else f"{trial.entry.path} (type: {trial.entry.kind})"
 
 
@@ -79,19 +79,19 @@ def _code(verdict: str) -> int:
     return 3 if verdict == "unreachable" else 1
 
 
-def _trial(options: argparse.Namespace) -> Trial:
+def _trial(options: argparse.Namespace) -> ScriptletRun:
     folders = tuple(map(Path, settings.load().scriptlets))
     entry = _found(options, folders)
     words = (in_word("--arg", word) for word in options.arg)
     args = {**_args(options.args), **{name: _value(entry, name, text) for name, text in words}}
-    return Trial(entry, folders, args, **_context(options, entry))
+    return ScriptletRun(entry, folders, args, **_context(options, entry))
 
 
-def _context(options: argparse.Namespace, entry: Entry) -> dict[str, Any]:
+def _context(options: argparse.Namespace, entry: ScriptletEntry) -> dict[str, Any]:
     return read_context(options.context, entry, options.host) if options.context is not None else {}
 
 
-def _found(options: argparse.Namespace, folders: tuple[Path, ...]) -> Entry:
+def _found(options: argparse.Namespace, folders: tuple[Path, ...]) -> ScriptletEntry:
     """The scriptlet, of whatever type it is."""
     refused: list[CatalogError] = []
     for kind in (options.type,) if options.type else KINDS:
@@ -114,7 +114,7 @@ def _args(text: str) -> dict[str, Any]:
     return data
 
 
-def _value(entry: Entry, name: str, text: str) -> Any:
+def _value(entry: ScriptletEntry, name: str, text: str) -> Any:
     """A list or a mapping as `run --param` takes it; any other text is left to the option that takes it."""
     kind = (spec_of(entry.options or {}, name) or {}).get("type", "")
     if kind not in ("list", "dict"):

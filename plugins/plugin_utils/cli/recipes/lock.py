@@ -19,7 +19,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model import Difference, Lock
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model import Difference, LockFile
 
 
 def add_lock(command: argparse.ArgumentParser) -> None:
@@ -52,10 +52,10 @@ def lock(options: argparse.Namespace) -> Answer:
         read_lock,
         write_lock,
     )
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model import Lock, differences
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model import LockFile, differences
 
     settings = project.load()
-    held = read_lock() if is_there() or options.check else Lock()
+    held = read_lock() if is_there() or options.check else LockFile()
     paths = _paths(options.recipes, held)
     here = _here(paths, settings)
     found = [*differences(held, here)]
@@ -66,7 +66,7 @@ def lock(options: argparse.Namespace) -> Answer:
     return _told(found, len(here.recipes), 0)
 
 
-def _paths(given: Iterable[str], held: Lock) -> list[str]:
+def _paths(given: Iterable[str], held: LockFile) -> list[str]:
     """The recipes to look at: those that are given have to be there."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.make_lock import in_project
 
@@ -76,7 +76,7 @@ def _paths(given: Iterable[str], held: Lock) -> list[str]:
     return sorted(paths)
 
 
-def _here(paths: Iterable[str], settings: Settings) -> Lock:
+def _here(paths: Iterable[str], settings: Settings) -> LockFile:
     from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.make_lock import lock_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import of_plan

@@ -13,7 +13,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table imp
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import examples
 
 if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import Person
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import User
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.policy_model import Policy, Rule
 
 COLUMNS = ("line", "rule", "recipes", "scriptlets", "hosts", "become", "store")
@@ -44,7 +44,7 @@ def policy(options: argparse.Namespace) -> Answer:
     return (_data(person, held, rules) if options.json else _text(person, held, rules)), 0
 
 
-def _data(person: Person, held: Policy | None, rules: list[Rule]) -> dict[str, Any]:
+def _data(person: User, held: Policy | None, rules: list[Rule]) -> dict[str, Any]:
     return {
         "status": "ok",
         "user": person.name,
@@ -60,7 +60,7 @@ def _rule(rule: Rule) -> dict[str, Any]:
     return {"line": rule.place.line, "may" if rule.allows else "may_not": [*rule.actions], **given}
 
 
-def _text(person: Person, held: Policy | None, rules: list[Rule]) -> str:
+def _text(person: User, held: Policy | None, rules: list[Rule]) -> str:
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import to_text
 
     if held is None:

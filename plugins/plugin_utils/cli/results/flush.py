@@ -35,13 +35,13 @@ def flush(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import damage
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import is_held, journal_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_writer.store_writer import abandoned
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 
     journal = journal_of(Path(settings.load().runs), options.run)
     if not is_held(journal.parent):  # which could not write its end, as on a full disk
         abandoned(journal)
     with opened(options, writing=True) as store:
-        done = follow(store, journal)
+        done = import_journal(store, journal)
         if is_pinned(journal.parent):
             pin_stored(store, done.run_id, pinned=True)
     answer = {"run_id": journal.parent.name, "rows": done.rows, "damaged": [*done.damaged]}

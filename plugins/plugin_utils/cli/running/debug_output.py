@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import printable
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.debug_lines import lines_of
 
 
@@ -19,7 +19,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.debug_lines impor
 class Trace:
     """The log of a run, shown as it grows."""
 
-    journal: Follower
+    journal: JournalReader
     stream: TextIO
     run: str
     waiting: list[str] = field(default_factory=list)
@@ -27,7 +27,7 @@ class Trace:
     @classmethod
     def of(cls, path: Path, stream: TextIO) -> Trace:
         """The log of the run whose journal is at `path`, which need not be there yet."""
-        return cls(Follower(path), stream, path.parent.name)
+        return cls(JournalReader(path), stream, path.parent.name)
 
     def has_more(self) -> bool:
         """Read what the journal gained, and tell whether any of it is to be shown."""

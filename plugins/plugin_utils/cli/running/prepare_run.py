@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import MASKED
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import Names
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.argument_parser import hint
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.recipes.deprecation_notices import tell_notices
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.param_options import given_params
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.resumed_run import Earlier, earlier_run
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.resumed_run import ResumedRun, earlier_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import plan_options
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
@@ -34,18 +34,18 @@ PARAMS = "rack_recipes_params"
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedRun:
     """What a run is about; `params` are those that were given, as their types want them, `limit` chooses hosts."""
 
     settings: Settings
     plan: Plan
     params: Mapping[str, Any]
-    earlier: Earlier | None = None
+    earlier: ResumedRun | None = None
     resume_from: str = ""
     limit: str | None = None
 
 
-def prepare(options: argparse.Namespace) -> Prepared:
+def prepare(options: argparse.Namespace) -> PreparedRun:
     """Read and check all that `run` was given. Raises RackError, with exit code 2 in the command."""
     variables = extra_vars(options.extra_vars)
     settings = _settings(variables, options)
@@ -60,13 +60,13 @@ def prepare(options: argparse.Namespace) -> Prepared:
     declared = plan.recipe.params
     anew = {**_named(variables), **given_params(options.param_file, options.param)}
     given = {**_recorded(earlier, declared, anew), **anew}
-    params = _checked(declared, given, options, Names(settings.secret_keys))
+    params = _checked(declared, given, options, SecretNames(settings.secret_keys))
     if options.context:  # what is wrong in it is told before anything runs
         from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_file import read
 
         read(options.context)
     limit = options.limit or (earlier.options.get("limit") if earlier else None)
-    return Prepared(settings, plan, params, earlier, options.resume_from or "", limit)
+    return PreparedRun(settings, plan, params, earlier, options.resume_from or "", limit)
 
 
 def _settings(variables: Mapping[str, Any], options: argparse.Namespace) -> Settings:
@@ -83,13 +83,13 @@ def _check_trust(plan: Plan, settings: Settings) -> None:
         check_run(of_plan(plan, settings), settings)
 
 
-def _earlier(options: argparse.Namespace, settings: Settings) -> Earlier | None:
+def _earlier(options: argparse.Namespace, settings: Settings) -> ResumedRun | None:
     if options.resume is None and options.resume_from is None:
         return None
     return earlier_run(Path(settings.runs), options.resume or "", options.recipe)
 
 
-def _chosen(options: argparse.Namespace, earlier: Earlier | None) -> PlanOptions:
+def _chosen(options: argparse.Namespace, earlier: ResumedRun | None) -> PlanOptions:
     """The choice of steps: what is not given is as in the earlier run."""
     held = earlier.options if earlier else {}
     return replace(
@@ -108,7 +108,7 @@ def _check_step(name: str | None, plan: Plan) -> None:
         raise UsageError(f"--resume-from: the recipe has no step {name!r}{hint(name, steps)}")
 
 
-def _recorded(earlier: Earlier | None, declared: Mapping[str, Param], anew: Collection[str]) -> dict[str, Any]:
+def _recorded(earlier: ResumedRun | None, declared: Mapping[str, Param], anew: Collection[str]) -> dict[str, Any]:
     """The earlier run's parameters, but for those that are given anew, and for secrets, which no record holds.
 
     Raises UsageError for one whose value was secret by its name, or by what is in it: its default would be another one.
@@ -127,7 +127,7 @@ def _named(variables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _checked(
-    declared: Mapping[str, Param], given: Mapping[str, Any], options: argparse.Namespace, names: Names
+    declared: Mapping[str, Param], given: Mapping[str, Any], options: argparse.Namespace, names: SecretNames
 ) -> dict[str, Any]:
     """The given values by their types. Variables for Ansible may hold others: what is missing is told by the run."""
     may_be_elsewhere = options.extra_vars or any(word.startswith(("-e", "--extra-vars")) for word in options.ansible)

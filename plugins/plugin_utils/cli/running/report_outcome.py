@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.status_file import Note, read
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.status_file import ReportStatus, read
 
 NOT_REPORTED = StoreError.exit_code  # what a run came to is not where it was wanted
-CHECK_MODE = Note(error="check mode writes none")
-NOT_REACHED = Note(error="Ansible did not come to it")
+CHECK_MODE = ReportStatus(error="check mode writes none")
+NOT_REACHED = ReportStatus(error="Ansible did not come to it")
 
 
 def report_of(folder: Path, log: Path, *, check: bool = False) -> dict[str, Any]:

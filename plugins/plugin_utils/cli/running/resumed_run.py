@@ -18,7 +18,7 @@ LAST = "last"
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class ResumedRun:
     """A run as it was begun; `options` are those of its plan that were given."""
 
     run_id: str
@@ -27,7 +27,7 @@ class Earlier:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-def earlier_run(runs: Path, start: str, recipe: str) -> Earlier:
+def earlier_run(runs: Path, start: str, recipe: str) -> ResumedRun:
     """The run whose id begins with `start`; for `last` or nothing the newest one, of `recipe` if that is given.
 
     Raises UsageError.
@@ -45,12 +45,12 @@ def earlier_run(runs: Path, start: str, recipe: str) -> Earlier:
     return found
 
 
-def _begun(journal: Path) -> Earlier | None:
+def _begun(journal: Path) -> ResumedRun | None:
     record = begun(journal)
     return _earlier(record) if record else None
 
 
-def _earlier(record: Mapping[str, Any]) -> Earlier:
-    return Earlier(
+def _earlier(record: Mapping[str, Any]) -> ResumedRun:
+    return ResumedRun(
         record["run"], record["recipe"].get("path", ""), record.get("params") or {}, record.get("options") or {}
     )

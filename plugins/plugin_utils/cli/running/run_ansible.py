@@ -16,29 +16,29 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.debug_output import Trace
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepare_run import PARAMS, Prepared, prepare
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepare_run import PARAMS, PreparedRun, prepare
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.report_outcome import NOT_REPORTED, report_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run_answer import answer_of, tell
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import write_playbook
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.end_signals import Passing, leave_dead_terminal
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_playbook import (
-    Invocation,
+    PlaybookCommand,
     arguments,
     follow,
     start,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.fifo import handed_over
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.fifo import served_by_fifo
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Drawing, Progress
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import summarize
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.warm_start import Waiting
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.warm_start import WarmStart
 
 JOURNAL, LOG = "journal.jsonl", "ansible.log"
 AT_ONCE = 0.2  # seconds between two flushes into the store that count as no delay
 
 
-def perform(
-    options: argparse.Namespace, run_id: str, ahead: Waiting | None, *, told: bool = True
+def run_ansible(
+    options: argparse.Namespace, run_id: str, ahead: WarmStart | None, *, told: bool = True
 ) -> tuple[dict[str, Any], int]:
     """Compile, run, and tell how it ended by the run's own record: people too, where they are to be `told`.
 
@@ -63,10 +63,10 @@ def perform(
 
 def _run(
     options: argparse.Namespace,
-    prepared: Prepared,
-    asked: Invocation,
+    prepared: PreparedRun,
+    asked: PlaybookCommand,
     folder: Path,
-    ahead: Waiting | None,
+    ahead: WarmStart | None,
     passing: Passing,
 ) -> int:
     """Run Ansible and show what happens meanwhile; returns its exit code."""
@@ -81,7 +81,7 @@ def _run(
         return follow(passing.to(child), tick)
 
 
-def _besides(options: argparse.Namespace, prepared: Prepared, folder: Path) -> dict[str, Any]:
+def _besides(options: argparse.Namespace, prepared: PreparedRun, folder: Path) -> dict[str, Any]:
     """What the answer has where it was asked for."""
     found: dict[str, Any] = {}
     if options.report:
@@ -93,7 +93,7 @@ def _besides(options: argparse.Namespace, prepared: Prepared, folder: Path) -> d
     return found
 
 
-def _variables(options: argparse.Namespace, prepared: Prepared) -> dict[str, Any]:
+def _variables(options: argparse.Namespace, prepared: PreparedRun) -> dict[str, Any]:
     """What the run's own variables are to hold: only what was asked for."""
     wanted = {
         PARAMS: dict(prepared.params),
@@ -117,12 +117,12 @@ def _private(folder: Path, variables: Mapping[str, Any]) -> Iterator[list[str]]:
         yield []
         return
     path = folder / "extra_vars.json"
-    with handed_over(path, json.dumps(variables).encode()):
+    with served_by_fifo(path, json.dumps(variables).encode()):
         yield [f"@{path}"]
 
 
-def _asked(options: argparse.Namespace, prepared: Prepared, playbook: Path, run_id: str) -> Invocation:
-    return Invocation(
+def _asked(options: argparse.Namespace, prepared: PreparedRun, playbook: Path, run_id: str) -> PlaybookCommand:
+    return PlaybookCommand(
         playbook=playbook,
         run_id=run_id,
         inventories=options.inventory,

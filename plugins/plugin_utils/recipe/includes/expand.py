@@ -16,7 +16,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, 
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe import build_model
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.build_model import Whole
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.find_file import (
-    File,
+    IncludedFile,
     NoFileError,
     content_of,
     find,
@@ -31,18 +31,22 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.inclu
     waits_errors,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.include_params import (
-    Outer,
+    OuterParams,
     stands,
     values_of,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.inherited import within
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.source_positions import AllPlaces
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.source_positions import AllPositions
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Lock
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Part
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import Budget, FillError, Filling
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Node
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import (
+    Budget,
+    Substitution,
+    SubstitutionError,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.validate import check_included
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import quoted, shown
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import Places
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import NodePositions
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import MOST, Document, read
 
 DEEPEST = 10  # recipes inside each other
@@ -57,9 +61,9 @@ class Reading:
     """One use of a recipe file: what its parameters are here, what its names begin with, and how it came in."""
 
     document: Document
-    filling: Filling
+    filling: Substitution
     prefix: str
-    chain: tuple[File, ...]
+    chain: tuple[IncludedFile, ...]
 
 
 def expand(document: Document) -> Whole:
@@ -69,7 +73,7 @@ def expand(document: Document) -> Whole:
     if expansion.errors:
         raise RecipeErrors(list(expansion.errors.values())[:MOST])
     locks = {name: lock for name, (lock, _place) in expansion.locks.items()}
-    places = AllPlaces(document.places, expansion.places)
+    places = AllPositions(document.places, expansion.places)
     return Whole(steps, locks, places, expansion.contents, expansion.outer.also)
 
 
@@ -80,13 +84,13 @@ class Expansion:
         name = document.places.file
         self.project = project_of(name)
         self.budget = Budget()
-        self.top = Reading(document, Filling({}, self.budget), "", (File(name, real_path(name)),))
-        self.outer = Outer(build_model.params(document))
-        self.files: dict[tuple[str, str], File] = {}
+        self.top = Reading(document, Substitution({}, self.budget), "", (IncludedFile(name, real_path(name)),))
+        self.outer = OuterParams(build_model.params(document))
+        self.files: dict[tuple[str, str], IncludedFile] = {}
         self.documents: dict[Path, Document | None] = {}
         self.contents: dict[str, bytes] = {}
         self.errors: dict[tuple[Place, str], RecipeError] = {}
-        self.places: dict[str, tuple[Places, int]] = {}
+        self.places: dict[str, tuple[NodePositions, int]] = {}
         self.locks: dict[str, tuple[Lock, Place]] = {}
         self.made = 0
         self._take_locks(document)
@@ -95,7 +99,7 @@ class Expansion:
         """The steps of a file with their whole names, in their order."""
         entries: Entries = []
         for index, idx, data in build_model.numbered(reading.document):
-            part = Part(reading.document, ("steps", index), dict(data))
+            part = Node(reading.document, ("steps", index), dict(data))
             made = self._included(reading, part, idx) if part.is_include else self._step(reading, part, idx)
             entries.append((part, made))
         groups = {reading.prefix + part.name: steps for part, steps in entries if part.is_include}
@@ -104,7 +108,7 @@ class Expansion:
             self._report(islice(waits_errors(entries, reading.prefix), MOST))
         return released(build_model.in_order(step for _part, steps in entries for step in steps), groups)
 
-    def _step(self, reading: Reading, part: Part, idx: int) -> Steps:
+    def _step(self, reading: Reading, part: Node, idx: int) -> Steps:
         """One step that stands in a file itself."""
         if not reading.prefix:
             return (build_model.step_of(part.data, idx, part.place()),)
@@ -116,7 +120,7 @@ class Expansion:
         self.places[name] = (reading.document.places, int(part.path[-1]))
         return (replace(step, name=name, depends_on=needs, hosts=hosts),)
 
-    def _included(self, reading: Reading, part: Part, idx: int) -> Steps:
+    def _included(self, reading: Reading, part: Node, idx: int) -> Steps:
         """The steps that an include stands for, none where something is wrong with it."""
         self._count(part)
         inner = self._opened(reading, part)
@@ -132,7 +136,7 @@ class Expansion:
         needs = (replace(need, step=reading.prefix + need.step) for need in outer.get("depends_on", ()))
         return tuple(within(steps, {**outer, "idx": idx, "depends_on": tuple(needs)}))
 
-    def _opened(self, reading: Reading, part: Part) -> Reading | None:
+    def _opened(self, reading: Reading, part: Node) -> Reading | None:
         """The recipe that an include names, with the values of its parameters; None where something is wrong."""
         try:
             file = self._file(part.data["include"], reading.chain)
@@ -146,10 +150,10 @@ class Expansion:
         values = values_of(part, document, reading.filling, self.outer, prefix)
         self._report(values.errors)
         chain = (*reading.chain, file)
-        filling = Filling(values.found, self.budget)
+        filling = Substitution(values.found, self.budget)
         return None if values.errors else Reading(document, filling, prefix, chain)
 
-    def _file(self, path: str, chain: tuple[File, ...]) -> File:
+    def _file(self, path: str, chain: tuple[IncludedFile, ...]) -> IncludedFile:
         """The file at a path; raises NoFileError, also for one that is being read already."""
         key = (path, chain[-1].name)
         if key not in self.files:
@@ -162,7 +166,7 @@ class Expansion:
             raise NoFileError("one more", expected=f"at most {DEEPEST} recipes inside each other")
         return file
 
-    def _document(self, file: File, path: str) -> Document | None:
+    def _document(self, file: IncludedFile, path: str) -> Document | None:
         """The checked data of a file, None where it is wrong; raises NoFileError where it cannot be read."""
         if file.real not in self.documents:
             content = content_of(file, path)
@@ -187,18 +191,18 @@ class Expansion:
                 expected = f"the lock {quoted(name)} as it is in {first}"
                 self._report([RecipeError(place, expected, "another capacity, of or settle_sec")])
 
-    def _filled(self, reading: Reading, part: Part) -> dict[str, Any]:
+    def _filled(self, reading: Reading, part: Node) -> dict[str, Any]:
         """A step or an include with the values of parameters in place of their references."""
         data = dict(part.data)
         for key in data.keys() & FILLED:
             try:
                 data[key] = reading.filling.fill(data[key], (key,))
-            except FillError as error:
+            except SubstitutionError as error:
                 self._report([part.error(stands(part, error.path), error.expected, error.got)])
         self._report(list_errors(part, data))
         return data
 
-    def _count(self, part: Part) -> None:
+    def _count(self, part: Node) -> None:
         """Give up where a few files would make more steps than anybody has a use for."""
         self.made += 1
         if self.made > MOST_STEPS:
@@ -210,7 +214,7 @@ class Expansion:
             self.errors[error.place, error.expected] = error
 
 
-def list_errors(part: Part, data: dict[str, Any]) -> Iterable[RecipeError]:
+def list_errors(part: Node, data: dict[str, Any]) -> Iterable[RecipeError]:
     """Values of parameters that a step cannot loop over."""
     lists: dict[tuple[str, ...], Any] = {("loop",): data["loop"]} if "loop" in data else {}
     lists |= {("matrix", name): values for name, values in data.get("matrix", {}).items()}

@@ -18,7 +18,7 @@ EXPECTED = "the path of a recipe in the project, relative to this file"
 
 
 @dataclass(frozen=True, slots=True)
-class File:
+class IncludedFile:
     """A recipe's file: as errors name it, and where it is, whatever links lead there."""
 
     name: str
@@ -49,7 +49,7 @@ def real_path(name: str) -> Path:
         return Path.cwd() / name
 
 
-def find(path: str, including: str, project: Path) -> File:
+def find(path: str, including: str, project: Path) -> IncludedFile:
     """The file that `path` names in an including file; raises NoFileError."""
     folder = Path(including).parent
     name = os.path.normpath(folder / path)
@@ -66,10 +66,10 @@ def find(path: str, including: str, project: Path) -> File:
         raise NoFileError(f"{quoted(path)}, a link that leads out of it")
     if not real.is_file():
         raise NoFileError(f"{quoted(path)}, {'a folder' if real.is_dir() else 'no ordinary file'}")
-    return File(name, real)
+    return IncludedFile(name, real)
 
 
-def content_of(file: File, path: str) -> bytes:
+def content_of(file: IncludedFile, path: str) -> bytes:
     """What a file holds; raises NoFileError."""
     try:
         return read_bytes(str(file.real))

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Dependency, Step
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Part
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Node
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.step_names import (
     COMPARED,
     not_always,
@@ -21,14 +21,14 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.step_nam
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import quoted
 
 type Steps = tuple[Step, ...]
-type Entries = list[tuple[Part, Steps]]  # what stands in a file, and the steps that it makes
+type Entries = list[tuple[Node, Steps]]  # what stands in a file, and the steps that it makes
 type Groups = Mapping[str, Steps]  # the steps of each include by its name
 type Made = dict[tuple[Dependency, bool], tuple[Dependency, ...]]
 
 
 def names_errors(entries: Entries, prefix: str) -> Iterator[RecipeError]:
     """Steps of includes that are called as another step is, or as an include."""
-    first: dict[str, Part] = {}
+    first: dict[str, Node] = {}
     for entry, steps in entries:
         names = {prefix + entry.name, *(step.name for step in steps)}
         for name in sorted(names & first.keys()):
@@ -39,11 +39,11 @@ def names_errors(entries: Entries, prefix: str) -> Iterator[RecipeError]:
 
 def waits_errors(entries: Entries, prefix: str) -> Iterator[RecipeError]:
     """Dependencies on steps of includes, which only now are known."""
-    known: dict[str, Part] = {}
+    known: dict[str, Node] = {}
     for entry, steps in entries:
         if entry.is_include:
             ends = bool(steps) and all(step.always for step in steps)
-            known[entry.name] = Part(entry.document, entry.path, {"always": ends})
+            known[entry.name] = Node(entry.document, entry.path, {"always": ends})
             known |= {step.name.removeprefix(prefix): described(step, entry) for step in steps}
     own = {entry.name for entry, _steps in entries if not entry.is_include}
     needs = [(entry, path, name) for entry, _steps in entries for path, name in entry.needs() if name not in own]
@@ -56,9 +56,9 @@ def waits_errors(entries: Entries, prefix: str) -> Iterator[RecipeError]:
         yield unknown_step(entry, path, name, (*own, *known), compared=number < COMPARED)
 
 
-def described(step: Step, include: Part) -> Part:
+def described(step: Step, include: Node) -> Node:
     """What the rules ask of a step, at the place of its include."""
-    return Part(include.document, include.path, {"always": step.always, "scope": step.scope})
+    return Node(include.document, include.path, {"always": step.always, "scope": step.scope})
 
 
 def released(steps: Steps, groups: Groups) -> Steps:

@@ -27,8 +27,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values i
     value_of,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Condition, Param, Path
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Part
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import REFERENCE, FillError, Filling
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Node
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import (
+    REFERENCE,
+    Substitution,
+    SubstitutionError,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, quoted
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
@@ -38,7 +42,7 @@ OF_PARAMS = re.compile(r"\$\{params\.[^${}\s@]+\}")
 WIDER = {("int", "float")}  # types of which the second takes all values of the first
 
 
-class Outer:
+class OuterParams:
     """The parameters of the recipe that is run, their defaults, and what included recipes ask of them."""
 
     def __init__(self, params: Mapping[str, Param]) -> None:
@@ -83,27 +87,29 @@ def known_defaults(params: Mapping[str, Param]) -> Mapping[str, Any]:
 
 
 @dataclass(slots=True)
-class Values:
+class IncludeValues:
     """The values of an included recipe's parameters, and what is wrong with them."""
 
     found: dict[str, Any]
     errors: list[RecipeError]
 
 
-def values_of(include: Part, document: Document, filling: Filling, outer: Outer, prefix: str) -> Values:
+def values_of(
+    include: Node, document: Document, filling: Substitution, outer: OuterParams, prefix: str
+) -> IncludeValues:
     """What `include` gives to a recipe's parameters, references of its own file filled in.
 
     `prefix` is what the names of its steps begin with.
     """
     declared = build_model.params(document)
     given = include.data.get("params", {})
-    values = Values({}, [*names_errors(include, declared, document.places.file)])
+    values = IncludeValues({}, [*names_errors(include, declared, document.places.file)])
     for name in given:
         if name in declared:
             try:
                 value = filling.fill(given[name], ("params", name))
                 values.found[name] = taken(declared[name], value, outer, prefix + name)
-            except FillError as error:
+            except SubstitutionError as error:
                 values.errors.append(include.error(stands(include, error.path), error.expected, error.got))
             except WrongError as error:
                 values.errors.append(include.error(("params", name), error.expected, error.got))
@@ -116,13 +122,13 @@ def values_of(include: Part, document: Document, filling: Filling, outer: Outer,
     return values
 
 
-def stands(part: Part, path: Path) -> Path:
+def stands(part: Node, path: Path) -> Path:
     """A path of a part, or the nearest above it that stands in its file: what was filled in has no place there."""
     ends = (path[:end] for end in range(len(path), 0, -1))
     return next((end for end in ends if (*part.path, *end) in part.document.places), ())
 
 
-def names_errors(include: Part, declared: Mapping[str, Param], file: str) -> Iterator[RecipeError]:
+def names_errors(include: Node, declared: Mapping[str, Param], file: str) -> Iterator[RecipeError]:
     """Parameters that the recipe does not have, and those that it must be given."""
     given = include.data.get("params", {})
     for name in given:
@@ -137,7 +143,7 @@ def names_errors(include: Part, declared: Mapping[str, Param], file: str) -> Ite
         yield include.error(path, f"values of the parameters of {file} without a default: {listed(missing)}", got)
 
 
-def taken(param: Param, value: Any, outer: Outer, inner: str) -> Any:
+def taken(param: Param, value: Any, outer: OuterParams, inner: str) -> Any:
     """A value as the parameter takes it; raises WrongError. What is known only later is held to its limits then."""
     source = outer.source(value)
     if param.secret and not (source and source.secret):
@@ -150,7 +156,7 @@ def taken(param: Param, value: Any, outer: Outer, inner: str) -> Any:
 
 
 def taken_defaults(
-    declared: Mapping[str, Param], given: Mapping[str, Any], filling: Filling, outer: Outer, prefix: str
+    declared: Mapping[str, Param], given: Mapping[str, Any], filling: Substitution, outer: OuterParams, prefix: str
 ) -> dict[str, Any]:
     """The defaults of all other parameters; raises DefaultError. They may lead to what the include was given."""
     found = defaults(declared, given, filling.budget)

@@ -11,20 +11,20 @@ from dataclasses import dataclass
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import Places
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import NodePositions
 
 INCLUDED = "included"
 
 
 @dataclass(frozen=True, slots=True)
-class AllPlaces(Mapping[Path, Place]):
+class AllPositions(Mapping[Path, Place]):
     """The places of a file, and those of included steps under `("included", NAME, ...)`.
 
     `steps` has for each of these the places of its file and its number in it.
     """
 
-    own: Places
-    steps: Mapping[str, tuple[Places, int]]
+    own: NodePositions
+    steps: Mapping[str, tuple[NodePositions, int]]
 
     def __getitem__(self, path: Path) -> Place:
         match path:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.conditions import condition_errors
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Part
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Node
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.param_declarations import param_errors
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.references import step_references
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.step_fields import OF_FIELD
@@ -24,7 +24,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader im
 
 def rule_errors(document: Document) -> Iterator[RecipeError]:
     """What breaks a rule."""
-    top = Part(document, (), document.data)
+    top = Node(document, (), document.data)
     steps = list(top.parts("steps")) if isinstance(document.data.get("steps"), list) else []
     for rule in (*OF_STEPS, step_references):
         yield from rule(steps)
@@ -34,7 +34,7 @@ def rule_errors(document: Document) -> Iterator[RecipeError]:
     yield from top_errors(top)
 
 
-def field_errors(step: Part) -> Iterator[RecipeError]:
+def field_errors(step: Node) -> Iterator[RecipeError]:
     """What is wrong with the fields of one step; a step pays only for those that it has."""
     for key in step.data.keys() & OF_FIELD.keys():
         for rule in OF_FIELD[key]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Part, is_number, text
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Node, is_number, text
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.references import BARE
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.step_names import doubles
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import listed, quoted, shown
@@ -23,7 +23,7 @@ HOMES = (("when",), ("retry", "until"), ("repeat", "until"), ("success", "values
 WORDS = f"{', '.join([*LIMITS][:-1])} or {[*LIMITS][-1]}"
 
 
-def condition_errors(step: Part) -> Iterator[RecipeError]:
+def condition_errors(step: Node) -> Iterator[RecipeError]:
     """What is wrong with the conditions of a step."""
     for home in HOMES:
         if home[0] in step.data:
@@ -34,14 +34,14 @@ def condition_errors(step: Part) -> Iterator[RecipeError]:
         yield from measured_once(step)
 
 
-def a_criterion(condition: Part) -> Iterator[RecipeError]:
+def a_criterion(condition: Node) -> Iterator[RecipeError]:
     """A value of which nothing is said; a misspelt word is an error already."""
     if condition.data.keys() & LIMITS.keys() or condition.data.keys() - KNOWN or "value" not in condition.data:
         return
     yield condition.error((), f"at least one of {WORDS} in a condition", f"only {listed(condition.data)}")
 
 
-def in_braces(condition: Part) -> Iterator[RecipeError]:
+def in_braces(condition: Node) -> Iterator[RecipeError]:
     """A value that is the name of one."""
     value = text(condition.data.get("value"))
     if BARE.fullmatch(value):
@@ -49,7 +49,7 @@ def in_braces(condition: Part) -> Iterator[RecipeError]:
         yield condition.error(("value",), expected, quoted(value), f"${{{value}}}")
 
 
-def with_warnings(condition: Part) -> Iterator[RecipeError]:
+def with_warnings(condition: Node) -> Iterator[RecipeError]:
     """The bounds of a condition, and those that it warns at: outside of the hard ones they would never be met."""
     yield from bound_errors(condition)
     for warn in condition.parts("warn"):
@@ -62,20 +62,20 @@ def with_warnings(condition: Part) -> Iterator[RecipeError]:
                 yield warn.error((word,), expected, shown(soft))
 
 
-def bound_errors(part: Part) -> Iterator[RecipeError]:
+def bound_errors(part: Node) -> Iterator[RecipeError]:
     """Bounds that no value meets, or that cannot be understood."""
     for rule in BOUNDS:
         yield from rule(part)
 
 
-def not_crossed(part: Part) -> Iterator[RecipeError]:
+def not_crossed(part: Node) -> Iterator[RecipeError]:
     """A largest number below the least one."""
     least, most = part.data.get("min"), part.data.get("max")
     if is_number(least) and is_number(most) and most < least:
         yield part.error(("max",), f"at least {least}, the min beside it", shown(most))
 
 
-def one_distance(part: Part) -> Iterator[RecipeError]:
+def one_distance(part: Node) -> Iterator[RecipeError]:
     """How near is said in one way."""
     for within in part.parts("within"):
         ways = within.data.keys() & {"percent", "by"}
@@ -85,7 +85,7 @@ def one_distance(part: Part) -> Iterator[RecipeError]:
             yield within.error(("by", KEY), "either 'percent' or 'by' in within", "both")
 
 
-def compiles(part: Part) -> Iterator[RecipeError]:
+def compiles(part: Node) -> Iterator[RecipeError]:
     """A regular expression that is none."""
     pattern = text(part.data.get("matches"))
     if "${" in pattern or "{{" in pattern:
@@ -98,13 +98,13 @@ def compiles(part: Part) -> Iterator[RecipeError]:
         yield part.error(("matches",), "a regular expression", f"{quoted(pattern)} ({error})")
 
 
-def quantile_of_numbers(condition: Part) -> Iterator[RecipeError]:
+def quantile_of_numbers(condition: Node) -> Iterator[RecipeError]:
     """A quantile is a number, and a regular expression is for text."""
     if "quantile" in condition.data and "matches" in condition.data:
         yield condition.error(("matches", KEY), "no 'matches' beside quantile, which is a number", "both")
 
 
-def measured_once(step: Part) -> Iterator[RecipeError]:
+def measured_once(step: Node) -> Iterator[RecipeError]:
     """Two measurements of one name in one step could not be told apart."""
     for success in step.parts("success"):
         values = list(success.parts("values"))
@@ -112,5 +112,5 @@ def measured_once(step: Part) -> Iterator[RecipeError]:
         yield from doubles(success, "values", names)
 
 
-BOUNDS: tuple[Callable[[Part], Iterator[RecipeError]], ...] = (not_crossed, one_distance, compiles)
+BOUNDS: tuple[Callable[[Node], Iterator[RecipeError]], ...] = (not_crossed, one_distance, compiles)
 RULES = (a_criterion, in_braces, with_warnings, quantile_of_numbers)

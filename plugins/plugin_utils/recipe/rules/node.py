@@ -18,7 +18,7 @@ type Named = tuple[Path, str]  # where a name stands in its part, and the name
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Node:
     """A mapping at a path of a document."""
 
     document: Document
@@ -51,17 +51,17 @@ class Part:
                 found.append((("depends_on", n, "step"), value["step"]))
         return found
 
-    def parts(self, *path: str) -> Iterator[Part]:
+    def parts(self, *path: str) -> Iterator[Node]:
         """The mapping at a path inside of this one, or each mapping of the list there."""
         value: Any = self.data
         for name in path:
             value = value.get(name) if isinstance(value, dict) else None
         where = (*self.path, *path)
         if isinstance(value, dict):
-            yield Part(self.document, where, value)
+            yield Node(self.document, where, value)
         for n, item in enumerate(value if isinstance(value, list) else ()):
             if isinstance(item, dict):
-                yield Part(self.document, (*where, n), item)
+                yield Node(self.document, (*where, n), item)
 
     def place(self, *path: str | int) -> Place:
         """Where something of it stands."""

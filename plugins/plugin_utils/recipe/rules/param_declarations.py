@@ -23,9 +23,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values i
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.conditions import compiles, not_crossed
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Part, text
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Node, text
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.references import (
-    Scope,
+    KnownNames,
     errors_in,
     texts,
     types_of,
@@ -41,7 +41,7 @@ def param_errors(document: Document) -> Iterator[RecipeError]:
     """What is wrong with the parameters of a file."""
     params = document.data.get("params")
     declared = params if isinstance(params, dict) else {}
-    parts = [Part(document, ("params", name), data) for name, data in declared.items() if isinstance(data, dict)]
+    parts = [Node(document, ("params", name), data) for name, data in declared.items() if isinstance(data, dict)]
     for part in parts:
         if text(part.data.get("type", "str")) in KINDS:
             yield from limit_errors(part)
@@ -49,7 +49,7 @@ def param_errors(document: Document) -> Iterator[RecipeError]:
     yield from references_of_defaults(document, parts)
 
 
-def limit_errors(part: Part) -> Iterator[RecipeError]:
+def limit_errors(part: Node) -> Iterator[RecipeError]:
     """Limits that say nothing of values of the type, or that contradict each other."""
     kind = part.data.get("type", "str")
     for word, kinds in OF_TYPES.items():
@@ -65,14 +65,14 @@ def limit_errors(part: Part) -> Iterator[RecipeError]:
     yield from compiles(part)
 
 
-def bounds(part: Part) -> Iterator[tuple[Path, Any]]:
+def bounds(part: Node) -> Iterator[tuple[Path, Any]]:
     """Values that a value of the parameter is compared with."""
     yield from (((word,), part.data[word]) for word in ("eq", "ne") if word in part.data)
     items = part.data.get("one_of")
     yield from ((("one_of", index), item) for index, item in enumerate(items if isinstance(items, list) else ()))
 
 
-def default_errors(part: Part) -> Iterator[RecipeError]:
+def default_errors(part: Node) -> Iterator[RecipeError]:
     """A default that nobody could give as a value."""
     if "default" not in part.data:
         return
@@ -86,7 +86,7 @@ def default_errors(part: Part) -> Iterator[RecipeError]:
         yield part.error(("default",), expected, shown(value))
 
 
-def unfit_default(part: Part, kind: str, value: Any) -> Iterator[RecipeError]:
+def unfit_default(part: Node, kind: str, value: Any) -> Iterator[RecipeError]:
     """A default of another type, or outside of the limits."""
     try:
         plain = typed(kind, value)
@@ -112,10 +112,10 @@ def slip(kind: str, value: Any) -> tuple[str, str]:
     return (": leave out the quotes", "") if flow(read) == value else ("", flow(read))
 
 
-def references_of_defaults(document: Document, parts: list[Part]) -> Iterator[RecipeError]:
+def references_of_defaults(document: Document, parts: list[Node]) -> Iterator[RecipeError]:
     """References in defaults: they lead to other parameters, not in a circle, and not to secrets."""
     types = types_of(document)
-    scope = Scope({"params"}, {"params": tuple(types)}, types)
+    scope = KnownNames({"params"}, {"params": tuple(types)}, types)
     secret = {str(part.path[-1]) for part in parts if part.data.get("secret") is True}
     needs = {str(part.path[-1]): names_in(part.data.get("default"), "params") for part in parts}
     for part in parts:
@@ -125,7 +125,7 @@ def references_of_defaults(document: Document, parts: list[Part]) -> Iterator[Re
                 expected = "a default without a secret parameter, whose value would show"
                 yield part.error(path, expected, quoted(f"${{params.{hidden[0]}}}"))
     for name in circle_of(needs)[:1]:
-        part = Part(document, ("params", name), document.data["params"][name])
+        part = Node(document, ("params", name), document.data["params"][name])
         got = " -> ".join([*circle_of(needs), name])
         yield part.error(("default",), "a default that does not rest on itself", got)
 
@@ -147,7 +147,7 @@ def known_before_the_run(document: Document) -> Iterator[RecipeError]:
     """Keys of the context in defaults: nothing is in it yet when a recipe starts that nobody includes."""
     params = document.data.get("params")
     for name, param in (params if isinstance(params, dict) else {}).items():
-        part = Part(document, ("params", name), param if isinstance(param, dict) else {})
+        part = Node(document, ("params", name), param if isinstance(param, dict) else {})
         for path, found in texts(part.data.get("default"), ("default",)):
             if keys_in(found):
                 expected = "a default that is known before the run (only an included recipe may rest on the context)"

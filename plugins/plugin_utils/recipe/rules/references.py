@@ -14,7 +14,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import WORDS, keys_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Part, text
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Node, text
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import REFERENCE
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, quoted
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
@@ -41,7 +41,7 @@ WITH_CONDITIONS = frozenset(("when", "retry", "repeat", "success"))
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class KnownNames:
     """What references may stand for at one place: words, and the names behind some of them."""
 
     words: Collection[str]
@@ -49,7 +49,7 @@ class Scope:
     types: dict[str, str]  # of the parameters
 
 
-def step_references(steps: list[Part]) -> Iterator[RecipeError]:
+def step_references(steps: list[Node]) -> Iterator[RecipeError]:
     """What is wrong with the references of steps, and of includes."""
     types = types_of(steps[0].document) if steps else {}
     for step in steps:
@@ -66,19 +66,19 @@ def types_of(document: Document) -> dict[str, str]:
     return {name: text(param.get("type", "str")) if isinstance(param, dict) else "" for name, param in known.items()}
 
 
-def scope_of(step: Part, key: str, types: dict[str, str]) -> Scope:
+def scope_of(step: Node, key: str, types: dict[str, str]) -> KnownNames:
     """What references of a step may stand for; the lists of a loop are there before its items."""
     words = {"params", "step"}
     names = {"step": WORDS_OF_STEP, "params": tuple(types)}
     if step.is_include:
-        return Scope(words, names, types)
+        return KnownNames(words, names, types)
     if key not in ("loop", "matrix"):
         words |= {"item", "index"} if "loop" in step.data else {"matrix", "index"} if "matrix" in step.data else set()
     matrix = step.data.get("matrix")
-    return Scope(words, {**names, "matrix": tuple(matrix) if isinstance(matrix, dict) else ()}, types)
+    return KnownNames(words, {**names, "matrix": tuple(matrix) if isinstance(matrix, dict) else ()}, types)
 
 
-def errors_in(part: Part, path: Path, found: str, scope: Scope) -> Iterator[RecipeError]:
+def errors_in(part: Node, path: Path, found: str, scope: KnownNames) -> Iterator[RecipeError]:
     """What is wrong with the references in one text."""
     for start in STARTS.finditer(found):
         reference = REFERENCE.match(found, start.start())
@@ -111,7 +111,7 @@ def is_reference(found: re.Match[str]) -> bool:
     return bool(keys_in(found[0]))
 
 
-def problem_of(found: re.Match[str] | None, inner: str, scope: Scope) -> Problem | None:
+def problem_of(found: re.Match[str] | None, inner: str, scope: KnownNames) -> Problem | None:
     """What is wrong with what stands between braces, nothing where it is right or no reference at all."""
     if found and is_reference(found):
         word, *path = found[1].partition("@")[0].split(".")
@@ -148,7 +148,7 @@ def of_key(found: re.Match[str]) -> Problem | None:
     return ("a host, majority or median after @", "") if host in ("all", "*") else None
 
 
-def of_word(word: str, path: list[str], scope: Scope) -> Problem | None:
+def of_word(word: str, path: list[str], scope: KnownNames) -> Problem | None:
     """A word that stands for something only in some places, and a name behind it."""
     if word not in scope.words:
         return MEANINGS[word] if "matrix" in scope.names else f"a reference to {' or '.join(sorted(scope.words))}", ""
@@ -161,7 +161,7 @@ def of_word(word: str, path: list[str], scope: Scope) -> Problem | None:
     return unknown(word, path, scope) if word in scope.names and path[0] not in scope.names[word] else None
 
 
-def unknown(word: str, path: list[str], scope: Scope) -> Problem:
+def unknown(word: str, path: list[str], scope: KnownNames) -> Problem:
     """A name that is not there."""
     names = scope.names[word]
     near = closest(path[0], names)
@@ -169,7 +169,7 @@ def unknown(word: str, path: list[str], scope: Scope) -> Problem:
     return f"{NAMES[word]}{known}", f"${{{'.'.join([word, near, *path[1:]])}}}" if near else ""
 
 
-def misplaced(path: Path, inner: str, scope: Scope, is_one: bool) -> Problem | None:
+def misplaced(path: Path, inner: str, scope: KnownNames, is_one: bool) -> Problem | None:
     """What stands where a list or a number must come of a reference: no reference, or a parameter of another type."""
     kinds = wanted(path)
     if kinds is None:

@@ -11,29 +11,29 @@ from math import prod
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.loops import MOST as MOST_INSTANCES
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Part, is_number, text
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Node, is_number, text
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, quoted, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 
-type Rule = Callable[[Part], Iterator[RecipeError]]
+type Rule = Callable[[Node], Iterator[RecipeError]]
 
 NEW_IN_RETRY = frozenset(("backoff", "max_delay_sec", "on", "until"))
 FULL_NAME = 3  # parts of the name of an Ansible module: namespace, collection, module
 
 
-def refused(part: Part, key: str, reason: str) -> Iterator[RecipeError]:
+def refused(part: Node, key: str, reason: str) -> Iterator[RecipeError]:
     """A field that says nothing where it stands."""
     if key in part.data and part.data[key] is not False:
         yield part.error((key, KEY), f"no '{key}' in a step of {reason}", shown(part.data[key]))
 
 
-def function_of_python(part: Part) -> Iterator[RecipeError]:
+def function_of_python(part: Node) -> Iterator[RecipeError]:
     """Only Python files hold classes."""
     if part.data.get("type", "python") in ("shell", "native"):
         yield from refused(part, "function", f"type {part.data['type']}: only Python has classes")
 
 
-def of_ansible(step: Part) -> Iterator[RecipeError]:
+def of_ansible(step: Node) -> Iterator[RecipeError]:
     """An Ansible module has one full name, and runs where and how Ansible runs it."""
     if step.data["type"] != "ansible":
         return
@@ -48,20 +48,20 @@ def of_ansible(step: Part) -> Iterator[RecipeError]:
         yield step.error(("module",), expected, quoted(module), near)
 
 
-def of_run(step: Part) -> Iterator[RecipeError]:
+def of_run(step: Node) -> Iterator[RecipeError]:
     """A step of scope `run` runs once, on the controller: hosts of its own would say something else."""
     if step.data["scope"] == "run":
         yield from refused(step, "hosts", "scope run: it runs once, on the controller")
         yield from refused(step, "become", "scope run: it runs as the user of the controller")
 
 
-def loop_or_matrix(step: Part) -> Iterator[RecipeError]:
+def loop_or_matrix(step: Node) -> Iterator[RecipeError]:
     """Instances come of one list, or of a matrix of lists."""
     if "loop" in step.data and "matrix" in step.data:
         yield step.error(("matrix", KEY), "either 'loop' or 'matrix' in a step", "both")
 
 
-def not_too_many(step: Part) -> Iterator[RecipeError]:
+def not_too_many(step: Node) -> Iterator[RecipeError]:
     """Each instance has its record."""
     lists = [
         step.data.get("loop"),
@@ -73,14 +73,14 @@ def not_too_many(step: Part) -> Iterator[RecipeError]:
         yield step.error((key,), f"at most {MOST_INSTANCES} instances of a step", str(number))
 
 
-def bounded_retry(step: Part) -> Iterator[RecipeError]:
+def bounded_retry(step: Node) -> Iterator[RecipeError]:
     """Tries that nothing ends."""
     for retry in step.parts("retry"):
         if retry.data.keys() & NEW_IN_RETRY and not retry.data.keys() & {"max", "deadline_sec"}:
             yield retry.error((), "'max' or 'deadline_sec' in retry", f"only {listed(retry.data)}")
 
 
-def growing_delay(step: Part) -> Iterator[RecipeError]:
+def growing_delay(step: Node) -> Iterator[RecipeError]:
     """A longest wait below the first one."""
     for retry in step.parts("retry"):
         first, most = retry.data.get("delay_sec", 0), retry.data.get("max_delay_sec")
@@ -88,7 +88,7 @@ def growing_delay(step: Part) -> Iterator[RecipeError]:
             yield retry.error(("max_delay_sec",), f"at least {first}, the delay_sec beside it", shown(most))
 
 
-def verdicts_once(step: Part) -> Iterator[RecipeError]:
+def verdicts_once(step: Node) -> Iterator[RecipeError]:
     """A verdict that stands twice."""
     for retry in step.parts("retry"):
         values = [value for _index, value in retry.texts("on")]
@@ -97,7 +97,7 @@ def verdicts_once(step: Part) -> Iterator[RecipeError]:
                 yield retry.error(("on", index), "each verdict in on once", f"{quoted(value)} again")
 
 
-def bounded_repeat(step: Part) -> Iterator[RecipeError]:
+def bounded_repeat(step: Node) -> Iterator[RecipeError]:
     """Rounds that nothing ends, or that two things end of which only the nearer one counts."""
     for repeat in step.parts("repeat"):
         bounds = repeat.data.keys() & {"count", "for_sec"}
@@ -108,7 +108,7 @@ def bounded_repeat(step: Part) -> Iterator[RecipeError]:
             yield repeat.error(("for_sec", KEY), "either 'count' or 'for_sec' in repeat", "both")
 
 
-def known_locks(step: Part) -> Iterator[RecipeError]:
+def known_locks(step: Node) -> Iterator[RecipeError]:
     """A step holds locks of its recipe; one of the run only those that are not a host's."""
     declared = step.document.data.get("locks", {})
     for index, name in step.texts("locks"):
@@ -122,7 +122,7 @@ def known_locks(step: Part) -> Iterator[RecipeError]:
             yield step.error(("locks", index), expected, f"{quoted(name)}, one of each {lock['of']}")
 
 
-def plain_hosts(part: Part) -> Iterator[RecipeError]:
+def plain_hosts(part: Node) -> Iterator[RecipeError]:
     """Hosts are chosen before anything is known that a reference could stand for."""
     pattern = text(part.data.get("hosts"))
     if "${" in pattern:
@@ -130,7 +130,7 @@ def plain_hosts(part: Part) -> Iterator[RecipeError]:
         yield part.error(("hosts",), expected, quoted(pattern))
 
 
-def plain_hosts_of_dependencies(step: Part) -> Iterator[RecipeError]:
+def plain_hosts_of_dependencies(step: Node) -> Iterator[RecipeError]:
     """The same in `depends_on`."""
     for part in step.parts("depends_on"):
         yield from plain_hosts(part)

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Part, text
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Node, text
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, quoted, shown
 
-type Steps = list[Part]
-type Known = Mapping[str, Part]
+type Steps = list[Node]
+type Known = Mapping[str, Node]
 
 COMPARED = 20  # unknown names for which a near one is looked up: among a thousand steps that takes a while
 OTHER = "the name of another step"
@@ -22,7 +22,7 @@ OTHER = "the name of another step"
 
 def names_once(steps: Steps) -> Iterator[RecipeError]:
     """Two steps of one name could not be told apart."""
-    first: dict[str, Part] = {}
+    first: dict[str, Node] = {}
     for step in steps:
         if step.name and first.setdefault(step.name, step) is not step:
             got = f"{quoted(step.name)} again (first in line {first[step.name].place('name').line})"
@@ -41,7 +41,7 @@ def known_steps(steps: Steps) -> Iterator[RecipeError]:
         )
 
 
-def unknown_step(step: Part, path: Path, name: str, others: tuple[str, ...], *, compared: bool = True) -> RecipeError:
+def unknown_step(step: Node, path: Path, name: str, others: tuple[str, ...], *, compared: bool = True) -> RecipeError:
     """A name that no step has, and the one that was probably meant."""
     near = closest(name, others) if compared else ""
     return step.error(path, OTHER + (f" ({listed(others)})" if others and not near else ""), quoted(name), near)
@@ -56,7 +56,7 @@ def dependencies(steps: Steps) -> Iterator[RecipeError]:
                 yield from rule(step, path, name, known)
 
 
-def not_itself(step: Part, path: Path, name: str, _known: Known) -> Iterator[RecipeError]:
+def not_itself(step: Node, path: Path, name: str, _known: Known) -> Iterator[RecipeError]:
     """A step that waits for itself never starts, nor does an include that waits for one of its steps."""
     if name == step.name:
         yield step.error(path, OTHER, f"{quoted(name)}, this {'include' if step.is_include else 'step'} itself")
@@ -64,20 +64,20 @@ def not_itself(step: Part, path: Path, name: str, _known: Known) -> Iterator[Rec
         yield step.error(path, OTHER, f"{quoted(name)}, a step of this include")
 
 
-def not_always(step: Part, path: Path, name: str, known: Known) -> Iterator[RecipeError]:
+def not_always(step: Node, path: Path, name: str, known: Known) -> Iterator[RecipeError]:
     """What runs at the end is not there to be waited for."""
     other = known.get(name)
     if other and other.data.get("always") is True and not step.data.get("always"):
         yield waits_for_end(step, path, name)
 
 
-def waits_for_end(step: Part, path: Path, name: str) -> RecipeError:
+def waits_for_end(step: Node, path: Path, name: str) -> RecipeError:
     """A step that waits for a closing step, which runs after it."""
     expected = "the name of a step without 'always', or 'always: true' in this one too"
     return step.error(path, expected, f"{quoted(name)}, which runs at the end")
 
 
-def where(step: Part, path: Path, name: str, known: Known) -> Iterator[RecipeError]:
+def where(step: Node, path: Path, name: str, known: Known) -> Iterator[RecipeError]:
     """Hosts and a quorum say something only where there are several hosts to choose from."""
     written = step.data["depends_on"][path[1]]
     if not isinstance(written, dict):
@@ -100,12 +100,12 @@ def listed_once(steps: Steps) -> Iterator[RecipeError]:
                 yield from doubles(step, key, step.needs() if key == "depends_on" else named(step, key))
 
 
-def named(step: Part, key: str) -> list[tuple[Path, str]]:
+def named(step: Node, key: str) -> list[tuple[Path, str]]:
     """The texts in a list of a step, each with its path."""
     return [((key, n), value) for n, value in step.texts(key)]
 
 
-def doubles(part: Part, key: str, names: list[tuple[Path, str]]) -> Iterator[RecipeError]:
+def doubles(part: Node, key: str, names: list[tuple[Path, str]]) -> Iterator[RecipeError]:
     """Names that stood before."""
     if len({name for _path, name in names}) == len(names):
         return
@@ -117,5 +117,5 @@ def doubles(part: Part, key: str, names: list[tuple[Path, str]]) -> Iterator[Rec
 
 
 LISTS = ("depends_on", "reads", "writes", "tags", "locks")
-OF_DEPENDENCY: tuple[Callable[[Part, Path, str, Known], Iterator[RecipeError]], ...] = (not_itself, not_always, where)
+OF_DEPENDENCY: tuple[Callable[[Node, Path, str, Known], Iterator[RecipeError]], ...] = (not_itself, not_always, where)
 OF_STEPS: tuple[Callable[[Steps], Iterator[RecipeError]], ...] = (names_once, known_steps, dependencies, listed_once)

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Part
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Node
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.references import (
     WORDS_OF_STEP,
-    Scope,
+    KnownNames,
     errors_in,
     texts,
     types_of,
@@ -29,14 +29,14 @@ OF_TOP = ("hooks", "canary", "serial", "time_box", "fail_fast", "context")
 OF_HOOKS = {"pre_step": WORDS_OF_STEP, "post_step": (*WORDS_OF_STEP, "verdict")}
 
 
-def top_errors(top: Part) -> Iterator[RecipeError]:
+def top_errors(top: Node) -> Iterator[RecipeError]:
     """What is wrong with a recipe beside its steps and its parameters."""
     yield from plain_hosts(top)
     yield from canary_errors(top)
     yield from hook_errors(top)
 
 
-def canary_errors(top: Part) -> Iterator[RecipeError]:
+def canary_errors(top: Node) -> Iterator[RecipeError]:
     """The hosts that go first are counted, or they are named."""
     for canary in top.parts("canary"):
         yield from plain_hosts(canary)
@@ -47,11 +47,11 @@ def canary_errors(top: Part) -> Iterator[RecipeError]:
             yield canary.error(("hosts", KEY), "either 'count' or 'hosts' in canary", listed(canary.data))
 
 
-def hook_errors(top: Part) -> Iterator[RecipeError]:
+def hook_errors(top: Node) -> Iterator[RecipeError]:
     """Hooks know of the step that they run for."""
     types = types_of(top.document)
     for home, words in OF_HOOKS.items():
-        scope = Scope({"params", "step"}, {"step": words, "params": tuple(types)}, types)
+        scope = KnownNames({"params", "step"}, {"step": words, "params": tuple(types)}, types)
         for hook in top.parts("hooks", home):
             yield from function_of_python(hook)
             for path, found in texts(hook.data.get("args"), ("args",)):
@@ -60,7 +60,7 @@ def hook_errors(top: Part) -> Iterator[RecipeError]:
 
 def left_to_top(document: Document) -> Iterator[RecipeError]:
     """What only the recipe decides that is run: an included one does not."""
-    top = Part(document, (), document.data)
+    top = Node(document, (), document.data)
     for key in OF_TOP:
         if key in document.data:
             expected = f"no '{key}' in a recipe that another one includes, which decides it"

@@ -43,7 +43,7 @@ JAMMED_COLON = re.compile(r"[A-Za-z_]\w*:\S")
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class SchemaFault:
     """A value that its schema does not accept."""
 
     document: Document
@@ -88,7 +88,7 @@ def fault_errors(error: ValidationError, document: Document, validator: Validato
     path: Path = tuple(error.absolute_path)
     if "propertyNames" in error.absolute_schema_path:
         path = (*path, str(error.instance), KEY)
-    fault = Fault(document, validator, path, error.instance, violated)
+    fault = SchemaFault(document, validator, path, error.instance, violated)
     yield from FAULTS.get(str(error.validator), unfit)(fault)
 
 
@@ -98,7 +98,7 @@ def named(step: Mapping[str, Any], index: int) -> str:
     return f"{kind} {quoted(name)}" if isinstance(name, str) and name else f"{kind} {index + 1} of the file"
 
 
-def unfit(fault: Fault) -> Iterator[RecipeError]:
+def unfit(fault: SchemaFault) -> Iterator[RecipeError]:
     """A value of the wrong type, size or form."""
     near = meant(fault.value, fault.schema, fault.accepts)
     got = shown(fault.value)
@@ -118,7 +118,7 @@ def expected(schema: Mapping[str, Any]) -> str:
     return listed_or(words) if words else str(schema["errorMessage"])
 
 
-def unknown_keys(fault: Fault) -> Iterator[RecipeError]:
+def unknown_keys(fault: SchemaFault) -> Iterator[RecipeError]:
     """Keys that a mapping does not have."""
     valid = tuple(fault.schema["properties"])
     for key in fault.unknown():
@@ -128,7 +128,7 @@ def unknown_keys(fault: Fault) -> Iterator[RecipeError]:
         yield RecipeError(place, f"a key of {fault.owner()}{more}", quoted(key) + remark, near)
 
 
-def guess(key: str, fault: Fault) -> tuple[str, str]:
+def guess(key: str, fault: SchemaFault) -> tuple[str, str]:
     """The key that was probably meant, or a remark on the key that is there."""
     valid = tuple(fault.schema["properties"])
     if NO_BREAK_SPACE in key:
@@ -144,7 +144,7 @@ def guess(key: str, fault: Fault) -> tuple[str, str]:
     return near, ""
 
 
-def missing_keys(fault: Fault) -> Iterator[RecipeError]:
+def missing_keys(fault: SchemaFault) -> Iterator[RecipeError]:
     """Keys that a mapping must have; one that is there under a wrong name is an unknown key and no more."""
     misspelt = {guess(key, fault)[0] for key in islice(fault.unknown(), GUESSED)}
     missing = [key for key in fault.schema["required"] if key not in fault.value and key not in misspelt]
@@ -153,7 +153,7 @@ def missing_keys(fault: Fault) -> Iterator[RecipeError]:
         yield RecipeError(fault.place, f"{' and '.join(map(repr, missing))} in {fault.owner()}", got)
 
 
-def too_few(fault: Fault) -> Iterator[RecipeError]:
+def too_few(fault: SchemaFault) -> Iterator[RecipeError]:
     """A recipe without steps, or another list without items."""
     if fault.path == ("steps",):
         yield RecipeError(fault.place, "at least one step", f"{shown(fault.value)}, a recipe that checks nothing")
@@ -177,7 +177,7 @@ def listed_or(words: list[str]) -> str:
     return f"{', '.join(others)} or {last}" if others else last
 
 
-FAULTS: dict[str, Callable[[Fault], Iterator[RecipeError]]] = {
+FAULTS: dict[str, Callable[[SchemaFault], Iterator[RecipeError]]] = {
     "additionalProperties": unknown_keys,
     "required": missing_keys,
     "minItems": too_few,

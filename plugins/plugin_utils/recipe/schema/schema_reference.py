@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.json_sc
 
 
 @dataclass(slots=True)
-class Table:
+class FieldTable:
     """A kind of mapping: the schema of it that has most fields, and the fields that hold one."""
 
     schema: Mapping[str, Any] = field(default_factory=dict)
@@ -27,16 +27,16 @@ HEAD = "| field | value | default | meaning |\n| --- | --- | --- | --- |"
 
 def fields(schema: Mapping[str, Any]) -> str:
     """Tables of all fields in Markdown, one for each mapping that the schema describes."""
-    found: dict[str, Table] = {}
+    found: dict[str, FieldTable] = {}
     for name, part in mappings({**schema, "title": "a recipe"}, ""):
-        table = found.setdefault(part.get("title", f"`{name}`"), Table())
+        table = found.setdefault(part.get("title", f"`{name}`"), FieldTable())
         table.homes[f"`{name}`"] = None
         if len(part["properties"]) > len(table.schema.get("properties", ())):
             table.schema = part
     return "\n\n".join(part for title, table in found.items() for part in (heading(title, table), body(table.schema)))
 
 
-def heading(title: str, table: Table) -> str:
+def heading(title: str, table: FieldTable) -> str:
     """What a table is about, and in which fields such a mapping stands."""
     words = title[:1].upper() + title[1:]
     return f"### {words}" if title in table.homes or "``" in table.homes else f"### {words}, in {listed(table.homes)}"

@@ -29,7 +29,7 @@ REASONS = {
 
 
 @dataclass(frozen=True)
-class Source:
+class RecipeSource:
     """A recipe as text, free of what no editor shows. `name` is the file's, as the user gave it."""
 
     name: str
@@ -53,7 +53,7 @@ def read_bytes(path: str) -> bytes:
     return content
 
 
-def decode(content: bytes, name: str) -> Source:
+def decode(content: bytes, name: str) -> RecipeSource:
     """The text of a recipe; raises RecipeErrors where it is not UTF-8, or holds what no editor shows."""
     if content.startswith(WIDE_MARKS):
         raise refused(Place(name), "a file in UTF-8", "one in UTF-16: save it as UTF-8")
@@ -67,7 +67,7 @@ def decode(content: bytes, name: str) -> Source:
     if found := CONTROL.search(text):
         place = place_of_end(text[: found.start()], name)
         raise refused(place, "text without invisible control characters", code_point(found[0]))
-    return Source(name, text)
+    return RecipeSource(name, text)
 
 
 def refused(place: Place, expected: str, got: str = "", near: str = "") -> RecipeErrors:

@@ -13,26 +13,26 @@ from dataclasses import dataclass
 from yaml.error import Mark
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeError
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.decode import Source
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.decode import RecipeSource
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import quoted
 
 BLANK = re.compile(r"\s*(?:#.*)?$")
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ErrorContext:
     """What the reader knows where the parser gives up: the columns of open collections, the last quote's line."""
 
-    source: Source
+    source: RecipeSource
     columns: Collection[int]
     quote_line: int
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class ParserProblem:
     """A problem of the parser's: where it is, where the collection or word begins that it belongs to."""
 
-    around: Surroundings
+    around: ErrorContext
     lines: list[str]
     problem: str
     context: str

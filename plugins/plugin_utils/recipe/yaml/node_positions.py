@@ -94,7 +94,7 @@ class Spots:
 
 
 @dataclass(frozen=True, slots=True)
-class Places(Mapping[Path, Place]):
+class NodePositions(Mapping[Path, Place]):
     """Line and column of every value and key of one file, by path.
 
     They are looked up in a tree that mirrors the data, since most are never asked for, and since a value that a

@@ -20,9 +20,14 @@ from yaml import events
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import DEEPEST
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeError, RecipeErrors
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.decode import Source, decode, refused
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.decode import RecipeSource, decode, refused
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, quoted, shown
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import ROOT, Places, Spot, Spots
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import (
+    ROOT,
+    NodePositions,
+    Spot,
+    Spots,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.open_collections import (
     Anchor,
     Open,
@@ -56,7 +61,7 @@ class Document:
     """What a recipe file says, unchecked: plain JSON data, and the places of its values."""
 
     data: dict[str, Any]
-    places: Places
+    places: NodePositions
 
 
 def read(content: bytes, name: str, expected: str = "a mapping with test_meta and steps") -> Document:
@@ -83,7 +88,7 @@ def read_value(text: str) -> Any:
 class Builder:
     """Makes data of the parser's events, and collects what is wrong in them."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: RecipeSource) -> None:
         self.source = source
         self.errors: list[RecipeError] = []
         self.spots = Spots()
@@ -114,7 +119,7 @@ class Builder:
         data = self.top.data[0]
         if not isinstance(data, dict):
             raise refused(self._place(ROOT), expected, shown(data))
-        return Document(data, Places(self.source.name, self.spots))
+        return Document(data, NodePositions(self.source.name, self.spots))
 
     def _document(self, event: events.DocumentStartEvent) -> None:
         if self.top.data:
@@ -263,12 +268,12 @@ class Builder:
 
     def _explained(self, error: yaml.MarkedYAMLError) -> RecipeError:
         # a good recipe does not pay for these imports
-        from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.error_context import Surroundings
+        from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.error_context import ErrorContext
         from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.syntax_errors import explain
 
         started = [part.spot for part in self.open[1:]] or [ROOT for _document in self.top.data]
         columns = {self._place(spot).column for spot in started}
-        return explain(error, Surroundings(self.source, columns, self.quote_line))
+        return explain(error, ErrorContext(self.source, columns, self.quote_line))
 
     def _starts_with(self, text: str | tuple[str, ...], spot: Spot) -> bool:
         return self._rest(spot).startswith(text)

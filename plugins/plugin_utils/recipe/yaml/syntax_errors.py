@@ -17,8 +17,8 @@ from yaml import MarkedYAMLError
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.error_context import (
-    Surroundings,
-    Trouble,
+    ErrorContext,
+    ParserProblem,
     place_of,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import quoted
@@ -34,32 +34,32 @@ QUOTES = {
 }
 
 
-type Explanation = Callable[[Trouble], RecipeError]
+type Explanation = Callable[[ParserProblem], RecipeError]
 
 
-def explain(error: MarkedYAMLError, around: Surroundings) -> RecipeError:
+def explain(error: MarkedYAMLError, around: ErrorContext) -> RecipeError:
     """The parser's error as one of ours."""
     name = around.source.name
     at = place_of(error.problem_mark, name)
     begin = place_of(error.context_mark, name) if error.context_mark else at
     problem = error.problem or ""
-    trouble = Trouble(around, around.source.lines, problem, error.context or "", at, begin)
+    trouble = ParserProblem(around, around.source.lines, problem, error.context or "", at, begin)
     return merge_conflict(trouble) or PROBLEMS.get(problem, BY_CONTEXT.get(trouble.context, unknown))(trouble)
 
 
-def merge_conflict(trouble: Trouble) -> RecipeError | None:
+def merge_conflict(trouble: ParserProblem) -> RecipeError | None:
     """The first mark of an unresolved merge, which breaks any YAML."""
     numbers = (number for number, line in enumerate(trouble.lines, 1) if CONFLICT.match(line))
     number = next(numbers, 0)
     return trouble.error(trouble.place(number, 1), "a file without unresolved merge conflicts") if number else None
 
 
-def unknown(trouble: Trouble) -> RecipeError:
+def unknown(trouble: ParserProblem) -> RecipeError:
     """A problem without words of our own: the parser's."""
     return trouble.error(trouble.at, "valid YAML", f"{trouble.found(trouble.at)}: {trouble.problem}")
 
 
-def slip(trouble: Trouble, line: int) -> RecipeError | None:
+def slip(trouble: ParserProblem, line: int) -> RecipeError | None:
     """A space or a colon that is missing in a line."""
     for pattern, expected in SLIPS.items():
         if found := pattern.match(trouble.line(line)):
@@ -74,7 +74,7 @@ SLIPS = {
 }
 
 
-def second_colon(trouble: Trouble) -> RecipeError:
+def second_colon(trouble: ParserProblem) -> RecipeError:
     """A colon where there can be no key: in a text, or in a line that YAML takes for more of the text above."""
     found = TWO_COLONS.match(trouble.before() + ":")
     if found:
@@ -83,12 +83,12 @@ def second_colon(trouble: Trouble) -> RecipeError:
     return slip(trouble, trouble.above()) or indentation(trouble)
 
 
-def no_colon(trouble: Trouble) -> RecipeError:
+def no_colon(trouble: ParserProblem) -> RecipeError:
     """A word that stands where a key must be."""
     return slip(trouble, trouble.begin.line) or trouble.error(trouble.begin, "a key, a colon and a value on one line")
 
 
-def no_place(trouble: Trouble) -> RecipeError:
+def no_place(trouble: ParserProblem) -> RecipeError:
     """Something that does not go on with the collection around it."""
     before = trouble.before().strip()
     if not before:
@@ -98,14 +98,14 @@ def no_place(trouble: Trouble) -> RecipeError:
     return trouble.error(trouble.at, f"nothing after {'the closing bracket' if before[-1] in '}]' else 'the value'}")
 
 
-def after_quote(trouble: Trouble, quote: str) -> RecipeError:
+def after_quote(trouble: ParserProblem, quote: str) -> RecipeError:
     """Text behind a closing quote: the quote belongs to the text, or an earlier one was not closed."""
     line = trouble.around.quote_line
     hint = f", which closes the text of line {line}" if 0 < line < trouble.at.line else QUOTES[quote]
     return trouble.error(trouble.at, f"nothing after the closing quote{hint}")
 
 
-def other_kind(trouble: Trouble) -> RecipeError:
+def other_kind(trouble: ParserProblem) -> RecipeError:
     """A list item among keys, or a key among list items."""
     wanted = "a list item, '- ' and a value" if "'-'" in trouble.problem else "a key and a colon"
     if "'-'" in trouble.problem and trouble.rest(trouble.at).startswith("-"):
@@ -113,7 +113,7 @@ def other_kind(trouble: Trouble) -> RecipeError:
     return trouble.error(trouble.at, f"{wanted}, as in line {trouble.begin.line}")
 
 
-def indentation(trouble: Trouble) -> RecipeError:
+def indentation(trouble: ParserProblem) -> RecipeError:
     """A line that starts in a column in which nothing above starts, or behind a line that is no key and no value."""
     line = trouble.line(trouble.at.line)
     column = len(line) - len(line.lstrip()) + 1
@@ -141,7 +141,7 @@ def columns_of(line: str) -> set[int]:
     return dashes | ({found.end()} if found else set())
 
 
-def open_bracket(trouble: Trouble) -> RecipeError:
+def open_bracket(trouble: ParserProblem) -> RecipeError:
     """A flow collection that goes on where it should not: mostly its bracket is not closed."""
     bracket = "]" if "]" in trouble.problem else "}"
     if trouble.at.line == trouble.begin.line and trouble.rest(trouble.at):
@@ -149,17 +149,17 @@ def open_bracket(trouble: Trouble) -> RecipeError:
     return trouble.error(trouble.begin, f"a {bracket!r} that closes {trouble.found(trouble.begin)}", trouble.ending())
 
 
-def jammed(trouble: Trouble) -> RecipeError:
+def jammed(trouble: ParserProblem) -> RecipeError:
     """A colon in brackets that YAML takes for part of a word."""
     return trouble.error(trouble.at, "a space after the colon")
 
 
-def no_value(trouble: Trouble) -> RecipeError:
+def no_value(trouble: ParserProblem) -> RecipeError:
     """A comma or a closing bracket where a value must be."""
     return trouble.error(trouble.at, "a value")
 
 
-def bad_start(trouble: Trouble) -> RecipeError:
+def bad_start(trouble: ParserProblem) -> RecipeError:
     """A character that means something else at the start of a word, or a tab."""
     rest = trouble.line(trouble.at.line)[trouble.at.column - 1 :]
     if rest.startswith("\t"):
@@ -167,63 +167,63 @@ def bad_start(trouble: Trouble) -> RecipeError:
     return trouble.error(trouble.at, f"text in quotes, since it starts with {rest[:1]!r}")
 
 
-def bad_word(trouble: Trouble) -> RecipeError:
+def bad_word(trouble: ParserProblem) -> RecipeError:
     """The same, where the parser first tried to make sense of what follows."""
     return trouble.error(trouble.begin, f"text in quotes, since it starts with {trouble.rest(trouble.begin)[:1]!r}")
 
 
-def tab(trouble: Trouble) -> RecipeError:
+def tab(trouble: ParserProblem) -> RecipeError:
     """A tab where only spaces count."""
     return trouble.error(trouble.at, "spaces", "a tab, which YAML does not take for indentation")
 
 
-def open_quote(trouble: Trouble) -> RecipeError:
+def open_quote(trouble: ParserProblem) -> RecipeError:
     """A quoted text without an end."""
     quote = trouble.rest(trouble.begin)[:1]
     return trouble.error(trouble.begin, f"a {quote} that closes {trouble.found(trouble.begin)}", trouble.ending())
 
 
-def bad_escape(trouble: Trouble) -> RecipeError:
+def bad_escape(trouble: ParserProblem) -> RecipeError:
     r"""A backslash in double quotes that is no escape, as in "C:\dir"."""
     return escape_error(trouble, trouble.at, r"an escape such as \n or \\ (in single quotes a backslash is itself)")
 
 
-def bad_digits(trouble: Trouble) -> RecipeError:
+def bad_digits(trouble: ParserProblem) -> RecipeError:
     r"""An escape without its digits, as in "C:\users": the parser stands behind its letter."""
     start = trouble.place(trouble.at.line, trouble.at.column - 2)
     return escape_error(trouble, start, r"digits after \x, \u or \U (in single quotes a backslash is itself)")
 
 
-def half_pair(trouble: Trouble) -> RecipeError:
+def half_pair(trouble: ParserProblem) -> RecipeError:
     """An escape of half a surrogate pair, as JSON writers make them for an emoji."""
     start = trouble.place(trouble.at.line, trouble.at.column - 2)
     return escape_error(trouble, start, r"a whole character: as it is, or as \U and 8 digits", 6)
 
 
-def escape_error(trouble: Trouble, start: Place, expected: str, length: int = 2) -> RecipeError:
+def escape_error(trouble: ParserProblem, start: Place, expected: str, length: int = 2) -> RecipeError:
     """What is wrong with an escape of some length."""
     return trouble.error(start, expected, quoted(trouble.rest(start)[:length]))
 
 
-def list_inline(trouble: Trouble) -> RecipeError:
+def list_inline(trouble: ParserProblem) -> RecipeError:
     """A list item or a long key that starts behind a key."""
     expected = "a value, or the list on lines of its own" if "sequence" in trouble.problem else "a value"
     return trouble.error(trouble.at, expected)
 
 
-def directive(trouble: Trouble) -> RecipeError:
+def directive(trouble: ParserProblem) -> RecipeError:
     """A line that starts with a percent sign, or follows one."""
     return trouble.error(trouble.begin, "a file without YAML directives, lines that start with %")
 
 
-def after_end(trouble: Trouble) -> RecipeError:
+def after_end(trouble: ParserProblem) -> RecipeError:
     """Something after the end of the mapping at the top."""
     if trouble.line(1).startswith("%"):
         return directive(trouble)
     return indentation(trouble) if not trouble.before().strip() else no_place(trouble)
 
 
-def too_deep(trouble: Trouble) -> RecipeError:
+def too_deep(trouble: ParserProblem) -> RecipeError:
     """More levels than anybody writes by hand."""
     return trouble.error(trouble.at, "fewer levels of lists and mappings inside each other")
 

@@ -56,7 +56,7 @@ class Cell(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class PageView:
     """A table as the page shows it: `rows` is what fitted, `total` how many there are."""
 
     table: Table
@@ -100,7 +100,7 @@ def render(tables: Sequence[Table]) -> str:
         facts=_facts(by_name["summary"]),
         counts=by_name["counts"],
         looks=verdict_colours.LOOKS,
-        look=verdict_colours.look,
+        look=verdict_colours.style_of,
         passing=PASSING,
         left_out=LEFT_OUT,
         views={name: view(by_name[name]) for name in TABLES},
@@ -114,11 +114,11 @@ def _printed(value: Any) -> Any:
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def view(table: Table) -> View:
+def view(table: Table) -> PageView:
     """The rows of a table that fit on the page."""
     names = [column.name for column in table.columns]
     head_column = names.index("host") if "host" in names else 0
-    return View(table, table.columns, list(_fitting(table)), head_column)
+    return PageView(table, table.columns, list(_fitting(table)), head_column)
 
 
 def _fitting(table: Table) -> Iterator[list[Cell]]:
@@ -135,7 +135,7 @@ def cell(value: Any, column: Column) -> Cell:
     """One value as the page prints it."""
     text = cut(shown(value, column.kind), MOST_IN_CELL, at_end=column.kind != "log")
     if column.kind == "verdict":
-        return Cell(text, "", verdict_colours.look(str(value)) if value else "")
+        return Cell(text, "", verdict_colours.style_of(str(value)) if value else "")
     if "\n" in text:
         return Cell(text, "log", last=cut(text.rstrip().rpartition("\n")[2], MOST_IN_LINE))
     if column.kind in ("number", "seconds"):

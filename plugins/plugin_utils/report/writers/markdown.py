@@ -15,7 +15,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import cut, shown, visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Kind, Row, Table, named
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_colours import LOOKS, look
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_colours import LOOKS, style_of
 
 MOST_IN_CELL = 200
 ROOM = {
@@ -110,7 +110,7 @@ def _cell(value: Any, kind: Kind) -> str:
 
 
 def _verdict(verdict: str) -> str:
-    return f"{LOOKS[look(verdict)].symbol} {plain(verdict)}"
+    return f"{LOOKS[style_of(verdict)].symbol} {plain(verdict)}"
 
 
 def _rule(column: Column) -> str:

@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Row, Table
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_colours import LOOKS, look
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_colours import LOOKS, style_of
 
 WIDTH = 1120
 """Pixels that a chart may fill from side to side."""
@@ -86,7 +86,7 @@ def proportions(counts: Table) -> Markup:
         width = share / 100 * WIDTH
         said = element("title", f"{verdict}: {results:,} ({share:.3g} %)")
         place = {"x": f"{left:.2f}", "y": 0, "width": f"{width:.2f}", "height": 14}
-        parts.append(element("rect", said, **place, class_=f"v-{look(verdict)}"))
+        parts.append(element("rect", said, **place, class_=f"v-{style_of(verdict)}"))
         left += width
     summary = ", ".join(f"{row[1]:,} {row[0]}" for row in counts.rows)
     title = f"Results by verdict: {summary}"
@@ -121,7 +121,7 @@ def _cells(matrix: Table, across: float, down: int) -> Iterator[Markup]:
     yield element("rect", width=f"{columns * across:.2f}", height=rows * down, class_="ground", data_verdict="passed")
     for verdict, (path, number) in _pieces(matrix.rows).items():
         title = element("title", f"{verdict or 'no result'}: {number:,}")
-        css = f"v-{look(verdict)}" if verdict else "none"
+        css = f"v-{style_of(verdict)}" if verdict else "none"
         yield element("path", title, d=path, transform=size, class_=css, data_verdict=verdict)
     if min(across, down) >= GRID_FROM:
         upright = "".join(f"M{x * across:.2f} 0v{rows * down}" for x in range(columns + 1))
@@ -152,7 +152,7 @@ def _symbols(rows: Sequence[Row], across: float, down: int) -> Iterator[Markup]:
         for x, verdict in enumerate(row[1:]):
             if verdict and verdict != "passed":
                 place = {"x": f"{(x + 0.5) * across:.1f}", "y": f"{(y + 0.5) * down:.1f}"}
-                yield element("text", LOOKS[look(verdict)].symbol, **place, class_="symbol")
+                yield element("text", LOOKS[style_of(verdict)].symbol, **place, class_="symbol")
 
 
 def _names(hosts: Sequence[str], left: float, down: int) -> Markup:

@@ -27,7 +27,7 @@ TICK = 0.1  # seconds between two looks at the journal
 
 
 @dataclass(frozen=True, slots=True)
-class Invocation:
+class PlaybookCommand:
     """What `ansible-playbook` is asked."""
 
     playbook: Path
@@ -40,7 +40,7 @@ class Invocation:
     more: Sequence[str] = ()
 
 
-def arguments(asked: Invocation) -> list[str]:
+def arguments(asked: PlaybookCommand) -> list[str]:
     """The arguments of `ansible-playbook`. Without any inventory the run is about this machine."""
     line = [str(asked.playbook)]
     line += [part for inventory in asked.inventories for part in ("--inventory", inventory)]
@@ -72,7 +72,7 @@ def environment(run_id: str, inventories: Sequence[str] = ()) -> dict[str, str]:
     return env
 
 
-def start(asked: Invocation) -> subprocess.Popen[bytes]:
+def start(asked: PlaybookCommand) -> subprocess.Popen[bytes]:
     """Start Ansible with its output on stderr, where people see it."""
     line = [sys.executable, "-m", "ansible", "playbook", *arguments(asked)]
     env = environment(asked.run_id, asked.inventories)

@@ -18,7 +18,7 @@ from threading import Thread
 
 
 @contextmanager
-def handed_over(path: Path, data: bytes) -> Iterator[None]:
+def served_by_fifo(path: Path, data: bytes) -> Iterator[None]:
     """Who opens `path` first reads the data, and nobody else finds it; with the block it is gone, read or not."""
     os.mkfifo(path, 0o600)
     giver = Thread(target=_give, args=(path, data), daemon=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MIB = 1024 * 1024
 
 
-class Load:
+class ProcessUsage:
     """The processes of a run: the one that holds its folder, and all that came of it on this machine."""
 
     def __init__(self, folder: Path) -> None:

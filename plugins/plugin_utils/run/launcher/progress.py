@@ -17,7 +17,7 @@ from typing import Any, TextIO
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import exists
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Results
 
 NAMED = 3  # hosts that are named while they are awaited
@@ -27,7 +27,7 @@ NAMED = 3  # hosts that are named while they are awaited
 class Progress:
     """What the journal says so far."""
 
-    journal: Follower
+    journal: JournalReader
     about: Mapping[str, Any] = field(default_factory=dict)
     end: Mapping[str, Any] = field(default_factory=dict)
     results: Results = field(default_factory=Results)
@@ -36,7 +36,7 @@ class Progress:
     @classmethod
     def of(cls, path: Path) -> Progress:
         """The progress of the run whose journal is at `path`, which need not be there yet."""
-        return cls(Follower(path))
+        return cls(JournalReader(path))
 
     def catch_up(self) -> None:
         """Read what the journal gained."""

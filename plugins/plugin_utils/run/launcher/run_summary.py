@@ -14,9 +14,9 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import exists
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower, damage
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader, damage
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Ended, Results
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Results, StepEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def summarize(path: Path) -> Summary:
     last: dict[str, Any] = {}
     files: dict[str, list[Record]] = {"artifact": [], "transfer": []}
     warnings: list[str] = []
-    follower = Follower(path)
+    follower = JournalReader(path)
     for line in follower.read():
         record = line.record
         if record is None:
@@ -78,7 +78,7 @@ def summarize(path: Path) -> Summary:
     )
 
 
-def _losses(files: Mapping[str, list[Record]], journal: Follower) -> Iterator[str]:
+def _losses(files: Mapping[str, list[Record]], journal: JournalReader) -> Iterator[str]:
     """What the recorder could not warn of: artifacts that have not arrived, lines that cannot be read."""
     if files["artifact"]:
         from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import (
@@ -90,5 +90,5 @@ def _losses(files: Mapping[str, list[Record]], journal: Follower) -> Iterator[st
         yield damage(journal.path, journal.damaged)
 
 
-def _is_problem(end: Ended) -> bool:
+def _is_problem(end: StepEnd) -> bool:
     return end.verdict not in PASSING and end.verdict not in ("skipped", "blocked")

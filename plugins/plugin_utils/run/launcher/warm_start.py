@@ -45,7 +45,7 @@ if line:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WarmStart:
     """An Ansible that waits for its arguments."""
 
     child: subprocess.Popen[bytes]
@@ -61,7 +61,7 @@ class Waiting:
 
 
 @contextmanager
-def waiting(env: Mapping[str, str]) -> Iterator[Waiting]:
+def warm_start(env: Mapping[str, str]) -> Iterator[WarmStart]:
     """An Ansible with the environment `env`; unless it runs by then, it ends with the block."""
     child = subprocess.Popen(
         [sys.executable, "-c", BOOT],
@@ -71,7 +71,7 @@ def waiting(env: Mapping[str, str]) -> Iterator[Waiting]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        yield Waiting(child)
+        yield WarmStart(child)
     finally:
         if child.stdin is not None and not child.stdin.closed:
             child.stdin.close()

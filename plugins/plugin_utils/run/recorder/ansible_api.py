@@ -13,13 +13,13 @@ from typing import Any
 from ansible.inventory.host import Host
 from ansible.template import Templar
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.vault_values import Vault, own_variables
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.vault_values import VaultValues, own_variables
 
 Resolve = Callable[[Any], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class AnsibleApi:
     """Extra vars, the names of the hosts of this run that match a pattern, and how templates are filled in.
 
     `fill` takes variables beside the template where they are not those of the play that starts.
@@ -35,7 +35,7 @@ class Means:
     vars_of: Callable[[str, Any], Mapping[str, Any]] = lambda _host, _play: {}
 
 
-def means_of(play: Any) -> Means:
+def ansible_api_of(play: Any) -> AnsibleApi:
     """Those of a play that starts."""
     variables = play.get_variable_manager()
 
@@ -49,7 +49,7 @@ def means_of(play: Any) -> Means:
         return [host.name for host in variables._inventory.get_hosts(filled, ignore_restrictions=True)]
 
     def vaulted(hosts: Iterable[str]) -> tuple[dict[str, list[str]], str]:
-        vault = Vault(play.get_loader())
+        vault = VaultValues(play.get_loader())
         found: dict[str, list[str]] = {}
         for name in dict.fromkeys((*hosts, *variables._inventory.hosts)) if vault.is_open else ():
             host = variables._inventory.get_host(name)
@@ -62,4 +62,4 @@ def means_of(play: Any) -> Means:
         found: Mapping[str, Any] = variables.get_vars(play=of_play, host=host)
         return found
 
-    return Means(variables.extra_vars, resolve, fill, vaulted, vars_of)
+    return AnsibleApi(variables.extra_vars, resolve, fill, vaulted, vars_of)

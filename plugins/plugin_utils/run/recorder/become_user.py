@@ -30,19 +30,19 @@ Fill = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Becoming:
+class BecomeUsers:
     """The user that a task becomes, empty for none, and why it may be another one, empty where it is sure."""
 
     user: str = ""
     unsure: str = ""
 
 
-def becoming(task: Any, variables: Variables, fill: Fill) -> Becoming:
+def become_users(task: Any, variables: Variables, fill: Fill) -> BecomeUsers:
     """As Ansible does it where the variables are those of the host. Raises TrustError where nobody can tell."""
     try:
         said = variables.get(BECOME)
         if not boolean(fill(task.become if said is None else said), strict=False):
-            return Becoming()
+            return BecomeUsers()
         method = str(fill(variables.get(METHOD) or task.become_method or constants.DEFAULT_BECOME_METHOD))
         return _told_by(_plugin(method, task, variables, fill))
     except (AnsibleError, ImportError) as error:  # a method of somebody's may need what is not here
@@ -68,12 +68,12 @@ def _filled(names: list[str], variables: Variables, fill: Fill) -> Iterator[tupl
                 continue
 
 
-def _told_by(plugin: Any) -> Becoming:
+def _told_by(plugin: Any) -> BecomeUsers:
     """What a plugin says that has its options."""
     method, user = str(plugin._load_name).rpartition(".")[2], str(plugin.get_option("become_user") or "root")
     if method != RUNAS and not PLAIN.fullmatch(user):
-        return Becoming(user, UNLIKE_A_NAME)
-    return Becoming(user, next(_steering(plugin, method), ""))
+        return BecomeUsers(user, UNLIKE_A_NAME)
+    return BecomeUsers(user, next(_steering(plugin, method), ""))
 
 
 def _steering(plugin: Any, method: str) -> Iterator[str]:

@@ -19,42 +19,42 @@ from ansible.utils.vars import transform_to_native_types
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import MASKED, Mask
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import Names, long_texts_of
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames, long_texts_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.context import context_file
-from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_hooks import Merges, load_hooks
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_hooks import MergeHooks, load_hooks
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_policies import to_record
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append, make_private
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RECIPE, Given, Planned, Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RECIPE, Run, RunInputs, RunStep
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values import (
     all_secrets,
     masked,
     param_values,
     password_in,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.plan_options import Wanted
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import Means, Resolve
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import Outline, outline
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.reusable_results import Reusable
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.plan_options import RequestedPlan
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import AnsibleApi, Resolve
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import PlayOutline, outline
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.reusable_results import ReusableResults
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import hold
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import chosen_run_id
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_registry import Concealed
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_registry import SecretRegistry
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.pinned_code import Pins, pin
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import is_guarded
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
 
 if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import Earlier
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import EarlierRun
 
 META = ("path", "digest", "test_id", "tester", "description")
 TOLD = ("labels", "references", "time_box", "fail_fast")  # what the run's record says of the recipe beside these
 ASKED = {"check": "check", "limit": "subset", "tags": "tags", "skip_tags": "skip_tags"}  # our word, Ansible's
 
 
-def begin(plays: Sequence[Any], settings: Settings, means: Means) -> Run:
+def begin_run(plays: Sequence[Any], settings: Settings, means: AnsibleApi) -> Run:
     """Start the run of plays with stage tasks.
 
     Raises UsageError, and no run is begun, where no host or no step is left, a parameter is wrong, or the run to go on
@@ -65,16 +65,16 @@ def begin(plays: Sequence[Any], settings: Settings, means: Means) -> Run:
     recipe = transform_to_native_types(dict(plays[0].vars.get(RECIPE) or {}))
     rules = merge_rules(recipe, settings)
     pin(_checked(plays, planned, recipe, rules, settings, means) if is_guarded(settings) else None)
-    wanted = Wanted.of(means.extra_vars)
+    wanted = RequestedPlan.of(means.extra_vars)
     declared = recipe.get("params") or {}
-    names = Names(settings.secret_keys)
+    names = SecretNames(settings.secret_keys)
     values = param_values(declared, means.extra_vars, means.fill, names)
     vaulted, problem = means.vaulted(planned.hosts)
     secrets = all_secrets(declared, values, names, vaulted)
     earlier = _earlier(settings, wanted, recipe, planned)
     hooks = load_hooks(rules, [*map(Path, settings.scriptlets)])
-    imported = context_file.read(wanted.context) if wanted.context else context_file.Exported()
-    given = Given(
+    imported = context_file.read(wanted.context) if wanted.context else context_file.ExportedContext()
+    given = RunInputs(
         recipe=recipe,
         params=values,
         secrets=secrets,
@@ -85,11 +85,11 @@ def begin(plays: Sequence[Any], settings: Settings, means: Means) -> Run:
         canary=_canary(recipe.get("canary") or {}, tuple(planned.hosts), means.resolve),
         unknown_hosts=tuple(host for host in imported.hosts if host not in planned.hosts),
     )
-    run = _new_run(settings, planned, given, Reusable(earlier))
-    run.merges = Merges(hooks)
-    run.concealed.hide_of_absent(_known(vaulted, vaulted.keys() - planned.hosts))
+    run = _new_run(settings, planned, given, ReusableResults(earlier))
+    run.merges = MergeHooks(hooks)
+    run.secret_registry.hide_of_absent(_known(vaulted, vaulted.keys() - planned.hosts))
     for host in planned.hosts:
-        run.concealed.hide(host, vaulted.get(host, ()))
+        run.secret_registry.hide(host, vaulted.get(host, ()))
     merge = to_record(rules, {policy: hook.digest for policy, hook in hooks.items()})
     append(run.path, [{**_first_record(run), **({"merge": merge} if merge else {})}, *_imported(run, imported)])
     if wanted.context:
@@ -99,11 +99,11 @@ def begin(plays: Sequence[Any], settings: Settings, means: Means) -> Run:
 
 def _checked(
     plays: Sequence[Any],
-    planned: Outline,
+    planned: PlayOutline,
     recipe: Mapping[str, Any],
     rules: Sequence[tuple[str, str]],
     settings: Settings,
-    means: Means,
+    means: AnsibleApi,
 ) -> Pins | None:
     """The files that a run may send that a policy or a lock file guards. Raises TrustError."""
     # a run without either does not pay for this import
@@ -117,7 +117,9 @@ def _known(vaulted: Mapping[str, Sequence[str]], hosts: Iterable[str]) -> Iterat
     return (text for host in hosts for text in vaulted.get(host, ()))
 
 
-def _earlier(settings: Settings, wanted: Wanted, recipe: Mapping[str, Any], planned: Outline) -> Earlier | None:
+def _earlier(
+    settings: Settings, wanted: RequestedPlan, recipe: Mapping[str, Any], planned: PlayOutline
+) -> EarlierRun | None:
     """The run to go on from, if any. Raises UsageError."""
     if not wanted.resume and not wanted.resume_from:
         return None
@@ -133,26 +135,26 @@ def merge_rules(recipe: Mapping[str, Any], settings: Settings) -> tuple[tuple[st
     return (*said.items(), *settings.merge)
 
 
-def _imported(run: Run, imported: context_file.Exported) -> list[dict[str, Any]]:
+def _imported(run: Run, imported: context_file.ExportedContext) -> list[dict[str, Any]]:
     """The context to start with, without secrets, as all that is in a journal; steps get what it really was."""
-    names, found = Names(run.settings.secret_keys), []
+    names, found = SecretNames(run.settings.secret_keys), []
     for record in context_file.deltas(imported, run.hosts, now()):
         value = record["after"]
         is_named = names.match_key(record["key"])
-        shown = MASKED if is_named else run.given.mask.mask_value(value)
+        shown = MASKED if is_named else run.inputs.mask.mask_value(value)
         if shown != value:
             told = {"key": record["key"], "scope": record["scope"], "value": value, "shown": shown}
             texts = long_texts_of(value) if is_named else []
-            run.concealed.add(record["host"], [told, *({"secret": text} for text in texts)])
+            run.secret_registry.add(record["host"], [told, *({"secret": text} for text in texts)])
         found.append({**record, "after": shown})
     return found
 
 
-def _asked_of_us(wanted: Wanted) -> dict[str, str]:
+def _asked_of_us(wanted: RequestedPlan) -> dict[str, str]:
     return {"context": wanted.context} if wanted.context else {}
 
 
-def _check(planned: Outline, plays: Sequence[Any]) -> None:
+def _check(planned: PlayOutline, plays: Sequence[Any]) -> None:
     if not planned.hosts:
         said = (play.hosts if isinstance(play.hosts, list) else [play.hosts] for play in plays)
         listed = ", ".join(dict.fromkeys(repr(str(pattern)) for patterns in said for pattern in patterns))
@@ -176,26 +178,26 @@ def _asked_of_ansible() -> dict[str, Any]:
     return {word: value for word, value in given.items() if value != ["all"]}
 
 
-def _new_run(settings: Settings, planned: Outline, given: Given, reusable: Reusable) -> Run:
+def _new_run(settings: Settings, planned: PlayOutline, given: RunInputs, reusable: ReusableResults) -> Run:
     run_id = chosen_run_id()
     folder = Path(settings.runs) / run_id
     make_private(folder)
     hold(folder)
-    journal = Follower(folder / "journal.jsonl")
+    journal = JournalReader(folder / "journal.jsonl")
     hosts = tuple(planned.hosts)
     run = Run(run_id, folder, settings, hosts, planned.steps, Context(run_id), journal, given, reusable)
     run.stages = frozenset(planned.tasks)
-    run.concealed = Concealed(shared=True)  # before any worker is forked
+    run.secret_registry = SecretRegistry(shared=True)  # before any worker is forked
     return run
 
 
 def _first_record(run: Run) -> dict[str, Any]:
-    recipe, earlier = run.given.recipe, run.reusable.earlier
+    recipe, earlier = run.inputs.recipe, run.reusable.earlier
     told = {
-        "params": masked(recipe.get("params") or {}, run.given.params, run.given.mask),
+        "params": masked(recipe.get("params") or {}, run.inputs.params, run.inputs.mask),
         **{name: recipe.get(name) for name in TOLD},
-        "canary": list(run.given.canary),
-        "options": dict(run.given.options),
+        "canary": list(run.inputs.canary),
+        "options": dict(run.inputs.options),
         "resumes": earlier.run_id if earlier else "",
     }
     return {
@@ -216,7 +218,7 @@ def _first_record(run: Run) -> dict[str, Any]:
     }
 
 
-def _step(step: Planned) -> dict[str, Any]:
+def _step(step: RunStep) -> dict[str, Any]:
     names = ("name", "stage", "idx", "scope")
     more = {name: value for name in ("cache_key", "optional") if (value := getattr(step, name))}
     return {**{name: getattr(step, name) for name in names}, "hosts": list(step.hosts), **more}

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import Means
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.become_user import Becoming, becoming
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import Outline, stage_tasks
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import AnsibleApi
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.become_user import BecomeUsers, become_users
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import PlayOutline, stage_tasks
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.pinned_code import Pins
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import HOOKS, scriptlet_of
@@ -22,7 +22,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.trust.ansible_modules
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import (
     CONTROLLER,
-    Asked,
+    TrustRequest,
     Use,
     action_on,
     each_once,
@@ -31,7 +31,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request i
 )
 
 Said = Mapping[str, Any]
-Where = Callable[[Any, str], tuple[str, Becoming]]
+Where = Callable[[Any, str], tuple[str, BecomeUsers]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Compiled:
     """The plays of a run with what they plan, what they say of their recipe, and the merge policies that hold."""
 
     plays: Sequence[Any]
-    planned: Outline
+    planned: PlayOutline
     recipe: Said
     rules: Sequence[tuple[str, str]]
 
@@ -50,12 +50,12 @@ class Compiled:
                 yield from ((task, step) for step in task.args["steps"])
 
 
-def check_plays(compiled: Compiled, settings: Settings, means: Means) -> Pins | None:
+def check_plays(compiled: Compiled, settings: Settings, means: AnsibleApi) -> Pins | None:
     """The files that these plays may send, None for all. Raises TrustError, and CatalogError for what is not there."""
     return check_run(asked_of(compiled, settings, means), settings, _with_controller(means))
 
 
-def asked_of(compiled: Compiled, settings: Settings, means: Means) -> Asked:
+def asked_of(compiled: Compiled, settings: Settings, means: AnsibleApi) -> TrustRequest:
     """What the plays are about to run, on which hosts and as whom."""
     folders = tuple(map(Path, settings.scriptlets))
     said = compiled.recipe.get("hooks") or {}
@@ -64,7 +64,7 @@ def asked_of(compiled: Compiled, settings: Settings, means: Means) -> Asked:
     path, merges = str(compiled.recipe.get("path") or ""), merge_hooks(compiled.rules, settings)
     modules = (full_name(str(step["module"])) for _task, step, entry in steps if entry is None)
     where = _where(means, with_users=bool(settings.policy))
-    return Asked(
+    return TrustRequest(
         action=action_on(path, settings),
         recipe=path,
         uses=(*_uses(compiled.planned, steps, [hook.name for hook in hooks], where), *of_merges(merges)),
@@ -75,15 +75,15 @@ def asked_of(compiled: Compiled, settings: Settings, means: Means) -> Asked:
     )
 
 
-def _entry(step: Said, folders: tuple[Path, ...]) -> Entry | None:
+def _entry(step: Said, folders: tuple[Path, ...]) -> ScriptletEntry | None:
     return None if step.get("type") == "ansible" else scriptlet_of(step, folders)
 
 
 def _uses(
-    planned: Outline, steps: Sequence[tuple[Any, Said, Entry | None]], hooks: Sequence[str], where: Where
+    planned: PlayOutline, steps: Sequence[tuple[Any, Said, ScriptletEntry | None]], hooks: Sequence[str], where: Where
 ) -> Iterator[Use]:
     """What runs where as whom, each once; hooks run wherever a step does."""
-    places: dict[tuple[str, Becoming], dict[str, None]] = {}
+    places: dict[tuple[str, BecomeUsers], dict[str, None]] = {}
     for task, step, entry in steps:
         own = (entry.name,) if entry else names_of(str(step["module"]))
         for host in planned.steps[str(step["name"])].hosts:
@@ -93,10 +93,10 @@ def _uses(
     return (Use(name, who.user, tuple(hosts), who.unsure) for (name, who), hosts in places.items())
 
 
-def _where(means: Means, *, with_users: bool) -> Where:
+def _where(means: AnsibleApi, *, with_users: bool) -> Where:
     """The host on which a task really runs for a host, and whom it becomes there; nobody asks for that but a policy."""
     of_play: dict[tuple[str, int], Said] = {}
-    of_task: dict[tuple[int, str], tuple[str, Becoming]] = {}
+    of_task: dict[tuple[int, str], tuple[str, BecomeUsers]] = {}
 
     def variables(task: Any, name: str) -> Said:
         play = task.get_play()
@@ -105,16 +105,16 @@ def _where(means: Means, *, with_users: bool) -> Where:
         own = task.get_vars()
         return {**of_play[name, id(play)], **own, **means.extra_vars} if own else of_play[name, id(play)]
 
-    def look(task: Any, host: str) -> tuple[str, Becoming]:
+    def look(task: Any, host: str) -> tuple[str, BecomeUsers]:
         place = host or CONTROLLER
         if not with_users:
-            return place, Becoming()
+            return place, BecomeUsers()
         if task.delegate_to:
             place = str(means.fill(task.delegate_to, variables(task, place)))
         known = variables(task, place)
-        return place, becoming(task, known, lambda value: means.fill(value, known))
+        return place, become_users(task, known, lambda value: means.fill(value, known))
 
-    def where(task: Any, host: str) -> tuple[str, Becoming]:
+    def where(task: Any, host: str) -> tuple[str, BecomeUsers]:
         if (id(task), host) not in of_task:
             of_task[id(task), host] = look(task, host)
         return of_task[id(task), host]
@@ -122,6 +122,6 @@ def _where(means: Means, *, with_users: bool) -> Where:
     return where
 
 
-def _with_controller(means: Means) -> Callable[[str], Sequence[str]]:
+def _with_controller(means: AnsibleApi) -> Callable[[str], Sequence[str]]:
     """The hosts of a pattern. Ansible knows the controller by a name that no group has."""
     return lambda pattern: [*means.resolve(pattern), *([CONTROLLER] if pattern in (CONTROLLER, "*") else [])]

@@ -13,7 +13,7 @@ ADDRESS = ("ansible_host", "ansible_ssh_host")
 PORT = ("ansible_port", "ansible_ssh_port")
 
 
-def names_of_one(hosts: Iterable[Any]) -> Iterator[tuple[str, list[str]]]:
+def aliases_of_one_host(hosts: Iterable[Any]) -> Iterator[tuple[str, list[str]]]:
     """Each address (`address` or `address:port`) that several of these hosts have, with their names.
 
     It is what the inventory itself says of a host: a variable of a group, of a file in `host_vars` or with a template

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RECIPE, RUN_HOST, Planned
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RECIPE, RUN_HOST, RunStep
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import Resolve
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.dependencies import as_dependency
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.step_message import check_stage
@@ -27,14 +27,14 @@ Hosts = tuple[str, ...]
 
 
 @dataclass(slots=True)
-class Outline:
+class PlayOutline:
     """What all plays plan: their hosts in order, the steps, and the hosts of each pattern that a step names.
 
     `stages` has the names of the steps by the number of their stage, `tasks` the ids of the stage tasks.
     """
 
     hosts: dict[str, None] = field(default_factory=dict)
-    steps: dict[str, Planned] = field(default_factory=dict)
+    steps: dict[str, RunStep] = field(default_factory=dict)
     patterns: dict[str, frozenset[str]] = field(default_factory=dict)
     needs: dict[str, set[str]] = field(default_factory=dict)
     stages: dict[int, list[str]] = field(default_factory=dict)
@@ -81,12 +81,12 @@ def _tasks(item: Any) -> Iterator[Any]:
         yield from _tasks(inner)
 
 
-def outline(plays: Sequence[Any], resolve: Resolve) -> Outline:
+def outline(plays: Sequence[Any], resolve: Resolve) -> PlayOutline:
     """What these plays plan. A stage may be in several of them: the canary's, and the one of the other hosts.
 
     Raises UsageError for a task that is no stage, for a number that two stages have, and for plays of two recipes.
     """
-    found = Outline()
+    found = PlayOutline()
     _check_recipe(plays)
     for play in plays:
         here = tuple(resolve(play.hosts))
@@ -108,7 +108,7 @@ def _check_recipe(plays: Sequence[Any]) -> None:
         raise UsageError(f"a playbook runs one recipe, and this has stages of {' and of '.join(recipes.values())}")
 
 
-def _add_stage(found: Outline, task: Any) -> None:
+def _add_stage(found: PlayOutline, task: Any) -> None:
     """Raises UsageError where another stage has the number: what one of them did would be taken for the other's."""
     number, names = int(task.args["number"]), [str(step["name"]) for step in task.args["steps"]]
     same = found.stages.setdefault(number, names)
@@ -117,7 +117,7 @@ def _add_stage(found: Outline, task: Any) -> None:
     found.tasks.add(task._uuid)
 
 
-def _add(found: Outline, stage: int, step: Step, hosts: Hosts) -> None:
+def _add(found: PlayOutline, stage: int, step: Step, hosts: Hosts) -> None:
     name = str(step["name"])
     if name in found.steps:
         before = found.steps[name]
@@ -127,10 +127,10 @@ def _add(found: Outline, stage: int, step: Step, hosts: Hosts) -> None:
     found.needs[name] = {as_dependency(said).step for said in step.get("depends_on") or ()}
 
 
-def _planned(name: str, stage: int, step: Step, hosts: Hosts) -> Planned:
+def _planned(name: str, stage: int, step: Step, hosts: Hosts) -> RunStep:
     said = step.get("cache_key") or ""
     cache: Mapping[str, Any] = {"key": said} if isinstance(said, str) else said
-    return Planned(
+    return RunStep(
         name,
         stage,
         int(step.get("idx", 0)),
@@ -143,7 +143,7 @@ def _planned(name: str, stage: int, step: Step, hosts: Hosts) -> Planned:
     )
 
 
-def _narrowed(found: Outline, step: Step, hosts: Hosts, resolve: Resolve) -> Hosts:
+def _narrowed(found: PlayOutline, step: Step, hosts: Hosts, resolve: Resolve) -> Hosts:
     """Where a step runs, of the hosts of its play; all patterns that it names are looked up on the way."""
     for said in step.get("depends_on") or ():
         _match(found, as_dependency(said).hosts, resolve)
@@ -153,7 +153,7 @@ def _narrowed(found: Outline, step: Step, hosts: Hosts, resolve: Resolve) -> Hos
     return hosts if named is None else tuple(host for host in hosts if host in named)
 
 
-def _match(found: Outline, pattern: str, resolve: Resolve) -> frozenset[str] | None:
+def _match(found: PlayOutline, pattern: str, resolve: Resolve) -> frozenset[str] | None:
     """The hosts that match; None for a pattern that leaves out none."""
     if pattern in ("", "all"):
         return None

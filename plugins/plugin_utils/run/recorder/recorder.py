@@ -19,16 +19,16 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Journal
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import (
     RUN_HOST,
-    Planned,
     Run,
+    RunStep,
     refuse,
     set_current,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.debug_lines import lines_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.end_signals import BY_SIGNAL
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import Means, means_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.begin_run import begin
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.host_aliases import names_of_one
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import AnsibleApi, ansible_api_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.begin_run import begin_run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.host_aliases import aliases_of_one_host
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import (
     FLUSH,
     REPORT,
@@ -37,9 +37,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_out
     select_by_tags,
     stage_tasks,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.run_snapshot import keep
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.signal_guard import Guard
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.store_writer_client import Storing
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.run_snapshot import write_snapshot
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.signal_guard import SignalGuard
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.store_writer_client import StoreWriterClient
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.cached_results import cached_offers
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import NOT_IN_STORE, REFUSED
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import (
@@ -66,12 +66,14 @@ class Recorder:
     has the run closed where the playbook does not come to its end.
     """
 
-    def __init__(self, warn: Callable[[str], None], show: Callable[[str], None], guard: Guard | None = None) -> None:
+    def __init__(
+        self, warn: Callable[[str], None], show: Callable[[str], None], guard: SignalGuard | None = None
+    ) -> None:
         self._warn = warn
         self.show = show
         self.guard = guard
         self.run: Run | None
-        self.storing: Storing | None
+        self.storing: StoreWriterClient | None
         self.failures: list[str] = []
         self.refused = 0
         self._variables: Any = None
@@ -111,18 +113,18 @@ class Recorder:
         self._checkpoints = checkpoints(self._plays or [play])
         if self.guard:
             self.guard.watch(self.interrupted)
-        self.run = run = _begun(plays, settings, means_of(play))
+        self.run = run = _begun(plays, settings, ansible_api_of(play))
         self._hosts = {name: self._variables._inventory.get_host(name) for name in run.hosts}
-        keep(run, plays, self._hosts)
+        write_snapshot(run, plays, self._hosts)
         run.left_out.update(name for each in plays for name in select_by_tags(each))
         set_current(run)
-        for text in run.given.warnings:
+        for text in run.inputs.warnings:
             self._tell(run, text)
         self._tell_what_is_left_out(run)
         self._tell_of_names(run)
         self._find_cached(run)
         self._set_facts(run, run.hosts)
-        self.storing = Storing(run)
+        self.storing = StoreWriterClient(run)
         gc.freeze()  # what Ansible has loaded is no garbage: to look for some copies its memory in each worker
 
     def _tell(self, run: Run, text: str) -> None:
@@ -134,14 +136,14 @@ class Recorder:
         names = [step.name for step in run.steps.values() if not step.hosts]
         if names:
             self._tell(run, f"left out, as no host of this run is theirs: {', '.join(names)}")
-        if run.given.unknown_hosts:
-            names = list(run.given.unknown_hosts)
+        if run.inputs.unknown_hosts:
+            names = list(run.inputs.unknown_hosts)
             self._tell(run, f"the given context has keys of hosts not in this run: {', '.join(names)}")
-        if run.given.recipe.get("canary") and not run.given.canary:
+        if run.inputs.recipe.get("canary") and not run.inputs.canary:
             self._tell(run, "no host of this run is its canary, so none goes first")
 
     def _tell_of_names(self, run: Run) -> None:
-        for address, same in names_of_one(self._hosts.values()):
+        for address, same in aliases_of_one_host(self._hosts.values()):
             self._tell(run, f"{', '.join(same)} are one host, {address}: their steps run beside each other")
 
     def _find_cached(self, run: Run) -> None:
@@ -181,7 +183,7 @@ class Recorder:
         if not scriptlets:  # for all workers at once
             import ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.ansible_module_step  # noqa: F401
         with suppress(RackError):  # each host's stage will tell it
-            prepare(scriptlets, tuple(map(Path, run.settings.scriptlets)), run.given.recipe)
+            prepare(scriptlets, tuple(map(Path, run.settings.scriptlets)), run.inputs.recipe)
 
     def task_ended(self, result: Any) -> None:
         """Follow the journal after each host's stage: the first host's next task has its variables early."""
@@ -277,7 +279,7 @@ class Recorder:
         self._catch_up(run)
         self._end(run)
 
-    def _without_result(self, run: Run, step: Planned, host: str, why: str = NO_RESULT) -> dict[str, Any]:
+    def _without_result(self, run: Run, step: RunStep, host: str, why: str = NO_RESULT) -> dict[str, Any]:
         if step.name in run.left_out:
             return no_result(step.stage, step.name, host, "skipped", "left out by its tags", blocks=False)
         said = run.hidden(self._said.get((step.stage, host)) or why)
@@ -287,7 +289,7 @@ class Recorder:
         """The last record; written before the report is, which shows it."""
         counts = counts_of(run)
         if counts != self._counts:
-            status = status_of(counts, checks_of(run), is_check=run.given.is_check)
+            status = status_of(counts, checks_of(run), is_check=run.inputs.is_check)
             append(run.path, [_last_record(status, EXIT_CODES[status], counts)])
             self._counts = counts
 
@@ -329,10 +331,10 @@ class Recorder:
         self.warn(f"rack.recipes.recorder: {text}")
 
 
-def _begun(plays: Sequence[Any], settings: project.Settings, means: Means) -> Run:
+def _begun(plays: Sequence[Any], settings: project.Settings, means: AnsibleApi) -> Run:
     """Raises RackError as `begin` does, also where nothing can be written down."""
     try:
-        return begin(plays, settings, means)
+        return begin_run(plays, settings, means)
     except OSError as error:
         raise UsageError(f"no run can be recorded: {error.filename or settings.runs}: {error.strerror}") from error
     except JournalError as error:

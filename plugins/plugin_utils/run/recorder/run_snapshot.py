@@ -18,11 +18,14 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import Names, secrets_in
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames, secrets_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import stage_tasks
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.literal_secrets import literal, said_in
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.literal_secrets import (
+    literal,
+    literal_secrets_of,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import HOOKS, scriptlet_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import unpacked
 
@@ -37,7 +40,7 @@ Said = Mapping[str, Any]
 Texts = Iterable[tuple[str, bytes]]
 
 
-def keep(run: Run, plays: Sequence[Any], hosts: Mapping[str, Any]) -> None:
+def write_snapshot(run: Run, plays: Sequence[Any], hosts: Mapping[str, Any]) -> None:
     """Write it all, once; `hosts` are Ansible's hosts by their names."""
     folder = run.folder / FOLDER
     with suppress(OSError, RackError, ValueError):
@@ -62,21 +65,21 @@ def _write(path: Path, text: bytes) -> None:
 
 
 def _masked(run: Run, mask: Mask, text: bytes) -> bytes:
-    for each in filter(None, (run.given.mask, mask)):
+    for each in filter(None, (run.inputs.mask, mask)):
         text = each.mask(text.decode(errors="surrogateescape")).encode(errors="surrogateescape")
     return text
 
 
 def _secrets(run: Run, used: Sequence[Said], folders: tuple[Path, ...]) -> Iterator[str]:
     """What steps, hooks and parameters themselves say that a journal hides."""
-    names = Names(run.settings.secret_keys)
-    params = run.given.recipe.get("params") or {}
+    names = SecretNames(run.settings.secret_keys)
+    params = run.inputs.recipe.get("params") or {}
     yield from literal(secrets_in(None, {name: said.get("default") for name, said in params.items()}, names))
     for said in used:
         options = None
         with suppress(RackError):
             options = None if said.get("type") == MODULES else scriptlet_of(said, folders).options
-        yield from said_in(said, options, names)
+        yield from literal_secrets_of(said, options, names)
 
 
 def _as_written(secrets: Iterable[str]) -> Iterator[str]:
@@ -86,7 +89,7 @@ def _as_written(secrets: Iterable[str]) -> Iterator[str]:
 
 
 def _texts(run: Run, plays: Sequence[Any], hosts: Mapping[str, Any]) -> Iterator[tuple[str, bytes]]:
-    for name, text in recipe_files(str(run.given.recipe.get("path", "")), str(run.given.recipe.get("digest", ""))):
+    for name, text in recipe_files(str(run.inputs.recipe.get("path", "")), str(run.inputs.recipe.get("digest", ""))):
         yield f"{RECIPES}/{name}", text
     with suppress(OSError):
         yield PLAYBOOK, Path(plays[0].get_path().rpartition(":")[0]).read_bytes()
@@ -138,7 +141,7 @@ def _used(run: Run, plays: Sequence[Any]) -> Iterator[Said]:
     for play in plays:
         for task in stage_tasks(play):
             yield from unpacked(task.args["steps"])
-    given = run.given.recipe.get("hooks") or {}
+    given = run.inputs.recipe.get("hooks") or {}
     yield from (hook for when in HOOKS for hook in given.get(when) or ())
 
 

@@ -38,7 +38,7 @@ TOLD = "rack.recipes.recorder: {name}: {what}; a second signal ends this at once
 ENDED, STORED = "the steps on the hosts are ended", "the run is over, its results are being stored"
 
 
-class Guard:
+class SignalGuard:
     """Closes a run that ends before its playbook does, for a signal or for a fault of Ansible's own."""
 
     def __init__(self) -> None:

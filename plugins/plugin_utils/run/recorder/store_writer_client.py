@@ -23,7 +23,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import RO
 PATIENT = 0.8  # of the time that the recorder waits, so that it hears what went wrong
 
 
-class Failed(NamedTuple):
+class FailedFlush(NamedTuple):
     """A question that failed: how large the journal was, until when it might wait, and what went wrong."""
 
     size: int
@@ -31,10 +31,10 @@ class Failed(NamedTuple):
     problem: str
 
 
-NOTHING_FAILED = Failed(-1, 0.0, "")
+NOTHING_FAILED = FailedFlush(-1, 0.0, "")
 
 
-class Storing:
+class StoreWriterClient:
     """Starts the follower and asks it: an absent or slow database never holds up a run, nor crosses a fork."""
 
     def __init__(self, run: Run) -> None:
@@ -109,7 +109,7 @@ class Storing:
             problem = before.problem or f"the store did not answer within {self._timeout:g} s"
         else:
             problem = answer or "the process that writes to the store gave no answer"
-        self._failed = Failed(size, deadline, problem)
+        self._failed = FailedFlush(size, deadline, problem)
         return problem
 
     def _last_answer(self, deadline: float) -> str | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Place
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Planned
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RunStep
 
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import Offer
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 PATIENCE = 5.0  # seconds for a store that is away: it holds up no run
 
 
-def cached_offers(db: str, steps: Iterable[Planned]) -> dict[Place, list[Offer]]:
+def cached_offers(db: str, steps: Iterable[RunStep]) -> dict[Place, list[Offer]]:
     """What may be used again, by (step, host), the newest first. Raises StoreError where the store cannot be read."""
-    by_key: dict[str, list[Planned]] = defaultdict(list)
+    by_key: dict[str, list[RunStep]] = defaultdict(list)
     for step in steps:
         if step.cache_key:
             by_key[step.cache_key].append(step)
@@ -45,7 +45,7 @@ def _read(db: str, keys: list[str]) -> list[Mapping[str, Any]]:
         store.dispose()  # no connection crosses a fork
 
 
-def _offers(found: Iterable[Mapping[str, Any]], by_key: Mapping[str, list[Planned]]) -> dict[Place, list[Offer]]:
+def _offers(found: Iterable[Mapping[str, Any]], by_key: Mapping[str, list[RunStep]]) -> dict[Place, list[Offer]]:
     offers: dict[Place, list[Offer]] = defaultdict(list)
     now = time.time()
     for result in found:

@@ -14,9 +14,9 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import opened, restore
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower, Line
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader, Line
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record, decode
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Ended, Place, Results
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Place, Results, StepEnd
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import begun, hold, journal_of, journals
 
 Offer = dict[str, Any]
@@ -25,7 +25,7 @@ Needs = Mapping[str, Collection[str]]  # the steps that each step depends on
 LINES = frozenset({"delta", "step"})
 
 
-class Earlier:
+class EarlierRun:
     """The results of a run, which stay on disk: a journal may be larger than what all workers should hold.
 
     `anew` names the steps that are to run again, whatever there is of them.
@@ -35,7 +35,7 @@ class Earlier:
         self.path = path
         self.about: Record = {}
         self._anew = anew
-        self._journal = Follower(path)
+        self._journal = JournalReader(path)
         self._results = Results()
         self._lines: dict[Place, list[tuple[int, int]]] = defaultdict(list)
         self._instances: dict[Place, dict[str, None]] = defaultdict(dict)
@@ -88,7 +88,7 @@ class Earlier:
 
         Those with some results, but not all, and the first without any: a host begins no stage before the last ended.
         """
-        stages: dict[int, list[Ended | None]] = defaultdict(list)
+        stages: dict[int, list[StepEnd | None]] = defaultdict(list)
         for step in self.about["steps"]:
             if host in step["hosts"]:
                 stages[step["stage"]].append(self._results.ended.get((step["name"], host)))
@@ -106,7 +106,7 @@ class Earlier:
         return {step["stage"] for step in self.about["steps"] if step["name"] in wanted}
 
 
-def _is_final(end: Ended | None) -> bool:
+def _is_final(end: StepEnd | None) -> bool:
     return end is not None and (end.sure or end.verdict == "skipped")
 
 
@@ -115,13 +115,13 @@ def _read(journal: Any, start: int, end: int) -> bytes:
     return bytes(journal.read(end - start))
 
 
-def find_earlier(runs: Path, resume: str, resume_from: str, recipe: Mapping[str, Any], needs: Needs) -> Earlier:
+def find_earlier(runs: Path, resume: str, resume_from: str, recipe: Mapping[str, Any], needs: Needs) -> EarlierRun:
     """The run to go on from, held for this process: `resume` by its name, or the newest where only a step is named.
 
     Raises UsageError where the run, or the step, cannot be meant.
     """
     anew = with_dependents(resume_from, needs) if resume_from else ()
-    earlier = Earlier(journal_of(runs, resume) if resume else _newest(runs, recipe), anew)
+    earlier = EarlierRun(journal_of(runs, resume) if resume else _newest(runs, recipe), anew)
     earlier.catch_up()
     if not earlier.about:
         raise UsageError(f"run {earlier.path.parent.name} had not begun: there is nothing to go on from")

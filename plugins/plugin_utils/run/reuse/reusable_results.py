@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Place
 
 if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import Earlier, Offer
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import EarlierRun, Offer
 
 
 @dataclass(slots=True)
-class Reusable:
+class ReusableResults:
     """The earlier run that is resumed, if any, and the cached results of each (step, host), the newest first."""
 
-    earlier: Earlier | None = None
+    earlier: EarlierRun | None = None
     cached: Mapping[Place, Sequence[Offer]] = field(default_factory=dict)
 
     def offers(self, steps: Iterable[Mapping[str, Any]], host: str) -> dict[str, list[Offer]]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import OPENINGS
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import Names, secrets_in
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames, secrets_in
 
 LOOPS = ("loop", "matrix")  # words of a step
 
@@ -20,7 +20,7 @@ def literal(texts: Iterable[str]) -> Iterator[str]:
     return (text for text in texts if not any(sign in text for sign in OPENINGS))
 
 
-def said_in(step: Mapping[str, Any], options: Mapping[str, Any] | None, names: Names) -> Iterator[str]:
+def literal_secrets_of(step: Mapping[str, Any], options: Mapping[str, Any] | None, names: SecretNames) -> Iterator[str]:
     """What its no_log options hold, and what its arguments and loops have under the name of a secret."""
     args = secrets_in(options, step.get("args") or {}, names)
     return literal([*args, *secrets_in(None, {word: step.get(word) for word in LOOPS}, names)])

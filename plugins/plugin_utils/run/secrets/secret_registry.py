@@ -33,7 +33,7 @@ NOT_SHARED = (
 )
 
 
-class Concealed:
+class SecretRegistry:
     """What is concealed in this process, and with `shared` in those that are forked from it."""
 
     def __init__(self, *, shared: bool = False) -> None:

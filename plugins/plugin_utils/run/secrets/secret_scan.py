@@ -21,7 +21,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import i
 PIECE = 3  # characters
 
 
-def spotted(secrets: Iterable[str], value: Any) -> list[str]:
+def secrets_shown_in(secrets: Iterable[str], value: Any) -> list[str]:
     """Those that the texts and numbers of a value show, names in mappings too."""
     known = [*secrets]
     text = "\n".join(_texts(value)) if known else ""

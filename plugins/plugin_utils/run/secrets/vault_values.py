@@ -32,7 +32,7 @@ def own_variables(variables: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in variables.items() if name not in APART}
 
 
-class Vault:
+class VaultValues:
     """Finds the values that came out of a vault; `problem` is why it cannot, empty where it can.
 
     One for which no password was given is not open: nothing came out of it.

@@ -14,7 +14,7 @@ SELDOM = 30.0  # seconds between two flushes into a store that is away, unless t
 DELTA = b'"kind":"delta"'
 
 
-class Pace:
+class FlushPolicy:
     """Flush every `interval` seconds, and as soon as `deltas` changes of the context wait.
 
     A store that is away is tried at intervals that double, up to `SELDOM`: each attempt takes time from the stages.

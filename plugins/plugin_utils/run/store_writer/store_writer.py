@@ -17,8 +17,8 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, RackError, StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_writer.flush_policy import Pace
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_writer.flush_policy import FlushPolicy
 
 NICE = 5
 NOW, END = b"now", b"end"
@@ -32,10 +32,10 @@ def main() -> None:
     URL of the store: arguments, and what is in the environment, others may see.
     """
     journal, interval, deltas, patience = sys.argv[1], float(sys.argv[2]), int(sys.argv[3]), float(sys.argv[4])
-    store = Store(journal, _first_line(), patience)
+    store = StoreWriter(journal, _first_line(), patience)
     with lasting():
         store.prepare()
-    pace = Pace(journal, interval, deltas)
+    pace = FlushPolicy(journal, interval, deltas)
     while True:
         if select.select([0], [], [], pace.pause())[0]:
             words = os.read(0, 4096).split()
@@ -77,7 +77,7 @@ def _first_line() -> str:
     return line.decode().strip()
 
 
-class Store:
+class StoreWriter:
     """The database, opened at the first flush and again after a failure."""
 
     def __init__(self, journal: str, url: str, patience: float) -> None:
@@ -125,9 +125,9 @@ class Store:
 
     def _parts(self) -> tuple[Any, Any]:
         from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-        from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import Following
+        from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import JournalImport
 
-        return engine, Following
+        return engine, JournalImport
 
 
 def _log(text: str) -> None:
@@ -139,6 +139,6 @@ def _log(text: str) -> None:
 def abandoned(journal: str | os.PathLike[str]) -> None:
     """The run's process is gone; without an end the run was interrupted."""
     with suppress(JournalError):  # on a full disk; what is there is stored for all that
-        kinds = {line.record["kind"] for line in Follower(journal).read() if line.record}
+        kinds = {line.record["kind"] for line in JournalReader(journal).read() if line.record}
         if "end" not in kinds:
             append(journal, [{"kind": "end", "time": now(), "status": "interrupted", "exit_code": 1, "counts": {}}])

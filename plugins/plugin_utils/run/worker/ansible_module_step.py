@@ -31,16 +31,16 @@ from ansible.utils.display import Display
 from ansible.utils.vars import transform_to_native_types
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import LONGEST_MESSAGE
-from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
-from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import Stage
+from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import StageRun
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import FOLDER
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_errors import refusal
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.project_files import digest_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import USUAL_TMP
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import Luggage, Program, Request
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import PayloadFiles, Program, Request
 
 Result = dict[str, Any]
 Emit = Callable[[dict[str, Any]], None]
@@ -58,17 +58,17 @@ def as_module(action: ActionBase, task_vars: Mapping[str, Any], *, secret: bool)
     With `secret` the module logs nothing of its arguments on the host.
     """
 
-    def program(step: Mapping[str, Any], luggage: Luggage) -> Result:
-        luggage.digests.update(_files(step.get("args") or {}))
+    def program(step: Mapping[str, Any], payload_files: PayloadFiles) -> Result:
+        payload_files.digests.update(_files(step.get("args") or {}))
         name, keys = str(step["module"]), [str(key) for key in step.get("writes") or ()]
 
-        def run(params: Result, ctx: View) -> tuple[str, str]:
+        def run(params: Result, ctx: ContextView) -> tuple[str, str]:
             result = _plain(_execute(_handler(action, name, params, secret=secret), task_vars))
             for key in keys if not result.get("skipped") else ():
                 ctx.set(key, result)
             return next((word for word in VERDICTS if result.get(word)), "passed"), _reason(result)
 
-        def call(params: Result, ctx: View, emit: Emit) -> NoReturn:
+        def call(params: Result, ctx: ContextView, emit: Emit) -> NoReturn:
             _leave_ansible(action)
             verdict, reason = _judged(lambda: run(params, ctx), action)
             sys.stdout.flush()
@@ -206,7 +206,7 @@ def _digest(action: ActionBase, name: str) -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
-def perform_module(request: Request, run: Run, halted: Callable[[], str], *, check: bool) -> Answer:
+def run_module(request: Request, run: Run, halted: Callable[[], str], *, check: bool) -> HostAnswer:
     """Run the one step of a stage in this process; the answer has its records, as a host's would.
 
     `halted` tells why nothing may go on, empty where it may. With `check` it blocks nothing: a module that has no check
@@ -217,12 +217,12 @@ def perform_module(request: Request, run: Run, halted: Callable[[], str], *, che
         work = str(Path(folder).absolute())
         _unpack(request, work)
         launcher = Launcher(request.message, work, work, str(run.folder.absolute() / FOLDER))
-        Stage(request.message, launcher, records.append, lambda: not halted(), halted).run()
+        StageRun(request.message, launcher, records.append, lambda: not halted(), halted).run()
     for n, record in enumerate(records, start=1):
         record["n"] = n
         if check:
             record.pop("blocks", None)
-    return Answer("ended", 0, tuple(records), concealed=tuple(launcher.secrets.told))
+    return HostAnswer("ended", 0, tuple(records), concealed=tuple(launcher.secrets.told))
 
 
 def _unpack(request: Request, work: str) -> None:

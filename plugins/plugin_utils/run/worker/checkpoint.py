@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.store_writer_client import PATIENT
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_writer.store_writer import Store
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_writer.store_writer import StoreWriter
 
 
 def checkpoint(run: Run) -> str:
@@ -16,7 +16,7 @@ def checkpoint(run: Run) -> str:
 
     The follower belongs to Ansible's main process, so this opens the store for itself: two may follow one journal.
     """
-    store = Store(str(run.path), run.settings.db, run.settings.store_timeout * PATIENT)
+    store = StoreWriter(str(run.path), run.settings.db, run.settings.store_timeout * PATIENT)
     try:
         return store.flush()
     finally:

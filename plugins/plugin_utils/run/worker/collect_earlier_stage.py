@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import Remote
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import RemoteExecutor
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import stage_id
 
 if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import Earlier
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import EarlierRun
 
 
-def collect(earlier: Earlier, remote: Remote, steps: Iterable[str], host: str, lease: float) -> None:
+def collect(earlier: EarlierRun, remote: RemoteExecutor, steps: Iterable[str], host: str, lease: float) -> None:
     """Ask for the results and artifacts of these steps that are not here; a stage that still runs is waited for.
 
     Raises Unreachable.
@@ -32,7 +32,7 @@ def collect(earlier: Earlier, remote: Remote, steps: Iterable[str], host: str, l
         _bring(earlier, remote, stage_id(earlier.run_id, number, host), records)
 
 
-def _bring(earlier: Earlier, remote: Remote, stage: str, records: list[Record]) -> None:
+def _bring(earlier: EarlierRun, remote: RemoteExecutor, stage: str, records: list[Record]) -> None:
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import (
         bring,  # few runs have any
     )

@@ -25,14 +25,14 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.process.file
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
 
 FOLDER = "artifacts"
 PARTIAL = "partial"
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
 Wanted = Sequence[tuple[str, int]]  # digests, each with the offset from which on it is wanted
-Ask = Callable[[Wanted], Answer]
+Ask = Callable[[Wanted], HostAnswer]
 
 
 class MissingError(Exception):
@@ -47,11 +47,11 @@ def bring(folder: Path, stage: str, records: Iterable[Record], ask: Ask) -> list
     """
     wanted = {record["sha256"]: record for record in records}
     ends: dict[str, str] = {}  # why each is missing; empty where it is there
-    parts: dict[str, Part] = {}
+    parts: dict[str, ArtifactDownload] = {}
     for digest, record in wanted.items():
         try:
             if not _is_there(folder, record):
-                parts[digest] = Part(folder, stage, record)
+                parts[digest] = ArtifactDownload(folder, stage, record)
         except (MissingError, OSError) as error:
             ends[digest] = _told(error)
     try:
@@ -95,7 +95,7 @@ def _is_there(folder: Path, record: Record) -> bool:
         return False
 
 
-def _bring(parts: dict[str, Part], ends: dict[str, str], ask: Ask) -> None:
+def _bring(parts: dict[str, ArtifactDownload], ends: dict[str, str], ask: Ask) -> None:
     waiting = [digest for digest in parts if not _is_done(parts[digest], ends)]
     while waiting:
         try:
@@ -116,14 +116,14 @@ NO_PIECE = "the host answered without it"
 NOTHING = {"unknown": "the host does not know this stage any more: it rebooted, or its folder was removed"}
 
 
-def _take(part: Part, piece: dict[str, Any], ends: dict[str, str]) -> None:
+def _take(part: ArtifactDownload, piece: dict[str, Any], ends: dict[str, str]) -> None:
     try:
         part.take(piece)
     except (MissingError, OSError) as error:
         ends[part.digest] = _told(error)
 
 
-def _is_done(part: Part, ends: dict[str, str]) -> bool:
+def _is_done(part: ArtifactDownload, ends: dict[str, str]) -> bool:
     """Whether a file is whole, and in its place; or never will be."""
     try:
         return part.finish()
@@ -136,7 +136,7 @@ def _told(error: Exception) -> str:
     return f"it cannot be written: {error.strerror}" if isinstance(error, OSError) else str(error)
 
 
-class Part:
+class ArtifactDownload:
     """A file on its way. What an earlier try left of it counts."""
 
     def __init__(self, folder: Path, stage: str, record: Record) -> None:

@@ -14,14 +14,18 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import transform_to_native_types
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Ended
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import StepEnd
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RECIPE, RUN_HOST, Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_secrets import add_secrets
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.readiness import halted, settled, time_left
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.readiness import (
+    earlier_verdicts,
+    halted,
+    time_left,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import (
     Program,
     Request,
-    Surroundings,
+    StageInputs,
     make_request,
     stage_id,
 )
@@ -34,7 +38,7 @@ ANSIBLE = "ansible"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class HostStage:
     """What of a stage is for one host: its steps there, and the locks of theirs that hosts share."""
 
     run: Run
@@ -66,22 +70,22 @@ class Part:
         return transform_to_native_types(self.action._templar.template(value))
 
 
-def request_of(part: Part, program: Program | None) -> Request:
+def request_of(part: HostStage, program: Program | None) -> Request:
     """The request for the part, as things are now. Raises RackError where an argument is wrong."""
     run, host, settings = part.run, part.host, part.run.settings
-    around = Surroundings(
+    around = StageInputs(
         run_id=run.run_id,
         host=host,
         folders=tuple(Path(folder) for folder in settings.scriptlets),
         slots=settings.slots,
         lease=settings.reconnect_timeout,
-        settled=settled(run, part.steps, host),
+        settled=earlier_verdicts(run, part.steps, host),
         own=run.context.held(host),
         run=run.context.held(),
         hosts=_others(part),
         collected=_collected(run, part.number, host),
         recipe=_recipe(part, with_hooks=not part.is_check),
-        params=run.given.params,
+        params=run.inputs.params,
         time_left=time_left(run),
         halted=halted(run, host),
         check=part.is_check and not part.is_module,  # Ansible's modules have a check mode of their own
@@ -90,8 +94,8 @@ def request_of(part: Part, program: Program | None) -> Request:
     )
     request = make_request(part.number, part.steps, around, program)
     for step in request.message["steps"]:
-        if "unfit" in step:
-            step["unfit"] = run.hidden(step["unfit"])  # an argument that is wrong is told as it is
+        if "invalid" in step:
+            step["invalid"] = run.hidden(step["invalid"])  # an argument that is wrong is told as it is
     add_secrets(part, request.message)
     return request
 
@@ -104,11 +108,11 @@ def _collected(run: Run, number: int, host: str) -> tuple[str, ...]:
     return tuple(stage_id(run.run_id, stage, host) for stage in range(1, number) if stage not in open_stages)
 
 
-def _is_sure(end: Ended | None) -> bool:
+def _is_sure(end: StepEnd | None) -> bool:
     return end is not None and end.sure
 
 
-def _others(part: Part) -> dict[str, Any]:
+def _others(part: HostStage) -> dict[str, Any]:
     """Of the other hosts, what these steps read: a step of the run all, one of a host what it names with @."""
     context, planned = part.run.context, part.run.steps
     if part.host == RUN_HOST:
@@ -117,9 +121,9 @@ def _others(part: Part) -> dict[str, Any]:
     return {name: context.held(name, keys) for name in context.hosts() if name} if keys else {}
 
 
-def _recipe(part: Part, *, with_hooks: bool) -> Mapping[str, Any]:
+def _recipe(part: HostStage, *, with_hooks: bool) -> Mapping[str, Any]:
     """What is said of the whole recipe; the arguments of hooks may hold templates, as those of steps."""
-    recipe = part.run.given.recipe
+    recipe = part.run.inputs.recipe
     if not recipe.get("hooks"):
         return recipe
     if not with_hooks:

@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Ended
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import StepEnd
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Dependency
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Planned, Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, RunStep
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_errors import WRONG_PASSWORD
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.dependencies import (
     as_dependency,
@@ -26,7 +26,7 @@ Steps = Iterable[Mapping[str, Any]]
 NOT_TRIED = ("blocked", "skipped")
 
 
-def settled(run: Run, steps: Steps, host: str) -> dict[str, str]:
+def earlier_verdicts(run: Run, steps: Steps, host: str) -> dict[str, str]:
     """The dependencies on steps of earlier stages that block, by their labels, with the verdict or what else does."""
     steps = list(steps)
     here = {step["name"] for step in steps}
@@ -53,30 +53,30 @@ def _blocking(run: Run, needed: Dependency, host: str) -> str:
     return next((end.verdict for end in bad if end), "error")
 
 
-def _ends(run: Run, needed: Dependency, planned: Planned, host: str) -> Iterator[Ended | None]:
+def _ends(run: Run, needed: Dependency, planned: RunStep, host: str) -> Iterator[StepEnd | None]:
     """How the step ended where it has to have passed: on this host, or on all of its hosts, or on some of them."""
     ended = run.results.ended
     if not needed.is_wide and host in planned.hosts:
         yield ended.get((needed.step, host))
         return
-    chosen = run.given.patterns.get(needed.hosts)
+    chosen = run.inputs.patterns.get(needed.hosts)
     yield from (ended.get((needed.step, place)) for place in planned.hosts if chosen is None or place in chosen)
 
 
 def halted(run: Run, host: str) -> str:
     """Why nothing may start on this host any more; empty where it may."""
-    if run.given.recipe.get("fail_fast"):
+    if run.inputs.recipe.get("fail_fast"):
         for (step, place), end in run.results.ended.items():
             if end.blocks and end.verdict not in NOT_TRIED:
                 return f"fail_fast: {step} did not pass on {place or 'the controller'}"
-    if host in run.given.canary:
+    if host in run.inputs.canary:
         return ""
     ended = run.results.ended
-    bad = (place for place in run.given.canary for step in run.steps if _blocks(ended.get((step, place))))
+    bad = (place for place in run.inputs.canary for step in run.steps if _blocks(ended.get((step, place))))
     return next((f"canary {place} did not pass" for place in bad), "")
 
 
-def shut_out(run: Run, host: str) -> str:
+def excluded(run: Run, host: str) -> str:
     """Why nobody should try to become another user on this host again; empty where one may.
 
     Each try with a wrong password counts against the account, which may be locked for it.
@@ -86,14 +86,14 @@ def shut_out(run: Run, host: str) -> str:
     return next((f"{name} has shown that {WRONG_PASSWORD}: not tried again on {host}" for name in wrong), "")
 
 
-def _blocks(end: Ended | None) -> bool:
+def _blocks(end: StepEnd | None) -> bool:
     return end is not None and end.blocks
 
 
 def startable(run: Run, steps: Steps, host: str) -> list[Mapping[str, Any]]:
     """The steps that may start as far as is known before: for the others no lock is worth waiting for."""
     steps = list(steps)
-    blocking, reason = settled(run, steps, host), halted(run, host)
+    blocking, reason = earlier_verdicts(run, steps, host), halted(run, host)
     return [step for step in steps if step.get("always") or not (reason or _is_out(step, blocking))]
 
 
@@ -104,5 +104,5 @@ def _is_out(step: Mapping[str, Any], blocking: Mapping[str, str]) -> bool:
 
 def time_left(run: Run) -> float | None:
     """Seconds until the recipe's time box is over; None where it has none."""
-    time_box = run.given.recipe.get("time_box")
+    time_box = run.inputs.recipe.get("time_box")
     return None if time_box is None else max(0.0, round(run.started + time_box - time.monotonic(), 3))

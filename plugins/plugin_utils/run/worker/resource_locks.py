@@ -67,7 +67,7 @@ def _resource(name: str, lock: Mapping[str, Any], host: str, variable: Callable[
 
 
 @contextmanager
-def holding(wanted: Iterable[Resource], folder: Path, wait: Callable[[float], None]) -> Iterator[None]:
+def holding_locks(wanted: Iterable[Resource], folder: Path, wait: Callable[[float], None]) -> Iterator[None]:
     """Hold a slot of each resource; `wait` sleeps, and raises once nobody should wait any more."""
     with ExitStack() as held:
         for resource in wanted:

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve import find
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.project_files import digest_of, project_files
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.zip_payload import (
@@ -35,7 +35,7 @@ Said = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class StageInputs:
     """What a stage finds when it starts: of the run, of the settings, of the earlier stages and of the context.
 
     `recipe` is what the compiled play says of the whole recipe. `time_left` is in seconds, None without a time box.
@@ -71,13 +71,13 @@ class Request:
 
 
 @dataclass(slots=True)
-class Luggage:
+class PayloadFiles:
     """The files that a stage needs, by their path inside the payload, and the digests of those that are data."""
 
     files: dict[str, Path] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
 
-    def add(self, entry: Entry, args: Said) -> None:
+    def add(self, entry: ScriptletEntry, args: Said) -> None:
         """A scriptlet and the file that its arguments name. Raises UsageError for one that cannot travel."""
         self.files[entry.inside] = entry.path
         for name, path in project_files(args).items():
@@ -85,15 +85,15 @@ class Luggage:
             self.digests[name] = digest_of(path)
 
 
-Program = Callable[[Said, Luggage], Said]
+Program = Callable[[Said, PayloadFiles], Said]
 
 
-def make_request(number: int, steps: Sequence[Said], around: Surroundings, program: Program | None = None) -> Request:
+def make_request(number: int, steps: Sequence[Said], around: StageInputs, program: Program | None = None) -> Request:
     """The request for the steps of one stage on one host; `program` tells how a step is run, by default its scriptlet.
 
     Raises UsageError or CatalogError for what is wrong with a hook.
     """
-    luggage = Luggage()
+    payload_files = PayloadFiles()
     program = program or (lambda step, files: _scriptlet(step, around.folders, files))
     recipe = around.recipe
     locks = {name: lock for name, lock in (recipe.get("locks") or {}).items() if lock.get("of") == "host"}
@@ -121,22 +121,22 @@ def make_request(number: int, steps: Sequence[Said], around: Surroundings, progr
         "locks": {name: _capacity(lock) for name, lock in locks.items()},
         "collected": list(around.collected),
         "code": dict(zip(("digest", "files"), executor_code(), strict=True)),
-        "steps": [_told(step, program, luggage, locks) for step in steps],
-        "hooks": _hooks(recipe, around.folders, luggage),
-        "digests": luggage.digests,
-        "files": [name for name in luggage.files if not is_code(name)],
+        "steps": [_told(step, program, payload_files, locks) for step in steps],
+        "hooks": _hooks(recipe, around.folders, payload_files),
+        "digests": payload_files.digests,
+        "files": [name for name in payload_files.files if not is_code(name)],
     }
-    return Request(message, tuple(sorted(luggage.files.items())))
+    return Request(message, tuple(sorted(payload_files.files.items())))
 
 
-def _told(step: Said, program: Program, luggage: Luggage, locks: Collection[str]) -> dict[str, Any]:
+def _told(step: Said, program: Program, payload_files: PayloadFiles, locks: Collection[str]) -> dict[str, Any]:
     """A step; where it cannot be run, why: the others of its stage are none the worse for it."""
-    if "unfit" in step:
+    if "invalid" in step:
         return to_message(step, {}, locks)
     try:
-        return to_message(step, program(step, luggage), locks)
+        return to_message(step, program(step, payload_files), locks)
     except (UsageError, CatalogError) as error:
-        return to_message({**step, "unfit": str(error)}, {}, locks)
+        return to_message({**step, "invalid": str(error)}, {}, locks)
 
 
 def imports_installed(message: Said) -> bool:
@@ -163,30 +163,30 @@ def prepare(steps: Sequence[Said], folders: tuple[Path, ...], recipe: Said) -> N
 
 def files_of(steps: Sequence[Said], folders: tuple[Path, ...], recipe: Said) -> tuple[tuple[str, Path], ...]:
     """The scriptlets and files that a stage's steps and hooks need where no template decides on them."""
-    luggage = Luggage()
+    payload_files = PayloadFiles()
     for step in steps:
         args = step.get("args") or {}
-        _scriptlet({**step, "args": {} if "{{" in str(args.get("src", "")) else args}, folders, luggage)
-    _hooks(recipe, folders, luggage)
-    return tuple(sorted(luggage.files.items()))
+        _scriptlet({**step, "args": {} if "{{" in str(args.get("src", "")) else args}, folders, payload_files)
+    _hooks(recipe, folders, payload_files)
+    return tuple(sorted(payload_files.files.items()))
 
 
-def scriptlet_of(used: Said, folders: tuple[Path, ...]) -> Entry:
+def scriptlet_of(used: Said, folders: tuple[Path, ...]) -> ScriptletEntry:
     """The scriptlet that a step or hook uses. Raises CatalogError."""
     return _found(used["module"], used.get("function", ""), used.get("type", "python"), folders)[0]
 
 
-def _scriptlet(used: Said, folders: tuple[Path, ...], luggage: Luggage) -> Said:
+def _scriptlet(used: Said, folders: tuple[Path, ...], payload_files: PayloadFiles) -> Said:
     """The program of a step or hook that uses a scriptlet."""
     entry, program = _found(used["module"], used.get("function", ""), used.get("type", "python"), folders)
-    luggage.add(entry, used.get("args") or {})
+    payload_files.add(entry, used.get("args") or {})
     if used.get("sandbox") not in (None, False):
-        luggage.files.update(sandbox_code())
+        payload_files.files.update(sandbox_code())
     return program if used.get("reads") is None else {**program, "reads": _reads(used["reads"], entry)}
 
 
 @cache
-def _found(module: str, function: str, kind: str, folders: tuple[Path, ...]) -> tuple[Entry, Said]:
+def _found(module: str, function: str, kind: str, folders: tuple[Path, ...]) -> tuple[ScriptletEntry, Said]:
     """The scriptlet and its program, once: all hosts of a run get the same, and a worker inherits what is known."""
     entry = find(module, function, kind, folders)
     digest = digest_with_imports(entry.digest, entry.inside, entry.path)
@@ -194,26 +194,26 @@ def _found(module: str, function: str, kind: str, folders: tuple[Path, ...]) -> 
     return entry, {**program, **_program(entry)}
 
 
-def _hooks(recipe: Said, folders: tuple[Path, ...], luggage: Luggage) -> dict[str, list[dict[str, Any]]]:
+def _hooks(recipe: Said, folders: tuple[Path, ...], payload_files: PayloadFiles) -> dict[str, list[dict[str, Any]]]:
     """What runs before and after each try of each step."""
     given = recipe.get("hooks") or {}
     return {
         when: [
-            {"name": hook["module"], "args": hook.get("args") or {}, **_scriptlet(hook, folders, luggage)}
+            {"name": hook["module"], "args": hook.get("args") or {}, **_scriptlet(hook, folders, payload_files)}
             for hook in given.get(when) or ()
         ]
         for when in HOOKS
     }
 
 
-def _reads(declared: Collection[str] | None, entry: Entry) -> list[str] | None:
+def _reads(declared: Collection[str] | None, entry: ScriptletEntry) -> list[str] | None:
     """The keys that the step may read; None where nobody said: a class that declares none may read any."""
     if entry.reads is None and (declared is None or entry.kind == "python"):
         return None
     return sorted({*(declared or ()), *(entry.reads or ())})
 
 
-def _program(entry: Entry) -> dict[str, Any]:
+def _program(entry: ScriptletEntry) -> dict[str, Any]:
     if entry.kind == "python":
         module = ".".join(PurePosixPath(entry.inside).with_suffix("").parts)
         return {"module": module, "function": entry.function}

@@ -40,8 +40,8 @@ def to_message(step: Said, program: Said, held_there: Collection[str]) -> dict[s
 
     Raises UsageError for a `when` that came out as neither true nor false.
     """
-    if "unfit" in step:
-        return {**to_message({name: step[name] for name in step if name in KNOWN}, {}, ()), "unfit": step["unfit"]}
+    if "invalid" in step:
+        return {**to_message({name: step[name] for name in step if name in KNOWN}, {}, ()), "invalid": step["invalid"]}
     rare = RARE & step.keys()
     return {
         "name": step["name"],

@@ -114,9 +114,9 @@ def filled(step: Said, template: Template) -> Said:
             return {**_plain(step), "when": False}
         found: Said = unmarked(template(marked(rest)))
     except AnsibleError as error:
-        return {**_plain(step), "unfit": _problem(step, template, error)}
+        return {**_plain(step), "invalid": _problem(step, template, error)}
     except UsageError as error:
-        return {**_plain(step), "unfit": str(error)}
+        return {**_plain(step), "invalid": str(error)}
     return found
 
 

@@ -75,7 +75,7 @@ class Batch:
         yield known.artifacts, list(self.artifacts.values())
 
 
-class Fold:
+class JournalFold:
     """Takes a run's records in the order of the journal and gathers their rows, the newest state of the run beside."""
 
     def __init__(self, run_id: str) -> None:

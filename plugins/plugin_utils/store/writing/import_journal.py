@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import (
     met_known_row,
@@ -27,7 +27,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.bulk_in
     refuse_too_big,
     write,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.fold_journal import Batch, Fold, Tally
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.fold_journal import Batch, JournalFold, Tally
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_to_rows import Row, name
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class BatchLimits:
     """When a batch is written, and for how many seconds a fault that may pass is waited out."""
 
     records: int = 20_000
@@ -43,7 +43,7 @@ class Limits:
     patience: float = 30.0
 
 
-class Followed(NamedTuple):
+class Imported(NamedTuple):
     """What one pass did: rows written, and the offset up to which the journal is stored, both 0 if there was nothing.
 
     `set_aside` counts the lines of the whole journal that are no records, torn ones too; `damaged` are the numbers of
@@ -57,38 +57,38 @@ class Followed(NamedTuple):
     damaged: tuple[int, ...] = ()
 
 
-def follow(engine: Engine, journal: str | os.PathLike[str], limits: Limits = Limits()) -> Followed:
+def import_journal(engine: Engine, journal: str | os.PathLike[str], limits: BatchLimits = BatchLimits()) -> Imported:
     """Bring everything new in the journal into the store; raises StoreError or JournalError.
 
     It is written in batches, each in one transaction with its place in the journal, so that it can be killed at
     any moment and called again.
     """
-    return Following(engine, journal, limits).catch_up()
+    return JournalImport(engine, journal, limits).catch_up()
 
 
-def is_behind(engine: Engine, journal: str | os.PathLike[str], limits: Limits = Limits()) -> bool:
+def is_behind(engine: Engine, journal: str | os.PathLike[str], limits: BatchLimits = BatchLimits()) -> bool:
     """Whether the journal holds something that the store does not; nothing is written.
 
     Raises StoreError or JournalError.
     """
-    return Following(engine, journal, limits).is_behind()
+    return JournalImport(engine, journal, limits).is_behind()
 
 
-class Following:
+class JournalImport:
     """Follows one journal for as long as its run lasts: what was read stays in mind from one call to the next."""
 
-    def __init__(self, engine: Engine, journal: str | os.PathLike[str], limits: Limits = Limits()) -> None:
+    def __init__(self, engine: Engine, journal: str | os.PathLike[str], limits: BatchLimits = BatchLimits()) -> None:
         self._engine = engine
         self._journal = Path(journal).absolute()
         self._limits = limits
         self._patience = limits.patience
-        self._follower = Follower(self._journal)
-        self._fold: Fold | None = None
+        self._follower = JournalReader(self._journal)
+        self._fold: JournalFold | None = None
         self._batch = Batch()
         self._stored = 0
         self._are_new = True  # until a row that was to be written was there already
 
-    def catch_up(self, patience: float | None = None) -> Followed:
+    def catch_up(self, patience: float | None = None) -> Imported:
         """Store what the journal gained. After a StoreError call again: nothing is lost, nothing written twice.
 
         `patience` takes the place of the limits' for this once.
@@ -114,7 +114,7 @@ class Following:
         """The numbers of the altered and foreign lines in what was read of the journal."""
         return tuple(self._follower.damaged)
 
-    def _catch_up(self) -> Followed:
+    def _catch_up(self) -> Imported:
         fold = self._fold = self._fold or patiently(self._resume, self._patience)
         rows = self._flush(fold)  # what an earlier call could not write
         for line in self._follower.read():
@@ -125,20 +125,20 @@ class Following:
         rows += self._flush(fold)
         if not self._follower.offset:
             self._fold = None  # the journal will name its run
-        return Followed(fold.run_id, self._stored, rows, self._follower.set_aside, self.damaged)
+        return Imported(fold.run_id, self._stored, rows, self._follower.set_aside, self.damaged)
 
-    def _resume(self) -> Fold:
+    def _resume(self) -> JournalFold:
         """Fold what is stored already without writing it; all is written again if the store does not hold it whole."""
         run_id = name(run_of(self._journal)) or ""
         self._stored, held = stored(self._engine, run_id)
-        self._follower, self._batch, fold = Follower(self._journal), Batch(), Fold(run_id)
+        self._follower, self._batch, fold = JournalReader(self._journal), Batch(), JournalFold(run_id)
         for line in self._follower.read(until=self._stored):
             if line.record:
                 fold.take(line.record)
         if self._follower.offset == self._stored and self._is_held(fold.tally(), held):
             return fold
-        self._follower, self._stored = Follower(self._journal), 0
-        return Fold(run_id)
+        self._follower, self._stored = JournalReader(self._journal), 0
+        return JournalFold(run_id)
 
     def _is_held(self, told: Tally, held: Tally) -> bool:
         """Whether the store has what the journal told; of one that was damaged since it may have more, which stays."""
@@ -148,7 +148,7 @@ class Following:
         waiting = self._follower.offset - self._stored
         return self._batch.records >= self._limits.records or waiting >= self._limits.size
 
-    def _flush(self, fold: Fold) -> int:
+    def _flush(self, fold: JournalFold) -> int:
         """Write the batch and the place in the journal in one transaction; returns the number of rows."""
         offset = self._follower.offset
         if offset == self._stored:
@@ -183,7 +183,7 @@ class Following:
 
 def run_of(journal: Path) -> str:
     """The id of the journal's run: as its first whole `run` record has it, or else its folder's name."""
-    records = (line.record for line in Follower(journal).read() if line.record)
+    records = (line.record for line in JournalReader(journal).read() if line.record)
     return next((record["run"] for record in records if record["kind"] == "run"), journal.parent.name)
 
 

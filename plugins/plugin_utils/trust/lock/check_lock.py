@@ -9,12 +9,12 @@ from __future__ import annotations
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import TrustError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.pinned_code import Pins
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_file import read_lock
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model import NAME, Lock, differences
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model import NAME, LockFile, differences
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.make_lock import lock_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import Asked
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import TrustRequest
 
 
-def check_locked(asked: Asked) -> Pins:
+def check_locked(asked: TrustRequest) -> Pins:
     """The files that may be sent. Raises TrustError, naming all that has changed since it was locked or never was."""
     held = read_lock()
     found = [str(one) for one in differences(held, lock_of([asked])) if one.how != "gone"]
@@ -24,7 +24,7 @@ def check_locked(asked: Asked) -> Pins:
     return _pins(held)
 
 
-def _pins(lock: Lock) -> Pins:
+def _pins(lock: LockFile) -> Pins:
     """Two trusted folders may each have a file of one name."""
     pins: dict[str, set[str]] = {}
     for scriptlet in lock.scriptlets.values():

@@ -20,9 +20,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guarded_files i
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model import (
     NAME,
     VERSION,
-    Lock,
     LockedRecipe,
     LockedScriptlet,
+    LockFile,
 )
 
 CURE = "rack-recipes lock RECIPE makes it anew"
@@ -34,7 +34,7 @@ PARTS: Mapping[str, Callable[[Any], Any]] = {
 SHAPES = {"recipes": {"digest": str, "files": dict}, "scriptlets": {"origin": str, "files": dict}}
 
 
-def write_lock(lock: Lock) -> Path:
+def write_lock(lock: LockFile) -> Path:
     """Write the project's lock file, whole at once; returns its path. Raises OSError."""
     target = Path(NAME)
     text = json.dumps({"version": VERSION, **asdict(lock)}, indent=2, sort_keys=True, ensure_ascii=False)
@@ -49,7 +49,7 @@ def is_there() -> bool:
     return Path(NAME).exists()
 
 
-def read_lock() -> Lock:
+def read_lock() -> LockFile:
     """What the project's lock file holds. Raises TrustError where there is none, or it cannot be believed."""
     path = Path(NAME)
     if not path.exists():
@@ -59,7 +59,7 @@ def read_lock() -> Lock:
     problem = next(_problems(document), None)
     if problem:
         raise TrustError(f"{problem}; {CURE}")
-    return Lock(
+    return LockFile(
         **{name: {key: make(value) for key, value in document.data[name].items()} for name, make in PARTS.items()}
     )
 

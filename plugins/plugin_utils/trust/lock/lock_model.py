@@ -34,7 +34,7 @@ class LockedScriptlet:
 
 
 @dataclass(frozen=True, slots=True)
-class Lock:
+class LockFile:
     """Recipes by their paths in the project, scriptlets by name and type, modules of Ansible's by what they are of."""
 
     recipes: Mapping[str, LockedRecipe] = field(default_factory=dict)
@@ -58,7 +58,7 @@ class Difference:
 HOW = {"changed": "has changed", "new": "is not locked", "gone": "is locked, and not here any more"}
 
 
-def differences(held: Lock, here: Lock) -> Iterator[Difference]:
+def differences(held: LockFile, here: LockFile) -> Iterator[Difference]:
     """In which ways what is `here` differs from what is `held`."""
     for kind, name in (("recipe", "recipes"), ("scriptlet", "scriptlets"), ("module", "modules")):
         yield from _of_kind(kind, getattr(held, name), getattr(here, name))

@@ -11,25 +11,25 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_files import SIDECAR, Candidate
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.zip_payload import files_with_imports, read
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.ansible_modules import code_of, files_below
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model import (
     DIGEST,
-    Lock,
     LockedRecipe,
     LockedScriptlet,
+    LockFile,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import Asked
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import TrustRequest
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
 
 
-def lock_of(asked: Iterable[Asked]) -> Lock:
+def lock_of(asked: Iterable[TrustRequest]) -> LockFile:
     """What is here of all that these ask for. Raises CatalogError."""
     known = [*asked]
-    return Lock(
+    return LockFile(
         recipes={
             in_project(each.recipe): LockedRecipe(
                 each.digest, {in_project(file): digest for file, digest in sorted(each.files.items())}
@@ -44,7 +44,7 @@ def lock_of(asked: Iterable[Asked]) -> Lock:
     )
 
 
-def name_of(entry: Entry) -> str:
+def name_of(entry: ScriptletEntry) -> str:
     """The name under which a scriptlet is locked."""
     return f"{entry.name} ({entry.kind})"
 
@@ -55,7 +55,7 @@ def in_project(path: str) -> str:
     return os.path.relpath(whole) if Path(whole).is_relative_to(Path.cwd()) else whole
 
 
-def _scriptlet(entry: Entry) -> LockedScriptlet:
+def _scriptlet(entry: ScriptletEntry) -> LockedScriptlet:
     files = {**files_with_imports(entry.inside, entry.path), **dict(_sidecar(entry))}
     digests = {name: hashlib.sha256(read(name, path)).hexdigest() for name, path in sorted(files.items())}
     return LockedScriptlet(_origin(entry), digests)
@@ -66,13 +66,13 @@ def _merge_hook(merge: Candidate) -> LockedScriptlet:
     return LockedScriptlet(in_project(merge.folder.path), {inside: hashlib.sha256(read(inside, path)).hexdigest()})
 
 
-def _sidecar(entry: Entry) -> Iterator[tuple[str, Path]]:
+def _sidecar(entry: ScriptletEntry) -> Iterator[tuple[str, Path]]:
     """What says how a script or a program is called."""
     if entry.kind != "python":
         yield str(Path(entry.inside).with_suffix(SIDECAR)), entry.path.with_suffix(SIDECAR)
 
 
-def _origin(entry: Entry) -> str:
+def _origin(entry: ScriptletEntry) -> str:
     if entry.source == "collection":
         return f"rack.recipes {VERSION}"
     return in_project(str(entry.path.parents[entry.inside.count("/") - 1]))

@@ -18,7 +18,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import Person
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import User
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.policy_model import Globs, Policy, Rule
 
 ROOT = "root"
@@ -30,7 +30,7 @@ Resolve = Callable[[str], Iterable[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class PolicyCase:
     """One thing that is to be done. `host` is empty where it is not known yet, or there is none.
 
     `unsure` says why it may be another user than `become`.
@@ -50,16 +50,16 @@ class Refusal:
     """Why a case is refused: the rule that forbids it, or the one that is nearest to allowing it, and what matters."""
 
     rule: Rule | None
-    case: Case
+    case: PolicyCase
     matters: tuple[str, ...]
 
 
-def applies(rule: Rule, person: Person) -> bool:
+def applies(rule: Rule, person: User) -> bool:
     """Whether a rule is about somebody."""
     return _any(rule.users, person.name) or any(_any(rule.groups, group) for group in person.groups)
 
 
-def judge(policy: Policy, person: Person, cases: Sequence[Case], resolve: Resolve | None = None) -> list[str]:
+def judge(policy: Policy, person: User, cases: Sequence[PolicyCase], resolve: Resolve | None = None) -> list[str]:
     """The reasons why cases are refused, none where all are allowed; `resolve` gives the hosts of a pattern."""
     rules = [rule for rule in policy.rules if applies(rule, person)]
     fits = Fits(policy.folder, _resolved(rules, resolve))
@@ -86,30 +86,30 @@ class Fits:
     folder: Path
     hosts: Mapping[str, frozenset[str]] | None
 
-    def misfits(self, rule: Rule, case: Case) -> tuple[str, ...]:
+    def misfits(self, rule: Rule, case: PolicyCase) -> tuple[str, ...]:
         """What of a rule does not fit."""
         return tuple(name for name, fit in FITS.items() if not fit(self, rule, case))
 
-    def recipe(self, rule: Rule, case: Case) -> bool:
+    def recipe(self, rule: Rule, case: PolicyCase) -> bool:
         """A recipe by where it really is: a link to it is no other one."""
         if rule.recipes is None or not case.recipe:
             return rule.allows or rule.recipes is None
         real = _real(os.path.abspath(case.recipe))  # noqa: PTH100
         return any(_glob(os.path.join(self.folder, glob)).fullmatch(real) for glob in rule.recipes)  # noqa: PTH118
 
-    def scriptlet(self, rule: Rule, case: Case) -> bool:
+    def scriptlet(self, rule: Rule, case: PolicyCase) -> bool:
         """A scriptlet or a module by its name."""
         if rule.scriptlets is None or not case.scriptlet:
             return rule.allows or rule.scriptlets is None
         return _any(rule.scriptlets, case.scriptlet)
 
-    def host(self, rule: Rule, case: Case) -> bool:
+    def host(self, rule: Rule, case: PolicyCase) -> bool:
         """A host, once it is known: before that a rule that allows it may, and one that forbids it may not."""
         if rule.hosts is None or not case.host or self.hosts is None:
             return rule.allows or rule.hosts is None
         return any(case.host in self.hosts[pattern] for pattern in rule.hosts)
 
-    def become(self, rule: Rule, case: Case) -> bool:
+    def become(self, rule: Rule, case: PolicyCase) -> bool:
         """Another user: who may run something may not do so as somebody else, unless that is said."""
         if rule.become is None:
             return not rule.allows or not case.become
@@ -119,14 +119,14 @@ class Fits:
             return not rule.allows
         return case.become in rule.become or (rule.allows and not case.become)
 
-    def store(self, rule: Rule, case: Case) -> bool:
+    def store(self, rule: Rule, case: PolicyCase) -> bool:
         """The store: only where that is said."""
         if rule.store is None:
             return not rule.allows or not case.store
         return rule.store == case.store or (rule.allows and rule.store)
 
 
-FITS: Mapping[str, Callable[[Fits, Rule, Case], bool]] = {
+FITS: Mapping[str, Callable[[Fits, Rule, PolicyCase], bool]] = {
     "recipes": Fits.recipe,
     "scriptlets": Fits.scriptlet,
     "become": Fits.become,
@@ -135,7 +135,7 @@ FITS: Mapping[str, Callable[[Fits, Rule, Case], bool]] = {
 }
 
 
-def _refusal(rules: Sequence[Rule], case: Case, fits: Fits) -> Refusal | None:
+def _refusal(rules: Sequence[Rule], case: PolicyCase, fits: Fits) -> Refusal | None:
     nearest: tuple[int, Refusal] | None = None
     allowed = False
     for rule in rules:
@@ -167,7 +167,7 @@ def _short(refusal: Refusal) -> Refusal:
     )
 
 
-def _told(policy: Policy, person: Person, refusal: Refusal, hosts: Sequence[str]) -> str:
+def _told(policy: Policy, person: User, refusal: Refusal, hosts: Sequence[str]) -> str:
     case, rule = refusal.case, refusal.rule
     place = f"{policy.file}:{rule.place.line}" if rule else policy.file
     user = _as(case)
@@ -176,14 +176,14 @@ def _told(policy: Policy, person: Person, refusal: Refusal, hosts: Sequence[str]
     return f"{place}: {' '.join(filter(None, said))}{'' if rule else ': no rule says that they may'}"
 
 
-def _as(case: Case) -> str:
+def _as(case: PolicyCase) -> str:
     if not case.become:
         return ""
     user = f"with become{'' if case.become == ROOT else f' as {case.become}'}"
     return f"{user}, {case.unsure}" if case.unsure else user
 
 
-def _what(case: Case) -> str:
+def _what(case: PolicyCase) -> str:
     if case.store:
         return "the store"
     if case.recipe and case.scriptlet:

@@ -24,7 +24,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import opened
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import journals
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import delta, end, run
 
 HOME = Path(".rack-recipes")
@@ -46,7 +46,7 @@ def template(project: Path) -> Path:
         changes = [delta(n, "r1", key=f"k{n % 50}_v1", after="x" * 300, based_on=n // 50) for n in range(1, CHANGES)]
         append(RUNS / name / "journal.jsonl", [run(name, time=f"{name[:4]}-11-{name[6:8]}"), *changes, end()])
         (RUNS / name / "lock").touch()
-        follow(store, RUNS / name / "journal.jsonl")
+        import_journal(store, RUNS / name / "journal.jsonl")
     store.dispose()
     HOME.rename("template")
     return project / "template"

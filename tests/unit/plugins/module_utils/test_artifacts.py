@@ -16,7 +16,7 @@ from ansible_collections.rack.recipes.plugins.module_utils import artifacts
 from ansible_collections.rack.recipes.plugins.module_utils.artifacts import (
     HOLD,
     WINDOW,
-    Shelf,
+    ArtifactStore,
     check_media_type,
     check_name,
     masked,
@@ -36,7 +36,7 @@ def shelf(tmp_path, folder):
     """A shelf whose working folder is `work`."""
     (tmp_path / "work").mkdir()
     (tmp_path / "stage").mkdir()
-    return Shelf(str(folder), str(tmp_path / "work"))
+    return ArtifactStore(str(folder), str(tmp_path / "work"))
 
 
 def digest(data):
@@ -75,7 +75,7 @@ def test_the_same_content_is_one_file(shelf, folder):
 
 def test_without_a_folder_there_is_only_a_digest(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert Shelf("", ".").keep(b"x") == {"sha256": digest(b"x"), "size": 1}
+    assert ArtifactStore("", ".").keep(b"x") == {"sha256": digest(b"x"), "size": 1}
     assert list(tmp_path.iterdir()) == []
 
 
@@ -197,7 +197,7 @@ def test_media_types():
 
 
 def secret_shelf(folder):
-    return Shelf(str(folder), ".", Mask([SECRET]))
+    return ArtifactStore(str(folder), ".", Mask([SECRET]))
 
 
 def test_secrets_are_taken_out_of_text(folder):

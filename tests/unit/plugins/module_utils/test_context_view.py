@@ -10,15 +10,15 @@ from datetime import datetime, timezone
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.artifacts import Shelf
+from ansible_collections.rack.recipes.plugins.module_utils.artifacts import ArtifactStore
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import LARGEST_VALUE
-from ansible_collections.rack.recipes.plugins.module_utils.context_view import View, now
-from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import Secrets
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView, now
+from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
 
 OTHERS = {"r2": {"a_v1": [1, "other"]}, "r1": {"a_v1": [3, {"x": 1}], "b_v1": [1, 2]}}
 
 
-class Seen(View):
+class Seen(ContextView):
     """A view that keeps what it emits."""
 
     def __init__(self, scope="host", own=None, run=None, others=None):
@@ -291,7 +291,7 @@ def test_a_value_that_is_too_large_is_refused_and_changes_nothing():
 
 def test_what_is_attached_is_kept_and_told(tmp_path):
     view = Seen()
-    view.keep_on(lambda: Shelf(str(tmp_path / "kept"), str(tmp_path)))
+    view.keep_on(lambda: ArtifactStore(str(tmp_path / "kept"), str(tmp_path)))
     digest = hashlib.sha256(b"12345").hexdigest()
     about = {"name": "a.bin", "sha256": digest, "size": 5}
     assert view.attach("a.bin", b"12345", "application/x-numbers") == about
@@ -305,7 +305,7 @@ def test_an_envelope_attaches_a_file_of_the_working_folder(tmp_path):
     (tmp_path / "work").mkdir()
     (tmp_path / "work" / "a.log").write_text("x")
     view = Seen()
-    view.keep_on(lambda: Shelf(str(tmp_path / "kept"), str(tmp_path / "work")))
+    view.keep_on(lambda: ArtifactStore(str(tmp_path / "kept"), str(tmp_path / "work")))
     found = view.take_artifact({"name": "b.log", "path": "a.log"})
     assert (found["name"], found["size"], view.events[0]["media_type"]) == ("b.log", 1, "")
 
@@ -350,7 +350,7 @@ def test_without_a_run_nothing_shows_a_secret():
     assert not view.shows_secret("anything")
     assert view.hidden("anything") == "anything"
     assert view.mask is None
-    view.hide_by(Secrets({"secrets": ["xyz"]}))
+    view.hide_by(StageSecrets({"secrets": ["xyz"]}))
     assert view.shows_secret("axyzb")
     assert view.hidden("axyzb") == view.mask.mask("axyzb") == "a********b"
 

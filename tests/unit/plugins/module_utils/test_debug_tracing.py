@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils import debug_tracing
-from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.decorators import track_resources
 from ansible_collections.rack.recipes.plugins.module_utils.shell import ShellScriptlet
 
@@ -58,7 +58,7 @@ def trace(capsys, monkeypatch, untraced):
 
     def trace(method, scriptlet, params):
         """The lines of the log, without what differs from run to run."""
-        ctx = View("measure", "leaf1", "host", {}, {}, {}, [].append)
+        ctx = ContextView("measure", "leaf1", "host", {}, {}, {}, [].append)
         with contextlib.suppress(OSError):
             debug_tracing.traced(method, scriptlet, ctx, params)
         text = PLACE.sub("FILE:N", TIME.sub("N s", capsys.readouterr().err))
@@ -88,7 +88,7 @@ def test_what_a_method_is_given_changes_and_returns(trace):
 @pytest.fixture
 def watch(capsys, untraced):
     def watch(scriptlet, params):
-        ctx = View("measure", "leaf1", "host", {}, {}, {}, [].append)
+        ctx = ContextView("measure", "leaf1", "host", {}, {}, {}, [].append)
         assert debug_tracing.watched(scriptlet.run, scriptlet, ctx, params) == 0
         return [line.partition("] ")[2] for line in PLACE.sub("FILE:N", capsys.readouterr().err).splitlines()]
 
@@ -192,7 +192,7 @@ def test_an_exception_has_its_traceback(trace):
 
 def test_the_view_and_the_hook_are_as_before(untraced):
     events = []
-    ctx = View("measure", "leaf1", "host", {}, {}, {}, events.append)
+    ctx = ContextView("measure", "leaf1", "host", {}, {}, {}, events.append)
     debug_tracing.traced(Probe.run, Probe(), ctx, {"password": SECRET, "count": 0})
     ctx.set("test.later_v1", 1)
     assert [event["kind"] for event in events] == ["delta", "delta", "measurement", "delta"]

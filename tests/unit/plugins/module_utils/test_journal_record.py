@@ -11,9 +11,9 @@ import pytest
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import (
     decode,
     encode,
-    framed,
     json_text,
-    unframed,
+    with_checksum,
+    without_checksum,
 )
 
 RECORD = {"kind": "delta", "key": "numbers.stats_v1", "after": {"mean": 2.5, "name": "größer 😀"}, "n": 1}
@@ -58,11 +58,11 @@ def damaged():
 @pytest.mark.parametrize("line", list(damaged()))
 def test_a_torn_altered_or_foreign_line_is_no_record(line):
     assert decode(line) is None
-    assert unframed(line) is None
+    assert without_checksum(line) is None
 
 
 def test_a_sound_frame_around_what_is_no_json_is_no_record():
-    assert decode(framed('{"a":').strip(b"\n")) is None
+    assert decode(with_checksum('{"a":').strip(b"\n")) is None
 
 
 def test_json_text_is_compact_and_readable():

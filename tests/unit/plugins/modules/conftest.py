@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import complete
-from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 
 
 class Outcome:
@@ -28,7 +28,7 @@ def run():
         """Run a class; `hosts` are the keys of every host, for one that runs once for the run."""
         events = []
         others = {host: {key: [1, value] for key, value in keys.items()} for host, keys in (hosts or {}).items()}
-        ctx = View("step", "" if hosts else "r1", scriptlet.scope, {}, {}, others, events.append)
+        ctx = ContextView("step", "" if hosts else "r1", scriptlet.scope, {}, {}, others, events.append)
         given = complete(scriptlet.options, params)
         scriptlet().validate(ctx, given)
         scriptlet().run(ctx, given)

@@ -15,23 +15,29 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import Names
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepare_run import Prepared, prepare
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepare_run import PreparedRun, prepare
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.duration_forecast import (
     RUN_HOST,
-    Expected,
+    ExpectedDuration,
+    HostSlots,
     Known,
-    Room,
     forecast,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.inventory_hosts import Matching, matching
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.inventory_hosts import (
+    InventoryHosts,
+    inventory_hosts,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.step_warnings import (
     LEFT_OUT,
-    Note,
-    notes_of,
+    StepWarning,
+    warnings_of,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.stored_history import Past, past_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.stored_history import (
+    StoredHistory,
+    stored_history_of,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import to_text
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.output_formats import FORMATS, to_data
@@ -51,9 +57,9 @@ class Preview:
     hosts: tuple[str, ...]
     problem: str
     refusal: str
-    stages: Sequence[Expected]
-    notes: Sequence[Note]
-    past: Past
+    stages: Sequence[ExpectedDuration]
+    notes: Sequence[StepWarning]
+    past: StoredHistory
     params: Mapping[str, Any]
 
 
@@ -66,14 +72,14 @@ def dry_run(options: argparse.Namespace) -> Answer:
     return (_data(found) if options.json else "".join(_lines(found))), UsageError.exit_code if found.refusal else 0
 
 
-def _preview(options: argparse.Namespace, prepared: Prepared) -> Preview:
+def _preview(options: argparse.Namespace, prepared: PreparedRun) -> Preview:
     plan, settings = prepared.plan, prepared.settings
-    past = past_of(options.db or settings.db, plan)
-    found = matching(options.inventory, prepared.limit, _patterns(plan))
+    past = stored_history_of(options.db or settings.db, plan)
+    found = inventory_hosts(options.inventory, prepared.limit, _patterns(plan))
     hosts = {planned.step.name: _hosts_of(plan, planned, found) for planned in plan.steps}
-    notes = [*notes_of(plan, hosts, found, past, prepared)]
+    notes = [*warnings_of(plan, hosts, found, past, prepared)]
     left_out = {note.step for note in notes if note.what in LEFT_OUT}
-    room = Room(
+    room = HostSlots(
         {name: () if name in left_out else where for name, where in hosts.items()},
         _canary(plan, found),
         options.parallel or settings.slots,
@@ -91,14 +97,14 @@ def _preview(options: argparse.Namespace, prepared: Prepared) -> Preview:
     )
 
 
-def _shown(prepared: Prepared) -> dict[str, Any]:
+def _shown(prepared: PreparedRun) -> dict[str, Any]:
     """The given parameters, masked as in a run."""
     declared = {name: {"secret": param.secret} for name, param in prepared.plan.recipe.params.items()}
-    secrets = secrets_of(declared, prepared.params, Names(prepared.settings.secret_keys))
+    secrets = secrets_of(declared, prepared.params, SecretNames(prepared.settings.secret_keys))
     return masked(declared, prepared.params, Mask(secrets))
 
 
-def _refusal(plan: Plan, found: Matching, hosts: Mapping[str, Sequence[str]]) -> str:
+def _refusal(plan: Plan, found: InventoryHosts, hosts: Mapping[str, Sequence[str]]) -> str:
     """What the run would say for want of hosts, empty where it has some, or where only it can know."""
     if found.problem or found.refusal or is_open(plan.recipe.hosts):
         return found.refusal
@@ -117,7 +123,7 @@ def _patterns(plan: Plan) -> Iterator[str]:
         yield plan.recipe.canary.hosts
 
 
-def _hosts_of(plan: Plan, planned: PlannedStep, found: Matching) -> tuple[str, ...]:
+def _hosts_of(plan: Plan, planned: PlannedStep, found: InventoryHosts) -> tuple[str, ...]:
     if planned.step.scope == "run":
         return (RUN_HOST,)
     everywhere = found.of(plan.recipe.hosts)
@@ -127,7 +133,7 @@ def _hosts_of(plan: Plan, planned: PlannedStep, found: Matching) -> tuple[str, .
     return tuple(host for host in everywhere if host in named)
 
 
-def _canary(plan: Plan, found: Matching) -> tuple[str, ...]:
+def _canary(plan: Plan, found: InventoryHosts) -> tuple[str, ...]:
     canary = plan.recipe.canary
     if canary is None:
         return ()
@@ -156,7 +162,7 @@ def _data(found: Preview) -> dict[str, Any]:
     return {**to_data(found.plan), "preview": told}
 
 
-def _known(stage: Expected, known: Known) -> float | None:
+def _known(stage: ExpectedDuration, known: Known) -> float | None:
     """The seconds of a stage, None where nothing is known of any of its steps."""
     return round(stage.seconds, 3) if known and stage.seconds else None
 

@@ -18,7 +18,7 @@ RUN_HOST = ""  # the host of what runs once for the run
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedDuration:
     """A stage, the hosts that it would run on, and the seconds that it may take; `unknown` names steps never run."""
 
     number: int
@@ -28,7 +28,7 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class HostSlots:
     """Where a run would be, and how much of it at once: slots of a host, forks.
 
     `hosts` has those of each step, none where it does not run, `canary` those that go first.
@@ -40,22 +40,22 @@ class Room:
     forks: int = 1
 
 
-def forecast(plan: Plan, known: Known, room: Room) -> list[Expected]:
+def forecast(plan: Plan, known: Known, room: HostSlots) -> list[ExpectedDuration]:
     """What to expect of each stage."""
     return [_expected(plan, stage, known, room) for stage in plan.stages]
 
 
-def _expected(plan: Plan, stage: Stage, known: Known, room: Room) -> Expected:
+def _expected(plan: Plan, stage: Stage, known: Known, room: HostSlots) -> ExpectedDuration:
     steps = [planned for planned in stage.steps if room.hosts[planned.step.name]]
     where = tuple(dict.fromkeys(host for planned in steps for host in room.hosts[planned.step.name]))
     spread = {host: _on_host(steps, host, known, room) for host in where}
     batches = [where] if stage.scope == "run" or stage.wide else batches_of(plan.recipe.serial, where, room.canary)
     seconds = sum(_at_once([spread[host] for host in batch], room.forks) for batch in batches)
     unknown = tuple(planned.step.name for planned in steps if seconds_of(planned.step.name, "", known) is None)
-    return Expected(stage.number, where, seconds, unknown)
+    return ExpectedDuration(stage.number, where, seconds, unknown)
 
 
-def _on_host(steps: Sequence[PlannedStep], host: str, known: Known, room: Room) -> float:
+def _on_host(steps: Sequence[PlannedStep], host: str, known: Known, room: HostSlots) -> float:
     """One step after the other; those that stand together and are parallel share the slots."""
     total, together = 0.0, [0.0]
     for planned in steps:

@@ -19,7 +19,7 @@ PROGRAM = Path(__file__).with_name("match_hosts.py")
 
 
 @dataclass(frozen=True, slots=True)
-class Matching:
+class InventoryHosts:
     """The names of the hosts of each pattern; `problem` or `refusal` is why there are none, here or in the run too."""
 
     hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Matching:
         return self.hosts.get(pattern, ())
 
 
-def matching(inventories: Sequence[str], limit: str | None, patterns: Iterable[str]) -> Matching:
+def inventory_hosts(inventories: Sequence[str], limit: str | None, patterns: Iterable[str]) -> InventoryHosts:
     """The hosts of patterns in inventories under --limit; without any inventory there is this machine.
 
     Asked of a process of its own: Ansible changes how Python imports collections, this one among them.
@@ -44,4 +44,4 @@ def matching(inventories: Sequence[str], limit: str | None, patterns: Iterable[s
     sys.stderr.write(done.stderr)
     answer = json.loads(done.stdout)
     hosts = {pattern: tuple(names) for pattern, names in answer.pop("hosts", {}).items()}
-    return Matching(hosts, **answer)
+    return InventoryHosts(hosts, **answer)

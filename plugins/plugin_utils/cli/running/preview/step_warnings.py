@@ -10,13 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepare_run import Prepared
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.inventory_hosts import Matching
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.stored_history import Past, Results
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepare_run import PreparedRun
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.inventory_hosts import InventoryHosts
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.stored_history import (
+    Results,
+    StoredHistory,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values import is_open
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Dependency
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import Earlier, with_dependents
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import EarlierRun, with_dependents
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import journal_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.dependencies import labelled, too_few
 
@@ -27,7 +30,7 @@ Hosts = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class StepWarning:
     """What may happen to a step instead."""
 
     step: str
@@ -35,7 +38,9 @@ class Note:
     why: str
 
 
-def notes_of(plan: Plan, hosts: Hosts, found: Matching, past: Past, prepared: Prepared) -> Iterator[Note]:
+def warnings_of(
+    plan: Plan, hosts: Hosts, found: InventoryHosts, past: StoredHistory, prepared: PreparedRun
+) -> Iterator[StepWarning]:
     """The notes, in the order of the steps."""
     out = _left_out(plan, hosts, found)
     earlier = _earlier(plan, prepared)
@@ -45,9 +50,9 @@ def notes_of(plan: Plan, hosts: Hosts, found: Matching, past: Past, prepared: Pr
             yield out[name]
             continue
         if planned.step.when is False:
-            yield Note(name, SKIPPED, "when: false")
+            yield StepWarning(name, SKIPPED, "when: false")
         elif planned.step.when is not True:
-            yield Note(name, "may be skipped", "its `when` is decided while it runs")
+            yield StepWarning(name, "may be skipped", "its `when` is decided while it runs")
         if planned.step.always:  # nothing is used again for it
             continue
         if earlier is not None:
@@ -56,22 +61,22 @@ def notes_of(plan: Plan, hosts: Hosts, found: Matching, past: Past, prepared: Pr
             yield _cached(name, planned.step.cache_key.key, hosts[name], past.cached.get(name, ()))
 
 
-def _left_out(plan: Plan, hosts: Hosts, found: Matching) -> dict[str, Note]:
+def _left_out(plan: Plan, hosts: Hosts, found: InventoryHosts) -> dict[str, StepWarning]:
     """What is skipped because the user says so, and what is blocked by that, or by hosts that are not there."""
-    out: dict[str, Note] = {}
+    out: dict[str, StepWarning] = {}
     for planned in plan.steps:
         name = planned.step.name
         cause = next((need.step for need in planned.depends_on if need.step in out), None)
         if planned.skip:
-            out[name] = Note(name, SKIPPED, planned.skip)
+            out[name] = StepWarning(name, SKIPPED, planned.skip)
         elif cause is not None and not planned.step.always:
-            out[name] = Note(name, BLOCKED, f"it needs {cause}, which is {out[cause].what}")
+            out[name] = StepWarning(name, BLOCKED, f"it needs {cause}, which is {out[cause].what}")
         elif (why := next(_too_few(planned.depends_on, hosts, found), "")) and not planned.step.always:
-            out[name] = Note(name, BLOCKED, f"it needs {why}")
+            out[name] = StepWarning(name, BLOCKED, f"it needs {why}")
     return out
 
 
-def _too_few(needs: Sequence[Dependency], hosts: Hosts, found: Matching) -> Iterator[str]:
+def _too_few(needs: Sequence[Dependency], hosts: Hosts, found: InventoryHosts) -> Iterator[str]:
     """What can never be enough, as the run says it; a step that has no host here blocks nothing."""
     for need in needs:
         places = hosts[need.step]
@@ -82,32 +87,32 @@ def _too_few(needs: Sequence[Dependency], hosts: Hosts, found: Matching) -> Iter
             yield f"{labelled(need)}: {reason}"
 
 
-def _earlier(plan: Plan, prepared: Prepared) -> Earlier | None:
+def _earlier(plan: Plan, prepared: PreparedRun) -> EarlierRun | None:
     """The run whose results are used again, if any."""
     if prepared.earlier is None:
         return None
     needs = {planned.step.name: [need.step for need in planned.depends_on] for planned in plan.steps}
     anew = with_dependents(prepared.resume_from, needs) if prepared.resume_from else ()
-    earlier = Earlier(journal_of(Path(prepared.settings.runs), prepared.earlier.run_id), anew)
+    earlier = EarlierRun(journal_of(Path(prepared.settings.runs), prepared.earlier.run_id), anew)
     earlier.catch_up()
     return earlier
 
 
-def _reused(name: str, hosts: Sequence[str], earlier: Earlier) -> Iterator[Note]:
+def _reused(name: str, hosts: Sequence[str], earlier: EarlierRun) -> Iterator[StepWarning]:
     offered = [host for host in hosts if earlier.offer(name, host)]
     if offered:
-        yield Note(
+        yield StepWarning(
             name, "may be reused", f"it passed in {earlier.run_id}{_on(offered, hosts)}, if its inputs are the same"
         )
 
 
-def _cached(name: str, key: str, hosts: Sequence[str], results: Results) -> Note:
+def _cached(name: str, key: str, hosts: Sequence[str], results: Results) -> StepWarning:
     there = {result["host"]: result["run"] for result in reversed(results)}
     offered = [host for host in hosts if host in there]
     if not offered:
-        return Note(name, "runs", f"nothing that may be used is cached under {key!r}")
+        return StepWarning(name, "runs", f"nothing that may be used is cached under {key!r}")
     runs = ", ".join(dict.fromkeys(there[host] for host in offered))
-    return Note(
+    return StepWarning(
         name, "may be cached", f"{key!r} has results of {runs}{_on(offered, hosts)}, if its inputs are the same"
     )
 

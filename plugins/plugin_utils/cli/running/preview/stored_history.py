@@ -24,7 +24,7 @@ Results = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class StoredHistory:
     """Median seconds of each (step, host) over the last `runs` runs; cached results by step; why there is nothing."""
 
     seconds: Mapping[tuple[str, str], float] = field(default_factory=dict)
@@ -39,17 +39,17 @@ class Past:
         return self.problem or "no run of this recipe is in the store yet"
 
 
-def past_of(db: str, plan: Plan) -> Past:
+def stored_history_of(db: str, plan: Plan) -> StoredHistory:
     """What the store at a URL knows; where it cannot be read, the reason."""
     try:
         store = reader(db, PATIENCE)
     except StoreError as error:
-        return Past(problem=str(error))
+        return StoredHistory(problem=str(error))
     try:
         names = [planned.step.name for planned in plan.steps]
-        return Past(durations(store, plan.recipe.test_meta.test_id, names), _cached(store, plan))
+        return StoredHistory(durations(store, plan.recipe.test_meta.test_id, names), _cached(store, plan))
     except StoreError as error:
-        return Past(problem=str(error))
+        return StoredHistory(problem=str(error))
     finally:
         store.dispose()
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child import sandbox
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
-from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import Stage
+from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import StageRun
 
 DEFAULTS = {
     "args": {},
@@ -122,7 +122,7 @@ class Work:
         records = []
         whole = request(*steps, **fields)
         launcher = self.launcher(whole)
-        Stage(whole, launcher, records.append, alive, halts).run()
+        StageRun(whole, launcher, records.append, alive, halts).run()
         return Ran(records, launcher.secrets.told)
 
 

@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import LONGEST_MESSAGE, bounded
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import Capture
-from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import Secrets
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import OutputCapture
+from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 
 RUN = 8  # characters in a row, of which no more than these could be chance
@@ -65,7 +65,7 @@ def whole(form, text):
 )
 def test_an_output_shows_no_part_of_a_secret(made, limit, head, tail):
     secret, form, text = made
-    capture, mask = Capture(head, tail), Mask([secret])
+    capture, mask = OutputCapture(head, tail), Mask([secret])
     capture.add(whole(form, text).encode())
     assert shown_of(form, capture.text(limit, mask)) == set()
     assert shown_of(form, capture.end(400, mask)) == set()
@@ -78,4 +78,4 @@ def test_a_message_shows_no_part_of_a_secret(made, is_value):
     secret, form, text = made
     message = f"got {bounded(text)}, not 5" if is_value else text
     message = message[:LONGEST_MESSAGE] if len(message) >= LONGEST_MESSAGE else whole(form, message)
-    assert shown_of(form, Secrets({"secrets": [secret]}).reason(message)) == set()
+    assert shown_of(form, StageSecrets({"secrets": [secret]}).reason(message)) == set()

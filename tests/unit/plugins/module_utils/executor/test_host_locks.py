@@ -8,7 +8,7 @@ import time
 from itertools import combinations
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor import stage_run
-from ansible_collections.rack.recipes.plugins.module_utils.executor.host_locks import NEVER, Locks
+from ansible_collections.rack.recipes.plugins.module_utils.executor.host_locks import NEVER, HostLocks
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import python
 
@@ -44,7 +44,7 @@ def run(work, *steps, **locks):
 
 
 def test_who_holds_what():
-    locks = Locks({"pdu": {"capacity": 2, "settle_sec": 0}, "fan": {}})
+    locks = HostLocks({"pdu": {"capacity": 2, "settle_sec": 0}, "fan": {}})
     one = {"locks": ["pdu", "fan", "rack"]}
     assert locks.missing(one) == ""
     locks.take(one)
@@ -57,7 +57,7 @@ def test_who_holds_what():
 
 
 def test_a_resource_has_to_settle():
-    locks = Locks({"pdu": {"capacity": 1, "settle_sec": 0.2}})
+    locks = HostLocks({"pdu": {"capacity": 1, "settle_sec": 0.2}})
     step = {"locks": ["pdu"]}
     locks.take(step)
     locks.give_back(step)

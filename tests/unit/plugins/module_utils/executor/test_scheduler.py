@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import Schedule
+from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler import Scheduler
 
 
 def step(name, *depends_on, after=(), parallel=True):
@@ -29,11 +29,11 @@ def offered(schedule):
 
 
 def test_independent_steps_come_in_the_order_of_the_plan():
-    assert offered(Schedule([step("b"), step("a"), step("c")])) == ["b", "a", "c"]
+    assert offered(Scheduler([step("b"), step("a"), step("c")])) == ["b", "a", "c"]
 
 
 def test_a_step_waits_for_what_it_depends_on():
-    schedule = Schedule([step("a"), step("b", "a"), step("c", "a", "b"), step("d")])
+    schedule = Scheduler([step("a"), step("b", "a"), step("c", "a", "b"), step("d")])
     assert offered(schedule) == ["a", "d"]
     schedule.end("a")
     assert offered(schedule) == ["b"]
@@ -43,44 +43,44 @@ def test_a_step_waits_for_what_it_depends_on():
 
 
 def test_an_order_is_kept_like_a_dependency():
-    schedule = Schedule([step("a"), step("b", after=["a"])])
+    schedule = Scheduler([step("a"), step("b", after=["a"])])
     assert offered(schedule) == ["a"]
     schedule.end("a")
     assert offered(schedule) == ["b"]
 
 
 def test_what_is_not_of_this_stage_is_not_waited_for():
-    assert offered(Schedule([step("a", "earlier", after=["before"])])) == ["a"]
+    assert offered(Scheduler([step("a", "earlier", after=["before"])])) == ["a"]
 
 
 def test_a_need_that_is_named_twice_is_waited_for_once():
-    schedule = Schedule([step("a"), step("b", "a", "a", after=["a"])])
+    schedule = Scheduler([step("a"), step("b", "a", "a", after=["a"])])
     offered(schedule)
     schedule.end("a")
     assert offered(schedule) == ["b"]
 
 
 def test_nothing_overtakes_a_step_that_runs_alone():
-    schedule = Schedule([step("a"), alone("b", "a"), step("c")])
+    schedule = Scheduler([step("a"), alone("b", "a"), step("c")])
     assert offered(schedule) == ["a"]
     schedule.end("a")
     assert offered(schedule) == ["b", "c"]
 
 
 def test_a_parallel_step_overtakes_one_that_waits():
-    schedule = Schedule([step("a"), step("b", "a"), step("c")])
+    schedule = Scheduler([step("a"), step("b", "a"), step("c")])
     assert offered(schedule) == ["a", "c"]
 
 
 def test_what_waits_for_itself_is_never_offered():
-    schedule = Schedule([step("a", "b"), step("b", "a"), alone("c", "c")])
+    schedule = Scheduler([step("a", "b"), step("b", "a"), alone("c", "c")])
     assert offered(schedule) == []
     assert [dropped["name"] for dropped in schedule.drop()] == ["a", "b", "c"]
     assert (schedule.next(), schedule.waiting) == (None, {})
 
 
 def test_ends_after_a_drop_offer_nothing():
-    schedule = Schedule([step("a"), step("b", "a")])
+    schedule = Scheduler([step("a"), step("b", "a")])
     schedule.take()
     schedule.drop()
     schedule.end("a")
@@ -89,7 +89,7 @@ def test_ends_after_a_drop_offer_nothing():
 
 
 def test_instances_come_in_the_place_of_their_step():
-    schedule = Schedule([step("a"), step("b"), step("c", "a")])
+    schedule = Scheduler([step("a"), step("b"), step("c", "a")])
     schedule.expand(schedule.take(), [step("a[1]"), step("a[2]")])
     assert offered(schedule) == ["a[1]", "a[2]", "b"]
     schedule.end("a")
@@ -97,14 +97,14 @@ def test_instances_come_in_the_place_of_their_step():
 
 
 def test_instances_of_a_step_that_runs_alone_run_alone():
-    schedule = Schedule([alone("a"), alone("b"), step("c")])
+    schedule = Scheduler([alone("a"), alone("b"), step("c")])
     schedule.expand(schedule.take(), [alone("a[1]"), alone("a[2]")])
     assert schedule.next()["name"] == "a[1]"
     assert offered(schedule) == ["a[1]", "a[2]", "b", "c"]
 
 
 def test_a_parked_step_is_overtaken_until_there_is_more():
-    schedule = Schedule([step("a"), step("b"), step("c"), step("d", "b")])
+    schedule = Scheduler([step("a"), step("b"), step("c"), step("d", "b")])
     assert schedule.take()["name"] == "a"
     schedule.park("pdu")
     assert offered(schedule) == ["c"]
@@ -115,7 +115,7 @@ def test_a_parked_step_is_overtaken_until_there_is_more():
 
 
 def test_a_parked_step_that_runs_alone_is_not_overtaken():
-    schedule = Schedule([alone("a"), step("b")])
+    schedule = Scheduler([alone("a"), step("b")])
     schedule.park("pdu")
     assert offered(schedule) == []
     schedule.unpark("pdu")
@@ -123,7 +123,7 @@ def test_a_parked_step_that_runs_alone_is_not_overtaken():
 
 
 def test_a_parked_step_is_dropped_with_the_others():
-    schedule = Schedule([step("a"), step("b")])
+    schedule = Scheduler([step("a"), step("b")])
     schedule.park("pdu")
     assert [dropped["name"] for dropped in schedule.drop()] == ["a", "b"]
     schedule.unpark("pdu")
@@ -138,7 +138,7 @@ def test_every_step_comes_once_and_after_all_it_needs(seed):
         step(name, *dice.sample(names[:at], min(at, dice.randrange(4))), parallel=dice.random() < 0.8)
         for at, name in enumerate(names)
     ]
-    schedule, ended, running = Schedule(steps), [], []
+    schedule, ended, running = Scheduler(steps), [], []
     while schedule.waiting or running:
         found = schedule.next()
         if found is not None and (not running or (found["parallel"] and all(each["parallel"] for each in running))):
@@ -156,7 +156,7 @@ def test_the_cost_of_a_step_does_not_grow(parallel):
     started = time.process_time()
     names = [f"s{number}" for number in range(50_000)]
     steps = [step(name, *names[at - 1 : at], parallel=parallel) for at, name in enumerate(names) if at]
-    schedule = Schedule([step(names[0]), *steps])
+    schedule = Scheduler([step(names[0]), *steps])
     for name in names:
         assert schedule.next()["name"] == name
         schedule.take()

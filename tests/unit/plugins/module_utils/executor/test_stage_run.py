@@ -19,7 +19,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor import stage_run
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process import attempt
-from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import Stage
+from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import StageRun
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import (
     OK,
@@ -536,7 +536,7 @@ def test_an_executor_that_fails_leaves_no_step_behind(work):
 
     steps = [work.script("echo $$ > pid; exec sleep 600", parallel=True), python(Pass, after=[], parallel=True)]
     whole = request(*steps)
-    failing = Stage(whole, work.launcher(whole), write, lambda: True)
+    failing = StageRun(whole, work.launcher(whole), write, lambda: True)
     with pytest.raises(KeyError):
         failing.run()
     assert children_of(os.getpid()) == []

@@ -9,7 +9,7 @@ import json
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import shortened
-from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.language import criteria
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import (
     describe,
@@ -36,7 +36,7 @@ PARAMS = {"most": 9, "newest": "1.3", "reach": {"of": 4000, "by": 1}}
 
 @pytest.fixture
 def scope():
-    return Scope(View("s", "leaf1", "host", OWN, {}, OTHERS, [].append), PARAMS, {"item": "eth0", "index": 0})
+    return Scope(ContextView("s", "leaf1", "host", OWN, {}, OTHERS, [].append), PARAMS, {"item": "eth0", "index": 0})
 
 
 @cases(__file__, "criteria", "condition", "value", "verdict", "problem", "distance")

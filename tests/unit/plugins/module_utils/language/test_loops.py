@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.language.loops import instances
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.loading import cases
@@ -16,7 +16,7 @@ from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.loading im
 def scope():
     own = {"links.up_v1": [1, ["eth0", "eth1"]]}
     params = {"mtus": [1500, 9000], "port": {"name": "swp1"}, "vlan": 12}
-    return Scope(View("s", "r1", "host", own, {}, {}, [].append), params, {})
+    return Scope(ContextView("s", "r1", "host", own, {}, {}, [].append), params, {})
 
 
 @cases(__file__, "loops", "loop", "matrix", "names")

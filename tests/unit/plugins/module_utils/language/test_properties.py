@@ -18,7 +18,7 @@ pytest.importorskip("hypothesis")  # not everywhere that targets' Pythons are te
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import judge
 from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import ContextDigest, fingerprint
 from ansible_collections.rack.recipes.plugins.module_utils.language.numbers import (
@@ -28,7 +28,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.numbers impo
     quantile,
 )
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope, keys_in, resolve
-from ansible_collections.rack.recipes.plugins.module_utils.language.retry_and_repeat import Rounds
+from ansible_collections.rack.recipes.plugins.module_utils.language.retry_and_repeat import RoundFigures
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import MASKED, Mask
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
@@ -111,7 +111,9 @@ def test_a_value_is_equal_to_itself_in_json(value):
 
 @given(VALUES)
 def test_a_whole_reference_is_the_value_itself(value):
-    scope = Scope(View("s", "r1", "host", {"a_v1": [1, value]}, {}, {}, [].append), {"p": value}, {"item": value})
+    scope = Scope(
+        ContextView("s", "r1", "host", {"a_v1": [1, value]}, {}, {}, [].append), {"p": value}, {"item": value}
+    )
     for text in ("${a_v1}", "${a_v1@r1}", "${a_v1@majority}", "${params.p}", "${item}"):
         found = resolve(text, scope)
         assert json.dumps(found) == json.dumps(value)
@@ -119,7 +121,7 @@ def test_a_whole_reference_is_the_value_itself(value):
 
 @given(st.text(st.sampled_from("${}@._v1aitem params\n")))
 def test_any_text_is_filled_in_or_refused(text):
-    scope = Scope(View("s", "r1", "host", {"a_v1": [1, 5]}, {}, {}, [].append), {"a": 1}, {"item": {"a": 2}})
+    scope = Scope(ContextView("s", "r1", "host", {"a_v1": [1, 5]}, {}, {}, [].append), {"a": 1}, {"item": {"a": 2}})
     with suppress(ValueError):
         resolve(text, scope)
     assert all(key.endswith(("1", "v")) for key in keys_in(text))
@@ -136,7 +138,7 @@ def test_a_digest_follows_its_context(changes):
 
 @given(st.lists(st.floats(-1e6, 1e6) | st.integers(-(10**6), 10**6), min_size=1, max_size=50))
 def test_figures_of_rounds(values):
-    rounds = Rounds()
+    rounds = RoundFigures()
     for value in values:
         rounds.add([{"name": "x", "value": value}])
     found = {item["name"][2:]: item["value"] for item in rounds.measurements()}

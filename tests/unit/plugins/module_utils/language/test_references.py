@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_view import View
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import (
     FOREIGN,
     Scope,
@@ -65,7 +65,7 @@ WORDS = {
 
 @pytest.fixture
 def scope():
-    return Scope(View("s", "r1", "host", OWN, RUN, OTHERS, [].append), PARAMS, WORDS)
+    return Scope(ContextView("s", "r1", "host", OWN, RUN, OTHERS, [].append), PARAMS, WORDS)
 
 
 @cases(__file__, "references", "value", "expected")
@@ -90,7 +90,7 @@ def test_references_that_lead_nowhere_are_named(scope, value, error):
     ],
 )
 def test_outside_of_a_loop(value, expected):
-    scope = Scope(View("s", "r1", "host", {}, {}, {}, [].append), {}, {})
+    scope = Scope(ContextView("s", "r1", "host", {}, {}, {}, [].append), {}, {})
     if expected is None:
         assert resolve(value, scope) == value
     else:
@@ -99,7 +99,7 @@ def test_outside_of_a_loop(value, expected):
 
 
 def test_without_parameters_and_keys_there_is_none():
-    scope = Scope(View("s", "r1", "host", {}, {}, {}, [].append), {}, {})
+    scope = Scope(ContextView("s", "r1", "host", {}, {}, {}, [].append), {}, {})
     with pytest.raises(ValueError, match="params has no 'x'; there is none"):
         resolve("${params.x}", scope)
     with pytest.raises(ValueError, match="the context has no key a_v1; there is none"):
@@ -123,7 +123,7 @@ def test_what_is_filled_in_is_a_copy(scope, value, change, after):
 
 def test_a_step_of_the_run_reads_every_host():
     run = {"rpm_v1": [1, 5]}
-    scope = Scope(View("s", "", "run", run, run, OTHERS, [].append), {}, {})
+    scope = Scope(ContextView("s", "", "run", run, run, OTHERS, [].append), {}, {})
     assert resolve(["${rpm_v1}", "${rpm_v1@r2}", "${rpm_v1@median}"], scope) == [5, 4100, 4150]
     with pytest.raises(ValueError, match="r9 has no key half_v1, but r2, r3"):
         resolve("${half_v1@r9}", scope)

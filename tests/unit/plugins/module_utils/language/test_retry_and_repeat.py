@@ -8,7 +8,7 @@ import statistics
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.language.retry_and_repeat import Rounds, delay
+from ansible_collections.rack.recipes.plugins.module_utils.language.retry_and_repeat import RoundFigures, delay
 
 
 @pytest.mark.parametrize(
@@ -47,14 +47,14 @@ def figures(rounds, name="x"):
 
 
 def of(values):
-    rounds = Rounds()
+    rounds = RoundFigures()
     for value in values:
         rounds.add([{"name": "x", "value": value, "unit": "ms"}])
     return figures(rounds)
 
 
 def test_figures_are_measurements():
-    rounds = Rounds()
+    rounds = RoundFigures()
     for value in (4, 2, 6):
         rounds.add(
             [
@@ -80,7 +80,7 @@ def test_figures_are_measurements():
 
 
 def test_nothing_measured_has_no_figures():
-    rounds = Rounds()
+    rounds = RoundFigures()
     rounds.add([])
     assert rounds.measurements() == []
 
@@ -113,7 +113,7 @@ def test_the_exact_quantile_of_ten_thousand_rounds_and_none_of_more():
 
 
 def test_memory_is_bounded():
-    rounds = Rounds()
+    rounds = RoundFigures()
     for value in range(30_000):
         rounds.add([{"name": "x", "value": value}])
     assert len(rounds._series["x", ""]._kept) <= 10_000

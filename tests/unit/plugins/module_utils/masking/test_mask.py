@@ -12,7 +12,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import M
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.loading import cases
 
 
-@cases(__file__, "masks", "secrets", "text", "masked")
+@cases(__file__, "mask", "secrets", "text", "masked")
 def test_texts(secrets, text, masked):
     mask = Mask(secrets)
     assert mask.mask(text) == masked

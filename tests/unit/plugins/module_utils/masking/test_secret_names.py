@@ -9,14 +9,14 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import (
-    Names,
+    SecretNames,
     check_secrets,
     long_texts_of,
     secrets_in,
 )
 
-DEFAULT = Names(("*password", "*token", "*private_key"))
-OTHERS = Names(("*pass*", "snmp_?", "[ab]_key", "community"))
+DEFAULT = SecretNames(("*password", "*token", "*private_key"))
+OTHERS = SecretNames(("*pass*", "snmp_?", "[ab]_key", "community"))
 
 
 @pytest.mark.parametrize("name", ["password", "bmc_password", "BMC_Password", "X-Auth-Token", "ssh.private_key"])
@@ -48,12 +48,12 @@ def test_patterns_are_those_of_files(name, expected):
 @pytest.mark.parametrize("key", ["bmc.password_v1", "password_v12", "a.b.token_v3"])
 def test_a_key_is_meant_with_its_version_or_without(key):
     assert DEFAULT.match_key(key)
-    assert Names(("*.password_v*", "password_v*", "a.b.*")).match_key(key)
-    assert not Names(("*secret",)).match_key(key)
+    assert SecretNames(("*.password_v*", "password_v*", "a.b.*")).match_key(key)
+    assert not SecretNames(("*secret",)).match_key(key)
 
 
 def test_without_patterns_nothing_matches():
-    assert not Names().match("password")
+    assert not SecretNames().match("password")
 
 
 def test_texts_that_are_long_enough():

@@ -17,14 +17,14 @@ import pytest
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process import oom_kills
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import decode, encode
 from ansible_collections.rack.recipes.plugins.module_utils.runner import detached_stage as module
-from ansible_collections.rack.recipes.plugins.module_utils.runner.detached_stage import Detached, clean, forget
+from ansible_collections.rack.recipes.plugins.module_utils.runner.detached_stage import DetachedStage, clean, forget
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import open_files
 
 
 @pytest.fixture
 def stage(tmp_path):
     """A stage that was made, but has no runner yet."""
-    made = Detached(str(tmp_path / "base" / "stage"))
+    made = DetachedStage(str(tmp_path / "base" / "stage"))
     os.mkdir(tmp_path / "base", 0o700)
     assert made.create()
     yield made
@@ -56,13 +56,13 @@ def make_old(stage, seconds):
 
 
 def test_a_stage_is_made_once(stage):
-    assert not Detached(stage.folder).create()
+    assert not DetachedStage(stage.folder).create()
     assert sorted(os.listdir(stage.folder)) == ["lease", "work"]
     assert os.stat(stage.folder).st_mode & 0o777 == 0o700
 
 
 def test_a_stage_that_cannot_be_made_whole_is_not_there(stage):
-    other, files = Detached(stage.folder + "2"), open_files()
+    other, files = DetachedStage(stage.folder + "2"), open_files()
     with room(0), pytest.raises(OSError):
         other.create()
     assert other.state() == "unknown"
@@ -87,7 +87,7 @@ def test_the_lease_runs_out(running):
 
 
 def test_unknown(tmp_path):
-    assert Detached(str(tmp_path / "nothing")).state() == "unknown"
+    assert DetachedStage(str(tmp_path / "nothing")).state() == "unknown"
 
 
 def test_running_from_the_start_to_the_end(stage):
@@ -382,7 +382,7 @@ def test_old_stages_are_looked_for_once_an_hour(stage):
 
 def test_two_may_clean_at_once(tmp_path):
     for number in range(40):
-        made = Detached(str(tmp_path / f"s{number}"))
+        made = DetachedStage(str(tmp_path / f"s{number}"))
         made.create()
         make_old(made, 10 * module.KEPT)
     code = f"import {module.__name__} as module; module.PERIOD = 0; module.clean({str(tmp_path)!r})"

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.runner.secret_channel import (
-    Memory,
+    SecretChannel,
     kept_by,
     sealed,
     unsealed,
@@ -58,7 +58,7 @@ def test_an_empty_one_is_nothing():
 
 
 def test_it_is_found_in_the_process_that_keeps_it():
-    memory = Memory()
+    memory = SecretChannel()
     before = kept_by(os.getpid())
     memory.keep({"secret": "ü"})
     memory.keep({"secret": "b"})
@@ -70,14 +70,14 @@ def test_it_is_found_in_the_process_that_keeps_it():
 def test_a_file_that_is_closed_meanwhile_hides_nothing(monkeypatch):
     listed = os.listdir
     monkeypatch.setattr(os, "listdir", lambda folder: ["999999", *listed(folder)])
-    memory = Memory()
+    memory = SecretChannel()
     memory.keep({"secret": "c"})
     assert kept_by(os.getpid()).splitlines()[-1:] == [b'{"secret": "c"}']
     os.close(memory._file)
 
 
 def test_who_has_nothing_to_tell_does_not_stay(tmp_path):
-    Memory().linger(str(tmp_path), lambda: True)
+    SecretChannel().linger(str(tmp_path), lambda: True)
 
 
 def started(host, text=TELLS, **fields):

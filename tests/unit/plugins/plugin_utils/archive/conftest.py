@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import transfer
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import delta, end, run, whole_run
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import artifact
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.store import conftest as stores
@@ -42,7 +42,7 @@ def make(runs: Path) -> Make:
         append(path, records)
         (path.parent / "lock").touch()
         if stored:
-            follow(stored, path)
+            import_journal(stored, path)
         return path
 
     return make

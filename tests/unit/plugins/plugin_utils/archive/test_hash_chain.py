@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.hash_chain import Chain
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.hash_chain import HashChain
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import encode
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import whole_run
 
@@ -15,8 +15,8 @@ def lines() -> list[bytes]:
     return b"".join(map(encode, whole_run())).splitlines(keepends=True)
 
 
-def chain(given: list[bytes]) -> Chain:
-    made = Chain()
+def chain(given: list[bytes]) -> HashChain:
+    made = HashChain()
     made.take_all(given)
     return made
 

@@ -8,7 +8,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest import (
     FORMAT,
-    Facts,
+    PackFacts,
     fault_of,
     manifest_text,
     name_of,
@@ -71,7 +71,7 @@ def test_what_is_no_list_of_checksums(text: bytes):
 
 
 def test_the_manifest():
-    files = {"b": Facts(2, B), "a": Facts(1, A)}
+    files = {"b": PackFacts(2, B), "a": PackFacts(1, A)}
     text = manifest_text({"run_id": "R1", "missing": {}}, files)
     whole, listed = read_manifest(text) or ({}, {})
     assert listed == files

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive import pinned_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 
 
 def test_a_mark_in_the_folder(tmp_path: Path):
@@ -31,7 +31,7 @@ def test_a_mark_in_the_store(store: Engine, make):
         assert pinned_runs.pin_stored(store, "R1", pinned=True)
         assert queries.run(store, "R1")["pinned"] is True
     journal.write_bytes(journal.read_bytes() + b"\n")
-    follow(store, journal)  # which writes the run's row anew
+    import_journal(store, journal)  # which writes the run's row anew
     assert queries.run(store, "R1")["pinned"] is True
     assert pinned_runs.pin_stored(store, "R1", pinned=False)
     assert not queries.run(store, "R1")["pinned"]

@@ -10,7 +10,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_file import Exported, deltas, read, to_data
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_file import (
+    ExportedContext,
+    deltas,
+    read,
+    to_data,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import encode
 
@@ -36,12 +41,12 @@ def test_what_is_exported_can_be_read() -> None:
     data = to_data("R1", 7, entries)
     assert (data["run_id"], data["at"]) == ("R1", 7)
     found = read(written(data))
-    assert found == Exported({"a_v1": {"x": [1, None]}}, {"r1": {"b_v1": "ü", "a_v1": 2}})
+    assert found == ExportedContext({"a_v1": {"x": [1, None]}}, {"r1": {"b_v1": "ü", "a_v1": 2}})
 
 
 def test_either_part_is_enough() -> None:
-    assert read(written({"run": {"a_v1": 1}})) == Exported({"a_v1": 1}, {})
-    assert read(written({"hosts": {"r1": {}}})) == Exported({}, {"r1": {}})
+    assert read(written({"run": {"a_v1": 1}})) == ExportedContext({"a_v1": 1}, {})
+    assert read(written({"hosts": {"r1": {}}})) == ExportedContext({}, {"r1": {}})
 
 
 @pytest.mark.parametrize(
@@ -76,7 +81,7 @@ def test_a_file_that_is_not_there() -> None:
 
 
 def test_a_run_starts_with_the_keys_of_its_hosts() -> None:
-    given = Exported({"a_v1": 1}, {"r2": {"b_v1": 2, "c_v1": 3}, "r9": {"d_v1": 4}})
+    given = ExportedContext({"a_v1": 1}, {"r2": {"b_v1": 2, "c_v1": 3}, "r9": {"d_v1": 4}})
     records = [*deltas(given, ("r1", "r2"), TIME)]
     assert [(each["n"], each["host"], each["scope"], each["key"], each["after"]) for each in records] == [
         (1, "", "run", "a_v1", 1),

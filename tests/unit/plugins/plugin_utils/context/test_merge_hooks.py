@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.context import merge_hooks
-from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_hooks import Merges, load_hooks
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_hooks import MergeHooks, load_hooks
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import encode
@@ -48,7 +48,7 @@ class Leading:
 
     def __init__(self) -> None:
         self.context, self.other = Context("R1"), Context("R1")
-        self.merges = Merges(load_hooks(RULES, [Path("scriptlets")]))
+        self.merges = MergeHooks(load_hooks(RULES, [Path("scriptlets")]))
         self.deltas: list[Any] = []
         self.take(run(merge=[{"keys": keys, "policy": policy} for keys, policy in RULES]))
 
@@ -145,7 +145,7 @@ def test_a_hook_that_fails_leaves_what_was_there(leading: Leading) -> None:
 
 def test_what_is_no_json_is_a_failure(leading: Leading) -> None:
     hook_file("def merge(key, base, theirs, ours):\n    return {1: 2}\n")
-    leading.merges = Merges(load_hooks(RULES, [Path("scriptlets")]))
+    leading.merges = MergeHooks(load_hooks(RULES, [Path("scriptlets")]))
     leading.take(write(10), write(5, "r2"))
     leading.settle()
     assert leading.context.get(KEY) == 10
@@ -183,7 +183,7 @@ def test_a_file_that_is_no_hook(text: str, error: str) -> None:
 
 
 def test_without_hooks_nothing_is_merged() -> None:
-    context, merges = Context(), Merges()
+    context, merges = Context(), MergeHooks()
     for record in (write(1), write(2, "r2")):
         for each in context.fold(record):
             merges.take(record, each, context)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_policies import (
-    Policies,
+    MergePolicies,
     from_record,
     hook_of,
     hooks_in,
@@ -31,14 +31,14 @@ RULES = (("power.limits_v?", "fail"), ("power.*", "deep_merge"), ("site.*", "hoo
     ],
 )
 def test_the_first_pattern_that_matches_is_the_key_s(key: str, policy: str, *, needs_base: bool) -> None:
-    policies = Policies(RULES)
+    policies = MergePolicies(RULES)
     assert [policies.of(key), policies.of(key)] == [policy] * 2
     assert policies.needs_base(key) is needs_base
 
 
 def test_without_rules_the_last_write_counts() -> None:
-    assert Policies().of("any_v1") == "last_write"
-    assert not Policies().needs_base("any_v1")
+    assert MergePolicies().of("any_v1") == "last_write"
+    assert not MergePolicies().needs_base("any_v1")
 
 
 def test_they_are_the_same_after_the_journal() -> None:

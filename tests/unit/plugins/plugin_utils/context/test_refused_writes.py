@@ -8,46 +8,46 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.context.refused_writes import Refusals
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.refused_writes import RefusedWrites
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import step
 
 
 @pytest.fixture
-def refusals() -> Refusals:
-    made = Refusals()
+def refusals() -> RefusedWrites:
+    made = RefusedWrites()
     made.add("r1", "compute", "wrote a_v1 too late")
     made.add("r1", "compute", "wrote b_v1 too late")
     return made
 
 
 @pytest.mark.parametrize("record", [step(host="r2"), step(step="other"), step(final=True)])
-def test_other_records_are_the_same(refusals: Refusals, record: dict[str, Any]) -> None:
+def test_other_records_are_the_same(refusals: RefusedWrites, record: dict[str, Any]) -> None:
     assert refusals.ruled(record) is record
 
 
 def test_without_refusals_nothing_is_looked_at() -> None:
     record = step()
-    assert Refusals().ruled(record) is record
+    assert RefusedWrites().ruled(record) is record
 
 
-def test_the_last_word_has_all_that_the_host_says(refusals: Refusals) -> None:
+def test_the_last_word_has_all_that_the_host_says(refusals: RefusedWrites) -> None:
     said = step(flake=True)
     last = {"n": 0, "final": True, "verdict": "error", "reason": "wrote a_v1 too late", "blocks": True}
     assert refusals.ruled(said) == {**said, **last}
 
 
-def test_what_else_was_wrong_is_told_too(refusals: Refusals) -> None:
+def test_what_else_was_wrong_is_told_too(refusals: RefusedWrites) -> None:
     ruled = refusals.ruled(step(verdict="failed", reason="too hot"))
     assert ruled["reason"] == "wrote a_v1 too late; it ended as failed: too hot"
     assert refusals.ruled(step(verdict="error"))["reason"] == "wrote a_v1 too late; it ended as error"
 
 
-def test_an_optional_step_blocks_nothing(refusals: Refusals) -> None:
+def test_an_optional_step_blocks_nothing(refusals: RefusedWrites) -> None:
     refusals.optional = frozenset(["compute"])
     assert "blocks" not in refusals.ruled(step())
 
 
-def test_a_looped_step_ends_as_its_instance(refusals: Refusals) -> None:
+def test_a_looped_step_ends_as_its_instance(refusals: RefusedWrites) -> None:
     refusals.add("r1", "loop[x]", "wrote c_v1 too late")
     instance = refusals.ruled(step(step="loop[x]", parent="loop"))
     whole = refusals.ruled(step(step="loop", instances=2))

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import Delta, Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import Delta, HeldValue
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import TIME, delta, end, run, step
 
@@ -96,7 +96,7 @@ def test_policy_fail_refuses_the_later_write() -> None:
     (refused,) = context.fold(write(2, "r2"))
     assert (refused.policy, refused.outcome, refused.other) == ("fail", "refused", "2")
     assert (refused.before, refused.after, refused.version, refused.seq) == ("1", "1", 1, 2)
-    assert context.entry(KEY) == Entry("1", 1, "r1", "of_r1")
+    assert context.entry(KEY) == HeldValue("1", 1, "r1", "of_r1")
     ruled = context.refusals.ruled(step(host="r2", step="of_r2"))
     expected = f"wrote {KEY} based on version 0, but r1/of_r1 had set version 1 (merge policy fail)"
     assert (ruled["verdict"], ruled["reason"]) == ("error", expected)
@@ -166,7 +166,7 @@ def test_steps_that_are_optional_are_known_from_the_run_s_record() -> None:
 
 def test_what_was_given_to_start_with_is_known_by_who() -> None:
     context = folded(write(1, "", stage=0, who="import") | {"step": ""})
-    assert context.entry(KEY) == Entry("1", 1, "", "import")
+    assert context.entry(KEY) == HeldValue("1", 1, "", "import")
 
 
 HOSTS = ("r1", "r2", "r3")
@@ -246,7 +246,7 @@ def test_values_are_copies() -> None:
 
 def test_an_entry_is_of_just_the_host_or_the_run() -> None:
     context = folded(delta(1, "", scope="run", after=5))
-    assert context.entry("numbers.stats_v1") == Entry("5", 1, "", "compute")
+    assert context.entry("numbers.stats_v1") == HeldValue("5", 1, "", "compute")
     assert context.entry("numbers.stats_v1", "r1") is None
     assert context.entry("numbers.stats_v1", "unknown") is None
 

@@ -6,8 +6,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import Entry
-from ansible_collections.rack.recipes.plugins.plugin_utils.context.writer_versions import MOST, Bases, Known, Writers
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import HeldValue
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.writer_versions import (
+    MOST,
+    Bases,
+    Known,
+    WriterVersions,
+)
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import delta
 
 PLACE = ("", "power.limits_v1")
@@ -18,13 +23,13 @@ def write(based_on: int, host: str = "r2", stage: int = 1) -> dict[str, Any]:
 
 
 def test_one_who_counts_as_the_context_does_needs_no_memory() -> None:
-    writers = Writers()
+    writers = WriterVersions()
     writers.wrote(PLACE, write(0), 1, None)
     assert writers.of(PLACE, write(1)) is None
 
 
 def test_one_whose_write_met_another_counts_from_there() -> None:
-    writers = Writers()
+    writers = WriterVersions()
     writers.wrote(PLACE, write(0), 2, None)
     assert writers.of(PLACE, write(1)) == Known(1, 1, 2, None)
     writers.wrote(PLACE, write(1), 3, "4")
@@ -39,7 +44,7 @@ def test_one_whose_write_met_another_counts_from_there() -> None:
 def test_earlier_values_of_the_stage_are_known() -> None:
     bases = Bases()
     for version in (3, 4, 5):
-        bases.add(2, PLACE, Entry(f"{version}0", version))
+        bases.add(2, PLACE, HeldValue(f"{version}0", version))
     assert [bases.text(2, PLACE, version) for version in (2, 3, 4, 5, 6)] == [None, "30", "40", "50", None]
     assert bases.text(2, ("r1", PLACE[1]), 3) is None
     assert bases.text(3, PLACE, 3) is None
@@ -47,8 +52,8 @@ def test_earlier_values_of_the_stage_are_known() -> None:
 
 def test_another_stage_forgets_the_one_before() -> None:
     bases = Bases()
-    bases.add(1, PLACE, Entry("1", 1))
-    bases.add(2, ("r1", "other_v1"), Entry("2", 2))
+    bases.add(1, PLACE, HeldValue("1", 1))
+    bases.add(2, ("r1", "other_v1"), HeldValue("2", 2))
     assert bases.text(1, PLACE, 1) is None
     assert bases.text(2, PLACE, 1) is None
 
@@ -56,7 +61,7 @@ def test_another_stage_forgets_the_one_before() -> None:
 def test_of_many_values_the_first_and_the_last_are_known() -> None:
     bases = Bases()
     for version in range(1, 10 * MOST):
-        bases.add(1, PLACE, Entry(str(version), version))
+        bases.add(1, PLACE, HeldValue(str(version), version))
     known = [version for version in range(1, 10 * MOST) if bases.text(1, PLACE, version)]
     assert known[0] == 1
     assert known[1:] == [*range(known[1], 10 * MOST)]

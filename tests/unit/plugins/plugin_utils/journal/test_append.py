@@ -18,13 +18,13 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import ShortWriteError, append, insist
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import encode
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import delta, run, step
 
 
 def numbers(journal: Path) -> list[int]:
-    return [line.record["n"] for line in Follower(journal).read() if line.record]
+    return [line.record["n"] for line in JournalReader(journal).read() if line.record]
 
 
 @contextmanager
@@ -180,7 +180,7 @@ def test_writers_never_mix(tmp_path: Path) -> None:
     journal = tmp_path / "journal.jsonl"
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(journal), f"r{host}"]) for host in range(4)]
     assert [writer.wait() for writer in writers] == [0] * 4
-    follower = Follower(journal)
+    follower = JournalReader(journal)
     found = [(line.record["host"], line.record["n"]) for line in follower.read() if line.record]
     assert sorted(found) == [(f"r{host}", n) for host in range(4) for n in range(1, 201)]
     assert follower.set_aside == 0

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal import compressed_journal
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import delta, whole_run
 
 
@@ -29,7 +29,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_compressed_it_is_read_as_before(journal: Path) -> None:
-    before, data = list(Follower(journal).read()), journal.read_bytes()
+    before, data = list(JournalReader(journal).read()), journal.read_bytes()
     os.utime(journal, (5, 7))
     saved = compressed_journal.compress(journal)
     assert names(journal.parent) == ["journal.jsonl.gz"]
@@ -37,15 +37,15 @@ def test_compressed_it_is_read_as_before(journal: Path) -> None:
     assert saved == len(data) - packed.stat().st_size > 0
     assert (packed.stat().st_mtime, packed.stat().st_mode & 0o777) == (7, 0o600)
     assert (compressed_journal.exists(journal), compressed_journal.is_compressed(journal)) == (True, True)
-    assert list(Follower(journal).read()) == before
+    assert list(JournalReader(journal).read()) == before
     for place in random.Random(2).sample(range(len(before)), 5):
-        assert list(Follower(journal, before[place].end).read()) == before[place + 1 :]
+        assert list(JournalReader(journal, before[place].end).read()) == before[place + 1 :]
     with compressed_journal.opened(journal) as file:
         assert file.read() == data
 
 
 def test_a_follower_goes_on_in_the_compressed_form(journal: Path) -> None:
-    lines, follower = list(Follower(journal).read()), Follower(journal)
+    lines, follower = list(JournalReader(journal).read()), JournalReader(journal)
     assert next(follower.read()) == lines[0]
     compressed_journal.compress(journal)
     assert list(follower.read()) == lines[1:]
@@ -82,12 +82,12 @@ def test_where_both_are_there_the_plain_one_counts(journal: Path) -> None:
     data = journal.read_bytes()
     compressed_journal.compressed(journal).write_bytes(b"half of it")
     assert not compressed_journal.is_compressed(journal)
-    assert len(list(Follower(journal).read())) == len(whole_run())
+    assert len(list(JournalReader(journal).read())) == len(whole_run())
     append(journal, [delta(9)])
     compressed_journal.compress(journal)
     with compressed_journal.opened(journal) as file:
         assert file.read().startswith(data)
-    assert len(list(Follower(journal).read())) == len(whole_run()) + 1
+    assert len(list(JournalReader(journal).read())) == len(whole_run()) + 1
 
 
 def test_a_stump_of_a_killed_compression_does_not_matter(journal: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_stump_of_a_killed_compression_does_not_matter(journal: Path) -> None:
     stump.write_bytes(b"x" * 10_000)
     compressed_journal.compress(journal)
     assert names(journal.parent) == ["journal.jsonl.gz"]
-    assert len(list(Follower(journal).read())) == len(whole_run())
+    assert len(list(JournalReader(journal).read())) == len(whole_run())
 
 
 @pytest.mark.parametrize("late", ["while it is verified", "at the last moment"])
@@ -118,7 +118,7 @@ def test_who_writes_meanwhile_is_not_lost(late: str, journal: Path, monkeypatch:
     with pytest.raises(JournalError, match="it was written to while it was compressed, and stays as it is"):
         compressed_journal.compress(journal)
     assert names(journal.parent) == ["journal.jsonl"]
-    assert len(list(Follower(journal).read())) == len(whole_run()) + 1
+    assert len(list(JournalReader(journal).read())) == len(whole_run()) + 1
 
 
 def test_what_does_not_read_back_is_not_kept(journal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +149,7 @@ def test_a_damaged_one_is_an_error_of_ours(damage, text: str, journal: Path) -> 
     packed = compressed_journal.compressed(journal)
     packed.write_bytes(damage(packed.read_bytes()))
     with pytest.raises(JournalError, match=f"{journal}: {text}"):
-        list(Follower(journal).read())
+        list(JournalReader(journal).read())
     with pytest.raises(JournalError, match=f"{journal}: {text}"):
         compressed_journal.restore(journal)
     assert names(journal.parent) == ["journal.jsonl.gz"]

@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record, encode
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import (
     delta,
@@ -29,7 +29,7 @@ def journal(tmp_path: Path) -> Path:
     return tmp_path / "journal.jsonl"
 
 
-def records(follower: Follower) -> list[Record]:
+def records(follower: JournalReader) -> list[Record]:
     return [line.record for line in follower.read() if line.record]
 
 
@@ -40,7 +40,7 @@ def add(journal: Path, data: bytes) -> None:
 
 def test_reads_on_from_where_it_stopped(journal: Path) -> None:
     append(journal, [run(), delta(1)])
-    follower = Follower(journal)
+    follower = JournalReader(journal)
     assert records(follower) == [run(), delta(1)]
     assert records(follower) == []
     append(journal, [delta(2)])
@@ -49,16 +49,16 @@ def test_reads_on_from_where_it_stopped(journal: Path) -> None:
 
 def test_every_end_is_a_place_to_start_from(journal: Path) -> None:
     append(journal, whole_run())
-    lines = list(Follower(journal).read())
+    lines = list(JournalReader(journal).read())
     assert lines[-1].end == journal.stat().st_size
     for position, line in enumerate(lines):
-        assert list(Follower(journal, line.end).read()) == lines[position + 1 :]
-        assert next(Follower(journal, line.start).read()) == line
+        assert list(JournalReader(journal, line.end).read()) == lines[position + 1 :]
+        assert next(JournalReader(journal, line.start).read()) == line
 
 
 def test_a_reader_that_stops_in_the_middle_goes_on_there(journal: Path) -> None:
     append(journal, whole_run())
-    follower = Follower(journal)
+    follower = JournalReader(journal)
     first = next(follower.read())
     assert follower.offset == first.end
     assert [first.record, *records(follower)] == whole_run()
@@ -66,8 +66,8 @@ def test_a_reader_that_stops_in_the_middle_goes_on_there(journal: Path) -> None:
 
 def test_reads_no_further_than_it_is_told(journal: Path) -> None:
     append(journal, whole_run())
-    lines = list(Follower(journal).read())
-    follower = Follower(journal)
+    lines = list(JournalReader(journal).read())
+    follower = JournalReader(journal)
     assert list(follower.read(until=lines[3].end)) == lines[:4]
     assert follower.offset == lines[3].end
     assert list(follower.read()) == lines[4:]
@@ -75,7 +75,7 @@ def test_reads_no_further_than_it_is_told(journal: Path) -> None:
 
 def test_a_torn_tail_waits_for_its_rest(journal: Path) -> None:
     line = encode(delta())
-    follower = Follower(journal)
+    follower = JournalReader(journal)
     for size in range(len(line)):
         journal.write_bytes(line[:size])
         assert list(follower.read()) == []
@@ -89,7 +89,7 @@ def test_a_stump_in_the_middle_costs_only_itself(journal: Path, size: int) -> No
     """A writer was killed after `size` bytes of its record, others went on."""
     stump = encode(delta(2))[:size]
     journal.write_bytes(encode(delta(1)) + stump + encode(delta(3)) + encode(step(4)))
-    follower = Follower(journal)
+    follower = JournalReader(journal)
     is_whole = size == len(encode(delta(2))) - 1
     assert records(follower) == [delta(1), *([delta(2)] if is_whole else []), delta(3), step(4)]
     assert follower.set_aside == (not is_whole and size > 1)
@@ -98,7 +98,7 @@ def test_a_stump_in_the_middle_costs_only_itself(journal: Path, size: int) -> No
 
 def test_a_record_without_its_last_newline_is_whole_once_another_follows(journal: Path) -> None:
     journal.write_bytes(encode(delta(1))[:-1])
-    follower = Follower(journal)
+    follower = JournalReader(journal)
     assert records(follower) == []
     append(journal, [delta(2)])
     assert records(follower) == [delta(1), delta(2)]
@@ -109,7 +109,7 @@ def test_what_is_set_aside_says_where_and_why(journal: Path) -> None:
     altered = encode(delta(1)).replace(b"mean", b"Mean")
     pieces = [encode(run()), b"a note by hand\n", b'{"kind":"end"}\n', altered, encode(end())]
     journal.write_bytes(b"".join(pieces))
-    follower = Follower(journal)
+    follower = JournalReader(journal)
     lines = [line for line in follower.read() if line.record is None]
     assert [line.damage for line in lines] == [
         "not a record of a journal",
@@ -128,7 +128,7 @@ def test_what_is_set_aside_says_where_and_why(journal: Path) -> None:
 def test_a_record_that_comes_again_is_left_out(journal: Path) -> None:
     first = [delta(1), delta(2), step(3)]
     append(journal, [run(), *first, delta(1, "r2"), *first, delta(4), delta(1, stage=2), delta(4)])
-    follower = Follower(journal)
+    follower = JournalReader(journal)
     assert records(follower) == [run(), *first, delta(1, "r2"), delta(4), delta(1, stage=2)]
     assert follower.offset == journal.stat().st_size
 
@@ -136,13 +136,13 @@ def test_a_record_that_comes_again_is_left_out(journal: Path) -> None:
 def test_a_record_lost_once_counts_when_it_comes_later(journal: Path) -> None:
     add(journal, encode(delta(1)) + encode(delta(2))[:50] + encode(delta(3)) + encode(step(4)))
     add(journal, b"".join(map(encode, [delta(1), delta(2), delta(3), step(4)])))
-    assert records(Follower(journal)) == [delta(1), delta(3), step(4), delta(2)]
+    assert records(JournalReader(journal)) == [delta(1), delta(3), step(4), delta(2)]
 
 
 def test_records_of_the_recorder_and_of_later_kinds_may_repeat(journal: Path) -> None:
     repeated = [step(0, verdict="unreachable"), {"kind": "later", "n": 1}, run()]
     append(journal, repeated * 2)
-    assert records(Follower(journal)) == repeated * 2
+    assert records(JournalReader(journal)) == repeated * 2
 
 
 def test_cut_anywhere_it_gives_every_finished_record(journal: Path) -> None:
@@ -154,7 +154,7 @@ def test_cut_anywhere_it_gives_every_finished_record(journal: Path) -> None:
     for size in random.Random(4).sample(range(len(data)), 200):
         journal.write_bytes(data[:size])
         finished = sum(stop <= size for stop in ends[1:])
-        assert records(Follower(journal)) == written[:finished]
+        assert records(JournalReader(journal)) == written[:finished]
 
 
 def test_any_bytes_between_records_are_survived(journal: Path) -> None:
@@ -162,13 +162,13 @@ def test_any_bytes_between_records_are_survived(journal: Path) -> None:
     written = whole_run()
     data = b"".join(b"\n" + source.randbytes(source.randrange(80)) + encode(record) for record in written)
     journal.write_bytes(data)
-    assert records(Follower(journal)) == written
+    assert records(JournalReader(journal)) == written
 
 
 def test_memory_for_what_was_seen_stays_small(journal: Path) -> None:
     hosts, each = 100, 100
     append(journal, [delta(n, f"r{host}") for host in range(hosts) for n in range(1, each + 1)])
-    follower = Follower(journal)
+    follower = JournalReader(journal)
     tracemalloc.start()
     assert sum(1 for _other in follower.read()) == hosts * each
     held, _other = tracemalloc.get_traced_memory()
@@ -178,7 +178,7 @@ def test_memory_for_what_was_seen_stays_small(journal: Path) -> None:
 
 def test_a_journal_that_cannot_be_read_is_an_error_of_ours(journal: Path) -> None:
     with pytest.raises(JournalError, match=f"{journal}: No such file"):
-        list(Follower(os.fspath(journal)).read())
+        list(JournalReader(os.fspath(journal)).read())
     journal.mkdir()
     with pytest.raises(JournalError, match=f"{journal}: Is a directory"):
-        list(Follower(journal).read())
+        list(JournalReader(journal).read())

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Ended, Results
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Results, StepEnd
 
 Record = dict[str, Any]
 
@@ -47,8 +47,8 @@ def test_the_last_record_counts_but_never_a_guess_against_the_host_s_own(
 
 def test_what_is_kept_of_a_record():
     full = step("failed", reason="hot", blocks=True, checks=3, parent="loop", attempts=[{}])
-    assert results(full).ended == {("a", "r1"): Ended("failed", "hot", True, True, 3, 0, "loop")}
-    assert results(step("passed")).ended == {("a", "r1"): Ended("passed")}
+    assert results(full).ended == {("a", "r1"): StepEnd("failed", "hot", True, True, 3, 0, "loop")}
+    assert results(step("passed")).ended == {("a", "r1"): StepEnd("passed")}
 
 
 def test_instances_count_instead_of_their_looped_step():

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan import cut_stages as stages_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.cut_stages import CUTS, Group, cut_into_stages
@@ -28,7 +28,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model i
     Success,
 )
 
-ENTRY = Entry("t.step", "shell", Path("scriptlets/t/step.sh"), "scriptlets/t/step.sh", "project")
+ENTRY = ScriptletEntry("t.step", "shell", Path("scriptlets/t/step.sh"), "scriptlets/t/step.sh", "project")
 LOOKUP = "{{ lookup('rack.recipes.context', 'a_v1') }}"
 FIRST = "is the first"
 OF_HERE = ("writes", "reads_elsewhere", "shared_locks", "entry")  # fields of the planned step, all others of the step

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.dependency_graph import Edges, arrange, with_needed
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.key_usage import Data
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.key_usage import KeyUsage
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Dependency, Step
 
 HOSTS: Mapping[str | None, set[int]] = {None: {1, 2, 3}, "leafs": {1, 2}, "spines": {2, 3}, "one": {1}}
@@ -25,7 +25,7 @@ KEYS = st.frozensets(st.sampled_from(["a_v1", "b_v1", "c_v1"]), max_size=2)
 
 
 @st.composite
-def recipes(draw: st.DrawFn) -> tuple[list[Step], dict[str, Data]]:
+def recipes(draw: st.DrawFn) -> tuple[list[Step], dict[str, KeyUsage]]:
     """Steps that depend on any others, with keys and hosts of all kinds; some close the run."""
     closing = draw(st.lists(st.sampled_from([False, False, False, True]), min_size=1, max_size=9))
     names = [f"s{number}" for number in range(len(closing))]
@@ -37,7 +37,7 @@ def recipes(draw: st.DrawFn) -> tuple[list[Step], dict[str, Data]]:
         others = st.lists(st.sampled_from(allowed or [number]), max_size=2, unique=True)
         needs = draw(others) if allowed and draw(st.booleans()) else []
         steps.append(step_of(number, *(f"s{other}" for other in needs), hosts=hosts, scope=scope, always=always))
-        data[name] = Data(draw(KEYS), draw(KEYS))
+        data[name] = KeyUsage(draw(KEYS), draw(KEYS))
     return steps, data
 
 
@@ -66,14 +66,16 @@ def runs_on(step: Step, host: int) -> bool:
     return step.scope == "run" if host == 0 else step.scope == "host" and host in HOSTS[step.hosts]
 
 
-def conflicts(data: Mapping[str, Data], first: Step, second: Step) -> bool:
+def conflicts(data: Mapping[str, KeyUsage], first: Step, second: Step) -> bool:
     one, two = data[first.name], data[second.name]
     return bool(one.writes & (two.reads | two.writes) or two.writes & one.reads)
 
 
 @limits(max_examples=200, deadline=None)
 @given(recipes(), st.none() | st.integers())
-def test_the_order_respects_every_edge_and_leaves_no_race(recipe: tuple[list[Step], dict[str, Data]], seed: int | None):
+def test_the_order_respects_every_edge_and_leaves_no_race(
+    recipe: tuple[list[Step], dict[str, KeyUsage]], seed: int | None
+):
     steps, data = recipe
     arranged = arranged_or_cycle(steps, data, seed)
     assert arranged_or_cycle(steps, data, seed) == arranged
@@ -93,7 +95,9 @@ def test_the_order_respects_every_edge_and_leaves_no_race(recipe: tuple[list[Ste
                 assert first.name in reached(edges, second.name, names)
 
 
-def arranged_or_cycle(steps: list[Step], data: Mapping[str, Data], seed: int | None = None) -> list[tuple[Step, Edges]]:
+def arranged_or_cycle(
+    steps: list[Step], data: Mapping[str, KeyUsage], seed: int | None = None
+) -> list[tuple[Step, Edges]]:
     """The steps in their order; none where they need each other, which the error then shows."""
     try:
         return arrange(steps, data, seed)
@@ -103,7 +107,7 @@ def arranged_or_cycle(steps: list[Step], data: Mapping[str, Data], seed: int | N
         return []
 
 
-def is_cycle(error: RecipeError, steps: list[Step], data: Mapping[str, Data]) -> bool:
+def is_cycle(error: RecipeError, steps: list[Step], data: Mapping[str, KeyUsage]) -> bool:
     """Whether each step that is named needs the one before it."""
     words = error.got.removeprefix("a cycle: ").split(" -> ")
     by_name = {step.name: step for step in steps}
@@ -121,7 +125,7 @@ def is_cycle(error: RecipeError, steps: list[Step], data: Mapping[str, Data]) ->
 
 @limits(max_examples=100, deadline=None)
 @given(recipes(), st.data())
-def test_what_is_chosen_has_all_that_it_needs(recipe: tuple[list[Step], dict[str, Data]], chosen: st.DataObject):
+def test_what_is_chosen_has_all_that_it_needs(recipe: tuple[list[Step], dict[str, KeyUsage]], chosen: st.DataObject):
     steps, data = recipe
     whole = {step.name: edge for step, edge in arranged_or_cycle(steps, data)}
     names = chosen.draw(st.lists(st.sampled_from([*whole] or ["s0"]), min_size=1, unique=True))
@@ -136,16 +140,16 @@ def test_what_is_chosen_has_all_that_it_needs(recipe: tuple[list[Step], dict[str
 
 @limits(max_examples=60, deadline=None)
 @given(recipes())
-def test_without_needs_the_recipe_s_order_stays(recipe: tuple[list[Step], dict[str, Data]]):
+def test_without_needs_the_recipe_s_order_stays(recipe: tuple[list[Step], dict[str, KeyUsage]]):
     steps, data = recipe
     free = [step_of(step.idx, hosts=step.hosts, scope=step.scope, always=step.always) for step in steps]
-    writers = {name: Data(frozenset(), keys.writes) for name, keys in data.items()}
+    writers = {name: KeyUsage(frozenset(), keys.writes) for name, keys in data.items()}
     assert [step for step, _edges in arrange(free, writers)] == sorted(free, key=lambda step: step.always)
 
 
 def test_a_seed_shuffles_what_does_not_wait():
     steps = [step_of(0), *(step_of(number, "s0") for number in range(1, 30)), step_of(30, always=True)]
-    data = {step.name: Data(frozenset(), frozenset()) for step in steps}
+    data = {step.name: KeyUsage(frozenset(), frozenset()) for step in steps}
     orders = [[step.idx for step, _edges in arrange(steps, data, seed)] for seed in (1, 2, 1)]
     assert orders[0] == orders[2] != orders[1]
     assert all(order[0] == 0 and order[30] == 30 and sorted(order) == [*range(31)] for order in orders)
@@ -156,14 +160,14 @@ def test_what_is_written_of_a_step_that_is_needed_counts():
     wide = Dependency("s0", hosts="all", quorum="80%")
     reader = replace(step_of(1), depends_on=(wide,))
     key = frozenset({"a_v1"})
-    arranged = arrange([step_of(0), reader], {"s0": Data(frozenset(), key), "s1": Data(key, frozenset())})
+    arranged = arrange([step_of(0), reader], {"s0": KeyUsage(frozenset(), key), "s1": KeyUsage(key, frozenset())})
     assert arranged[1][1].needs == (wide,)
 
 
 def test_no_step_needs_what_closes_the_run():
     key = frozenset({"a_v1"})
     writer, reader = step_of(0, always=True), step_of(1)
-    arranged = arrange([writer, reader], {"s0": Data(frozenset(), key), "s1": Data(key, frozenset())})
+    arranged = arrange([writer, reader], {"s0": KeyUsage(frozenset(), key), "s1": KeyUsage(key, frozenset())})
     assert [(step.name, edges) for step, edges in arranged] == [("s1", Edges((), ())), ("s0", Edges((), ("s1",)))]
 
 
@@ -175,14 +179,14 @@ def chain(number: int, **fields: object) -> Iterator[Step]:
 @pytest.mark.parametrize(("reads", "writes"), [("", "a_v1"), ("a_v1", "a_v1"), ("a_v1", "b_v1"), ("b_v1", "")])
 def test_the_edges_of_many_equal_steps_are_few(reads: str, writes: str, hosts: str | None):
     steps = [*chain(1000, hosts=hosts)]
-    keys = Data(frozenset(filter(None, [reads])), frozenset(filter(None, [writes])))
+    keys = KeyUsage(frozenset(filter(None, [reads])), frozenset(filter(None, [writes])))
     arranged = arrange(steps, {step.name: keys for step in steps})
     assert sum(len(edge.needs) + len(edge.after) for _step, edge in arranged) < 2000
 
 
 def test_a_chain_written_backwards_is_turned_round():
     steps = [step_of(n, *([f"s{n + 1}"] if n < 999 else [])) for n in range(1000)]
-    keys = Data(frozenset(), frozenset({"a_v1"}))
+    keys = KeyUsage(frozenset(), frozenset({"a_v1"}))
     arranged = arrange(steps, {step.name: keys for step in steps})
     assert [step.idx for step, _edges in arranged] == [*range(999, -1, -1)]
     assert max(len(edge.needs) + len(edge.after) for _step, edge in arranged) == 1

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Entry
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.key_usage import PARTS, Data, data_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.key_usage import PARTS, KeyUsage, key_usage_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import (
     CacheKey,
     Repeat,
@@ -21,7 +21,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model i
     Success,
 )
 
-BARE = Entry("t.step", "shell", Path("step.sh"), "step.sh", "project")
+BARE = ScriptletEntry("t.step", "shell", Path("step.sh"), "step.sh", "project")
 HOLDS = ({"value": 1, "within": {"of": "${a_v1.x.0}", "by": "${b.c_v2@leaf1}"}, "warn": {"max": "${d_v1@median}"}},)
 FIELDS = {
     "args": {"a": ["${a_v1.x.0}", {"b": "of ${b.c_v2@leaf1} and ${d_v1@median}"}]},
@@ -41,28 +41,28 @@ def step(**fields: object) -> Step:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_each_part_of_a_step_reads_keys(part: str):
-    found = data_of(step(**{part: FIELDS[part]}), BARE)
-    assert found == Data(frozenset({"a_v1", "b.c_v2", "d_v1"}), frozenset(), frozenset({"b.c_v2", "d_v1"}))
+    found = key_usage_of(step(**{part: FIELDS[part]}), BARE)
+    assert found == KeyUsage(frozenset({"a_v1", "b.c_v2", "d_v1"}), frozenset(), frozenset({"b.c_v2", "d_v1"}))
 
 
 def test_declared_keys_are_used_too():
-    entry = Entry("t.x", "shell", Path("x.sh"), "x.sh", "project", reads=("r_v1",), writes=("w_v1",))
-    found = data_of(step(reads=("s_v1",), writes=("x_v1",)), entry)
-    assert found == Data(frozenset({"r_v1", "s_v1"}), frozenset({"w_v1", "x_v1"}))
-    assert data_of(step(writes=("x_v1",)), None) == Data(frozenset(), frozenset({"x_v1"}))
+    entry = ScriptletEntry("t.x", "shell", Path("x.sh"), "x.sh", "project", reads=("r_v1",), writes=("w_v1",))
+    found = key_usage_of(step(reads=("s_v1",), writes=("x_v1",)), entry)
+    assert found == KeyUsage(frozenset({"r_v1", "s_v1"}), frozenset({"w_v1", "x_v1"}))
+    assert key_usage_of(step(writes=("x_v1",)), None) == KeyUsage(frozenset(), frozenset({"x_v1"}))
 
 
 @pytest.mark.parametrize("part", ["retry", "repeat", "success"])
 def test_a_step_s_own_key_is_there_when_it_is_judged(part: str):
-    found = data_of(step(**{part: FIELDS[part]}, writes=("a_v1", "d_v1")), BARE)
+    found = key_usage_of(step(**{part: FIELDS[part]}, writes=("a_v1", "d_v1")), BARE)
     assert (found.reads, found.elsewhere) == ({"b.c_v2", "d_v1"}, {"b.c_v2", "d_v1"})
 
 
 @pytest.mark.parametrize("part", ["args", "when", "loop", "matrix", "cache_key"])
 def test_a_step_s_own_key_is_another_s_before(part: str):
-    assert "a_v1" in data_of(step(**{part: FIELDS[part]}, writes=("a_v1",)), BARE).reads
+    assert "a_v1" in key_usage_of(step(**{part: FIELDS[part]}, writes=("a_v1",)), BARE).reads
 
 
 def test_other_words_are_no_keys():
     args = {"x": "${params.x_v1} ${item} ${matrix.a} ${step.name} ${HOME} ${index}"}
-    assert data_of(step(args=args, when="{{ x }}"), BARE) == Data(frozenset(), frozenset())
+    assert key_usage_of(step(args=args, when="{{ x }}"), BARE) == KeyUsage(frozenset(), frozenset())

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.run_results import (
     RecipeResult,
-    Table,
+    ResultTable,
     Verdict,
     read_result,
 )
@@ -83,7 +83,7 @@ def test_where_nothing_was_run():
     assert repr(found) == "<run not begun error, exit code 2\n  no such file>"
 
 
-TABLE = Table({("measure", "h1"): 1, ("measure", "h2"): 2, ("wire", "h1"): 3, ("total", ""): 4})
+TABLE = ResultTable({("measure", "h1"): 1, ("measure", "h2"): 2, ("wire", "h1"): 3, ("total", ""): 4})
 
 
 @pytest.mark.parametrize(("key", "expected"), [(("measure", "h2"), 2), ("wire", 3), ("total", 4), (("total", ""), 4)])
@@ -98,8 +98,8 @@ def test_a_table_by_name(key, expected):
         (TABLE, "mesure", "'mesure': did you mean 'measure'?"),
         (TABLE, "xyz", "'xyz': there is measure, total, wire"),
         (TABLE, ("wire", "h2"), "('wire', 'h2'): there is measure, total, wire"),
-        (Table(), "measure", "'measure': there is nothing"),
-        (Table(), 1, "1: there is nothing"),
+        (ResultTable(), "measure", "'measure': there is nothing"),
+        (ResultTable(), 1, "1: there is nothing"),
     ],
 )
 def test_what_a_table_does_not_have(table, key, expected):
@@ -120,5 +120,5 @@ def test_what_a_table_does_not_have(table, key, expected):
     ],
 )
 def test_what_no_step_can_say(code, status, reason, verdict, expected):
-    steps = Table({("a", "h1"): step("a", "h1", verdict)})
+    steps = ResultTable({("a", "h1"): step("a", "h1", verdict)})
     assert RecipeResult(code, status, "R1", reason, steps).unexplained() == expected

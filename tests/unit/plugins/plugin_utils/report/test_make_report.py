@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.make_report import FORMATS, make, read
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine, reader
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 
 ROLE = Path(__file__).resolve().parents[5] / "roles" / "report"
 TIME = "2026-11-25T12:00:00.000000Z"
@@ -50,7 +50,7 @@ def url(tmp_path):
     append(journal, records())
     url = f"sqlite:///{tmp_path}/results.db"
     writer = engine(url)
-    follow(writer, journal)
+    import_journal(writer, journal)
     writer.dispose()
     return url
 

@@ -15,8 +15,13 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.status_file import NAME, Note, noted, read
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Given, Run, set_current
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.status_file import (
+    NAME,
+    ReportStatus,
+    read,
+    writing_status,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, RunInputs, set_current
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import a_run
 
 SECRET = "hunter2-and-more"
@@ -26,7 +31,7 @@ WRITTEN = {"changed": True, "files": ["out/report.md", f"out/{SECRET}/report.htm
 @pytest.fixture
 def run(tmp_path: Path) -> Iterator[Run]:
     """The run of this process, which has a secret."""
-    made = a_run(tmp_path, given=Given(mask=Mask([SECRET])))
+    made = a_run(tmp_path, inputs=RunInputs(mask=Mask([SECRET])))
     set_current(made)
     yield made
     set_current(None)
@@ -37,27 +42,27 @@ def fail() -> dict[str, Any]:
 
 
 def test_the_files_are_noted_without_secrets_for_the_owner_alone(run: Run):
-    assert noted(lambda: WRITTEN) is WRITTEN
-    assert read(run.folder) == Note(("out/report.md", "out/********/report.html"))
+    assert writing_status(lambda: WRITTEN) is WRITTEN
+    assert read(run.folder) == ReportStatus(("out/report.md", "out/********/report.html"))
     assert stat.S_IMODE((run.folder / NAME).stat().st_mode) == 0o600
 
 
 def test_so_is_the_error_and_it_is_raised(run: Run):
-    noted(lambda: WRITTEN)
+    writing_status(lambda: WRITTEN)
     with pytest.raises(RackError, match=f"no room for {SECRET}"):
-        noted(fail)
-    assert read(run.folder) == Note(error="no room for ********")
+        writing_status(fail)
+    assert read(run.folder) == ReportStatus(error="no room for ********")
 
 
 def test_without_a_run_nothing_is_noted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    assert noted(lambda: WRITTEN) is WRITTEN
+    assert writing_status(lambda: WRITTEN) is WRITTEN
     assert not [*tmp_path.iterdir()]
 
 
 def test_a_note_that_cannot_be_written_is_none(run: Run):
     (run.folder / NAME).mkdir()
-    assert noted(lambda: WRITTEN) is WRITTEN
+    assert writing_status(lambda: WRITTEN) is WRITTEN
     assert read(run.folder) is None
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import SEVERITY
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_colours import LOOKS, css, look
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_colours import LOOKS, css, style_of
 
 LIGHT_PAGE, DARK_PAGE = "#ffffff", "#121417"
 LIGHT_GROUND, DARK_GROUND = "#e3efe8", "#1e2a24"
@@ -58,7 +58,7 @@ def test_every_verdict_has_a_look_of_its_own():
     ],
 )
 def test_any_word_gets_a_look(word, expected):
-    assert look(word) == expected
+    assert style_of(word) == expected
 
 
 def test_the_style_sheet_names_each_verdict_in_both_schemes():

@@ -12,8 +12,8 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RUN_HOST, Given, Planned, Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RUN_HOST, Run, RunInputs, RunStep
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 
 TIME = "2026-11-25T12:00:00.000000Z"
@@ -22,7 +22,7 @@ TASK = "the id of a stage task that was there when the run began"
 Record = dict[str, Any]
 
 
-def first(*steps: Planned, hosts: tuple[str, ...] = HOSTS, run_id: str = "R1") -> Record:
+def first(*steps: RunStep, hosts: tuple[str, ...] = HOSTS, run_id: str = "R1") -> Record:
     planned = [{"name": s.name, "stage": s.stage, "idx": s.idx, "scope": s.scope, "hosts": [*s.hosts]} for s in steps]
     return {"kind": "run", "run": run_id, "time": TIME, "recipe": {}, "hosts": [*hosts], "steps": planned}
 
@@ -52,17 +52,17 @@ def log(event: str, text: str, host: str = "r1") -> Record:
     return {**head, "event": event, "text": text}
 
 
-def planned(name: str, *hosts: str, stage: int = 1, **fields: Any) -> Planned:
-    return Planned(name, stage, 1, "run" if hosts == (RUN_HOST,) else "host", hosts or HOSTS, **fields)
+def planned(name: str, *hosts: str, stage: int = 1, **fields: Any) -> RunStep:
+    return RunStep(name, stage, 1, "run" if hosts == (RUN_HOST,) else "host", hosts or HOSTS, **fields)
 
 
 def a_run(
-    folder: Path, *steps: Planned, hosts: tuple[str, ...] = HOSTS, given: Given | None = None, **settings: Any
+    folder: Path, *steps: RunStep, hosts: tuple[str, ...] = HOSTS, given: RunInputs | None = None, **settings: Any
 ) -> Run:
     """A run with a journal that holds its first record."""
     found = {each.name: each for each in steps}
     where = folder / "R1"
-    journal = Follower(where / "journal.jsonl")
+    journal = JournalReader(where / "journal.jsonl")
     run = Run(
         "R1",
         where,
@@ -71,7 +71,7 @@ def a_run(
         found,
         Context("R1"),
         journal,
-        given or Given(),
+        given or RunInputs(),
         stages=frozenset({TASK}),
     )
     append(run.path, [first(*steps, hosts=hosts)])

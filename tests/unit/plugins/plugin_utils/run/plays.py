@@ -15,7 +15,7 @@ from ansible.playbook.play import Play
 from ansible.playbook.task import Task
 from ansible.vars.manager import VariableManager
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import Means, means_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import AnsibleApi, ansible_api_of
 
 ABOUT = {"path": "r.yml", "digest": "sha256:0", "test_id": "T-1"}
 GROUPS = {"all": ("r1", "r2", "r3"), "odd": ("r1", "r3"), "none": ()}
@@ -64,8 +64,8 @@ def an_inventory(**extra_vars: Any) -> VariableManager:
     return made
 
 
-def means(variables: VariableManager | None = None) -> Means:
-    return means_of(play(variables=variables))
+def means(variables: VariableManager | None = None) -> AnsibleApi:
+    return ansible_api_of(play(variables=variables))
 
 
 class Playbook:

@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Ended
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import StepEnd
 from ansible_collections.rack.recipes.plugins.plugin_utils.run import current_run as module
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, current, refuse, set_current
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import (
@@ -41,7 +41,7 @@ def told(run: Run, *records: dict[str, Any]) -> None:
 
 def test_the_journal_makes_verdicts_and_context(run: Run):
     told(run, delta("a.key_v1", 7), step("a", "r1", "failed", 2, "too hot"))
-    assert run.results.ended == {("a", "r1"): Ended("failed", "too hot")}
+    assert run.results.ended == {("a", "r1"): StepEnd("failed", "too hot")}
     assert run.context.get("a.key_v1", "r1") == 7
     told(run, step("a", "r2"))
     assert set(run.results.ended) == {("a", "r1"), ("a", "r2")}

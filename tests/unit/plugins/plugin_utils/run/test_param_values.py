@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import Names
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values import (
     all_secrets,
@@ -71,7 +71,7 @@ def test_a_wrong_value_with_the_name_of_a_secret_is_not_shown():
     declared = {"api_token": {"type": "int", "default": 3}, "x": {"type": "int", "default": 3}}
     given = {"api_token": "hunter", "x": "word"}
     with pytest.raises(UsageError) as caught:
-        param_values(declared, given, lambda value: value, Names(["*_token"]))
+        param_values(declared, given, lambda value: value, SecretNames(["*_token"]))
     assert str(caught.value) == (
         "parameter 'api_token': expected a whole number, got ********\n"
         "parameter 'x': expected a whole number, got 'word'"
@@ -131,17 +131,19 @@ def test_a_text_with_the_name_of_a_secret_is_one():
     declared = {name: {} for name in ("bmc_password", "token", "pin_password", "short_token", "passwords")}
     given: dict[str, Any] = {"bmc_password": "falcon-1", "token": ["list-2"], "passwords": {"x": [{"token": "deep-3"}]}}
     given.update(pin_password=12345, short_token="abc")
-    assert secrets_of(declared, given, Names(("*password", "*token"))) == ("deep-3", "falcon-1", "list-2")
+    assert secrets_of(declared, given, SecretNames(("*password", "*token"))) == ("deep-3", "falcon-1", "list-2")
     assert secrets_of(declared, given) == ()
 
 
 def test_a_parameter_may_hold_what_came_out_of_a_vault():
     given = {"url": "http://me:of-the-vault@host", "count": 5}
     vaulted = {"r1": ["of-the-vault"], "r2": ["of-another"]}
-    assert all_secrets({"url": {}, "count": {}}, given, Names(), vaulted) == ("of-the-vault",)
-    assert all_secrets({"url": {}, "count": {}}, given, Names(), {}) == ()
+    assert all_secrets({"url": {}, "count": {}}, given, SecretNames(), vaulted) == ("of-the-vault",)
+    assert all_secrets({"url": {}, "count": {}}, given, SecretNames(), {}) == ()
     quoted = {"url": '{"a": "of \\"the\\" vault"}', "count": 5}
-    assert all_secrets({"url": {}, "count": {}}, quoted, Names(), {"r2": ['of "the" vault']}) == ('of "the" vault',)
+    assert all_secrets({"url": {}, "count": {}}, quoted, SecretNames(), {"r2": ['of "the" vault']}) == (
+        'of "the" vault',
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import PlanOptions
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.plan_options import Wanted, plan_options
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.plan_options import RequestedPlan, plan_options
 
 
 @pytest.mark.parametrize(
@@ -30,8 +30,10 @@ def test_what_a_plan_is_asked(given: dict[str, Any], options: PlanOptions):
 
 
 def test_the_run_to_go_on_from():
-    assert Wanted.of({}) == Wanted("", "")
-    assert Wanted.of({"rack_recipes_resume": "R1", "rack_recipes_resume_from": "wire"}) == Wanted("R1", "wire")
+    assert RequestedPlan.of({}) == RequestedPlan("", "")
+    assert RequestedPlan.of({"rack_recipes_resume": "R1", "rack_recipes_resume_from": "wire"}) == RequestedPlan(
+        "R1", "wire"
+    )
 
 
 @pytest.mark.parametrize(
@@ -59,4 +61,4 @@ def test_what_cannot_be_meant(given: dict[str, Any], text: str):
 
 def test_a_run_is_named_by_a_text():
     with pytest.raises(UsageError, match=r"rack_recipes_resume \(the run to go on from\): expected text, got 7"):
-        Wanted.of({"rack_recipes_resume": 7})
+        RequestedPlan.of({"rack_recipes_resume": 7})

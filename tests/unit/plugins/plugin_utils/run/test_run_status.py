@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Given, Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, RunInputs
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import (
     EXIT_CODES,
     IN_CHECK,
@@ -76,7 +76,7 @@ def test_in_check_mode_nothing_has_to_pass(verdicts: str, status: str, code: int
 
 def test_the_hosts_of_a_run_in_check_mode(tmp_path: Path):
     run = ended(tmp_path, NOTHING, step("a", "r2", "error", reason="argument 'x' is missing"))
-    run.given = Given(options={"check": True})
+    run.inputs = RunInputs(options={"check": True})
     assert not_passed(run) == ["r2"]
     assert host_result(run, "r1") == {"changed": False, "msg": IN_CHECK}
     assert host_result(run, "r2")["msg"] == "a error: argument 'x' is missing"

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import encode
 from ansible_collections.rack.recipes.plugins.module_utils.runner.main import MARK
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import Answer, read_answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer, read_answer
 
 STAGE = "R1-1-abc"
 RECORDS = ({"kind": "delta", "n": 1, "after": "grüße\n😀"}, {"kind": "step", "n": 2, "boot_id": "not the status"})
@@ -20,7 +20,7 @@ HEAD = f"\n{MARK}{STAGE}\n"
 WHOLE = f"{HEAD}{JOURNAL}\n{json.dumps(STATUS)}\n"
 
 
-def read(stdout: str, code: int = 0, stderr: str = "") -> Answer:
+def read(stdout: str, code: int = 0, stderr: str = "") -> HostAnswer:
     return read_answer(STAGE, code, stdout, stderr)
 
 
@@ -37,12 +37,12 @@ def read(stdout: str, code: int = 0, stderr: str = "") -> Answer:
     ],
 )
 def test_an_answer_among_banners_and_noise(stdout: str):
-    assert read(stdout) == Answer("ended", 123, RECORDS, "", "b00t")
+    assert read(stdout) == HostAnswer("ended", 123, RECORDS, "", "b00t")
 
 
 def test_a_stage_that_goes_on_has_no_records_yet():
     status = {**STATUS, "state": "running", "offset": 0}
-    assert read(f"{HEAD}\n{json.dumps(status)}\n") == Answer("running", 0, (), "", "b00t")
+    assert read(f"{HEAD}\n{json.dumps(status)}\n") == HostAnswer("running", 0, (), "", "b00t")
 
 
 def test_the_host_s_clock_is_read_where_it_is_told():
@@ -62,7 +62,7 @@ def test_damaged_records_are_left_out():
 
 @pytest.mark.parametrize("end", range(len(HEAD), len(WHOLE) - 1))
 def test_an_answer_that_is_cut_off_anywhere(end: int):
-    assert read(WHOLE[:end]) == Answer("cut", 0, reason="the answer was cut off")
+    assert read(WHOLE[:end]) == HostAnswer("cut", 0, reason="the answer was cut off")
 
 
 @pytest.mark.parametrize(

@@ -26,16 +26,16 @@ from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailur
 from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders import find_folder
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage import remote_executor
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import Remote, Unreachable
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import RemoteExecutor, Unreachable
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import request
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import (
     Request,
-    Surroundings,
+    StageInputs,
     make_request,
     stage_id,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.worker_stop import Interrupted, Stopping
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.worker_stop import Interrupted, WorkerStop
 
 SCRIPT = '#!/bin/sh\nsleep ${RACK_PARAM_SECONDS:-0}\necho \'{"status": "ok"}\'\n'
 SIDECAR = "description: Waits\nwrites: []\n"
@@ -117,9 +117,9 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def around() -> Iterator[Surroundings]:
+def around() -> Iterator[StageInputs]:
     """Of the first stage of a run of its own; what it left on this machine is removed in the end."""
-    found = Surroundings(f"test-{uuid.uuid4().hex}", "r1", (Path("scriptlets"),), 1, 60.0)
+    found = StageInputs(f"test-{uuid.uuid4().hex}", "r1", (Path("scriptlets"),), 1, 60.0)
     yield found
     folder = find_folder(stage_id(found.run_id, 1, found.host))
     if folder:
@@ -127,13 +127,13 @@ def around() -> Iterator[Surroundings]:
 
 
 @pytest.fixture
-def asked(around: Surroundings) -> Request:
+def asked(around: StageInputs) -> Request:
     """A stage of one step."""
     step = {"name": "s", "type": "shell", "module": "wait", "args": {}, "success": "none"}
     return make_request(1, [step], around)
 
 
-def verdicts(answers: list[Answer]) -> list[str]:
+def verdicts(answers: list[HostAnswer]) -> list[str]:
     return [record["verdict"] for answer in answers for record in answer.records if record["kind"] == "step"]
 
 
@@ -144,7 +144,7 @@ def slow(asked: Request, seconds: float, attach: float) -> Request:
 
 def test_a_stage_in_one_round_trip(asked: Request):
     shell = Shell()
-    answers = [*Remote(shell, HERE, 60).stage(asked)]
+    answers = [*RemoteExecutor(shell, HERE, 60).stage(asked)]
     assert [answer.state for answer in answers] == ["ended"]
     assert verdicts(answers) == ["passed"]
     assert len(shell.commands) == 1
@@ -152,7 +152,7 @@ def test_a_stage_in_one_round_trip(asked: Request):
 
 @pytest.mark.parametrize(("kind", "starts"), [("shell", 0), ("python", 1)])
 def test_what_a_host_has_installed_is_there_for_python_steps_alone(
-    kind: str, starts: int, around: Surroundings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: str, starts: int, around: StageInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     (tmp_path / "scriptlets/look.py").write_text(LOOK)
     (tmp_path / "installed").mkdir()
@@ -161,7 +161,7 @@ def test_what_a_host_has_installed_is_there_for_python_steps_alone(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "installed"))
     step = {"name": "s", "type": kind, "module": {"shell": "wait", "python": "look"}[kind], "success": "none"}
     made = make_request(1, [{**step, "args": {}}], around)
-    [answer] = Remote(Shell(), HERE, 60).stage(made)
+    [answer] = RemoteExecutor(Shell(), HERE, 60).stage(made)
     assert verdicts([answer]) == ["passed"], answer
     assert len((tmp_path / "starts").read_text().split()) == starts
 
@@ -169,7 +169,7 @@ def test_what_a_host_has_installed_is_there_for_python_steps_alone(
 def test_a_longer_stage_is_polled_and_nothing_comes_twice(asked: Request, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(remote_executor, "POLL_WAIT", 0.1)
     shell = Shell()
-    answers = [*Remote(shell, HERE, 60).stage(slow(asked, 0.5, 0.05))]
+    answers = [*RemoteExecutor(shell, HERE, 60).stage(slow(asked, 0.5, 0.05))]
     assert answers[0].state == "running"
     assert answers[-1].state == "ended"
     assert verdicts(answers) == ["passed"]
@@ -178,7 +178,7 @@ def test_a_longer_stage_is_polled_and_nothing_comes_twice(asked: Request, monkey
 
 def test_the_clocks_are_compared_however_long_the_host_keeps_the_answer(asked: Request):
     """Here they are one; half of the time on the way is what cannot be told."""
-    (answer,) = Remote(Shell(), HERE, 60).stage(slow(asked, 1.5, 60.0))
+    (answer,) = RemoteExecutor(Shell(), HERE, 60).stage(slow(asked, 1.5, 60.0))
     assert answer.clock
     assert answer.clock[1] >= 1.5
     assert answer.ahead is not None
@@ -187,7 +187,7 @@ def test_the_clocks_are_compared_however_long_the_host_keeps_the_answer(asked: R
 
 def test_a_lost_answer_is_asked_for_again(asked: Request):
     shell = Shell("the connection went away", "and again")
-    assert verdicts([*Remote(shell, HERE, 60).stage(asked)]) == ["passed"]
+    assert verdicts([*RemoteExecutor(shell, HERE, 60).stage(asked)]) == ["passed"]
     assert len(shell.commands) == 3
 
 
@@ -201,13 +201,13 @@ def test_a_cut_answer_counts_as_a_lost_connection(asked: Request, monkeypatch: p
         return {**done, "stdout": done["stdout"][: next(cuts)]}
 
     monkeypatch.setattr(Shell, "_low_level_execute_command", cut)
-    assert verdicts([*Remote(shell, HERE, 60).stage(asked)]) == ["passed"]
+    assert verdicts([*RemoteExecutor(shell, HERE, 60).stage(asked)]) == ["passed"]
 
 
 def test_a_host_that_was_never_there_is_not_waited_for(asked: Request):
     shell = Shell("ssh: connect to host r1 port 22:\n  No route to host", "unused")
     with pytest.raises(Unreachable) as caught:
-        [*Remote(shell, HERE, 60).stage(asked)]
+        [*RemoteExecutor(shell, HERE, 60).stage(asked)]
     assert str(caught.value) == "ssh: connect to host r1 port 22: No route to host"
     assert (caught.value.exit_code, len(shell.commands)) == (3, 1)
 
@@ -215,7 +215,7 @@ def test_a_host_that_was_never_there_is_not_waited_for(asked: Request):
 def test_a_host_that_does_not_come_back_is_given_up(asked: Request):
     shell = Shell("the connection went away", *["ssh: connect to host r1 port 22: refused"] * 1000)
     with pytest.raises(Unreachable) as caught:
-        [*Remote(shell, HERE, 0.1).stage(asked)]
+        [*RemoteExecutor(shell, HERE, 0.1).stage(asked)]
     assert str(caught.value) == "lost, and not back within 0.1 s: the connection went away"
     assert len(shell.commands) > 2
 
@@ -240,7 +240,7 @@ def test_where_ssh_had_not_yet_told_why_it_is_asked_again(
     """It closes its input a moment before it ends, and Ansible may look in between."""
     shell = Shell(*faults)
     with pytest.raises(Unreachable) as caught:
-        list(Remote(shell, HERE, 0.1).stage(asked))
+        list(RemoteExecutor(shell, HERE, 0.1).stage(asked))
     assert str(caught.value) == reason
     assert len(shell.commands) == commands or commands is None
 
@@ -250,7 +250,7 @@ def test_a_host_that_was_there_is_waited_for_even_where_it_cannot_be_reached(
 ):
     monkeypatch.setattr(remote_executor, "POLL_WAIT", 0.05)
     shell = Shell()
-    stage = Remote(shell, HERE, 60).stage(slow(asked, 0.3, 0.05))
+    stage = RemoteExecutor(shell, HERE, 60).stage(slow(asked, 0.3, 0.05))
     answers = [next(stage)]
     shell.faults = ["ssh: connect to host r1 port 22: No route to host"] * 3
     answers += stage
@@ -258,14 +258,14 @@ def test_a_host_that_was_there_is_waited_for_even_where_it_cannot_be_reached(
 
 
 def test_a_worker_stops_once_its_parent_is_gone(asked: Request, monkeypatch: pytest.MonkeyPatch):
-    stage = Remote(Shell(), HERE, 60).stage(asked)
+    stage = RemoteExecutor(Shell(), HERE, 60).stage(asked)
     monkeypatch.setattr(os, "getppid", lambda: -1)
     with pytest.raises(Unreachable, match="the controlling process is gone"):
         next(stage)
 
 
 def test_a_host_without_python_answers_nothing(asked: Request):
-    answers = [*Remote(Shell(), {"ansible_python_interpreter": "/nowhere/python3"}, 60).stage(asked)]
+    answers = [*RemoteExecutor(Shell(), {"ansible_python_interpreter": "/nowhere/python3"}, 60).stage(asked)]
     assert [answer.state for answer in answers] == ["silent"]
     assert answers[0].reason == "Python is missing: /nowhere/python3"
 
@@ -275,7 +275,7 @@ def test_a_python_that_is_too_old_is_told(asked: Request, tmp_path: Path):
     say = "import sys; sys.version_info, sys.version = (2, 7, 18), '2.7.18 (default)'; exec(sys.argv[-1])"
     old.write_text(f"#!{sys.executable}\n{say}\n")
     old.chmod(0o755)
-    [answer] = Remote(Shell(), {"ansible_python_interpreter": str(old)}, 60).stage(asked)
+    [answer] = RemoteExecutor(Shell(), {"ansible_python_interpreter": str(old)}, 60).stage(asked)
     assert answer.reason == f"Python is too old: {old} is 2.7.18, and 3.9 or newer is needed"
 
 
@@ -294,24 +294,24 @@ def test_what_asking_again_would_not_mend_is_asked_once(
 ):
     shell = Shell(error)
     with pytest.raises(RackError, match=reason) as caught:
-        [*Remote(shell, HERE, 60).stage(asked)]
+        [*RemoteExecutor(shell, HERE, 60).stage(asked)]
     assert (type(caught.value), len(shell.commands)) == (kind, 1)
 
 
 def test_a_slow_prompt_is_waited_for_once_the_password_was_right(asked: Request, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(remote_executor, "POLL_WAIT", 0.05)
     shell = Shell()
-    stage = Remote(shell, HERE, 60).stage(slow(asked, 0.3, 0.05))
+    stage = RemoteExecutor(shell, HERE, 60).stage(slow(asked, 0.3, 0.05))
     answers = [next(stage)]
     shell.faults = ["Timeout (12s) waiting for privilege escalation prompt: "]
     assert verdicts([*answers, *stage]) == ["passed"]
 
 
 def test_files_that_went_with_a_reboot(asked: Request, monkeypatch: pytest.MonkeyPatch):
-    there = Remote(Shell(), HERE, 60)
-    first = Answer("running", 0, boot_id="one")
+    there = RemoteExecutor(Shell(), HERE, 60)
+    first = HostAnswer("running", 0, boot_id="one")
     for boot_id, state in (("two", "rebooted"), ("one", "unknown")):
-        answers = iter([first, Answer("unknown", 0, boot_id=boot_id)])
+        answers = iter([first, HostAnswer("unknown", 0, boot_id=boot_id)])
         monkeypatch.setattr(there, "_insist", lambda *_asked, answers=answers: next(answers))
         assert [answer.state for answer in there.stage(asked)] == ["running", state]
 
@@ -319,12 +319,14 @@ def test_files_that_went_with_a_reboot(asked: Request, monkeypatch: pytest.Monke
 def test_the_stage_is_where_the_user_wants_temporary_files(asked: Request, tmp_path: Path):
     shell = Shell()
     shell.tmp = str(tmp_path / "tmp's")
-    assert verdicts([*Remote(shell, HERE, 60).stage(asked)]) == ["passed"]
+    assert verdicts([*RemoteExecutor(shell, HERE, 60).stage(asked)]) == ["passed"]
     base = tmp_path / "tmp's" / f"rack-recipes-{os.geteuid()}"
     assert (base / asked.message["id"] / "ended").exists()
-    assert verdicts([*Remote(shell, HERE, 60).collect(asked.message["id"], 60.0)]) == ["passed"]
+    assert verdicts([*RemoteExecutor(shell, HERE, 60).collect(asked.message["id"], 60.0)]) == ["passed"]
     shell.becomes_unprivileged = True
-    assert [answer.state for answer in Remote(shell, HERE, 60).collect(asked.message["id"], 60.0)] == ["unknown"]
+    assert [answer.state for answer in RemoteExecutor(shell, HERE, 60).collect(asked.message["id"], 60.0)] == [
+        "unknown"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -339,7 +341,7 @@ def test_the_stage_is_where_the_user_wants_temporary_files(asked: Request, tmp_p
 def test_ssh_notices_a_host_that_went_without_a_word(connection: Connection, patience: float, expected: str | None):
     shell = Shell()
     shell._connection = connection
-    Remote(shell, HERE, patience)
+    RemoteExecutor(shell, HERE, patience)
     assert connection.options.get("ssh_extra_args") == expected
 
 
@@ -362,7 +364,7 @@ def test_the_interpreter_is_the_one_of_the_host_that_is_asked(
     asked: Request, task_vars: dict[str, Any], delegate_to: str | None, pings: int
 ):
     shell = Shell(delegate_to=delegate_to, pong={"ping": "pong", "ansible_facts": FOUND})
-    there = Remote(shell, task_vars, 60)
+    there = RemoteExecutor(shell, task_vars, 60)
     assert verdicts([*there.stage(asked)]) == ["passed"]
     assert shell.pings == pings
     assert there.facts == (FOUND if pings else {})
@@ -372,25 +374,25 @@ def test_the_interpreter_is_the_one_of_the_host_that_is_asked(
 def test_a_host_that_does_not_answer_a_ping_is_unreachable(asked: Request):
     shell = Shell(pong={"unreachable": True, "msg": "Could not resolve hostname r1"})
     with pytest.raises(Unreachable, match="Could not resolve hostname r1"):
-        [*Remote(shell, {}, 60).stage(asked)]
+        [*RemoteExecutor(shell, {}, 60).stage(asked)]
 
 
 def test_without_a_discovery_there_is_a_usual_place(asked: Request):
     shell = Shell(pong={"ping": "pong"})
-    [*Remote(shell, {}, 60).stage(asked)]
+    [*RemoteExecutor(shell, {}, 60).stage(asked)]
     assert shell.commands[0].startswith("/usr/bin/python3 ")
 
 
 def test_the_interpreter_may_be_a_template(asked: Request) -> None:
     """As in an inventory that says `ansible_python_interpreter: "{{ ansible_playbook_python }}"`."""
-    answers = Remote(Shell(), {"ansible_python_interpreter": "{{ here }}"}, 60).stage(asked)
+    answers = RemoteExecutor(Shell(), {"ansible_python_interpreter": "{{ here }}"}, 60).stage(asked)
     assert verdicts([*answers]) == ["passed"]
 
 
 def test_a_stage_that_was_started_before_is_collected(asked: Request, monkeypatch: pytest.MonkeyPatch):
     """One that still runs is waited for; what is not there is told."""
     monkeypatch.setattr(remote_executor, "POLL_WAIT", 0.1)
-    there = Remote(Shell(), HERE, 60)
+    there = RemoteExecutor(Shell(), HERE, 60)
     stage = there.stage(slow(asked, 0.5, 0.05))
     assert next(stage).state == "running"
     answers = [*there.collect(asked.message["id"], 60.0)]
@@ -405,7 +407,7 @@ def has_begun(stage: str) -> bool:
 
 
 def test_a_worker_that_is_told_to_end_has_the_steps_on_its_host_ended(asked: Request):
-    stopping = Stopping()
+    stopping = WorkerStop()
 
     def tell() -> None:
         until = time.monotonic() + 30
@@ -416,23 +418,23 @@ def test_a_worker_that_is_told_to_end_has_the_steps_on_its_host_ended(asked: Req
 
     telling = threading.Thread(target=tell)
     telling.start()
-    answers: list[Answer] = []
+    answers: list[HostAnswer] = []
     with stopping.heeded(), pytest.raises(Interrupted, match=r"^the run was interrupted$"):
-        answers.extend(Remote(Shell(), HERE, 60, stopping).stage(slow(asked, 600, 60)))
+        answers.extend(RemoteExecutor(Shell(), HERE, 60, stopping).stage(slow(asked, 600, 60)))
     telling.join(60)
-    answers.extend(Remote(Shell(), HERE, 60).collect(asked.message["id"], 60.0))
+    answers.extend(RemoteExecutor(Shell(), HERE, 60).collect(asked.message["id"], 60.0))
     [record] = [record for record in answers[-1].records if record["kind"] == "step"]
     assert (answers[-1].state, record["reason"]) == ("ended", "stopped: the run was interrupted")
 
 
 def test_a_worker_that_was_told_ends_the_steps_as_an_orphan_too(asked: Request, monkeypatch: pytest.MonkeyPatch):
     """A second signal has ended Ansible meanwhile."""
-    stopping = Stopping()
-    stage = Remote(Shell(), HERE, 60, stopping).stage(slow(asked, 600, 0.05))
+    stopping = WorkerStop()
+    stage = RemoteExecutor(Shell(), HERE, 60, stopping).stage(slow(asked, 600, 0.05))
     assert next(stage).state == "running"
     stopping.is_told = True
     monkeypatch.setattr(os, "getppid", lambda: -1)
-    answers: list[Answer] = []
+    answers: list[HostAnswer] = []
     with pytest.raises(Interrupted, match=r"^the run was interrupted$"):
         answers.extend(stage)
     [record] = [record for record in answers[-1].records if record["kind"] == "step"]
@@ -440,9 +442,9 @@ def test_a_worker_that_was_told_ends_the_steps_as_an_orphan_too(asked: Request, 
 
 
 def test_a_worker_that_was_told_before_it_asked_begins_nothing(asked: Request):
-    stopping, shell = Stopping(), Shell()
+    stopping, shell = WorkerStop(), Shell()
     stopping.is_told = True
-    there = Remote(shell, HERE, 60, stopping)
+    there = RemoteExecutor(shell, HERE, 60, stopping)
     assert there.halted() == "the run was interrupted"
     with pytest.raises(Interrupted):
         [*there.stage(asked)]

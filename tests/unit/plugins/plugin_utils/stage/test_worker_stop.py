@@ -22,7 +22,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.worker_stop imp
     TELLING,
     TOLD_BY,
     Stopped,
-    Stopping,
+    WorkerStop,
     at_most,
     end_clients,
     let_tell,
@@ -38,7 +38,7 @@ def told_while_it_sleeps(number: int) -> None:
 @pytest.mark.parametrize("number", TOLD_BY)
 def test_who_waits_is_cut_off_and_who_works_is_not(number: int):
     before = [signal.getsignal(each) for each in TOLD_BY]
-    stopping = Stopping()
+    stopping = WorkerStop()
     with stopping.heeded():
         with pytest.raises(Stopped):
             stopping.wait_for(lambda: told_while_it_sleeps(number))
@@ -48,7 +48,7 @@ def test_who_waits_is_cut_off_and_who_works_is_not(number: int):
 
 
 def test_who_was_told_while_it_worked_does_not_begin_to_wait():
-    stopping = Stopping()
+    stopping = WorkerStop()
     with stopping.heeded():
         os.kill(os.getpid(), signal.SIGTERM)
         with pytest.raises(Stopped):
@@ -58,7 +58,7 @@ def test_who_was_told_while_it_worked_does_not_begin_to_wait():
 def tell_by_exit_code(ready: Event, told: Event) -> None:
     ready.set()
     told.wait(60)
-    sys.exit(Stopping().is_told)
+    sys.exit(WorkerStop().is_told)
 
 
 def test_a_worker_that_is_told_before_its_stage_begins_none():
@@ -76,12 +76,12 @@ def test_a_worker_that_is_told_before_its_stage_begins_none():
         worker.join(60)
     finally:
         signal.signal(TELLING, before)
-    assert (worker.exitcode, Stopping().is_told) == (1, False)
+    assert (worker.exitcode, WorkerStop().is_told) == (1, False)
     tell(worker)
 
 
 def test_what_it_waited_for_is_returned():
-    assert Stopping().wait_for(lambda: 17) == 17
+    assert WorkerStop().wait_for(lambda: 17) == 17
 
 
 def test_a_second_signal_at_any_moment_cuts_off_nothing_else():
@@ -95,7 +95,7 @@ def is_told_again(moment: int) -> bool:
 
     Returns whether there was such an event before the wait had ended.
     """
-    stopping, events = Stopping(), itertools.count(1)
+    stopping, events = WorkerStop(), itertools.count(1)
 
     def trace(frame: FrameType, _event: str, _argument: object) -> Any:
         frame.f_trace_opcodes = True

@@ -25,7 +25,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import reading
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine, reader
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import whole_run
 
 if TYPE_CHECKING:
@@ -234,7 +234,7 @@ def test_a_user_who_may_only_read_is_told(emptied: MariaDB, root: Any, opened: O
     looking = opened(f"mysql://looks:p4ss@127.0.0.1:{emptied.port}/rack")
     assert queries.runs(looking) == []
     with pytest.raises(StoreError, match=r"lacks a right on this table.*safe in .*journal\.jsonl") as caught:
-        follow(looking, written(tmp_path))
+        import_journal(looking, written(tmp_path))
     assert "p4ss" not in str(caught.value)
     root.execute("DROP USER looks@'%'")
 
@@ -260,7 +260,7 @@ def test_a_server_that_is_not_strict_is_made_so(emptied: MariaDB, root: Any, ope
 
 
 def test_a_reader_takes_no_lock_and_waits_for_none(url: str, store: Engine, opened: Opened, tmp_path: Path) -> None:
-    follow(store, written(tmp_path))
+    import_journal(store, written(tmp_path))
     looking = opened(url, reader)
     with store.begin() as writing:
         writing.execute(text("UPDATE runs SET status = 'other'"))
@@ -285,7 +285,7 @@ def test_a_sqlite_reader_cannot_write(tmp_path: Path, opened: Opened) -> None:
 def test_a_reader_reads_a_store_that_nobody_has_open(tmp_path: Path, opened: Opened, rights: int) -> None:
     folder = tmp_path / "store"
     url = f"sqlite:///{folder}/results.db"
-    follow(opened(url), written(tmp_path))
+    import_journal(opened(url), written(tmp_path))
     opened(url).dispose()
     folder.chmod(rights)
     assert queries.newest(opened(url, reader)) == "R1"
@@ -306,7 +306,7 @@ def test_a_reader_reads_a_store_on_a_read_only_file_system(tmp_path: Path, opene
     folder = tmp_path / "store"
     url = f"sqlite:///{folder}/results.db"
     store = opened(url)
-    follow(store, written(tmp_path))
+    import_journal(store, written(tmp_path))
     store.dispose()
     if left:
         (folder / f"results.db{left}").touch()

@@ -13,7 +13,7 @@ import pwd
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import Person, this_user, user_named
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import User, this_user, user_named
 
 
 def test_the_environment_does_not_count(monkeypatch: pytest.MonkeyPatch):
@@ -24,7 +24,7 @@ def test_the_environment_does_not_count(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_user_by_name():
-    assert user_named("root") == Person("root", frozenset({grp.getgrgid(0).gr_name, *user_named("root").groups}))
+    assert user_named("root") == User("root", frozenset({grp.getgrgid(0).gr_name, *user_named("root").groups}))
     with pytest.raises(UsageError, match="--user: there is no user 'nobody at all' on this machine"):
         user_named("nobody at all")
 
@@ -34,4 +34,4 @@ def test_a_number_that_nobody_has(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(os, "getuid", lambda: 54_321)
     monkeypatch.setattr(os, "getgid", lambda: 54_321)
     monkeypatch.setattr(os, "getgroups", lambda: [0])
-    assert this_user() == Person("54321", frozenset({"54321", grp.getgrgid(0).gr_name}))
+    assert this_user() == User("54321", frozenset({"54321", grp.getgrgid(0).gr_name}))

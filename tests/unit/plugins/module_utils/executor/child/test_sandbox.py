@@ -310,15 +310,15 @@ def test_a_timeout_leaves_nothing_behind(work, python, monkeypatch, text, kind):
     assert (work.folder / "begun").exists()
     assert children_of(os.getpid()) == []
     own = process_marks.marks_of(os.getpid(), process_marks._started_at())
-    left = [pid for pid in reaper.proc.others() if _mark(pid) in own and is_alive(pid)]
+    left = [pid for pid in reaper.procfs.others() if _mark(pid) in own and is_alive(pid)]
     assert left == []
 
 
 def _mark(pid):
     try:
-        return reaper.proc.mark_of(pid)
+        return reaper.procfs.mark_of(pid)
     except OSError:
-        return reaper.proc.UNMARKED
+        return reaper.procfs.UNMARKED
 
 
 @needs_sandbox
@@ -352,11 +352,11 @@ def test_it_ends_with_the_executor(work):
     until = time.monotonic() + 20
     while not (work.folder / "begun").exists() and time.monotonic() < until:
         time.sleep(0.02)
-    mark = process_marks.marks_of(pid, int(reaper.proc.stat_of(pid)[19]))
-    assert any(_mark(each) in mark for each in reaper.proc.others())
+    mark = process_marks.marks_of(pid, int(reaper.procfs.stat_of(pid)[19]))
+    assert any(_mark(each) in mark for each in reaper.procfs.others())
     os.kill(pid, 9)
     os.waitpid(pid, 0)
-    while any(_mark(each) in mark and is_alive(each) for each in reaper.proc.others()):
+    while any(_mark(each) in mark and is_alive(each) for each in reaper.procfs.others()):
         assert time.monotonic() < until
         time.sleep(0.02)
 

@@ -78,7 +78,7 @@ def test_one_that_may_hold_no_others(monkeypatch, tmp_path):
 
 
 def test_all_figures_that_a_host_may_have(tmp_path):
-    made = cgroup.Group(str(tmp_path / "x"))
+    made = cgroup.Cgroup(str(tmp_path / "x"))
     files = {
         "cpu.stat": "usage_usec 3500000\nuser_usec 2000000\nsystem_usec 1500000\n",
         "memory.peak": "1048576\n",

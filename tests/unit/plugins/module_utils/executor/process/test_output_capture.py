@@ -10,14 +10,14 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_values import
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import (
     HEAD,
     TAIL,
-    Capture,
     Lines,
+    OutputCapture,
 )
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 
 
 def captured(*pieces, **limits):
-    capture = Capture(**limits)
+    capture = OutputCapture(**limits)
     for piece in pieces:
         capture.add(piece)
     return capture
@@ -41,7 +41,7 @@ def test_what_fits_is_kept_whole():
 
 
 def test_memory_is_bounded():
-    capture = Capture()
+    capture = OutputCapture()
     for _piece in range(400):
         capture.add(b"x" * 65536)
     assert len(capture._tail) <= 2 * TAIL + 65536

@@ -62,9 +62,9 @@ def pids(work):
 def marked(mark_range):
     """All living processes but this one with one of these marks."""
     found = []
-    for pid in reaper.proc.others():
+    for pid in reaper.procfs.others():
         try:
-            if reaper.proc.mark_of(pid) in mark_range and is_alive(pid):
+            if reaper.procfs.mark_of(pid) in mark_range and is_alive(pid):
                 found.append(pid)
         except OSError:
             continue
@@ -193,7 +193,7 @@ def test_an_executor_that_fails_leaves_nothing(files):
         files.script("(env -i setsid sh leave.sh &); sleep 600", parallel=True), files.script(OK, "b", parallel=True)
     )
     with pytest.raises(KeyError):
-        stage_run.Stage(whole, files.launcher(whole), write, lambda: True).run()
+        stage_run.StageRun(whole, files.launcher(whole), write, lambda: True).run()
     assert pids(files)
     assert children_of(os.getpid()) == []
 
@@ -212,7 +212,7 @@ def test_whoever_started_this_process_is_spared(monkeypatch, leader):
     killed = []
     monkeypatch.setattr(reaper, "PATIENCE", 0.0)
     monkeypatch.setattr(reaper, "_kill", killed.append)
-    monkeypatch.setattr(reaper.proc, "mark_of", lambda _pid: process_marks.FIRST_MARK)
+    monkeypatch.setattr(reaper.procfs, "mark_of", lambda _pid: process_marks.FIRST_MARK)
     child = os.posix_spawnp("sleep", ["sleep", "600"], os.environ)
     reaper.end_all(range(process_marks.FIRST_MARK, process_marks.FIRST_MARK + 1), leader)
     os.kill(child, signal.SIGKILL)
@@ -223,18 +223,18 @@ def test_whoever_started_this_process_is_spared(monkeypatch, leader):
 
 def test_who_died_while_it_was_looked_at_may_have_started_another(work, monkeypatch):
     looks = []
-    others = reaper.proc.others
+    others = reaper.procfs.others
 
     def seen():
         looks.append(1)
         return others() if len(looks) > 1 else iter([starter])
 
-    own = process_marks.Marks()
+    own = process_marks.ProcessMarks()
     mark = own.put()
     starter = os.posix_spawnp("sh", ["sh", "-c", "sleep 600 & echo $! > pids"], os.environ)
     own.remove()
-    wait_for(lambda: reaper.proc.stat_of(starter)[0] in reaper.proc.DEAD)
-    monkeypatch.setattr(reaper.proc, "others", seen)
+    wait_for(lambda: reaper.procfs.stat_of(starter)[0] in reaper.procfs.DEAD)
+    monkeypatch.setattr(reaper.procfs, "others", seen)
     assert reaper.end_all(range(mark, mark + 1)) == ""
     os.waitpid(starter, 0)
     (started,) = pids(work)
@@ -242,5 +242,5 @@ def test_who_died_while_it_was_looked_at_may_have_started_another(work, monkeypa
 
 
 def test_a_process_without_a_mark_never_has_one_that_is_looked_for():
-    assert reaper.proc.mark_of(os.getppid()) == reaper.proc.UNMARKED
-    assert reaper.count(0) == reaper.count(reaper.proc.UNMARKED + 1) == 0
+    assert reaper.procfs.mark_of(os.getppid()) == reaper.procfs.UNMARKED
+    assert reaper.count(0) == reaper.count(reaper.procfs.UNMARKED + 1) == 0

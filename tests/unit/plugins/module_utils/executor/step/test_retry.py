@@ -11,9 +11,9 @@ import time
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor import stage_run
-from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import Bench
+from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step import step_run as module
-from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import Trial
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import StepRun
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import OK, request, step
 
 FAIL = 'echo \'{"status": "failed", "reason": "cold"}\''
@@ -74,11 +74,11 @@ def test_without_a_controller_no_hook_follows(work, monkeypatch):
 )
 def test_of_very_many_attempts_those_are_kept_that_tell_something(work, verdicts, kept):
     given = request(work.script(OK))
-    trial = Trial(given["steps"][0], Bench(given, work.launcher(given), [].append))
+    step_run = StepRun(given["steps"][0], StageState(given, work.launcher(given), [].append))
     fields = {"p": {"verdict": "passed"}, "f": {"verdict": "failed"}, "w": {"verdict": "failed", "waiting": True}}
     for number, verdict in enumerate(verdicts):
-        trial._keep({"number": number, **fields[verdict]})
-    assert [record["number"] for record in trial.attempts] == kept
+        step_run._keep({"number": number, **fields[verdict]})
+    assert [record["number"] for record in step_run.attempts] == kept
     assert len(kept) <= module.FIRST + module.LAST + module.BETWEEN
 
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import TAIL, Capture
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import TAIL, OutputCapture
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.scriptlet_result import (
     SHOWN,
     missing,
@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.loading im
 
 
 def captured(*data):
-    capture = Capture()
+    capture = OutputCapture()
     for piece in data:
         capture.add(piece if isinstance(piece, bytes) else piece.encode())
     return capture

@@ -22,7 +22,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.expor
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import (
     NOT_HERE,
     NOT_KEPT,
-    Source,
+    PackSource,
     names_in,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verifying.verify_pack import verify
@@ -30,7 +30,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Journal
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import compress, compressed
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import transfer
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import whole_run
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import artifact as artifact_of
 
@@ -57,7 +57,7 @@ def manifest(folder: Path) -> dict:
 
 
 def test_a_folder_with_all_of_a_run(evidence: Path, tmp_path: Path):
-    made = export(Source("R1", evidence, None), tmp_path / "packs/pack")
+    made = export(PackSource("R1", evidence, None), tmp_path / "packs/pack")
     pack = tmp_path / "packs/pack"
     assert made.paths == (pack,)
     assert names_in(pack) == WHOLE
@@ -79,7 +79,7 @@ def test_a_folder_with_all_of_a_run(evidence: Path, tmp_path: Path):
 
 
 def test_other_programs_can_check_it(evidence: Path, tmp_path: Path):
-    export(Source("R1", evidence, None), tmp_path / "pack.tar.gz")
+    export(PackSource("R1", evidence, None), tmp_path / "pack.tar.gz")
     subprocess.run(["sha256sum", "-c", "--quiet", "pack.tar.gz.sha256"], cwd=tmp_path, check=True)
     subprocess.run(["tar", "-xzf", "pack.tar.gz"], cwd=tmp_path, check=True)
     inside = tmp_path / "rack-recipes-R1"
@@ -90,11 +90,11 @@ def test_other_programs_can_check_it(evidence: Path, tmp_path: Path):
 @pytest.mark.parametrize("suffix", ["tar.gz", "tgz", "zip"])
 def test_the_same_run_gives_the_same_bytes(suffix: str, evidence: Path, tmp_path: Path):
     first, again = (tmp_path / f"{name}.{suffix}" for name in ("first", "again"))
-    export(Source("R1", evidence, None), first)
+    export(PackSource("R1", evidence, None), first)
     shutil.copytree(evidence.parent, tmp_path / "elsewhere", copy_function=shutil.copyfile)
     previous = os.umask(0o077)
     try:
-        export(Source("R1", tmp_path / "elsewhere/journal.jsonl", None), again)
+        export(PackSource("R1", tmp_path / "elsewhere/journal.jsonl", None), again)
     finally:
         os.umask(previous)
     assert first.read_bytes() == again.read_bytes()
@@ -102,15 +102,15 @@ def test_the_same_run_gives_the_same_bytes(suffix: str, evidence: Path, tmp_path
 
 @pytest.mark.parametrize("name", ["pack.TAR.GZ", "pack.Tgz", "pack.ZIP"])
 def test_the_case_of_a_suffix_does_not_matter(name: str, evidence: Path, tmp_path: Path):
-    made = export(Source("R1", evidence, None), tmp_path / name)
+    made = export(PackSource("R1", evidence, None), tmp_path / name)
     assert [path.name for path in made.paths] == [name, f"{name}.sha256"]
     assert (tmp_path / name).is_file()
     assert verify(tmp_path / name).problems == []
 
 
 def test_what_an_archive_says_of_its_members(evidence: Path, tmp_path: Path):
-    export(Source("R1", evidence, None), tmp_path / "a.zip")
-    export(Source("R1", evidence, None), tmp_path / "a.tar.gz")
+    export(PackSource("R1", evidence, None), tmp_path / "a.zip")
+    export(PackSource("R1", evidence, None), tmp_path / "a.tar.gz")
     names = [f"rack-recipes-R1/{name}" for name in WHOLE]
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         assert archive.namelist() == names
@@ -125,9 +125,9 @@ def test_what_an_archive_says_of_its_members(evidence: Path, tmp_path: Path):
 
 
 def test_results_of_the_store_where_it_has_all(store: Engine, evidence: Path, tmp_path: Path):
-    journal = Source("R1", evidence, store)
+    journal = PackSource("R1", evidence, store)
     export(journal, tmp_path / "before")
-    follow(store, evidence)
+    import_journal(store, evidence)
     export(journal, tmp_path / "after")
     assert [manifest(tmp_path / name)["results"] for name in ("before", "after")] == ["journal", "store"]
     for name in RESULTS:
@@ -135,8 +135,8 @@ def test_results_of_the_store_where_it_has_all(store: Engine, evidence: Path, tm
 
 
 def test_a_run_that_only_the_store_has(store: Engine, evidence: Path, tmp_path: Path):
-    follow(store, evidence)
-    export(Source("R1", None, store), tmp_path / "pack")
+    import_journal(store, evidence)
+    export(PackSource("R1", None, store), tmp_path / "pack")
     assert names_in(tmp_path / "pack") == sorted([*RESULTS, "SHA256SUMS", "manifest.json", "versions.json"])
     about = manifest(tmp_path / "pack")
     wanted = ("journal.jsonl", "recipe", "playbook.yml", "hosts.json", "scriptlets", ARTIFACT)
@@ -146,22 +146,22 @@ def test_a_run_that_only_the_store_has(store: Engine, evidence: Path, tmp_path: 
 
 def test_a_compressed_journal_is_packed_as_it_was(evidence: Path, tmp_path: Path):
     data = evidence.read_bytes()
-    export(Source("R1", evidence, None), tmp_path / "a.zip")
+    export(PackSource("R1", evidence, None), tmp_path / "a.zip")
     compress(evidence)
-    export(Source("R1", evidence, None), tmp_path / "b.zip")
+    export(PackSource("R1", evidence, None), tmp_path / "b.zip")
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
-    export(Source("R1", evidence, None), tmp_path / "pack")
+    export(PackSource("R1", evidence, None), tmp_path / "pack")
     assert (tmp_path / "pack/journal.jsonl").read_bytes() == data
     compressed(evidence).write_bytes(b"damaged")
     with pytest.raises(JournalError, match="damaged: Not a gzipped file"):
-        export(Source("R1", evidence, None), tmp_path / "other")
+        export(PackSource("R1", evidence, None), tmp_path / "other")
 
 
 def test_what_is_missing_is_told(evidence: Path, tmp_path: Path):
     shutil.rmtree(evidence.parent / "begun")
     [artifact] = (evidence.parent / "artifacts").iterdir()
     artifact.write_bytes(b"other bytes")
-    export(Source("R1", evidence, None), tmp_path / "pack")
+    export(PackSource("R1", evidence, None), tmp_path / "pack")
     assert manifest(tmp_path / "pack")["missing"] == {
         ARTIFACT: "its bytes are not those that its name says",
         "playbook.yml": NOT_KEPT,
@@ -170,11 +170,11 @@ def test_what_is_missing_is_told(evidence: Path, tmp_path: Path):
     }
     assert json.loads((tmp_path / "pack/hosts.json").read_bytes()) == {"r1": {}, "r2": {}}
     artifact.unlink()
-    export(Source("R1", evidence, None), tmp_path / "other")
+    export(PackSource("R1", evidence, None), tmp_path / "other")
     assert manifest(tmp_path / "other")["missing"][ARTIFACT] == "it is not in the run's folder"
     for note, told in (("the disk is full", "the disk is full"), ("", "it did not arrive from its host")):
         append(evidence, [artifact_of(b"more", n=92), {**transfer(artifact_of(b"more")), "path": None, "note": note}])
-        export(Source("R1", evidence, None), tmp_path / f"without{note}")
+        export(PackSource("R1", evidence, None), tmp_path / f"without{note}")
         missing = manifest(tmp_path / f"without{note}")["missing"]
         assert missing[f"artifacts/{sha256(b'more').hexdigest()}"] == told
 
@@ -189,9 +189,9 @@ def test_only_what_belongs_to_it_is_packed(evidence: Path, tmp_path: Path):
     playbook.unlink()
     playbook.symlink_to(tmp_path / "secret")
     with pytest.raises(Exception, match=r"playbook.yml: Too many levels of symbolic links"):
-        export(Source("R1", evidence, None), tmp_path / "pack")
+        export(PackSource("R1", evidence, None), tmp_path / "pack")
     playbook.unlink()
-    export(Source("R1", evidence, None), tmp_path / "pack")
+    export(PackSource("R1", evidence, None), tmp_path / "pack")
     assert names_in(tmp_path / "pack") == [name for name in WHOLE if name != "playbook.yml"]
     assert all(b"s3cret" not in path.read_bytes() for path in (tmp_path / "pack").rglob("*") if path.is_file())
 
@@ -200,7 +200,7 @@ def test_only_what_belongs_to_it_is_packed(evidence: Path, tmp_path: Path):
 def test_nothing_is_replaced(name: str, evidence: Path, tmp_path: Path):
     (tmp_path / name).touch()
     with pytest.raises(UsageError, match=f"{name}: it is there already, and nothing is replaced"):
-        export(Source("R1", evidence, None), tmp_path / name)
+        export(PackSource("R1", evidence, None), tmp_path / name)
     assert (tmp_path / name).read_bytes() == b""
 
 
@@ -208,17 +208,17 @@ def test_nothing_is_replaced(name: str, evidence: Path, tmp_path: Path):
 def test_a_place_that_cannot_be_written(name: str, evidence: Path, tmp_path: Path):
     (tmp_path / "file").touch()
     with pytest.raises(UsageError) as caught:
-        export(Source("R1", evidence, None), tmp_path / name)
+        export(PackSource("R1", evidence, None), tmp_path / name)
     assert str(caught.value).startswith(f"{tmp_path / name}: it cannot be written: ")
 
 
 def test_a_disk_that_is_full_names_the_target(evidence: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    def full(_source: Source, folder: Path) -> None:
+    def full(_source: PackSource, folder: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", str(folder / "results/steps.csv"))
 
     monkeypatch.setattr(exporting, "gather", full)
     with pytest.raises(RackError, match=f"^{tmp_path / 'a.zip'}: No space left on device$"):
-        export(Source("R1", evidence, None), tmp_path / "a.zip")
+        export(PackSource("R1", evidence, None), tmp_path / "a.zip")
 
 
 def test_what_a_killed_export_left_goes_next_time(evidence: Path, tmp_path: Path):
@@ -229,7 +229,7 @@ def test_what_a_killed_export_left_goes_next_time(evidence: Path, tmp_path: Path
     for folder in (dead, alive, other):
         (folder / "pack").mkdir(parents=True)
     (tmp_path / "a.zip.sha256").write_text("of an archive that was never there")
-    export(Source("R1", evidence, None), tmp_path / "a.zip")
+    export(PackSource("R1", evidence, None), tmp_path / "a.zip")
     assert (dead.exists(), alive.exists(), other.exists()) == (False, True, True)
     subprocess.run(["sha256sum", "-c", "--quiet", "a.zip.sha256"], cwd=tmp_path, check=True)
 
@@ -242,17 +242,17 @@ def test_an_archive_is_never_there_without_its_checksum(evidence: Path, tmp_path
         return rename(path, target)
 
     monkeypatch.setattr(exporting.Path, "rename", watched)
-    export(Source("R1", evidence, None), tmp_path / "a.zip")
+    export(PackSource("R1", evidence, None), tmp_path / "a.zip")
 
 
 @pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="ssh-keygen is not installed")
 def test_signed(evidence: Path, tmp_path: Path):
     key = tmp_path / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
-    made = export(Source("R1", evidence, None), tmp_path / "a.zip", key)
+    made = export(PackSource("R1", evidence, None), tmp_path / "a.zip", key)
     assert [path.name for path in made.paths] == ["a.zip", "a.zip.sha256", "a.zip.sha256.sig"]
-    export(Source("R1", evidence, None), tmp_path / "pack", key)
+    export(PackSource("R1", evidence, None), tmp_path / "pack", key)
     assert names_in(tmp_path / "pack") == sorted([*WHOLE, "SHA256SUMS.sig"])
     with pytest.raises(UsageError, match="--sign"):
-        export(Source("R1", evidence, None), tmp_path / "other", tmp_path / "absent")
+        export(PackSource("R1", evidence, None), tmp_path / "other", tmp_path / "absent")
     assert not (tmp_path / "other").exists()

@@ -19,7 +19,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.resul
     status_of,
     table_rows,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 
 
 def written(folder: Path) -> dict[str, bytes]:
@@ -31,7 +31,7 @@ def test_the_store_and_the_journal_say_the_same(
     at_once: int, store: Engine, evidence: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(result_rows, "AT_ONCE", at_once)
-    follow(store, evidence)
+    import_journal(store, evidence)
     with Writer(tmp_path / "of the store") as writer:
         assert from_store(store, "R1", writer.write)
     with Writer(tmp_path / "of the journal") as writer:

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pinned_runs import pin, pin_stored
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning import remove_runs
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.run_index import Found, all_runs
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.run_index import IndexedRun, all_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, StoreError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import journals
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.store.rows import everything
@@ -93,9 +93,9 @@ def counts(store: Engine) -> list[int]:
 
 
 def test_all_rows_of_a_run_go_with_it(store: Engine, runs: Path, make, evidence: Path):
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 
-    follow(store, evidence)
+    import_journal(store, evidence)
     make("R2", stored=store)
     before, done = everything(store, "R2"), []
     gone = [run for run in all_runs(runs, store) if run.run_id == "R1"]
@@ -114,10 +114,13 @@ def test_in_several_transactions(store: Engine, runs: Path, make, monkeypatch: p
         make(f"R{number}", stored=store)
     pin_stored(store, "R3", pinned=True)
     done: list[int] = []
-    assert remove_runs.remove_rows(store, [*all_runs(runs, store), Found("R9")], done.append) == 4
+    assert remove_runs.remove_rows(store, [*all_runs(runs, store), IndexedRun("R9")], done.append) == 4
     assert done == [2, 3, 4]
     assert counts(store)[0] == 1
-    assert list(remove_runs._batches([Found(f"E{n}") for n in range(6)])) == [["E0", "E1", "E2", "E3"], ["E4", "E5"]]
+    assert list(remove_runs._batches([IndexedRun(f"E{n}") for n in range(6)])) == [
+        ["E0", "E1", "E2", "E3"],
+        ["E4", "E5"],
+    ]
     assert list(remove_runs._batches([])) == []
 
 

@@ -11,7 +11,11 @@ from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pinned_runs import pin, pin_stored
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.remove_runs import GOING
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.run_index import Found, all_runs, written
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.run_index import (
+    IndexedRun,
+    all_runs,
+    written,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import compress
 
 
@@ -29,11 +33,11 @@ def test_all_runs_wherever_they_are(store: Engine, runs: Path, make):
     found = {run.run_id: run for run in all_runs(runs, store)}
     assert [*found] == ["row", "here", "both", "refused"]  # by their start, the last one today
     moment = "2026-11-01T12:00:00.000000Z"
-    assert found["row"] == Found("row", None, 0, moment, pinned=True, status="passed", changes=12)
+    assert found["row"] == IndexedRun("row", None, 0, moment, pinned=True, status="passed", changes=12)
     assert [run.run_id for run in found.values() if not run.has_begun] == ["refused"]
     assert (found["here"].pinned, found["here"].status) == (True, "")
     size = sum(path.stat().st_size for path in (runs / "both").iterdir())
-    assert found["both"] == Found(
+    assert found["both"] == IndexedRun(
         "both", runs / "both", size, "2026-11-03T12:00:00.000000Z", pinned=False, status="passed", changes=12
     )
     assert (found["refused"].size, found["refused"].journal) == (7, None)

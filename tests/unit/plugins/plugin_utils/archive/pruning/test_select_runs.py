@@ -13,89 +13,89 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.run_index import Found, all_runs
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.run_index import IndexedRun, all_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.select_runs import (
     Choice,
-    Wish,
+    PruneRules,
     chosen,
     to_compress,
     why_kept,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import compress
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import delta, end, whole_run
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 # One a day, the oldest first.
 RUNS = [
-    Found(f"R{day}", Path(f"R{day}"), 10 * day, f"2026-11-{day:02}T12:00:00.000000Z", status="passed")
+    IndexedRun(f"R{day}", Path(f"R{day}"), 10 * day, f"2026-11-{day:02}T12:00:00.000000Z", status="passed")
     for day in range(1, 6)
 ]
 
 
-def names(wish: Wish, kept: Mapping[str, str] | None = None) -> list[str]:
+def names(wish: PruneRules, kept: Mapping[str, str] | None = None) -> list[str]:
     """The runs that go."""
     return [choice.run.run_id for choice in choices(wish, kept or {}) if not choice.kept]
 
 
-def choices(wish: Wish, kept: Mapping[str, str]) -> list[Choice]:
+def choices(wish: PruneRules, kept: Mapping[str, str]) -> list[Choice]:
     return [*chosen(RUNS, wish, lambda run: kept.get(run.run_id, ""), NOW)]
 
 
 @pytest.mark.parametrize(
     ("wish", "gone"),
     [
-        (Wish(), []),
-        (Wish(older_than=timedelta(days=22)), ["R1", "R2"]),
-        (Wish(older_than=timedelta(days=22, microseconds=-1)), ["R1", "R2", "R3"]),
-        (Wish(older_than=timedelta(days=400)), []),
-        (Wish(keep=5), []),
-        (Wish(keep=3), ["R1", "R2"]),
-        (Wish(keep=0), ["R1", "R2", "R3", "R4", "R5"]),
-        (Wish(max_size=150), []),
-        (Wish(max_size=149), ["R1"]),
-        (Wish(max_size=120), ["R1", "R2"]),
-        (Wish(max_size=0), ["R1", "R2", "R3", "R4", "R5"]),
-        (Wish(keep=4, max_size=130), ["R1", "R2"]),
-        (Wish(keep=4, max_size=140), ["R1"]),
-        (Wish(older_than=timedelta(days=24, microseconds=-1), keep=3), ["R1", "R2"]),
+        (PruneRules(), []),
+        (PruneRules(older_than=timedelta(days=22)), ["R1", "R2"]),
+        (PruneRules(older_than=timedelta(days=22, microseconds=-1)), ["R1", "R2", "R3"]),
+        (PruneRules(older_than=timedelta(days=400)), []),
+        (PruneRules(keep=5), []),
+        (PruneRules(keep=3), ["R1", "R2"]),
+        (PruneRules(keep=0), ["R1", "R2", "R3", "R4", "R5"]),
+        (PruneRules(max_size=150), []),
+        (PruneRules(max_size=149), ["R1"]),
+        (PruneRules(max_size=120), ["R1", "R2"]),
+        (PruneRules(max_size=0), ["R1", "R2", "R3", "R4", "R5"]),
+        (PruneRules(keep=4, max_size=130), ["R1", "R2"]),
+        (PruneRules(keep=4, max_size=140), ["R1"]),
+        (PruneRules(older_than=timedelta(days=24, microseconds=-1), keep=3), ["R1", "R2"]),
     ],
 )
-def test_what_is_asked_for(wish: Wish, gone: list[str]):
+def test_what_is_asked_for(wish: PruneRules, gone: list[str]):
     assert names(wish) == gone
 
 
-def empty(day: int, size: int = 0) -> Found:
+def empty(day: int, size: int = 0) -> IndexedRun:
     """What an invocation left that ended before any run began."""
-    return Found(f"E{day}", Path(f"E{day}"), size, f"2026-11-{day:02}T13:00:00.000000Z", has_begun=False)
+    return IndexedRun(f"E{day}", Path(f"E{day}"), size, f"2026-11-{day:02}T13:00:00.000000Z", has_begun=False)
 
 
 @pytest.mark.parametrize(
     ("wish", "gone"),
     [
-        (Wish(keep=5), []),
-        (Wish(keep=2), ["R1", "E1", "R2", "R3", "E3"]),
-        (Wish(keep=1), ["R1", "E1", "R2", "R3", "E3", "R4"]),
-        (Wish(keep=0), ["R1", "E1", "R2", "R3", "E3", "R4", "R5", "E5", "E6"]),
-        (Wish(max_size=150), []),
-        (Wish(max_size=149), ["R1"]),
-        (Wish(max_size=0), ["R1", "R2", "R3", "R4", "R5"]),
-        (Wish(older_than=timedelta(days=22)), ["R1", "E1", "R2"]),
+        (PruneRules(keep=5), []),
+        (PruneRules(keep=2), ["R1", "E1", "R2", "R3", "E3"]),
+        (PruneRules(keep=1), ["R1", "E1", "R2", "R3", "E3", "R4"]),
+        (PruneRules(keep=0), ["R1", "E1", "R2", "R3", "E3", "R4", "R5", "E5", "E6"]),
+        (PruneRules(max_size=150), []),
+        (PruneRules(max_size=149), ["R1"]),
+        (PruneRules(max_size=0), ["R1", "R2", "R3", "R4", "R5"]),
+        (PruneRules(older_than=timedelta(days=22)), ["R1", "E1", "R2"]),
     ],
 )
-def test_folders_in_which_no_run_began_take_no_run_s_place(wish: Wish, gone: list[str]):
+def test_folders_in_which_no_run_began_take_no_run_s_place(wish: PruneRules, gone: list[str]):
     runs = sorted([*RUNS, empty(1), empty(3, 1000), empty(5), empty(6, 1000)], key=lambda run: run.started)
     assert [choice.run.run_id for choice in chosen(runs, wish, lambda _run: "", NOW)] == gone
 
 
 def test_what_is_kept_makes_room_for_nothing():
-    assert names(Wish(max_size=120), {"R1": "pinned"}) == ["R2", "R3"]
-    assert names(Wish(keep=3), {"R1": "pinned"}) == ["R2"]
+    assert names(PruneRules(max_size=120), {"R1": "pinned"}) == ["R2", "R3"]
+    assert names(PruneRules(keep=3), {"R1": "pinned"}) == ["R2"]
 
 
 def test_each_choice_has_its_reason():
-    found = choices(Wish(older_than=timedelta(days=23), keep=3, max_size=100), {"R2": "pinned"})
+    found = choices(PruneRules(older_than=timedelta(days=23), keep=3, max_size=100), {"R2": "pinned"})
     assert [(choice.run.run_id, choice.why, choice.kept) for choice in found] == [
         ("R1", "started 2026-11-01 12:00:00 UTC", ""),
         ("R2", "3 are newer", "pinned"),
@@ -105,18 +105,18 @@ def test_each_choice_has_its_reason():
 
 
 def test_a_run_that_nobody_asks_for_is_not_looked_at():
-    def look(run: Found) -> str:
+    def look(run: IndexedRun) -> str:
         raise AssertionError(run)
 
-    assert [*chosen(RUNS, Wish(keep=5), look, NOW)] == []
+    assert [*chosen(RUNS, PruneRules(keep=5), look, NOW)] == []
 
 
 def test_a_run_without_a_start_is_not_old():
     [run] = [replace(RUNS[0], started="")]
-    assert [*chosen([run], Wish(older_than=timedelta(days=1)), lambda _run: "", NOW)] == []
+    assert [*chosen([run], PruneRules(older_than=timedelta(days=1)), lambda _run: "", NOW)] == []
 
 
-def found(store: Engine, runs: Path) -> Found:
+def found(store: Engine, runs: Path) -> IndexedRun:
     [run] = all_runs(runs, store)
     return run
 
@@ -155,10 +155,10 @@ def test_a_run_without_an_end_is_kept(store: Engine, runs: Path):
     """Its controller and its follower were killed together; only the folder can still bring an end."""
     journal = runs / "R1" / "journal.jsonl"
     append(journal, whole_run()[:-1])
-    follow(store, journal)
+    import_journal(store, journal)
     assert why_kept(found(store, runs), store, NOW) == "it has no end in the store: rack-recipes flush R1"
     append(journal, [end()])
-    follow(store, journal)
+    import_journal(store, journal)
     assert why_kept(found(store, runs), store, NOW) == ""
 
 
@@ -201,21 +201,21 @@ def test_a_torn_end_is_no_result(store: Engine, runs: Path, make):
 
 
 def test_a_folder_without_a_journal(store: Engine):
-    run = Found("R1", Path("nowhere"), started="2026-11-25T11:30:00.000000Z")
+    run = IndexedRun("R1", Path("nowhere"), started="2026-11-25T11:30:00.000000Z")
     assert why_kept(run, store, NOW) == "it has no journal yet, and may be starting"
     assert why_kept(run, store, NOW + timedelta(hours=1)) == ""
 
 
 def test_a_folder_without_a_journal_of_a_run_in_the_store(store: Engine):
     """It is not starting: its folder was removed, and somebody made it again."""
-    run = Found("R1", Path("nowhere"), started="2026-11-25T11:30:00.000000Z", status="passed")
+    run = IndexedRun("R1", Path("nowhere"), started="2026-11-25T11:30:00.000000Z", status="passed")
     assert why_kept(run, store, NOW) == ""
     text = "the store has no end of it, and its journal is not here"
     assert why_kept(replace(run, status="running"), store, NOW) == text
 
 
 def test_a_run_that_is_elsewhere(store: Engine):
-    run = Found("R1", status="running")
+    run = IndexedRun("R1", status="running")
     assert why_kept(run, store, NOW) == "the store has no end of it, and its folder is not here"
     assert why_kept(replace(run, status="failed"), store, NOW) == ""
 

@@ -20,9 +20,13 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive import manifest as pack_module
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing import pack_contents
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.export_run import export
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import Source
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import PackSource
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verifying import verify_pack
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verifying.verify_pack import Problem, Trust, verify
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verifying.verify_pack import (
+    PackProblem,
+    SignatureCheck,
+    verify,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
 UNCHECKED = "there is no {} beside it, so only the files in it were checked, not the archive"
@@ -34,7 +38,7 @@ def pack(evidence: Path, tmp_path: Path) -> Callable[[str], Path]:
     """Makes a pack of the form that its name has."""
 
     def pack(name: str) -> Path:
-        export(Source("R1", evidence, None), tmp_path / name)
+        export(PackSource("R1", evidence, None), tmp_path / name)
         return tmp_path / name
 
     return pack
@@ -185,7 +189,7 @@ def test_what_is_no_pack(tmp_path: Path):
 def test_a_pack_of_another_version(evidence: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with monkeypatch.context() as patch:
         patch.setattr(pack_module, "FORMAT", "rack-recipes pack, version 2")
-        export(Source("R1", evidence, None), tmp_path / "pack")
+        export(PackSource("R1", evidence, None), tmp_path / "pack")
     text = "pack: expected a rack-recipes pack, version 1, got 'rack-recipes pack, version 2': another version"
     with pytest.raises(UsageError, match=text):
         verify(tmp_path / "pack")
@@ -280,27 +284,29 @@ class TestSigned:
         return path
 
     @pytest.fixture
-    def trust(self, key: Path) -> Trust:
+    def trust(self, key: Path) -> SignatureCheck:
         path = key.with_name("allowed")
         path.write_text(f'lab@example.com namespaces="rack-recipes" {key.with_suffix(".pub").read_text()}')
-        return Trust(path, "lab@example.com")
+        return SignatureCheck(path, "lab@example.com")
 
     @pytest.mark.parametrize("form", FORMS)
-    def test_by_whom(self, form: str, evidence: Path, tmp_path: Path, key: Path, trust: Trust):
+    def test_by_whom(self, form: str, evidence: Path, tmp_path: Path, key: Path, trust: SignatureCheck):
         path = tmp_path / form
-        export(Source("R1", evidence, None), path, key)
+        export(PackSource("R1", evidence, None), path, key)
         found = verify(path, trust)
         assert (found.problems, found.notes, found.signer) == ([], [], "lab@example.com")
         found = verify(path)
         assert found.problems == []
         assert found.notes == ["it is signed; --allowed-signers and --signer check by whom"]
-        [problem] = verify(path, Trust(trust.allowed, "else@example.com")).problems
+        [problem] = verify(path, SignatureCheck(trust.allowed, "else@example.com")).problems
         signed = "SHA256SUMS.sig" if form == "pack" else f"{form}.sha256.sig"
         assert (problem.kind, problem.file) == ("changed", signed)
 
-    def test_whoever_makes_new_checksums_is_found(self, evidence: Path, tmp_path: Path, key: Path, trust: Trust):
+    def test_whoever_makes_new_checksums_is_found(
+        self, evidence: Path, tmp_path: Path, key: Path, trust: SignatureCheck
+    ):
         pack = tmp_path / "pack"
-        export(Source("R1", evidence, None), pack, key)
+        export(PackSource("R1", evidence, None), pack, key)
         (pack / "playbook.yml").write_text("- hosts: none\n")
         signature = (pack / "SHA256SUMS.sig").read_bytes()
         about = json.loads((pack / "manifest.json").read_bytes())
@@ -309,20 +315,20 @@ class TestSigned:
         pack_contents._seal(pack, {name: value for name, value in about.items() if name not in ("format", "files")})
         assert verify(pack).problems == []
         [problem] = verify(pack, trust).problems
-        assert problem == Problem("missing", "SHA256SUMS.sig", "it is not signed by lab@example.com")
+        assert problem == PackProblem("missing", "SHA256SUMS.sig", "it is not signed by lab@example.com")
         (pack / "SHA256SUMS.sig").write_bytes(signature)
         for found in (verify(pack), verify(pack, trust)):
             [problem] = found.problems
             assert (problem.kind, problem.file) == ("changed", "SHA256SUMS.sig")
 
-    def test_without_a_checksum_there_is_no_signature(self, pack, trust: Trust):
+    def test_without_a_checksum_there_is_no_signature(self, pack, trust: SignatureCheck):
         path = pack("pack.zip")
         path.with_name("pack.zip.sha256").unlink()
         [problem] = verify(path, trust).problems
-        assert problem == Problem("missing", "pack.zip.sha256", "it is not signed by lab@example.com")
+        assert problem == PackProblem("missing", "pack.zip.sha256", "it is not signed by lab@example.com")
 
-    def test_without_the_program(self, evidence: Path, tmp_path: Path, key: Path, trust: Trust, monkeypatch):
-        export(Source("R1", evidence, None), tmp_path / "pack", key)
+    def test_without_the_program(self, evidence: Path, tmp_path: Path, key: Path, trust: SignatureCheck, monkeypatch):
+        export(PackSource("R1", evidence, None), tmp_path / "pack", key)
         monkeypatch.setenv("PATH", "/nowhere")
         [note] = verify(tmp_path / "pack").notes
         assert note.startswith("its signature was not checked: ssh-keygen: No such file")

@@ -11,7 +11,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 
 FIRST, SECOND = "20261124-090000-aaaaaa", "20261125-140000-bbbbbb"
 URL = "sqlite:///.rack-recipes/results.db"
@@ -88,7 +88,7 @@ class Writer:
         }
         append(self.path, [end])
         store = engine(URL)
-        follow(store, self.path)
+        import_journal(store, self.path)
         store.dispose()
 
 

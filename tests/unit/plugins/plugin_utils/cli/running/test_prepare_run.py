@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepare_run import _recorded
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.resumed_run import Earlier
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.resumed_run import ResumedRun
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Param
 
@@ -19,7 +19,7 @@ DECLARED = {
     "token": Param("token"),
     "url": Param("url"),
 }
-EARLIER = Earlier(
+EARLIER = ResumedRun(
     "run1",
     "recipe.yml",
     {"vlan": 12, "password": "********", "token": "********", "url": "http://me:********@host", "gone": 1},

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.resumed_run import Earlier, earlier_run
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.resumed_run import ResumedRun, earlier_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import first, step
@@ -49,7 +49,7 @@ def test_the_last_of_one_second_is_the_one_that_began_last(recipe: str, runs: Pa
 
 
 def test_what_its_record_says(runs: Path):
-    assert earlier_run(runs, "last", "a.yml") == Earlier("20261103", "a.yml", PARAMS, OPTIONS)
+    assert earlier_run(runs, "last", "a.yml") == ResumedRun("20261103", "a.yml", PARAMS, OPTIONS)
 
 
 @pytest.mark.parametrize(

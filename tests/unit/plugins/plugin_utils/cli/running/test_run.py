@@ -20,8 +20,8 @@ import pexpect
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli import main as module
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.warm_start import Waiting
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.warm_start import WarmStart
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import IN_CHECK
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import Done, call, make_project
 
@@ -61,7 +61,7 @@ def run_id(done: Done) -> str:
 
 def records(done: Done) -> list[dict[str, Any]]:
     path = Path(".rack-recipes/runs", run_id(done), "journal.jsonl")
-    return [line.record for line in Follower(path).read() if line.record is not None]
+    return [line.record for line in JournalReader(path).read() if line.record is not None]
 
 
 def begun(done: Done) -> dict[str, Any]:
@@ -207,13 +207,13 @@ def test_secrets_are_nowhere(folder: Path, monkeypatch: pytest.MonkeyPatch):
         seen.append(f"{words} {options['env']}")
         return real(words, **options)
 
-    def go(ahead: Waiting, words: list[str], log: str) -> Any:
+    def go(ahead: WarmStart, words: list[str], log: str) -> Any:
         seen.append(f"{words} {log}")
         return going(ahead, words, log)
 
-    real, going = subprocess.Popen, Waiting.go
+    real, going = subprocess.Popen, WarmStart.go
     monkeypatch.setattr(subprocess, "Popen", spy)
-    monkeypatch.setattr(Waiting, "go", go)
+    monkeypatch.setattr(WarmStart, "go", go)
     url = f"sqlite:///{folder}/{SECRET}.db"  # as a password in a URL
     done = call("run", "secret.yml", "--param-file", "secret.json", "--debug", "--report", "--db", url)
     assert done.code == 0
@@ -228,15 +228,15 @@ def test_secrets_are_nowhere(folder: Path, monkeypatch: pytest.MonkeyPatch):
 def test_what_ansible_is_given_in_private(folder: Path, monkeypatch: pytest.MonkeyPatch):
     seen: dict[str, Any] = {}
 
-    def spy(ahead: Waiting, words: list[str], log: str) -> Any:
+    def spy(ahead: WarmStart, words: list[str], log: str) -> Any:
         [path] = [Path(word[1:]) for word in words if word.startswith("@")]
         text = path.read_text()
         seen.update(json.loads(text), path=path, kept=path.exists())
         path.write_text(text)  # it is read once
         return real(ahead, words, log)
 
-    real = Waiting.go
-    monkeypatch.setattr(Waiting, "go", spy)
+    real = WarmStart.go
+    monkeypatch.setattr(WarmStart, "go", spy)
     words = ["--param", "vlan=7", "--param", "name=x", "--parallel", "3", "--flush-now", "--debug", "--report"]
     assert call("run", "asks.yml", *words, "--db", "sqlite:///other.db").code == 0
     assert not seen.pop("path").exists()

@@ -18,14 +18,14 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.end_signals import Passing
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_playbook import (
     ROOT,
-    Invocation,
+    PlaybookCommand,
     arguments,
     environment,
     extra_vars,
     follow,
     start,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.warm_start import waiting
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.warm_start import warm_start
 
 HERE = [
     *("--inventory", "localhost,", "--connection", "local"),
@@ -47,8 +47,8 @@ def configure(text: str, path: str = "ansible.cfg") -> None:
     Path(path).write_text(f"[defaults]\n{text}\n")
 
 
-def asked(**fields: Any) -> Invocation:
-    return Invocation(Path("/p.yml"), "R1", **fields)
+def asked(**fields: Any) -> PlaybookCommand:
+    return PlaybookCommand(Path("/p.yml"), "R1", **fields)
 
 
 def line(**fields: Any) -> list[str]:
@@ -168,35 +168,35 @@ def playbook(*tasks: str) -> Path:
     return Path("p.yml")
 
 
-def ran(asked: Invocation, tick: Callable[[], None] = lambda: None) -> int:
+def ran(asked: PlaybookCommand, tick: Callable[[], None] = lambda: None) -> int:
     """The exit code of an Ansible that was started ahead, with its output in `log`."""
     Path("log").touch()
-    with waiting(environment(asked.run_id)) as ahead:
+    with warm_start(environment(asked.run_id)) as ahead:
         return follow(ahead.go(arguments(asked), "log"), tick)
 
 
 def test_ansible_runs_and_its_output_is_kept():
     ticks: list[float] = []
-    assert ran(Invocation(playbook("ansible.builtin.debug: {msg: hello}"), "R1"), lambda: ticks.append(1.0)) == 0
+    assert ran(PlaybookCommand(playbook("ansible.builtin.debug: {msg: hello}"), "R1"), lambda: ticks.append(1.0)) == 0
     assert '"msg": "hello"' in Path("log").read_text()
     assert ticks
-    assert ran(Invocation(playbook("ansible.builtin.fail:"), "R1")) == 2
-    assert ran(Invocation(Path("absent.yml"), "R1")) == 1
+    assert ran(PlaybookCommand(playbook("ansible.builtin.fail:"), "R1")) == 2
+    assert ran(PlaybookCommand(Path("absent.yml"), "R1")) == 1
 
 
 def test_a_log_without_room_ends_no_run():
-    asked = Invocation(playbook("ansible.builtin.debug: {msg: hello}"), "R1")
-    with waiting(environment("R1")) as ahead:
+    asked = PlaybookCommand(playbook("ansible.builtin.debug: {msg: hello}"), "R1")
+    with warm_start(environment("R1")) as ahead:
         assert follow(ahead.go(arguments(asked), "/dev/full"), lambda: None) == 0
 
 
 def test_ansible_whose_output_is_shown(capfd: pytest.CaptureFixture[str]):
-    assert follow(start(Invocation(playbook("ansible.builtin.debug: {msg: hello}"), "R1")), lambda: None) == 0
+    assert follow(start(PlaybookCommand(playbook("ansible.builtin.debug: {msg: hello}"), "R1")), lambda: None) == 0
     assert '"msg": "hello"' in capfd.readouterr().err
 
 
 def test_an_ansible_that_is_not_needed_ends():
-    with waiting(environment("R1")) as ahead:
+    with warm_start(environment("R1")) as ahead:
         assert ahead.child.poll() is None
     assert ahead.child.returncode is not None
 
@@ -205,7 +205,7 @@ def test_an_ansible_that_cannot_start_says_why(tmp_path: Path):
     (tmp_path / "broken" / "ansible").mkdir(parents=True)
     (tmp_path / "broken" / "ansible" / "__init__.py").write_text("raise SystemExit('this one is broken')")
     Path("log").touch()
-    with waiting({**environment("R1"), "PYTHONPATH": str(tmp_path / "broken")}) as ahead:
+    with warm_start({**environment("R1"), "PYTHONPATH": str(tmp_path / "broken")}) as ahead:
         assert follow(ahead.go(["p.yml"], "log"), lambda: None) == 1
     assert "this one is broken" in Path("log").read_text()
 
@@ -215,7 +215,7 @@ def test_a_signal_while_ansible_is_imported_ends_it(tmp_path: Path):
     slow.mkdir(parents=True)
     (slow / "__init__.py").write_text("import pathlib, time\npathlib.Path('imports').touch()\ntime.sleep(60)\n")
     Path("log").touch()
-    with waiting({**environment("R1"), "PYTHONPATH": str(slow.parent)}) as ahead:
+    with warm_start({**environment("R1"), "PYTHONPATH": str(slow.parent)}) as ahead:
         while not Path("imports").exists():
             time.sleep(0.01)
         ahead.child.send_signal(signal.SIGINT)
@@ -224,12 +224,12 @@ def test_a_signal_while_ansible_is_imported_ends_it(tmp_path: Path):
 
 
 def test_a_signal_that_is_passed_on_ends_ansible():
-    asked = Invocation(playbook("ansible.builtin.raw: touch started; sleep 60"), "R1")
+    asked = PlaybookCommand(playbook("ansible.builtin.raw: touch started; sleep 60"), "R1")
 
     def tick() -> None:
         if Path("started").exists() and not passing.number:
             os.kill(os.getpid(), signal.SIGTERM)
 
     Path("log").touch()
-    with waiting(environment("R1")) as ahead, Passing() as passing:
+    with warm_start(environment("R1")) as ahead, Passing() as passing:
         assert follow(passing.to(ahead.go(arguments(asked), "log")), tick) != 0

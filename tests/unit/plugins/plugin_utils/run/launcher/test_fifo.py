@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.fifo import handed_over
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.fifo import served_by_fifo
 
 
 @pytest.mark.parametrize("size", [0, 7, 1_000_000])
 def test_the_first_reader_gets_it_and_nobody_else(tmp_path: Path, size: int):
     path, data = tmp_path / "given.json", b"x" * size
-    with handed_over(path, data):
+    with served_by_fifo(path, data):
         assert (path.is_fifo(), path.stat().st_mode & 0o777) == (True, 0o600)
         assert path.read_bytes() == data
         assert not path.exists()
@@ -28,7 +28,7 @@ def test_the_first_reader_gets_it_and_nobody_else(tmp_path: Path, size: int):
 def test_what_nobody_reads_is_gone_as_well(tmp_path: Path):
     path = tmp_path / "given.json"
     started = time.monotonic()
-    with handed_over(path, b"x" * 1_000_000):
+    with served_by_fifo(path, b"x" * 1_000_000):
         pass
     assert not path.exists()
     assert time.monotonic() - started < 10
@@ -37,6 +37,6 @@ def test_what_nobody_reads_is_gone_as_well(tmp_path: Path):
 
 def test_a_reader_that_leaves_early_holds_up_nobody(tmp_path: Path):
     path = tmp_path / "given.json"
-    with handed_over(path, b"x" * 1_000_000), path.open("rb") as pipe:
+    with served_by_fifo(path, b"x" * 1_000_000), path.open("rb") as pipe:
         assert pipe.read(3) == b"xxx"
     assert not path.exists()

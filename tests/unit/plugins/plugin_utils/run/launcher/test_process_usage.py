@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.process_usage import Load
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.process_usage import ProcessUsage
 
 # A controller that holds its run, and two workers, one of which is busy.
 CONTROLLER = """
@@ -43,7 +43,7 @@ def controller(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_a_run_and_its_workers(controller: subprocess.Popen[bytes], tmp_path: Path):
-    load = Load(tmp_path)
+    load = ProcessUsage(tmp_path)
     first = load.line()
     assert re.fullmatch(r"controller: 3 processes, 0 % of a core, \d+ MiB", first)
     until = 200
@@ -53,7 +53,7 @@ def test_a_run_and_its_workers(controller: subprocess.Popen[bytes], tmp_path: Pa
 
 
 def test_one_that_ended(controller: subprocess.Popen[bytes], tmp_path: Path):
-    load = Load(tmp_path)
+    load = ProcessUsage(tmp_path)
     assert load.line()
     controller.kill()
     controller.wait()
@@ -61,4 +61,4 @@ def test_one_that_ended(controller: subprocess.Popen[bytes], tmp_path: Path):
 
 
 def test_none(tmp_path: Path):
-    assert Load(tmp_path).line() == ""
+    assert ProcessUsage(tmp_path).line() == ""

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Planned
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RunStep
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Drawing, Progress
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import end, first, planned, step
 
@@ -25,7 +25,7 @@ HOSTS = ("r1", "r2", "r3", "r4", "r5")
 STEPS = (planned("a", *HOSTS), planned("odd", "r1", "r3"), planned("total", "", stage=2), planned("z", *HOSTS, stage=3))
 
 
-def line(path: Path, *records: dict[str, Any], steps: tuple[Planned, ...] = STEPS) -> str:
+def line(path: Path, *records: dict[str, Any], steps: tuple[RunStep, ...] = STEPS) -> str:
     append(path, [first(*steps, hosts=HOSTS), *records])
     progress = Progress.of(path)
     progress.catch_up()

@@ -15,7 +15,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret, VaultSecretsContext
 from ansible.vars.manager import VariableManager
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import means_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import ansible_api_of
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.plays import play
 
 SECRETS = [("default", VaultSecret(b"the password of the vault"))]
@@ -40,7 +40,7 @@ def test_values_of_hosts_that_are_not_in_the_run_are_known_too(loader: DataLoade
     inventory.subset("r1")
     made = play(variables=VariableManager(loader, inventory))
     made._loader = loader
-    found, problem = means_of(made).vaulted(["r1", "localhost"])
+    found, problem = ansible_api_of(made).vaulted(["r1", "localhost"])
     assert ({**found}, problem) == ({"r1": [], "localhost": [], "r2": ["of-r2-alone", "of-r2-deep"]}, "")
     loader.set_vault_secrets(None)
-    assert means_of(made).vaulted(["r1"]) == ({}, "")
+    assert ansible_api_of(made).vaulted(["r1"]) == ({}, "")

@@ -19,8 +19,8 @@ from ansible.template import Templar, trust_as_template
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import TrustError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.become_user import (
     UNLIKE_A_NAME,
-    Becoming,
-    becoming,
+    BecomeUsers,
+    become_users,
 )
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.plays import play, task
 
@@ -47,13 +47,13 @@ def _no_options(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(context, "CLIARGS", ImmutableDict())
 
 
-def becomes(said: dict[str, Any] | None = None, **keywords: Any) -> Becoming:
+def becomes(said: dict[str, Any] | None = None, **keywords: Any) -> BecomeUsers:
     made = task(1)
     play(made)
     for name, value in {"become": True, **keywords}.items():
         setattr(made, name, value)
     variables = {f"ansible_{name}": value for name, value in (said or {}).items()}
-    return becoming(made, variables, Templar(loader=DataLoader(), variables=variables).template)
+    return become_users(made, variables, Templar(loader=DataLoader(), variables=variables).template)
 
 
 @pytest.mark.parametrize(
@@ -83,16 +83,16 @@ def becomes(said: dict[str, Any] | None = None, **keywords: Any) -> Becoming:
     ],
 )
 def test_the_plugin_that_is_used_is_asked(variables: dict[str, Any], keywords: dict[str, Any], user: str):
-    assert becomes(variables, **keywords) == Becoming(user)
+    assert becomes(variables, **keywords) == BecomeUsers(user)
 
 
 def test_the_environment_and_ansible_cfg_count(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     configured(monkeypatch, tmp_path, "[sudo_become_plugin]\nuser = daemon\n")
-    assert becomes() == Becoming("daemon")
+    assert becomes() == BecomeUsers("daemon")
     monkeypatch.setenv("ANSIBLE_BECOME_USER", "nobody")
     monkeypatch.setenv("ANSIBLE_SUDO_USER", "games")
-    assert becomes() == Becoming("games")
-    assert becomes(become_user="root") == Becoming("root")
+    assert becomes() == BecomeUsers("games")
+    assert becomes(become_user="root") == BecomeUsers("root")
 
 
 def configured(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> None:
@@ -108,14 +108,14 @@ def test_a_method_of_somebody_s_own(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         (tmp_path / f"{name}.py").write_text(METHOD.format(name=name))
     monkeypatch.setattr(become_loader, "_extra_dirs", [str(tmp_path)])
     monkeypatch.setattr(become_loader, "_paths", None)
-    assert becomes({"become_method": "hop", "become_user": "nobody", "hop_user": "daemon"}) == Becoming("daemon")
-    assert becomes({"become_method": "own_doas", "hop_user": "daemon"}) == Becoming("root")
-    assert becomes({"become_method": "own_doas", "become_flags": "-u games"}) == Becoming("root")  # it knows none
+    assert becomes({"become_method": "hop", "become_user": "nobody", "hop_user": "daemon"}) == BecomeUsers("daemon")
+    assert becomes({"become_method": "own_doas", "hop_user": "daemon"}) == BecomeUsers("root")
+    assert becomes({"become_method": "own_doas", "become_flags": "-u games"}) == BecomeUsers("root")  # it knows none
 
 
 @pytest.mark.parametrize("user", ["nobody -u daemon", "#0", "-1", "+0", "no body", "nobody;id", "$(id)"])
 def test_what_is_no_plain_name_may_be_anybody(user: str):
-    assert becomes({"become_user": user}) == Becoming(user, UNLIKE_A_NAME)
+    assert becomes({"become_user": user}) == BecomeUsers(user, UNLIKE_A_NAME)
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_what_is_no_plain_name_may_be_anybody(user: str):
 def test_flags_and_a_program_may_make_it_anybody(variables: dict[str, Any], keywords: dict[str, Any], option: str):
     found = becomes({"become_user": "nobody", **variables}, **keywords)
     kind = "become_exe" if option.endswith("exe") else "become_flags"
-    assert found == Becoming("nobody", f"and {option} may make it another user: only ansible.cfg may set {kind}")
+    assert found == BecomeUsers("nobody", f"and {option} may make it another user: only ansible.cfg may set {kind}")
 
 
 def test_flags_in_the_environment(monkeypatch: pytest.MonkeyPatch):
@@ -143,12 +143,12 @@ def test_flags_in_the_environment(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.parametrize("flags", ["", "-H -S -n", "-i", "-HSn  -E "])
 def test_flags_that_do_not(flags: str):
-    assert becomes({"become_flags": flags, "become_exe": "sudo"}) == Becoming("root")
+    assert becomes({"become_flags": flags, "become_exe": "sudo"}) == BecomeUsers("root")
 
 
 def test_what_ansible_cfg_says_of_flags_holds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     configured(monkeypatch, tmp_path, "[privilege_escalation]\nbecome_flags = -u daemon\nbecome_exe = /opt/sudo\n")
-    assert becomes() == Becoming("root")
+    assert becomes() == BecomeUsers("root")
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,9 @@ from ansible.module_utils.common.collections import ImmutableDict
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Planned, Run
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.begin_run import begin
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, RunStep
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.begin_run import begin_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import hold
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
@@ -44,11 +44,11 @@ def _project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def begun(*plays: Any, **extra_vars: Any) -> Run:
-    return begin(plays, Settings(), means(an_inventory(**extra_vars)))
+    return begin_run(plays, Settings(), means(an_inventory(**extra_vars)))
 
 
 def first(run: Run) -> dict[str, Any]:
-    [record] = [line.record for line in Follower(run.path).read()]
+    [record] = [line.record for line in JournalReader(run.path).read()]
     assert record
     return record
 
@@ -60,13 +60,13 @@ def test_values_of_vaults_are_known_of_hosts_in_the_run_and_of_others():
         vaulted=lambda _hosts: (vaulted, "no names"),
     )
     about = {**ABOUT, "params": {"url": {}, "conf": {"type": "dict"}}}
-    run = begin([play(task(1, {"name": "a"}), about=about)], Settings(), given)
+    run = begin_run([play(task(1, {"name": "a"}), about=about)], Settings(), given)
     assert first(run)["params"] == {"url": "http://********@host", "conf": {"a_token": {"x": ["********"]}}}
-    assert run.given.secrets == ("named-deep", "r9-in-a-param")
-    assert run.concealed.secrets_for("") == ["of-r1-vault"]
-    assert run.concealed.others_of("r1") == ["of-r9-vault", "r9-in-a-param"]
+    assert run.inputs.secrets == ("named-deep", "r9-in-a-param")
+    assert run.secret_registry.secrets_for("") == ["of-r1-vault"]
+    assert run.secret_registry.others_of("r1") == ["of-r9-vault", "r9-in-a-param"]
     assert run.hidden("of-r1-vault of-r9-vault") == "******** of-r9-vault"
-    assert run.given.warnings == ("no names",)
+    assert run.inputs.warnings == ("no names",)
 
 
 def test_a_run_begins_with_its_plan_and_its_hosts(monkeypatch: pytest.MonkeyPatch):
@@ -75,8 +75,8 @@ def test_a_run_begins_with_its_plan_and_its_hosts(monkeypatch: pytest.MonkeyPatc
         task(1, {"name": "a", "idx": 3}, {"name": "b", "hosts": "odd"}),
         task(2, {"name": "total", "idx": 9, "scope": "run"}),
     )
-    run = begin([play(*stages)], Settings(runs="kept"), means())
-    assert run.steps["total"] == Planned("total", 2, 9, "run", ("",))
+    run = begin_run([play(*stages)], Settings(runs="kept"), means())
+    assert run.steps["total"] == RunStep("total", 2, 9, "run", ("",))
     assert (run.run_id, run.hosts, run.path) == ("R7", ALL, Path("kept/R7/journal.jsonl"))
     assert Path("kept/R7").stat().st_mode & 0o777 == 0o700
     record = first(run)
@@ -120,8 +120,8 @@ def test_all_that_is_said_of_the_recipe(monkeypatch: pytest.MonkeyPatch):
         "options": {"only": ["a"], "seed": 7},
     }
     run = begun(play(task(1, {"name": "a", "cache_key": "k"}), about=about), password="s3cret")
-    assert (run.given.params, run.given.secrets) == ({"vlan": 12, "password": "s3cret"}, ("s3cret",))
-    assert run.given.canary == ("r1", "r2")
+    assert (run.inputs.params, run.inputs.secrets) == ({"vlan": 12, "password": "s3cret"}, ("s3cret",))
+    assert run.inputs.canary == ("r1", "r2")
     record = first(run)
     assert record["recipe"] == ABOUT
     assert record["steps"][0]["cache_key"] == "k"
@@ -142,7 +142,7 @@ def test_all_that_is_said_of_the_recipe(monkeypatch: pytest.MonkeyPatch):
     ("canary", "hosts"), [({"hosts": "odd"}, ("r1", "r3")), ({"hosts": "x"}, ()), ({"count": 9}, ALL), ({}, ())]
 )
 def test_who_goes_first(canary: dict[str, Any], hosts: tuple[str, ...]):
-    assert begun(play(task(1, {"name": "a"}), about={**ABOUT, "canary": canary})).given.canary == hosts
+    assert begun(play(task(1, {"name": "a"}), about={**ABOUT, "canary": canary})).inputs.canary == hosts
 
 
 def test_a_step_for_none_of_the_hosts_is_told_by_the_record():
@@ -152,7 +152,7 @@ def test_a_step_for_none_of_the_hosts_is_told_by_the_record():
 
 def test_a_merge_hook_that_is_not_there_refuses_the_run():
     with pytest.raises(CatalogError, match=r"no merge hook 'site\.gone'"):
-        begin([play(task(1, {"name": "a"}))], Settings(merge=(("*", "hook site.gone"),)), means())
+        begin_run([play(task(1, {"name": "a"}))], Settings(merge=(("*", "hook site.gone"),)), means())
     assert not Path(".rack-recipes").exists()
 
 
@@ -168,7 +168,7 @@ def test_merge_policies_are_in_the_record_the_recipe_s_first():
     Path("scriptlets/site/merge_power.py").write_text("def merge(key, base, theirs, ours): return ours\n")
     about = {**ABOUT, "context": {"merge": {"power.*": "hook site.merge_power", "b_v1": "fail"}}}
     settings = Settings(merge=(("*", "deep_merge"),))
-    record = first(begin([play(task(1, {"name": "a", "continue_on_fail": True}), about=about)], settings, means()))
+    record = first(begin_run([play(task(1, {"name": "a", "continue_on_fail": True}), about=about)], settings, means()))
     assert [(each["keys"], each["policy"]) for each in record["merge"]] == [
         ("power.*", "hook site.merge_power"),
         ("b_v1", "fail"),
@@ -182,7 +182,7 @@ def test_a_run_starts_with_the_context_that_it_is_given():
     Path("before.json").write_text('{"run": {"a_v1": 1}, "hosts": {"r1": {"b_v1": "s3cret"}, "r9": {"c_v1": 3}}}')
     about = {**ABOUT, "params": {"password": {"type": "str", "secret": True}}}
     run = begun(play(task(1, {"name": "a"}), about=about), rack_recipes_context="before.json", password="s3cret")
-    record, *deltas = (line.record for line in Follower(run.path).read())
+    record, *deltas = (line.record for line in JournalReader(run.path).read())
     assert record
     assert record["options"] == {"context": "before.json"}
     assert [(each["key"], each["after"], each["who"]) for each in deltas if each] == [
@@ -190,7 +190,7 @@ def test_a_run_starts_with_the_context_that_it_is_given():
         ("b_v1", "********", "import"),
     ]
     assert (run.context.get("a_v1", "r2"), run.context.held("r1")) == (1, {"b_v1": [1, "********"]})
-    assert run.given.unknown_hosts == ("r9",)
+    assert run.inputs.unknown_hosts == ("r9",)
 
 
 def test_a_run_belongs_to_this_process():

@@ -18,12 +18,12 @@ from ansible.plugins.loader import module_loader
 from ansible.template import trust_as_template
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import TrustError
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.begin_run import begin
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.begin_run import begin_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.check_compiled import Compiled, asked_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import outline
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import pinned_code
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import Asked, Use
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import TrustRequest, Use
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.plays import (
     ABOUT,
     an_inventory,
@@ -52,7 +52,7 @@ def becoming(made: Any, user: str | None = None) -> Any:
     return made
 
 
-def asked(*plays: Any, settings: Settings | None = None, about: Any = None, **extra_vars: Any) -> Asked:
+def asked(*plays: Any, settings: Settings | None = None, about: Any = None, **extra_vars: Any) -> TrustRequest:
     found = means(an_inventory(**extra_vars))
     compiled = Compiled(plays, outline(plays, found.resolve), about or ABOUT, ())
     return asked_of(compiled, settings or GUARDED, found)
@@ -150,7 +150,7 @@ def policy(*rules: str) -> Settings:
 
 def refusal(made: Any, settings: Settings) -> str:
     with pytest.raises(TrustError) as caught:
-        begin([made], settings, means())
+        begin_run([made], settings, means())
     assert not Path(".rack-recipes/runs").exists()
     return str(caught.value)
 
@@ -158,14 +158,14 @@ def refusal(made: Any, settings: Settings) -> str:
 def test_hosts_are_known_when_a_run_begins():
     settings = policy("may: [run], recipes: ['*.yml'], hosts: [odd]")
     assert refusal(play(task(1, DISK)), settings) == f"policy.yml:2: {ME} may not run r.yml on r2"
-    assert begin([play(task(1, DISK), hosts="odd")], settings, means())
+    assert begin_run([play(task(1, DISK), hosts="odd")], settings, means())
 
 
 def test_what_runs_once_for_the_run_runs_on_the_controller():
     total = {**DISK, "scope": "run"}
     said = f"policy.yml:2: {ME} may not run r.yml on localhost"
     assert refusal(play(task(1, total)), policy("may: [run], hosts: [all]")) == said
-    assert begin([play(task(1, total))], policy("may: [run], hosts: [localhost]"), means())
+    assert begin_run([play(task(1, total))], policy("may: [run], hosts: [localhost]"), means())
 
 
 def test_no_variable_gets_around_a_policy_about_become():
@@ -183,7 +183,7 @@ def test_no_variable_gets_around_a_policy_about_become():
     assert "with become as nobody, and ansible_sudo_flags" in refusal(
         play(made), policy("may: [run], become: true", "may_not: [run], become: [root]")
     )
-    assert begin([play(made)], policy("may: [run], become: true"), means())
+    assert begin_run([play(made)], policy("may: [run], become: true"), means())
 
 
 def test_whom_a_task_becomes_has_to_be_known():
@@ -192,7 +192,7 @@ def test_whom_a_task_becomes_has_to_be_known():
     assert refusal(play(made), policy("may: [run], become: [nobody]")).startswith(
         "the policy needs to know whom a step becomes, and nobody can tell: "
     )
-    assert begin([play(made)], Settings(), means())
+    assert begin_run([play(made)], Settings(), means())
 
 
 def test_a_module_of_the_project_does_not_count_as_ansible_core_s(monkeypatch: pytest.MonkeyPatch):
@@ -205,7 +205,7 @@ def test_a_module_of_the_project_does_not_count_as_ansible_core_s(monkeypatch: p
     for name in ("ansible.legacy.command", "ansible.builtin.shell"):
         assert refusal(play(task(1, {**PING, "module": name})), settings) == said
     Path("library/command.py").unlink()
-    assert begin([play(task(1, {**PING, "module": "ansible.legacy.command"}))], settings, means())
+    assert begin_run([play(task(1, {**PING, "module": "ansible.legacy.command"}))], settings, means())
 
 
 def test_a_playbook_that_was_compiled_elsewhere_is_looked_at_as_it_is():
@@ -220,10 +220,10 @@ def test_a_playbook_that_was_compiled_elsewhere_is_looked_at_as_it_is():
 def test_a_locked_run_needs_its_lock_file():
     made = play(task(1, DISK))
     assert refusal(made, Settings(locked=True)).startswith("there is no rack-recipes.lock in ")
-    assert begin([made], Settings(), means())
+    assert begin_run([made], Settings(), means())
     assert pinned_code._HOLDER.pins is None
 
 
 def test_a_run_without_either_pays_nothing(monkeypatch: pytest.MonkeyPatch):
     """Not even for looking up its scriptlets."""
-    assert begin([play(task(1, {"name": "a", "module": "gone"}))], Settings(), means())
+    assert begin_run([play(task(1, {"name": "a", "module": "gone"}))], Settings(), means())

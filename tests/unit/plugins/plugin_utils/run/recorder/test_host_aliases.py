@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.inventory.host import Host
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.host_aliases import names_of_one
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.host_aliases import aliases_of_one_host
 
 
 def host(name: str, **variables: Any) -> Host:
@@ -27,11 +27,14 @@ def test_names_of_one_address_are_found():
         host("leaf2", ansible_host="10.0.0.2"),
         host("leaf3", ansible_host="10.0.0.3"),
     ]
-    assert [*names_of_one(hosts)] == [("10.0.0.1:22", ["leaf1", "leaf1-mgmt"]), ("10.0.0.2", ["10.0.0.2", "leaf2"])]
+    assert [*aliases_of_one_host(hosts)] == [
+        ("10.0.0.1:22", ["leaf1", "leaf1-mgmt"]),
+        ("10.0.0.2", ["10.0.0.2", "leaf2"]),
+    ]
 
 
 def test_what_is_not_known_or_meant_is_not_told():
     template = "{{ inventory_hostname }}.example.com"
     here = {"ansible_host": "localhost", "ansible_connection": "local"}
-    assert not [*names_of_one([host("a", ansible_host=template), host("b", ansible_host=template)])]
-    assert not [*names_of_one([host("a", **here), host("b", **here)])]
+    assert not [*aliases_of_one_host([host("a", ansible_host=template), host("b", ansible_host=template)])]
+    assert not [*aliases_of_one_host([host("a", **here), host("b", **here)])]

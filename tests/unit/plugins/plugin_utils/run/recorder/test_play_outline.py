@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Planned
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RunStep
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import (
     FLUSH,
     checkpoints,
@@ -40,11 +40,11 @@ def test_steps_with_all_that_a_run_has_to_know_of_them():
     found = planned(play(task(1, {"name": "a"}, step, *cached), task(2, {"name": "total", "scope": "run"})))
     assert tuple(found.hosts) == ALL
     assert found.steps == {
-        "a": Planned("a", 1, 0, "host", ALL),
-        "b": Planned("b", 1, 3, "host", ("r1", "r3"), frozenset({"fan.rpm_v1"}), optional=True),
-        "c": Planned("c", 1, 0, "host", ALL, cache_key="k"),
-        "d": Planned("d", 1, 0, "host", ALL, cache_key="k", expires_sec=5),
-        "total": Planned("total", 2, 0, "run", ("",)),
+        "a": RunStep("a", 1, 0, "host", ALL),
+        "b": RunStep("b", 1, 3, "host", ("r1", "r3"), frozenset({"fan.rpm_v1"}), optional=True),
+        "c": RunStep("c", 1, 0, "host", ALL, cache_key="k"),
+        "d": RunStep("d", 1, 0, "host", ALL, cache_key="k", expires_sec=5),
+        "total": RunStep("total", 2, 0, "run", ("",)),
     }
     assert found.left_out == []
 

@@ -20,7 +20,7 @@ from ansible.playbook.task import Task
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.run import current_run as holder
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import current
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import summarize
@@ -51,7 +51,7 @@ def _project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def records(path: Path) -> list[dict[str, Any]]:
-    return [line.record for line in Follower(path).read() if line.record]
+    return [line.record for line in JournalReader(path).read() if line.record]
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ import yaml
 
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import load
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Given, Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, RunInputs
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values import secrets_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.run_snapshot import keep, recipe_files
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.run_snapshot import recipe_files, write_snapshot
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import request
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import a_run, planned
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.plays import an_inventory, play, task
@@ -47,8 +47,8 @@ def a_play(tmp_path: Path, text: str = "- hosts: all\n", **about: Any) -> Any:
 
 def begun(folder: Path, recipe: dict[str, Any], **values: Any) -> Run:
     secrets = secrets_of(recipe.get("params") or {}, values)
-    given = Given(recipe=recipe, params=values, secrets=secrets, mask=Mask(secrets))
-    return a_run(folder, planned("a"), given=given)
+    given = RunInputs(recipe=recipe, params=values, secrets=secrets, mask=Mask(secrets))
+    return a_run(folder, planned("a"), inputs=given)
 
 
 def hosts(**variables: dict[str, Any]) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def test_what_a_run_is_begun_with(tmp_path: Path):
     Path("r.yml").write_bytes(text)
     run = begun(tmp_path, {"path": "r.yml", "digest": f"sha256:{sha256(text).hexdigest()}"})
     known = {"ansible_host": "192.0.2.1", "ansible_port": 22, "ansible_password": "s3cret", "rack_unit": 7}
-    keep(run, [a_play(tmp_path)], hosts(r1=known))
+    write_snapshot(run, [a_play(tmp_path)], hosts(r1=known))
     found = written(run)
     assert {*found} == {"recipe/r.yml", "playbook.yml", "hosts.json", "scriptlets.json"}
     assert found["recipe/r.yml"] == text
@@ -95,7 +95,9 @@ def test_nothing_secret_is_kept(tmp_path: Path):
     about = {"path": "r.yml", "digest": f"sha256:{sha256(text).hexdigest()}", "params": params}
     run = begun(tmp_path, about, password="given-as-password", token="given-as-token")
     playbook = "- given-as-password\n- Z2l2ZW4tYXMtdG9rZW4=\n"
-    keep(run, [a_play(tmp_path, playbook)], hosts(r1={"ansible_host": "given-as-token", "ansible_user": "al"}))
+    write_snapshot(
+        run, [a_play(tmp_path, playbook)], hosts(r1={"ansible_host": "given-as-token", "ansible_user": "al"})
+    )
     found = written(run)
     whole = b"".join(found.values())
     for secret in (b"given-as-password", b"given-as-token", b"Z2l2ZW4tYXMtdG9rZW4"):
@@ -124,7 +126,7 @@ def test_what_a_recipe_says_itself_under_the_name_of_a_secret_is_masked(tmp_path
     made = a_play(tmp_path, json.dumps(said, indent=1), **about)
     made.tasks = play(task(1, *said["steps"][:2], said["steps"][3]), task(2, said["steps"][2])).tasks
     run = begun(tmp_path, about, bmc_password="given-instead")
-    keep(run, [made], hosts())
+    write_snapshot(run, [made], hosts())
     found = written(run)
     for kept, secrets in ((found["recipe/r.yml"], 7), (found["playbook.yml"], 6)):
         assert b"of-the-" not in kept
@@ -141,7 +143,7 @@ def test_a_value_that_is_encrypted_is_not_kept(tmp_path: Path):
 
     encrypted = EncryptedString(ciphertext="$ANSIBLE_VAULT;1.1;AES256\n00\n")
     run = begun(tmp_path, {})
-    keep(run, [a_play(tmp_path)], hosts(r1={"ansible_user": encrypted, "ansible_host": "192.0.2.1"}))
+    write_snapshot(run, [a_play(tmp_path)], hosts(r1={"ansible_user": encrypted, "ansible_host": "192.0.2.1"}))
     assert json.loads(written(run)["hosts.json"])["r1"] == {
         "groups": ["all", "odd", "rack"],
         "ansible_host": "192.0.2.1",
@@ -150,9 +152,9 @@ def test_a_value_that_is_encrypted_is_not_kept(tmp_path: Path):
 
 def test_what_cannot_be_kept_holds_up_no_run(tmp_path: Path):
     run = begun(tmp_path, {"path": "gone.yml", "digest": "sha256:0"})
-    keep(run, [play(task(1, {"name": "a"}))], hosts())
+    write_snapshot(run, [play(task(1, {"name": "a"}))], hosts())
     assert {*written(run)} == {"hosts.json", "scriptlets.json"}
-    keep(run, [a_play(tmp_path)], hosts())  # it is kept once
+    write_snapshot(run, [a_play(tmp_path)], hosts())  # it is kept once
     assert "playbook.yml" not in written(run)
 
 

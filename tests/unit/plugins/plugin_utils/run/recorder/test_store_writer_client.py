@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.store_writer_client import Storing
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.store_writer_client import StoreWriterClient
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_writer.flush_policy import LOOK
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
@@ -58,13 +58,13 @@ def wait_until(holds: Callable[[], object]) -> None:
         time.sleep(0.05)
 
 
-def pid_of(storing: Storing) -> int:
+def pid_of(storing: StoreWriterClient) -> int:
     return storing._process.pid
 
 
 def test_it_stores_when_asked_and_at_the_end(make_run: Callable[..., Run]):
     run = make_run()
-    storing = Storing(run)
+    storing = StoreWriterClient(run)
     append(run.path, [step("a", "r1")])
     assert storing.flush() == ""
     assert stored(run) == ["r1"]
@@ -77,7 +77,7 @@ def test_it_stores_when_asked_and_at_the_end(make_run: Callable[..., Run]):
 
 def test_it_stores_at_its_interval(make_run: Callable[..., Run]):
     run = make_run(flush_interval=0.1)
-    storing = Storing(run)
+    storing = StoreWriterClient(run)
     append(run.path, [step("a", "r1")])
     wait_until(lambda: is_made(run) and stored(run) == ["r1"])
     assert storing.finish() == ""
@@ -85,7 +85,7 @@ def test_it_stores_at_its_interval(make_run: Callable[..., Run]):
 
 def test_it_stores_when_many_deltas_wait(make_run: Callable[..., Run]):
     run = make_run(flush_interval=3600.0, flush_deltas=3)
-    storing = Storing(run)
+    storing = StoreWriterClient(run)
     append(run.path, [step("a", "r1"), *(delta("a.key_v1", number, n=number) for number in range(1, 3))])
     time.sleep(2 * LOOK)
     assert not is_made(run)
@@ -97,7 +97,7 @@ def test_it_stores_when_many_deltas_wait(make_run: Callable[..., Run]):
 def test_it_stores_soon_after_a_signal(make_run: Callable[..., Run]):
     """Nobody waits for it, and the answers to questions stay those to questions."""
     run = make_run(flush_interval=3600.0)
-    storing = Storing(run)
+    storing = StoreWriterClient(run)
     append(run.path, [step("a", "r1")])
     os.kill(os.getpid(), signal.SIGUSR1)
     wait_until(lambda: is_made(run) and stored(run) == ["r1"])
@@ -111,7 +111,7 @@ def test_it_stores_soon_after_a_signal(make_run: Callable[..., Run]):
 
 def test_a_signal_to_a_worker_does_nothing(make_run: Callable[..., Run]):
     run = make_run(flush_interval=3600.0)
-    storing = Storing(run)
+    storing = StoreWriterClient(run)
     append(run.path, [step("a", "r1")])
     pid = os.fork()
     if not pid:
@@ -125,7 +125,7 @@ def test_a_signal_to_a_worker_does_nothing(make_run: Callable[..., Run]):
 def test_a_store_that_is_away_is_tried_seldom_and_without_patience(make_run: Callable[..., Run], tmp_path: Path):
     (tmp_path / "results.db").mkdir()
     run = make_run(flush_interval=0.1)
-    storing = Storing(run)
+    storing = StoreWriterClient(run)
     append(run.path, [step("a", "r1")])
     time.sleep(2.0)
     tried = (run.folder / "follower.log").read_text().count("results.db")
@@ -137,11 +137,11 @@ def test_a_store_that_is_away_is_tried_seldom_and_without_patience(make_run: Cal
 
 def test_a_killed_recorder_leaves_an_interrupted_run_in_the_store(make_run: Callable[..., Run]):
     run = make_run()
-    storing = Storing(run)
+    storing = StoreWriterClient(run)
     append(run.path, [step("a", "r1")])
     storing._close()
     assert storing._process.wait(20) == 0
-    [last] = [line.record for line in Follower(run.path).read() if line.record and line.record["kind"] == "end"]
+    [last] = [line.record for line in JournalReader(run.path).read() if line.record and line.record["kind"] == "end"]
     assert last
     assert (last["status"], last["exit_code"]) == ("interrupted", 1)
     opened = engine(run.settings.db)
@@ -152,7 +152,7 @@ def test_a_killed_recorder_leaves_an_interrupted_run_in_the_store(make_run: Call
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
 def test_a_journal_that_cannot_be_ended_is_stored_for_all_that(make_run: Callable[..., Run]):
     run = make_run()
-    storing = Storing(run)
+    storing = StoreWriterClient(run)
     append(run.path, [step("a", "r1")])
     run.path.chmod(0o400)
     storing._close()
@@ -162,17 +162,17 @@ def test_a_journal_that_cannot_be_ended_is_stored_for_all_that(make_run: Callabl
 
 def test_a_run_that_had_ended_keeps_its_end(make_run: Callable[..., Run]):
     run = make_run()
-    storing = Storing(run)
+    storing = StoreWriterClient(run)
     append(run.path, [step("a", "r1"), end(passed=1)])
     storing._close()
     assert storing._process.wait(20) == 0
-    assert len([line for line in Follower(run.path).read() if line.record and line.record["kind"] == "end"]) == 1
+    assert len([line for line in JournalReader(run.path).read() if line.record and line.record["kind"] == "end"]) == 1
 
 
 def test_a_store_that_refuses_says_why_and_may_come_back(make_run: Callable[..., Run], tmp_path: Path):
     (tmp_path / "results.db").mkdir()
     run = make_run(store_timeout=3.0)
-    storing = Storing(run)
+    storing = StoreWriterClient(run)
     problem = storing.flush()
     assert "results.db" in problem
     assert "\n" not in problem
@@ -188,7 +188,7 @@ def test_a_log_that_is_full_keeps_nobody_from_the_reason(make_run: Callable[...,
     run = make_run(store_timeout=10.0)
     (tmp_path / "results.db").mkdir()
     (run.folder / "follower.log").symlink_to("/dev/full")
-    storing = Storing(run)
+    storing = StoreWriterClient(run)
     append(run.path, [step("a", "r1")])
     problem = storing.flush()
     assert "results.db" in problem
@@ -199,14 +199,14 @@ def test_a_log_that_is_full_keeps_nobody_from_the_reason(make_run: Callable[...,
 
 def test_a_password_is_neither_told_nor_shown_in_the_process_list(make_run: Callable[..., Run]):
     run = make_run(db="mysql://rack:s3cret@127.0.0.1:1/rack", store_timeout=1.0)
-    storing = Storing(run)
+    storing = StoreWriterClient(run)
     assert b"s3cret" not in Path(f"/proc/{pid_of(storing)}/cmdline").read_bytes()
     assert "s3cret" not in storing.finish()
     assert "s3cret" not in (run.folder / "follower.log").read_text()
 
 
 def test_a_follower_that_died_is_noticed(make_run: Callable[..., Run]):
-    storing = Storing(make_run())
+    storing = StoreWriterClient(make_run())
     os.kill(pid_of(storing), signal.SIGKILL)
     storing._process.wait()
     ended = "the process that writes to the store has ended, see follower.log in the run's folder"
@@ -216,7 +216,7 @@ def test_a_follower_that_died_is_noticed(make_run: Callable[..., Run]):
 
 def test_a_follower_that_dies_while_it_is_asked_is_noticed(make_run: Callable[..., Run]):
     run = make_run()
-    storing = Storing(run)
+    storing = StoreWriterClient(run)
     os.kill(pid_of(storing), signal.SIGSTOP)
     threading.Timer(0.3, os.kill, (pid_of(storing), signal.SIGKILL)).start()
     assert storing.flush() == "the process that writes to the store gave no answer"
@@ -225,7 +225,7 @@ def test_a_follower_that_dies_while_it_is_asked_is_noticed(make_run: Callable[..
 
 def test_an_answer_that_comes_too_late_is_not_taken_for_another(make_run: Callable[..., Run]):
     run = make_run(store_timeout=5.0)
-    storing = Storing(run)
+    storing = StoreWriterClient(run)
     assert storing.flush() == ""
     storing._timeout = 0.2
     os.kill(pid_of(storing), signal.SIGSTOP)
@@ -238,7 +238,7 @@ def test_an_answer_that_comes_too_late_is_not_taken_for_another(make_run: Callab
 
 
 def test_a_store_that_hangs_is_not_waited_for_longer_than_allowed(make_run: Callable[..., Run]):
-    storing = Storing(make_run(store_timeout=0.3))
+    storing = StoreWriterClient(make_run(store_timeout=0.3))
     os.kill(pid_of(storing), signal.SIGSTOP)
     assert storing.flush() == "the store did not answer within 0.3 s"
     assert storing.finish() == "the store did not answer within 0.3 s"
@@ -247,7 +247,7 @@ def test_a_store_that_hangs_is_not_waited_for_longer_than_allowed(make_run: Call
 
 def test_all_waits_of_one_ending_are_one(make_run: Callable[..., Run]):
     """A playbook flushes once its stages are done, and its run flushes at its end: there is nothing new by then."""
-    storing = Storing(make_run(store_timeout=2.0))
+    storing = StoreWriterClient(make_run(store_timeout=2.0))
     os.kill(pid_of(storing), signal.SIGSTOP)
     started = time.monotonic()
     assert storing.flush() == "the store did not answer within 2 s"
@@ -257,7 +257,7 @@ def test_all_waits_of_one_ending_are_one(make_run: Callable[..., Run]):
 
 def test_what_is_new_is_waited_for_anew(make_run: Callable[..., Run]):
     run = make_run(store_timeout=1.0)
-    storing = Storing(run)
+    storing = StoreWriterClient(run)
     os.kill(pid_of(storing), signal.SIGSTOP)
     started = time.monotonic()
     assert storing.flush()
@@ -267,7 +267,7 @@ def test_what_is_new_is_waited_for_anew(make_run: Callable[..., Run]):
 
 
 def test_a_wait_that_is_over_tells_what_went_wrong_before(make_run: Callable[..., Run]):
-    storing = Storing(make_run(db="mysql://rack:x@127.0.0.1:1/rack", store_timeout=8.0))
+    storing = StoreWriterClient(make_run(db="mysql://rack:x@127.0.0.1:1/rack", store_timeout=8.0))
     started = time.monotonic()
     problem = storing.flush()
     os.kill(pid_of(storing), signal.SIGSTOP)
@@ -277,6 +277,6 @@ def test_a_wait_that_is_over_tells_what_went_wrong_before(make_run: Callable[...
 
 
 def test_an_interrupt_at_the_terminal_does_not_reach_it(make_run: Callable[..., Run]):
-    storing = Storing(make_run())
+    storing = StoreWriterClient(make_run())
     assert os.getsid(pid_of(storing)) == pid_of(storing)
     assert storing.finish() == ""

@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse import cached_results as module
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.cached_results import cached_offers
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import (
     delta,
     end,
@@ -47,7 +47,7 @@ def db(tmp_path: Path) -> str:
     append(path, [begun, *results, end(passed=2, failed=1)])
     url = f"sqlite:///{tmp_path}/results.db"
     store = engine(url)
-    follow(store, path)
+    import_journal(store, path)
     store.dispose()
     return url
 

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import (
-    Earlier,
+    EarlierRun,
     find_earlier,
     with_dependents,
 )
@@ -39,8 +39,8 @@ def journal(folder: Path, *records: dict[str, Any], run_id: str = "R0", recipe: 
     return path
 
 
-def earlier(folder: Path, *records: dict[str, Any], anew: tuple[str, ...] = ()) -> Earlier:
-    found = Earlier(journal(folder, *records), anew)
+def earlier(folder: Path, *records: dict[str, Any], anew: tuple[str, ...] = ()) -> EarlierRun:
+    found = EarlierRun(journal(folder, *records), anew)
     found.catch_up()
     return found
 
@@ -105,7 +105,7 @@ def test_torn_and_foreign_lines_cost_nothing_else(tmp_path: Path):
     append(path, [passed("a", n=2)])
     with path.open("ab") as file:
         file.write(b"\x00\xffnoise\n{")
-    found = Earlier(path)
+    found = EarlierRun(path)
     found.catch_up()
     offer = found.offer("a", "r1")
     assert offer

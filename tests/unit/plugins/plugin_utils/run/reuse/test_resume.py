@@ -23,10 +23,10 @@ import pytest
 import yaml
 
 from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders import base_folder
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 
 CFG = """\
 [defaults]
@@ -109,7 +109,7 @@ def finish(run_id: str, **extra_vars: str) -> tuple[int, str]:
 
 def records(run_id: str) -> list[dict[str, Any]]:
     path = Path(f".rack-recipes/runs/{run_id}/journal.jsonl")
-    return [line.record for line in Follower(path).read() if line.record] if path.exists() else []
+    return [line.record for line in JournalReader(path).read() if line.record] if path.exists() else []
 
 
 def steps(run_id: str) -> dict[tuple[str, str], dict[str, Any]]:
@@ -208,7 +208,7 @@ def test_a_journal_that_was_torn_is_read_by_all(log: Path):
     for end, more in ((cut, b""), (cut, b"\n" + whole[whole.index(b'{"_"', cut) :]), (len(whole) - 9, b"")):
         path.write_bytes(whole[:end] + more)
         store = engine(f"sqlite:///{end}-{len(more)}.db")
-        assert follow(store, path).rows
+        assert import_journal(store, path).rows
         store.dispose()
     path.write_bytes(whole[:cut])
     code, output = finish(run("R2"), rack_recipes_resume=run("R1"))

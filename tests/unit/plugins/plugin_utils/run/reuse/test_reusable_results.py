@@ -7,21 +7,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import Earlier
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.reusable_results import Reusable
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import EarlierRun
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.reusable_results import ReusableResults
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import first, planned, step
 
 CACHED = {"run": "R9", "inputs": "sha256:1", "verdict": "passed", "kind": "cache", "records": []}
 
 
-def read(path: Path) -> Earlier:
-    earlier = Earlier(path)
+def read(path: Path) -> EarlierRun:
+    earlier = EarlierRun(path)
     earlier.catch_up()
     return earlier
 
 
 def test_without_anything_nothing_is_offered():
-    assert Reusable().offers([{"name": "a"}], "r1") == {}
+    assert ReusableResults().offers([{"name": "a"}], "r1") == {}
 
 
 def test_the_earlier_run_comes_first_and_steps_without_offers_are_left_out(tmp_path: Path):
@@ -29,7 +29,7 @@ def test_the_earlier_run_comes_first_and_steps_without_offers_are_left_out(tmp_p
     append(path, [first(planned("a"), planned("b")), step("a", "r1", inputs="sha256:0")])
     earlier = read(path)
     cached = {("a", "r1"): [CACHED], ("b", "r2"): [CACHED]}
-    found = Reusable(earlier, cached).offers([{"name": "a"}, {"name": "b", "always": False}], "r1")
+    found = ReusableResults(earlier, cached).offers([{"name": "a"}, {"name": "b", "always": False}], "r1")
     assert [(name, [offer["kind"] for offer in offers]) for name, offers in found.items()] == [
         ("a", ["resume", "cache"])
     ]
@@ -38,6 +38,6 @@ def test_the_earlier_run_comes_first_and_steps_without_offers_are_left_out(tmp_p
 def test_nothing_is_offered_for_a_closing_step(tmp_path: Path):
     path = tmp_path / "journal.jsonl"
     append(path, [first(planned("restore")), step("restore", "r1", inputs="sha256:0")])
-    reusable = Reusable(read(path), {("restore", "r1"): [CACHED]})
+    reusable = ReusableResults(read(path), {("restore", "r1"): [CACHED]})
     assert reusable.offers([{"name": "restore"}], "r1")
     assert reusable.offers([{"name": "restore", "always": True}], "r1") == {}

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets import secret_registry
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_registry import Concealed
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_registry import SecretRegistry
 
 BOX: dict[str, Any] = {"key": "a.box_v1", "scope": "host", "value": {"in": "zebra-7777"}, "shown": {"in": "********"}}
 
@@ -31,7 +31,7 @@ def in_child(work: Callable[[], object]) -> int:
 
 
 def test_what_one_process_adds_all_others_know():
-    run = Concealed(shared=True)
+    run = SecretRegistry(shared=True)
     assert run.is_shared
     for number in range(3):
         assert in_child(lambda number=number: run.add("r1", [{"secret": f"zebra-{number}"}])) == 0
@@ -41,7 +41,7 @@ def test_what_one_process_adds_all_others_know():
 
 
 def test_many_processes_write_at_once():
-    run = Concealed(shared=True)
+    run = SecretRegistry(shared=True)
     pids = []
     for worker in range(8):
         pid = os.fork()
@@ -57,7 +57,7 @@ def test_many_processes_write_at_once():
 
 
 def test_a_long_value_comes_whole():
-    run = Concealed(shared=True)
+    run = SecretRegistry(shared=True)
     value = "x" * 3_000_000
     in_child(lambda: run.add("r1", [{**BOX, "value": value, "shown": "********"}, {"secret": "zebra-7777"}]))
     held: dict[str, list[Any]] = {"a.box_v1": [3, "********"]}
@@ -68,21 +68,21 @@ def test_a_long_value_comes_whole():
 
 
 def test_the_stump_of_a_killed_writer_spoils_nothing():
-    run = Concealed(shared=True)
+    run = SecretRegistry(shared=True)
     os.write(run._file, b'\n{"secret": "ze')
     in_child(lambda: run.add("r1", [{"secret": "zebra-7777"}]))
     assert run.secrets_for("r1") == ["zebra-7777"]
 
 
 def test_what_is_known_is_not_told_again():
-    run = Concealed(shared=True)
+    run = SecretRegistry(shared=True)
     assert run.add("r1", [{"secret": "zebra-7777"}, BOX])
     assert not run.add("r1", [{"secret": "zebra-7777"}, BOX])
     assert run.add("r2", [BOX])
 
 
 def test_secrets_that_a_host_does_not_know_are_those_of_others():
-    run = Concealed(shared=True)
+    run = SecretRegistry(shared=True)
     run.hide("r1", ["shared-1", "own-secret-1"])
     run.hide("r2", ["shared-1", "own-secret-2"])
     run.hide_of_absent(["shared-1", "absent-3", "own-secret-2"])
@@ -96,7 +96,7 @@ def test_secrets_that_a_host_does_not_know_are_those_of_others():
 
 
 def test_secrets_of_a_host_are_for_that_host_and_for_the_run():
-    run = Concealed()
+    run = SecretRegistry()
     run.hide("r1", ["own-secret-1"])
     run.hide("r2", ["own-secret-2"])
     run.add("r1", [{"secret": "zebra-7777"}])
@@ -110,7 +110,7 @@ def test_secrets_of_a_host_are_for_that_host_and_for_the_run():
     [("r1", {"in": "********"}, True), ("r2", {"in": "********"}, False), ("r1", {"in": "new"}, False)],
 )
 def test_only_the_value_that_is_meant_is_revealed(place: str, shown: Any, revealed: bool):
-    run = Concealed()
+    run = SecretRegistry()
     run.add("r1", [BOX])
     held: dict[str, list[Any]] = {"a.box_v1": [2, shown], "b_v1": [1, 1]}
     assert run.reveal(place, held) is revealed
@@ -118,7 +118,7 @@ def test_only_the_value_that_is_meant_is_revealed(place: str, shown: Any, reveal
 
 
 def test_a_key_of_the_run_is_on_no_host():
-    run = Concealed()
+    run = SecretRegistry()
     run.add("r1", [{**BOX, "scope": "run"}])
     held: dict[str, list[Any]] = {"a.box_v1": [2, BOX["shown"]]}
     assert not run.reveal("r1", held)
@@ -126,7 +126,7 @@ def test_a_key_of_the_run_is_on_no_host():
 
 
 def test_the_last_value_counts():
-    run = Concealed(shared=True)
+    run = SecretRegistry(shared=True)
     for value in ("first-value", "second-value"):
         run.add("r1", [{**BOX, "value": value, "shown": "********"}])
     held: dict[str, list[Any]] = {"a.box_v1": [2, "********"]}
@@ -136,7 +136,7 @@ def test_the_last_value_counts():
 
 def test_without_anonymous_files_it_is_known_in_this_process(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delattr(secret_registry.os, "memfd_create")
-    run = Concealed(shared=True)
+    run = SecretRegistry(shared=True)
     assert not run.is_shared
     assert run.add("r1", [{"secret": "zebra-7777"}])
     assert run.hidden("zebra-7777") == "********"

@@ -17,7 +17,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_scan import spotted
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_scan import secrets_shown_in
 
 SECRETS = ["hunter2-of-r2", 'a "b" \\ ü→/+\nsecond line of it', "12345678", "abcd", "ab"]
 FORMS: dict[str, Callable[[str], Any]] = {
@@ -41,28 +41,28 @@ FORMS: dict[str, Callable[[str], Any]] = {
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 @pytest.mark.parametrize("secret", SECRETS[:4])
 def test_what_filters_make_of_a_secret(secret: str, form: Callable[[str], Any]):
-    assert secret in spotted(SECRETS, ["before", form(secret), 5])
-    assert f"{secret}\n" in spotted([f"{secret}\n"], form(secret))
+    assert secret in secrets_shown_in(SECRETS, ["before", form(secret), 5])
+    assert f"{secret}\n" in secrets_shown_in([f"{secret}\n"], form(secret))
 
 
 def test_nothing_else():
-    assert spotted(SECRETS, ["hunter", {"x": 1234567, "y": None}, "AB", ()]) == []
-    assert spotted(["", "\n"], ["", "x"]) == []
-    assert spotted([], ["hunter2"]) == []
+    assert secrets_shown_in(SECRETS, ["hunter", {"x": 1234567, "y": None}, "AB", ()]) == []
+    assert secrets_shown_in(["", "\n"], ["", "x"]) == []
+    assert secrets_shown_in([], ["hunter2"]) == []
 
 
 def test_a_short_one_is_found_anywhere():
-    assert spotted(["ab", "xy"], ["c ab c"]) == ["ab"]
+    assert secrets_shown_in(["ab", "xy"], ["c ab c"]) == ["ab"]
 
 
 def test_a_number_is_looked_for_as_text():
-    assert spotted(SECRETS, [{"pin": 12345678}]) == ["12345678"]
-    assert spotted(SECRETS, [{"pin": 12345678.0}]) == ["12345678"]
+    assert secrets_shown_in(SECRETS, [{"pin": 12345678}]) == ["12345678"]
+    assert secrets_shown_in(SECRETS, [{"pin": 12345678.0}]) == ["12345678"]
 
 
 def test_many_secrets_take_no_time():
     many = [token_urlsafe(16) for _number in range(2_000)]
     text = token_urlsafe(20_000)
     start = time.process_time()
-    assert spotted([*many, "it"], [text, f"<{many[7]}>", "it"]) == [many[7], "it"]
+    assert secrets_shown_in([*many, "it"], [text, f"<{many[7]}>", "it"]) == [many[7], "it"]
     assert time.process_time() - start < 1

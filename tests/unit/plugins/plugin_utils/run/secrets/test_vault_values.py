@@ -18,7 +18,11 @@ from ansible.template import Templar
 from ansible.vars.manager import VariableManager
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets import vault_values
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.vault_values import UNKNOWN, Vault, own_variables
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.vault_values import (
+    UNKNOWN,
+    VaultValues,
+    own_variables,
+)
 
 SECRETS = [("default", VaultSecret(b"the password of the vault"))]
 INLINE, DEEP, SHORT = "inline-secret", "deep-secret", "abc"
@@ -51,7 +55,7 @@ def variables(loader: DataLoader, host: str = "r1") -> dict[str, Any]:
 
 
 def test_all_values_of_a_host_are_found(loader: DataLoader):
-    vault = Vault(loader)
+    vault = VaultValues(loader)
     assert (vault.is_open, vault.problem) == (True, "")
     assert {INLINE, DEEP, "12345"} <= set(vault.values_in(variables(loader)))
     assert {SHORT, "not-secret", "True"}.isdisjoint(vault.values_in(variables(loader)))
@@ -62,7 +66,7 @@ def test_of_all_variables_only_those_of_the_host_itself(loader: DataLoader):
     deep = {"vars": variables(loader)["inline"], "hostvars": ["open"]}
     everything = {"deep": deep, "hostvars": {"r1": 1}, "vars": 2, "groups": {"all": ["r1"]}}
     assert own_variables(everything) == {"deep": deep}
-    assert Vault(loader).values_in(own_variables(everything)) == [INLINE]
+    assert VaultValues(loader).values_in(own_variables(everything)) == [INLINE]
 
 
 def test_what_a_template_passes_on_is_found(loader: DataLoader):
@@ -71,12 +75,12 @@ def test_what_a_template_passes_on_is_found(loader: DataLoader):
 
     args = [{"args": {"word": trust_as_template("{{ inline }}"), "other": trust_as_template("{{ deep.list[0] }}")}}]
     filled = Templar(loader=loader, variables=found).template(args)
-    assert set(Vault(loader).values_in(filled)) == {INLINE, DEEP}
+    assert set(VaultValues(loader).values_in(filled)) == {INLINE, DEEP}
 
 
 def test_without_a_password_there_is_nothing_to_hide(loader: DataLoader):
     loader.set_vault_secrets(None)
-    vault = Vault(loader)
+    vault = VaultValues(loader)
     assert (vault.is_open, vault.problem) == (False, "")
     assert vault.values_in({"a": ["b"]}) == []
 
@@ -84,7 +88,7 @@ def test_without_a_password_there_is_nothing_to_hide(loader: DataLoader):
 def test_a_value_that_cannot_be_decrypted_is_passed_over(loader: DataLoader, monkeypatch: pytest.MonkeyPatch):
     others = [("default", VaultSecret(b"another password"))]
     monkeypatch.setattr(VaultSecretsContext, "_current", VaultSecretsContext(others))
-    assert Vault(loader).values_in(variables(loader, "r2")) == []
+    assert VaultValues(loader).values_in(variables(loader, "r2")) == []
 
 
 @pytest.mark.parametrize("missing", ["loader", "names"])
@@ -97,11 +101,11 @@ def test_an_ansible_with_other_names_is_told_of(loader: DataLoader, missing: str
         monkeypatch.setattr(vault_values, "_finder", other)
     else:
         del loader._vault
-    vault = Vault(loader)
+    vault = VaultValues(loader)
     assert (vault.is_open, vault.problem, vault.values_in(["x"])) == (False, UNKNOWN, [])
 
 
 def test_what_holds_itself_ends(loader: DataLoader):
     data: dict[str, Any] = variables(loader)
     data["again"] = [data]
-    assert INLINE in Vault(loader).values_in(data)
+    assert INLINE in VaultValues(loader).values_in(data)

@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_writer.flus
     LOOK,
     SELDOM,
     Deltas,
-    Pace,
+    FlushPolicy,
 )
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import delta, step
 
@@ -72,7 +72,7 @@ def test_a_delta_counts_when_its_line_is_whole(journal: Path):
 
 
 def test_a_flush_is_due_after_the_interval(journal: Path, clock: Clock):
-    pace = Pace(str(journal), 2.0, 10)
+    pace = FlushPolicy(str(journal), 2.0, 10)
     assert (pace.is_due(), pace.pause()) == (False, LOOK)
     clock.now += 1.8
     assert (pace.is_due(), pace.pause()) == (False, pytest.approx(0.2))
@@ -85,7 +85,7 @@ def test_a_flush_is_due_after_the_interval(journal: Path, clock: Clock):
 
 
 def test_a_flush_is_due_when_many_deltas_wait(journal: Path, clock: Clock):
-    pace = Pace(str(journal), 3600.0, 3)
+    pace = FlushPolicy(str(journal), 3600.0, 3)
     append(journal, [DELTA, DELTA])
     assert not pace.is_due()
     append(journal, [DELTA])
@@ -101,7 +101,7 @@ def test_a_flush_is_due_when_many_deltas_wait(journal: Path, clock: Clock):
 def test_a_store_that_is_away_is_tried_less_and_less_often(
     journal: Path, clock: Clock, interval: float, pauses: list[float]
 ):
-    pace = Pace(str(journal), interval, 1)
+    pace = FlushPolicy(str(journal), interval, 1)
     append(journal, [DELTA])
     for pause in pauses:
         pace.flushed(well=False)

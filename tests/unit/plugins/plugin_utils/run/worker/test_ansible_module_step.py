@@ -16,7 +16,7 @@ import pytest
 import yaml
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.ansible_module_step import _kept_out
 from ansible_collections.rack.recipes.tests.unit.plugins.playbooks import play
 
@@ -51,7 +51,7 @@ def run(folder: Path, text: str, *arguments: str) -> tuple[Records, dict[str, An
         patch.chdir(folder)
         ended = play(text, *arguments, hosts="r1,")
     [path] = (folder / ".rack-recipes/runs").glob("*/journal.jsonl")
-    records = [line.record for line in Follower(path).read() if line.record]
+    records = [line.record for line in JournalReader(path).read() if line.record]
     steps = {record["step"]: record for record in records if record["kind"] == "step"}
     keys = {record["key"]: record["after"] for record in records if record["kind"] == "delta"}
     assert all(record["n"] for record in steps.values())

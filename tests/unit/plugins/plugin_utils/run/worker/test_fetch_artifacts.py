@@ -20,7 +20,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.runner import artifac
 from ansible_collections.rack.recipes.plugins.module_utils.runner.artifact_pieces import pieces
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import Wanted, bring, missing
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import artifact
 
 DATA = bytes(range(256)) * 100
@@ -40,12 +40,12 @@ class Host:
         for data in datas:
             (folder / digest(data)).write_bytes(data)
 
-    def __call__(self, wanted: Wanted) -> Answer:
+    def __call__(self, wanted: Wanted) -> HostAnswer:
         self.asked.append([*wanted])
         if len(self.asked) in self.breaks_at:
             raise RackError("lost, and not back within 30 s: reset")
         lines = pieces(str(self.folder), wanted).split(b"\n")
-        return Answer("ended", 0, tuple(record for line in lines if (record := decode(line))))
+        return HostAnswer("ended", 0, tuple(record for line in lines if (record := decode(line))))
 
 
 def digest(data: bytes) -> str:
@@ -144,22 +144,22 @@ def piece(content: bytes, **fields: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("answer", "note"),
     [
-        (Answer("unknown", 0), UNKNOWN),
-        (Answer("silent", 0, reason="the executor did not answer"), "the executor did not answer"),
-        (Answer("ended", 0), NO_PIECE),
-        (Answer("ended", 0, ({"kind": "piece"}, {"kind": "step", "sha256": digest(DATA)})), NO_PIECE),
-        (Answer("ended", 0, (piece(DATA, sha256="0" * 64),)), NO_PIECE),
-        (Answer("ended", 0, (piece(DATA, problem="No such file or directory"),)), UNREADABLE),
-        (Answer("ended", 0, (piece(b""),)), "the host sent 0 bytes from 0 on of 25600"),
-        (Answer("ended", 0, (piece(DATA, offset=1),)), "the host sent 25600 bytes from 1 on of 25600"),
-        (Answer("ended", 0, (piece(DATA, offset=None),)), "the host sent 25600 bytes from None on of 25600"),
-        (Answer("ended", 0, (piece(DATA + b"x"),)), "the host sent 25601 bytes from 0 on of 25600"),
-        (Answer("ended", 0, (piece(DATA, data="a"),)), NO_PIECE),
-        (Answer("ended", 0, (piece(DATA, data=None),)), NO_PIECE),
-        (Answer("ended", 0, (piece(DATA, data=3),)), NO_PIECE),
+        (HostAnswer("unknown", 0), UNKNOWN),
+        (HostAnswer("silent", 0, reason="the executor did not answer"), "the executor did not answer"),
+        (HostAnswer("ended", 0), NO_PIECE),
+        (HostAnswer("ended", 0, ({"kind": "piece"}, {"kind": "step", "sha256": digest(DATA)})), NO_PIECE),
+        (HostAnswer("ended", 0, (piece(DATA, sha256="0" * 64),)), NO_PIECE),
+        (HostAnswer("ended", 0, (piece(DATA, problem="No such file or directory"),)), UNREADABLE),
+        (HostAnswer("ended", 0, (piece(b""),)), "the host sent 0 bytes from 0 on of 25600"),
+        (HostAnswer("ended", 0, (piece(DATA, offset=1),)), "the host sent 25600 bytes from 1 on of 25600"),
+        (HostAnswer("ended", 0, (piece(DATA, offset=None),)), "the host sent 25600 bytes from None on of 25600"),
+        (HostAnswer("ended", 0, (piece(DATA + b"x"),)), "the host sent 25601 bytes from 0 on of 25600"),
+        (HostAnswer("ended", 0, (piece(DATA, data="a"),)), NO_PIECE),
+        (HostAnswer("ended", 0, (piece(DATA, data=None),)), NO_PIECE),
+        (HostAnswer("ended", 0, (piece(DATA, data=3),)), NO_PIECE),
     ],
 )  # fmt: skip
-def test_an_answer_that_is_none_is_told(run: Path, answer: Answer, note: str) -> None:
+def test_an_answer_that_is_none_is_told(run: Path, answer: HostAnswer, note: str) -> None:
     found = bring(run, "stage1", [artifact(DATA)], lambda _wanted: answer)
     assert outcome(found) == [(None, note)]
     assert not (run / "artifacts" / digest(DATA)).exists()

@@ -17,11 +17,11 @@ from ansible._internal._datatag._tags import VaultedValue
 from ansible_collections.rack.recipes.plugins.module_utils.runner.secret_channel import sealed
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.run import current_run as holder
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Given, Run, set_current
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_registry import NOT_SHARED, Concealed
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, RunInputs, set_current
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_registry import NOT_SHARED, SecretRegistry
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_secrets import add_secrets, has_secrets
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage import Part
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.run_stage import perform
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage import HostStage
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.run_stage import run_stage
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import read_answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import request
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import a_run, delta, planned, step
@@ -42,7 +42,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     monkeypatch.setattr(holder, "_HOLDER", holder._Holder())
     request._found.cache_clear()
     made = a_run(tmp_path / "state" / "runs", planned("a"), planned("b", stage=2))
-    made.concealed = Concealed(shared=True)
+    made.secret_registry = SecretRegistry(shared=True)
     set_current(made)
     yield made
     set_current(None)
@@ -52,7 +52,7 @@ def sent(run: Run, args: dict[str, Any] | None = None, host: Host | None = None,
     """The message to a host."""
     host = host or Host()
     host.answers.append(("ended", [step("a", "r1")]))
-    perform(host, 1, [{**STEP, "args": args or {}}], {}, {**VARS, **variables})
+    run_stage(host, 1, [{**STEP, "args": args or {}}], {}, {**VARS, **variables})
     return host.asked[-1]
 
 
@@ -64,7 +64,7 @@ def test_without_secrets_there_is_no_salt(run: Run):
 
 
 def test_with_secrets_there_is_one(run: Run):
-    run.given = Given(secrets=("s3cret",))
+    run.inputs = RunInputs(secrets=("s3cret",))
     message = sent(run)
     assert message["secrets"] == ["s3cret"]
     assert message["salt"] == Path(run.settings.runs).with_name("salt").read_bytes().hex()
@@ -74,7 +74,7 @@ def test_arguments_by_their_options_and_names(run: Run):
     args = {"word": "of-the-option", "token": "of-the-name", "user": "somebody"}
     assert sent(run, args)["secrets"] == ["of-the-name", "of-the-option"]
     assert sent(run)["secrets"] == ["of-the-name", "of-the-option"]  # a later stage may print them
-    assert run.concealed.secrets_for("r2") == []
+    assert run.secret_registry.secrets_for("r2") == []
 
 
 def test_what_is_no_value_yet_is_no_secret(run: Run):
@@ -99,8 +99,8 @@ def test_variables_deep_inside_of_others(run: Run):
 
 def test_arguments_of_hooks_by_their_names(run: Run):
     hook = {"module": "s", "type": "shell", "args": {"token": "of-the-hook", "user": "somebody"}}
-    run.given = Given(recipe={"hooks": {"pre_step": [hook]}})
-    assert sent(run, rack_recipes_recipe=run.given.recipe)["secrets"] == ["of-the-hook"]
+    run.inputs = RunInputs(recipe={"hooks": {"pre_step": [hook]}})
+    assert sent(run, rack_recipes_recipe=run.inputs.recipe)["secrets"] == ["of-the-hook"]
 
 
 def test_the_passwords_of_the_connection(run: Run):
@@ -122,25 +122,25 @@ def test_values_of_a_vault(run: Run):
     message = sent(run, {"user": other}, host, deep={"list": [value, "open"]}, hostvars={"r2": value})
     assert message["secrets"] == ["of-another", "of-the-vault"]
     assert run.hidden("of-the-vault") == "********"
-    assert run.concealed.secrets_for("r2") == []
+    assert run.secret_registry.secrets_for("r2") == []
 
 
 def test_the_secrets_of_another_host_go_where_an_argument_shows_them(run: Run):
-    run.concealed.hide("r2", ["of-r2-alone", "of-r2-given", 'of "r2" quoted', "of-r2-hook"])
+    run.secret_registry.hide("r2", ["of-r2-alone", "of-r2-given", 'of "r2" quoted', "of-r2-hook"])
     args = {"user": {"url": "http://me:of-r2-given@host", "json": '{"a": "of \\"r2\\" quoted"}'}}
     hook = {"module": "s", "type": "shell", "args": {"user": "<of-r2-hook>"}}
-    run.given = Given(recipe={"hooks": {"post_step": [hook]}})
+    run.inputs = RunInputs(recipe={"hooks": {"post_step": [hook]}})
     expected = ['of "r2" quoted', "of-r2-given", "of-r2-hook"]
-    assert sent(run, args, rack_recipes_recipe=run.given.recipe)["secrets"] == expected
-    run.given = Given()
+    assert sent(run, args, rack_recipes_recipe=run.inputs.recipe)["secrets"] == expected
+    run.inputs = RunInputs()
     assert sent(run)["secrets"] == expected  # a later stage may print them
-    assert run.concealed.secrets_for("r3") == []
+    assert run.secret_registry.secrets_for("r3") == []
 
 
 def test_a_module_that_is_given_a_secret_of_another_host_logs_nothing(run: Run):
-    run.concealed.hide("r2", ["of-r2-given"])
+    run.secret_registry.hide("r2", ["of-r2-given"])
     for text, expected in (("somebody", False), ("<of-r2-given>", True)):
-        part = Part(run, 1, "r1", [{**STEP, "args": {"user": text}}], {}, Host(), VARS)
+        part = HostStage(run, 1, "r1", [{**STEP, "args": {"user": text}}], {}, Host(), VARS)
         assert has_secrets(part) is expected
 
 
@@ -152,7 +152,7 @@ def test_with_no_log_all_arguments_are_secret_in_this_stage(run: Run):
 
 
 def test_what_a_host_registered_goes_to_all_others(run: Run):
-    run.concealed.add("r2", [{"secret": "zebra-7777"}])
+    run.secret_registry.add("r2", [{"secret": "zebra-7777"}])
     assert sent(run)["secrets"] == ["zebra-7777"]
 
 
@@ -164,7 +164,7 @@ def test_a_value_that_is_written_masked_is_what_it_was(run: Run):
         {"key": key, "scope": scope, "value": f"real-{scope}", "shown": masked}
         for key, scope in (("a.box_v1", "host"), ("b.box_v1", "run"))
     ]
-    run.concealed.add("r1", told)
+    run.secret_registry.add("r1", told)
     context = sent(run)["context"]
     assert context["own"] == {"a.box_v1": [1, "real-host"], "c_v1": [1, 1]}
     assert context["run"] == {"b.box_v1": [1, "real-run"]}
@@ -172,9 +172,9 @@ def test_a_value_that_is_written_masked_is_what_it_was(run: Run):
 
 
 def test_the_secrets_of_others_come_with_their_keys(run: Run):
-    run.concealed.hide("r2", ["of-r2-here", "of-r2-there"])
-    run.concealed.add("r2", [{"key": "a_v1", "scope": "host", "value": "<of-r2-here>", "shown": "<********>"}])
-    part = Part(run, 1, "r1", [STEP], {}, Host(), VARS)
+    run.secret_registry.hide("r2", ["of-r2-here", "of-r2-there"])
+    run.secret_registry.add("r2", [{"key": "a_v1", "scope": "host", "value": "<of-r2-here>", "shown": "<********>"}])
+    part = HostStage(run, 1, "r1", [STEP], {}, Host(), VARS)
     message: dict[str, Any] = {
         "steps": [],
         "context": {"own": {}, "run": {}, "hosts": {"r2": {"a_v1": [1, "<********>"]}}},
@@ -195,25 +195,25 @@ class Tells(Host):
 
 def test_what_a_host_tells_is_known_before_its_records_are_written(run: Run, monkeypatch: pytest.MonkeyPatch):
     order: list[bool] = []
-    add = run.concealed.add
+    add = run.secret_registry.add
 
     def told(host: str, entries: Any) -> bool:
         order.append(b'"kind":"step"' in run.path.read_bytes())
         return add(host, entries)
 
-    monkeypatch.setattr(run.concealed, "add", told)
-    result = perform(Tells(("ended", [step("a", "r1", "failed", reason="no ********")])), 1, [STEP], {}, VARS)
+    monkeypatch.setattr(run.secret_registry, "add", told)
+    result = run_stage(Tells(("ended", [step("a", "r1", "failed", reason="no ********")])), 1, [STEP], {}, VARS)
     assert order[-1] is False
-    assert run.concealed.secrets_for("r2") == ["zebra-7777"]
+    assert run.secret_registry.secrets_for("r2") == ["zebra-7777"]
     assert "zebra" not in str(result)
 
 
 def test_where_it_cannot_be_shared_a_warning_says_so(run: Run):
-    run.concealed = Concealed()
+    run.secret_registry = SecretRegistry()
     host = Tells(("ended", [step("a", "r1")]))
     warnings: list[str] = []
     host._display = SimpleNamespace(warning=warnings.append)  # type: ignore[attr-defined]
-    perform(host, 1, [STEP], {}, VARS)
+    run_stage(host, 1, [STEP], {}, VARS)
     assert warnings == [NOT_SHARED]
 
 
@@ -235,4 +235,4 @@ def test_an_answer_without_any_has_none():
 def test_when_a_module_logs_nothing(run: Run, said: dict[str, Any], no_log: bool, expected: bool):
     host = Host()
     host._task.no_log = no_log
-    assert has_secrets(Part(run, 1, "r1", [{**STEP, **said}], {}, host, VARS)) is expected
+    assert has_secrets(HostStage(run, 1, "r1", [{**STEP, **said}], {}, host, VARS)) is expected

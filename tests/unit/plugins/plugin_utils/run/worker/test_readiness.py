@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Given, Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, RunInputs
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.readiness import (
+    earlier_verdicts,
     halted,
-    settled,
     startable,
     time_left,
 )
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import a_run, planned, step
 
 HOSTS = ("r1", "r2", "r3", "r4")
-GIVEN = Given(
+GIVEN = RunInputs(
     patterns={"odd": frozenset({"r1", "r3"}), "even": frozenset({"r2"}), "nobody": frozenset()}, canary=("r1",)
 )
 
@@ -31,7 +31,7 @@ GIVEN = Given(
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     steps = (planned("a", *HOSTS), planned("odd", "r1", "r3"), planned("total", ""), planned("none"))
-    return a_run(tmp_path, *steps[:3], replace(steps[3], hosts=()), hosts=HOSTS, given=GIVEN)
+    return a_run(tmp_path, *steps[:3], replace(steps[3], hosts=()), hosts=HOSTS, inputs=GIVEN)
 
 
 def told(run: Run, text: str) -> Run:
@@ -96,13 +96,13 @@ ALL_BUT_R2 = "a@r1:passed a@r2:failed a@r3:marginal a@r4:cached"
 )
 def test_which_dependencies_block(run: Run, results: str, needed: Any, host: str, expected: dict[str, str]):
     steps = [{"name": "b", "depends_on": [needed, "here"]}, {"name": "here"}]
-    assert settled(told(run, results), steps, host) == expected
+    assert earlier_verdicts(told(run, results), steps, host) == expected
 
 
 def test_what_tags_leave_out_blocks_nothing(run: Run):
     run.left_out = {"a"}
-    assert settled(told(run, "a@r1:skipped"), [{"name": "b", "depends_on": ["a", on("all")]}], "r1") == {}
-    assert settled(run, [{"name": "b", "depends_on": [on("all", 5), on("nobody")]}], "r1") == {}
+    assert earlier_verdicts(told(run, "a@r1:skipped"), [{"name": "b", "depends_on": ["a", on("all")]}], "r1") == {}
+    assert earlier_verdicts(run, [{"name": "b", "depends_on": [on("all", 5), on("nobody")]}], "r1") == {}
 
 
 @pytest.mark.parametrize(
@@ -121,13 +121,13 @@ def test_what_tags_leave_out_blocks_nothing(run: Run):
     ],
 )
 def test_whether_anything_may_start(run: Run, fail_fast: bool, results: str, host: str, reason: str):
-    run.given = replace(GIVEN, recipe={"fail_fast": fail_fast})
+    run.inputs = replace(GIVEN, recipe={"fail_fast": fail_fast})
     assert halted(told(run, results), host) == reason
 
 
 @pytest.mark.parametrize(("time_box", "passed", "left"), [(None, 5, None), (60, 5, 55), (60, 90, 0)])
 def test_how_much_time_is_left(run: Run, time_box: float | None, passed: float, left: float | None):
-    run.given = Given(recipe={"time_box": time_box} if time_box else {})
+    run.inputs = RunInputs(recipe={"time_box": time_box} if time_box else {})
     run.started -= passed
     assert time_left(run) == (left if left is None else pytest.approx(left, abs=1))
 

@@ -23,12 +23,12 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_values import
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.run import current_run as holder
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RECIPE, Given, Run, set_current
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import Earlier
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RECIPE, Run, RunInputs, set_current
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import EarlierRun
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.resource_locks import resources
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.run_stage import UNPLANNED, UNRECORDED, perform
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.run_stage import UNPLANNED, UNRECORDED, run_stage
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage import remote_executor
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import request
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import (
@@ -65,13 +65,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
 
 def told(run: Run) -> list[tuple[str, str, str]]:
     run.catch_up()
-    records = [line.record for line in Follower(run.path).read() if line.record]
+    records = [line.record for line in JournalReader(run.path).read() if line.record]
     return [(each["step"], each["verdict"], each["reason"]) for each in records if each["kind"] == "step"]
 
 
 def test_the_results_are_written_down_and_summed_up(run: Run):
     host = Host(("running", [delta("a.key_v1", 1), step("a", "r1", n=2)]), ("ended", [step("b", "r1", "marginal", 3)]))
-    result = perform(host, 1, [A, B], {}, VARS)
+    result = run_stage(host, 1, [A, B], {}, VARS)
     assert result["msg"] == "1 passed, 1 marginal in 1.000 s"
     assert not result.keys() & {"failed", "unreachable", "ansible_facts"}
     assert [line.split() for line in result["steps"]] == [
@@ -87,8 +87,8 @@ def test_the_results_are_written_down_and_summed_up(run: Run):
 def test_how_far_the_host_s_clock_is_ahead_is_written_down_once_a_stage(run: Run):
     host = Host(("running", [step("a", "r1")]), ("ended", [step("b", "r1", n=2)]))
     host.clock = {"clock": [time.time() + 3600, 0.0]}
-    perform(host, 1, [A, B], {}, VARS)
-    records = [line.record for line in Follower(run.path).read() if line.record]
+    run_stage(host, 1, [A, B], {}, VARS)
+    records = [line.record for line in JournalReader(run.path).read() if line.record]
     assert [each["kind"] for each in records] == ["run", "clock", "step", "step"]
     assert (records[1]["stage"], records[1]["host"]) == (1, "r1")
     assert records[1]["offset"] == pytest.approx(3600, abs=30)
@@ -102,7 +102,7 @@ def test_what_the_host_is_asked(run: Run):
     run.catch_up()
     host = Host(("ended", [step("a", "r1")]))
     run.steps = {**run.steps, "before": planned("before")}
-    perform(host, 3, [{**A, "depends_on": ["before"], "after": ["b"]}], {}, VARS)
+    run_stage(host, 3, [{**A, "depends_on": ["before"], "after": ["b"]}], {}, VARS)
     [asked] = host.asked
     assert (asked["run"], asked["stage"], asked["host"], asked["slots"], asked["lease"]) == ("R1", 3, "r1", 4, 0.1)
     assert asked["settled"] == {"before": "failed"}
@@ -112,7 +112,7 @@ def test_what_the_host_is_asked(run: Run):
     run.catch_up()
     run.left_out = {"b"}
     host = Host(("ended", [step("a", "r1")]))
-    perform(host, 3, [A], {}, VARS)
+    run_stage(host, 3, [A], {}, VARS)
     assert [name.split("-")[:2] for name in host.asked[0]["collected"]] == [["R1", "1"], ["R1", "2"]]
 
 
@@ -128,7 +128,7 @@ def test_a_step_of_the_run_sees_all_hosts_and_waits_for_them(run: Run):
     )
     run.catch_up()
     host = Host(("ended", [step("total", "", "blocked")]))
-    perform(host, 2, [{**TOTAL, "scope": "run", "depends_on": ["a"]}], {}, VARS)
+    run_stage(host, 2, [{**TOTAL, "scope": "run", "depends_on": ["a"]}], {}, VARS)
     assert host.asked[0]["host"] == ""
     assert host.asked[0]["settled"] == {"a": "failed"}
     assert host.asked[0]["context"]["hosts"] == {"r1": {"a.key_v1": [1, 1]}, "r2": {"a.key_v1": [1, 2]}}
@@ -136,9 +136,9 @@ def test_a_step_of_the_run_sees_all_hosts_and_waits_for_them(run: Run):
 
 def test_steps_of_other_hosts_are_not_asked_for():
     host = Host(("ended", [step("a", "r2")]))
-    perform(host, 1, [A, B], {}, {**VARS, "inventory_hostname": "r2"})
+    run_stage(host, 1, [A, B], {}, {**VARS, "inventory_hostname": "r2"})
     assert [each["name"] for each in host.asked[0]["steps"]] == ["a"]
-    assert perform(Host(), 1, [B], {}, {**VARS, "inventory_hostname": "r2"}) == {
+    assert run_stage(Host(), 1, [B], {}, {**VARS, "inventory_hostname": "r2"}) == {
         "skipped": True,
         "msg": "no step of this stage is for r2",
     }
@@ -147,17 +147,17 @@ def test_steps_of_other_hosts_are_not_asked_for():
 def test_steps_that_tags_left_out_are_not_asked_for_and_block_nothing(run: Run):
     run.left_out = {"a", "total"}
     host = Host(("ended", [step("b", "r1")]))
-    perform(host, 1, [A, {**B, "depends_on": ["a", "total"]}], {}, VARS)
+    run_stage(host, 1, [A, {**B, "depends_on": ["a", "total"]}], {}, VARS)
     assert [each["name"] for each in host.asked[0]["steps"]] == ["b"]
     assert host.asked[0]["settled"] == {}
-    assert perform(Host(), 2, [{**TOTAL, "scope": "run"}], {}, VARS)["msg"] == "no step of this stage is for this run"
+    assert run_stage(Host(), 2, [{**TOTAL, "scope": "run"}], {}, VARS)["msg"] == "no step of this stage is for this run"
 
 
 def test_the_interpreter_that_was_found_is_for_the_host_s_next_stage():
     unknown = {"inventory_hostname": "r1"}
     found = {"discovered_interpreter_python": "/usr/bin/python3.11"}
-    assert perform(Host(("ended", [step("a", "r1")])), 1, [A], {}, unknown)["ansible_facts"] == found
-    assert "ansible_facts" not in perform(
+    assert run_stage(Host(("ended", [step("a", "r1")])), 1, [A], {}, unknown)["ansible_facts"] == found
+    assert "ansible_facts" not in run_stage(
         Host(("ended", [step("total", "")])), 2, [{**TOTAL, "scope": "run"}], {}, unknown
     )
 
@@ -197,7 +197,7 @@ def test_a_step_without_a_result_has_the_reason(run: Run, answers: list[Any], ve
         expected = [("a", "passed", ""), ("b", verdict, reason)]
     else:
         expected = [("a", verdict, reason), ("b", verdict, reason)]
-    result = perform(Host(*answers), 1, [A, B], {}, VARS)
+    result = run_stage(Host(*answers), 1, [A, B], {}, VARS)
     assert told(run) == expected
     assert result["unreachable" if verdict == "unreachable" else "failed"] is True
     assert f" {verdict}: {reason} (" in result["msg"]
@@ -205,41 +205,41 @@ def test_a_step_without_a_result_has_the_reason(run: Run, answers: list[Any], ve
 
 def test_a_wrong_become_password_is_not_sent_again(run: Run):
     """Not in a later stage either: each time counts against the account. Without it the host is asked as ever."""
-    perform(Host(AnsibleError("Incorrect sudo password")), 1, [A], {}, VARS)
+    run_stage(Host(AnsibleError("Incorrect sudo password")), 1, [A], {}, VARS)
     run.catch_up()
     host = Host(("ended", [step("b", "r1")]))
     host._connection.become = "sudo"
-    result = perform(host, 2, [B], {}, VARS)
+    result = run_stage(host, 2, [B], {}, VARS)
     reason = "a has shown that the become password is wrong: not tried again on r1"
     assert (told(run)[1], host.asked, result["failed"]) == (("b", "blocked", reason), [], True)
     host._connection.become = None
-    assert "failed" not in perform(host, 2, [B], {}, VARS)
+    assert "failed" not in run_stage(host, 2, [B], {}, VARS)
     assert len(host.asked) == 1
 
 
 def test_a_wrong_argument_is_the_reason_too(run: Run):
     host = Host(("ended", [step("a", "r1", "error"), step("b", "r1", n=2)]))
-    perform(host, 1, [{**A, "args": {"src": "absent.csv"}}, B], {}, VARS)
+    run_stage(host, 1, [{**A, "args": {"src": "absent.csv"}}, B], {}, VARS)
     reason = "src: expected a file inside the project, or an absolute path of the host, got 'absent.csv'"
-    assert [each.get("unfit") for each in host.asked[0]["steps"]] == [reason, None]
+    assert [each.get("invalid") for each in host.asked[0]["steps"]] == [reason, None]
 
 
 def test_without_a_run_nothing_is_tried():
     set_current(None)
     with pytest.raises(UsageError, match="no run is being recorded"):
-        perform(Host(), 1, [A], {}, VARS)
+        run_stage(Host(), 1, [A], {}, VARS)
 
 
 def test_what_the_run_and_ansible_say_goes_to_the_host(run: Run):
     locks = {"disk": {"of": "host"}, "pdu": {"of": "rack"}}
     recipe = {"time_box": 60, "fail_fast": True, "locks": locks, "hooks": {"pre_step": [{"module": "raw"}]}}
-    run.given = Given(recipe=recipe, params={"password": "s3cret"}, secrets=("s3cret",), canary=("r2",))
+    run.inputs = RunInputs(recipe=recipe, params={"password": "s3cret"}, secrets=("s3cret",), canary=("r2",))
     run.settings = replace(run.settings, debug=True)
     append(run.path, [step("a", "r2", "failed", blocks=True)])
     run.catch_up()
     hooks = {"pre_step": [{"module": "s", "type": "shell"}]}  # as Ansible has filled them in for the host
     host = Host(("ended", [step("b", "r1")]))
-    perform(host, 1, [B], {}, {**VARS, RECIPE: {"hooks": hooks}})
+    run_stage(host, 1, [B], {}, {**VARS, RECIPE: {"hooks": hooks}})
     [asked] = host.asked
     assert (asked["params"], asked["secrets"]) == ({"password": "s3cret"}, ["s3cret"])
     assert 59 < asked["time_left"] <= asked["time_box"] == 60
@@ -252,10 +252,10 @@ def test_what_the_run_and_ansible_say_goes_to_the_host(run: Run):
 
 
 def test_in_check_mode_no_hook_runs(run: Run):
-    run.given = Given(recipe={"hooks": {"pre_step": [{"module": "gone"}]}})
+    run.inputs = RunInputs(recipe={"hooks": {"pre_step": [{"module": "gone"}]}})
     host = Host(("ended", [step("b", "r1", "skipped")]))
     host._task.check_mode = True
-    perform(host, 1, [B], {}, VARS)
+    run_stage(host, 1, [B], {}, VARS)
     assert (host.asked[0]["check"], host.asked[0]["hooks"]) == (True, {"pre_step": [], "post_step": []})
 
 
@@ -264,33 +264,33 @@ def test_of_other_hosts_a_host_gets_the_keys_that_it_reads_there(run: Run):
     append(run.path, [delta("fan.rpm_v1", 7), delta("fan.rpm_v1", 9, "r2"), delta("other_v1", 1, "r2", 2)])
     run.catch_up()
     host = Host(("ended", [step("b", "r1")]))
-    perform(host, 1, [B], {}, VARS)
+    run_stage(host, 1, [B], {}, VARS)
     assert host.asked[0]["context"]["hosts"] == {"r1": {"fan.rpm_v1": [1, 7]}, "r2": {"fan.rpm_v1": [1, 9]}}
 
 
 def test_a_step_that_may_fail_blocks_nothing_where_its_host_is_gone(run: Run):
-    perform(Host(AnsibleConnectionFailure("Permission denied")), 1, [{**A, "continue_on_fail": True}, B], {}, VARS)
+    run_stage(Host(AnsibleConnectionFailure("Permission denied")), 1, [{**A, "continue_on_fail": True}, B], {}, VARS)
     run.catch_up()
     assert {name: end.blocks for (name, _host), end in run.results.ended.items()} == {"a": False, "b": True}
 
 
 def test_a_secret_is_not_in_the_reason(run: Run):
-    run.given = Given(mask=Mask(["s3cret"]))
+    run.inputs = RunInputs(mask=Mask(["s3cret"]))
     host = Host(("ended", [step("a", "r1", "error")]))
-    perform(host, 1, [{**A, "args": {"src": "s3cret.csv"}}], {}, VARS)
-    assert host.asked[0]["steps"][0]["unfit"].endswith("got '********.csv'")
+    run_stage(host, 1, [{**A, "args": {"src": "s3cret.csv"}}], {}, VARS)
+    assert host.asked[0]["steps"][0]["invalid"].endswith("got '********.csv'")
 
 
 def test_what_an_earlier_run_left_on_the_host_is_collected_and_offered(run: Run, tmp_path: Path):
     path = tmp_path / "runs/R0/journal.jsonl"
     append(path, [{**first(*run.steps.values(), run_id="R0"), "recipe": {}}])
-    run.reusable.earlier = Earlier(path)
+    run.reusable.earlier = EarlierRun(path)
     run.reusable.earlier.catch_up()
     late = [delta("a.key_v1", 7), step("a", "r1", n=2, inputs="sha256:0")]
     host = Host(("running", late), ("ended", []), ("ended", [step("a", "r1"), step("b", "r1", n=2)]))
-    perform(host, 1, [A, B], {}, VARS)
+    run_stage(host, 1, [A, B], {}, VARS)
     assert [asked["id"].split("-")[:2] for asked in host.asked] == [["R0", "1"], ["R0", "1"], ["R1", "1"]]
-    assert [line.record for line in Follower(path).read()][1:] == late
+    assert [line.record for line in JournalReader(path).read()][1:] == late
     assert host.asked[2]["offers"] == {
         "a": [{"run": "R0", "inputs": "sha256:0", "verdict": "passed", "kind": "resume", "records": late}]
     }
@@ -304,14 +304,14 @@ def pieces(*datas: bytes) -> list[dict[str, Any]]:
 
 
 def transfers(run: Run) -> list[tuple[str | None, str]]:
-    records = [line.record for line in Follower(run.path).read() if line.record]
+    records = [line.record for line in JournalReader(run.path).read() if line.record]
     return [(each["path"], each["note"]) for each in records if each["kind"] == "transfer"]
 
 
 def test_what_steps_attach_is_brought_after_their_results(run: Run):
     attached = [artifact(b"one"), artifact(b"two", n=2, name="b.log"), step("a", "r1", n=3), step("b", "r1", n=4)]
     host = Host(("running", attached[:1]), ("ended", attached[1:]), ("ended", pieces(b"one", b"two")))
-    result = perform(host, 1, [A, B], {}, VARS)
+    result = run_stage(host, 1, [A, B], {}, VARS)
     assert "warnings" not in result
     digests = [record["sha256"] for record in attached[:2]]
     wanted = [[digest, 0] for digest in digests]
@@ -322,16 +322,16 @@ def test_what_steps_attach_is_brought_after_their_results(run: Run):
 
 def test_without_an_artifact_nothing_more_is_asked(run: Run):
     host = Host(("ended", [step("a", "r1"), step("b", "r1", n=2)]))
-    perform(host, 1, [A, B], {}, VARS)
+    run_stage(host, 1, [A, B], {}, VARS)
     assert len(host.asked) == 1
     assert not (run.folder / "artifacts").exists()
 
 
 def test_an_artifact_that_does_not_come_is_a_warning_and_changes_no_verdict(run: Run):
-    run.given = Given(mask=Mask(["s3cret"]))
+    run.inputs = RunInputs(mask=Mask(["s3cret"]))
     attached = [artifact(b"one"), step("a", "r1", n=2), step("b", "r1", n=3)]
     host = Host(("ended", attached), *[AnsibleConnectionFailure("reset by s3cret")] * 99)
-    result = perform(host, 1, [A, B], {}, VARS)
+    result = run_stage(host, 1, [A, B], {}, VARS)
     reason = "lost, and not back within 0.1 s: reset by"
     assert result["warnings"] == [f"artifact a.log of step a on r1 is missing: {reason} ********"]
     assert [verdict for _step, verdict, _reason in told(run)] == ["passed", "passed"]
@@ -340,7 +340,7 @@ def test_an_artifact_that_does_not_come_is_a_warning_and_changes_no_verdict(run:
 
 def test_a_host_that_was_lost_is_not_waited_for_again(run: Run, monkeypatch: pytest.MonkeyPatch):
     host = Host(("running", [artifact(b"one")]), *[AnsibleConnectionFailure("reset")] * 99)
-    result = perform(host, 1, [A, B], {}, VARS)
+    result = run_stage(host, 1, [A, B], {}, VARS)
     asked = len(host.asked)
     assert result["unreachable"]
     assert len(result["warnings"]) == 1
@@ -351,10 +351,10 @@ def test_what_an_earlier_run_left_undone_of_a_file_is_brought_too(run: Run, tmp_
     path = tmp_path / "runs/R0/journal.jsonl"
     done = step("a", "r1", n=2, inputs="sha256:0"), step("b", "r1", n=3, inputs="sha256:0")
     append(path, [{**first(*run.steps.values(), run_id="R0"), "recipe": {}}, artifact(b"one"), *done])
-    run.reusable.earlier = Earlier(path)
+    run.reusable.earlier = EarlierRun(path)
     run.reusable.earlier.catch_up()
     host = Host(("ended", pieces(b"one")), ("ended", [step("a", "r1"), step("b", "r1", n=2)]))
-    perform(host, 1, [A, B], {}, VARS)
+    run_stage(host, 1, [A, B], {}, VARS)
     assert [asked["id"].split("-")[:2] for asked in host.asked] == [["R0", "1"], ["R1", "1"]]
     assert (path.parent / "artifacts" / artifact(b"one")["sha256"]).read_bytes() == b"one"
     run.reusable.earlier.catch_up()
@@ -376,14 +376,14 @@ def test_a_lock_that_hosts_share_is_held_while_the_host_is_asked(run: Run):
         return ask(command, in_data)
 
     host._low_level_execute_command = look  # type: ignore[method-assign]
-    perform(host, 1, [{**A, "locks": ["pdu"]}], locks, {**VARS, "pdu": "p1"})
+    run_stage(host, 1, [{**A, "locks": ["pdu"]}], locks, {**VARS, "pdu": "p1"})
     assert seen == [True]
     with slot.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
 def test_a_host_without_the_variable_of_a_lock(run: Run):
-    perform(Host(), 1, [{**A, "locks": ["pdu"]}], {"pdu": {"of": "rack"}}, VARS)
+    run_stage(Host(), 1, [{**A, "locks": ["pdu"]}], {"pdu": {"of": "rack"}}, VARS)
     assert told(run) == [("a", "error", "lock pdu: r1 has no variable 'rack', of which it is one each")]
 
 
@@ -395,18 +395,18 @@ def test_a_worker_whose_parent_is_gone_waits_for_no_lock(run: Run, monkeypatch: 
     monkeypatch.setattr(os, "getppid", lambda: next(parents))
     with slot.open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        perform(Host(), 1, [{**A, "locks": ["pdu"]}], {"pdu": {}}, VARS)
+        run_stage(Host(), 1, [{**A, "locks": ["pdu"]}], {"pdu": {}}, VARS)
     assert told(run) == [("a", "unreachable", "the controlling process is gone")]
 
 
 def test_results_that_cannot_be_written_down_stay_on_the_host(run: Run):
     run.path.unlink()
     run.path.mkdir()
-    result = perform(Host(("ended", [step("a", "r1"), step("b", "r1", n=2)])), 1, [A, B], {}, VARS)
+    result = run_stage(Host(("ended", [step("a", "r1"), step("b", "r1", n=2)])), 1, [A, B], {}, VARS)
     assert (result["failed"], result[UNRECORDED], result["msg"]) == (True, True, f"{run.path}: Is a directory")
     run.unwritable = result["msg"]
     host = Host()
-    assert perform(host, 2, [A], {}, VARS)["msg"] == result["msg"]
+    assert run_stage(host, 2, [A], {}, VARS)["msg"] == result["msg"]
     assert host.asked == []
 
 
@@ -424,7 +424,7 @@ class Interrupted(Host):
 
 def test_a_worker_that_is_told_to_end_has_its_host_end_the_steps(run: Run):
     host = Interrupted(("running", [step("a", "r1")]), ("ended", []))
-    result = perform(host, 1, [A, B], {}, VARS)
+    result = run_stage(host, 1, [A, B], {}, VARS)
     assert told(run) == [("a", "passed", ""), ("b", "error", "the run was interrupted")]
     assert result["msg"].startswith("b error: the run was interrupted")
     said = [tuple(asked[name] for name in ("id", "offset", "attach", "end")) for asked in host.asked[1:]]
@@ -433,7 +433,7 @@ def test_a_worker_that_is_told_to_end_has_its_host_end_the_steps(run: Run):
 
 
 def test_a_host_that_cannot_be_told_is_left_to_its_lease(run: Run):
-    perform(Interrupted(AnsibleConnectionFailure("reset")), 1, [A], {}, VARS)
+    run_stage(Interrupted(AnsibleConnectionFailure("reset")), 1, [A], {}, VARS)
     reason = "the run was interrupted, and its steps on this host end when their lease is up: reset"
     assert told(run) == [("a", "error", reason)]
 
@@ -449,7 +449,7 @@ def test_a_host_that_does_not_answer_is_left_to_its_lease(run: Run, monkeypatch:
         return ask(command, in_data)
 
     host._low_level_execute_command = hang  # type: ignore[method-assign]
-    perform(host, 1, [A], {}, VARS)
+    run_stage(host, 1, [A], {}, VARS)
     assert told(run)[0][2].endswith("end when their lease is up: it did not answer within 0.1 s")
 
 
@@ -461,7 +461,7 @@ def test_a_worker_that_is_told_to_end_waits_for_no_lock(run: Run, monkeypatch: p
     host = Host()
     with slot.open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        perform(host, 1, [{**A, "locks": ["pdu"]}], {"pdu": {}}, VARS)
+        run_stage(host, 1, [{**A, "locks": ["pdu"]}], {"pdu": {}}, VARS)
     assert (told(run), host.asked) == ([("a", "error", "the run was interrupted")], [])
 
 
@@ -470,7 +470,7 @@ def test_a_stage_that_was_not_planned_has_the_last_word(run: Run):
     append(run.path, [step("a", "r1")])
     host = Host()
     host._task._uuid = "included"
-    result = perform(host, 1, [A, {**A, "name": "evil"}], {}, VARS)
+    result = run_stage(host, 1, [A, {**A, "name": "evil"}], {}, VARS)
     assert host.asked == []
     assert result["failed"]
     assert result["msg"].startswith("a error: its stage was not planned when the run began: what is included while a ")
@@ -480,12 +480,12 @@ def test_a_stage_that_was_not_planned_has_the_last_word(run: Run):
 
 def test_a_long_secret_is_not_in_the_reason_of_a_host_that_does_not_answer(run: Run):
     secret = "s3cret" * 200
-    run.given = Given(mask=Mask([secret]))
+    run.inputs = RunInputs(mask=Mask([secret]))
     silent = {"rc": 3, "stdout": f'{{"key": "{secret}"}}', "stderr": ""}
-    perform(Host(silent), 1, [A], {}, VARS)
+    run_stage(Host(silent), 1, [A], {}, VARS)
     assert told(run) == [("a", "error", 'the executor did not answer (exit code 3): {"key": "********"}')]
 
 
 def test_a_very_long_reason_is_cut(run: Run):
-    perform(Host(AnsibleError("x" * 10_000)), 1, [A], {}, VARS)
+    run_stage(Host(AnsibleError("x" * 10_000)), 1, [A], {}, VARS)
     assert [len(reason) for _step, _verdict, reason in told(run)] == [LONGEST_REASON]

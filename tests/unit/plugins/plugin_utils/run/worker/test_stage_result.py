@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import Follower
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.stage_result import no_result, summary
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import step
 
@@ -44,7 +44,7 @@ def test_what_ansible_shows(verdicts: list[str], kind: str | None, msg: str):
 def test_the_record_of_a_step_without_a_result_is_one_of_a_journal(tmp_path: Path):
     record = no_result(1, "a", "r1", "error", "why")
     append(tmp_path / "journal.jsonl", [record])
-    [line] = Follower(tmp_path / "journal.jsonl").read()
+    [line] = JournalReader(tmp_path / "journal.jsonl").read()
     assert line.record
     assert line.record.items() >= record.items()
 

@@ -23,7 +23,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.zip_pay
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import request
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import (
     Request,
-    Surroundings,
+    StageInputs,
     files_of,
     imports_installed,
     make_request,
@@ -32,7 +32,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request
 )
 
 CASES = Path(__file__).parent / "cases"
-AROUND = Surroundings(
+AROUND = StageInputs(
     run_id="R1",
     host="r1",
     folders=(Path("scriptlets"),),
@@ -79,7 +79,7 @@ PYTHON = {"name": "p", "type": "python", "module": "t.plain"}
         ((STEP, PYTHON), {}, True),
         ((STEP,), {"pre_step": [HOOK]}, False),
         ((STEP,), {"pre_step": [HOOK], "post_step": [{"module": "t.plain"}]}, True),
-        (({**STEP, "unfit": "no such argument"},), {}, False),
+        (({**STEP, "invalid": "no such argument"},), {}, False),
     ],
 )
 def test_only_python_imports_what_a_host_has_installed(
@@ -190,15 +190,15 @@ def test_what_is_no_file_of_the_project_stays(src: object):
 def test_a_file_that_cannot_travel(src: str):
     """It is the reason of its step, and of no other."""
     bad, good = asked({**STEP, "args": {"src": src}}, {**STEP, "name": "b"}).message["steps"]
-    assert bad["unfit"] == f"src: expected a file inside the project, or an absolute path of the host, got {src!r}"
+    assert bad["invalid"] == f"src: expected a file inside the project, or an absolute path of the host, got {src!r}"
     assert "kind" not in bad
     assert good["kind"] == "shell"
 
 
 def test_an_unknown_scriptlet():
     bad, good = asked({**STEP, "module": "t.nothing"}, STEP).message["steps"]
-    assert bad["unfit"].startswith("no scriptlet")
-    assert "unfit" not in good
+    assert bad["invalid"].startswith("no scriptlet")
+    assert "invalid" not in good
 
 
 def test_steps_share_their_files():

@@ -68,7 +68,7 @@ def test_a_when_that_is_neither_true_nor_false(said: Any):
 
 def test_a_step_that_cannot_be_run_keeps_its_place():
     step = {"name": "a", "depends_on": ["b"], "always": True, "loop": "{{ x }}", "args": {"x": 1}, "success": "none"}
-    assert to_message({**step, "unfit": "args.x: no"}, {"kind": "shell"}, ()) == {
+    assert to_message({**step, "invalid": "args.x: no"}, {"kind": "shell"}, ()) == {
         "name": "a",
         "args": {},
         "depends_on": ["b"],
@@ -78,5 +78,5 @@ def test_a_step_that_cannot_be_run_keeps_its_place():
         "parallel": False,
         "success": {},
         "always": True,
-        "unfit": "args.x: no",
+        "invalid": "args.x: no",
     }

@@ -117,7 +117,7 @@ def undefined(text: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("step", "unfit"),
+    ("step", "invalid"),
     [
         (STEP, "loop: {{ y }} is undefined"),
         ({**STEP, "loop": None}, "args.x: {{ x }} is undefined"),
@@ -125,8 +125,8 @@ def undefined(text: str) -> str:
         ({**STEP, "when": [{"value": "{{ z }}", "eq": 1}], "loop": None}, "when: {{ z }} is undefined"),
     ],
 )
-def test_what_cannot_be_filled_in_is_the_reason_of_its_step(step: dict[str, Any], unfit: str):
-    assert fill(step, undefined) == {**REST, "unfit": unfit}
+def test_what_cannot_be_filled_in_is_the_reason_of_its_step(step: dict[str, Any], invalid: str):
+    assert fill(step, undefined) == {**REST, "invalid": invalid}
 
 
 @pytest.mark.parametrize("said", ["false", "No ", False])
@@ -141,7 +141,7 @@ def test_of_a_step_that_is_not_wanted_nothing_is_filled_in(said: Any):
 def test_a_template_for_when_is_true_or_false(said: Any):
     """Conditions of the recipe's own are written there, and come out of no template."""
     found = fill({**STEP, "when": "{{ said }}"}, lambda _text: said)
-    assert found == {**REST, "unfit": f"when: expected true or false, got {said!r}"}
+    assert found == {**REST, "invalid": f"when: expected true or false, got {said!r}"}
 
 
 @pytest.mark.parametrize("text", ["", "{", "3", '{"name": "a"}'])

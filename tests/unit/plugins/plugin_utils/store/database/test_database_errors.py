@@ -29,8 +29,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store import database
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import sqlite
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import TooBigError
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.fold_journal import Fold
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import Following, Limits, follow
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.fold_journal import JournalFold
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import (
+    BatchLimits,
+    JournalImport,
+    import_journal,
+)
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import (
     delta,
     end,
@@ -72,7 +76,7 @@ def is_ready(process: subprocess.Popen[str]) -> bool:
 def test_killed_writers_leave_whole_batches(url: str, store: Engine, journal: Written) -> None:
     """A process is killed while it writes, again and again; the next one goes on, and nothing is missing or twice."""
     path = journal(whole_run(hosts=20, steps=10))
-    follow(store, path)
+    import_journal(store, path)
     held = everything(store)
     with store.begin() as connection:
         connection.execute(text("DELETE FROM runs"))
@@ -85,7 +89,7 @@ def test_killed_writers_leave_whole_batches(url: str, store: Engine, journal: Wr
         runs = queries.runs(store)
         offsets.append(runs[0]["journal_offset"] if runs else 0)
     assert offsets == sorted(offsets)
-    follow(store, path)
+    import_journal(store, path)
     assert everything(store) == held
 
 
@@ -101,7 +105,7 @@ def test_eight_writers_and_a_reader_lose_nothing(url: str, store: Engine, opened
     assert [(writer.communicate()[1], writer.returncode) for writer in writers] == [("", 0)] * 8
     assert reads
     for name, path in zip(names, paths, strict=True):
-        assert follow(store, path).rows == 0
+        assert import_journal(store, path).rows == 0
         assert len(queries.history(store, name)) == 80
         assert len(queries.steps(store, name)) == 40
 
@@ -114,7 +118,7 @@ def test_writers_of_one_run_lose_nothing(url: str, store: Engine, journal: Writt
     held = everything(store)
     with store.begin() as connection:
         connection.execute(text("DELETE FROM runs"))
-    follow(store, path)
+    import_journal(store, path)
     assert everything(store) == held
 
 
@@ -136,7 +140,7 @@ def other(impatient: Engine) -> Iterator[sqlite3.Connection]:
 def test_a_locked_sqlite_file_is_waited_for(impatient: Engine, other: sqlite3.Connection, journal: Written) -> None:
     other.execute("BEGIN IMMEDIATE")
     threading.Timer(0.5, other.execute, ["COMMIT"]).start()
-    assert follow(impatient, journal(whole_run())).rows
+    assert import_journal(impatient, journal(whole_run())).rows
     assert queries.run(impatient, "R1")["status"] == "passed"
 
 
@@ -144,7 +148,7 @@ def test_a_lock_that_stays_is_told_and_nothing_is_lost(
     impatient: Engine, other: sqlite3.Connection, journal: Written
 ) -> None:
     path = journal(whole_run()[:8])
-    following = Following(impatient, path, Limits(records=4, patience=0.2))
+    following = JournalImport(impatient, path, BatchLimits(records=4, patience=0.2))
     following.catch_up()
     append(path, whole_run()[8:])
     other.execute("BEGIN IMMEDIATE")
@@ -156,7 +160,7 @@ def test_a_lock_that_stays_is_told_and_nothing_is_lost(
     held = everything(impatient)
     other.execute("PRAGMA foreign_keys = on")
     other.execute("DELETE FROM runs")
-    follow(impatient, path)
+    import_journal(impatient, path)
     assert everything(impatient) == held
 
 
@@ -164,18 +168,18 @@ def test_a_full_disk_keeps_what_is_stored(tmp_path: Path, opened: Opened, journa
     """Writes beyond a limit for files fail as on a full disk, for the log and for the file itself."""
     store = opened(f"sqlite:///{tmp_path}/results.db")
     path = journal(whole_run()[:5])
-    follow(store, path)
+    import_journal(store, path)
     held = queries.history(store, "R1")
     append(path, [delta(50, after="x" * 2**20)])
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2**19, hard))
     try:
         with pytest.raises(StoreError, match=r"disk I/O error|full"):
-            follow(store, path)
+            import_journal(store, path)
         assert queries.history(store, "R1") == held
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    follow(store, path)
+    import_journal(store, path)
     assert len(queries.history(store, "R1")) == len(held) + 1
 
 
@@ -190,7 +194,7 @@ def test_a_full_disk_is_waited_for(tmp_path: Path, opened: Opened, journal: Writ
 
     event.listen(store, "begin", limit, insert=True)
     event.listen(store, "handle_error", lambda context: codes.append(context.original_exception.sqlite_errorcode))
-    assert follow(store, journal([run(), delta(after="x" * 2**20), end()])).rows
+    assert import_journal(store, journal([run(), delta(after="x" * 2**20), end()])).rows
     assert codes == [sqlite3.SQLITE_FULL] * 3
     assert queries.run(store, "R1")["status"] == "passed"
 
@@ -200,7 +204,7 @@ def test_a_read_only_sqlite_file_is_told(tmp_path: Path, opened: Opened, journal
     opened(url).dispose()
     looking = opened(url, engines.reader)
     with pytest.raises(StoreError, match=r"the file or its folder is read-only.*safe in"):
-        follow(looking, journal(whole_run()))
+        import_journal(looking, journal(whole_run()))
 
 
 @pytest.fixture
@@ -212,23 +216,23 @@ def rival(emptied: MariaDB) -> Iterator[pymysql.Connection[Any]]:
 
 
 @pytest.fixture
-def contested(emptied: MariaDB, opened: Opened, journal: Written) -> Following:
+def contested(emptied: MariaDB, opened: Opened, journal: Written) -> JournalImport:
     """What follows a journal into a MariaDB whose sessions wait a second for a lock; the context is to be written."""
     store = opened(f"{emptied.url}?init_command=SET SESSION innodb_lock_wait_timeout = 1")
-    follow(store, journal(whole_run()))
+    import_journal(store, journal(whole_run()))
     with store.begin() as connection:
         connection.execute(text("DELETE FROM context"))
-    return Following(store, journal([]))
+    return JournalImport(store, journal([]))
 
 
-def codes_of(following: Following) -> list[int]:
+def codes_of(following: JournalImport) -> list[int]:
     """The codes of all errors that its database raises from now on."""
     codes: list[int] = []
     event.listen(following._engine, "handle_error", lambda context: codes.append(context.original_exception.args[0]))
     return codes
 
 
-def test_a_row_that_another_holds_is_waited_for(contested: Following, rival: pymysql.Connection[Any]) -> None:
+def test_a_row_that_another_holds_is_waited_for(contested: JournalImport, rival: pymysql.Connection[Any]) -> None:
     codes = codes_of(contested)
     rival.cursor().execute("SELECT * FROM runs FOR UPDATE")
     release = threading.Timer(1.5, rival.rollback)
@@ -239,7 +243,9 @@ def test_a_row_that_another_holds_is_waited_for(contested: Following, rival: pym
     assert len(queries.history(contested._engine, "R1")) == 12
 
 
-def test_a_transaction_that_a_deadlock_ends_is_done_again(contested: Following, rival: pymysql.Connection[Any]) -> None:
+def test_a_transaction_that_a_deadlock_ends_is_done_again(
+    contested: JournalImport, rival: pymysql.Connection[Any]
+) -> None:
     """The other one changed more rows, so that the server ends ours."""
     codes, cursor = codes_of(contested), rival.cursor()
     cursor.execute("SET foreign_key_checks = 0")
@@ -263,7 +269,7 @@ def test_connections_that_the_server_ends_are_made_anew(
 ) -> None:
     store = opened(emptied.url)
     path = journal(whole_run(hosts=10, steps=10))
-    following = Following(store, path, Limits(records=5))
+    following = JournalImport(store, path, BatchLimits(records=5))
     killed = 0
 
     def kill(connection: Any, cursor: Any, statement: str, *call: Any) -> None:
@@ -281,7 +287,7 @@ def test_connections_that_the_server_ends_are_made_anew(
 def test_a_server_that_dies_is_waited_for(emptied: MariaDB, opened: Opened, journal: Written) -> None:
     store = opened(emptied.url)
     path = journal(whole_run(hosts=20, steps=10))
-    following = Following(store, path, Limits(records=5))
+    following = JournalImport(store, path, BatchLimits(records=5))
     batches = 0
 
     def die(connection: Any) -> None:
@@ -304,7 +310,7 @@ def test_a_server_that_stays_away_is_told_and_nothing_is_lost(
     store = opened(emptied.url)
     path = journal(whole_run())
     emptied.kill()
-    following = Following(store, path, Limits(patience=0.2))
+    following = JournalImport(store, path, BatchLimits(patience=0.2))
     try:
         with pytest.raises(
             StoreError, match=f"Can't connect to MySQL server.*the results are safe in {path}"
@@ -328,7 +334,7 @@ def small(emptied: MariaDB, root: Any) -> Iterator[MariaDB]:
 def test_many_rows_are_split_to_what_the_server_takes(small: MariaDB, opened: Opened, journal: Written) -> None:
     deltas = [delta(n, key=f"of.k{n}_v1", after="'" * 7000) for n in range(1, 101)]
     store = opened(small.url)
-    follow(store, journal([run(), *deltas, end()]))
+    import_journal(store, journal([run(), *deltas, end()]))
     assert [row["after"] for row in queries.history(store, "R1")] == ["'" * 7000] * 100
 
 
@@ -339,7 +345,7 @@ def test_a_row_that_the_server_does_not_take_is_named(small: MariaDB, opened: Op
     with pytest.raises(
         TooBigError, match=r"R1, 2, .*takes 70\d\d\d bytes, the server at most 65536.*safe in"
     ) as caught:
-        follow(store, path, Limits(records=3))
+        import_journal(store, path, BatchLimits(records=3))
     assert time.monotonic() - started < 5
     assert "max_allowed_packet" in str(caught.value)
     assert "xxxx" not in str(caught.value)
@@ -351,21 +357,21 @@ def test_a_database_that_is_only_read_is_told(emptied: MariaDB, root: Any, opene
     root.execute("SET GLOBAL read_only = 1")
     try:
         with pytest.raises(StoreError, match="the server is read-only"):
-            follow(store, journal(whole_run()))
+            import_journal(store, journal(whole_run()))
     finally:
         root.execute("SET GLOBAL read_only = 0")
 
 
-@pytest.mark.parametrize("place", [(Fold, "take"), (Following, "_write")], ids=["read", "written"])
+@pytest.mark.parametrize("place", [(JournalFold, "take"), (JournalImport, "_write")], ids=["read", "written"])
 def test_what_is_interrupted_can_be_taken_up(
     store: Engine, journal: Written, monkeypatch: pytest.MonkeyPatch, place: tuple[type, str]
 ) -> None:
     path = journal(whole_run())
-    follow(store, path)
+    import_journal(store, path)
     held = everything(store)
     with store.begin() as connection:
         connection.execute(text("DELETE FROM runs"))
-    following, (owner, name), calls = Following(store, path, Limits(records=2)), place, 0
+    following, (owner, name), calls = JournalImport(store, path, BatchLimits(records=2)), place, 0
     method = getattr(owner, name)
 
     def interrupted(*arguments: Any) -> None:

@@ -21,7 +21,11 @@ from sqlalchemy.exc import DBAPIError
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import Following, Limits, follow
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import (
+    BatchLimits,
+    JournalImport,
+    import_journal,
+)
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import (
     delta,
     end,
@@ -67,7 +71,7 @@ def codes_of(store: Engine) -> list[str | None]:
 
 def test_new_rows_are_copied(pg: Engine, journal: Written) -> None:
     path = journal(whole_run(hosts=10, steps=10))
-    following, seen = Following(pg, path), statements_of(pg)
+    following, seen = JournalImport(pg, path), statements_of(pg)
     following.catch_up()
     written = [statement for statement in seen if not statement.startswith("SELECT")]
     assert [statement.partition(" (")[0] for statement in written] == [
@@ -80,14 +84,14 @@ def test_new_rows_are_copied(pg: Engine, journal: Written) -> None:
 
 def test_rows_that_are_there_are_looked_for_once_one_was_met(pg: Engine, journal: Written) -> None:
     path = journal(whole_run(hosts=10, steps=10))
-    follow(pg, path)
+    import_journal(pg, path)
     held = everything(pg)
     with pg.begin() as connection:
         connection.execute(text("UPDATE runs SET journal_offset = 0"))
         connection.execute(text("DELETE FROM context WHERE seq > 100"))
         connection.execute(text("UPDATE steps SET verdict = 'lost', step = step"))
     codes, seen = codes_of(pg), statements_of(pg)
-    follow(pg, path, Limits(records=200))
+    import_journal(pg, path, BatchLimits(records=200))
     assert codes == ["23505"]
     assert {"CREATE TEMPORARY TABLE", "COPY staged_context (run_id,", "INSERT INTO context"} < set(seen)
     assert everything(pg) == held
@@ -95,7 +99,7 @@ def test_rows_that_are_there_are_looked_for_once_one_was_met(pg: Engine, journal
 
 def test_a_step_that_is_recorded_again_replaces_its_row(pg: Engine, journal: Written) -> None:
     path = journal([run(), *(step(1, f"r{number}", verdict="error") for number in range(100))])
-    following = Following(pg, path, Limits(records=60))
+    following = JournalImport(pg, path, BatchLimits(records=60))
     following.catch_up()
     journal(step(2, f"r{number}", verdict="passed", measurements=[]) for number in range(100))
     codes = codes_of(pg)
@@ -108,7 +112,7 @@ def test_a_step_that_is_recorded_again_replaces_its_row(pg: Engine, journal: Wri
 def test_a_value_that_does_not_fit_is_told_without_it(pg: Engine, journal: Written, admin: Any) -> None:
     admin.execute("ALTER TABLE context ALTER who TYPE VARCHAR(3)")
     with pytest.raises(StoreError, match=r"value too long for type character varying\(3\); the results are") as caught:
-        follow(pg, journal([run(), delta(1, who="s3cret")]))
+        import_journal(pg, journal([run(), delta(1, who="s3cret")]))
     assert "s3cret" not in str(caught.value)
 
 
@@ -194,7 +198,7 @@ def test_a_user_who_may_only_read_is_told(
         with pytest.raises(
             StoreError, match=r"permission denied.*lacks a right on this table.*safe in .*journal"
         ) as told:
-            follow(looking, journal(whole_run()))
+            import_journal(looking, journal(whole_run()))
         assert "p4ss" not in str(told.value)
         looking.dispose()
     finally:
@@ -214,7 +218,7 @@ def test_a_user_who_may_not_make_tables_is_told(cleared: PostgreSQL, admin: Any)
 def test_a_server_that_is_only_read_is_told(cleared: PostgreSQL, pg: Engine, opened: Opened, journal: Written) -> None:
     standby = opened(f"{cleared.url}?options=-c default_transaction_read_only=on")
     with pytest.raises(StoreError, match=r"read-only transaction \(the server is read-only\)"):
-        follow(standby, journal(whole_run()))
+        import_journal(standby, journal(whole_run()))
 
 
 # --- Faults that pass -------------------------------------------------------------------------------------------------
@@ -229,16 +233,16 @@ def rival(cleared: PostgreSQL) -> Iterator[psycopg.Connection[Any]]:
 
 
 @pytest.fixture(params=["1s"])
-def contested(request: pytest.FixtureRequest, cleared: PostgreSQL, opened: Opened, journal: Written) -> Following:
+def contested(request: pytest.FixtureRequest, cleared: PostgreSQL, opened: Opened, journal: Written) -> JournalImport:
     """What follows a journal into a server, and waits so long for a lock; the context is to be written."""
     store = opened(f"{cleared.url}?options=-c lock_timeout={request.param}")
-    follow(store, journal(whole_run()))
+    import_journal(store, journal(whole_run()))
     with store.begin() as connection:
         connection.execute(text("DELETE FROM context"))
-    return Following(store, journal([]))
+    return JournalImport(store, journal([]))
 
 
-def test_a_row_that_another_holds_is_waited_for(contested: Following, rival: psycopg.Connection[Any]) -> None:
+def test_a_row_that_another_holds_is_waited_for(contested: JournalImport, rival: psycopg.Connection[Any]) -> None:
     codes = codes_of(contested._engine)
     rival.execute("SELECT * FROM runs FOR UPDATE")
     release = threading.Timer(1.5, rival.rollback)
@@ -250,7 +254,7 @@ def test_a_row_that_another_holds_is_waited_for(contested: Following, rival: psy
 
 
 @pytest.mark.parametrize("contested", ["20s"], indirect=True)
-def test_a_transaction_that_a_deadlock_ends_is_done_again(contested: Following, postgresql: PostgreSQL) -> None:
+def test_a_transaction_that_a_deadlock_ends_is_done_again(contested: JournalImport, postgresql: PostgreSQL) -> None:
     """The other one waits longer before it looks for a deadlock, so that the server ends ours."""
     with psycopg.connect(postgresql.root_url) as slow:
         slow.execute("SET deadlock_timeout = '20s'")
@@ -270,7 +274,7 @@ def test_a_transaction_that_a_deadlock_ends_is_done_again(contested: Following, 
 
 
 def test_connections_that_the_server_ends_are_made_anew(pg: Engine, admin: Any, journal: Written) -> None:
-    following, killed = Following(pg, journal(whole_run(hosts=10, steps=10)), Limits(records=5)), 0
+    following, killed = JournalImport(pg, journal(whole_run(hosts=10, steps=10)), BatchLimits(records=5)), 0
 
     def kill(connection: Any, cursor: Any, statement: str, *call: Any) -> None:
         nonlocal killed
@@ -285,7 +289,7 @@ def test_connections_that_the_server_ends_are_made_anew(pg: Engine, admin: Any, 
 
 
 def test_a_server_that_dies_is_waited_for(cleared: PostgreSQL, pg: Engine, journal: Written) -> None:
-    following, batches = Following(pg, journal(whole_run(hosts=20, steps=10)), Limits(records=5)), 0
+    following, batches = JournalImport(pg, journal(whole_run(hosts=20, steps=10)), BatchLimits(records=5)), 0
 
     def die(connection: Any) -> None:
         nonlocal batches
@@ -305,7 +309,7 @@ def test_a_server_that_stays_away_is_told_and_nothing_is_lost(
 ) -> None:
     path = journal(whole_run())
     cleared.kill()
-    following = Following(pg, path, Limits(patience=0.2))
+    following = JournalImport(pg, path, BatchLimits(patience=0.2))
     try:
         with pytest.raises(StoreError, match=f"the results are safe in {path}") as caught:
             following.catch_up()
@@ -318,7 +322,7 @@ def test_a_server_that_stays_away_is_told_and_nothing_is_lost(
 
 def test_a_long_value_goes_in_one_piece(pg: Engine, journal: Written) -> None:
     value = "🎉\\\t'\n" * 2**19
-    follow(pg, journal([run(), delta(1, after=value), end()]))
+    import_journal(pg, journal([run(), delta(1, after=value), end()]))
     assert queries.history(pg, "R1")[0]["after"] == value
 
 

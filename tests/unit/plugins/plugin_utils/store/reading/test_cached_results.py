@@ -14,7 +14,7 @@ from sqlalchemy import Engine, event
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import encode
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import cached_results as module
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.cached_results import cached
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import (
     attempt,
     delta,
@@ -51,7 +51,7 @@ def test_the_newest_of_each_host_and_inputs_is_offered(store: Engine, journal: W
         "R2": [ended(3), ended(4, "r2", inputs=B)],
         "R3": [ended(5, inputs=C), ended(6, "r2", verdict="marginal")],
     }.items():
-        follow(store, journal([keyed(run_id, compute="numbers"), *records], run_id))
+        import_journal(store, journal([keyed(run_id, compute="numbers"), *records], run_id))
     assert places(cached(store, ["numbers", "others"])) == [
         ("R3", "r2", A),
         ("R3", "r1", C),
@@ -66,7 +66,7 @@ def test_the_newest_of_each_host_and_inputs_is_offered(store: Engine, journal: W
 def test_only_what_passed_by_itself_is_offered(store: Engine, journal: Written, verdict: str) -> None:
     """A newer result that may not be used hides no older one."""
     for run_id, record in {"R1": ended(1), "R2": ended(2, verdict=verdict)}.items():
-        follow(store, journal([keyed(run_id, compute="numbers"), record], run_id))
+        import_journal(store, journal([keyed(run_id, compute="numbers"), record], run_id))
     assert places(cached(store, ["numbers"])) == [("R1", "r1", A)]
 
 
@@ -74,7 +74,7 @@ def test_only_what_passed_by_itself_is_offered(store: Engine, journal: Written, 
 def test_a_result_without_a_fingerprint_or_a_time_is_not_offered(
     store: Engine, journal: Written, fields: Record
 ) -> None:
-    follow(store, journal([keyed("R1", compute="numbers"), ended(1) | fields]))
+    import_journal(store, journal([keyed("R1", compute="numbers"), ended(1) | fields]))
     assert cached(store, ["numbers"]) == []
 
 
@@ -84,7 +84,7 @@ def test_inputs_that_come_and_go_do_not_pile_up(
     monkeypatch.setattr(module, "MOST", 3)
     for day in range(1, 7):
         records = [keyed(f"R{day}", compute="numbers"), ended(day, inputs=f"sha256:{day}"), ended(day, "r2")]
-        follow(store, journal(records, f"R{day}"))
+        import_journal(store, journal(records, f"R{day}"))
     found = cached(store, ["numbers"])
     assert [result["run"] for result in found if result["host"] == "r1"] == ["R6", "R5", "R4"]
     assert [result["run"] for result in found if result["host"] == "r2"] == ["R6"]
@@ -92,7 +92,7 @@ def test_inputs_that_come_and_go_do_not_pile_up(
 
 def test_a_result_tells_when_it_ended(store: Engine, journal: Written) -> None:
     records = [ended(1, seconds=90.5), ended(1, "r2", started="no time")]
-    follow(store, journal([keyed("R1", compute="numbers"), *records]))
+    import_journal(store, journal([keyed("R1", compute="numbers"), *records]))
     assert {result["host"]: result["ended"] for result in cached(store, ["numbers"])} == {
         "r1": "2026-11-01T00:01:30.500001Z",
         "r2": "no time",
@@ -132,7 +132,7 @@ def test_records_are_as_they_were_in_the_journal(store: Engine, journal: Written
         ended(5, step="other"),
         ended(6, "r2", verdict="failed"),
     ]
-    follow(store, journal([keyed("R1", compute="numbers"), *mine, *others, end()]))
+    import_journal(store, journal([keyed("R1", compute="numbers"), *mine, *others, end()]))
     (result,) = cached(store, ["numbers"])
     assert (result["key"], result["step"], result["host"]) == ("numbers", "compute", "r1")
     assert unnumbered(result["records"]) == unnumbered(mine)
@@ -150,7 +150,7 @@ def test_a_looped_step_comes_with_its_instances(store: Engine, journal: Written)
         ended(3, step="compute[eth1]", **instance),
         ended(5, instances=2),
     ]
-    follow(store, journal([keyed("R1", compute="ports"), *records]))
+    import_journal(store, journal([keyed("R1", compute="ports"), *records]))
     (result,) = cached(store, ["ports"])
     told = [(record["kind"], record["step"]) for record in result["records"]]
     assert told == [
@@ -166,14 +166,14 @@ def test_a_looped_step_comes_with_its_instances(store: Engine, journal: Written)
 
 def test_a_step_of_the_run_is_offered_too(store: Engine, journal: Written) -> None:
     change = delta(1, "", scope="run", key="fleet.seen_v1")
-    follow(store, journal([keyed("R1", compute="fleet"), change, ended(2, "")]))
+    import_journal(store, journal([keyed("R1", compute="fleet"), change, ended(2, "")]))
     (result,) = cached(store, ["fleet"])
     assert (result["host"], unnumbered(result["records"])) == ("", unnumbered([change, ended(2, "")]))
 
 
 def test_a_thousand_results_cost_a_few_statements(store: Engine, journal: Written) -> None:
     records = [record for number in range(300) for record in (delta(1, f"r{number}"), ended(2, f"r{number}"))]
-    follow(store, journal([keyed("R1", compute="numbers"), *records]))
+    import_journal(store, journal([keyed("R1", compute="numbers"), *records]))
     statements: list[str] = []
     event.listen(store, "before_cursor_execute", lambda *call: statements.append(call[2]))
     found = cached(store, ["numbers"])

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import delta, run
 
 Written = Callable[..., Path]
@@ -25,7 +25,7 @@ def started(day: int, run_id: str) -> dict[str, object]:
 @pytest.fixture
 def three(store: Engine, journal: Written) -> Engine:
     for day, run_id in ((2, "20261102-ab"), (3, "20261103-ab"), (1, "20261101-AB%")):
-        follow(store, journal([started(day, run_id)], run_id))
+        import_journal(store, journal([started(day, run_id)], run_id))
     return store
 
 
@@ -49,7 +49,7 @@ def test_a_run_is_found_by_the_start_of_its_id(three: Engine, start: str, found:
 
 def test_an_id_that_begins_another_is_found(store: Engine, journal: Written) -> None:
     for run_id in ("R1", "R10"):
-        follow(store, journal([run(run_id)], run_id))
+        import_journal(store, journal([run(run_id)], run_id))
     assert queries.find(store, "R1") == "R1"
 
 
@@ -82,7 +82,7 @@ def test_history_of_a_key_or_of_a_host(store: Engine, journal: Written) -> None:
         delta(3, "r1", key="a_v1", after=None, based_on=1),
         delta(1, "", key="a_v1", scope="run", after=5),
     ]
-    follow(store, journal([run(), *changes]))
+    import_journal(store, journal([run(), *changes]))
 
     def sequence(**selected: str) -> list[int]:
         return [row["seq"] for row in queries.history(store, "R1", **selected)]

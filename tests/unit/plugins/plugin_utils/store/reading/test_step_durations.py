@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import step_durations as module
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.step_durations import durations
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import end, run, step
 
 Written = Callable[..., Path]
@@ -26,7 +26,7 @@ def told(store: Engine, journal: Written) -> Callable[..., None]:
     def told(day: int, *steps: dict[str, Any], test_id: str = "T-17") -> None:
         recipe = {"path": "recipes/numbers.yml", "test_id": test_id}
         begun = run(f"R{day}", recipe=recipe, time=f"2026-11-{day:02}T00:00:00.000000Z")
-        follow(store, journal([begun, *steps], f"R{day}"))
+        import_journal(store, journal([begun, *steps], f"R{day}"))
 
     return told
 

@@ -27,7 +27,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.run_migr
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.schema_differences import differences
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import HEAD, tables
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import delta, whole_run
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.store.rows import everything
 
@@ -97,7 +97,7 @@ def later(tmp_path: Path) -> Path:
 
 
 def test_an_older_schema_is_migrated_with_its_data(store: Engine, journal: Callable[..., Path], later: Path) -> None:
-    follow(store, journal(whole_run()))
+    import_journal(store, journal(whole_run()))
     held = everything(store)
     upgrade(store, later, "9999")
     with store.connect() as connection:
@@ -171,15 +171,15 @@ def test_older_schemas_are_migrated_with_their_data(
     expected = json.loads((JOURNALS / "run.json").read_text())
     assert everything(store) == expected
     path = journal(json.loads(line) for line in (JOURNALS / "run.jsonl").read_text().splitlines())
-    assert follow(store, path).rows == 0
+    assert import_journal(store, path).rows == 0
     with store.begin() as connection:
         connection.execute(text("DELETE FROM runs"))
         left = connection.scalar(text("SELECT count(*) FROM context"))
     assert left == 0
-    follow(store, path)
+    import_journal(store, path)
     assert everything(store) == expected
     append(path, [delta(50, "r9", scope="run", key="late.news_v1")])
-    follow(store, path)
+    import_journal(store, path)
     assert everything(store)["history"][-1]["origin"] == "r9"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import follow
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import run, step
 
 # What the commands ask, and by which index it is found.
@@ -41,7 +41,7 @@ def test_what_commands_ask_is_found_by_an_index(store: Engine, journal: Callable
     for number in range(20):
         steps = [step(n, f"r{n % 10}", step=f"s{n}") for n in range(1, 40)]
         about = {"recipe": {"test_id": f"T-{number}"}}
-        follow(store, journal([run(f"R{number}") | about, *steps], f"R{number}"))
+        import_journal(store, journal([run(f"R{number}") | about, *steps], f"R{number}"))
     asked, index = QUESTIONS[question]
     with store.connect() as connection:
         if store.dialect.name == "postgresql":

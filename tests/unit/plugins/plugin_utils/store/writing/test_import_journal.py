@@ -20,9 +20,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import encode
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import (
-    Following,
-    Limits,
-    follow,
+    BatchLimits,
+    JournalImport,
+    import_journal,
     is_behind,
 )
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import (
@@ -66,41 +66,41 @@ def test_a_journal_comes_to_the_same_in_every_database(
     store: Engine, journal: Written, golden: Callable[[Path, str], None], case: Path
 ) -> None:
     path = journal(json.loads(line) for line in case.read_text().splitlines())
-    follow(store, path)
+    import_journal(store, path)
     golden(case.with_suffix(".json"), json.dumps(everything(store), indent=1, ensure_ascii=False) + "\n")
 
 
-@pytest.mark.parametrize("limits", [Limits(records=1), Limits(records=3)])
+@pytest.mark.parametrize("limits", [BatchLimits(records=1), BatchLimits(records=3)])
 @pytest.mark.parametrize("case", sorted(CASES.glob("*.jsonl")), ids=lambda case: case.stem)
 def test_it_comes_to_the_same_whenever_it_is_stored(
-    store: Engine, journal: Written, case: Path, limits: Limits
+    store: Engine, journal: Written, case: Path, limits: BatchLimits
 ) -> None:
     """While the run goes on, in batches and by others that begin anew each time, or once at its end."""
     records = [json.loads(line) for line in case.read_text().splitlines()]
     path = journal(records)
-    follow(store, path, limits)
+    import_journal(store, path, limits)
     held = everything(store)
     assert held == json.loads(case.with_suffix(".json").read_text())
     execute(store, "DELETE FROM runs")
     path.unlink()
     for number in range(0, len(records), 4):
         append(path, records[number : number + 4])
-        follow(store, path)
+        import_journal(store, path)
     assert everything(store) == held
 
 
 def test_tells_what_it_did(store: Engine, journal: Written) -> None:
     path = journal(whole_run())
-    done = follow(store, path)
+    done = import_journal(store, path)
     assert (done.run_id, done.offset, done.set_aside) == ("R1", path.stat().st_size, 0)
     assert done.rows == sum(count(store, table) for table in ("runs", "steps", "context", "measurements", "conflicts"))
 
 
 def test_a_second_time_writes_nothing(store: Engine, journal: Written) -> None:
     path = journal(whole_run())
-    first = follow(store, path)
+    first = import_journal(store, path)
     held = everything(store)
-    assert follow(store, path) == first._replace(rows=0)
+    assert import_journal(store, path) == first._replace(rows=0)
     assert everything(store) == held
 
 
@@ -109,24 +109,24 @@ def test_what_comes_later_is_added(store: Engine, journal: Written, *, keep: boo
     """The one that goes on knows the versions, and who was recorded, from before."""
     records = whole_run()
     path = journal(records[:1])
-    kept = Following(store, path)
+    kept = JournalImport(store, path)
     for record in records[1:]:
-        (kept if keep else Following(store, path)).catch_up()
+        (kept if keep else JournalImport(store, path)).catch_up()
         append(path, [record])
-    assert (kept if keep else Following(store, path)).catch_up().rows == 1
+    assert (kept if keep else JournalImport(store, path)).catch_up().rows == 1
     held = everything(store)
     execute(store, "DELETE FROM runs")
-    follow(store, path)
+    import_journal(store, path)
     assert everything(store) == held
 
 
 def test_batches_of_any_size_come_to_the_same(store: Engine, journal: Written) -> None:
     path = journal(whole_run())
-    follow(store, path)
+    import_journal(store, path)
     held = everything(store)
-    for limits in (Limits(records=1), Limits(records=4), Limits(size=1), Limits(size=1500)):
+    for limits in (BatchLimits(records=1), BatchLimits(records=4), BatchLimits(size=1), BatchLimits(size=1500)):
         execute(store, "DELETE FROM runs")
-        follow(store, path, limits)
+        import_journal(store, path, limits)
         assert everything(store) == held
 
 
@@ -134,16 +134,16 @@ def test_a_batch_is_one_transaction_with_its_place_in_the_journal(
     store: Engine, journal: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = journal(whole_run())
-    following = Following(store, path, Limits(records=4))
-    write, calls = Following._write, []
+    following = JournalImport(store, path, BatchLimits(records=4))
+    write, calls = JournalImport._write, []
 
-    def stop_at_third(self: Following, *batch: Any) -> None:
+    def stop_at_third(self: JournalImport, *batch: Any) -> None:
         calls.append(batch)
         if len(calls) == 3:
             raise KeyboardInterrupt
         write(self, *batch)
 
-    monkeypatch.setattr(Following, "_write", stop_at_third)
+    monkeypatch.setattr(JournalImport, "_write", stop_at_third)
     with pytest.raises(KeyboardInterrupt):
         following.catch_up()
     offset = queries.run(store, "R1")["journal_offset"]
@@ -151,7 +151,7 @@ def test_a_batch_is_one_transaction_with_its_place_in_the_journal(
     assert count(store, "context") + count(store, "steps") == 7  # all but the first record, which makes the run's row
 
 
-@pytest.mark.parametrize("limits", [Limits(), Limits(records=3)], ids=["whole", "batches"])
+@pytest.mark.parametrize("limits", [BatchLimits(), BatchLimits(records=3)], ids=["whole", "batches"])
 @pytest.mark.parametrize(
     "damage",
     [
@@ -166,12 +166,12 @@ def test_a_batch_is_one_transaction_with_its_place_in_the_journal(
         "UPDATE runs SET journal_offset = 0, status = 'lost', test_id = NULL",
     ],
 )
-def test_whatever_is_missing_is_brought_back(store: Engine, journal: Written, damage: str, limits: Limits) -> None:
+def test_whatever_is_missing_is_brought_back(store: Engine, journal: Written, damage: str, limits: BatchLimits) -> None:
     path = journal(whole_run())
-    follow(store, path)
+    import_journal(store, path)
     held = everything(store)
     execute(store, damage)
-    follow(store, path, limits)
+    import_journal(store, path, limits)
     assert everything(store) == held
 
 
@@ -181,17 +181,17 @@ def test_a_cut_journal_loses_only_what_was_cut(store: Engine, journal: Written) 
     path = journal(records)
     ends = list(accumulate(len(encode(record)) for record in records))
     data = path.read_bytes()
-    follow(store, path)
+    import_journal(store, path)
     held = everything(store)
     for size in random.Random(7).sample(range(1, len(data)), 12):
         execute(store, "DELETE FROM runs")
         path.write_bytes(data[:size])
-        done = follow(store, path)
+        done = import_journal(store, path)
         assert (done.offset, done.set_aside) == (data.rfind(b"\n", 0, size) + 1, 0)
         finished = [record for record, stop in zip(records, ends, strict=True) if stop <= size]
         assert count(store, "context") == sum(record["kind"] == "delta" for record in finished)
         path.write_bytes(data)
-        follow(store, path)
+        import_journal(store, path)
         assert everything(store) == held
 
 
@@ -201,12 +201,12 @@ def test_stumps_in_the_middle_cost_nothing_else(store: Engine, journal: Written)
     path = journal([])
     stumps = [encode(delta(90 + n, "killed"))[: source.randrange(2, 200)] for n in range(len(records))]
     path.write_bytes(b"".join(stump + encode(record) for stump, record in zip(stumps, records, strict=True)))
-    done = follow(store, path, Limits(records=2))
+    done = import_journal(store, path, BatchLimits(records=2))
     assert (done.set_aside, done.damaged) == (len(stumps), ())
     held = everything(store)
     execute(store, "DELETE FROM runs")
     path.write_bytes(b"".join(map(encode, records)))
-    follow(store, path)
+    import_journal(store, path)
     clean = everything(store)
     held["run"]["journal_offset"] = clean["run"]["journal_offset"]
     assert held == clean
@@ -220,22 +220,22 @@ def altered(path: Path, *numbers: int) -> None:
     path.write_bytes(b"".join(lines))
 
 
-@pytest.mark.parametrize("limits", [Limits(), Limits(records=3)], ids=["whole", "batches"])
-def test_altered_lines_are_told_each_time(store: Engine, journal: Written, limits: Limits) -> None:
+@pytest.mark.parametrize("limits", [BatchLimits(), BatchLimits(records=3)], ids=["whole", "batches"])
+def test_altered_lines_are_told_each_time(store: Engine, journal: Written, limits: BatchLimits) -> None:
     path = journal(whole_run())
     altered(path, 4, 8)
     for _time in range(2):
-        assert follow(store, path, limits).damaged == (4, 8)
+        assert import_journal(store, path, limits).damaged == (4, 8)
 
 
 def test_a_line_that_is_altered_later_costs_the_store_nothing(store: Engine, journal: Written) -> None:
     """Its rows are there, and the changes behind it would get other numbers."""
     path = journal(whole_run())
-    follow(store, path)
+    import_journal(store, path)
     held = everything(store)
     altered(path, 4, 8)
     assert not is_behind(store, path)
-    done = follow(store, path)
+    done = import_journal(store, path)
     assert (done.rows, done.damaged) == (0, (4, 8))
     assert everything(store) == held
 
@@ -243,14 +243,14 @@ def test_a_line_that_is_altered_later_costs_the_store_nothing(store: Engine, jou
 def test_repeated_records_count_once(store: Engine, journal: Written) -> None:
     records = whole_run()
     path = journal([*records[:-1], *records[1:-1], records[-1]])
-    follow(store, path)
+    import_journal(store, path)
     assert [row["seq"] for row in queries.history(store, "R1")] == list(range(1, 13))
     assert queries.conflicts(store, "R1") == []
 
 
 def test_a_run_is_running_until_its_end(store: Engine, journal: Written) -> None:
     path = journal([run()])
-    follow(store, path)
+    import_journal(store, path)
     started = queries.run(store, "R1")
     assert (started["status"], started["started"], started["ended"], started["exit_code"]) == (
         "running",
@@ -260,7 +260,7 @@ def test_a_run_is_running_until_its_end(store: Engine, journal: Written) -> None
     )
     assert started["counts"] == {}
     append(path, [end(status="failed", exit_code=1, counts={"failed": 3})])
-    follow(store, path)
+    import_journal(store, path)
     ended = queries.run(store, "R1")
     assert (ended["status"], ended["ended"], ended["exit_code"]) == ("failed", ENDED, 1)
     assert ended["counts"] == {"failed": 3}
@@ -268,9 +268,9 @@ def test_a_run_is_running_until_its_end(store: Engine, journal: Written) -> None
 
 def test_a_run_that_is_taken_up_again_runs_again(store: Engine, journal: Written) -> None:
     path = journal([run(), end(status="interrupted")])
-    follow(store, path)
+    import_journal(store, path)
     append(path, [run(time="2026-11-26T00:00:00.000000Z")])
-    follow(store, path)
+    import_journal(store, path)
     again = queries.run(store, "R1")
     assert (again["status"], again["started"], again["ended"], again["exit_code"]) == ("running", TIME, None, None)
 
@@ -278,7 +278,7 @@ def test_a_run_that_is_taken_up_again_runs_again(store: Engine, journal: Written
 def test_a_run_whose_first_record_is_lost_is_named_after_its_folder(store: Engine, journal: Written) -> None:
     path = journal([], "R7")
     path.write_bytes(encode(run("R7"))[:60] + b"".join(map(encode, [delta(1), step(2), end()])))
-    done = follow(store, path)
+    done = import_journal(store, path)
     assert (done.run_id, done.set_aside, done.damaged) == ("R7", 1, ())
     found = queries.run(store, "R7")
     assert (found["status"], found["started"], found["test_id"]) == ("passed", None, None)
@@ -287,7 +287,7 @@ def test_a_run_whose_first_record_is_lost_is_named_after_its_folder(store: Engin
 
 def test_an_empty_journal_is_no_run_yet(store: Engine, journal: Written) -> None:
     path = journal([])
-    following = Following(store, path)
+    following = JournalImport(store, path)
     assert following.catch_up().rows == 0
     assert queries.runs(store) == []
     append(path, [run("R9")])
@@ -309,23 +309,23 @@ def test_a_step_has_one_final_row(store: Engine, journal: Written) -> None:
             step(0, "r4", verdict="skipped"),
         ]
     )
-    for limits in (Limits(), Limits(records=1)):
-        follow(store, path, limits)
+    for limits in (BatchLimits(), BatchLimits(records=1)):
+        import_journal(store, path, limits)
         verdicts = {row["host"]: row["verdict"] for row in queries.steps(store, "R1")}
         assert verdicts == {"r1": "passed", "r2": "passed", "r3": "passed", "r4": "skipped"}
         execute(store, "DELETE FROM runs")
 
 
-@pytest.mark.parametrize("limits", [Limits(), Limits(records=1)], ids=["whole", "batches"])
-def test_a_step_recorded_again_leaves_no_old_measurement(store: Engine, journal: Written, limits: Limits) -> None:
+@pytest.mark.parametrize("limits", [BatchLimits(), BatchLimits(records=1)], ids=["whole", "batches"])
+def test_a_step_recorded_again_leaves_no_old_measurement(store: Engine, journal: Written, limits: BatchLimits) -> None:
     three = [{"name": name, "value": 1, "unit": ""} for name in "abc"]
     path = journal(
         [run(), step(1, measurements=three), step(1, "r2", measurements=three), step(2, measurements=three[:1])]
     )
-    follow(store, path, limits)
+    import_journal(store, path, limits)
     measured = [(row["host"], row["name"]) for row in queries.measurements(store, "R1")]
     assert sorted(measured) == [("r1", "a"), ("r2", "a"), ("r2", "b"), ("r2", "c")]
-    assert follow(store, path).rows == 0
+    assert import_journal(store, path).rows == 0
 
 
 def checks_of(store: Engine) -> int:
@@ -333,8 +333,8 @@ def checks_of(store: Engine) -> int:
     return checks
 
 
-@pytest.mark.parametrize("limits", [Limits(), Limits(records=1)], ids=["whole", "batches"])
-def test_a_run_knows_how_much_it_checked(store: Engine, journal: Written, limits: Limits) -> None:
+@pytest.mark.parametrize("limits", [BatchLimits(), BatchLimits(records=1)], ids=["whole", "batches"])
+def test_a_run_knows_how_much_it_checked(store: Engine, journal: Written, limits: BatchLimits) -> None:
     """The last record of a step counts; a looped step has checked what its instances did."""
     path = journal(
         [
@@ -348,15 +348,15 @@ def test_a_run_knows_how_much_it_checked(store: Engine, journal: Written, limits
             step(0, "r1", step="compute", verdict="unreachable"),
         ]
     )
-    follow(store, path, limits)
+    import_journal(store, path, limits)
     assert checks_of(store) == 7
     append(path, [step(6, checks=1)])
-    follow(store, path)
+    import_journal(store, path)
     assert checks_of(store) == 5
 
 
 def test_a_run_that_checked_nothing_says_so(store: Engine, journal: Written) -> None:
-    follow(store, journal([run(), step(1), end(status="unchecked", exit_code=1)]))
+    import_journal(store, journal([run(), step(1), end(status="unchecked", exit_code=1)]))
     found = queries.run(store, "R1")
     assert (found["checks"], found["status"]) == (0, "unchecked")
 
@@ -368,15 +368,15 @@ def artifacts() -> list[dict[str, Any]]:
 def test_artifacts_in_batches_of_any_size_come_to_the_same(store: Engine, journal: Written) -> None:
     """A transfer may be in a later batch than the artifact: its row is written again."""
     path = journal(artifacts())
-    rows = follow(store, path).rows
+    rows = import_journal(store, path).rows
     held = queries.artifacts(store, "R1")
     assert rows == 1 + len(held)
-    for limits in (Limits(records=1), Limits(records=3)):
+    for limits in (BatchLimits(records=1), BatchLimits(records=3)):
         execute(store, "DELETE FROM runs")
         assert count(store, "artifacts") == 0
-        follow(store, path, limits)
+        import_journal(store, path, limits)
         assert queries.artifacts(store, "R1") == held
-    assert follow(store, path).rows == 0
+    assert import_journal(store, path).rows == 0
 
 
 def test_artifacts_that_come_later_are_added(store: Engine, journal: Written) -> None:
@@ -384,10 +384,10 @@ def test_artifacts_that_come_later_are_added(store: Engine, journal: Written) ->
     path = journal(records[:1])
     for record in records[1:]:
         append(path, [record])
-        follow(store, path)
+        import_journal(store, path)
     held = everything(store)
     execute(store, "DELETE FROM artifacts")
-    follow(store, path)
+    import_journal(store, path)
     assert everything(store) == held
     assert len(held["artifacts"]) == 5
 
@@ -397,7 +397,7 @@ def test_artifacts_that_come_later_are_added(store: Engine, journal: Written) ->
     [{"size": 2**80, "masked": "yes", "media_type": 3}, {"name": "x" * 999}, {"name": "a\0\ud800", "masked": 0}],
 )
 def test_an_odd_artifact_loses_a_field_alone(store: Engine, journal: Written, fields: dict[str, Any]) -> None:
-    follow(store, journal([run(), {**artifacts()[1], **fields}]))
+    import_journal(store, journal([run(), {**artifacts()[1], **fields}]))
     (row,) = queries.artifacts(store, "R1")
     assert (row["attempt"], row["masked"], len(row["name"]) <= 255) == (1, None if "masked" in fields else True, True)
 
@@ -405,23 +405,23 @@ def test_an_odd_artifact_loses_a_field_alone(store: Engine, journal: Written, fi
 def test_a_pinned_run_stays_pinned(store: Engine, journal: Written) -> None:
     """That is said of the row, and not by the journal."""
     path = journal([run()])
-    follow(store, path)
+    import_journal(store, path)
     execute(store, "UPDATE runs SET pinned = TRUE")
     append(path, [end()])
-    follow(store, path)
+    import_journal(store, path)
     found = queries.run(store, "R1")
     assert (found["status"], found["pinned"]) == ("passed", True)
 
 
 def test_records_of_other_kinds_change_nothing(store: Engine, journal: Written) -> None:
     path = journal(whole_run())
-    follow(store, path)
+    import_journal(store, path)
     held = everything(store)
     log = {"kind": "log", "stage": 1, "n": 0, "host": "r1", "step": "step0", "attempt": 1, "time": TIME, "event": "end"}
     path.unlink()
     journal(other for record in whole_run() for other in (record, log | {"text": "x"}, {"kind": "later", "n": 1}))
     execute(store, "DELETE FROM runs")
-    follow(store, path, Limits(records=5))
+    import_journal(store, path, BatchLimits(records=5))
     found = everything(store)
     found["run"]["journal_offset"] = held["run"]["journal_offset"]
     assert found == held
@@ -429,7 +429,7 @@ def test_records_of_other_kinds_change_nothing(store: Engine, journal: Written) 
 
 def test_an_instance_is_planned_as_its_step(store: Engine, journal: Written) -> None:
     about = {"steps": [{"name": "compute", "stage": 1, "idx": 7, "scope": "host", "hosts": ["r1"], "cache_key": "k"}]}
-    follow(store, journal([run() | about, step(1, step="compute[a]", parent="compute"), step(2, instances=1)]))
+    import_journal(store, journal([run() | about, step(1, step="compute[a]", parent="compute"), step(2, instances=1)]))
     found = {row["step"]: (row["idx"], row["parent"], row["cache_key"]) for row in queries.steps(store, "R1")}
     assert found == {"compute": (7, None, "k"), "compute[a]": (7, "compute", None)}
 
@@ -437,7 +437,7 @@ def test_an_instance_is_planned_as_its_step(store: Engine, journal: Written) -> 
 def test_a_conflict_has_a_row_with_both_values(store: Engine, journal: Written) -> None:
     first = delta(1, "r1", scope="run", after={"by": "r1"})
     second = delta(1, "r2", scope="run", after={"by": "r2"}, step="other", based_on=0)
-    follow(store, journal([run(), first, second]))
+    import_journal(store, journal([run(), first, second]))
     (conflict,) = queries.conflicts(store, "R1")
     assert conflict == {
         "run_id": "R1",
@@ -466,7 +466,7 @@ def test_values_and_texts_are_exact(store: Engine, journal: Written) -> None:
     values = [2**63 - 1, -(2**63), 10**40, 0.1, 1e-320, HOSTILE, {HOSTILE: [None, True]}, "a\0b\ud800", "🎉" * 3, ""]
     deltas = [delta(n, key=f"of.k{n}_v1", after=value) for n, value in enumerate(values, 1)]
     told = step(99, reason=HOSTILE, attempts=[attempt(stdout=HOSTILE, stderr="🎉ü")])
-    follow(store, journal([run(), *deltas, told]))
+    import_journal(store, journal([run(), *deltas, told]))
     assert [row["after"] for row in queries.history(store, "R1")] == values
     (row,) = queries.steps(store, "R1")
     assert (row["reason"], row["stdout"], row["stderr"]) == (HOSTILE, HOSTILE, "🎉ü")
@@ -475,7 +475,7 @@ def test_values_and_texts_are_exact(store: Engine, journal: Written) -> None:
 
 @pytest.mark.parametrize("value", [2**63 - 1, 2**70, -0.0, 0.1 + 0.2, 1e308, True, "text", None, [1, 2]])
 def test_measured_values_are_exact(store: Engine, journal: Written, value: object) -> None:
-    follow(store, journal([run(), step(1, measurements=[{"name": "x", "value": value, "unit": "s"}])]))
+    import_journal(store, journal([run(), step(1, measurements=[{"name": "x", "value": value, "unit": "s"}])]))
     (row,) = queries.measurements(store, "R1")
     assert row["value"] == value
     assert type(row["value"]) is type(value)
@@ -486,7 +486,7 @@ def test_measured_values_are_exact(store: Engine, journal: Written, value: objec
 
 def test_a_large_value_with_signs_of_four_bytes(store: Engine, journal: Written) -> None:
     value = "🎉" * 2**18  # 1 MiB
-    follow(store, journal([run(), delta(after=value), step(attempts=[attempt(stdout=value)])]))
+    import_journal(store, journal([run(), delta(after=value), step(attempts=[attempt(stdout=value)])]))
     (held,) = queries.context(store, "R1")
     assert held["value"] == value
     assert queries.steps(store, "R1")[0]["stdout"] == value
@@ -497,7 +497,7 @@ def test_captured_text_is_made_storable(store: Engine, journal: Written) -> None
     told = step(
         1, "h\0\ud800", step="s\0", reason="\0\udfff!", attempts=[attempt(stdout="a\0b\udc80c", stderr="\ud83c")]
     )
-    follow(store, journal([run(), told, delta(1, "h\0\ud800", step="s\0")]))
+    import_journal(store, journal([run(), told, delta(1, "h\0\ud800", step="s\0")]))
     (row,) = queries.steps(store, "R1")
     assert (row["host"], row["step"], row["reason"]) == ("h␀�", "s␀", "␀�!")
     assert (row["stdout"], row["stderr"]) == ("a␀b�c", "�")
@@ -506,7 +506,7 @@ def test_captured_text_is_made_storable(store: Engine, journal: Written) -> None
 
 def test_names_that_differ_in_case_or_blanks_are_apart(store: Engine, journal: Written) -> None:
     names = ["abc", "ABC", "abc ", "äbc", "a\u0308bc"]
-    follow(store, journal([run(), *(step(1, name) for name in names), *(delta(2, name) for name in names)]))
+    import_journal(store, journal([run(), *(step(1, name) for name in names), *(delta(2, name) for name in names)]))
     assert {row["host"] for row in queries.steps(store, "R1")} == set(names)
     assert {row["host"] for row in queries.context(store, "R1")} == set(names)
 
@@ -514,7 +514,7 @@ def test_names_that_differ_in_case_or_blanks_are_apart(store: Engine, journal: W
 def test_names_that_are_too_long_keep_apart(store: Engine, journal: Written) -> None:
     long = "🎉" * 255
     names = [long, long + "a", long + "b"]
-    follow(store, journal([run(), *(step(1, name, step=name) for name in names), delta(2, long, key=long)]))
+    import_journal(store, journal([run(), *(step(1, name, step=name) for name in names), delta(2, long, key=long)]))
     hosts = {row["host"] for row in queries.steps(store, "R1")}
     assert long in hosts
     assert len(hosts) == 3
@@ -541,7 +541,9 @@ def test_a_field_that_is_not_as_it_should_be_loses_itself_alone(
     odd = delta(3, attempt=2**70, time="t" * 999, who="w" * 999, step="s" * 999)
     about = {"recipe": None, "hosts": None, "steps": [3, {"name": []}, {}], "versions": 4, "controller": ["c"]}
     about |= {"params": [1], "labels": "team", "references": {"a": 1}, "options": None, "resumes": 5}
-    follow(store, journal([run() | about, step(1, **fields), odd, step(1, "r2"), end(counts=None, exit_code="x")]))
+    import_journal(
+        store, journal([run() | about, step(1, **fields), odd, step(1, "r2"), end(counts=None, exit_code="x")])
+    )
     assert [row["host"] for row in queries.steps(store, "R1")] == ["r1", "r2"]
     assert queries.run(store, "R1")["status"] == "passed"
     assert len(queries.context(store, "R1")) == 1
@@ -559,14 +561,14 @@ def test_memory_does_not_grow_with_the_hosts(tmp_path: Path, journal: Written) -
 
 def test_two_runs_stay_apart(store: Engine, journal: Written) -> None:
     for run_id in ("R1", "R2"):
-        follow(store, journal(whole_run(run_id), run_id))
+        import_journal(store, journal(whole_run(run_id), run_id))
     first, second = everything(store, "R1"), everything(store, "R2")
     assert json.loads(json.dumps(first).replace('"R1"', '"R2"')) == second
 
 
 def test_a_run_goes_with_all_its_rows(store: Engine, journal: Written) -> None:
     for run_id in ("R1", "R2"):
-        follow(store, journal(whole_run(run_id), run_id))
+        import_journal(store, journal(whole_run(run_id), run_id))
     held = everything(store, "R2")
     execute(store, "DELETE FROM runs WHERE run_id = 'R1'")
     assert everything(store, "R2") == held
@@ -578,12 +580,12 @@ def test_whether_the_store_has_all_of_a_journal(store: Engine, journal: Written)
     path = journal(whole_run())
     assert is_behind(store, path)
     assert count(store, "runs") == 0
-    follow(store, path)
+    import_journal(store, path)
     assert not is_behind(store, path)
     path.write_bytes(path.read_bytes() + encode(delta(99))[:-1])
     assert not is_behind(store, path)  # a torn record is none
     journal([delta(98)])
     assert is_behind(store, path)
-    follow(store, path)
+    import_journal(store, path)
     execute(store, "DELETE FROM measurements WHERE n = 1")
     assert is_behind(store, path)

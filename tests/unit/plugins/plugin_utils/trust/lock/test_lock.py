@@ -26,7 +26,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust imp
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_file import read_lock, write_lock
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model import differences
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.make_lock import lock_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import Asked, of_plan
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import TrustRequest, of_plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
 
 STEP = "from scriptlets.t import helper\nclass Step(Scriptlet):\n    writes = ('t.step_v1',)\n"
@@ -69,7 +69,7 @@ def forget() -> None:
         cached.cache_clear()
 
 
-def asked(recipe: str = "r.yml") -> Asked:
+def asked(recipe: str = "r.yml") -> TrustRequest:
     forget()
     return of_plan(plan_of(recipe, LOCKED), LOCKED)
 
@@ -192,9 +192,9 @@ def test_another_version_of_ansible_is_refused():
 def test_a_playbook_knows_only_the_digest_of_its_recipe():
     write()
     made = asked()
-    compiled = Asked("run", "r.yml", digest=made.digest, entries=made.entries)
+    compiled = TrustRequest("run", "r.yml", digest=made.digest, entries=made.entries)
     assert check_run(compiled, LOCKED)
-    other = Asked("run", "r.yml", digest="sha256:0")
+    other = TrustRequest("run", "r.yml", digest="sha256:0")
     with pytest.raises(TrustError, match=r"recipe r\.yml has changed: what it was compiled from"):
         check_run(other, LOCKED)
 

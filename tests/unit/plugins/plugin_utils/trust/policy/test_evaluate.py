@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import Person
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import Case, judge
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import User
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import PolicyCase, judge
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.policy_model import Policy, Rule
 
-ALICE = Person("alice", frozenset({"alice", "netops"}))
+ALICE = User("alice", frozenset({"alice", "netops"}))
 GROUPS = {"leafs": ("leaf1", "leaf2"), "all": ("leaf1", "leaf2", "spine1"), "spine1": ("spine1",)}
-RUN = Case("run", "recipes/a.yml", "disk.usage", host="leaf1")
+RUN = PolicyCase("run", "recipes/a.yml", "disk.usage", host="leaf1")
 
 
 @pytest.fixture(autouse=True)
@@ -46,7 +46,7 @@ def policy(*rules: dict[str, Any]) -> Policy:
     return Policy("policy.yml", Path.cwd(), tuple(made))
 
 
-def reasons(*rules: dict[str, Any], case: Case = RUN, person: Person = ALICE, before: bool = False) -> list[str]:
+def reasons(*rules: dict[str, Any], case: PolicyCase = RUN, person: User = ALICE, before: bool = False) -> list[str]:
     return judge(policy(*rules), person, [case], None if before else lambda pattern: GROUPS.get(pattern, ()))
 
 
@@ -99,7 +99,7 @@ def test_a_rule_allows_what_fits_all_that_it_says(rule: dict[str, Any], allowed:
     ],
 )
 def test_another_user_has_to_be_allowed(become: Any, user: str, allowed: bool):
-    case = Case("run", "recipes/a.yml", "disk.usage", user, "leaf1")
+    case = PolicyCase("run", "recipes/a.yml", "disk.usage", user, "leaf1")
     assert (reasons({"become": become}, case=case) == []) is allowed
 
 
@@ -148,10 +148,10 @@ def test_the_reason_names_the_nearest_rule_and_what_does_not_fit():
         {"recipes": ("other/*",), "scriptlets": ("link.*",)},
         {"recipes": ("recipes/*",), "hosts": ("leafs",)},
     ]
-    case = Case("run", "recipes/a.yml", "disk.usage", "root", "spine1")
+    case = PolicyCase("run", "recipes/a.yml", "disk.usage", "root", "spine1")
     assert reasons(*rules, case=case) == ["policy.yml:3: alice may not run recipes/a.yml with become on spine1"]
     assert reasons({"scriptlets": ("link.*",)}) == ["policy.yml:2: alice may not run disk.usage in recipes/a.yml"]
-    case = Case("run", "recipes/a.yml", "disk.usage", "postgres", "leaf1")
+    case = PolicyCase("run", "recipes/a.yml", "disk.usage", "postgres", "leaf1")
     assert reasons({"become": ("nobody",)}, case=case) == [
         "policy.yml:2: alice may not run recipes/a.yml with become as postgres"
     ]
@@ -159,21 +159,23 @@ def test_the_reason_names_the_nearest_rule_and_what_does_not_fit():
 
 def test_the_reason_names_the_rule_that_forbids_it():
     rule = {"allows": False, "hosts": ("spine1",), "become": True}
-    case = Case("run", "recipes/a.yml", "disk.usage", "root", "spine1")
+    case = PolicyCase("run", "recipes/a.yml", "disk.usage", "root", "spine1")
     said = "policy.yml:3: alice may not run recipes/a.yml with become on spine1"
     assert reasons({"become": True}, rule, case=case) == [said]
 
 
 def test_many_hosts_and_steps_have_one_reason():
     cases = [
-        Case("run", "recipes/a.yml", f"disk.{name}", host=f"leaf{number}") for name in "ab" for number in range(10)
+        PolicyCase("run", "recipes/a.yml", f"disk.{name}", host=f"leaf{number}")
+        for name in "ab"
+        for number in range(10)
     ]
     found = judge(policy({"hosts": ("spine1",)}), ALICE, cases, lambda pattern: GROUPS.get(pattern, ()))
     assert found == ["policy.yml:2: alice may not run recipes/a.yml on leaf0, leaf1, leaf2 and 7 more"]
 
 
 def test_before_the_hosts_are_known_a_rule_about_some_may_allow_it():
-    case = Case("run", "recipes/a.yml", "disk.usage")
+    case = PolicyCase("run", "recipes/a.yml", "disk.usage")
     assert reasons({"hosts": ("leafs",)}, case=case, before=True) == []
     assert reasons({}, {"allows": False, "hosts": ("leafs",)}, case=case, before=True) == []
     assert reasons({"scriptlets": ("link.*",), "hosts": ("leafs",)}, case=case, before=True)
@@ -184,16 +186,16 @@ def test_a_recipe_is_where_it_really_is(monkeypatch: pytest.MonkeyPatch, tmp_pat
     Path("recipes/linked.yml").symlink_to(Path("other/a.yml").resolve())
     rule = {"recipes": ("recipes/*",)}
     made = policy(rule)
-    assert reasons(rule, case=Case("run", "recipes/linked.yml", "disk.usage"))
+    assert reasons(rule, case=PolicyCase("run", "recipes/linked.yml", "disk.usage"))
     Path("mine/recipes").mkdir(parents=True)
     Path("mine/recipes/a.yml").touch()
     monkeypatch.chdir("mine")
-    assert judge(made, ALICE, [Case("run", "recipes/a.yml", "disk.usage")])
-    assert judge(made, ALICE, [Case("run", os.path.relpath(tmp_path / "recipes/a.yml"), "disk.usage")]) == []
+    assert judge(made, ALICE, [PolicyCase("run", "recipes/a.yml", "disk.usage")])
+    assert judge(made, ALICE, [PolicyCase("run", os.path.relpath(tmp_path / "recipes/a.yml"), "disk.usage")]) == []
 
 
 def test_debugging_is_about_scriptlets():
-    case = Case("debug", scriptlet="disk.usage", host="leaf1")
+    case = PolicyCase("debug", scriptlet="disk.usage", host="leaf1")
     assert reasons({"actions": ("debug",), "recipes": ("x",)}, case=case) == []
     assert reasons({"actions": ("debug",), "scriptlets": ("link.*",)}, case=case) == [
         "policy.yml:2: alice may not debug disk.usage"
@@ -202,7 +204,7 @@ def test_debugging_is_about_scriptlets():
 
 @pytest.mark.parametrize(("store", "allowed"), [(None, False), (False, False), (True, True)])
 def test_the_store_has_to_be_named(store: bool | None, allowed: bool):
-    case = Case("delete", store=True)
+    case = PolicyCase("delete", store=True)
     rule = {"actions": ("change", "delete"), "store": store}
     assert (reasons(rule, case=case) == []) is allowed
     assert reasons({"actions": ("change",), "store": True}, case=case) == [

@@ -7,8 +7,8 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.duration_forecast import (
-    Expected,
-    Room,
+    ExpectedDuration,
+    HostSlots,
     batches_of,
     forecast,
     seconds_of,
@@ -30,14 +30,14 @@ def plan_with(*stages: Stage, serial: tuple[int | str, ...] = ()) -> Plan:
     return Plan(Recipe("r.yml", "sha256:0", TestMeta("T"), steps, serial=serial), stages)
 
 
-def room(plan: Plan, hosts: tuple[str, ...] = HOSTS, slots: int = 1, forks: int = 64) -> Room:
-    return Room({step.step.name: hosts for step in plan.steps}, (), slots, forks)
+def room(plan: Plan, hosts: tuple[str, ...] = HOSTS, slots: int = 1, forks: int = 64) -> HostSlots:
+    return HostSlots({step.step.name: hosts for step in plan.steps}, (), slots, forks)
 
 
 def test_steps_of_a_host_follow_each_other_and_hosts_do_not():
     plan = plan_with(Stage(1, "host", "", (planned("a"), planned("b"))))
     known = {("a", "r1"): 1.0, ("b", "r1"): 2.0, ("a", "r2"): 4.0, ("b", "r2"): 0.5}
-    assert forecast(plan, known, room(plan)) == [Expected(1, HOSTS, 4.5, ())]
+    assert forecast(plan, known, room(plan)) == [ExpectedDuration(1, HOSTS, 4.5, ())]
 
 
 def test_parallel_steps_share_the_slots():
@@ -64,8 +64,8 @@ def test_more_hosts_than_forks():
 
 def test_what_was_never_run_and_what_does_not_run():
     plan = plan_with(Stage(1, "host", "", (planned("a"), planned("new"), planned("left"))))
-    where = Room({"a": HOSTS, "new": HOSTS, "left": ()})
-    assert forecast(plan, {("a", "r1"): 1.0, ("left", "r1"): 9.0}, where) == [Expected(1, HOSTS, 2.0, ("new",))]
+    where = HostSlots({"a": HOSTS, "new": HOSTS, "left": ()})
+    assert forecast(plan, {("a", "r1"): 1.0, ("left", "r1"): 9.0}, where) == [ExpectedDuration(1, HOSTS, 2.0, ("new",))]
 
 
 def test_a_host_that_is_new_takes_as_long_as_the_others():
@@ -99,4 +99,4 @@ def test_batches(serial: tuple[int | str, ...], canary: tuple[str, ...], sizes: 
 
 def test_no_hosts():
     plan = plan_with(Stage(1, "host", "", (planned("a"),)))
-    assert forecast(plan, {("a", "r1"): 1.0}, room(plan, ())) == [Expected(1, (), 0.0, ())]
+    assert forecast(plan, {("a", "r1"): 1.0}, room(plan, ())) == [ExpectedDuration(1, (), 0.0, ())]

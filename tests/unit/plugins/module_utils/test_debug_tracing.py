@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.shell import ShellScr
 
 SECRET = "hunter'2"
 TIME = re.compile(r"\d+\.\d{3} s")
-PLACE = re.compile(r"test_tracing\.py:\d+")
+PLACE = re.compile(r"test_debug_tracing\.py:\d+")
 
 
 class Probe:

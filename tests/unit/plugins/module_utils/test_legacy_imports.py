@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils import legacy_imports
 
-INSTALL = "from ansible_collections.rack.recipes.plugins.module_utils import seed; seed.install(); seed.install()\n"
+INSTALL = "from ansible_collections.rack.recipes.plugins.module_utils import legacy_imports; legacy_imports.install(); legacy_imports.install()\n"
 IMPORTS = """
 from orchestrator.context import Context
 from scriptlets.core.base import BaseScriptlet
@@ -30,7 +30,7 @@ def python(code, folder):
 
 
 def test_the_import_lines_of_the_proposal_work(tmp_path):
-    assert python(INSTALL + IMPORTS, tmp_path) == "View BaseScriptlet True\n"
+    assert python(INSTALL + IMPORTS, tmp_path) == "ContextView BaseScriptlet True\n"
 
 
 def test_without_it_they_do_not(tmp_path):

@@ -37,8 +37,8 @@ memory = os.memfd_create("rack")
 os.write(memory, code)
 path = "/proc/self/fd/%d" % memory
 sys.path.insert(0, sys.argv[2] or path)
-from ansible_collections.rack.recipes.plugins.module_utils.runner import folders
-folders.BASES = (sys.argv[1],)
+from ansible_collections.rack.recipes.plugins.module_utils.runner import host_folders
+host_folders.BASES = (sys.argv[1],)
 from ansible_collections.rack.recipes.plugins.module_utils.runner import main
 main.RENEWAL = 0.2
 main.main(arguments, path)

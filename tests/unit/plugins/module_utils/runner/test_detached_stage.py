@@ -108,8 +108,8 @@ def in_a_runner(folder, then):
     """Start a process that is the stage's runner and then does `then`."""
     code = (
         "import os, sys, time\n"
-        "from ansible_collections.rack.recipes.plugins.module_utils.runner.detached_stage import Detached\n"
-        f"stage = Detached({folder!r})\nstage.begin()\nprint(flush=True)\n{then}\n"
+        "from ansible_collections.rack.recipes.plugins.module_utils.runner.detached_stage import DetachedStage\n"
+        f"stage = DetachedStage({folder!r})\nstage.begin()\nprint(flush=True)\n{then}\n"
     )
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     runner = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, env=env)

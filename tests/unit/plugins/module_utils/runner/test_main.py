@@ -339,7 +339,7 @@ def test_a_fault_of_the_executor_is_told_and_leaves_nothing_running(host):
     slow, files = script("slow", "sleep 60", parallel=True)
     answer = host.start(slow, step("odd", kind="perl", parallel=True), files=files)
     assert answer.state == "refused"
-    assert answer.reason.startswith("KeyError: 'perl' (launch.py:")
+    assert answer.reason.startswith("KeyError: 'perl' (launcher.py:")
     assert host.poll() == answer
 
 
@@ -418,7 +418,7 @@ def test_the_executor_is_kept_compiled(host):
     host.start(probe, files=files, code=CODE)
     kept = host.base / "code-1"
     wait_for(kept.exists)
-    assert list(kept.rglob("stage.*.pyc"))
+    assert list(kept.rglob("stage_run.*.pyc"))
     host.code = str(kept)
     answer = host.start(probe, files={**files, "scriptlets/steps/probe.py": DROP_IN}, id="again")
     assert (answer.state, answer.reasons) == ("ended", {"script": ""})
@@ -436,17 +436,17 @@ def kept(host):
 
 
 def test_a_stage_reads_its_code_at_once(host, kept):
-    for path in kept.rglob("stage.*py*"):
+    for path in kept.rglob("stage_run.*py*"):
         path.unlink()
     probe = """
-from ansible_collections.rack.recipes.plugins.module_utils.executor import stage
+from ansible_collections.rack.recipes.plugins.module_utils.executor import stage_run
 class Probe:
     def run(self, ctx, params):
-        raise ValueError([stage.__file__, stage.Stage.run.__code__.co_filename])
+        raise ValueError([stage_run.__file__, stage_run.StageRun.run.__code__.co_filename])
 """
     probe_step = step("probe", kind="python", module="scriptlets.steps.probe", function="Probe")
     answer = host.start(probe_step, files={"scriptlets/steps/probe.py": probe}, id="again")
-    path = str(kept / asking.CODE / "executor" / "stage.py")
+    path = str(kept / asking.CODE / "executor" / "stage_run.py")
     assert answer.reasons == {"probe": str([path, path])}
 
 

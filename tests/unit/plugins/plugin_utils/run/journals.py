@@ -57,7 +57,7 @@ def planned(name: str, *hosts: str, stage: int = 1, **fields: Any) -> RunStep:
 
 
 def a_run(
-    folder: Path, *steps: RunStep, hosts: tuple[str, ...] = HOSTS, given: RunInputs | None = None, **settings: Any
+    folder: Path, *steps: RunStep, hosts: tuple[str, ...] = HOSTS, inputs: RunInputs | None = None, **settings: Any
 ) -> Run:
     """A run with a journal that holds its first record."""
     found = {each.name: each for each in steps}
@@ -71,7 +71,7 @@ def a_run(
         found,
         Context("R1"),
         journal,
-        given or RunInputs(),
+        inputs or RunInputs(),
         stages=frozenset({TASK}),
     )
     append(run.path, [first(*steps, hosts=hosts)])

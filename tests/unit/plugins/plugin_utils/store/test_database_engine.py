@@ -295,8 +295,8 @@ def test_a_reader_reads_a_store_that_nobody_has_open(tmp_path: Path, opened: Ope
 READS = """\
 import sys
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import reader
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import load
-print(load.newest(reader(sys.argv[1])))
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+print(queries.newest(reader(sys.argv[1])))
 """
 
 

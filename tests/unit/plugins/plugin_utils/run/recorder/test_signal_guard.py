@@ -21,9 +21,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.worker_stop imp
 # As Ansible: workers that heed what they are told, an interrupt that ends the command.
 MAIN = """
 import contextlib, multiprocessing, os, signal, sys, threading, time
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.stopping import guard
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder import signal_guard
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.worker_stop import TELLING
-guard.AGAIN, guard.WORKERS_LIMIT = map(float, sys.argv[2:])
+signal_guard.AGAIN, signal_guard.WORKERS_LIMIT = map(float, sys.argv[2:])
 
 def work(stubborn):
     os.setpgid(0, 0)
@@ -60,7 +60,7 @@ class Forgets:
         print(os.getpid(), flush=True)
         time.sleep(10)
 
-made = guard.Guard()
+made = signal_guard.SignalGuard()
 made.watch(lambda number: print("closed", number, len(multiprocessing.active_children()), flush=True))
 context, ready = multiprocessing.get_context("fork"), ()
 if sys.argv[1] in ("worker", "stubborn", "starting"):

@@ -12,7 +12,11 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils import legacy_imports
 
-INSTALL = "from ansible_collections.rack.recipes.plugins.module_utils import legacy_imports; legacy_imports.install(); legacy_imports.install()\n"
+INSTALL = """
+from ansible_collections.rack.recipes.plugins.module_utils import legacy_imports
+legacy_imports.install()
+legacy_imports.install()
+"""
 IMPORTS = """
 from orchestrator.context import Context
 from scriptlets.core.base import BaseScriptlet

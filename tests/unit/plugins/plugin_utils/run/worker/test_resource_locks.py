@@ -52,7 +52,7 @@ def a_holder(folder: Path, resource: Resource) -> Iterator[subprocess.Popen[str]
 import time
 from pathlib import Path
 from {module.__name__} import Resource, holding_locks
-with holding([{resource!r}], Path({str(folder)!r}), time.sleep):
+with holding_locks([{resource!r}], Path({str(folder)!r}), time.sleep):
     print("held", flush=True)
     time.sleep(30)
 """

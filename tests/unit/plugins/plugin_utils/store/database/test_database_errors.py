@@ -53,12 +53,12 @@ Opened = Callable[..., Engine]
 FOLLOW = """
 import sys
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import BatchLimits, import_journal
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing import import_journal as writing
 url, *journals = sys.argv[1:]
 store = engine(url)
 print("ready", flush=True)
 for journal in journals:
-    import_journal(store, journal, BatchLimits(records=10))
+    writing.import_journal(store, journal, writing.BatchLimits(records=10))
 store.dispose()
 """
 

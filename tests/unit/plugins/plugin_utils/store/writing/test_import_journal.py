@@ -43,9 +43,9 @@ PEAK = """
 import re, sys
 from pathlib import Path
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import BatchLimits, import_journal
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing import import_journal as writing
 store = engine(sys.argv[1])
-import_journal(store, Path(sys.argv[2]), BatchLimits(records=300))
+writing.import_journal(store, Path(sys.argv[2]), writing.BatchLimits(records=300))
 print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
 """
 

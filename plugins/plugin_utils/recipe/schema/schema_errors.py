@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, 
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.json_schema import mappings, schema
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.suggestions import (
-    KEYWORDS,
+    ANSIBLE_KEYWORDS,
     flow,
     meant,
     other_word,
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 MANY = 4  # mappings with the same key
 TOP = "the recipe itself"
 REMARKS = {
-    **dict.fromkeys(KEYWORDS, ", a keyword of Ansible's, not of recipes"),
+    **dict.fromkeys(ANSIBLE_KEYWORDS, ", a keyword of Ansible's, not of recipes"),
     "warn": ", which belongs in the values of success",
 }
 GUESSED = 100  # unknown keys that are compared with a missing one
@@ -130,11 +130,10 @@ def unknown_keys(fault: SchemaFault) -> Iterator[RecipeError]:
 
 def guess(key: str, fault: SchemaFault) -> tuple[str, str]:
     """The key that was probably meant, or a remark on the key that is there."""
-    valid = tuple(fault.schema["properties"])
+    valid = (*fault.schema["properties"], *(("include",) if fault.is_step() else ()))
     if NO_BREAK_SPACE in key:
         return "", ", which holds a no-break space: type that space anew"
-    others = ("include",) if fault.is_step() else ()
-    if synonym := other_word(key, [known for known in (*valid, *others) if known not in fault.value]):
+    if synonym := other_word(key, [known for known in valid if known not in fault.value]):
         return synonym, ""
     if remark := REMARKS.get(key):
         return "", remark

@@ -46,8 +46,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.json_sc
     validator,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.keyword_validators import matches
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.suggestions import KEYS
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.suggestions import SYNONYMS
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import REFERENCE
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import MOST, read
 
 META = "test_meta: {test_id: T}\n"
@@ -200,7 +201,23 @@ def test_whole_references_are_those_of_the_executor(text: str) -> None:
 
 
 def test_synonyms_lead_to_keys_that_exist() -> None:
-    assert KEYS.keys() <= {name for _name, mapping in ALL for name in mapping["properties"]}
+    assert SYNONYMS.keys() <= {name for _name, mapping in ALL for name in mapping["properties"]}
+
+
+@pytest.mark.parametrize("key", SYNONYMS)
+def test_a_synonym_is_listed_only_where_spelling_does_not_lead_to_the_key(key: str) -> None:
+    """Keys of ours are exempt: in a mapping without them the table goes before the place where they belong."""
+    ours = {name for _name, mapping in ALL for name in mapping["properties"]}
+    homes = [tuple(mapping["properties"]) for _name, mapping in ALL if key in mapping["properties"]]
+    found = [word for word in SYNONYMS[key] if word not in ours and {closest(word, home) for home in homes} == {key}]
+    assert found == []
+
+
+@pytest.mark.parametrize("word", ["includes", "include_tasks", "import_tasks", "import_playbook"])
+def test_a_step_that_was_meant_as_an_include(word: str) -> None:
+    with pytest.raises(RecipeErrors) as caught:
+        parse(f"{META}steps:\n- {{name: a, {word}: other.yml}}\n".encode(), "a.yml")
+    assert [error.near for error in caught.value.errors] == ["include"]
 
 
 def test_a_hundred_errors_at_most_and_soon() -> None:

@@ -16,7 +16,6 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import MASKED
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.argument_parser import hint
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.recipes.deprecation_notices import tell_notices
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.param_options import given_params
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.resumed_run import ResumedRun, earlier_run
@@ -53,10 +52,10 @@ def prepare(options: argparse.Namespace) -> PreparedRun:
     recipe = options.recipe or (earlier.recipe if earlier else "")
     if not recipe:
         raise UsageError("rack-recipes run: expected RECIPE or --resume RUN; see rack-recipes run --help")
-    plan = plan_of(recipe, settings, _chosen(options, earlier))
+    resume_from = options.resume_from or ""
+    plan = _plan(recipe, settings, plan_options(options), earlier, resume_from)
     tell_notices(plan)
     _check_trust(plan, settings)
-    _check_step(options.resume_from, plan)
     declared = plan.recipe.params
     anew = {**_named(variables), **given_params(options.param_file, options.param)}
     given = {**_recorded(earlier, declared, anew), **anew}
@@ -66,7 +65,7 @@ def prepare(options: argparse.Namespace) -> PreparedRun:
 
         read(options.context)
     limit = options.limit or (earlier.options.get("limit") if earlier else None)
-    return PreparedRun(settings, plan, params, earlier, options.resume_from or "", limit)
+    return PreparedRun(settings, plan, params, earlier, resume_from, limit)
 
 
 def _settings(variables: Mapping[str, Any], options: argparse.Namespace) -> Settings:
@@ -89,23 +88,13 @@ def _earlier(options: argparse.Namespace, settings: Settings) -> ResumedRun | No
     return earlier_run(Path(settings.runs), options.resume or "", options.recipe)
 
 
-def _chosen(options: argparse.Namespace, earlier: ResumedRun | None) -> PlanOptions:
-    """The choice of steps: what is not given is as in the earlier run."""
-    held = earlier.options if earlier else {}
-    return replace(
-        chosen := plan_options(options),
-        only=chosen.only or tuple(held.get("only", ())),
-        skip=chosen.skip or tuple(held.get("skip", ())),
-        seed=held.get("seed") if chosen.seed is None else chosen.seed,
-        stepwise=chosen.stepwise or bool(held.get("stepwise")),
-        parallel=chosen.parallel or bool(held.get("parallel")),
-    )
+def _plan(recipe: str, settings: Settings, given: PlanOptions, earlier: ResumedRun | None, resume_from: str) -> Plan:
+    if earlier is None:
+        return plan_of(recipe, settings, given)
+    # a run that goes on from none does not pay for this import
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.plan_resumed import plan_resumed
 
-
-def _check_step(name: str | None, plan: Plan) -> None:
-    steps = [planned.step.name for planned in plan.steps]
-    if name is not None and name not in steps:
-        raise UsageError(f"--resume-from: the recipe has no step {name!r}{hint(name, steps)}")
+    return plan_resumed(recipe, settings, given, earlier.options, resume_from)
 
 
 def _recorded(earlier: ResumedRun | None, declared: Mapping[str, Param], anew: Collection[str]) -> dict[str, Any]:

@@ -41,7 +41,10 @@ def earlier_run(runs: Path, start: str, recipe: str) -> ResumedRun:
     newest = (found for journal in reversed(journals(runs)) if (found := _begun(journal)))
     found = next((found for found in newest if recipe in ("", found.recipe)), None)
     if found is None:
-        raise UsageError(f"there is no run{f' of {recipe}' if recipe else ''} in {runs} to go on with")
+        raise UsageError(
+            f"there is no run{f' of {recipe}' if recipe else ''} in {runs} to go on with: start one with "
+            f"`rack-recipes run {recipe or 'RECIPE'}`; `--only STEP` runs a step with all that it needs"
+        )
     return found
 
 

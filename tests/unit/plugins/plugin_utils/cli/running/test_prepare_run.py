@@ -6,12 +6,22 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepare_run import _recorded
+import pytest
+import yaml
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import parsed
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepare_run import _recorded, prepare
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.resumed_run import ResumedRun
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Param
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import make_project
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import first
 
 DECLARED = {
     "vlan": Param("vlan"),
@@ -36,3 +46,44 @@ def test_what_no_record_holds_has_to_be_given_again():
     with pytest.raises(UsageError) as caught:
         _recorded(EARLIER, DECLARED, {"vlan"})
     assert str(caught.value) == "--resume: no record holds the secret in token, url: give it again by --param-file"
+
+
+CASES = yaml.safe_load((Path(__file__).parent / "cases/choice_of_steps.yml").read_text())
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Its recipe has the steps `wire`, `burn`, which needs `wire`, `check`, which needs `burn`, and `lone`."""
+    make_project(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    needs: dict[str, list[str]] = {"wire": [], "burn": ["wire"], "check": ["burn"], "lone": []}
+    steps = [{"name": name, "type": "shell", "module": "t.fail", "depends_on": need} for name, need in needs.items()]
+    (tmp_path / "lab.yml").write_text(json.dumps({"test_meta": {"test_id": "LAB"}, "steps": steps}))
+    return tmp_path
+
+
+@pytest.mark.parametrize("case", CASES, ids=itemgetter("id"))
+def test_which_steps_a_run_that_goes_on_runs(case: dict[str, Any], project: Path):
+    """`runs` are the steps of its plan that are not left out."""
+    record = {**first(run_id="20261101"), "recipe": {"path": "lab.yml"}, "options": case["earlier"]}
+    append(project / ".rack-recipes/runs/20261101/journal.jsonl", [record])
+    options = parsed(["run", "lab.yml", *case["arguments"]])[1]
+    options.ansible = []
+    if "refused" in case:
+        with pytest.raises(UsageError) as caught:
+            prepare(options)
+        assert str(caught.value) == case["refused"]
+        return
+    plan = prepare(options).plan
+    assert sorted(planned.step.name for planned in plan.steps if not planned.skip) == sorted(case["runs"])
+    assert (list(plan.options.only), list(plan.options.skip)) == (case.get("only", []), case.get("skip", []))
+
+
+@pytest.mark.parametrize("words", [["--resume-from", "burn"], ["--resume", "last"]])
+def test_without_an_earlier_run_it_is_said_what_to_do(words: list[str], project: Path):
+    with pytest.raises(UsageError) as caught:
+        prepare(parsed(["run", "lab.yml", *words])[1])
+    assert str(caught.value) == (
+        "there is no run of lab.yml in .rack-recipes/runs to go on with: start one with `rack-recipes run lab.yml`; "
+        "`--only STEP` runs a step with all that it needs"
+    )

@@ -314,6 +314,14 @@ def test_going_on_with_a_run(folder: Path):
     assert "from" not in steps["ok_step"]
 
 
+def test_going_on_from_a_step_that_was_left_out(folder: Path):
+    first = call("run", "asks.yml", "--param", "name=first", "--skip", "ok_step")
+    done = call("run", "asks.yml", "--resume-from", "ok_step")
+    assert done.answer["resumes"] == run_id(first)
+    steps = {record["step"]: record for record in records(done) if record["kind"] == "step"}
+    assert (steps["ok_step"]["verdict"], steps["say_step"]["from"]) == ("passed", run_id(first))
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [

@@ -1,0 +1,70 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The plan of a run that goes on from an earlier one: which steps it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.argument_parser import hint
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, PlanOptions
+from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
+
+
+def plan_resumed(
+    recipe: str, settings: Settings, given: PlanOptions, earlier: Mapping[str, Any], resume_from: str
+) -> Plan:
+    """The plan of `recipe` with the options of the earlier run, where they are not `given` anew.
+
+    The steps that are asked for now, by --only or --resume-from, run with all that they need, also where the earlier
+    run left them out. Raises RecipeErrors, and UsageError where the step to resume from cannot run.
+    """
+    options = _inherited(given, earlier)
+    plan = plan_of(recipe, settings, options)
+    if resume_from:
+        names = [step.name for step in plan.recipe.steps]
+        if resume_from not in names:
+            raise UsageError(f"--resume-from: the recipe has no step {resume_from!r}{hint(resume_from, names)}")
+    asked_for = (*given.only, *([resume_from] if resume_from else ()))
+    if not asked_for or not (options.only or options.skip):
+        return plan
+    needed = _names(plan_of(recipe, settings, PlanOptions(only=asked_for)))
+    if resume_from:
+        _check_given(recipe, settings, given, resume_from)
+        if options.only and resume_from not in _names(plan):
+            options = replace(options, only=(*options.only, resume_from))
+    if not given.skip:
+        options = replace(options, skip=tuple(name for name in options.skip if name not in needed))
+    return plan if options == plan.options else plan_of(recipe, settings, options)
+
+
+def _inherited(given: PlanOptions, earlier: Mapping[str, Any]) -> PlanOptions:
+    return replace(
+        given,
+        only=given.only or tuple(earlier.get("only", ())),
+        skip=given.skip or tuple(earlier.get("skip", ())),
+        seed=earlier.get("seed") if given.seed is None else given.seed,
+        stepwise=given.stepwise or bool(earlier.get("stepwise")),
+        parallel=given.parallel or bool(earlier.get("parallel")),
+    )
+
+
+def _check_given(recipe: str, settings: Settings, given: PlanOptions, step: str) -> None:
+    """Raise UsageError where the options of this call leave out the step to resume from, or what it needs."""
+    if given.only and step not in _names(plan_of(recipe, settings, PlanOptions(only=given.only))):
+        raise UsageError(f"--resume-from {step}: --only leaves out this step")
+    if step in given.skip:
+        raise UsageError(f"--resume-from {step}: --skip leaves out this step")
+    needed = _names(plan_of(recipe, settings, PlanOptions(only=(step,))))
+    if skipped := [name for name in given.skip if name in needed]:
+        raise UsageError(f"--resume-from {step}: --skip leaves out {', '.join(skipped)}, which {step} needs")
+
+
+def _names(plan: Plan) -> set[str]:
+    return {planned.step.name for planned in plan.steps}

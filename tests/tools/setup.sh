@@ -91,9 +91,19 @@ may_install() { has apt-get && { [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null;
 
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi; }
 
-# The policy file keeps Debian from starting the services of what is installed here.
+# Shows what the package manager says only where it fails.
 apt_install() {
   say "Installing Debian packages: $*"
+  log=$(mktemp)
+  code=0
+  apt_get_install "$@" >"$log" 2>&1 </dev/null || code=$?
+  [ "$code" = 0 ] || cat "$log" >&2
+  rm -f "$log"
+  return "$code"
+}
+
+# The policy file keeps Debian from starting the services of what is installed here.
+apt_get_install() {
   # shellcheck disable=SC2016 # the inner shell expands them
   as_root sh -c '
     policy=/usr/sbin/policy-rc.d
@@ -105,7 +115,7 @@ apt_install() {
     export DEBIAN_FRONTEND=noninteractive
     install() { apt-get install -y -q --no-install-recommends "$@"; }
     install "$@" || { apt-get update -q && install "$@"; }
-  ' sh "$@" >&2 </dev/null
+  ' sh "$@"
 }
 
 need_packages() {

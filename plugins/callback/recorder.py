@@ -34,7 +34,7 @@ options:
     env: [{name: RACK_RECIPES_RUNS}]
   scriptlets:
     description: Trusted folders of drop-in scriptlets, separated by colons, before the collection's own.
-    default: scriptlets
+    default: scriptlets:orchestrator/scriptlets
     type: str
     ini: [{section: rack_recipes, key: scriptlets}]
     env: [{name: RACK_RECIPES_SCRIPTLETS}]

@@ -68,7 +68,7 @@ class Settings:
 
     db: str = "sqlite:///.rack-recipes/results.db"
     runs: str = ".rack-recipes/runs"
-    scriptlets: tuple[str, ...] = ("scriptlets",)
+    scriptlets: tuple[str, ...] = ("scriptlets", "orchestrator/scriptlets")
     flush_interval: float = 10.0
     flush_deltas: int = 10_000
     store_timeout: float = 60.0

@@ -29,10 +29,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_fil
     nameless_candidates,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, nearest
+from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 
 SUFFIX = re.compile(r"\.(py|sh|awk|c)$")
 MODULE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
-DEFAULT_FOLDERS = (Path("scriptlets"),)
+DEFAULT_FOLDERS = tuple(map(Path, Settings().scriptlets))
 LONG = 3  # parts of a full name of Ansible's: namespace, collection, module
 OF_ANSIBLE = " (a step with a module of Ansible's has type: ansible)"
 
@@ -132,7 +133,9 @@ def _entries(candidate: Candidate) -> list[ScriptletEntry]:
 def _searched(module: str, folders: Sequence[Path]) -> str:
     if is_published(module):
         return f"among the modules of {PUBLISHED.rstrip('.')}"
-    places = [f"{path}{'' if Path(path).is_dir() else ' (which does not exist)'}" for path in folders]
+    unset = DEFAULT_FOLDERS[1:]  # nobody asked for these, so their absence is no hint
+    told = [path for path in folders if path.is_dir() or path not in unset]
+    places = [f"{path}{'' if path.is_dir() else ' (which does not exist)'}" for path in told]
     return f"in {', '.join([*places, SHIPPED.path])}, under any tail of its name"
 
 

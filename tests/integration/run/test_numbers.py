@@ -106,3 +106,16 @@ def test_of_the_first_proposal_runs_unchanged(tmp_path: Path, monkeypatch: Any):
         assert done.code == 0, done.stderr
         assert done.answer["counts"] == wanted["counts"]
         assert {key: value for (key, _host), value in results().context.items()} == wanted["context"]
+
+
+def test_the_printed_recipe_of_the_first_proposal_runs_in_an_empty_project(project: Path):
+    printed = Path(__file__).parents[2] / "compat/v1/walkthrough/recipes/example_numbers.yaml"
+    recipe = project / "orchestrator/recipes/example_numbers.yaml"
+    recipe.parent.mkdir(parents=True)
+    shutil.copy(printed, recipe)
+    (project / "data").mkdir()
+    (project / "data/numbers.csv").write_text("10\n20\n30\n40\n")
+    done = rack_recipes("run", "orchestrator/recipes/example_numbers.yaml")
+    assert done.code == 0, done.stderr
+    assert done.answer["ctx_keys"] == ["numbers.median_v1", "numbers.stats_v1"]
+    assert results().context == {(key, "localhost"): value for key, value in CONTEXT.items()}

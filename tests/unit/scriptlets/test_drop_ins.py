@@ -65,14 +65,19 @@ def jitter(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return [program]
 
 
-@pytest.fixture(scope="session")
-def link_errors() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("link_errors", ROOT / "link/errors.py")
+def module_of(path: str) -> ModuleType:
+    """A Python scriptlet, imported from its file."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def link_errors() -> ModuleType:
+    return module_of("link/errors.py")
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
@@ -237,6 +242,30 @@ class TestLinkErrors:
     def test_a_missing_link_fails(self, run):
         with pytest.raises(Failed, match="no such link: eth9"):
             run(names=["eth0", "eth9"])
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "key", "value"),
+    [
+        (
+            "compute_numbers",
+            "ComputeNumbers",
+            "numbers.stats_v1",
+            {"mean": 25, "variance": 125, "count": 4, "min": 10, "max": 40},
+        ),
+        ("compute_median", "ComputeMedian", "numbers.median_v1", {"median": 25, "count": 4}),
+    ],
+)
+def test_the_steps_of_the_first_proposal(name, function, key, value, tmp_path):
+    (tmp_path / "numbers.csv").write_text("10\n20\n30\n40\n")
+    events: list[dict[str, Any]] = []
+    scriptlet = getattr(module_of(f"steps/{name}.py"), function)()
+    context, params = ContextView("step", "r1", "host", {}, {}, {}, events.append), {"src": f"{tmp_path}/numbers.csv"}
+    scriptlet.run(context, params)
+    assert [(event["key"], event["after"]) for event in events] == [(key, value)]
+    (tmp_path / "numbers.csv").write_text("10\nten\n")
+    with pytest.raises(ValueError, match=r"numbers\.csv:2: expected a number"):
+        scriptlet.run(context, params)
 
 
 def test_every_drop_in_is_in_the_catalog():

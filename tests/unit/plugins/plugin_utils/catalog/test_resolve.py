@@ -11,7 +11,12 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog import scriptlet_files
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve import faults, find, list_all
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve import (
+    DEFAULT_FOLDERS,
+    faults,
+    find,
+    list_all,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
 
 CLASS = "class {0}(Scriptlet):\n    '''What {0} tests.'''\n    writes = ('{1}_v1',)\n"
@@ -199,6 +204,36 @@ def test_what_was_searched_is_said(folder):
         "no scriptlet 'nothing.like_it' in scriptlets, absent (which does not exist), "
         f"{scriptlet_files.COLLECTION}/scriptlets, under any tail of its name"
     )
+
+
+def test_the_folder_of_the_first_proposal_is_searched_after_the_project_s_own(folder):
+    write(Path("orchestrator/scriptlets/python/steps/a.py"), CLASS.format("A", "a"))
+    for module in ("orchestrator.scriptlets.python.steps.a", "python.steps.a"):
+        found = find(module, "A", "python")
+        assert (found.path, found.source) == (Path("orchestrator/scriptlets/python/steps/a.py"), "project")
+    write(folder / "python/steps/a.py", CLASS.format("A", "a"))
+    assert find("orchestrator.scriptlets.python.steps.a", "A", "python").path == folder / "python/steps/a.py"
+
+
+def test_two_files_of_one_name_in_the_folder_of_the_first_proposal_are_ambiguous(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for suffix in ("sh", "awk"):
+        write(Path(f"orchestrator/scriptlets/a.{suffix}"), SCRIPT, 0o755)
+    text = refusal("orchestrator.scriptlets.a", "shell", folders=DEFAULT_FOLDERS)
+    assert "orchestrator/scriptlets/a.awk and orchestrator/scriptlets/a.sh" in text
+
+
+def test_a_project_s_own_scriptlet_comes_before_the_one_that_is_shipped(folder):
+    module = "orchestrator.scriptlets.python.steps.compute_numbers"
+    assert find(module, "ComputeNumbers", "python").source == "collection"
+    write(folder / "steps/compute_numbers.py", CLASS.format("ComputeNumbers", "a"))
+    assert find(module, "ComputeNumbers", "python").path == folder / "steps/compute_numbers.py"
+
+
+def test_the_folder_of_the_first_proposal_is_named_only_where_it_is_there(folder):
+    assert "orchestrator" not in refusal("nothing.like_it", folders=DEFAULT_FOLDERS)
+    Path("orchestrator/scriptlets").mkdir(parents=True)
+    assert "in scriptlets, orchestrator/scriptlets, /" in refusal("nothing.like_it", folders=DEFAULT_FOLDERS)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,23 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The step compute_median of the first proposal: its recipes name it by this path."""
+
+from __future__ import annotations
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.number_file import NumberFile, exact_number
+from ansible_collections.rack.recipes.plugins.modules.numbers_median import middle
+
+
+class ComputeMedian(Scriptlet):
+    """Median and count of the numbers in a file: the same as rack.recipes.numbers_median."""
+
+    options = {"src": {"type": "path", "required": True}}
+    reads = ()
+    writes = ("numbers.median_v1",)
+
+    def run(self, ctx, params):
+        with exact_number():
+            ctx.set("numbers.median_v1", middle(NumberFile(params["src"])))

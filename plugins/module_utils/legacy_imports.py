@@ -10,7 +10,12 @@ import sys
 from importlib.machinery import ModuleSpec
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
-from ansible_collections.rack.recipes.plugins.module_utils.decorators import register_scriptlet, track_resources
+from ansible_collections.rack.recipes.plugins.module_utils.decorators import (
+    debug_trace,
+    register_scriptlet,
+    timeout_enforce,
+    track_resources,
+)
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
 
 TYPE_CHECKING = False
@@ -27,7 +32,9 @@ PACKAGES = ("scriptlets", "scriptlets.core", "orchestrator")
 MODULES: dict[str, dict[str, Any]] = {
     "scriptlets.core.base": {"BaseScriptlet": BaseScriptlet},
     "scriptlets.core.decorator": {
+        "debug_trace": debug_trace,
         "register_scriptlet": register_scriptlet,
+        "timeout_enforce": timeout_enforce,
         "track_resources": track_resources,
     },
     "orchestrator.context": {"Context": ContextView},

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils import legacy_imports
+from ansible_collections.rack.recipes.plugins.module_utils import decorators, legacy_imports
 
 INSTALL = """
 from ansible_collections.rack.recipes.plugins.module_utils import legacy_imports
@@ -21,6 +21,7 @@ IMPORTS = """
 from orchestrator.context import Context
 from scriptlets.core.base import BaseScriptlet
 from scriptlets.core.decorator import register_scriptlet, track_resources
+from scriptlets.core.decorator import debug_trace, timeout_enforce
 import scriptlets.core.base
 print(Context.__name__, BaseScriptlet.__name__, scriptlets.core.base.BaseScriptlet is BaseScriptlet)
 """
@@ -66,3 +67,8 @@ def test_other_names_are_not_found(tmp_path):
 
 def test_the_base_class_is_a_scriptlet():
     assert legacy_imports.BaseScriptlet().validate(None, {}) is None
+
+
+@pytest.mark.parametrize("name", ["debug_trace", "register_scriptlet", "timeout_enforce", "track_resources"])
+def test_every_decorator_is_importable_by_the_name_of_the_proposal(name):
+    assert legacy_imports.MODULES["scriptlets.core.decorator"][name] is getattr(decorators, name)

@@ -13,7 +13,7 @@ import re
 import stat
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import bounded
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.file_descriptors import write_all
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -21,14 +21,24 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_values import
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable
+    from typing import Any, Callable, Protocol
 
     from ansible_collections.rack.recipes.plugins.module_utils.artifacts import ArtifactStore, Source
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
     from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 
     Keys = dict[str, list[Any]]
     Emit = Callable[[dict[str, Any]], None]
+
+    class Secrets(Protocol):
+        """The secrets of a run, as far as a view needs them."""
+
+        @property
+        def mask(self) -> Mask | None:
+            """What hides all that are known; None where there are none."""
+
+        def hidden(self, text: str) -> str:
+            """A text without them."""
+
 
 LISTED = 10  # hosts in a message
 MEASURED = frozenset(("name", "value", "unit"))
@@ -66,7 +76,7 @@ class ContextView:
         self._others = others
         self._emit = emit
         self._open_shelf: Callable[[], ArtifactStore] | None = None
-        self._secrets: StageSecrets | None = None
+        self._secrets: Secrets | None = None
         self._declared: frozenset[str] | None = None
         self._made: set[tuple[str, str]] = set()  # scope and key
 
@@ -78,7 +88,7 @@ class ContextView:
         """From now on keep what is attached where this says; until then only its digest is made."""
         self._open_shelf = open_shelf
 
-    def hide_by(self, secrets: StageSecrets) -> None:
+    def hide_by(self, secrets: Secrets) -> None:
         """From now on these, the secrets of the run, are taken out of texts."""
         self._secrets = secrets
 

@@ -16,7 +16,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.decorators import (
     timeout_enforce,
     track_resources,
 )
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_class import Scriptlet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

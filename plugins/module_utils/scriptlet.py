@@ -2,45 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an author of a Python scriptlet writes against."""
+"""What an author of a Python scriptlet imports: the base class, `Failed`, and how a published one runs as a module.
+
+The executor imports `scriptlet_class`, never this file: `run_as_module` needs the executor itself.
+"""
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_class import Failed, Scriptlet
 
-    from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
-
-
-class Failed(Exception):
-    """What is under test is not as it must be: the step's verdict is `failed`, not `error`."""
-
-
-class Scriptlet:
-    """A reusable test step.
-
-    `options` is an Ansible argument spec, or None to take any argument; `reads` and `writes` are tuples of context
-    keys (`reads = None`: not declared); `scope = "run"` marks a scriptlet for steps that run once for the run;
-    `deprecated` says what to use instead of one that should not be used any more. All of them are literals: the
-    controller reads them without running the file.
-    """
-
-    options: dict[str, Any] | None = None
-    reads: tuple[str, ...] | None = None
-    writes: tuple[str, ...] = ()
-    scope: str = "host"
-    deprecated: str = ""
-
-    def validate(self, ctx: ContextView, params: dict[str, Any]) -> None:
-        """Check cheaply what `options` cannot say; raise ValueError with a clear reason."""
-
-    def run(self, ctx: ContextView, params: dict[str, Any]) -> int | None:
-        """Do the work, and say with `ctx.check` whether what was found is as it must be.
-
-        Return nothing, or print an envelope and return an exit code; raise to end with a reason.
-        """
-        raise NotImplementedError(f"{type(self).__name__} has no run method")
+__all__ = ("Failed", "Scriptlet", "run_as_module")
 
 
 def run_as_module(scriptlet: type[Scriptlet]) -> None:

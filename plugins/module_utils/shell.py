@@ -16,11 +16,11 @@ import sys
 import time
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import variables
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.file_descriptors import in_memory
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import TAIL, OutputCapture
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.spawn import spawn
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.scriptlet_result import missing, read_envelope
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import in_memory
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_class import Scriptlet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,20 @@ STATIONS = (
 )
 ORDER = {name: number for number, names in enumerate(STATIONS) for name in names}
 ON_TARGETS = ("modules", "module_utils")
+# The same for module_utils: a file or folder may import those in the rows before it, and of its own row only itself.
+TARGET_LAYERS = (
+    ("file_descriptors", "journal_record", "time_limit", "verdicts"),
+    ("context_values",),
+    ("argument_spec", "masking"),
+    ("artifacts", "debug_tracing", "language"),
+    ("context_view", "decorators"),
+    ("scriptlet_class",),
+    ("legacy_imports",),
+    ("executor",),
+    ("scriptlet", "shell"),
+    ("runner", "scriptlet_support"),
+)
+LAYER_OF = {name: number for number, names in enumerate(TARGET_LAYERS) for name in names}
 
 
 def sources(*folders: str) -> list[Path]:
@@ -88,3 +103,69 @@ def test_targets_know_nothing_of_the_controller(path):
 @pytest.mark.parametrize("path", sources("plugin_utils"), ids=name_of)
 def test_stations_know_no_plugins(path):
     assert {parts[0] for parts in ours(path)} <= {"module_utils", "plugin_utils"}
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(PLUGINS / "module_utils").with_suffix("").parts)
+
+
+@cache
+def target_imports() -> dict[str, set[str]]:
+    """For each module of module_utils those that it imports, anywhere in it, for type hints too."""
+    paths = sources("module_utils")
+    names = {module_of(path) for path in paths}
+    found = {}
+    for path in paths:
+        parts = [each[1:] for each in ours(path) if each[0] == "module_utils"]
+        prefixes = [".".join(each[:length]) for each in parts for length in range(1, len(each) + 1)]
+        found[module_of(path)] = {prefix for prefix in prefixes if prefix in names}
+    return found
+
+
+def circle_in(graph: Mapping[str, Iterable[str]]) -> list[str]:
+    """The modules of one circle of imports, the first one again at the end; empty where there is none."""
+    done: set[str] = set()
+
+    def search(name: str, path: list[str]) -> list[str]:
+        if name in path:
+            return [*path[path.index(name) :], name]
+        if name in done:
+            return []
+        circles = (search(imported, [*path, name]) for imported in sorted(graph[name]))
+        circle = next(filter(None, circles), [])
+        done.add(name)
+        return circle
+
+    return next(filter(None, (search(name, []) for name in sorted(graph))), [])
+
+
+def test_no_circle_inside_of_module_utils():
+    assert " -> ".join(circle_in(target_imports())) == ""
+
+
+@pytest.mark.parametrize(
+    ("graph", "circle"),
+    [
+        ({"a": ["b", "c"], "b": ["c"], "c": []}, []),
+        ({"a": ["a"]}, ["a", "a"]),
+        ({"a": ["b"], "b": ["c"], "c": ["d", "b"], "d": []}, ["b", "c", "b"]),
+    ],
+)
+def test_a_circle_is_named(graph, circle):
+    assert circle_in(graph) == circle
+
+
+def test_imports_for_type_hints_count(tmp_path):
+    (tmp_path / "a.py").write_text("TYPE_CHECKING = False\nif TYPE_CHECKING:\n    from a.b import c\n")
+    assert list(imports(tmp_path / "a.py")) == ["a.b.c"]
+
+
+def test_every_part_of_module_utils_has_a_layer():
+    assert {name.split(".")[0] for name in target_imports()} == set(LAYER_OF)
+
+
+@pytest.mark.parametrize("path", sources("module_utils"), ids=name_of)
+def test_parts_of_module_utils_know_only_the_layers_before_them(path):
+    own = module_of(path).split(".")[0]
+    known = {name.split(".")[0] for name in target_imports()[module_of(path)]} - {own}
+    assert {name for name in known if LAYER_OF[name] >= LAYER_OF[own]} == set()

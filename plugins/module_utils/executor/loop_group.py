@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
     from ansible_collections.rack.recipes.plugins.module_utils.executor.step.reuse import ReusedResult
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import Outcome
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.types import Outcome
 
     Record = dict[str, Any]
     Step = dict[str, Any]

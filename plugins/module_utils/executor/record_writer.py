@@ -13,17 +13,25 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_view import n
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Union
+    from typing import Any, Callable, Protocol
 
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.loop_group import LoopGroup
     from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.reuse import ReusedResult
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import StepRun
     from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 
-    StepOutcome = Union[StepRun, LoopGroup, ReusedResult]
     Record = dict[str, Any]
     Step = dict[str, Any]
+
+    class TriedStep(Protocol):
+        """What is recorded of a step that ran, of a loop's instances together, or of a result that is used again."""
+
+        time: str
+        started: float
+        attempts: list[Record]
+        measurements: list[Record]
+        checks: int
+        more: Record
+        passes_dependents: bool
+
 
 LONGEST = 2000  # characters of a value in a log
 UNTRIED: Record = {"seconds": 0.0, "attempts": [], "measurements": []}
@@ -65,7 +73,7 @@ class RecordWriter:
         if self.is_debug:
             self.log(step, attempt, "attach", f"{named['name']}: {attached['size']} bytes, {attached['sha256']}")
 
-    def step(self, step: Step, verdict: str, reason: str, tried: StepOutcome | None, *, blocks: bool) -> None:
+    def step(self, step: Step, verdict: str, reason: str, tried: TriedStep | None, *, blocks: bool) -> None:
         """A step has its verdict; without `tried` it was not tried."""
         record = {"kind": "step", **self._head, "step": step["name"], "verdict": verdict}
         record["reason"] = self._secrets.reason(reason)
@@ -107,7 +115,7 @@ class RecordWriter:
         self._write({**head, "event": event, "text": self.hidden(text)})
 
 
-def _of(tried: StepOutcome) -> Record:
+def _of(tried: TriedStep) -> Record:
     """What a trial has to tell; fields that most steps do without only where they say something."""
     fields = {
         "started": tried.time,

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+    from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_class import Scriptlet
 
 ATTACHED = ("name", "sha256", "size")
 

@@ -20,17 +20,16 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_ru
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, Union
+    from typing import Any
 
     from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
     from ansible_collections.rack.recipes.plugins.module_utils.executor.loop_group import LoopGroup
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.reuse import ReusedResult
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.record_writer import TriedStep
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.types import Outcome
 
     Record = dict[str, Any]
     Step = dict[str, Any]
-    Outcome = tuple[str, str]
-    StepOutcome = Union[StepRun, LoopGroup, ReusedResult]
 
 TICK = 1.0  # seconds between two looks at the lease
 LOST = "the controller was not heard of any more"
@@ -184,7 +183,7 @@ class StageRun:
             self.loop_groups[step["name"]] = loop_group
             self.schedule.expand(step, loop_group.instances)
 
-    def _settle(self, step: Step, verdict: str, reason: str, tried: StepOutcome | None = None) -> None:
+    def _settle(self, step: Step, verdict: str, reason: str, tried: TriedStep | None = None) -> None:
         """Record a step's verdict, as it was `tried` or not."""
         blocks = self.conditions.end(step, verdict, passes_dependents=tried is not None and tried.passes_dependents)
         self.state.records.step(step, verdict, reason, tried, blocks=blocks)

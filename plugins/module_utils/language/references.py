@@ -25,11 +25,27 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_values import
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import Any, Callable
-
-    from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
+    from typing import Any, Callable, Protocol
 
     Parts = tuple[str, list[str], str]  # word or key, path, what stands after @
+
+    class Context(Protocol):
+        """What references need of the context; a ContextView is one."""
+
+        def __contains__(self, key: object) -> bool: ...
+
+        def get(self, key: str, default: Any = None) -> Any:
+            """The value of a key."""
+
+        def keys(self) -> list[str]:
+            """All keys that `get` finds."""
+
+        def value_on(self, key: str, host: str) -> Any:
+            """The value of a key on one host; raises ValueError where it has none."""
+
+        def values(self, key: str) -> dict[str, Any]:
+            """The value of a key on each host that has it, by host name."""
+
 
 REFERENCE = r"\$\{([^${}\s]+)(?:@(\$\{[^${}\s]+\}))?\}"  # compiled by the first text that needs it
 OPENINGS = ("${", "{{", "{%", "{#")  # of references, and of what Ansible fills in: such a text is no value yet
@@ -44,7 +60,7 @@ class Scope:
     `words` may have `item` and `index` or `matrix` of a loop, and `step`, a mapping with `name`, `attempt` and so on.
     """
 
-    def __init__(self, ctx: ContextView, params: dict[str, Any], words: dict[str, Any]) -> None:
+    def __init__(self, ctx: Context, params: dict[str, Any], words: dict[str, Any]) -> None:
         self.ctx = ctx
         self.words = {**words, "params": params}
 
@@ -166,7 +182,7 @@ def _of_word(word: str, path: list[str], words: dict[str, Any]) -> Any:
     return copied(_walk(word, words[word], path))
 
 
-def _of_context(key: str, ctx: ContextView) -> Any:
+def _of_context(key: str, ctx: Context) -> Any:
     if key not in ctx:
         raise ValueError(f"the context has no key {key}{hint(key, ctx.keys())}")
     return ctx.get(key)
@@ -206,7 +222,7 @@ def hint(word: str, known: Iterable[str]) -> str:
     return f"; there is {few(names, LISTED)}" if names else "; there is none"
 
 
-def _elsewhere(key: str, path: list[str], host: Any, ctx: ContextView) -> Any:
+def _elsewhere(key: str, path: list[str], host: Any, ctx: Context) -> Any:
     if not isinstance(host, str):
         raise ValueError(f"expected the name of a host after @, got {shown(host)}")
     if host in OVER_ALL:
@@ -214,7 +230,7 @@ def _elsewhere(key: str, path: list[str], host: Any, ctx: ContextView) -> Any:
     return _walk(f"{key} on {host}", ctx.value_on(key, host), path)
 
 
-def _on_all(key: str, path: list[str], ctx: ContextView) -> dict[str, Any]:
+def _on_all(key: str, path: list[str], ctx: Context) -> dict[str, Any]:
     """The value on each host that has it; raises ValueError where none has."""
     found = {}
     for host, value in ctx.values(key).items():

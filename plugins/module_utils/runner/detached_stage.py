@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.file_descriptors import write_all
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import write_all
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import encode
 from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders import remove
 

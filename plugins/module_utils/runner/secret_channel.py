@@ -18,7 +18,7 @@ import os
 import time
 from binascii import a2b_base64, b2a_base64
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.file_descriptors import write_all
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import json
 import os
 import signal
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.file_descriptors import in_memory, write_all
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.spawn import spawn
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import in_memory, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,13 +11,17 @@ import os
 import signal
 from _thread import allocate_lock
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.file_descriptors import in_memory, write_all
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import in_memory, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, NoReturn
+    from typing import Any, Callable, NoReturn, Union
 
     Emit = Callable[[dict[str, Any]], None]
+    # What a fork of the executor does, until it ends its process.
+    Fork = Callable[["EventWriter"], NoReturn]
+    # What a child becomes: a program as argument list and environment, or a fork of the executor.
+    Program = Union[tuple[list[str], dict[str, str]], Fork]
 
 LARGEST_EVENT = 64 * 1024 * 1024  # bytes of JSON
 IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)  # by Python, and so by what it starts

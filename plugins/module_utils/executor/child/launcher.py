@@ -16,17 +16,15 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secret
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, NoReturn, Union
+    from typing import Any, Callable, NoReturn
 
     from ansible_collections.rack.recipes.plugins.module_utils.artifacts import ArtifactStore
     from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.exec_program import Fork, Program
     from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
-    from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+    from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_class import Scriptlet
 
     Step = dict[str, Any]
-    # A program to start, with its environment; or what a fork of the executor is to do.
-    Fork = Callable[[exec_program.EventWriter], NoReturn]
-    Program = Union[tuple[list[str], dict[str, str]], Fork]
 
 VARIABLE = re.compile(r"[A-Za-z0-9_]+")
 SANDBOX = "ansible_collections.rack.recipes.plugins.module_utils.executor.child.sandbox"

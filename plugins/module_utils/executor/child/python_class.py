@@ -11,7 +11,7 @@ import sys
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import LONGEST_MESSAGE, bounded
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_class import Failed, Scriptlet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_view import C
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child import exec_program
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process import procfs
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.file_descriptors import in_memory
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import in_memory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

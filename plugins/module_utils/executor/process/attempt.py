@@ -14,20 +14,20 @@ import time
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import LONGEST_MESSAGE, bounded
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child import exec_program
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.file_descriptors import (
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import Lines, OutputCapture
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.spawn import spawn
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import (
     close_all,
     in_memory,
     write_all,
 )
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import Lines, OutputCapture
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.spawn import spawn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import resource
     from typing import Any, Callable, NoReturn
 
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Program
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.exec_program import Program
     from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 
     Event = dict[str, Any]

@@ -13,7 +13,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.references i
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import StepGenerator, StepRun
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.types import StepGenerator, StepRun
 
 RIGHT = "check mode: its arguments are right"
 UNKNOWN = "check mode: its arguments need what only a run gives: "
@@ -37,5 +37,5 @@ def check_arguments(step_run: StepRun) -> StepGenerator:
     if step["kind"] != "python":
         return "skipped", RIGHT
     attempt = yield from run_child(step_run.state, step, step_run.ctx, params, lambda _change: None, "validate")
-    verdict, reason = judge(attempt, step_run.scope, {"none": True}, step_run.state.secrets)
+    verdict, reason = judge(attempt, step_run.ctx, step_run.scope, {"none": True}, step_run.state.secrets)
     return ("skipped", RIGHT) if verdict == "passed" else ("error", reason)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
     from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
-    from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
+    from ansible_collections.rack.recipes.plugins.module_utils.language.references import Context, Scope
     from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 
     Judged = tuple[str, str]
@@ -33,14 +33,16 @@ CRITERIA = ("ctx_has_keys", "values", "none")
 UNCHECKED = 'it checked nothing: give it success criteria, or say "success: none"'
 
 
-def judge(attempt: Attempt, scope: Scope, success: Success, secrets: StageSecrets, until: Any = None) -> Judged:
+def judge(
+    attempt: Attempt, ctx: ContextView, scope: Scope, success: Success, secrets: StageSecrets, until: Any = None
+) -> Judged:
     """Verdict and reason; what the envelope and the criteria say goes into the attempt on the way.
 
     `secrets` are taken out of texts before these are shortened; the envelope may add some. What passed by itself may
     have to wait for the conditions `until`, before which no criterion counts.
     """
     try:
-        verdict, reason = _outcome(attempt, scope, success, secrets, until)
+        verdict, reason = _outcome(attempt, ctx, scope, success, secrets, until)
     except ValueError as error:
         verdict, reason = "error", str(error)
     if verdict == "passed":
@@ -48,11 +50,13 @@ def judge(attempt: Attempt, scope: Scope, success: Success, secrets: StageSecret
     return verdict, secrets.reason(reason) or "gave no reason"
 
 
-def _outcome(attempt: Attempt, scope: Scope, success: Success, secrets: StageSecrets, until: Any) -> Judged:
+def _outcome(
+    attempt: Attempt, ctx: ContextView, scope: Scope, success: Success, secrets: StageSecrets, until: Any
+) -> Judged:
     problem = _ended_badly(attempt)
     if problem:
         return "error", problem
-    verdict, reason = _said(attempt, scope.ctx, secrets)
+    verdict, reason = _said(attempt, ctx, secrets)
     if verdict != "passed":
         return verdict, reason
     missing_yet = _missing_yet(attempt, scope, until) if until else ""
@@ -162,7 +166,7 @@ def _criteria(attempt: Attempt, scope: Scope, success: Success) -> list[tuple[Me
     return found
 
 
-def _has_keys(keys: list[str], ctx: ContextView) -> tuple[Measurement, str]:
+def _has_keys(keys: list[str], ctx: Context) -> tuple[Measurement, str]:
     """How many of the keys are there."""
     absent = [key for key in keys if key not in ctx]
     measured = {

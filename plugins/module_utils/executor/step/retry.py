@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import (
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.types import (
         Outcome,
         StepGenerator,
         StepRun,

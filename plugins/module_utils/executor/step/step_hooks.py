@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import StepGenerator, StepRun
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.types import StepGenerator, StepRun
 
     Record = dict[str, Any]
 
@@ -51,7 +51,7 @@ def _run(step_run: StepRun, hook: Record) -> StepGenerator:
         step_run.state.change(step["name"], step_run.tries, {**made, "who": who})
 
     attempt = yield from run_child(step_run.state, step, ctx, params, change)
-    verdict, reason = judge(attempt, scope, {"none": True}, step_run.state.secrets)
+    verdict, reason = judge(attempt, ctx, scope, {"none": True}, step_run.state.secrets)
     step_run.count_secrets(attempt)
     step_run.hooked += attempt.measurements
     return verdict, reason

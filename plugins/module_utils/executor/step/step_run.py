@@ -18,17 +18,14 @@ from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSI
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator
-    from typing import Any, Union
+    from typing import Any
 
     from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
     from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.step.types import Outcome, StepGenerator
 
     Record = dict[str, Any]
     Step = dict[str, Any]
-    Outcome = tuple[str, str]
-    # What is waited for, a child or a moment of the monotonic clock; at the end verdict and reason.
-    StepGenerator = Generator[Union[Attempt, float], None, Outcome]
 
 FIRST, LAST, BETWEEN = 5, 15, 100  # attempts whose records are kept; between the first and the last only bad ones
 
@@ -158,7 +155,7 @@ class StepRun:
 
     def _judged(self, attempt: Attempt) -> Outcome:
         until = self.step["retry"].get("until") if "retry" in self.step else None
-        verdict, reason = judge(attempt, self.scope, self.step["success"], self.state.secrets, until)
+        verdict, reason = judge(attempt, self.ctx, self.scope, self.step["success"], self.state.secrets, until)
         self.count_secrets(attempt)
         self.measurements = attempt.measurements
         self.checks = sum("verdict" in each for each in self.measurements)

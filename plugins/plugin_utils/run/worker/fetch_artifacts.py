@@ -21,7 +21,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.artifacts import LARGEST, PIECE
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.file_descriptors import write_all
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import write_all
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record

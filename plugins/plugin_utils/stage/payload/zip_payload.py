@@ -26,6 +26,7 @@ DROP_IN_FOLDER = DROP_INS.replace(".", "/")
 ROOT = Path(__file__).parents[4]
 SHIPPED = f"{ROOT}{os.sep}"
 EXECUTOR = f"{COLLECTION}plugins.module_utils.runner.main"
+FOR_AUTHORS = f"{COLLECTION}plugins.module_utils.scriptlet"  # what every scriptlet imports
 SANDBOX = f"{COLLECTION}plugins.module_utils.executor.child.sandbox"
 OWN_IMPORT = re.compile(rb"(?m)^ *((?:from|import) (?:ansible_collections|scriptlets)\.[^(\n]*(?:\([^)]*\))?)")
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # the fields of a statement that hold statements
@@ -40,17 +41,21 @@ def pack(files: tuple[tuple[str, Path], ...]) -> bytes:
 
     Full names are kept, so the same imports work here, there and under AnsiballZ. Raises CatalogError.
     """
-    return _zip({**_closure(_modules(EXECUTOR, "", ROOT)), **_closure(files)})
+    return _zip({**_executor_files(), **_closure(files)})
 
 
 @lru_cache(maxsize=1)
 def executor_code() -> tuple[str, tuple[str, ...]]:
     """Digest and files of the executor itself, which a host keeps: the same in every payload."""
-    whole = _in_packages(_closure(_modules(EXECUTOR, "", ROOT)))
+    whole = _in_packages(_executor_files())
     digest = hashlib.sha256()
     for name, content in sorted(whole.items()):
         digest.update(b"%b\0%d\0%b" % (name.encode(), len(content), content))
     return digest.hexdigest()[:16], tuple(sorted(whole))
+
+
+def _executor_files() -> dict[str, Path]:
+    return _closure(found for name in (EXECUTOR, FOR_AUTHORS) for found in _modules(name, "", ROOT))
 
 
 def sandbox_code() -> dict[str, Path]:

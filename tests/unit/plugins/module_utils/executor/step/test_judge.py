@@ -46,32 +46,32 @@ def test_verdict_and_reason(case):
     assert set(CASES[case]) - {"verdict", "reason"} <= set(USUAL)
     given = {**USUAL, **CASES[case]}
     attempt, scope = ended(**{name: given[name] for name in list(USUAL)[:6] if name != "success"})
-    assert judge(attempt, scope, given["success"], StageSecrets({})) == (given["verdict"], given["reason"])
+    assert judge(attempt, scope.ctx, scope, given["success"], StageSecrets({})) == (given["verdict"], given["reason"])
     assert scope.ctx.to_dict() == given["context"]
     assert attempt.measurements == given["measurements"]
 
 
 def test_a_long_reason_is_shortened():
     attempt, scope = ended(json.dumps({"status": "failed", "reason": "x" * 100_000}))
-    assert len(judge(attempt, scope, {}, StageSecrets({}))[1]) == LONGEST_REASON
+    assert len(judge(attempt, scope.ctx, scope, {}, StageSecrets({}))[1]) == LONGEST_REASON
 
 
 def test_secrets_are_taken_out_before_a_reason_is_shortened():
     attempt, scope = ended(json.dumps({"status": "failed", "reason": "x" * (LONGEST_REASON - 6) + "hunter2"}))
-    reason = judge(attempt, scope, {}, StageSecrets({"secrets": ["hunter2"]}))[1]
+    reason = judge(attempt, scope.ctx, scope, {}, StageSecrets({"secrets": ["hunter2"]}))[1]
     assert reason == "x" * (LONGEST_REASON - 6) + "***..."
 
 
 def test_half_a_secret_where_a_message_was_cut_is_not_shown():
     attempt, scope = ended(ending={"verdict": "failed", "reason": "hunter2" * 100_000})
     attempt.ending["reason"] = attempt.ending["reason"][:LONGEST_MESSAGE]
-    assert judge(attempt, scope, {}, StageSecrets({"secrets": ["hunter2"]})) == ("failed", "********...")
+    assert judge(attempt, scope.ctx, scope, {}, StageSecrets({"secrets": ["hunter2"]})) == ("failed", "********...")
 
 
 def test_a_long_value_in_a_message_is_cut_without_its_secrets():
     attempt, scope = ended(json.dumps({"status": "hunter2 " * 100}))
-    known = judge(attempt, scope, {}, StageSecrets({"secrets": ["hunter2"]}))[1]
+    known = judge(attempt, scope.ctx, scope, {}, StageSecrets({"secrets": ["hunter2"]}))[1]
     assert known == f"the envelope's status must be ok, failed or error, got '{('******** ' * 100)[: SHOWN - 1]}..."
     attempt, scope = ended(json.dumps({"status": "x" * 1000}))
-    unknown = judge(attempt, scope, {}, StageSecrets({}))[1]
+    unknown = judge(attempt, scope.ctx, scope, {}, StageSecrets({}))[1]
     assert unknown == f"the envelope's status must be ok, failed or error, got '{'x' * (SHOWN - 1)}..."

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs that are never pruned: marked in their folder, which holds without the store, and in the store."""
+"""Runs that are never pruned.
+
+They are marked both in their folder, for when the store cannot be reached, and in the store, for other controllers.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ def pin(folder: Path, *, pinned: bool) -> None:
 
 
 def pin_stored(store: Engine, run_id: str, *, pinned: bool) -> bool:
-    """The same in the store; returns whether it has the run. Raises StoreError."""
+    """Mark a run in the store, or take the mark away. Returns whether the store has the run. Raises StoreError."""
     runs = tables().runs
     change = runs.update().where(runs.c.run_id == run_id).values(pinned=True if pinned else None)
 

@@ -13,7 +13,7 @@ import sweeps
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.export_run import export
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import PackSource
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verifying.verify_pack import verify
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verify_pack import verify
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import whole_run

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From a run to a pack: a folder or one archive, there as a whole or not at all."""
+"""Export a run as a pack, a folder or one archive. It appears complete or not at all."""
 
 from __future__ import annotations
 
@@ -15,22 +15,32 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest import CHUNK, SIGNATURE, SUM, SUMS, name_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest import (
+    CHUNK,
+    SIGNATURE,
+    SUM,
+    SUMS,
+    name_of,
+    names_in,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pack_formats import ArchiveFormat, format_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import (
     PackSource,
     gather,
-    names_in,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.tar_and_zip import WRITERS
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.ssh_signatures import sign
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
 
-PARTIAL = ".partial"
+PARTIAL = ".partial"  # the end of the name of a folder in which a pack is being made
 
 
 @dataclass(frozen=True, slots=True)
 class ExportedPack:
-    """A pack: all its paths, the pack itself first; how many files are in it, and what its manifest says of it."""
+    """What an export made.
+
+    `paths` has the pack, then the files that were written beside it. `files` is the number of files in the pack, and
+    `about` has the fields of its manifest.
+    """
 
     paths: tuple[Path, ...]
     files: int
@@ -38,26 +48,27 @@ class ExportedPack:
 
 
 def export(source: PackSource, target: Path, key: Path | None = None) -> ExportedPack:
-    """Pack a run into a folder, or into an archive where the target's name is one of a `.tar.gz` or `.zip`.
+    """Pack a run into a folder, or into an archive where the name of `target` ends as that of one does.
 
-    With the file of a key it is signed: the folder's list of checksums, or the archive's own. Raises RackError,
-    UsageError for a target that is there already, or cannot be.
+    `key` is the file of an SSH key. With one, the list of checksums in a folder or the checksum file of an archive is
+    signed. Raises UsageError for a target that exists or cannot be written, and RackError for other problems.
     """
     if target.exists():
         raise UsageError(f"{target}: it is there already, and nothing is replaced")
-    suffix = next((suffix for suffix in WRITERS if target.name.lower().endswith(suffix)), "")
+    form = format_of(target.name)
     try:
         with _private(), _staging(target) as staging:
             about = gather(source, staging / "pack")
             number = len(names_in(staging / "pack"))
-            paths = _archived(staging, suffix, source, target, key) if suffix else _placed(staging, target, key)
+            paths = _to_archive(staging, form, source, target, key) if form else _to_folder(staging, target, key)
     except OSError as error:
-        is_inside = error.filename is None or PARTIAL in str(error.filename)  # which nobody asked for
+        # users do not know the folder in which the pack is made
+        is_inside = error.filename is None or PARTIAL in str(error.filename)
         raise RackError(f"{target if is_inside else error.filename}: {error.strerror}") from error
     return ExportedPack(paths, number, about)
 
 
-def _placed(staging: Path, target: Path, key: Path | None) -> tuple[Path, ...]:
+def _to_folder(staging: Path, target: Path, key: Path | None) -> tuple[Path, ...]:
     made = staging / "pack"
     if key:
         (made / f"{SUMS}{SIGNATURE}").write_bytes(sign((made / SUMS).read_bytes(), key))
@@ -65,11 +76,13 @@ def _placed(staging: Path, target: Path, key: Path | None) -> tuple[Path, ...]:
     return (target,)
 
 
-def _archived(staging: Path, suffix: str, source: PackSource, target: Path, key: Path | None) -> tuple[Path, ...]:
-    """What belongs to an archive is there before the archive is: no reader sees one that cannot be checked."""
+def _to_archive(
+    staging: Path, form: ArchiveFormat, source: PackSource, target: Path, key: Path | None
+) -> tuple[Path, ...]:
+    """Put the files beside an archive into place before the archive, so that nobody sees one without its checksum."""
     made = staging / "archive"
     with made.open("xb") as file:
-        WRITERS[suffix](staging / "pack", name_of(source.run_id), file)
+        form.write(staging / "pack", name_of(source.run_id), file)
         file.flush()
         os.fsync(file.fileno())
     with made.open("rb") as file:
@@ -89,11 +102,11 @@ def _archived(staging: Path, suffix: str, source: PackSource, target: Path, key:
 
 @contextmanager
 def _staging(target: Path) -> Iterator[Path]:
-    """A folder of our own beside the target, on the same disk; what a killed export left there goes."""
+    """A folder in which the pack is made, on the disk of its target. Those of killed exports are removed."""
     folder = target.with_name(f".{target.name}.{os.getpid()}{PARTIAL}")
     try:
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _remove_left(target)
+        _remove_leftovers(target)
         folder.mkdir(mode=0o700)
     except OSError as error:
         raise UsageError(f"{target}: it cannot be written: {error.strerror}") from error
@@ -103,7 +116,7 @@ def _staging(target: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _remove_left(target: Path) -> None:
+def _remove_leftovers(target: Path) -> None:
     for old in target.parent.iterdir():
         is_ours = old.name.startswith(f".{target.name}.") and old.name.endswith(PARTIAL)
         if is_ours and not _is_alive(old.name.removesuffix(PARTIAL).rpartition(".")[2]):
@@ -115,14 +128,14 @@ def _is_alive(pid: str) -> bool:
         os.kill(int(pid), 0)
     except (ProcessLookupError, ValueError, OverflowError):
         return False
-    except PermissionError:  # somebody else's
+    except PermissionError:  # a process of another user
         return True
     return True
 
 
 @contextmanager
 def _private() -> Iterator[None]:
-    """What is written meanwhile is for its owner alone."""
+    """Files that are made meanwhile can be read by their owner alone."""
     before = os.umask(0o077)
     try:
         yield

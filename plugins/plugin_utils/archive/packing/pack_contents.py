@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What goes into a pack, as files in a folder: only what is named here, nothing else that lies beside it."""
+"""Gather the files of a pack in a folder. Only files that are named here are packed."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest impo
     SUMS,
     PackFacts,
     manifest_text,
+    names_in,
     sums_text,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.result_rows import (
-    Writer,
+    ResultWriter,
     from_journal,
     from_store,
     status_of,
@@ -59,7 +60,11 @@ DIGEST = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class PackSource:
-    """Where a run is: its journal, by the plain name, None where it has none here; and the store, if it can be read."""
+    """Where a run is.
+
+    `journal` is the path of its journal without `.gz`, None where the run has no folder here. `store` is None where
+    the store cannot be read.
+    """
 
     run_id: str
     journal: Path | None
@@ -68,22 +73,21 @@ class PackSource:
 
 @dataclass(slots=True)
 class _Pack:
-    """A pack that is being made: what is said about it, what is missing, and why."""
+    """A pack that is being made. `missing` has the reason for each file or part that it lacks."""
 
     folder: Path
     source: PackSource
-    about: dict[str, Any] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
 
     def path(self, name: str) -> Path:
-        """Where a file of the pack goes; its folder is made."""
+        """The path of a file of the pack; the folder above it is made."""
         path = self.folder / name
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return path
 
 
 def gather(source: PackSource, folder: Path) -> dict[str, Any]:
-    """Write all of a pack into a new folder; returns what its manifest says but for the files.
+    """Write all files of a pack into a new folder. Returns the fields of its manifest about the whole pack.
 
     Raises RackError or OSError.
     """
@@ -92,7 +96,7 @@ def gather(source: PackSource, folder: Path) -> dict[str, Any]:
     results = _add_results(pack)
     run = status_of(folder / RESULTS)
     record = begun(source.journal) if source.journal else {}
-    _add_beginning(pack, record)
+    _add_run_snapshot(pack, record)
     _add_versions(pack, run, record)
     _add_artifacts(pack)
     about = {
@@ -116,13 +120,8 @@ def _seal(folder: Path, about: Mapping[str, Any]) -> None:
 
 
 def facts_of(folder: Path) -> dict[str, PackFacts]:
-    """Size and digest of every file below a folder, by its path from there."""
+    """Size and SHA-256 of each file below a folder, by its path relative to it."""
     return {name: _facts(folder / name) for name in names_in(folder)}
-
-
-def names_in(folder: Path) -> list[str]:
-    """The paths of all files below a folder, sorted."""
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
 def _facts(path: Path) -> PackFacts:
@@ -135,9 +134,12 @@ def _facts(path: Path) -> PackFacts:
 
 
 def _add_results(pack: _Pack) -> str:
-    """The rows of the run; returns where they are from: the store where it holds all, otherwise the journal."""
+    """Add the rows of the run: those of the store where it has all of them, otherwise those that the journal makes.
+
+    Returns which of the two it was, `store` or `journal`.
+    """
     source = pack.source
-    with Writer(pack.folder / RESULTS) as writer:
+    with ResultWriter(pack.folder / RESULTS) as writer:
         if source.store and (source.journal is None or not is_behind(source.store, source.journal)):
             from_store(source.store, source.run_id, writer.write)
             return "store"
@@ -147,7 +149,7 @@ def _add_results(pack: _Pack) -> str:
 
 
 def _add_journal(pack: _Pack) -> dict[str, Any] | None:
-    """The journal byte for byte, in its plain form; returns its chain."""
+    """Add the journal byte for byte, uncompressed. Returns the manifest's entry about it."""
     journal = pack.source.journal
     if journal is None:
         pack.missing[JOURNAL] = NOT_HERE
@@ -157,21 +159,21 @@ def _add_journal(pack: _Pack) -> dict[str, Any] | None:
         with opened(journal) as lines, pack.path(JOURNAL).open("xb") as copy:
             for line in lines:
                 copy.write(line)
-                chain.take(line)
+                chain.add(line)
     except UNREADABLE as error:
         raise JournalError(f"{journal}: {reason(error)}") from error
     return chain.to_data()
 
 
-def _add_beginning(pack: _Pack, record: Mapping[str, Any]) -> None:
-    """Recipe, playbook and hosts as they were when the run began."""
+def _add_run_snapshot(pack: _Pack, record: Mapping[str, Any]) -> None:
+    """Add recipe, playbook and hosts as they were when the run began."""
     kept = pack.source.journal.parent / FOLDER if pack.source.journal else None
     wanted = {RECIPES: [*_below(kept, RECIPES)], PLAYBOOK: [PLAYBOOK], HOSTS: [HOSTS]}
     for what, names in wanted.items():
-        there = [name for name in names if kept and (kept / name).is_file()]
-        for name in there:
-            _copy(kept / name, pack.path(name))  # type: ignore[operator]  # there is none without it
-        if not there:
+        found = [name for name in names if kept and (kept / name).is_file()]
+        for name in found:
+            _copy(kept / name, pack.path(name))  # type: ignore[operator]  # nothing is there without `kept`
+        if not found:
             pack.missing[what] = NOT_KEPT if kept else NOT_HERE
     if HOSTS in pack.missing and record:
         del pack.missing[HOSTS]
@@ -184,7 +186,7 @@ def _below(folder: Path | None, name: str) -> Iterator[str]:
 
 
 def _add_versions(pack: _Pack, run: Mapping[str, Any], record: Mapping[str, Any]) -> None:
-    """Of all that made the results: the programs on the controller, the recipe, the scriptlets."""
+    """Add the versions of the programs on the controller, and the digests of the recipe and of the scriptlets."""
     kept = pack.source.journal.parent / FOLDER / SCRIPTLETS if pack.source.journal else None
     try:
         scriptlets = json.loads(kept.read_bytes()) if kept else {}
@@ -198,7 +200,7 @@ def _add_versions(pack: _Pack, run: Mapping[str, Any], record: Mapping[str, Any]
 
 
 def _add_artifacts(pack: _Pack) -> None:
-    """The files that steps left; each is named by its digest, and left out where it is not what that says."""
+    """Add the files that steps attached, each under its SHA-256. One whose bytes have another SHA-256 is left out."""
     folder = pack.source.journal.parent / ARTIFACTS if pack.source.journal else None
     rows = [*table_rows(pack.folder / RESULTS, ARTIFACTS)]
     arrived = {str(row["sha256"]) for row in rows if row["path"]}
@@ -216,7 +218,7 @@ def _add_artifacts(pack: _Pack) -> None:
 
 
 def _copy(source: Path, target: Path) -> str:
-    """Copy an ordinary file, whatever a link would lead to; returns the digest. Raises OSError."""
+    """Copy a file that is no link. Returns its SHA-256 in hexadecimal. Raises OSError."""
     digest = sha256()
     with open(os.open(source, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file, target.open("xb") as copy:  # noqa: PTH123
         while data := file.read(CHUNK):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rows of a run as they stand in the store, or as its journal would make them there: the same ones."""
+"""The rows of a run, for a pack: from the store, or from the journal. Both give the same rows."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_
 if TYPE_CHECKING:
     from sqlalchemy import Engine, Table
 
-AT_ONCE = 2_000  # rows, or records, between two writes
-# What the store notes for itself: where the journal is and how far it was read, what may be pruned.
-OWN = {"runs": frozenset({"journal", "journal_offset", "next_seq", "pinned"})}
+BATCH_SIZE = 2_000  # rows between two writes
+# Columns that are no results: where the journal is, how far it was read, and whether the run is pinned.
+UNPACKED = {"runs": frozenset({"journal", "journal_offset", "next_seq", "pinned"})}
 # Columns whose text is JSON.
 JSON: Mapping[str, frozenset[str]] = {
     "runs": frozenset({"counts", "versions", "params", "labels", "refs", "options"}),
@@ -41,8 +41,8 @@ JSON: Mapping[str, frozenset[str]] = {
 Write = Callable[["Table", Sequence[Row]], None]
 
 
-class Writer:
-    """Writes rows into `<table>.jsonl`, as objects, and `<table>.csv`, for spreadsheets."""
+class ResultWriter:
+    """Writes the rows of each table to `<table>.jsonl` as objects, and to `<table>.csv` for spreadsheets."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -65,7 +65,7 @@ class Writer:
         return self._files.enter_context((self._folder / name).open("x", encoding=encoding, newline=""))
 
     def write(self, table: Table, rows: Sequence[Row]) -> None:
-        """Rows whose values are in the order of the table's columns."""
+        """Write rows whose values are in the order of the table's columns."""
         lines, sheet = self._opened[table.name]
         wanted = _columns(table)
         for row in rows:
@@ -76,7 +76,7 @@ class Writer:
 
 
 def _columns(table: Table) -> list[str]:
-    return [name for name in table.columns.keys() if name not in OWN.get(table.name, ())]  # noqa: SIM118
+    return [name for name in table.columns.keys() if name not in UNPACKED.get(table.name, ())]  # noqa: SIM118
 
 
 def _value(table: str, column: str, value: Any) -> Any:
@@ -88,9 +88,9 @@ def _cell(value: Any) -> Any:
 
 
 def from_store(store: Engine, run_id: str, write: Write) -> bool:
-    """Write what the store has of a run; returns whether it has any. Raises StoreError."""
+    """Pass the rows that the store has of a run to `write`. Returns whether it has any. Raises StoreError."""
     with translated(store.url), reading(store) as connection:
-        streaming = connection.execution_options(yield_per=AT_ONCE)
+        streaming = connection.execution_options(yield_per=BATCH_SIZE)
         found = False
         for table in tables().metadata.tables.values():
             query = sql.select(table).where(table.c.run_id == run_id).order_by(*table.primary_key)
@@ -101,12 +101,12 @@ def from_store(store: Engine, run_id: str, write: Write) -> bool:
 
 
 def from_journal(journal: Path, run_id: str, write: Write) -> None:
-    """Write what a journal comes to. Raises JournalError."""
+    """Pass the rows that a journal makes to `write`. Raises JournalError."""
     fold, batch, follower = JournalFold(run_id), Batch(), JournalReader(journal)
     for line in follower.read():
         if line.record:
             fold.take(line.record, batch)
-        if len(batch.context) >= AT_ONCE:
+        if len(batch.context) >= BATCH_SIZE:
             _drain(batch, write)
     _drain(batch, write)
     write(tables().runs, [fold.run_row(str(journal), follower.offset)])
@@ -116,20 +116,20 @@ def from_journal(journal: Path, run_id: str, write: Write) -> None:
 
 
 def _drain(batch: Batch, write: Write) -> None:
-    """Changes come in the order of their numbers, and there may be more of them than fit into memory."""
+    """Write the changes of keys, which come in the order of their numbers and may be too many for memory."""
     for table, rows in ((tables().context, batch.context), (tables().conflicts, batch.conflicts)):
         write(table, rows)
         rows.clear()
 
 
 def status_of(results: Path) -> Mapping[str, Any]:
-    """The row of `runs` among written results; empty where there is none."""
+    """The row of the table `runs` in a folder of results; empty where there is none."""
     text = (results / "runs.jsonl").read_text(encoding="utf-8")
     found: Mapping[str, Any] = json.loads(text) if text else {}
     return found
 
 
 def table_rows(results: Path, table: str) -> Iterator[Mapping[str, Any]]:
-    """Rows of a table among written results."""
+    """The rows of a table in a folder of results."""
     with (results / f"{table}.jsonl").open(encoding="utf-8") as lines:
         yield from map(json.loads, lines)

@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options im
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
 if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verifying.verify_pack import (
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verify_pack import (
         SignatureCheck,
         Verified,
     )
@@ -43,7 +43,7 @@ def verify(options: argparse.Namespace) -> Answer:
     Nothing is unpacked. The exit code is 0 where all is as it was exported, 1 where something was changed, 2 where the
     pack cannot be read.
     """
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verifying.verify_pack import verify as check
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verify_pack import verify as check
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Drawing
 
     drawing = Drawing(sys.stderr)
@@ -58,7 +58,7 @@ def verify(options: argparse.Namespace) -> Answer:
 
 
 def _trust(options: argparse.Namespace) -> SignatureCheck | None:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verifying.verify_pack import SignatureCheck
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verify_pack import SignatureCheck
 
     if bool(options.allowed_signers) != bool(options.signer):
         raise UsageError("rack-recipes verify: --allowed-signers and --signer belong together; see --help")

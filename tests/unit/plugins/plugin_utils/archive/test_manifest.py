@@ -9,9 +9,9 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest import (
     FORMAT,
     PackFacts,
-    fault_of,
     manifest_text,
     name_of,
+    name_problem,
     read_manifest,
     read_sums,
     sums_text,
@@ -27,17 +27,17 @@ def test_a_name_that_every_system_takes():
 
 @pytest.mark.parametrize("name", ["journal.jsonl", "recipe/a b/ü.yml", "..a", "a..", "a/.hidden"])
 def test_names_that_a_pack_can_have(name: str):
-    assert fault_of(name) == ""
+    assert name_problem(name) == ""
 
 
 @pytest.mark.parametrize("name", ["", "/etc/passwd", "..", "a/../b", "../a", "a//b", "./a", "a/.", "a/"])
 def test_names_that_lead_elsewhere(name: str):
-    assert fault_of(name) == "a path that leads elsewhere"
+    assert name_problem(name) == "a path that leads elsewhere"
 
 
 @pytest.mark.parametrize("name", ["a\\b", "a\nb", "a\0b", "\x1b[2J"])
 def test_names_that_no_pack_has(name: str):
-    assert fault_of(name) == "a name with characters that no pack has"
+    assert name_problem(name) == "a name with characters that no pack has"
 
 
 def test_the_list_of_checksums_is_that_of_sha256sum():

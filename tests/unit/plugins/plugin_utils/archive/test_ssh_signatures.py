@@ -33,27 +33,29 @@ def allowed(key: Path) -> Path:
 def test_a_signature(key: Path, allowed: Path):
     signature = ssh_signatures.sign(b"data", key)
     assert signature == ssh_signatures.sign(b"data", key)
-    assert ssh_signatures.fault_of(b"data", signature) == ""
-    assert ssh_signatures.fault_of(b"data", signature, allowed, "lab@example.com") == ""
+    assert ssh_signatures.signature_problem(b"data", signature) == ""
+    assert ssh_signatures.signature_problem(b"data", signature, allowed, "lab@example.com") == ""
 
 
 def test_wrong_ones(key: Path, allowed: Path):
     signature = ssh_signatures.sign(b"data", key)
-    assert "incorrect signature" in ssh_signatures.fault_of(b"date", signature)
-    assert "incorrect signature" in ssh_signatures.fault_of(b"date", signature, allowed, "lab@example.com")
-    assert ssh_signatures.fault_of(b"data", signature, allowed, "else@example.com") != ""
-    assert ssh_signatures.fault_of(b"data", b"no signature") != ""
+    assert "incorrect signature" in ssh_signatures.signature_problem(b"date", signature)
+    assert "incorrect signature" in ssh_signatures.signature_problem(b"date", signature, allowed, "lab@example.com")
+    assert ssh_signatures.signature_problem(b"data", signature, allowed, "else@example.com") != ""
+    assert ssh_signatures.signature_problem(b"data", b"no signature") != ""
     key.unlink()
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], input=b"y\n", check=True)
-    assert ssh_signatures.fault_of(b"data", ssh_signatures.sign(b"data", key), allowed, "lab@example.com") != ""
+    assert (
+        ssh_signatures.signature_problem(b"data", ssh_signatures.sign(b"data", key), allowed, "lab@example.com") != ""
+    )
 
 
 def test_a_signature_for_something_else(key: Path, allowed: Path, monkeypatch: pytest.MonkeyPatch):
     with monkeypatch.context() as patch:
         patch.setattr(ssh_signatures, "NAMESPACE", "git")
         signature = ssh_signatures.sign(b"data", key)
-    assert ssh_signatures.fault_of(b"data", signature) != ""
-    assert ssh_signatures.fault_of(b"data", signature, allowed, "lab@example.com") != ""
+    assert ssh_signatures.signature_problem(b"data", signature) != ""
+    assert ssh_signatures.signature_problem(b"data", signature, allowed, "lab@example.com") != ""
 
 
 def test_a_key_that_is_none(tmp_path: Path):

@@ -17,15 +17,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest import names_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing import export_run as exporting
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.export_run import export
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import (
     NOT_HERE,
     NOT_KEPT,
     PackSource,
-    names_in,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verifying.verify_pack import verify
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verify_pack import verify
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, RackError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import compress, compressed

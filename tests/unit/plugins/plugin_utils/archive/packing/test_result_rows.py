@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing import result_rows
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.result_rows import (
-    Writer,
+    ResultWriter,
     from_journal,
     from_store,
     status_of,
@@ -30,11 +30,11 @@ def written(folder: Path) -> dict[str, bytes]:
 def test_the_store_and_the_journal_say_the_same(
     at_once: int, store: Engine, evidence: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(result_rows, "AT_ONCE", at_once)
+    monkeypatch.setattr(result_rows, "BATCH_SIZE", at_once)
     import_journal(store, evidence)
-    with Writer(tmp_path / "of the store") as writer:
+    with ResultWriter(tmp_path / "of the store") as writer:
         assert from_store(store, "R1", writer.write)
-    with Writer(tmp_path / "of the journal") as writer:
+    with ResultWriter(tmp_path / "of the journal") as writer:
         from_journal(evidence, "R1", writer.write)
     found = written(tmp_path / "of the store")
     assert found == written(tmp_path / "of the journal")
@@ -44,7 +44,7 @@ def test_the_store_and_the_journal_say_the_same(
 
 
 def test_values_as_they_are(evidence: Path, tmp_path: Path):
-    with Writer(tmp_path / "made") as writer:
+    with ResultWriter(tmp_path / "made") as writer:
         from_journal(evidence, "R1", writer.write)
     run = status_of(tmp_path / "made")
     assert (run["run_id"], run["status"], run["versions"]["python"]) == ("R1", "passed", "3.13.5")
@@ -61,7 +61,7 @@ def test_values_as_they_are(evidence: Path, tmp_path: Path):
 
 
 def test_a_run_that_nobody_knows(store: Engine, tmp_path: Path):
-    with Writer(tmp_path / "made") as writer:
+    with ResultWriter(tmp_path / "made") as writer:
         assert not from_store(store, "R1", writer.write)
     assert status_of(tmp_path / "made") == {}
 
@@ -72,7 +72,7 @@ def test_no_text_is_a_formula(tmp_path: Path):
 
     journal = tmp_path / "runs/R1/journal.jsonl"
     append(journal, [run(), step(1, reason="=HYPERLINK(1)"), step(2, "r2", reason="-5")])
-    with Writer(tmp_path / "made") as writer:
+    with ResultWriter(tmp_path / "made") as writer:
         from_journal(journal, "R1", writer.write)
     assert b",'=HYPERLINK(1)," in (tmp_path / "made/steps.csv").read_bytes()
     assert [row["reason"] for row in table_rows(tmp_path / "made", "steps")] == ["=HYPERLINK(1)", "-5"]

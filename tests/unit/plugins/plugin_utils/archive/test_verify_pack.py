@@ -18,11 +18,11 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive import manifest as pack_module
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive import verify_pack
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing import pack_contents
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.export_run import export
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import PackSource
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verifying import verify_pack
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verifying.verify_pack import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verify_pack import (
     PackProblem,
     SignatureCheck,
     verify,
@@ -57,7 +57,7 @@ def problems(path: Path) -> list[tuple[str, str, str]]:
 def test_a_pack_as_it_was_exported(form: str, pack):
     names: list[str] = []
     path = pack(form)
-    found = verify(path, tell=names.append)
+    found = verify(path, on_file=names.append)
     assert (found.problems, found.run_id, found.notes) == ([], "R1", ["it is not signed"])
     assert found.files == len(names) == 20
     assert "journal.jsonl" in names
@@ -270,7 +270,7 @@ def test_a_member_of_a_zip_that_is_damaged_is_named(pack):
 
 
 def test_what_is_too_large_for_a_list_is_not_kept(folder: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(verify_pack, "LARGEST", 100)
+    monkeypatch.setattr(verify_pack, "MAX_PARSED", 100)
     with pytest.raises(UsageError, match="it is no pack"):
         verify(folder)
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether a pack is what was exported, to the last byte."""
+"""Check that a pack is what was exported, to the last byte."""
 
 from __future__ import annotations
 
@@ -27,23 +27,24 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest impo
     read_sums,
     sums_text,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verifying.pack_members import (
-    READERS,
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pack_formats import (
+    FORMATS,
     Member,
-    of_folder,
+    format_of,
+    read_folder,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
 SIGNED = f"{SUMS}{SIGNATURE}"
-KEPT = frozenset({MANIFEST, SUMS, SIGNED})  # what is read whole, to be understood
-LARGEST = 256 * 2**20  # bytes of one of these, and of a line of a journal
+PARSED = frozenset({MANIFEST, SUMS, SIGNED})  # the files of a pack whose content is needed
+MAX_PARSED = 256 * 2**20  # bytes of one of these, and of a line of a journal
 CHANGED, MISSING, ADDED, REFUSED = "changed", "missing", "added", "refused"
 
-Tell = Callable[[str], None]
+OnFile = Callable[[str], None]
 
 
 class PackProblem(NamedTuple):
-    """A file that is not as it was exported: `changed`, `missing`, `added` or `refused`, and what is known of it."""
+    """A file that is not as it was exported. `kind` is `changed`, `missing`, `added` or `refused`."""
 
     kind: str
     file: str
@@ -51,7 +52,7 @@ class PackProblem(NamedTuple):
 
 
 class SignatureCheck(NamedTuple):
-    """Whose signature is wanted: a file of allowed signers as OpenSSH has it, and the name of one in it."""
+    """Whose signature is required: a file of allowed signers in the form of OpenSSH, and the name of one in it."""
 
     allowed: Path
     signer: str
@@ -59,7 +60,11 @@ class SignatureCheck(NamedTuple):
 
 @dataclass
 class Verified:
-    """What was found. `notes` are about what could not be checked."""
+    """The outcome of a check.
+
+    `files` is the number of files that were read. `notes` say what could not be checked. `signer` is empty where no
+    signature was required.
+    """
 
     run_id: str = ""
     files: int = 0
@@ -69,26 +74,26 @@ class Verified:
 
 
 @dataclass
-class _Read:
-    """All of a pack that has been read: facts of its files, texts of those that are understood, the journal's chain."""
+class _ReadFiles:
+    """What was read of a pack: facts of each file, the content of those that are parsed, the journal's chain."""
 
     facts: dict[str, PackFacts] = field(default_factory=dict)
     texts: dict[str, bytes] = field(default_factory=dict)
     chain: HashChain = field(default_factory=HashChain)
 
 
-def verify(pack: Path, trust: SignatureCheck | None = None, tell: Tell = lambda _name: None) -> Verified:
-    """Check a pack, a folder or an archive; `tell` is called with the name of each file.
+def verify(pack: Path, trust: SignatureCheck | None = None, on_file: OnFile = lambda _name: None) -> Verified:
+    """Check a pack, a folder or an archive. `on_file` is called with the name of each file.
 
     Raises UsageError for what cannot be read as a pack at all.
     """
     found = Verified()
     if pack.is_dir():
-        read = _read_all(of_folder(pack), found, tell)
+        read = _read_pack(read_folder(pack), found, on_file)
         signed = read.texts.get(SUMS), read.texts.get(SIGNED), SUMS
     else:
-        line, signature = _check_container(pack, found)
-        read = _read_archive(pack, found, tell)
+        line, signature = _check_archive_file(pack, found)
+        read = _read_archive(pack, found, on_file)
         signed = line, signature, pack.name + SUM
         if SIGNED in read.facts:  # that of an archive lies beside it
             found.problems.append(PackProblem(ADDED, SIGNED))
@@ -97,8 +102,8 @@ def verify(pack: Path, trust: SignatureCheck | None = None, tell: Tell = lambda 
     return found
 
 
-def _check_container(pack: Path, found: Verified) -> tuple[bytes | None, bytes | None]:
-    """Hold an archive against the digest beside it; returns what that file says, and its signature."""
+def _check_archive_file(pack: Path, found: Verified) -> tuple[bytes | None, bytes | None]:
+    """Compare an archive with the checksum file beside it. Returns the content of that file and its signature."""
     beside = pack.with_name(pack.name + SUM)
     digest = sha256()
     with pack.open("rb") as file:
@@ -119,14 +124,14 @@ def _check_container(pack: Path, found: Verified) -> tuple[bytes | None, bytes |
     return line, signature.read_bytes() if signature.is_file() else None
 
 
-def _read_archive(pack: Path, found: Verified, tell: Tell) -> _Read:
-    reader = next((reader for suffix, reader in READERS.items() if pack.name.lower().endswith(suffix)), None)
-    if reader is None:
-        raise UsageError(f"{pack}: expected a folder, or a file whose name ends with {', '.join(READERS)}")
-    read = _Read()
+def _read_archive(pack: Path, found: Verified, on_file: OnFile) -> _ReadFiles:
+    form = format_of(pack.name)
+    if form is None:
+        raise UsageError(f"{pack}: expected a folder, or a file whose name ends with {', '.join(FORMATS)}")
+    read = _ReadFiles()
     try:
-        _take_all(reader(pack), read, found, tell)
-    except Exception as error:  # the readers of archives raise whatever damage leads to
+        _read_members(form.read(pack), read, found, on_file)
+    except Exception as error:  # tarfile, zipfile and gzip raise many kinds for damaged files
         problem = f"it cannot be read{' any further' if read.facts else ''}: {str(error) or type(error).__name__}"
         if not found.problems:
             raise UsageError(f"{pack}: {problem}") from error
@@ -134,37 +139,37 @@ def _read_archive(pack: Path, found: Verified, tell: Tell) -> _Read:
     return read
 
 
-def _read_all(members: Iterable[Member], found: Verified, tell: Tell) -> _Read:
-    read = _Read()
-    _take_all(members, read, found, tell)
+def _read_pack(members: Iterable[Member], found: Verified, on_file: OnFile) -> _ReadFiles:
+    read = _ReadFiles()
+    _read_members(members, read, found, on_file)
     return read
 
 
-def _take_all(members: Iterable[Member], read: _Read, found: Verified, tell: Tell) -> None:
+def _read_members(members: Iterable[Member], read: _ReadFiles, found: Verified, on_file: OnFile) -> None:
     for member in members:
-        tell(member.name)
-        if member.fault:
-            found.problems.append(PackProblem(REFUSED, member.name, member.fault))
+        on_file(member.name)
+        if member.problem:
+            found.problems.append(PackProblem(REFUSED, member.name, member.problem))
         else:
-            _take(member, read, found)
+            _read_member(member, read, found)
 
 
-def _take(member: Member, read: _Read, found: Verified) -> None:
+def _read_member(member: Member, read: _ReadFiles, found: Verified) -> None:
     digest, size, kept = sha256(), 0, bytearray()
     pieces = _lines(member, read.chain) if member.name == JOURNAL else _chunks(member)
     try:
         for data in pieces:
             digest.update(data)
             size += len(data)
-            if member.name in KEPT and size <= LARGEST:
+            if member.name in PARSED and size <= MAX_PARSED:
                 kept += data
-    except Exception as error:  # as above; the other members of a zip can still be read
+    except Exception as error:  # as above; other members of a zip can still be read
         found.problems.append(
             PackProblem(CHANGED, member.name, f"it cannot be read: {str(error) or type(error).__name__}")
         )
         return
     read.facts[member.name] = PackFacts(size, digest.hexdigest())
-    if member.name in KEPT:
+    if member.name in PARSED:
         read.texts[member.name] = bytes(kept)
 
 
@@ -176,13 +181,13 @@ def _chunks(member: Member) -> Iterator[bytes]:
 
 def _lines(member: Member, chain: HashChain) -> Iterator[bytes]:
     with member.open() as file:
-        while line := file.readline(LARGEST):
-            chain.take(line)
+        while line := file.readline(MAX_PARSED):
+            chain.add(line)
             yield line
 
 
-def _check_content(pack: Path, read: _Read, found: Verified) -> None:
-    """Hold the files against the manifest, and this against the list of checksums."""
+def _check_content(pack: Path, read: _ReadFiles, found: Verified) -> None:
+    """Compare the files with the manifest, and the manifest with the list of checksums."""
     manifest = read_manifest(read.texts.get(MANIFEST, b""))
     sums = read_sums(read.texts.get(SUMS, b""))
     if manifest is None and sums is None and not _is_damaged(pack, found):
@@ -194,21 +199,30 @@ def _check_content(pack: Path, read: _Read, found: Verified) -> None:
         )
     found.run_id, found.files = str(about.get("run_id", "")), len(read.facts)
     known = {file for _kind, file, _detail in found.problems}
-    problems = [*_of_files(read, listed, sums), *_of_lists(read, listed, sums), *_of_journal(read, about)]
+    problems = [
+        *_file_problems(read, listed, sums),
+        *_list_problems(read, listed, sums),
+        *_journal_problems(read, about),
+    ]
     found.problems += [problem for problem in dict.fromkeys(problems) if problem.file not in known]
 
 
 def _is_damaged(pack: Path, found: Verified) -> bool:
-    """Whether what was found wrong can be why nothing is understood: links and empty folders are in any folder."""
-    return any(not pack.is_dir() or kind != REFUSED or file in KEPT for kind, file, _detail in found.problems)
+    """Whether a problem that was found explains that nothing can be parsed.
+
+    A link or an empty folder in a folder does not: any folder may have some.
+    """
+    return any(not pack.is_dir() or kind != REFUSED or file in PARSED for kind, file, _detail in found.problems)
 
 
-def _of_files(read: _Read, listed: Mapping[str, PackFacts], sums: Mapping[str, str] | None) -> Iterator[PackProblem]:
-    """The files that are not what the manifest says, or the list of checksums where the manifest is another one."""
+def _file_problems(
+    read: _ReadFiles, listed: Mapping[str, PackFacts], sums: Mapping[str, str] | None
+) -> Iterator[PackProblem]:
+    """The files that differ from the manifest; from the list of checksums where the manifest itself was changed."""
     manifest = read.facts.get(MANIFEST)
     is_right = bool(listed) and manifest and (sums is None or sums.get(MANIFEST) == manifest.sha256)
     wanted = {name: facts.sha256 for name, facts in listed.items()} if is_right else dict(sums or {})
-    for name in sorted({*wanted, *read.facts} - KEPT):
+    for name in sorted({*wanted, *read.facts} - PARSED):
         if name not in wanted:
             yield PackProblem(ADDED, name)
         elif name not in read.facts:
@@ -221,8 +235,10 @@ def _size_change(facts: PackFacts, wanted: PackFacts | None) -> str:
     return f"{facts.size} bytes, not {wanted.size}" if wanted and wanted.size != facts.size else ""
 
 
-def _of_lists(read: _Read, listed: Mapping[str, PackFacts], sums: Mapping[str, str] | None) -> Iterator[PackProblem]:
-    """Whether manifest and list of checksums say the same."""
+def _list_problems(
+    read: _ReadFiles, listed: Mapping[str, PackFacts], sums: Mapping[str, str] | None
+) -> Iterator[PackProblem]:
+    """Where the manifest and the list of checksums are missing or differ."""
     for name in (MANIFEST, SUMS):
         if name not in read.facts:
             yield PackProblem(MISSING, name)
@@ -241,8 +257,8 @@ def _of_lists(read: _Read, listed: Mapping[str, PackFacts], sums: Mapping[str, s
             yield PackProblem(CHANGED, SUMS, f"it does not say what {MANIFEST} says")
 
 
-def _of_journal(read: _Read, about: Mapping[str, Any]) -> Iterator[PackProblem]:
-    """Where in the journal a change is: by the records' own checksums, and by the chain over its lines."""
+def _journal_problems(read: _ReadFiles, about: Mapping[str, Any]) -> Iterator[PackProblem]:
+    """Where the journal was changed, by the checksum in each record and by the chain over its lines."""
     said = about.get("journal")
     if not isinstance(said, Mapping) or JOURNAL not in read.facts or read.chain.to_data() == said:
         return
@@ -255,7 +271,7 @@ def _of_journal(read: _Read, about: Mapping[str, Any]) -> Iterator[PackProblem]:
 def _check_signature(
     data: bytes | None, signature: bytes | None, name: str, trust: SignatureCheck | None, found: Verified
 ) -> None:
-    """Whether the list of checksums, or an archive's own, is signed, and where that is asked by whom."""
+    """Check the signature of the list of checksums, or of an archive's checksum file."""
     signed = name + SIGNATURE
     if data is None or signature is None:
         if trust:
@@ -264,14 +280,14 @@ def _check_signature(
             found.notes.append("it is not signed")
         return
     try:
-        fault = ssh_signatures.fault_of(data, signature, *(trust or ()))
+        problem = ssh_signatures.signature_problem(data, signature, *(trust or ()))
     except UsageError as error:
         if trust:
             raise
         found.notes.append(f"its signature was not checked: {error}")
         return
-    if fault:
-        found.problems.append(PackProblem(CHANGED, signed, fault))
+    if problem:
+        found.problems.append(PackProblem(CHANGED, signed, problem))
     elif trust:
         found.signer = trust.signer
     else:

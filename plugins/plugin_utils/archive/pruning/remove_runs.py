@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Removing runs: a folder goes as a whole, rows in transactions of their own, so that a kill leaves nothing half."""
+"""Remove runs: their folders, and their rows in the store.
+
+A folder is moved away before it is removed, and rows are deleted in transactions. So a prune that is killed leaves no
+half of a run.
+"""
 
 from __future__ import annotations
 
@@ -31,19 +35,19 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables i
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-GOING = f"{HIDDEN}pruned"  # the folder among those of runs in which what is removed waits for its end
-MOST_CHANGES = 50_000  # rows of the largest table that one transaction deletes, unless a single run has more
-MOST_RUNS = 100
+TRASH = f"{HIDDEN}pruned"  # the folder, beside those of runs, into which folders are moved before they are removed
+MAX_CHANGES = 50_000  # changes of keys whose rows one transaction deletes, unless a single run has more
+MAX_RUNS = 100  # runs whose rows one transaction deletes
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a run's folder, first by its name, so that no half of it is left. Raises RackError."""
-    going = folder.parent / GOING
+    """Remove a run's folder. It is moved away first, so that a kill leaves no half of it. Raises RackError."""
+    trash = folder.parent / TRASH
     try:
         with held(folder):
             _refuse_pinned(folder)
-            make_private(going)
-            target = going / f"{folder.name}-{secrets.token_hex(4)}"
+            make_private(trash)
+            target = trash / f"{folder.name}-{secrets.token_hex(4)}"
             folder.rename(target)
         _remove(target)
     except OSError as error:
@@ -51,16 +55,16 @@ def remove_folder(folder: Path) -> None:
 
 
 def remove_leftovers(runs: Path) -> None:
-    """Finish what a prune that was killed had begun. Raises RackError."""
+    """Remove the folders that a killed prune had moved away. Raises RackError."""
     try:
-        if (runs / GOING).exists():
-            _remove(runs / GOING)
+        if (runs / TRASH).exists():
+            _remove(runs / TRASH)
     except OSError as error:
         raise RackError(f"{error.filename}: {error.strerror}") from error
 
 
 def _remove(folder: Path) -> None:
-    """Remove a folder, of which another prune may remove parts as well. Raises OSError."""
+    """Remove a folder, while another prune may be removing it too. Raises OSError."""
 
     def tolerate(_call: object, _path: str, error: BaseException) -> None:
         if not isinstance(error, FileNotFoundError):
@@ -70,7 +74,7 @@ def _remove(folder: Path) -> None:
 
 
 def compress(folder: Path, journal: Path) -> int:
-    """Compress a run's journal; returns the bytes saved. Raises RackError, the journal as it was."""
+    """Compress a run's journal. Returns the bytes saved. Where it raises RackError, the journal is unchanged."""
     try:
         with held(folder):
             _refuse_pinned(folder)
@@ -80,22 +84,22 @@ def compress(folder: Path, journal: Path) -> int:
 
 
 def _refuse_pinned(folder: Path) -> None:
-    """It may have been pinned since it was chosen."""
+    """Raise UsageError for a run that was pinned after it was selected."""
     if is_pinned(folder):
         raise UsageError("pinned")
 
 
-def remove_rows(store: Engine, runs: Sequence[IndexedRun], tell: Callable[[int], None]) -> int:
-    """Delete all that the store holds of these runs, but for pinned ones; returns how many runs that were.
+def remove_rows(store: Engine, runs: Sequence[IndexedRun], on_progress: Callable[[int], None]) -> int:
+    """Delete all rows of these runs from the store, except those of pinned ones. Returns the number of runs deleted.
 
-    `tell` is called with the number of runs done after each transaction. Raises StoreError; what was deleted by then
-    stays deleted.
+    `on_progress` is called after each transaction with the number of runs deleted so far. Raises StoreError; what was
+    deleted before stays deleted.
     """
     done = 0
     for batch in _batches(runs):
         with translated(store.url):
             done += patiently(lambda batch=batch: _delete(store, batch), PATIENCE)  # type: ignore[misc]
-        tell(done)
+        on_progress(done)
     return done
 
 
@@ -103,7 +107,7 @@ def _batches(runs: Sequence[IndexedRun]) -> Iterator[list[str]]:
     batch: list[str] = []
     changes = 0
     for run in runs:
-        if batch and (changes + run.changes > MOST_CHANGES or len(batch) == MOST_RUNS):
+        if batch and (changes + run.changes > MAX_CHANGES or len(batch) == MAX_RUNS):
             yield batch
             batch, changes = [], 0
         batch.append(run.run_id)
@@ -113,7 +117,7 @@ def _batches(runs: Sequence[IndexedRun]) -> Iterator[list[str]]:
 
 
 def _delete(store: Engine, run_ids: Sequence[str]) -> int:
-    """All other tables' rows go with those of `runs`."""
+    """Delete rows of the table `runs`; the database deletes the rows of other tables with them."""
     runs = tables().runs
     with store.begin() as connection:
         chosen = runs.c.run_id.in_(run_ids), runs.c.pinned.is_not(True)
@@ -121,16 +125,17 @@ def _delete(store: Engine, run_ids: Sequence[str]) -> int:
 
 
 def vacuum(store: Engine) -> int:
-    """Give the room of deleted rows back to the disk; returns the bytes. Raises StoreError, also where it is no SQLite.
+    """Give the space of deleted rows in a SQLite file back to the disk. Returns the number of bytes.
 
-    Nobody can write meanwhile, and the file's size is needed once more.
+    Nobody can write to the store meanwhile, and it needs as much free space as the file has. Raises StoreError, also
+    for other databases.
     """
     if store.dialect.name != "sqlite":
         raise StoreError(f"{shown(store.url)}: only a SQLite store has to be vacuumed, a server uses the room again")
     path = Path(str(store.url.database))
     before = _size(path)
     raw = store.raw_connection()
-    try:  # by itself: it is refused in a transaction, with which SQLAlchemy would begin
+    try:  # SQLite refuses VACUUM in a transaction, and SQLAlchemy would begin one
         for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
             raw.cursor().execute(statement)
     except sqlite3.Error as error:
@@ -141,6 +146,6 @@ def vacuum(store: Engine) -> int:
 
 
 def _size(path: Path) -> int:
-    """The bytes of a SQLite file and of its log."""
+    """The size of a SQLite file and of its write-ahead log, in bytes."""
     parts = (path, path.with_name(f"{path.name}-wal"))
     return sum(part.stat().st_size for part in parts if part.exists())

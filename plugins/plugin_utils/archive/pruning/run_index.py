@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""All runs that there are: those with a folder here, and those of which the store has rows."""
+"""The list of all runs: those with a folder here, and those with rows in the store."""
 
 from __future__ import annotations
 
@@ -24,16 +24,17 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables i
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-HIDDEN = "."  # how the names of folders begin that are none of a run
+HIDDEN = "."  # the first character of the names of folders that belong to no run
 
 
 @dataclass(frozen=True, slots=True)
 class IndexedRun:
-    """One run. `folder` is None where it has none here, `size` are the bytes in it.
+    """One run.
 
-    `started` is in UTC, as records write it, empty where nobody says it. `status` and `changes`, the number of changes
-    to keys, are the store's; the status is empty where it has no row. `has_begun` is false for what an invocation left
-    that ended before its run began, or has not come so far yet.
+    `folder` is None where it has none here, and `size` is the number of bytes in it. `started` is the time in UTC as
+    in records, empty where it is unknown. `status` and `changes`, the number of changes of keys, are from the store;
+    `status` is empty where the store does not have the run. `has_begun` is false for the folder of a command that
+    ended before its run began, or that has not begun it yet.
     """
 
     run_id: str
@@ -47,16 +48,16 @@ class IndexedRun:
 
     @property
     def journal(self) -> Path | None:
-        """Its journal, by the plain name; None where it has none here."""
+        """The path of its journal without `.gz`; None where it has none here."""
         path = self.folder / JOURNAL if self.folder else None
         return path if path and exists(path) else None
 
 
 def all_runs(runs: Path, store: Engine) -> list[IndexedRun]:
-    """Every run, the oldest first. Raises StoreError."""
+    """All runs, the oldest first. `runs` is the folder of the runs' folders. Raises StoreError."""
     rows = {str(row["run_id"]): row for row in _rows(store)}
-    here = {found.run_id: found for folder in _folders(runs) if (found := _of_folder(folder, rows))}
-    elsewhere = (_of_row(row) for run_id, row in rows.items() if run_id not in here)
+    here = {found.run_id: found for folder in _folders(runs) if (found := _from_folder(folder, rows))}
+    elsewhere = (_from_row(row) for run_id, row in rows.items() if run_id not in here)
     return sorted([*here.values(), *elsewhere], key=lambda found: (found.started, found.run_id))
 
 
@@ -70,12 +71,12 @@ def _folders(runs: Path) -> Iterator[Path]:
         yield from (path for path in runs.iterdir() if path.is_dir() and not path.name.startswith(HIDDEN))
 
 
-def _of_folder(folder: Path, rows: Mapping[str, Mapping[str, Any]]) -> IndexedRun | None:
-    """None for a folder that went away meanwhile."""
+def _from_folder(folder: Path, rows: Mapping[str, Mapping[str, Any]]) -> IndexedRun | None:
+    """The run of a folder; None where the folder was removed meanwhile."""
     try:
         record = begun(folder / JOURNAL) if exists(folder / JOURNAL) else {}
         row = rows.get(run_id := str(record.get("run", folder.name)), {})
-        started = record.get("time") or row.get("started") or _moment(folder.stat().st_mtime)
+        started = record.get("time") or row.get("started") or _utc_text_of(folder.stat().st_mtime)
         has_begun = bool(record or row) or _has_records(folder / JOURNAL)
         size = size_of(folder)
     except FileNotFoundError:
@@ -90,7 +91,7 @@ def _has_records(journal: Path) -> bool:
     return exists(journal) and any(line.record for line in JournalReader(journal).read())
 
 
-def _of_row(row: Mapping[str, Any]) -> IndexedRun:
+def _from_row(row: Mapping[str, Any]) -> IndexedRun:
     return IndexedRun(
         row["run_id"],
         started=row["started"] or "",
@@ -101,7 +102,7 @@ def _of_row(row: Mapping[str, Any]) -> IndexedRun:
 
 
 def size_of(folder: Path) -> int:
-    """The bytes of all files below a folder."""
+    """The size of all files below a folder, in bytes."""
     size = 0
     for above, _below, files in os.walk(folder):
         for name in files:
@@ -112,10 +113,10 @@ def size_of(folder: Path) -> int:
     return size
 
 
-def _moment(seconds: float) -> str:
-    return written(datetime.fromtimestamp(seconds, UTC))
+def _utc_text_of(seconds: float) -> str:
+    return utc_text(datetime.fromtimestamp(seconds, UTC))
 
 
-def written(moment: datetime) -> str:
-    """A time in UTC as records write it: such texts sort by time."""
+def utc_text(moment: datetime) -> str:
+    """A time in UTC as in records. Such texts sort by time."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which runs are pruned: what was asked for, and what is never removed, whoever asks."""
+"""Select the runs to prune: those that the options name, except those that are always kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.run_index import IndexedRun, written
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.run_index import IndexedRun, utc_text
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import is_compressed
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import is_held
@@ -21,15 +21,19 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-YOUNG = timedelta(hours=1)  # a folder that has no journal yet may belong to a run that is starting
-RUNNING = "running"  # the status of a run in the store until its end is there
+STARTING = timedelta(hours=1)  # a folder without a journal may belong to a run that is starting
+RUNNING = "running"  # the status in the store of a run whose end it does not have yet
 
 Why = Callable[[IndexedRun], str]
 
 
 @dataclass(frozen=True, slots=True)
 class PruneRules:
-    """What is asked for: runs older than this, all but so many, until the folders have at most so many bytes."""
+    """Which runs to prune; a run is selected where any of the rules selects it.
+
+    Runs that are older than `older_than`; all except the newest `keep`; the oldest, until the folders of all runs have
+    at most `max_size` bytes. None for no such rule.
+    """
 
     older_than: timedelta | None = None
     keep: int | None = None
@@ -38,7 +42,7 @@ class PruneRules:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A run that is asked for: `why`, and why it is `kept` in spite of it, empty where it goes."""
+    """A selected run. `why` says which rule selected it, `kept` why it is kept all the same (empty where it goes)."""
 
     run: IndexedRun
     why: str
@@ -46,11 +50,10 @@ class Choice:
 
 
 def why_kept(run: IndexedRun, store: Engine, now: datetime, *, even_damaged: bool = False) -> str:
-    """Why a run may be neither removed nor compressed, empty where it may: the one place where this is decided.
+    """Why a run must be neither removed nor compressed, empty where it may be. Nothing else decides this.
 
-    With `even_damaged` one may whose journal has damaged lines: what they told may be put right by hand as long as they
-    are there.
-    Raises StoreError where the store cannot be asked.
+    A journal with damaged lines is kept, since somebody may be able to repair them; `even_damaged` lets it go. Raises
+    StoreError where the store cannot be read.
     """
     if run.pinned:
         return "pinned"
@@ -64,63 +67,63 @@ def why_kept(run: IndexedRun, store: Engine, now: datetime, *, even_damaged: boo
 
 
 def _why_without_journal(run: IndexedRun, now: datetime) -> str:
-    """A folder that was made again, as by a report, is that of a run which the store knows."""
+    """The same for a run without a journal here. Where the store has the run, its folder was only made for a report."""
     if run.status:
         return "the store has no end of it, and its journal is not here" if run.status == RUNNING else ""
-    is_young = run.started > written(now - YOUNG)
-    return "it has no journal yet, and may be starting" if is_young else ""
+    may_be_starting = run.started > utc_text(now - STARTING)
+    return "it has no journal yet, and may be starting" if may_be_starting else ""
 
 
 def _why_unstored(run: IndexedRun, journal: Path, store: Engine, *, even_damaged: bool) -> str:
-    following = JournalImport(store, journal)
+    importing = JournalImport(store, journal)
     try:
-        behind = following.is_behind()
+        behind = importing.is_behind()
     except JournalError as error:
         return f"its journal cannot be read: {error}"
     if behind:
         return f"its results are not all in the store: rack-recipes flush {run.run_id}"
     if run.status == RUNNING:
         return f"it has no end in the store: rack-recipes flush {run.run_id}"
-    if not following.damaged or even_damaged:
+    if not importing.damaged or even_damaged:
         return ""
     names = f"rack-recipes flush {run.run_id} names them, prune --damaged lets it go"
-    return f"its journal has damaged lines ({len(following.damaged)}): {names}"
+    return f"its journal has damaged lines ({len(importing.damaged)}): {names}"
 
 
-def chosen(
-    runs: Sequence[IndexedRun], wish: PruneRules, protected: Why, now: datetime | None = None
+def select(
+    runs: Sequence[IndexedRun], rules: PruneRules, protected: Why, now: datetime | None = None
 ) -> Iterator[Choice]:
-    """The runs that are asked for, of `runs` from the oldest to the newest; `protected` tells why one is kept.
+    """The runs that the rules select among `runs`, which are sorted from the oldest to the newest.
 
-    It is asked of no others. A folder in which no run has begun takes no run's place: it counts for neither number nor
-    size.
+    `protected` says why a selected run is kept; it is called for no other run. A folder in which no run has begun
+    counts neither for the number of runs nor for their size.
     """
-    newer, total = sum(run.has_begun for run in runs), sum(_counted(run) for run in runs)
+    newer, total = sum(run.has_begun for run in runs), sum(_counted_size(run) for run in runs)
     for run in runs:
         newer -= run.has_begun
-        if why := _asked(run, newer, total, wish, now or datetime.now(UTC)):
+        if why := _why_selected(run, newer, total, rules, now or datetime.now(UTC)):
             kept = protected(run)
-            total -= 0 if kept else _counted(run)
+            total -= 0 if kept else _counted_size(run)
             yield Choice(run, why, kept)
 
 
-def _counted(run: IndexedRun) -> int:
+def _counted_size(run: IndexedRun) -> int:
     return run.size if run.has_begun else 0
 
 
-def _asked(run: IndexedRun, newer: int, total: int, wish: PruneRules, now: datetime) -> str:
-    """Why a run is asked for, with so many newer ones and folders of `total` bytes; empty where it is not."""
-    if wish.older_than is not None and run.started and run.started < written(now - wish.older_than):
+def _why_selected(run: IndexedRun, newer: int, total: int, rules: PruneRules, now: datetime) -> str:
+    """Which rule selects a run, empty for none. `newer` counts newer runs, `total` is the size of all in bytes."""
+    if rules.older_than is not None and run.started and run.started < utc_text(now - rules.older_than):
         return f"started {run.started[:19].replace('T', ' ')} UTC"
-    if wish.keep is not None and newer >= wish.keep:
+    if rules.keep is not None and newer >= rules.keep:
         return f"{newer} are newer"
-    if wish.max_size is not None and _counted(run) and total > wish.max_size:
+    if rules.max_size is not None and _counted_size(run) and total > rules.max_size:
         return "the folders are too large"
     return ""
 
 
 def to_compress(runs: Sequence[IndexedRun], protected: Why) -> Iterator[Choice]:
-    """The runs whose journal is plain."""
+    """The runs whose journal is not compressed yet. `protected` says why one is kept as it is."""
     for run in runs:
         if run.journal is not None and not is_compressed(run.journal):
             yield Choice(run, "its journal is plain", protected(run))

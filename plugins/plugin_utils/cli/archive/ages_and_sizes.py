@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ages and sizes, as people write them."""
+"""Ages, sizes and numbers in the options of commands: texts to values, and bytes to a text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LONGEST = timedelta(days=36525)
 
 
 def age(text: str) -> timedelta:
-    """A time span such as 90d, 12h or 4w; raises argparse's error."""
+    """The time span of a text such as 90d, 12h or 4w. Raises ArgumentTypeError."""
     found = AGE.fullmatch(text.strip())
     span = timedelta(seconds=int(found[1]) * SECONDS[found[2]]) if found else None
     if span is None or span > LONGEST:
@@ -29,7 +29,7 @@ def age(text: str) -> timedelta:
 
 
 def size(text: str) -> int:
-    """Bytes, such as 10GiB, 500MB or 4096; raises argparse's error."""
+    """The number of bytes of a text such as 10GiB, 500MB or 4096. Raises ArgumentTypeError."""
     found = SIZE.fullmatch(text.strip())
     if not found or found[2].lower() not in UNITS:
         raise argparse.ArgumentTypeError(f"expected a size such as 10GiB, 500MB or 4096, got {text!r}")
@@ -37,21 +37,21 @@ def size(text: str) -> int:
 
 
 def count(text: str) -> int:
-    """A whole number from 0; raises argparse's error."""
+    """The whole number of a text, 0 or more. Raises ArgumentTypeError."""
     if not text.isascii() or not text.isdigit():
         raise argparse.ArgumentTypeError(f"expected a whole number from 0, got {text!r}")
     return int(text)
 
 
 def number(text: str) -> int:
-    """A whole number from 1; raises argparse's error."""
+    """The whole number of a text, 1 or more. Raises ArgumentTypeError."""
     if not text.isascii() or not text.isdigit() or not int(text):
         raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text!r}")
     return int(text)
 
 
-def shown(amount: int) -> str:
-    """A number of bytes, short."""
+def size_text(amount: int) -> str:
+    """A number of bytes as a short text, such as `1.5 GiB`."""
     for unit, factor in reversed(BINARY.items()):
         if abs(amount) >= factor:
             return f"{amount / factor:.1f} {unit}"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def add_export(command: argparse.ArgumentParser) -> None:
-    """Its options."""
+    """Add the options of `export`."""
     add_run(command)
     command.add_argument(
         "--to",
@@ -61,7 +61,7 @@ def export(options: argparse.Namespace) -> Answer:
 
 @contextmanager
 def _source(options: argparse.Namespace) -> Iterator[PackSource]:
-    """The run: its journal here, its rows in the store, or both. Raises UsageError, also where it still goes on."""
+    """Where the run is: its journal here, its rows in the store, or both. Raises UsageError, also for a running one."""
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import PackSource
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of

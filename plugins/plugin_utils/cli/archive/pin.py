@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options im
 
 
 def add_pin(command: argparse.ArgumentParser) -> None:
-    """Its options."""
+    """Add the options of `pin`."""
     add_run(command)
     command.add_argument("--off", action="store_true", help="it may be pruned again")
     add_db(command)
@@ -46,12 +46,12 @@ def pin(options: argparse.Namespace) -> Answer:
         sys.stderr.write(f"only in the run's folder: {error}\n")
     if not folder and not run_id:
         raise UsageError(f"there is no run {options.run!r} here, nor in the store")
-    told = {"run_id": run_id or (folder.name if folder else ""), "pinned": not options.off}
-    return {"status": "ok", **told, "folder": bool(folder), "store": bool(run_id)}, 0
+    answer = {"run_id": run_id or (folder.name if folder else ""), "pinned": not options.off}
+    return {"status": "ok", **answer, "folder": bool(folder), "store": bool(run_id)}, 0
 
 
 def _folder(runs: Path, start: str) -> Path | None:
-    """The run's folder here. Raises UsageError where several runs are meant."""
+    """The run's folder, None where it has none here. Raises UsageError where several runs begin with `start`."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import journal_of, journals
 
     if not any(path.parent.name.startswith(start) for path in journals(runs)):
@@ -60,14 +60,14 @@ def _folder(runs: Path, start: str) -> Path | None:
 
 
 def _pin_stored(options: argparse.Namespace, folder: Path | None) -> str:
-    """The id by which the store has the run, where it is marked now; empty where it has none. Raises StoreError."""
+    """Mark the run in the store. Returns its id, empty where the store does not have it. Raises StoreError."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive import pinned_runs
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import JOURNAL
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import run_of
 
-    with opened(options) as store:  # which makes none
+    with opened(options) as store:  # reading only: this makes no store
         try:
             run_id = run_of(folder / JOURNAL) if folder else run_id_of(store, options.run)
         except UsageError:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.archive.ages_and_sizes import age, count, shown, size
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.archive.ages_and_sizes import age, count, size, size_text
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, examples
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
@@ -29,7 +29,7 @@ YES = ("y", "yes")
 
 
 def add_prune(command: argparse.ArgumentParser) -> None:
-    """Its options."""
+    """Add the options of `prune`."""
     which = command.add_argument_group("which runs, all that any of these names")
     which.add_argument("--older-than", metavar="AGE", type=age, help="that started so long ago, such as 90d, 12h or 4w")
     which.add_argument("--keep", metavar="N", type=count, help="all but the newest N")
@@ -65,9 +65,9 @@ def add_prune(command: argparse.ArgumentParser) -> None:
 def prune(options: argparse.Namespace) -> Answer:
     """Remove folders of runs by age, number and size, and compress journals.
 
-    Never touched is a run that is pinned, that still goes on or is resumed, or whose results are not all in the store;
-    one whose journal has damaged lines goes with --damaged alone. A folder in which no run has begun counts for none.
-    It can be killed at any moment and called again.
+    A run is kept where it is pinned, still running or being resumed, or where the store lacks some of its results. One
+    whose journal has damaged lines is kept, too, unless --damaged is given. A folder in which no run has begun does not
+    count as a run. The command can be killed at any moment and called again.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.select_runs import PruneRules
@@ -75,20 +75,20 @@ def prune(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Drawing
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_store
 
-    wish = PruneRules(options.older_than, options.keep, options.max_size)
-    if wish == PruneRules() and not (options.compress or options.vacuum):
+    rules = PruneRules(options.older_than, options.keep, options.max_size)
+    if rules == PruneRules() and not (options.compress or options.vacuum):
         raise UsageError("rack-recipes prune: expected --older-than, --keep, --max-size or --compress; see --help")
     if not options.dry_run:
         check_store("delete", settings.load())
     drawing, runs = Drawing(sys.stderr), Path(settings.load().runs)
     with opened(options, writing=(options.store or options.vacuum) and not options.dry_run) as store:
         try:
-            plan = _planned(runs, store, wish, options, drawing.draw)
+            plan = _plan(runs, store, rules, options, drawing.draw)
             drawing.clear()
             _confirm(plan, options)
-            done = _performed(runs, store, plan, drawing.draw, is_plan=options.dry_run)
+            done = _perform(runs, store, plan, drawing.draw, is_plan=options.dry_run)
             if options.vacuum and not done.is_plan:
-                done.freed += _vacuumed(store)
+                done.freed += _vacuum(store)
         finally:
             drawing.clear()
     return (done.to_data() if options.json else "".join(done.lines())), done.exit_code
@@ -96,7 +96,7 @@ def prune(options: argparse.Namespace) -> Answer:
 
 @dataclass(frozen=True)
 class PrunePlan:
-    """What was asked for, with what is kept in spite of it. `rows` are the runs of which the store's rows go."""
+    """The selected runs, also those that are kept all the same. `rows` are the runs to delete from the store."""
 
     removed: Sequence[Choice]
     compressed: Sequence[Choice]
@@ -105,18 +105,18 @@ class PrunePlan:
 
 @dataclass
 class Pruned:
-    """What was done, or where it `is_plan` would be."""
+    """What was done; with `is_plan` what would be done."""
 
     is_plan: bool
-    removed: list[tuple[Choice, str]] = field(default_factory=list)  # and from where
-    compressed: list[tuple[Choice, int]] = field(default_factory=list)  # and the bytes that this saved
+    removed: list[tuple[Choice, str]] = field(default_factory=list)  # with where it was removed from
+    compressed: list[tuple[Choice, int]] = field(default_factory=list)  # with the bytes that this saved
     kept: list[Choice] = field(default_factory=list)
     failed: list[tuple[IndexedRun, str]] = field(default_factory=list)
     freed: int = 0
 
     @property
     def exit_code(self) -> int:
-        """Whether all went well."""
+        """1 where something could not be removed or compressed, otherwise 0."""
         return 1 if self.failed else 0
 
     def to_data(self) -> dict[str, Any]:
@@ -137,30 +137,30 @@ class Pruned:
 
         would = "would be " if self.is_plan else ""
         rows = [
-            *((f"{would}removed from {w}", c.run.run_id, shown(c.run.size), c.why) for c, w in self.removed),
-            *((f"{would}compressed", c.run.run_id, shown(c.run.size), "") for c, _saved in self.compressed),
-            *(("kept", c.run.run_id, shown(c.run.size), c.kept) for c in self.kept),
-            *(("failed", run.run_id, shown(run.size), reason) for run, reason in self.failed),
+            *((f"{would}removed from {w}", c.run.run_id, size_text(c.run.size), c.why) for c, w in self.removed),
+            *((f"{would}compressed", c.run.run_id, size_text(c.run.size), "") for c, _saved in self.compressed),
+            *(("kept", c.run.run_id, size_text(c.run.size), c.kept) for c in self.kept),
+            *(("failed", run.run_id, size_text(run.size), reason) for run, reason in self.failed),
         ]
         if rows:
             yield to_text(TITLES, rows)
         counts = f"removed: {len(self.removed)}, compressed: {len(self.compressed)}, kept: {len(self.kept)}"
-        yield f"{would}{counts}, freed: {shown(self.freed)}\n"
+        yield f"{would}{counts}, freed: {size_text(self.freed)}\n"
 
 
 def _named(run: IndexedRun) -> dict[str, Any]:
     return {"run_id": run.run_id, "size": run.size}
 
 
-def _planned(
-    runs: Path, store: Engine, wish: PruneRules, options: argparse.Namespace, draw: Callable[[str], None]
+def _plan(
+    runs: Path, store: Engine, rules: PruneRules, options: argparse.Namespace, draw: Callable[[str], None]
 ) -> PrunePlan:
-    """The same whether it is done or only told."""
+    """What to remove and to compress. `--dry-run` shows this very plan."""
     from datetime import UTC, datetime
 
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.run_index import all_runs
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.select_runs import (
-        chosen,
+        select,
         to_compress,
         why_kept,
     )
@@ -173,7 +173,7 @@ def _planned(
 
     draw("looking for runs")
     found = [run for run in all_runs(runs, store) if run.folder or options.store]
-    removed = [*chosen(found, wish, protected, now)]
+    removed = [*select(found, rules, protected, now)]
     asked = {choice.run.run_id for choice in removed}
     rest = [run for run in found if run.run_id not in asked] if options.compress else []
     compressed = [*to_compress(rest, protected)]
@@ -182,19 +182,22 @@ def _planned(
 
 
 def _confirm(plan: PrunePlan, options: argparse.Namespace) -> None:
-    """Ask who looks on before anything is removed; a script is not asked. Raises UsageError for a no."""
+    """On a terminal, ask before anything is removed. Raises UsageError where the answer is no."""
     going = [choice.run for choice in plan.removed if not choice.kept]
     if options.dry_run or options.yes or options.json or not going or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
     also = " and their rows in the store" if plan.rows else ""
-    sys.stderr.write(f"remove {len(going)} runs{also}, {shown(sum(run.size for run in going))}? [y/N] ")
+    sys.stderr.write(f"remove {len(going)} runs{also}, {size_text(sum(run.size for run in going))}? [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in YES:
         raise UsageError("nothing was removed")
 
 
-def _performed(runs: Path, store: Engine, plan: PrunePlan, draw: Callable[[str], None], *, is_plan: bool) -> Pruned:
-    """Do what is planned, or only note it. Folders go first: what the store still has is removed by the next time."""
+def _perform(runs: Path, store: Engine, plan: PrunePlan, draw: Callable[[str], None], *, is_plan: bool) -> Pruned:
+    """Carry out a plan; with `is_plan` only list what it would do.
+
+    Folders go before rows: a run that is left in the store alone is found and removed by the next call.
+    """
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning import remove_runs
 
     done = Pruned(is_plan, kept=[choice for choice in (*plan.removed, *plan.compressed) if choice.kept])
@@ -217,7 +220,7 @@ def _performed(runs: Path, store: Engine, plan: PrunePlan, draw: Callable[[str],
 
 
 def _remove(choice: Choice, plan: PrunePlan, done: Pruned) -> None:
-    """The run's folder, if it has one; its rows are removed with those of others."""
+    """Remove the run's folder, if it has one. `_perform` deletes the rows of all runs together."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.remove_runs import remove_folder
 
     run = choice.run
@@ -245,7 +248,7 @@ def _compress(choice: Choice, done: Pruned) -> None:
         done.freed += saved
 
 
-def _vacuumed(store: Engine) -> int:
+def _vacuum(store: Engine) -> int:
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.remove_runs import vacuum
 
     return vacuum(store)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def add_verify(command: argparse.ArgumentParser) -> None:
-    """Its options."""
+    """Add the options of `verify`."""
     command.add_argument("pack", metavar="PATH", help="the pack: a folder, or an archive with its .sha256 beside it")
     command.add_argument(
         "--allowed-signers", metavar="FILE", help="who may sign with which keys, as OpenSSH has it; with --signer"
@@ -48,7 +48,7 @@ def verify(options: argparse.Namespace) -> Answer:
 
     drawing = Drawing(sys.stderr)
     try:
-        found = check(Path(options.pack), _trust(options), lambda name: drawing.draw(f"reading {name}"))
+        found = check(Path(options.pack), _required_signature(options), lambda name: drawing.draw(f"reading {name}"))
     finally:
         drawing.clear()
     if options.json:
@@ -57,7 +57,7 @@ def verify(options: argparse.Namespace) -> Answer:
     return "".join(_lines(found)), 1 if found.problems else 0
 
 
-def _trust(options: argparse.Namespace) -> SignatureCheck | None:
+def _required_signature(options: argparse.Namespace) -> SignatureCheck | None:
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verify_pack import SignatureCheck
 
     if bool(options.allowed_signers) != bool(options.signer):

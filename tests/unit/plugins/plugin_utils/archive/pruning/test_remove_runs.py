@@ -26,7 +26,7 @@ def test_a_folder_goes_as_a_whole(runs: Path, make):
     make("R2")
     remove_runs.remove_folder(runs / "R1")
     assert [path.parent.name for path in journals(runs)] == ["R2"]
-    assert [*(runs / remove_runs.GOING).iterdir()] == []
+    assert [*(runs / remove_runs.TRASH).iterdir()] == []
 
 
 def test_what_a_killed_prune_left_is_no_run_and_goes_next(runs: Path, make, monkeypatch: pytest.MonkeyPatch):
@@ -40,7 +40,7 @@ def test_what_a_killed_prune_left_is_no_run_and_goes_next(runs: Path, make, monk
         with pytest.raises(KeyboardInterrupt):
             remove_runs.remove_folder(runs / "R1")
     assert journals(runs) == []
-    assert len([*(runs / remove_runs.GOING).iterdir()]) == 1
+    assert len([*(runs / remove_runs.TRASH).iterdir()]) == 1
     remove_runs.remove_leftovers(runs)
     assert [*runs.iterdir()] == []
     remove_runs.remove_leftovers(runs)
@@ -57,7 +57,7 @@ def test_two_at_once(runs: Path, make, monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(remove_runs.shutil.os, "unlink", unlink_twice)
     remove_runs.remove_folder(runs / "R1")
-    assert [*(runs / remove_runs.GOING).iterdir()] == []
+    assert [*(runs / remove_runs.TRASH).iterdir()] == []
 
 
 @pytest.mark.parametrize("change", ["removed", "compressed"])
@@ -108,8 +108,8 @@ def test_all_rows_of_a_run_go_with_it(store: Engine, runs: Path, make, evidence:
 
 
 def test_in_several_transactions(store: Engine, runs: Path, make, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(remove_runs, "MOST_CHANGES", 30)  # each run has 12
-    monkeypatch.setattr(remove_runs, "MOST_RUNS", 4)
+    monkeypatch.setattr(remove_runs, "MAX_CHANGES", 30)  # each run has 12
+    monkeypatch.setattr(remove_runs, "MAX_RUNS", 4)
     for number in range(5):
         make(f"R{number}", stored=store)
     pin_stored(store, "R3", pinned=True)

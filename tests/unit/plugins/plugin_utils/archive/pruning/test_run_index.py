@@ -10,11 +10,11 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pinned_runs import pin, pin_stored
-from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.remove_runs import GOING
+from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.remove_runs import TRASH
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.run_index import (
     IndexedRun,
     all_runs,
-    written,
+    utc_text,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import compress
 
@@ -26,7 +26,7 @@ def test_all_runs_wherever_they_are(store: Engine, runs: Path, make):
     (runs / "row").rename(runs.parent / "row")
     (runs / "refused").mkdir()
     (runs / "refused/ansible.log").write_text("no host")
-    (runs / GOING).mkdir()
+    (runs / TRASH).mkdir()
     (runs / "a file").touch()
     pin(runs / "here", pinned=True)
     pin_stored(store, "row", pinned=True)
@@ -77,4 +77,4 @@ def test_a_project_without_runs(store: Engine, runs: Path):
 
 
 def test_a_moment_as_records_write_it():
-    assert written(datetime(2026, 1, 2, 3, 4, 5, 6, UTC)) == "2026-01-02T03:04:05.000006Z"
+    assert utc_text(datetime(2026, 1, 2, 3, 4, 5, 6, UTC)) == "2026-01-02T03:04:05.000006Z"

@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.run_i
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.select_runs import (
     Choice,
     PruneRules,
-    chosen,
+    select,
     to_compress,
     why_kept,
 )
@@ -40,7 +40,7 @@ def names(wish: PruneRules, kept: Mapping[str, str] | None = None) -> list[str]:
 
 
 def choices(wish: PruneRules, kept: Mapping[str, str]) -> list[Choice]:
-    return [*chosen(RUNS, wish, lambda run: kept.get(run.run_id, ""), NOW)]
+    return [*select(RUNS, wish, lambda run: kept.get(run.run_id, ""), NOW)]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def empty(day: int, size: int = 0) -> IndexedRun:
 )
 def test_folders_in_which_no_run_began_take_no_run_s_place(wish: PruneRules, gone: list[str]):
     runs = sorted([*RUNS, empty(1), empty(3, 1000), empty(5), empty(6, 1000)], key=lambda run: run.started)
-    assert [choice.run.run_id for choice in chosen(runs, wish, lambda _run: "", NOW)] == gone
+    assert [choice.run.run_id for choice in select(runs, wish, lambda _run: "", NOW)] == gone
 
 
 def test_what_is_kept_makes_room_for_nothing():
@@ -108,12 +108,12 @@ def test_a_run_that_nobody_asks_for_is_not_looked_at():
     def look(run: IndexedRun) -> str:
         raise AssertionError(run)
 
-    assert [*chosen(RUNS, PruneRules(keep=5), look, NOW)] == []
+    assert [*select(RUNS, PruneRules(keep=5), look, NOW)] == []
 
 
 def test_a_run_without_a_start_is_not_old():
     [run] = [replace(RUNS[0], started="")]
-    assert [*chosen([run], PruneRules(older_than=timedelta(days=1)), lambda _run: "", NOW)] == []
+    assert [*select([run], PruneRules(older_than=timedelta(days=1)), lambda _run: "", NOW)] == []
 
 
 def found(store: Engine, runs: Path) -> IndexedRun:

@@ -13,8 +13,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.archive.ages_and_
     age,
     count,
     number,
-    shown,
     size,
+    size_text,
 )
 
 
@@ -74,4 +74,4 @@ def test_numbers():
     [(0, "0 B"), (1023, "1023 B"), (1536, "1.5 KiB"), (2**30, "1.0 GiB"), (-2048, "-2.0 KiB"), (2**42, "4.0 TiB")],
 )
 def test_shown(amount: int, text: str):
-    assert shown(amount) == text
+    assert size_text(amount) == text

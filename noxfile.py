@@ -24,7 +24,7 @@ import nox
 from packaging.requirements import Requirement
 
 sys.path.append("tests/rack")
-import pythons
+import python_interpreters
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "none"
@@ -34,7 +34,7 @@ ROOT = Path(__file__).parent
 PYTHON = sys.executable
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 CONTROLLER_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
-TARGET_VERSIONS = [f"{major}.{minor}" for major, minor in pythons.VERSIONS]
+TARGET_VERSIONS = [f"{major}.{minor}" for major, minor in python_interpreters.VERSIONS]
 
 os.environ["PATH"] = os.pathsep.join((str(Path(PYTHON).parent), os.environ["PATH"]))
 if not sys.stdout.isatty():
@@ -100,7 +100,7 @@ def units(session: nox.Session, version: str) -> None:
     """What runs on targets, by each Python that this machine has besides the one that `tests` runs it by."""
     if version == CONTROLLER_VERSION:
         session.skip(f"the session tests runs them by Python {version}")
-    if not any(found.startswith(f"{version}.") for found in pythons.find()):
+    if not any(found.startswith(f"{version}.") for found in python_interpreters.find()):
         session.skip(f"no Python {version} on this machine")
     tests = ("tests/unit/plugins/modules/", "tests/unit/plugins/module_utils/")
     ansible_test(session, "units", "--venv", "--python", version, *tests)

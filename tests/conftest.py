@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from database import MariaDB, PostgreSQL
-    from hosts import Rack
+    from database_servers import MariaDB, PostgreSQL
+    from ssh_hosts import Rack
 
 sys.path.append(str(Path(__file__).with_name("rack")))
 
@@ -48,7 +48,7 @@ host_key_checking = false
 @pytest.fixture(scope="session")
 def rack() -> Iterator[Rack]:
     """Eight SSH hosts, each version of Python that the machine has in turn. Revive the hosts that you kill."""
-    from hosts import Rack
+    from ssh_hosts import Rack
 
     with Rack(8) as started:
         yield started
@@ -57,7 +57,7 @@ def rack() -> Iterator[Rack]:
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[MariaDB]:
     """A MariaDB with an empty database `rack`; leave it empty and alive."""
-    from database import MariaDB
+    from database_servers import MariaDB
 
     with MariaDB() as started:
         yield started
@@ -66,7 +66,7 @@ def mariadb() -> Iterator[MariaDB]:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSQL]:
     """A PostgreSQL with an empty database `rack`; leave it empty and alive."""
-    from database import PostgreSQL
+    from database_servers import PostgreSQL
 
     with PostgreSQL() as started:
         yield started

@@ -14,8 +14,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "rack"))
-from hosts import Rack
-from keeper import ServiceError
+from service_supervisor import ServiceError
+from ssh_hosts import Rack
 
 HOSTS = 6
 RECIPES = ("recipes/host_inventory.yml", "recipes/numbers.yml")

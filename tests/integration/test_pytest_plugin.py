@@ -18,7 +18,8 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from runs import Done, call
+
+from call_rack_recipes import Done, call
 
 PLUGIN = "ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.plugin"
 CASES = Path(__file__).parent / "cases" / "pytest_plugin"

@@ -20,16 +20,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ansible_collections.rack.recipes.tests.bench.fleet.contestants import environments
-from ansible_collections.rack.recipes.tests.bench.fleet.contestants.table import CONTESTANTS, NAMED
-from ansible_collections.rack.recipes.tests.bench.fleet.measuring import machine, targets
-from ansible_collections.rack.recipes.tests.bench.fleet.measuring.rounds import Course, play
-from ansible_collections.rack.recipes.tests.bench.fleet.model import BenchError, Contestant, Run, Size
-from ansible_collections.rack.recipes.tests.bench.fleet.page import report
-from ansible_collections.rack.recipes.tests.bench.fleet.page.figures import SMALL, ratio
-from ansible_collections.rack.recipes.tests.bench.fleet.page.report import Findings
+from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import BenchError, Contestant, Run, Size
+from ansible_collections.rack.recipes.tests.bench.fleet.contestants import virtual_environments
+from ansible_collections.rack.recipes.tests.bench.fleet.contestants.contestant_list import CONTESTANTS, NAMED
+from ansible_collections.rack.recipes.tests.bench.fleet.measuring import machine_facts, target_host_cpu
+from ansible_collections.rack.recipes.tests.bench.fleet.measuring.alternating_rounds import Course, play
+from ansible_collections.rack.recipes.tests.bench.fleet.page import performance_page
+from ansible_collections.rack.recipes.tests.bench.fleet.page.medians_and_ratios import SMALL, ratio
+from ansible_collections.rack.recipes.tests.bench.fleet.page.performance_page import Findings
 
-RACK = Path(__file__).parents[2] / "rack" / "hosts.py"
+RACK = Path(__file__).parents[2] / "rack" / "ssh_hosts.py"
 INVENTORY = "RACK_INVENTORY"
 SLICE_CONTESTANTS, SLICE_ROUNDS = "ours,plain,floor", 2
 SPEND = "start no contestant again at a size where it has taken that many seconds (default: no limit)"
@@ -102,7 +102,7 @@ def with_hosts(options: argparse.Namespace, words: Sequence[str]) -> int:
 
 def rendered(options: argparse.Namespace) -> int:
     """The page of figures that were measured before."""
-    publish(options, report.joined([report.from_json(path.read_text()) for path in options.render]))
+    publish(options, performance_page.joined([performance_page.from_json(path.read_text()) for path in options.render]))
     return 0
 
 
@@ -123,30 +123,30 @@ def bench(options: argparse.Namespace) -> int:
 
 def measured(options: argparse.Namespace, folder: Path) -> Findings:
     """Run everything; the figures so far are kept after each run."""
-    cache = options.cache or environments.default_cache()
-    programs = {one.name: environments.programs(cache, one.name, one.requirements) for one in options.only}
-    hosts = targets.described(options.inventory)
+    cache = options.cache or virtual_environments.default_cache()
+    programs = {one.name: virtual_environments.programs(cache, one.name, one.requirements) for one in options.only}
+    hosts = target_host_cpu.described(options.inventory)
     sizes = [Size(hosts, steps) for hosts in options.hosts for steps in options.steps]
     course = Course(hosts, folder, programs, options.timeout, options.spend)
     about = {
         "rounds": options.rounds,
-        "machine": machine.facts(hosts.values()),
+        "machine": machine_facts.facts(hosts.values()),
         "contestants": {one.name: one.title for one in options.only},
-        "versions": {one.name: environments.releases(programs[one.name], one.packages) for one in options.only},
+        "versions": {one.name: virtual_environments.releases(programs[one.name], one.packages) for one in options.only},
     }
     started, runs = now(), list[Run]()
     for run in play(course, options.only, sizes, options.rounds, tell):
         runs.append(run)
         if options.json:
-            write(options.json, report.to_json(Findings(started, now(), **about, runs=tuple(runs))))
+            write(options.json, performance_page.to_json(Findings(started, now(), **about, runs=tuple(runs))))
     return Findings(started, now(), **about, runs=tuple(runs))
 
 
 def publish(options: argparse.Namespace, findings: Findings) -> None:
     """The page to its file, or to stdout; the figures to theirs."""
-    text = report.page(findings)
+    text = performance_page.page(findings)
     if options.json:
-        write(options.json, report.to_json(findings))
+        write(options.json, performance_page.to_json(findings))
     if options.write:
         write(options.write, text)
     else:
@@ -165,7 +165,7 @@ def judged(findings: Findings) -> int:
     if not found:
         raise BenchError("the slice has no ratio of plain Ansible and this project")
     wanted = f"at least {SLICE_LIMIT:g} wanted"
-    tell(f"fleet: plain Ansible takes {report.shown(found)} times as long as this project, {wanted}")
+    tell(f"fleet: plain Ansible takes {performance_page.shown(found)} times as long as this project, {wanted}")
     return 0 if found.median >= SLICE_LIMIT else 1
 
 

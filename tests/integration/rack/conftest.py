@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-import keeper
+import service_supervisor
 
 # In a mount namespace of its own `nobody` gets a shell; the machine's /etc/passwd stays as it is.
 AS_NOBODY = """\
@@ -30,14 +30,14 @@ def plain_user() -> Callable[..., str]:
 
 
 def _as_myself(*arguments: str) -> str:
-    return _run([sys.executable, *arguments], Path(keeper.__file__).parent)
+    return _run([sys.executable, *arguments], Path(service_supervisor.__file__).parent)
 
 
 def _as_nobody(*arguments: str) -> str:
     with TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
-        for file in Path(keeper.__file__).parent.glob("*.py"):
+        for file in Path(service_supervisor.__file__).parent.glob("*.py"):
             shutil.copy(file, folder)
         users = [line.split(":") for line in Path("/etc/passwd").read_text().splitlines()]
         changed = [[*user[:6], "/bin/sh"] if user[0] == "nobody" else user for user in users]

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runs import CHECKOUT, call, rack_recipes
+
+from call_rack_recipes import CHECKOUT, call, rack_recipes
 
 NAMES = {"report.html", "report.xlsx", "report.md", "summary.csv", "not_passed.csv", "verdicts.csv"}
 

@@ -10,7 +10,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from runs import CHECKOUT
+
+from call_rack_recipes import CHECKOUT
 
 
 @pytest.fixture

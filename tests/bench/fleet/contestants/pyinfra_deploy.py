@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import re
 
-from ansible_collections.rack.recipes.tests.bench.fleet.contestants.work import SCRIPT, arguments
-from ansible_collections.rack.recipes.tests.bench.fleet.model import Command, Job, Target
+from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import Command, Job, Target
+from ansible_collections.rack.recipes.tests.bench.fleet.contestants.step_workload import SCRIPT, arguments
 
 TOTAL = re.compile(r"Grand total\s+(\d+)\s+(\d+)\s+-\s+-")
 

@@ -11,7 +11,7 @@ import json
 import zipfile
 from pathlib import Path
 
-from runs import rack_recipes, results
+from call_rack_recipes import rack_recipes, results
 
 TEXTS = [
     "{{ lookup('pipe', 'touch MARK') }}",

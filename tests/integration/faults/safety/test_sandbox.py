@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from runs import Results, rack_recipes, results, write_recipe
 
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import no_sandbox
-from hosts import Rack
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import no_sandbox
+from call_rack_recipes import Results, rack_recipes, results, write_recipe
+from ssh_hosts import Rack
 
 HERE = Path(__file__).parent
 HOSTS = ("r01", "r02")

@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from runs import COMMAND, call, environment, rack_recipes, results, shell, write_recipe
+
+from call_rack_recipes import COMMAND, call, environment, rack_recipes, results, shell, write_recipe
 
 ME = pwd.getpwuid(os.getuid()).pw_name
 RUNS = Path(".rack-recipes/runs")

@@ -11,27 +11,27 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.tests.bench.fleet.contestants import work
-from ansible_collections.rack.recipes.tests.bench.fleet.contestants.table import NAMED
-from ansible_collections.rack.recipes.tests.bench.fleet.model import (
+from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import (
     Job,
 )
-from ansible_collections.rack.recipes.tests.bench.fleet.page import report
-from ansible_collections.rack.recipes.tests.unit.bench.fleet.made import BLANK, SIZE, TARGETS, made_runs
+from ansible_collections.rack.recipes.tests.bench.fleet.contestants import step_workload
+from ansible_collections.rack.recipes.tests.bench.fleet.contestants.contestant_list import NAMED
+from ansible_collections.rack.recipes.tests.bench.fleet.page import performance_page
+from ansible_collections.rack.recipes.tests.unit.bench.fleet.sample_runs import BLANK, SIZE, TARGETS, made_runs
 
 
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
     made = Job(SIZE, tmp_path, tmp_path / "inventory.json", TARGETS, Path("/venv/bin"))
-    work.clear(made.evidence)
+    step_workload.clear(made.evidence)
     return made
 
 
 @pytest.fixture
-def findings() -> report.Findings:
+def findings() -> performance_page.Findings:
     runs = made_runs(ours=[1, 2], plain=[10, 40], floor=[0.5, 0.5], noop=[0.4])
     broken = dataclasses.replace(BLANK, contestant="mitogen", error="exit code 1: a | b\nc")
-    return report.Findings(
+    return performance_page.Findings(
         started="2026-01-01T00:00:00+00:00",
         ended="2026-01-01T01:00:00+00:00",
         rounds=2,

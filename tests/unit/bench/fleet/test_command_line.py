@@ -12,20 +12,20 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.tests.bench.fleet import __main__ as command_line
-from ansible_collections.rack.recipes.tests.bench.fleet.page import report
-from ansible_collections.rack.recipes.tests.unit.bench.fleet.made import made_runs
+from ansible_collections.rack.recipes.tests.bench.fleet.page import performance_page
+from ansible_collections.rack.recipes.tests.unit.bench.fleet.sample_runs import made_runs
 
 
-def test_page_is_written_from_old_figures(findings: report.Findings, tmp_path: Path) -> None:
-    (tmp_path / "old.json").write_text(report.to_json(findings))
+def test_page_is_written_from_old_figures(findings: performance_page.Findings, tmp_path: Path) -> None:
+    (tmp_path / "old.json").write_text(performance_page.to_json(findings))
     words = ["--render", str(tmp_path / "old.json"), "--write", str(tmp_path / "page.md")]
     assert command_line.main(words) == 0
-    assert (tmp_path / "page.md").read_text() == report.page(findings)
+    assert (tmp_path / "page.md").read_text() == performance_page.page(findings)
 
 
 @pytest.mark.parametrize(("walls", "code"), [([1, 2], 0), ([10, 20], 1)])
 def test_slice_fails_only_far_below_the_goal(
-    findings: report.Findings, walls: list[float], code: int, capsys: pytest.CaptureFixture[str]
+    findings: performance_page.Findings, walls: list[float], code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     runs = made_runs(ours=walls, plain=[10, 40])
     assert command_line.judged(dataclasses.replace(findings, runs=runs)) == code

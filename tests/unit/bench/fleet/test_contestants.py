@@ -15,36 +15,36 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ansible_collections.rack.recipes.tests.bench.fleet.contestants import (
-    environments,
-    floor,
-    ours,
-    playbooks,
-    pyinfra_deploy,
-    work,
-)
-from ansible_collections.rack.recipes.tests.bench.fleet.contestants.table import CONTESTANTS, NAMED
-from ansible_collections.rack.recipes.tests.bench.fleet.model import (
+from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import (
     Job,
 )
-from ansible_collections.rack.recipes.tests.unit.bench.fleet.made import SIZE, TARGETS
+from ansible_collections.rack.recipes.tests.bench.fleet.contestants import (
+    ansible_variants,
+    plain_ssh,
+    pyinfra_deploy,
+    rack_recipes,
+    step_workload,
+    virtual_environments,
+)
+from ansible_collections.rack.recipes.tests.bench.fleet.contestants.contestant_list import CONTESTANTS, NAMED
+from ansible_collections.rack.recipes.tests.unit.bench.fleet.sample_runs import SIZE, TARGETS
 
 
 def run_script(command: str, host: str, step: int, evidence: Path) -> str:
-    arguments = work.arguments(host, step, evidence)
+    arguments = step_workload.arguments(host, step, evidence)
     script = f"set -- {arguments}\n{command}"
     return subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
 
 
 def test_script_answers_and_leaves_its_trace(job: Job) -> None:
-    assert run_script(work.SCRIPT, "r01", 17, job.evidence) == work.answer(17) + "\n"
-    assert (job.evidence / "r01").read_text() == f"17 {work.checksum(17)}\n"
+    assert run_script(step_workload.SCRIPT, "r01", 17, job.evidence) == step_workload.answer(17) + "\n"
+    assert (job.evidence / "r01").read_text() == f"17 {step_workload.checksum(17)}\n"
 
 
 def test_answer_is_an_envelope() -> None:
-    assert json.loads(work.answer(4)) == {
+    assert json.loads(step_workload.answer(4)) == {
         "status": "ok",
-        "measurements": [{"name": "sum", "value": work.checksum(4), "unit": ""}],
+        "measurements": [{"name": "sum", "value": step_workload.checksum(4), "unit": ""}],
     }
 
 
@@ -61,28 +61,28 @@ def test_answer_is_an_envelope() -> None:
 )
 def test_work_is_done_once_or_not_done(job: Job, traces: list[int], missing: str) -> None:
     for step in traces:
-        run_script(work.SCRIPT, "r01", step, job.evidence)
-    assert work.not_done(job.evidence, SIZE, ["r01"]) == missing
+        run_script(step_workload.SCRIPT, "r01", step, job.evidence)
+    assert step_workload.not_done(job.evidence, SIZE, ["r01"]) == missing
 
 
 def test_clear_leaves_no_trace(job: Job) -> None:
-    run_script(work.SCRIPT, "r01", 1, job.evidence)
-    work.clear(job.evidence)
+    run_script(step_workload.SCRIPT, "r01", 1, job.evidence)
+    step_workload.clear(job.evidence)
     assert list(job.evidence.iterdir()) == []
 
 
 def test_playbook_has_a_task_a_step_and_each_runs_the_script(job: Job) -> None:
-    (play,) = playbooks.playbook(job)
+    (play,) = ansible_variants.playbook(job)
     commands = [
         task["ansible.builtin.shell"]["cmd"].replace("{{ inventory_hostname }}", "r01") for task in play["tasks"]
     ]
     for command in commands:
         subprocess.run(["sh", "-c", command], check=True, stdout=subprocess.DEVNULL)
-    assert work.not_done(job.evidence, SIZE, ["r01"]) == ""
+    assert step_workload.not_done(job.evidence, SIZE, ["r01"]) == ""
 
 
 def test_settings_merge_sections(job: Job) -> None:
-    text = playbooks.settings(job, {"defaults": {"strategy": "free"}})
+    text = ansible_variants.settings(job, {"defaults": {"strategy": "free"}})
     assert "[defaults]\nforks = 2\n" in text
     assert "strategy = free\n" in text
     assert text.count("[defaults]") == 1
@@ -99,7 +99,7 @@ def test_settings_merge_sections(job: Job) -> None:
     ],
 )
 def test_recap_check(job: Job, recap: str, wrong: str) -> None:
-    assert playbooks.recap_check(job, recap) == (f"Ansible's recap is wrong for {wrong}" if wrong else "")
+    assert ansible_variants.recap_check(job, recap) == (f"Ansible's recap is wrong for {wrong}" if wrong else "")
 
 
 def test_pyinfra_deploy_runs_the_script(job: Job) -> None:
@@ -116,7 +116,7 @@ def test_pyinfra_deploy_runs_the_script(job: Job) -> None:
     exec(source, {"server": Server, "host": TARGETS[0]})
     for command in calls:
         subprocess.run(["sh", "-c", command], check=True, stdout=subprocess.DEVNULL)
-    assert work.not_done(job.evidence, SIZE, ["r01"]) == ""
+    assert step_workload.not_done(job.evidence, SIZE, ["r01"]) == ""
 
 
 def test_pyinfra_names_user_and_key_only_where_known() -> None:
@@ -139,18 +139,18 @@ def test_pyinfra_check(job: Job, output: str, wrong: str) -> None:
 
 def test_floor_runs_the_script_on_each_host(job: Job) -> None:
     for target in TARGETS:
-        done = subprocess.run(["sh"], input=floor.steps(job, target), capture_output=True, text=True, check=True)
+        done = subprocess.run(["sh"], input=plain_ssh.steps(job, target), capture_output=True, text=True, check=True)
         (job.folder / f"{target.name}.out").write_text(done.stdout)
-    assert work.not_done(job.evidence, SIZE, ["r01", "r02"]) == ""
-    assert floor.check(job, "") == ""
+    assert step_workload.not_done(job.evidence, SIZE, ["r01", "r02"]) == ""
+    assert plain_ssh.check(job, "") == ""
     (job.folder / "r02.out").write_text("")
-    assert floor.check(job, "") == "wrong answers from r02"
+    assert plain_ssh.check(job, "") == "wrong answers from r02"
 
 
 def test_floor_waits_for_every_host_and_fails_with_one_of_them(job: Job, tmp_path: Path) -> None:
     (tmp_path / "ssh").write_text('#!/bin/sh\ncat >/dev/null\ncase $* in *127.0.1.2*) exit 3 ;; esac\necho "$@"\n')
     (tmp_path / "ssh").chmod(0o755)
-    command = floor.floor(job)
+    command = plain_ssh.floor(job)
     done = subprocess.run(command.argv, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, check=False)
     assert done.returncode == 1
     words = (job.folder / "r01.out").read_text()
@@ -159,18 +159,18 @@ def test_floor_waits_for_every_host_and_fails_with_one_of_them(job: Job, tmp_pat
 
 
 def test_our_recipe_has_a_step_a_script(job: Job) -> None:
-    steps = yaml.safe_load(ours.recipe(job))["steps"]
+    steps = yaml.safe_load(rack_recipes.recipe(job))["steps"]
     assert [step["args"]["number"] for step in steps] == [1, 2, 3]
     assert len({step["name"] for step in steps}) == SIZE.steps
 
 
 def test_our_scriptlet_runs_the_script(job: Job) -> None:
-    ours.project(job)
+    rack_recipes.project(job)
     script = job.folder / "scriptlets" / "bench" / "step.sh"
     given = {"RACK_HOST": "r01", "RACK_PARAM_NUMBER": "2", "RACK_PARAM_EVIDENCE": str(job.evidence)}
     done = subprocess.run([script], env={**os.environ, **given}, capture_output=True, text=True, check=True)
-    assert done.stdout == work.answer(2) + "\n"
-    assert set(yaml.safe_load(ours.SIDECAR)["options"]) == {"number", "evidence"}
+    assert done.stdout == step_workload.answer(2) + "\n"
+    assert set(yaml.safe_load(rack_recipes.SIDECAR)["options"]) == {"number", "evidence"}
 
 
 def test_contestants_have_names_of_their_own() -> None:
@@ -178,15 +178,15 @@ def test_contestants_have_names_of_their_own() -> None:
 
 
 def test_contestant_without_requirements_uses_this_python(tmp_path: Path) -> None:
-    assert environments.programs(tmp_path, "x", ()) == Path(sys.executable).parent
-    found = environments.releases(Path(sys.executable).parent, ("python", "ansible-core", "absent"))
+    assert virtual_environments.programs(tmp_path, "x", ()) == Path(sys.executable).parent
+    found = virtual_environments.releases(Path(sys.executable).parent, ("python", "ansible-core", "absent"))
     assert found.keys() == {"python", "ansible-core"}
 
 
 def test_environment_is_clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANSIBLE_FORKS", "1")
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
-    found = environments.clean_environment(tmp_path, Path("/venv/bin"), {"ANSIBLE_CONFIG": "x"})
+    found = virtual_environments.clean_environment(tmp_path, Path("/venv/bin"), {"ANSIBLE_CONFIG": "x"})
     assert found["HOME"] == str(tmp_path)
     assert found["PATH"].startswith("/venv/bin:")
     assert found["ANSIBLE_CONFIG"] == "x"

@@ -19,9 +19,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.tests.bench.fleet.contestants.table import NAMED
-from ansible_collections.rack.recipes.tests.bench.fleet.measuring import machine, rounds, targets
-from ansible_collections.rack.recipes.tests.bench.fleet.model import (
+from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import (
     BenchError,
     Command,
     Contestant,
@@ -30,8 +28,14 @@ from ansible_collections.rack.recipes.tests.bench.fleet.model import (
     Size,
     Target,
 )
-from ansible_collections.rack.recipes.tests.bench.fleet.page import figures
-from ansible_collections.rack.recipes.tests.unit.bench.fleet.made import BLANK, TARGETS
+from ansible_collections.rack.recipes.tests.bench.fleet.contestants.contestant_list import NAMED
+from ansible_collections.rack.recipes.tests.bench.fleet.measuring import (
+    alternating_rounds,
+    machine_facts,
+    target_host_cpu,
+)
+from ansible_collections.rack.recipes.tests.bench.fleet.page import medians_and_ratios
+from ansible_collections.rack.recipes.tests.unit.bench.fleet.sample_runs import BLANK, TARGETS
 
 
 def test_target_reads_ansible_variables() -> None:
@@ -43,37 +47,37 @@ def test_target_reads_ansible_variables() -> None:
         "ansible_python_interpreter": "/usr/bin/python3",
         "ansible_ssh_common_args": "-o LogLevel=ERROR",
     }
-    assert targets.target("r01", variables) == TARGETS[0]
-    assert targets.target("r03", {}) == Target("r03", "r03")
+    assert target_host_cpu.target("r01", variables) == TARGETS[0]
+    assert target_host_cpu.target("r03", {}) == Target("r03", "r03")
 
 
 def test_listener_and_its_children_are_found() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         here = Target("here", "127.0.0.1", server.getsockname()[1])
-        assert targets.listeners([here]) == {os.getpid()}
+        assert target_host_cpu.listeners([here]) == {os.getpid()}
     with pytest.raises(BenchError, match="no SSH server"):
-        targets.listeners([here])
+        target_host_cpu.listeners([here])
 
 
 def test_target_cpu_grows_with_ended_children() -> None:
-    before = targets.target_cpu([os.getpid()])
+    before = target_host_cpu.target_cpu([os.getpid()])
     subprocess.run([sys.executable, "-c", "sum(range(5_000_000))"], check=True)
-    assert targets.target_cpu([os.getpid()]) > before
+    assert target_host_cpu.target_cpu([os.getpid()]) > before
 
 
 def test_idle_is_waited_for() -> None:
     with subprocess.Popen(["sleep", "60"]) as child:
         with pytest.raises(BenchError, match=rf"did not end within 0 s: {child.pid} \S+ sleep 60"):
-            targets.wait_until_idle([os.getpid()], timeout=0.05)
+            target_host_cpu.wait_until_idle([os.getpid()], timeout=0.05)
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         with pytest.raises(BenchError, match=f"did not end within 0 s: {child.pid} zombie sleep"):
-            targets.wait_until_idle([os.getpid()], timeout=0.05)
+            target_host_cpu.wait_until_idle([os.getpid()], timeout=0.05)
 
 
 def measure(tmp_path: Path, *command: str, timeout: str = "30") -> dict[str, Any]:
     files = ["--stdout", str(tmp_path / "out"), "--stderr", str(tmp_path / "err")]
-    argv = [sys.executable, str(rounds.MEASURED), *files, "--timeout", timeout, "--", *command]
+    argv = [sys.executable, str(alternating_rounds.MEASURED), *files, "--timeout", timeout, "--", *command]
     found: dict[str, Any] = json.loads(subprocess.run(argv, stdout=subprocess.PIPE, check=True).stdout)
     return found
 
@@ -100,15 +104,15 @@ def test_command_that_takes_too_long_is_killed(tmp_path: Path) -> None:
 
 
 def test_machine_is_described() -> None:
-    found = machine.facts([{"ansible_python_interpreter": sys.executable}, {}])
+    found = machine_facts.facts([{"ansible_python_interpreter": sys.executable}, {}])
     assert found["Python on the hosts"] == platform.python_version()
-    assert machine.answer("/nowhere/to/be/found") == ""
-    assert sorted(["3.10.1", "3.9.18"], key=machine.numbers) == ["3.9.18", "3.10.1"]
+    assert machine_facts.answer("/nowhere/to/be/found") == ""
+    assert sorted(["3.10.1", "3.9.18"], key=machine_facts.numbers) == ["3.9.18", "3.10.1"]
 
 
 def test_turns_warm_up_on_all_hosts_and_begin_with_another_each_round() -> None:
     pair = (NAMED["ours"], NAMED["plain"])
-    found = list(rounds.turns(pair, [Size(1, 20), Size(8, 100)], 2))
+    found = list(alternating_rounds.turns(pair, [Size(1, 20), Size(8, 100)], 2))
     assert found[:2] == [(0, Size(8, 20), "ours"), (0, Size(8, 20), "plain")]
     assert [name for number, size, name in found[2:] if size == Size(1, 20)] == ["ours", "plain", "plain", "ours"]
     assert [number for number, size, _other in found[2:] if size == Size(8, 100)] == [1, 1, 2, 2]
@@ -125,15 +129,15 @@ def test_turns_warm_up_on_all_hosts_and_begin_with_another_each_round() -> None:
 )
 def test_a_run_that_did_not_do_the_work_is_wrong(job: Job, figure: dict[str, Any], error: str) -> None:
     held = {"timed_out": False, "exit_code": 0, "left": [], **figure}
-    assert rounds.wrong(NAMED["plain"], job, held, "", "away\n") == error
+    assert alternating_rounds.wrong(NAMED["plain"], job, held, "", "away\n") == error
 
 
 def test_a_contestant_whose_time_is_spent_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(course: rounds.Course, contestant: Contestant, job: Job, command: Command, number: int) -> Run:
+    def run(course: alternating_rounds.Course, contestant: Contestant, job: Job, command: Command, number: int) -> Run:
         return dataclasses.replace(BLANK, contestant=contestant.name, round=number)
 
-    monkeypatch.setattr(rounds, "one", run)
+    monkeypatch.setattr(alternating_rounds, "one", run)
     hosts: dict[str, dict[str, Any]] = {f"r{number}": {} for number in range(8)}
-    course = rounds.Course(hosts, tmp_path, {"noop": Path("/venv/bin")}, 1.0, spend=3.0)
-    found = list(rounds.play(course, [NAMED["noop"]], [figures.SMALL], 5, lambda _other: None))
+    course = alternating_rounds.Course(hosts, tmp_path, {"noop": Path("/venv/bin")}, 1.0, spend=3.0)
+    found = list(alternating_rounds.play(course, [NAMED["noop"]], [medians_and_ratios.SMALL], 5, lambda _other: None))
     assert [run.round for run in found] == [0, 1, 2]

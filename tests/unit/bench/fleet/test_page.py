@@ -10,54 +10,61 @@ import dataclasses
 
 import pytest
 
-from ansible_collections.rack.recipes.tests.bench.fleet.model import (
+from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import (
     Size,
 )
-from ansible_collections.rack.recipes.tests.bench.fleet.page import figures, report
-from ansible_collections.rack.recipes.tests.unit.bench.fleet.made import BLANK, made_runs
+from ansible_collections.rack.recipes.tests.bench.fleet.page import medians_and_ratios, performance_page
+from ansible_collections.rack.recipes.tests.unit.bench.fleet.sample_runs import BLANK, made_runs
 
 
 def test_spread() -> None:
-    assert figures.spread([3, 1, 2]) == figures.Spread(2, 1, 3, 3)
-    assert figures.spread([]) is None
+    assert medians_and_ratios.spread([3, 1, 2]) == medians_and_ratios.Spread(2, 1, 3, 3)
+    assert medians_and_ratios.spread([]) is None
 
 
 def test_ratio_pairs_the_rounds() -> None:
     runs = made_runs(ours=[1, 2, 4], plain=[10, 40, 60])
-    assert figures.ratio(runs, "plain", "ours", figures.SMALL) == figures.Spread(15, 10, 20, 3)
-    assert figures.ratio(runs, "plain", "ours", figures.BIG) is None
-    assert figures.ratio(runs, "mitogen", "ours", figures.SMALL) is None
+    assert medians_and_ratios.ratio(runs, "plain", "ours", medians_and_ratios.SMALL) == medians_and_ratios.Spread(
+        15, 10, 20, 3
+    )
+    assert medians_and_ratios.ratio(runs, "plain", "ours", medians_and_ratios.BIG) is None
+    assert medians_and_ratios.ratio(runs, "mitogen", "ours", medians_and_ratios.SMALL) is None
 
 
 def test_warm_up_and_errors_count_for_nothing() -> None:
     runs = made_runs(ours=[1, 2, 4], plain=[10, 40, 60])
     runs[0] = dataclasses.replace(runs[0], error="half done")
     runs += [dataclasses.replace(run, round=0, wall=99.0) for run in runs]
-    assert figures.ratio(runs, "plain", "ours", figures.SMALL) == figures.Spread(17.5, 15, 20, 2)
+    assert medians_and_ratios.ratio(runs, "plain", "ours", medians_and_ratios.SMALL) == medians_and_ratios.Spread(
+        17.5, 15, 20, 2
+    )
 
 
 def test_goal_against_the_floor() -> None:
     runs = made_runs(ours=[2], floor=[1], noop=[0.5])
-    found = figures.against_floor(runs, figures.SMALL)
+    found = medians_and_ratios.against_floor(runs, medians_and_ratios.SMALL)
     assert found
-    assert found == figures.Spread(0.8, 0.8, 0.8, 1)
-    goal = figures.Goal("", figures.SMALL, 1, figures.against_floor, at_most=True)
+    assert found == medians_and_ratios.Spread(0.8, 0.8, 0.8, 1)
+    goal = medians_and_ratios.Goal("", medians_and_ratios.SMALL, 1, medians_and_ratios.against_floor, at_most=True)
     assert goal.reached(found)
 
 
 def test_goals_of_the_recorder() -> None:
     few = dataclasses.replace(BLANK, contestant="recorder", hosts=32, steps=20, recorder_cpu=0.30)
     many = dataclasses.replace(few, steps=100, controller_cpu=2.0, target_cpu=4.0, recorder_cpu=0.36)
-    share, slope = (value([few, many], figures.BIG) for value in (figures.recorder_share, figures.recorder_slope))
+    share, slope = (
+        value([few, many], medians_and_ratios.BIG)
+        for value in (medians_and_ratios.recorder_share, medians_and_ratios.recorder_slope)
+    )
     assert share
     assert share.median == pytest.approx(0.36 / (0.03 * 6 + 0.3))
     assert slope
     assert slope.median == pytest.approx(1e6 * 0.06 / (32 * 80))
-    assert figures.recorder_share([many], Size(1, 20)) is None
+    assert medians_and_ratios.recorder_share([many], Size(1, 20)) is None
 
 
-def test_figures_survive_json(findings: report.Findings) -> None:
-    assert report.from_json(report.to_json(findings)) == findings
+def test_figures_survive_json(findings: performance_page.Findings) -> None:
+    assert performance_page.from_json(performance_page.to_json(findings)) == findings
 
 
 @pytest.mark.parametrize(
@@ -71,27 +78,27 @@ def test_figures_survive_json(findings: report.Findings) -> None:
         "| mitogen | 8 x 20 | 1 | exit code 1: a / b c |",
     ],
 )
-def test_page_has(findings: report.Findings, line: str) -> None:
-    assert line in report.page(findings).splitlines()
+def test_page_has(findings: performance_page.Findings, line: str) -> None:
+    assert line in performance_page.page(findings).splitlines()
 
 
-def test_goal_missed_is_said(findings: report.Findings) -> None:
-    goal = figures.Goal("plain", figures.SMALL, 16, figures.against("plain"))
-    assert report.goal_row(goal, goal.value(findings.runs, goal.size))[-1] == "**not reached**"
+def test_goal_missed_is_said(findings: performance_page.Findings) -> None:
+    goal = medians_and_ratios.Goal("plain", medians_and_ratios.SMALL, 16, medians_and_ratios.against("plain"))
+    assert performance_page.goal_row(goal, goal.value(findings.runs, goal.size))[-1] == "**not reached**"
 
 
 @pytest.mark.parametrize(("value", "text"), [(457.68, "458"), (21.06, "21.1"), (0.123, "0.12")])
 def test_number(value: float, text: str) -> None:
-    assert report.number(value) == text
+    assert performance_page.number(value) == text
 
 
-def test_joined_benches_count_their_rounds_on(findings: report.Findings) -> None:
+def test_joined_benches_count_their_rounds_on(findings: performance_page.Findings) -> None:
     later = dataclasses.replace(findings, started="later", ended="at last")
-    both = report.joined([findings, later])
+    both = performance_page.joined([findings, later])
     counted = [run for run in findings.runs if run.round]
     assert len(both.runs) == len(findings.runs) + len(counted)
     assert both.rounds == 2 * findings.rounds
     assert {run.round for run in both.runs[len(findings.runs) :]} == {run.round + findings.rounds for run in counted}
     assert both.machine["benches joined"].startswith("2: ")
     assert both.ended == "at last"
-    assert report.joined([findings]) == findings
+    assert performance_page.joined([findings]) == findings

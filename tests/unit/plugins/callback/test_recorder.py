@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.callback.recorder import CallbackModule
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import MEANING
-from ansible_collections.rack.recipes.tests.unit.plugins.playbooks import HEAD, ansible, keep, play
+from ansible_collections.rack.recipes.tests.unit.plugins.run_playbooks import HEAD, ansible, keep, play
 
 
 def test_a_playbook_without_stages_is_none_of_its_business(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

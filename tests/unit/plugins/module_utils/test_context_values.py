@@ -25,7 +25,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_values import
     shortened,
     storable,
 )
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.loading import cases
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import cases
 
 
 class Colour(str, enum.Enum):

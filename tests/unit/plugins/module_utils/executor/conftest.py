@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import Work
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import Work
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import resource
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.single_step import run_single
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import OK, python
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, python
 
 SECRET = "correct horse battery staple"
 LOG = """echo one two >a.log

@@ -19,7 +19,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import LONGEST_MESSAGE
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from ansible_collections.rack.recipes.plugins.module_utils.shell import ShellScriptlet
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import OK, python
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, python
 
 RUN = 8  # characters in a row, of which no more than these could be chance
 PLAIN = string.ascii_letters + string.digits

@@ -11,7 +11,7 @@ import random
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import python
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import python
 
 
 class Node(Scriptlet):

@@ -10,7 +10,7 @@ from itertools import combinations
 from ansible_collections.rack.recipes.plugins.module_utils.executor import stage_run
 from ansible_collections.rack.recipes.plugins.module_utils.executor.host_locks import NEVER, HostLocks
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import python
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import python
 
 LABEL = {ord("["): "_", ord("]"): None}  # an instance's name is none of a key
 

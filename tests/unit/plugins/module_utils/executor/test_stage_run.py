@@ -21,7 +21,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor import stage
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process import attempt
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import StageRun
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import (
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import (
     OK,
     children_of,
     open_files,
@@ -188,7 +188,7 @@ def test_every_step_is_tried_whatever_another_did(work):
 
 MUCH = """
 import json, os, sys
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import OK, Work
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, Work
 os.mkdir("work")
 os.chdir("work")
 work = Work(os.getcwd())
@@ -214,7 +214,7 @@ def test_100_megabytes_of_output_and_of_log_take_little_memory(tmp_path):
 LARGE = """
 import json, os, resource
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import Work, python
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import Work, python
 os.mkdir("work")
 os.chdir("work")
 class Large(Scriptlet):
@@ -563,7 +563,8 @@ def test_a_fault_of_the_executor_is_not_hidden_by_what_is_closed_then(work, monk
 THOUSAND = """
 import json, os, resource
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import Work, open_files, python
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor import real_stages
+Work, open_files, python = real_stages.Work, real_stages.open_files, real_stages.python
 os.mkdir("work")
 os.chdir("work")
 work = Work(os.getcwd())

@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import OK, python
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, python
 
 SECRET = "hunter2"
 GIVEN = {"params": {"password": SECRET, "pin": 12345}, "secrets": [SECRET, "12345"]}

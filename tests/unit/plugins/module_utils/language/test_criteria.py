@@ -19,7 +19,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.criteria imp
     problem,
 )
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.loading import cases
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import cases
 
 OWN = {
     "numbers.stats_v1": [1, {"mean": 8.5, "count": 7}],

@@ -9,7 +9,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.language.loops import instances
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.loading import cases
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import cases
 
 
 @pytest.fixture

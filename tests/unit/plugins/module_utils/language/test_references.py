@@ -20,7 +20,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.references i
     plain,
     resolve,
 )
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.loading import cases
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import cases
 
 STATS = {"mean": 2.5, "by": [1, {"x": "é"}], "none": None, "Ethernet1/1": "up"}
 OWN = {

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.loading import cases
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import cases
 
 
 @cases(__file__, "mask", "secrets", "text", "masked")

@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.process impo
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import decode, encode
 from ansible_collections.rack.recipes.plugins.module_utils.runner import detached_stage as module
 from ansible_collections.rack.recipes.plugins.module_utils.runner.detached_stage import DetachedStage, clean, forget
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import open_files
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import open_files
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.runner.code_cache import BUNDLE
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import (
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import (
     OK,
     children_of,
     has_died,
@@ -24,8 +24,8 @@ from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.s
     no_sandbox,
     step,
 )
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.runner import asking
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.runner.asking import Host, module_utils
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.runner import runner_process
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.runner.runner_process import Host, module_utils
 
 CODE = {"digest": "1", "files": sorted(module_utils())}
 LOST = "the controller was not heard of any more"
@@ -446,7 +446,7 @@ class Probe:
 """
     probe_step = step("probe", kind="python", module="scriptlets.steps.probe", function="Probe")
     answer = host.start(probe_step, files={"scriptlets/steps/probe.py": probe}, id="again")
-    path = str(kept / asking.CODE / "executor" / "stage_run.py")
+    path = str(kept / runner_process.CODE / "executor" / "stage_run.py")
     assert answer.reasons == {"probe": str([path, path])}
 
 
@@ -477,7 +477,7 @@ def test_what_travels_may_be_of_a_package_that_is_kept(host, kept, has_bundle):
     """Also where another Python of the same machine has kept it."""
     if not has_bundle:
         (kept / BUNDLE).unlink()
-    files = {f"{asking.CODE}/executor/child/probe.py": PUBLISHED}
+    files = {f"{runner_process.CODE}/executor/child/probe.py": PUBLISHED}
     module = "ansible_collections.rack.recipes.plugins.module_utils.executor.child.probe"
     answer = host.start(step("probe", kind="python", module=module, function="Probe"), files=files, id="again")
     assert answer.reasons == {"probe": ""}

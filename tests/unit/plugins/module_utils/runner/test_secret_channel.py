@@ -20,8 +20,8 @@ from ansible_collections.rack.recipes.plugins.module_utils.runner.secret_channel
     sealed,
     unsealed,
 )
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import OK, has_died, step
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.runner.asking import Host, module_utils
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, has_died, step
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.runner.runner_process import Host, module_utils
 
 KEY = bytes(range(32))
 CODE = {"digest": "1", "files": sorted(module_utils())}

@@ -16,8 +16,13 @@ from sqlalchemy import Engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import transfer
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import delta, end, run, whole_run
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import artifact
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import (
+    delta,
+    end,
+    run,
+    whole_run,
+)
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import artifact
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.store import conftest as stores
 
 Make = Callable[..., Path]

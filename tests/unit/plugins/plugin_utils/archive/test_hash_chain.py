@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.hash_chain import HashChain
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import encode
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import whole_run
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import whole_run
 
 
 def lines() -> list[bytes]:

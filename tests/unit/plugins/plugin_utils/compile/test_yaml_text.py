@@ -15,7 +15,7 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.yaml_text import WIDTH, Verbatim, to_yaml, verbatim
-from ansible_collections.rack.recipes.tests.unit.plugins.playbooks import ansible
+from ansible_collections.rack.recipes.tests.unit.plugins.run_playbooks import ansible
 
 LOADERS = [yaml.SafeLoader, *([yaml.CSafeLoader] if yaml.__with_libyaml__ else [])]
 AWKWARD = [

@@ -14,7 +14,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_hooks i
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import encode
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import delta, run, step
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import delta, run, step
 
 KEY = "power.limits_v1"
 POLICY = "hook site.merge_power"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.refused_writes import RefusedWrites
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import step
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import step
 
 
 @pytest.fixture

@@ -15,7 +15,13 @@ from hypothesis import strategies as st
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import Delta, HeldValue
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import TIME, delta, end, run, step
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import (
+    TIME,
+    delta,
+    end,
+    run,
+    step,
+)
 
 
 def folded(*records: dict[str, Any]) -> Context:

@@ -13,7 +13,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.context.writer_versio
     Known,
     WriterVersions,
 )
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import delta
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import delta
 
 PLACE = ("", "power.limits_v1")
 

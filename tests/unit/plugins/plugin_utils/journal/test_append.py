@@ -20,7 +20,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Journal
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import ShortWriteError, append, insist
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import encode
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import delta, run, step
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import delta, run, step
 
 
 def numbers(journal: Path) -> list[int]:
@@ -169,7 +169,7 @@ def test_a_record_that_is_none_is_not_tried_again(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import delta
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import delta
 path, host = sys.argv[1:]
 for n in range(1, 201, 4):
     append(path, [delta(m, host, after="x" * (m * 97 % 9000)) for m in range(n, n + 4)])

@@ -14,7 +14,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Journal
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal import compressed_journal
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import delta, whole_run
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import delta, whole_run
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Journal
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record, encode
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import (
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import (
     delta,
     end,
     run,

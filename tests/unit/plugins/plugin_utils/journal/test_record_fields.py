@@ -22,7 +22,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields
     encode,
     json_text,
 )
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import (
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import (
     TIME,
     delta,
     end,

@@ -24,7 +24,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe import load as
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import load, parse
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Step
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.recipe.told import shown
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.recipe.recipe_as_text import shown
 
 CASES = Path(__file__).parent / "cases" / "good"
 MANY = "test_meta: {test_id: MANY}\nsteps:\n" + "".join(

@@ -22,7 +22,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.status_file im
     writing_status,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, RunInputs, set_current
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import a_run
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import a_run
 
 SECRET = "hunter2-and-more"
 WRITTEN = {"changed": True, "files": ["out/report.md", f"out/{SECRET}/report.html"]}

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.debug_lines import lines_of
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import log
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import log
 
 
 @pytest.mark.parametrize(

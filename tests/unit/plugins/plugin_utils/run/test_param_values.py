@@ -20,7 +20,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values impo
     password_in,
     secrets_of,
 )
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.plays import an_inventory, means
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.ansible_plays import an_inventory, means
 
 DECLARED: dict[str, dict[str, Any]] = {
     "vlan": {"type": "int", "default": 12, "min": 1, "max": 4094},

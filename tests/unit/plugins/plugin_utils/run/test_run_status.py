@@ -20,7 +20,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import
     not_passed,
     status_of,
 )
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import a_run, planned, step
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import a_run, planned, step
 
 VERDICTS = ("passed", "marginal", "failed", "error", "skipped", "blocked", "cached", "unreachable", "waived")
 

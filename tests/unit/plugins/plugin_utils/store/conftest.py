@@ -19,7 +19,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 
 if TYPE_CHECKING:
-    from database import MariaDB, PostgreSQL
+    from database_servers import MariaDB, PostgreSQL
 
 Record = dict[str, Any]
 Written = Callable[..., Path]

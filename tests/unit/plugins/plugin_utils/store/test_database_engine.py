@@ -26,10 +26,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_o
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine, reader
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import whole_run
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import whole_run
 
 if TYPE_CHECKING:
-    from database import MariaDB
+    from database_servers import MariaDB
 
 Opened = Callable[..., Engine]
 PASSWORD = "s3cr/et@%"

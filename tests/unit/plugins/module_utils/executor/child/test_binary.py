@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import step
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import step
 
 pytestmark = pytest.mark.skipif(not shutil.which("cc"), reason="no C compiler on this machine")
 
@@ -142,7 +142,7 @@ def test_a_missing_file_is_told(work, file):
 
 INSIDE = """
 import json, os, shutil, sys
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import OK, Work, step
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, Work, step
 os.mkdir("work")
 os.chdir("work")
 work = Work(os.getcwd())

@@ -12,7 +12,7 @@ import sys
 
 import pytest
 
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import OK, step
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, step
 
 # Prints what it was given as a context key, which can have no NUL.
 TELL = f"""#!{sys.executable}

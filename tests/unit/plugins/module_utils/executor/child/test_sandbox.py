@@ -20,7 +20,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child import sandbox
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process import attempt, process_marks, reaper
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import (
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import (
     OK,
     children_of,
     is_alive,
@@ -476,7 +476,7 @@ def test_where_it_is_refused_nothing_runs(work):
     """In a user namespace whose share of further ones is none."""
     code = (
         "import json, os, sys\n"
-        "from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import Work\n"
+        "from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import Work\n"
         "os.chdir(sys.argv[1])\nos.rmdir(sys.argv[1] + '/../programs')\nwork = Work(sys.argv[1])\n"
         "ran = work.run(work.script('echo > ran', sandbox={}, retry={'max': 3}))\n"
         "print(json.dumps([ran.outcome, len(ran.only['attempts'])]))\n"

@@ -16,7 +16,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.child import
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process import attempt as module
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.attempt import Attempt
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.reaper import end_all
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import (
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import (
     children_of,
     has_died,
     open_files,

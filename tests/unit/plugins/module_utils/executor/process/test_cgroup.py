@@ -9,7 +9,7 @@ import os
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process import cgroup
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import OK
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK
 
 BUSY = "n=0; while [ $n -lt 100000 ]; do n=$((n + 1)); done"
 # One that leaves its parent, and that nobody waits for.

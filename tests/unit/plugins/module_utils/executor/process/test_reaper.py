@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.module_utils.executor import stage_run
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process import attempt, process_marks, reaper
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import (
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import (
     OK,
     children_of,
     is_alive,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import python
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import python
 
 
 class Probe(Scriptlet):

@@ -14,7 +14,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor import stage
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step import step_run as module
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import StepRun
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import OK, request, step
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, request, step
 
 FAIL = 'echo \'{"status": "failed", "reason": "cold"}\''
 

@@ -11,7 +11,7 @@ import copy
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.staging import OK, python
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, python
 
 COUNT = """echo >> ../ran
 echo '{"status": "ok", "outputs": {"n_v1": '$RACK_PARAM_N', "run_v1": 7}, "measurements": [{"name": "m", "value": 1}],

@@ -14,7 +14,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.step.scriptl
     missing,
     read_envelope,
 )
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.loading import cases
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.json_cases import cases
 
 
 def captured(*data):

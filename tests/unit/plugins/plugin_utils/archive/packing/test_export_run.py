@@ -31,8 +31,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import compress, compressed
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import transfer
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import whole_run
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import artifact as artifact_of
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import whole_run
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import artifact as artifact_of
 
 RESULTS = [f"results/{t}.{f}" for t in ("artifacts", "conflicts", "context", "measurements", "runs", "steps")
            for f in ("csv", "jsonl")]  # fmt: skip

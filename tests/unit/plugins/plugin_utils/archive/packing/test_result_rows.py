@@ -68,7 +68,7 @@ def test_a_run_that_nobody_knows(store: Engine, tmp_path: Path):
 
 def test_no_text_is_a_formula(tmp_path: Path):
     from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-    from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import run, step
+    from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import run, step
 
     journal = tmp_path / "runs/R1/journal.jsonl"
     append(journal, [run(), step(1, reason="=HYPERLINK(1)"), step(2, "r2", reason="-5")])

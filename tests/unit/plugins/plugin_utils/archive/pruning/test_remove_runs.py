@@ -16,7 +16,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.run_index import IndexedRun, all_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, StoreError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import journals
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.store.rows import everything
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.store.all_rows import everything
 
 TABLES = ("runs", "steps", "context", "measurements", "conflicts", "artifacts")
 

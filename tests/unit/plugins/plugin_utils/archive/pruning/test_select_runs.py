@@ -24,7 +24,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.selec
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import compress
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import delta, end, whole_run
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import (
+    delta,
+    end,
+    whole_run,
+)
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 # One a day, the oldest first.

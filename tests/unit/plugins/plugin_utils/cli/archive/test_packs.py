@@ -8,7 +8,7 @@ import fcntl
 from pathlib import Path
 
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import FIRST, SECOND
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.two_stored_runs import FIRST, SECOND
 
 PACK = f"rack-recipes-{FIRST}"
 

@@ -19,8 +19,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import FIRST, SECOND
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import delta
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.two_stored_runs import FIRST, SECOND
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import delta
 
 COMMAND = "from ansible_collections.rack.recipes.plugins.plugin_utils.cli.main import main; main()"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import make_runs
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.two_stored_runs import make_runs
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,11 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.ctx import state_at
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import FIRST, SECOND, Writer
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.two_stored_runs import (
+    FIRST,
+    SECOND,
+    Writer,
+)
 
 THIRD = "20261126-000000-cccccc"
 STATE = """\

@@ -21,8 +21,14 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.run_chang
     verdict_changes,
 )
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import FIRST, SECOND, Writer
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import measured as measured_now
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.two_stored_runs import (
+    FIRST,
+    SECOND,
+    Writer,
+)
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.two_stored_runs import (
+    measured as measured_now,
+)
 
 SHOWN = f"""\
 {FIRST} -> {SECOND}

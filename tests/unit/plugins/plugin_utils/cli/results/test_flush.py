@@ -14,7 +14,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import FIRST
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.two_stored_runs import FIRST
 
 URL = "sqlite:///other.db"
 

@@ -13,7 +13,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results import op
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal import colours
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import FIRST, SECOND, Writer
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.two_stored_runs import (
+    FIRST,
+    SECOND,
+    Writer,
+)
 
 SHOWN = f"""\
 run {SECOND}  failed  BURN  recipes/burn.yml  1 cached, 2 failed, 1 marginal, 1 passed, 1 skipped; \

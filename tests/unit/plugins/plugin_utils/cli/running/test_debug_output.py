@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.debug_output import Trace
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import log, step
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import log, step
 
 
 def test_log_records_are_shown_as_they_come(tmp_path: Path):

@@ -21,7 +21,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Param
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import make_project
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import first
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import first
 
 DECLARED = {
     "vlan": Param("vlan"),

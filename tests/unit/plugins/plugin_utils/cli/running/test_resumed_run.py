@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.resumed_run import ResumedRun, earlier_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import first, step
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import first, step
 
 PARAMS, OPTIONS = {"vlan": 7}, {"only": ["a"], "seed": 3}
 

@@ -14,7 +14,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import held
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import transfer
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import (
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import (
     a_run,
     artifact,
     end,

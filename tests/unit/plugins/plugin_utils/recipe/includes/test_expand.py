@@ -20,7 +20,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, 
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import load
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Dependency, Recipe
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.recipe.told import shown
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.recipe.recipe_as_text import shown
 
 CASES = Path(__file__).parents[1] / "cases" / "included"
 HEAD = "test_meta: {test_id: T}\n"

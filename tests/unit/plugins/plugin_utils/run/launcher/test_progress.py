@@ -19,7 +19,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RunStep
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Drawing, Progress
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import end, first, planned, step
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import end, first, planned, step
 
 HOSTS = ("r1", "r2", "r3", "r4", "r5")
 STEPS = (planned("a", *HOSTS), planned("odd", "r1", "r3"), planned("total", "", stage=2), planned("z", *HOSTS, stage=3))

@@ -14,7 +14,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import encode
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import Summary, summarize
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import transfer
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import (
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import (
     artifact,
     delta,
     end,

@@ -16,7 +16,7 @@ from ansible.parsing.vault import VaultLib, VaultSecret, VaultSecretsContext
 from ansible.vars.manager import VariableManager
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import ansible_api_of
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.plays import play
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.ansible_plays import play
 
 SECRETS = [("default", VaultSecret(b"the password of the vault"))]
 

@@ -22,7 +22,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.become_u
     BecomeUsers,
     become_users,
 )
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.plays import play, task
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.ansible_plays import play, task
 
 METHOD = """\
 DOCUMENTATION = '''

@@ -24,8 +24,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.begin_ru
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import hold
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import first as record_of
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.plays import (
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.ansible_plays import (
     ABOUT,
     GROUPS,
     an_inventory,
@@ -33,6 +32,7 @@ from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.plays 
     play,
     task,
 )
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import first as record_of
 
 ALL = GROUPS["all"]
 

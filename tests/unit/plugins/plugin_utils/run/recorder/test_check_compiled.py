@@ -24,7 +24,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_out
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import pinned_code
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import TrustRequest, Use
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.plays import (
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.ansible_plays import (
     ABOUT,
     an_inventory,
     means,

@@ -19,7 +19,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_out
     select_by_tags,
     stage_tasks,
 )
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.plays import an_inventory, means, play, task
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.ansible_plays import (
+    an_inventory,
+    means,
+    play,
+    task,
+)
 
 ALL = ("r1", "r2", "r3")
 

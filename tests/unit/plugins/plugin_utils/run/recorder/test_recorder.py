@@ -28,19 +28,19 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.recorder
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse import cached_results
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import (
-    delta,
-    first,
-    log,
-    planned,
-    step,
-)
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.plays import (
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.ansible_plays import (
     ABOUT,
     Playbook,
     an_inventory,
     play,
     task,
+)
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import (
+    delta,
+    first,
+    log,
+    planned,
+    step,
 )
 
 

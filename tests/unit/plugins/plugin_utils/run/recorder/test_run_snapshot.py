@@ -18,8 +18,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values import secrets_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.run_snapshot import recipe_files, write_snapshot
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import request
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import a_run, planned
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.plays import an_inventory, play, task
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.ansible_plays import an_inventory, play, task
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import a_run, planned
 
 SCRIPT = 'echo \'{"status": "ok"}\'\n'
 

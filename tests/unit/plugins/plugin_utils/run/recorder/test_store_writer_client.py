@@ -23,7 +23,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.store_wr
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_writer.flush_policy import LOOK
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import (
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import (
     a_run,
     delta,
     end,

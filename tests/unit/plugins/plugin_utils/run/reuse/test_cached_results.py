@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse import cach
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.cached_results import cached_offers
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import (
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import (
     delta,
     end,
     first,

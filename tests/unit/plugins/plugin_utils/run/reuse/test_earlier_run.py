@@ -19,7 +19,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run
     with_dependents,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import hold
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import (
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import (
     delta,
     end,
     first,

@@ -9,7 +9,7 @@ from pathlib import Path
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import EarlierRun
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.reusable_results import ReusableResults
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import first, planned, step
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import first, planned, step
 
 CACHED = {"run": "R9", "inputs": "sha256:1", "verdict": "passed", "kind": "cache", "records": []}
 

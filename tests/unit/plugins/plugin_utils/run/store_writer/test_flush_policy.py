@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_writer.flus
     Deltas,
     FlushPolicy,
 )
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import delta, step
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import delta, step
 
 DELTA = delta("a.key_v1", {"kind": "delta", 'kind":"delta"': 1})
 

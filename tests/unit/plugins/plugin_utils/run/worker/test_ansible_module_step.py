@@ -18,7 +18,7 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.ansible_module_step import _kept_out
-from ansible_collections.rack.recipes.tests.unit.plugins.playbooks import play
+from ansible_collections.rack.recipes.tests.unit.plugins.run_playbooks import play
 
 CFG = "[defaults]\ncallbacks_enabled = rack.recipes.recorder\ninject_facts_as_vars = false\n"
 CASES = Path(__file__).parent / "cases"

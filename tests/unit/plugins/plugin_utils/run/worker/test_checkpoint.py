@@ -10,7 +10,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.checkpoint import checkpoint
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import a_run, planned, step
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import a_run, planned, step
 
 
 def test_what_the_journal_has_is_stored(tmp_path: Path) -> None:

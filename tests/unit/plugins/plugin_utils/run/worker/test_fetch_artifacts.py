@@ -21,7 +21,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.runner.artifact_piece
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import Wanted, bring, missing
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import artifact
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import artifact
 
 DATA = bytes(range(256)) * 100
 NO_PIECE = "the host answered without it"

@@ -24,8 +24,13 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.run_stage import run_stage
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import read_answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import request
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import a_run, delta, planned, step
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.worker.hosts import Host
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import (
+    a_run,
+    delta,
+    planned,
+    step,
+)
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.worker.scripted_host import Host
 
 VARS = {"inventory_hostname": "r1", "ansible_python_interpreter": "python3"}
 STEP: dict[str, Any] = {"name": "a", "type": "shell", "module": "s"}

@@ -20,7 +20,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.readiness 
     startable,
     time_left,
 )
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import a_run, planned, step
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import a_run, planned, step
 
 HOSTS = ("r1", "r2", "r3", "r4")
 GIVEN = RunInputs(

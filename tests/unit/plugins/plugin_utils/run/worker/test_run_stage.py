@@ -31,7 +31,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.resource_l
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.run_stage import UNPLANNED, UNRECORDED, run_stage
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage import remote_executor
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import request
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import (
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import (
     a_run,
     artifact,
     delta,
@@ -39,7 +39,7 @@ from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journa
     planned,
     step,
 )
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.worker.hosts import REASONS, Host
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.worker.scripted_host import REASONS, Host
 
 VARS = {"inventory_hostname": "r1", "ansible_python_interpreter": "python3"}
 A, B, TOTAL = ({"name": name, "type": "shell", "module": "s"} for name in ("a", "b", "total"))

@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.stage_result import no_result, summary
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.journals import step
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import step
 
 
 @pytest.mark.parametrize(

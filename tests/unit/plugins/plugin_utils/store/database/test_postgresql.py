@@ -26,17 +26,17 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_
     JournalImport,
     import_journal,
 )
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import (
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import (
     delta,
     end,
     run,
     step,
     whole_run,
 )
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.store.rows import everything
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.store.all_rows import everything
 
 if TYPE_CHECKING:
-    from database import PostgreSQL
+    from database_servers import PostgreSQL
 
 Written = Callable[..., Path]
 Opened = Callable[..., Engine]

@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import cached_results as module
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.cached_results import cached
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import (
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import (
     attempt,
     delta,
     end,

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import delta, run
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import delta, run
 
 Written = Callable[..., Path]
 

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import step_durations as module
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.step_durations import durations
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import end, run, step
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import end, run, step
 
 Written = Callable[..., Path]
 

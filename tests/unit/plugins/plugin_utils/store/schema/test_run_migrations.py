@@ -28,11 +28,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.run_migr
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.schema_differences import differences
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import HEAD, tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import delta, whole_run
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.store.rows import everything
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import delta, whole_run
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.store.all_rows import everything
 
 if TYPE_CHECKING:
-    from database import MariaDB
+    from database_servers import MariaDB
 
 NEXT = """
 from alembic import op

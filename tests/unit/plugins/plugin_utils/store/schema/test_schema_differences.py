@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.schema_d
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import HEAD
 
 if TYPE_CHECKING:
-    from database import MariaDB, PostgreSQL
+    from database_servers import MariaDB, PostgreSQL
 
 Opened = Callable[..., Engine]
 

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import run, step
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import run, step
 
 # What the commands ask, and by which index it is found.
 QUESTIONS = {

@@ -25,7 +25,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_
     import_journal,
     is_behind,
 )
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.records import (
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import (
     ENDED,
     TIME,
     attempt,
@@ -35,7 +35,7 @@ from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.re
     step,
     whole_run,
 )
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.store.rows import everything
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.store.all_rows import everything
 
 Written = Callable[..., Path]
 CASES = Path(__file__).with_name("cases")

@@ -14,7 +14,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.d
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.output_formats import FORMATS, to_data
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call, make_project
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.stored import Writer, measured
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.two_stored_runs import (
+    Writer,
+    measured,
+)
 
 INVENTORY = "lab: {hosts: {leaf1: , leaf2: , leaf3: }}\nspines: {hosts: {spine1: }}\n"
 OK = {"type": "shell", "module": "t.ok", "success": "none"}

@@ -1,0 +1,58 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Who takes part."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import Contestant
+from ansible_collections.rack.recipes.tests.bench.fleet.contestants import (
+    ansible_variants,
+    plain_ssh,
+    pyinfra_deploy,
+    rack_recipes,
+)
+
+ANSIBLE = f"ansible-core=={version('ansible-core')}"
+"""The rivals that are Ansible get the release that this project runs with, and so a like start."""
+CORE = ("python", "ansible-core")
+OURS = (*CORE, "rack-recipes", "sqlalchemy")
+
+CONTESTANTS = (
+    Contestant("ours", "this project", rack_recipes.ours, rack_recipes.check, packages=OURS),
+    Contestant("plain", "plain Ansible", ansible_variants.plain, ansible_variants.recap_check, (ANSIBLE,), CORE),
+    Contestant(
+        "ara",
+        "Ansible with ARA",
+        ansible_variants.ara,
+        ansible_variants.ara_check,
+        (ANSIBLE, "ara[server]"),
+        (*CORE, "ara"),
+    ),
+    Contestant(
+        "mitogen",
+        "Ansible with Mitogen",
+        ansible_variants.mitogen,
+        ansible_variants.recap_check,
+        (ANSIBLE, "mitogen"),
+        (*CORE, "mitogen"),
+    ),
+    Contestant("pyinfra", "pyinfra", pyinfra_deploy.pyinfra, pyinfra_deploy.check, ("pyinfra",), ("python", "pyinfra")),
+    Contestant("floor", "`ssh HOST sh`", plain_ssh.floor, plain_ssh.check),
+    Contestant(
+        "recorder",
+        "this project, its recorder measured",
+        rack_recipes.recorder,
+        rack_recipes.check,
+        packages=OURS,
+        recorder_cpu=rack_recipes.recorder_cpu,
+    ),
+    Contestant(
+        "noop", "a playbook of nothing", ansible_variants.noop, ansible_variants.noop_check, packages=CORE, works=False
+    ),
+)
+
+NAMED = {contestant.name: contestant for contestant in CONTESTANTS}

@@ -1,0 +1,164 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run the contestants in turn, round after round."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import (
+    BenchError,
+    Command,
+    Contestant,
+    Job,
+    Run,
+    Size,
+)
+from ansible_collections.rack.recipes.tests.bench.fleet.contestants import step_workload, virtual_environments
+from ansible_collections.rack.recipes.tests.bench.fleet.measuring import target_host_cpu
+
+MEASURED = Path(__file__).with_name("measure_command.py")
+NOTED = 600
+"""How many characters of a failed command's last output an error keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Where the contestants run: the hosts' variables, the work folder, the environments' programs.
+
+    `timeout` is of one run, `spend` what a contestant may take at a size before it is not started there again.
+    """
+
+    hosts: Mapping[str, Mapping[str, Any]]
+    folder: Path
+    programs: Mapping[str, Path]
+    timeout: float
+    spend: float = math.inf
+
+    def job(self, contestant: Contestant, size: Size) -> Job:
+        """A contestant's job; its folder is the same at every size, so its database is one, as in real use."""
+        chosen = dict(list(self.hosts.items())[: size.hosts])
+        if len(chosen) < size.hosts:
+            raise BenchError(f"{size} needs {size.hosts} hosts, the inventory has {len(chosen)}")
+        folder = self.folder / contestant.name
+        folder.mkdir(parents=True, exist_ok=True)
+        inventory = self.folder / f"inventory-{size.hosts}.json"
+        target_host_cpu.write_inventory(inventory, chosen)
+        members = tuple(target_host_cpu.target(name, variables) for name, variables in chosen.items())
+        return Job(size, folder, inventory, members, self.programs[contestant.name])
+
+
+def turns(contestants: Sequence[Contestant], sizes: Sequence[Size], rounds: int) -> Iterator[tuple[int, Size, str]]:
+    """Who runs when: a warm-up on all hosts first; then each round begins with another contestant."""
+    names = [contestant.name for contestant in contestants]
+    warm = Size(max(size.hosts for size in sizes), min(size.steps for size in sizes))
+    yield from ((0, warm, name) for name in names)
+    for size in sizes:
+        for number in range(1, rounds + 1):
+            first = (number - 1) % len(names)
+            yield from ((number, size, name) for name in names[first:] + names[:first])
+
+
+def play(
+    course: Course, contestants: Sequence[Contestant], sizes: Sequence[Size], rounds: int, tell: Callable[[str], None]
+) -> Iterator[Run]:
+    """Every run as it ends. A contestant in error at a size, or whose time is spent, does not run there again."""
+    named = {contestant.name: contestant for contestant in contestants}
+    spent: dict[tuple[str, Size], float] = defaultdict(float)
+    prepared: dict[str, tuple[Size, Command]] = {}
+    for number, size, name in turns(contestants, sizes, rounds):
+        if spent[name, size] >= course.spend:
+            continue
+        job = course.job(named[name], size)
+        if name not in prepared or prepared[name][0] != size:
+            prepared[name] = size, named[name].prepare(job)
+        run = one(course, named[name], job, prepared[name][1], number)
+        spent[name, size] += math.inf if run.error else run.wall
+        tell(line(run))
+        yield run
+
+
+def one(course: Course, contestant: Contestant, job: Job, command: Command, number: int) -> Run:
+    """One measured and checked run."""
+    servers = target_host_cpu.listeners(job.targets)
+    step_workload.clear(job.evidence)
+    load, before = runnable(), target_host_cpu.target_cpu(servers)
+    figures = measured(course, job, command)
+    target_host_cpu.wait_until_idle(servers)
+    stdout, stderr = (read(job.folder / name) for name in ("stdout", "stderr"))
+    error = wrong(contestant, job, figures, stdout, stderr)
+    return Run(
+        contestant=contestant.name,
+        hosts=job.size.hosts,
+        steps=job.size.steps,
+        round=number,
+        wall=figures["wall"],
+        controller_cpu=figures["cpu"],
+        target_cpu=target_host_cpu.target_cpu(servers) - before,
+        max_rss_kib=figures["max_rss_kib"],
+        exit_code=figures["exit_code"],
+        load=load,
+        error=error,
+        recorder_cpu=contestant.recorder_cpu(job) if contestant.recorder_cpu and not error else None,
+    )
+
+
+def measured(course: Course, job: Job, command: Command) -> dict[str, Any]:
+    """Run a command under `measure_command.py`, in the job's folder."""
+    home = course.folder / "home"
+    home.mkdir(exist_ok=True)
+    stdout, stderr = job.folder / "stdout", job.folder / "stderr"
+    limits = ["--stdout", str(stdout), "--stderr", str(stderr), "--timeout", str(course.timeout)]
+    done = subprocess.run(
+        [sys.executable, str(MEASURED), *limits, "--", *command.argv],
+        cwd=job.folder,
+        env=virtual_environments.clean_environment(home, job.programs, command.env),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return figures
+
+
+def wrong(contestant: Contestant, job: Job, figures: Mapping[str, Any], stdout: str, stderr: str) -> str:
+    """What is wrong with a run, with the end of its output; empty when all of its work was done."""
+    if figures["timed_out"]:
+        return "took too long"
+    if figures["exit_code"]:
+        return f"exit code {figures['exit_code']}: {(stderr.strip() or stdout.strip())[-NOTED:]}"
+    if figures["left"]:
+        return f"left running: {', '.join(figures['left'])}"
+    missing = (
+        step_workload.not_done(job.evidence, job.size, (target.name for target in job.targets))
+        if contestant.works
+        else ""
+    )
+    return missing or contestant.check(job, f"{stdout}\n{stderr}")
+
+
+def read(path: Path) -> str:
+    """A file of a command's output."""
+    return path.read_text(errors="replace")
+
+
+def runnable() -> float:
+    """How many processes want to run, on average over the last minute."""
+    return float(Path("/proc/loadavg").read_text().split()[0])
+
+
+def line(run: Run) -> str:
+    """A run in one line for the one who waits."""
+    turn = f"round {run.round}" if run.round else "warm-up"
+    cpu = f"cpu {run.controller_cpu:.2f} + {run.target_cpu:.2f} s"
+    return f"{turn}  {run.size!s:>8}  {run.contestant:8} {run.wall:8.2f} s  {cpu}  {run.error}".rstrip()

@@ -1,0 +1,100 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""`ansible-playbook` that also says what CPU one callback used: `measure_callback_cpu.py FILE CALLBACK [ARGUMENT ...]`.
+
+A script. What is taken is the CPU of the threads of Ansible's main process while they load the callback and call its
+hooks, and that of the processes for whose end a hook waits. The file gets the seconds, as JSON.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import resource
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ansible.cli.playbook import PlaybookCLI
+from ansible.plugins.loader import callback_loader
+
+OWN_HOOKS = ("__init__", "set_options")
+
+
+class Meter:
+    """Adds up the CPU of stretches of code; a stretch inside another one counts once."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self._inside = threading.local()
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """One stretch."""
+        if getattr(self._inside, "yes", False):
+            yield
+            return
+        self._inside.yes, started = True, used()
+        try:
+            yield
+        finally:
+            self.seconds.append(used() - started)
+            self._inside.yes = False
+
+    def around(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        """The same function, its CPU taken."""
+
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with self.taken():
+                return call(*args, **kwargs)
+
+        return wrapped
+
+
+def used() -> float:
+    """CPU seconds of this thread and of the child processes that have been waited for."""
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.thread_time() + children.ru_utime + children.ru_stime
+
+
+def account(callback: str, meter: Meter) -> None:
+    """From now on the callback's loading and its hooks are taken."""
+    get = callback_loader.get
+
+    def found(name: str, *args: Any, **kwargs: Any) -> Any:
+        if name != callback:
+            return get(name, *args, **kwargs)
+        with meter.taken():
+            plugin = get(name, *args, **kwargs)
+        for hook, call in list(vars(plugin).items()):
+            if hook.startswith("v2_") or hook in OWN_HOOKS:
+                setattr(plugin, hook, meter.around(call))
+        return plugin
+
+    callback_loader.get = found
+
+
+def write(path: Path, meter: Meter, main: int) -> None:
+    """The sum to the file; a worker that ends says nothing."""
+    if os.getpid() == main:
+        path.write_text(json.dumps({"seconds": sum(meter.seconds), "hooks": len(meter.seconds)}) + "\n")
+
+
+def main() -> None:
+    """Run the playbook; ends as `ansible-playbook` does."""
+    path, callback, *words = sys.argv[1:]
+    meter = Meter()
+    account(callback, meter)
+    atexit.register(write, Path(path).absolute(), meter, os.getpid())
+    PlaybookCLI.cli_executor(["ansible-playbook", *words])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From runs to figures: medians with their spread, ratios pair by pair, and the goals."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import Run, Size
+
+BIG, SMALL = Size(32, 100), Size(8, 20)
+
+RECORDER_SHARE, RECORDER_START = 0.03, 0.3
+"""What the recorder may take: this part of the run's CPU, and these seconds besides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The median of some values, the lowest, the highest, and how many there are."""
+
+    median: float
+    low: float
+    high: float
+    count: int
+
+
+def spread(values: Sequence[float]) -> Spread | None:
+    """The spread of values; None without any."""
+    return Spread(statistics.median(values), min(values), max(values), len(values)) if values else None
+
+
+def by_round(
+    runs: Sequence[Run], contestant: str, size: Size, figure: Callable[[Run], float | None]
+) -> dict[int, float]:
+    """A contestant's figure in each counted round of a size."""
+    chosen = (run for run in runs if run.contestant == contestant and run.size == size and run.round and not run.error)
+    return {run.round: value for run in chosen if (value := figure(run)) is not None}
+
+
+def wall(run: Run) -> float:
+    """Seconds from start to end."""
+    return run.wall
+
+
+def cpu(run: Run) -> float:
+    """CPU seconds of the controller and of all targets."""
+    return run.controller_cpu + run.target_cpu
+
+
+def pairs(over: dict[int, float], under: dict[int, float]) -> list[float]:
+    """The ratio of two contestants in each round that both have."""
+    return [over[number] / under[number] for number in sorted(over.keys() & under.keys())]
+
+
+def ratio(runs: Sequence[Run], over: str, under: str, size: Size) -> Spread | None:
+    """How many times as long one contestant takes as another."""
+    return spread(pairs(by_round(runs, over, size, wall), by_round(runs, under, size, wall)))
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What is aimed at: `value` is taken at `size` and must be at least, or `at_most`, `wanted`."""
+
+    text: str
+    size: Size
+    wanted: float
+    value: Callable[[Sequence[Run], Size], Spread | None]
+    at_most: bool = False
+    unit: str = ""
+
+    def reached(self, found: Spread) -> bool:
+        """Whether the median is good enough."""
+        return found.median <= self.wanted if self.at_most else found.median >= self.wanted
+
+
+def against(rival: str) -> Callable[[Sequence[Run], Size], Spread | None]:
+    """How many times as long a rival takes as this project."""
+    return lambda runs, size: ratio(runs, rival, "ours", size)
+
+
+def against_floor(runs: Sequence[Run], size: Size) -> Spread | None:
+    """Our time by twice the floor's plus that of a playbook of nothing."""
+    return spread(pairs(by_round(runs, "ours", size, wall), _limits(runs, size)))
+
+
+def floor_limit(runs: Sequence[Run], size: Size) -> Spread | None:
+    """Seconds of twice the floor and a playbook of nothing."""
+    return spread(list(_limits(runs, size).values()))
+
+
+def _limits(runs: Sequence[Run], size: Size) -> dict[int, float]:
+    floor, noop = (by_round(runs, name, size, wall) for name in ("floor", "noop"))
+    return {number: 2 * floor[number] + noop[number] for number in floor.keys() & noop.keys()}
+
+
+def recorder_share(runs: Sequence[Run], size: Size) -> Spread | None:
+    """The recorder's CPU by what it may take of the same run."""
+    used = by_round(runs, "recorder", size, lambda run: run.recorder_cpu)
+    allowed = by_round(runs, "recorder", size, lambda run: RECORDER_SHARE * cpu(run) + RECORDER_START)
+    return spread(pairs(used, allowed))
+
+
+def recorder_slope(runs: Sequence[Run], size: Size) -> Spread | None:
+    """Microseconds of the recorder's CPU a result: from `SMALL`'s number of steps to `size`'s, on the same hosts."""
+    few = Size(size.hosts, SMALL.steps)
+    high, low = (by_round(runs, "recorder", one, lambda run: run.recorder_cpu) for one in (size, few))
+    results = size.results - few.results
+    return spread([1e6 * (high[number] - low[number]) / results for number in sorted(high.keys() & low.keys())])
+
+
+GOALS = (
+    Goal("plain Ansible / this project", BIG, 100, against("plain")),
+    Goal("plain Ansible / this project", SMALL, 12, against("plain")),
+    Goal("pyinfra / this project", BIG, 8, against("pyinfra")),
+    Goal("Mitogen / this project", BIG, 20, against("mitogen")),
+    Goal("this project / (2 x floor + no-op playbook)", BIG, 1, against_floor, at_most=True),
+    Goal("recorder's CPU / (3 % of the run's + 0.3 s)", BIG, 1, recorder_share, at_most=True),
+    Goal("recorder's CPU a result", BIG, 25, recorder_slope, at_most=True, unit="us"),
+)

@@ -1,0 +1,208 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a bench found, as data and as a page of documentation."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import Run, Size
+from ansible_collections.rack.recipes.tests.bench.fleet.page.medians_and_ratios import (
+    BIG,
+    GOALS,
+    Goal,
+    Spread,
+    by_round,
+    cpu,
+    floor_limit,
+    ratio,
+    spread,
+    wall,
+)
+
+HEAD = """# Performance
+
+This page is written by `python -m tests.bench.fleet --write docs/performance.md --json docs/performance.json`;
+the JSON file beside it holds every single run. `tests/bench/README.md` says how it is measured.
+
+The work: on each of H hosts S steps, one after the other, each a shell script of two `printf`. Every contestant does
+all of it over the same SSH servers in one run of the bench, in turns, one round after the other; where the table below
+says "benches joined", a later bench measured on. A warm-up run of each is left out, and so is a run whose work was not
+all done. The hosts are SSH servers on loopback addresses of this one machine, so controller and hosts share its cores
+and there is no network between them: trust the ratios, not the seconds. A figure is the median of the rounds with the
+lowest and the highest in brackets; a ratio is taken between the two runs of the same round.
+"""
+MISSING = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """All that one run of the bench found; `contestants` maps names to titles, `versions` names to packages."""
+
+    started: str
+    ended: str
+    rounds: int
+    machine: Mapping[str, str]
+    contestants: Mapping[str, str]
+    versions: Mapping[str, Mapping[str, str]]
+    runs: Sequence[Run]
+
+    def sizes(self) -> list[Size]:
+        """The sizes of the counted runs, the smallest first."""
+        return sorted({run.size for run in self.runs if run.round})
+
+
+def to_json(findings: Findings) -> str:
+    """The raw figures."""
+    return json.dumps(asdict(findings), indent=1) + "\n"
+
+
+def from_json(text: str) -> Findings:
+    """The findings that `to_json` wrote."""
+    held: dict[str, Any] = json.loads(text)
+    return Findings(**{**held, "runs": tuple(Run(**run) for run in held["runs"])})
+
+
+def joined(parts: Sequence[Findings]) -> Findings:
+    """Figures of several benches as one. Ratios are taken within a round only, so each one's rounds are counted on."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    runs, behind = list(first.runs), first.rounds
+    for part in parts[1:]:
+        runs += [replace(run, round=run.round + behind) for run in part.runs if run.round]
+        behind += part.rounds
+    times = "; ".join(f"{part.started} to {part.ended}" for part in parts)
+    machine = {**first.machine, "benches joined": f"{len(parts)}: {times}"}
+    return replace(first, ended=parts[-1].ended, rounds=behind, machine=machine, runs=tuple(runs))
+
+
+def page(findings: Findings) -> str:
+    """The whole page, in Markdown."""
+    sections = (machine, contestants, goals, bounds, times, rarer, errors)
+    return "\n".join(text for text in (HEAD, *(section(findings) for section in sections)) if text)
+
+
+def machine(findings: Findings) -> str:
+    """When and where it was measured."""
+    facts = {
+        "from": findings.started,
+        "to": findings.ended,
+        "counted rounds": str(findings.rounds),
+        **findings.machine,
+        "runnable processes before a run": shown(spread([run.load for run in findings.runs if run.round])),
+    }
+    return "## When and where\n\n" + table(("", ""), facts.items())
+
+
+def contestants(findings: Findings) -> str:
+    """Who takes part, in which releases."""
+    rows = [
+        (title, ", ".join(f"{package} {release}" for package, release in findings.versions.get(name, {}).items()))
+        for name, title in findings.contestants.items()
+    ]
+    return "## Contestants\n\n" + table(("contestant", "releases"), rows)
+
+
+def goals(findings: Findings) -> str:
+    """Each goal, what was measured, and whether it is reached."""
+    rows = [goal_row(goal, goal.value(findings.runs, goal.size)) for goal in GOALS]
+    return "## Goals\n\n" + table(("goal", "hosts x steps", "wanted", "measured", ""), rows)
+
+
+def goal_row(goal: Goal, found: Spread | None) -> tuple[str, ...]:
+    """One goal's row."""
+    wanted = f"at {'most' if goal.at_most else 'least'} {goal.wanted:g} {goal.unit}".strip()
+    if found is None:
+        return goal.text, str(goal.size), wanted, MISSING, "not measured"
+    return goal.text, str(goal.size), wanted, shown(found), "reached" if goal.reached(found) else "**not reached**"
+
+
+def bounds(findings: Findings) -> str:
+    """What no cleverness gets around at the largest size: why a goal may be out of reach."""
+    runs, cores = findings.runs, int(findings.machine["cores"].split()[0])
+    used = spread([value / cores for value in by_round(runs, "ours", BIG, cpu).values()])
+    found = {
+        "pyinfra / floor: the most that anything over SSH can be ahead of pyinfra": ratio(
+            runs, "pyinfra", "floor", BIG
+        ),
+        "Mitogen / floor": ratio(runs, "mitogen", "floor", BIG),
+        "plain Ansible / floor": ratio(runs, "plain", "floor", BIG),
+        "this project's CPU, of controller and hosts, spread evenly over all cores, s": used,
+        "2 x floor + no-op playbook, s": floor_limit(runs, BIG),
+    }
+    rows = [(text, shown(value)) for text, value in found.items() if value]
+    return f"## Bounds at {BIG}\n\n" + table(("", "measured"), rows) if rows else ""
+
+
+def times(findings: Findings) -> str:
+    """The tables of times and of ratios, a row a size, a column a contestant."""
+    runs, names = findings.runs, list(findings.contestants)
+
+    def figure(value: Callable[[Run], float | None]) -> Callable[[str, Size], Spread | None]:
+        return lambda name, size: spread(list(by_round(runs, name, size, value).values()))
+
+    tables: dict[str, Callable[[str, Size], Spread | None]] = {
+        "Wall time, s": figure(wall),
+        "CPU on the controller, s": figure(lambda run: run.controller_cpu),
+        "CPU on all hosts, s": figure(lambda run: run.target_cpu),
+        "The recorder's part of the CPU, s": figure(lambda run: run.recorder_cpu),
+        "Largest process of the controller, MiB": figure(lambda run: run.max_rss_kib / 1024),
+        "How many times as long as this project": lambda name, size: ratio(runs, name, "ours", size),
+        "How many times as fast as plain Ansible": lambda name, size: ratio(runs, "plain", name, size),
+        "How many times as long as the floor": lambda name, size: ratio(runs, name, "floor", size),
+    }
+    written = {title: matrix(findings.sizes(), names, cell) for title, cell in tables.items()}
+    return "\n".join(f"## {title}\n\n{text}" for title, text in written.items() if text)
+
+
+def matrix(sizes: Sequence[Size], names: Sequence[str], cell: Callable[[str, Size], Spread | None]) -> str:
+    """A table of sizes by contestants, those without any figure left out; empty where none has one."""
+    cells = {name: [shown(cell(name, size)) for size in sizes] for name in names}
+    filled = {name: column for name, column in cells.items() if set(column) != {MISSING}}
+    rows = zip(map(str, sizes), *filled.values(), strict=True)
+    return table(("hosts x steps", *filled), rows) if filled else ""
+
+
+def rarer(findings: Findings) -> str:
+    """Where a contestant ran in fewer rounds than the others."""
+    counted = Counter((run.contestant, run.size) for run in findings.runs if run.round and not run.error)
+    rows = [(name, str(size), str(count)) for (name, size), count in sorted(counted.items()) if count < findings.rounds]
+    return "## Fewer rounds\n\n" + table(("contestant", "hosts x steps", "rounds"), rows) if rows else ""
+
+
+def errors(findings: Findings) -> str:
+    """The runs that count for nothing, with the reason."""
+    rows = [
+        (run.contestant, str(run.size), str(run.round), run.error.replace("\n", " ").replace("|", "/"))
+        for run in findings.runs
+        if run.error
+    ]
+    return "## Runs in error\n\n" + table(("contestant", "hosts x steps", "round", "what"), rows) if rows else ""
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def shown(found: Spread | None) -> str:
+    """A spread as text: the median, and the lowest and highest where there are several values."""
+    if found is None:
+        return MISSING
+    if found.count == 1:
+        return number(found.median)
+    return f"{number(found.median)} ({number(found.low)} to {number(found.high)})"
+
+
+def number(value: float) -> str:
+    """Three digits that count, more only before the point."""
+    size = abs(value)
+    return f"{value:.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}"

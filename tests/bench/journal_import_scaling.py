@@ -1,0 +1,135 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How the time and the memory that a journal takes on its way into the store grow with its hosts and its changes.
+
+    python tests/bench/journal_import_scaling.py [HOSTS [ROUNDS]]
+
+Journals of HOSTS (100) and of ten times as many hosts are replayed into empty stores, each by a process of its own, in
+turn; then one with ten times as many changes of the same keys. Shown are medians, of the time with the opening of the
+store, of the memory beyond what that takes. Goals: at most 11 times the time for ten times the hosts, and no more
+memory for more changes than a batch takes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+sys.path.append(str(Path(__file__).parents[1] / "rack"))
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
+from database_servers import MariaDB, PostgreSQL
+
+STEPS, KEYS = 30, 3  # of a host, and of a step
+TIME = "2026-11-25T12:00:00.123456Z"
+USED = {"user_sec": 0.01, "system_sec": 0.002, "max_rss_kib": 12000, "in_blocks": 0, "out_blocks": 8}
+ATTEMPT = {"verdict": "passed", "started": TIME, "seconds": 0.01, "exit_code": 0, **USED, "stdout": "ok\n" * 20}
+
+
+class Spent(NamedTuple):
+    """Seconds by the clock and of this process, and MiB of memory beyond what it took before."""
+
+    wall: float
+    cpu: float
+    memory: float
+
+
+def records(hosts: int, versions: int = 1) -> Iterator[dict[str, Any]]:
+    """A run in which each host changes each of its keys so many times."""
+    names = [f"rack-{number:04}" for number in range(hosts)]
+    steps = [{"name": f"step{number}", "stage": 1, "idx": number, "scope": "host"} for number in range(STEPS)]
+    yield {"kind": "run", "run": "R1", "time": TIME, "hosts": names, "steps": steps, "recipe": {"test_id": "T-1"}}
+    for host in names:
+        n = 0
+        for number in range(STEPS):
+            head = {"stage": 1, "host": host, "step": f"step{number}"}
+            for change in range(KEYS * versions):
+                n += 1
+                key = f"t.step{number}_{change % KEYS}_v1"
+                told = {"attempt": 1, "scope": "host", "key": key, "based_on": change // KEYS, "who": "t", "time": TIME}
+                yield {"kind": "delta", **head, "n": n, "after": {"mean": 2.5, "change": change}, **told}
+            n += 1
+            measured = [{"name": "rx_errors", "value": number, "unit": "frames"}]
+            result = {"verdict": "passed", "reason": "", "started": TIME, "seconds": 0.01}
+            yield {"kind": "step", **head, "n": n, **result, "attempts": [ATTEMPT], "measurements": measured}
+    yield {"kind": "end", "time": TIME, "status": "passed", "exit_code": 0, "counts": {"passed": hosts * STEPS}}
+
+
+def journal(folder: Path, hosts: int, versions: int = 1) -> Path:
+    """A journal of such a run, below a folder."""
+    path = folder / f"{hosts}-{versions}" / "journal.jsonl"
+    if not path.exists():
+        append(path, records(hosts, versions))
+    return path
+
+
+def replayed(url: str, path: Path) -> Spent:
+    """What it takes to bring a journal into an empty store, in a process of its own."""
+    store = engine(url)
+    with store.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM runs")
+    store.dispose()
+    done = subprocess.run([sys.executable, __file__, "--one", url, str(path)], capture_output=True, check=True)
+    return Spent(*json.loads(done.stdout))
+
+
+def one(url: str, path: str) -> None:
+    """Open the store and follow a journal, and print what it took."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    store = engine(url)
+    before = peak()
+    import_journal(store, path)
+    spent = Spent(time.perf_counter() - wall, time.process_time() - cpu, peak() - before)
+    print(json.dumps(spent))
+
+
+def peak() -> float:
+    """The most that this program took by now; getrusage would tell of the process that started it, too."""
+    found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+    return int(found[1]) / 1024 if found else 0.0
+
+
+def medians(spent: list[Spent]) -> Spent:
+    return Spent(*map(statistics.median, zip(*spent, strict=True)))
+
+
+def compared(url: str, folder: Path, hosts: int, rounds: int) -> dict[str, Spent]:
+    """Medians for the hosts, for ten times as many, and for ten times the changes of the same keys."""
+    journals = {"hosts": (hosts, 1), "10 x hosts": (hosts * 10, 1), "10 x changes": (hosts, 10)}
+    found: dict[str, list[Spent]] = {name: [] for name in journals}
+    for _round in range(rounds):
+        for name, (number, versions) in journals.items():
+            found[name].append(replayed(url, journal(folder, number, versions)))
+    return {name: medians(spent) for name, spent in found.items()}
+
+
+def main(hosts: int = 100, rounds: int = 3) -> None:
+    with tempfile.TemporaryDirectory() as temporary, MariaDB() as mariadb, PostgreSQL() as postgresql:
+        folder = Path(temporary)
+        urls = {"SQLite": f"sqlite:///{folder}/results.db", "MariaDB": mariadb.url, "PostgreSQL": postgresql.url}
+        for database, url in urls.items():
+            found = compared(url, folder, hosts, rounds)
+            print(f"{database}: {hosts} hosts, medians of {rounds} rounds")
+            for name, spent in found.items():
+                ratio = spent.wall / found["hosts"].wall
+                shown = f"wall {spent.wall:6.2f} s ({ratio:4.1f} x)  cpu {spent.cpu:6.2f} s  {spent.memory:6.1f} MiB"
+                print(f"  {name:12} {shown}")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        one(*sys.argv[2:])
+    else:
+        main(*map(int, sys.argv[1:]))

@@ -1,0 +1,172 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Every example in the documentation does what it says."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.rack.recipes.tests.integration.docs.complete_recipe import needs_rack, values_for, whole
+from ansible_collections.rack.recipes.tests.integration.docs.console_blocks import commands, missing
+from ansible_collections.rack.recipes.tests.integration.docs.markdown_examples import Example, examples
+from ansible_collections.rack.recipes.tests.integration.docs.stub_scriptlets import provide
+from call_rack_recipes import CHECKOUT, COMMAND, TIMEOUT, Done, call, environment, rack_recipes
+
+DOCUMENTS = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
+REFERENCE = "commands.md"  # its commands are those of the help: for projects that are not this one
+BLOCKS = [(document, example) for document in DOCUMENTS for example in examples(document)]
+PLUGIN = "ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.plugin"
+KINDS = ("yaml", "task", "python", "json", "envelope", "console", "shown")
+INVENTORY = """\
+all:
+  vars:
+    ansible_connection: local
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+    pdu: p1
+    site_name: lab
+  children:
+    leafs: {hosts: {leaf1: {}, leaf2: {}}}
+    spines: {hosts: {spine1: {}}}
+    spares: {hosts: {}}
+"""
+
+
+def name_of(document: Path) -> str:
+    return document.relative_to(CHECKOUT).as_posix()
+
+
+def id_of(block: tuple[Path, Example]) -> str:
+    document, example = block
+    return f"{name_of(document)}:{example.line}"
+
+
+def is_file(block: tuple[Path, Example]) -> bool:
+    """Whether it is nothing but a file: what is called a recipe is run, too."""
+    return bool(block[1].file) and block[1].kind != "yaml"
+
+
+def of_kind(*kinds: str) -> Any:
+    chosen = [
+        block for block in BLOCKS if block[1].kind in kinds and not (block[0].name == REFERENCE or is_file(block))
+    ]
+    return pytest.mark.parametrize("block", chosen, ids=id_of)
+
+
+@pytest.fixture
+def documented(project: Path) -> Iterator[Any]:
+    """A function that makes the project of a document: what we ship, an inventory, and the document's own files."""
+
+    def make(document: Path) -> Path:
+        for folder in ("recipes", "data", "scriptlets"):
+            shutil.copytree(CHECKOUT / folder, project / folder)
+        (project / "inventory.yml").write_text(INVENTORY)
+        for example in examples(document):
+            if example.file:
+                path = project / example.file
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(example.text)
+                if example.kind == "yaml":
+                    provide(whole(example.text), project)
+        return project
+
+    return make
+
+
+def run(recipe: Mapping[str, Any], *words: str) -> Done:
+    Path("example.yml").write_text(json.dumps(recipe))
+    Path("values.json").write_text(json.dumps(values_for(recipe)))
+    return rack_recipes("run", "example.yml", "--param-file", "values.json", *words)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=id_of)
+def test_it_says_what_it_is(block):
+    _document, example = block
+    assert example.file or example.kind in KINDS, f"say behind {example.language!r} what this example is"
+
+
+@of_kind("yaml")
+def test_a_recipe_runs(block, documented):
+    document, example = block
+    project = documented(document)
+    recipe = whole(example.text)
+    provide(recipe, project)
+    done = run(recipe, *(("-i", "inventory.yml") if needs_rack(example.text) else ()))
+    assert done.code == example.exit_code, done.stdout + done.stderr
+
+
+@of_kind("json")
+def test_json_is_json(block):
+    assert json.loads(block[1].text)
+
+
+@of_kind("envelope")
+def test_an_envelope_is_taken(block, documented):
+    document, example = block
+    folder = documented(document) / "scriptlets" / "example"
+    folder.mkdir()
+    (folder / "printed.sh").write_text(f"cat <<'END'\n{example.text}END\n")
+    (folder / "printed.yml").write_text("description: Prints an envelope\n")
+    steps = [{"name": "printed", "type": "shell", "module": "example.printed"}]
+    done = run({"test_meta": {"test_id": "T-1"}, "steps": steps})
+    assert done.code == 0, done.stderr
+
+
+@of_kind("task")
+def test_tasks_run_in_a_playbook(block, documented):
+    document, example = block
+    documented(document)
+    play = [{"hosts": "all", "gather_facts": False, "tasks": yaml.safe_load(example.text)}]
+    Path("play.yml").write_text(json.dumps([{"import_playbook": "rack.recipes.run"}, *play]))
+    done = call("ansible-playbook", "-i", "inventory.yml", "play.yml", "-e", "recipe=recipes/numbers.yml")
+    assert done.code == 0, done.stdout + done.stderr
+
+
+@of_kind("python")
+def test_a_program_runs(block, documented):
+    document, example = block
+    documented(document)
+    done = call(sys.executable, "-c", example.text)
+    assert done.code == 0, done.stderr
+
+
+@of_kind("console")
+def test_commands_do_what_is_shown(block, documented):
+    document, example = block
+    documented(document)
+    env = environment(PATH=f"{with_command(Path('bin'))}:{environment()['PATH']}", PYTEST_PLUGINS=PLUGIN)
+    env |= {"PYTEST_ADDOPTS": "-p no:rack_recipes -p no:cacheprovider", "COLUMNS": "200"}
+    for command in commands(example.text):
+        done = subprocess.run(
+            command.line, shell=True, env=env, text=True, check=False, timeout=TIMEOUT, capture_output=True
+        )
+        printed = done.stderr + done.stdout
+        assert done.returncode == example.exit_code, f"{command.line}\n{printed}"
+        assert missing(command, printed) == [], f"{command.line}\n{printed}"
+
+
+def with_command(folder: Path) -> Path:
+    """A folder with the command as an installed package has it."""
+    folder.mkdir()
+    script = folder / "rack-recipes"
+    script.write_text(f"#!{sys.executable}\n{COMMAND}\n")
+    script.chmod(0o755)
+    return folder.absolute()
+
+
+def test_every_link_leads_somewhere():
+    import re
+
+    for document in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{name_of(document)}: {target}"

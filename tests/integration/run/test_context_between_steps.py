@@ -1,0 +1,104 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The context crosses steps, stages and hosts, by references, templates, facts and run-scoped steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from call_rack_recipes import call, rack_recipes, results, shell, write_recipe
+
+LOOKUP = "{{ lookup('rack.recipes.context', 't.ok_v1') + 1 }}"
+FACT = "{{ ansible_facts.rack_recipes.context['t.ok_v1'] + 2 }}"
+OTHER = "{{ lookup('rack.recipes.context', 't.ok_v1', host='r02') + 3 }}"
+TOTAL = "{{ lookup('rack.recipes.context', 't.total_v1').sum }}"
+HOSTS = ("r01", "r02", "r03")
+
+
+def echo(name: str, value: str) -> dict[str, Any]:
+    return shell(name, "echo", args={"value": value}, writes=["t.echo_v1"])
+
+
+def test_by_every_road(steps: Path, rack: Any):
+    recipe = write_recipe(
+        [
+            shell("ok", writes=["t.ok_v1"]),
+            echo("by_reference", "${t.ok_v1}"),
+            echo("by_lookup", LOOKUP),
+            echo("by_fact", FACT),
+            echo("of_another_host", OTHER),
+            {"name": "total", "module": "t.total", "scope": "run"},
+            echo("of_the_run", "${t.total_v1.sum}"),
+            echo("of_the_run_by_lookup", TOTAL),
+        ]
+    )
+    done = rack_recipes("run", recipe, "-i", rack.inventory, "--limit", ",".join(HOSTS))
+    assert done.code == 0, done.stderr
+    found = results()
+    assert found.context["t.total_v1", ""] == {"sum": 3, "hosts": list(HOSTS)}
+    assert [row for row in found.measurements if row[0] == "total"] == [("total", "", "hosts", 3, "hosts")]
+    for host in HOSTS:
+        echoed = [found.steps[step, host]["stdout"] for step in ("by_reference", "by_lookup", "by_fact")]
+        assert [line.split(": ")[-1] for line in echoed] == ["1}}\n", "2}}\n", "3}}\n"]
+        assert '"t.echo_v1": 4' in found.steps["of_another_host", host]["stdout"]
+        assert '"t.echo_v1": 3' in found.steps["of_the_run", host]["stdout"]
+        assert found.context["t.echo_v1", host] == 3
+
+
+def test_tags_select_steps_inside_a_stage(steps: Path):
+    recipe = write_recipe([shell("ok"), shell("fail"), shell("echo", args={"value": "7"}, depends_on=["fail"])])
+    done = rack_recipes("run", recipe, "--", "--skip-tags", "fail")
+    assert done.code == 0, done.stderr
+    assert results().verdicts() == {
+        ("ok", "localhost"): "passed",
+        ("fail", "localhost"): "skipped",
+        ("echo", "localhost"): "passed",
+    }
+    done = rack_recipes("run", recipe, "--report", "--", "--tags", "ok")
+    assert done.answer["counts"] == {"passed": 1, "skipped": 2}
+    assert done.answer["report"]
+    done = rack_recipes("run", recipe, "--", "--tags", "nothing")
+    assert (done.code, done.answer["status"]) == (1, "failed")
+
+
+def test_hosts_of_a_step_narrow_those_of_the_recipe(steps: Path, rack: Any):
+    done = rack_recipes("run", write_recipe([shell("ok"), shell("odd", "ok", hosts="odd")]), "-i", rack.inventory)
+    assert done.code == 0, done.stderr
+    assert {host for step, host in results().verdicts() if step == "odd"} == {"r01", "r03", "r05", "r07"}
+
+
+def test_a_failed_host_blocks_what_runs_once_for_the_run(steps: Path, rack: Any):
+    recipe = write_recipe(
+        [shell("ok"), shell("fail"), {"name": "total", "module": "t.total", "scope": "run", "depends_on": ["fail"]}]
+    )
+    assert rack_recipes("run", recipe, "-i", rack.inventory, "--limit", "r01").code == 1
+    found = results()
+    assert (found.steps["total", ""]["verdict"], found.steps["total", ""]["reason"]) == (
+        "blocked",
+        "fail did not pass (failed)",
+    )
+
+
+def test_a_published_scriptlet_is_a_module(shipped: Path):
+    Path("play.yml").write_text(
+        "- hosts: localhost\n  gather_facts: false\n  tasks:\n"
+        "    - rack.recipes.numbers_stats: {src: data/numbers.csv}\n      register: found\n"
+        "    - ansible.builtin.assert: {that: \"found.context['numbers.stats_v1'].mean == 25\"}\n"
+    )
+    done = call("ansible-playbook", "play.yml")
+    assert done.code == 0, done.stdout + done.stderr
+
+
+def test_ansible_shows_a_stage_readably(steps: Path):
+    recipe = write_recipe([shell("ok"), shell("fail"), shell("late", "ok", depends_on=["fail"])])
+    Path("play.yml").write_text(rack_recipes("compile", recipe).stdout)
+    done = call("ansible-playbook", "-i", "localhost,", "-c", "local", "play.yml")
+    assert done.code == 2
+    assert '"msg": "fail failed: the link is down (1 passed, 1 failed, 1 blocked)"' in done.stdout
+    assert " s  ok" in done.stdout
+    assert " s  fail  the link is down" in done.stdout
+    assert " s  late  fail did not pass (failed)" in done.stdout
+    assert "failed=1" in done.stdout

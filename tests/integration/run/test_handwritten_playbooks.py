@@ -1,0 +1,158 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Playbooks as a team writes them: several recipes, stages in roles and in included files, reports beside them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from call_rack_recipes import Done, call, rack_recipes, results, shell, write_recipe
+
+pytestmark = pytest.mark.usefixtures("steps")
+
+
+def stage(number: int, *scripts: str, **words: Any) -> dict[str, Any]:
+    """A stage task; a step has the name of its script."""
+    steps = [{"name": script, "type": "shell", "module": f"t.{script}", **SAID[script]} for script in scripts]
+    return {"name": f"Stage {number}", "rack.recipes.stage": {"number": number, "steps": steps}, **words}
+
+
+SAID: dict[str, dict[str, Any]] = {"ok": {"success": {"ctx_has_keys": ["t.ok_v1"]}}, "fail": {"success": "none"}}
+NOTHING = {"name": "Nothing", "ansible.builtin.meta": "noop"}
+VERDICT = {
+    "name": "Verdict",
+    "hosts": "{{ query('rack.recipes.not_passed', 'all') }}",
+    "gather_facts": False,
+    "tasks": [{"name": "Fail the host for its reasons", "rack.recipes.verdict": {}}],
+}
+
+
+def write(name: str, content: Any) -> str:
+    path = Path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return name
+
+
+def play(*tasks: dict[str, Any], **words: Any) -> dict[str, Any]:
+    return {"name": "Play", "hosts": "localhost", "gather_facts": False, "tasks": list(tasks), **words}
+
+
+def ansible(*playbooks: str) -> Done:
+    hosts = ("-i", "localhost,", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}")
+    return call("ansible-playbook", *hosts, *playbooks, ANSIBLE_CALLBACKS_ENABLED="rack.recipes.recorder")
+
+
+def compiled(name: str, *scripts: str) -> str:
+    """The playbook of a recipe with these steps."""
+    done = rack_recipes("compile", write_recipe([shell(script) for script in scripts], f"{name}.yml"))
+    assert done.code == 0, done.stderr
+    Path(f"{name}-playbook.yml").write_text(done.stdout, encoding="utf-8")
+    return f"{name}-playbook.yml"
+
+
+def runs() -> list[str]:
+    return [row["run_id"] for row in rack_recipes("runs", "--json").answer["runs"]]
+
+
+def test_two_recipes_in_one_playbook_are_refused_before_anything_runs():
+    parts = [{"ansible.builtin.import_playbook": compiled("a", "ok")}]
+    parts += [{"ansible.builtin.import_playbook": compiled("b", "fail")}]
+    done = ansible(write("site.yml", parts))
+    assert done.code == 2
+    assert "a playbook runs one recipe, and this has stages of a.yml and of b.yml" in done.stderr + done.stdout
+    assert not Path(".rack-recipes/runs").exists()
+
+
+def test_two_playbooks_of_one_command_are_two_runs():
+    done = ansible(compiled("a", "ok"), compiled("b", "ok"), write("more.yml", [play()]))
+    assert done.code == 0, done.stdout + done.stderr
+    assert "WARNING" not in done.stderr
+    assert [results(run_id).run["recipe"] for run_id in runs()] == ["b.yml", "a.yml"]
+    assert {results(run_id).run["status"] for run_id in runs()} == {"passed"}
+
+
+def test_one_playbook_twice_is_two_runs():
+    name = compiled("a", "ok")
+    assert ansible(name, name).code == 0
+    assert len(runs()) == 2
+
+
+def test_a_run_that_did_not_pass_ends_the_command():
+    done = ansible(compiled("a", "fail"), compiled("b", "ok"))
+    assert done.code == 2
+    assert [results(run_id).run["recipe"] for run_id in runs()] == ["a.yml"]
+
+
+def test_stages_may_stand_in_roles_and_imported_files():
+    write("roles/base/tasks/main.yml", [stage(2, "ok")])
+    write("roles/links/meta/main.yml", {"dependencies": [{"role": "base"}]})
+    write("roles/links/tasks/main.yml", [NOTHING])
+    write("last.yml", [stage(4, "fail", ignore_errors=True)])
+    imported = {"name": "Last", "ansible.builtin.import_tasks": "last.yml"}
+    whole = play(roles=["links"], post_tasks=[{"name": "Block", "block": [NOTHING], "always": [imported]}])
+    done = ansible(write("site.yml", [whole, VERDICT]))
+    assert done.code == 2
+    assert results().verdicts() == {("ok", "localhost"): "passed", ("fail", "localhost"): "failed"}
+
+
+def test_a_stage_that_is_included_did_not_pass_whoever_ignores_it():
+    write("late.yml", [stage(2, "fail")])
+    include = {"name": "Late", "ansible.builtin.include_tasks": "late.yml"}
+    done = ansible(write("site.yml", [play(stage(1, "ok"), include, ignore_errors=True), VERDICT]))
+    assert done.code == 2
+    found = results()
+    assert found.verdicts() == {("ok", "localhost"): "passed", ("fail", "localhost"): "error"}
+    assert "was not planned when the run began" in found.steps["fail", "localhost"]["reason"]
+    assert "`import_tasks`" in done.stdout
+
+
+def test_where_every_stage_is_included_nothing_passes():
+    write("late.yml", [stage(1, "ok")])
+    include = {"name": "Late", "ansible.builtin.include_tasks": "late.yml"}
+    done = ansible(write("site.yml", [play(include, ignore_errors=True)]))
+    assert done.code == 2
+    assert "was not planned when the run began" in done.stdout + done.stderr
+    assert "callbacks_enabled" not in done.stdout + done.stderr
+
+
+def test_one_number_for_two_stages_is_refused():
+    done = ansible(write("site.yml", [play(stage(1, "ok"), stage(1, "fail"))]))
+    assert done.code == 2
+    assert "two stages have the number 1, those of ok and fail: give each its own" in done.stderr + done.stdout
+
+
+def test_a_stage_that_its_task_leaves_out_is_skipped():
+    late = stage(2, "fail", when="inventory_hostname == 'another'")
+    done = ansible(write("site.yml", [play(stage(1, "ok"), late), VERDICT]))
+    assert done.code == 0, done.stdout
+    found = results().steps["fail", "localhost"]
+    assert (found["verdict"], found["reason"]) == (
+        "skipped",
+        "left out by its task: when: inventory_hostname == 'another'",
+    )
+
+
+@pytest.mark.parametrize(
+    "report",
+    [{"rack.recipes.report": {"formats": ["md"]}}, {"ansible.builtin.include_role": {"name": "rack.recipes.report"}}],
+)
+def test_a_report_needs_no_flush_before_it(report: dict[str, Any]):
+    done = ansible(write("site.yml", [play(stage(1, "ok"), {"name": "Write", **report})]))
+    assert done.code == 0, done.stdout
+    [path] = Path(".rack-recipes/runs").glob("*/report/report.md")
+    assert path.read_text(encoding="utf-8").startswith("# ✓ passed")
+
+
+def test_without_a_stage_it_is_said_that_there_is_no_run():
+    done = ansible(write("site.yml", [play({"name": "Write", "rack.recipes.report": {"formats": ["md"]}})]))
+    assert done.code == 2
+    failed = next(line for line in done.stdout.splitlines() if "fatal:" in line)
+    assert failed.count("no run has begun: no play of this playbook has had a stage yet") == 1

@@ -1,0 +1,147 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What goes wrong on one host is told for that host, with its reason, and costs the others nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from call_rack_recipes import COMMAND, environment, rack_recipes, results, shell, write_recipe
+
+STEPS = [
+    shell("ok"),
+    shell("fail"),
+    shell("needs_fail", "ok", depends_on=["fail"]),
+    shell("hang", timeout=1),
+    shell("silent"),
+    shell("flood"),
+    shell("binary"),
+    shell("daemon"),
+    shell("flaky", retry={"max": 3, "delay_sec": 0.1}),
+    shell("no_key", "ok", success={"ctx_has_keys": ["t.absent_v1"]}),
+]
+EXPECTED = {
+    "ok": ("passed", ""),
+    "fail": ("failed", "the link is down"),
+    "needs_fail": ("blocked", "fail did not pass (failed)"),
+    "hang": ("error", "timed out after 1 s"),
+    "silent": ("error", "printed no envelope as its last line, but 12 bytes that end with: all is well"),
+    "flood": ("passed", ""),
+    "binary": ("passed", ""),
+    "daemon": ("passed", ""),
+    "flaky": ("passed", ""),
+    "no_key": ("failed", "the context has no key t.absent_v1"),
+}
+
+
+def processes(words: str) -> list[str]:
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                found.append((folder / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip())
+            except OSError:
+                continue
+    return [line for line in found if line == words]
+
+
+def test_each_fault_has_its_verdict_and_reason(steps: Path, rack: Any):
+    done = rack_recipes("run", write_recipe(STEPS), "-i", rack.inventory)
+    assert done.code == 1
+    assert done.answer["status"] == "failed"
+    found = results(done.answer["run_id"])
+    wanted = {(step, host): EXPECTED[step] for step in EXPECTED for host in rack.hosts}
+    assert {place: (row["verdict"], row["reason"]) for place, row in found.steps.items()} == wanted
+    assert found.run["counts"] == done.answer["counts"]
+    for host in rack.hosts:
+        assert found.steps["fail", host]["stderr"] == "looked at the link\n"
+        assert "bytes left out" in found.steps["flood", host]["stdout"]
+        assert len(found.steps["flood", host]["stdout"]) < 50_000
+        assert found.steps["binary", host]["stdout"].startswith("\\xff\\xfe")
+        tries = [attempt["verdict"] for attempt in found.steps["flaky", host]["attempts"]]
+        assert tries == ["failed", "failed", "passed"]
+        assert found.steps["hang", host]["seconds"] < 3.5
+        assert found.steps["daemon", host]["seconds"] < 3
+    assert processes("sleep 4321") == []
+
+
+def start(recipe: str, rack: Any, **env: object) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-c", COMMAND, "run", recipe, "-i", str(rack.inventory), "--limit", "r01,r02,r03"]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment(**env))
+
+
+def wait_for(words: str, number: int) -> None:
+    deadline = time.monotonic() + 60
+    while len(processes(words)) < number:
+        assert time.monotonic() < deadline, f"{words!r} did not start {number} times"
+        time.sleep(0.05)
+
+
+LONG = [shell("first", "ok"), shell("slow", "wait", args={"seconds": 7}), shell("last", "ok", depends_on=["slow"])]
+OTHERS = {(step, host): "passed" for step in ("first", "slow", "last") for host in ("r01", "r03")}
+
+
+def test_a_host_that_dies_in_the_middle_is_unreachable_and_the_others_go_on(steps: Path, rack: Any):
+    running = start(write_recipe(LONG), rack, RACK_RECIPES_RECONNECT_TIMEOUT=3)
+    wait_for("sleep 7", 3)
+    rack.kill("r02")
+    try:
+        assert running.wait(60) == 3
+    finally:
+        rack.revive("r02")
+    found = results()
+    assert found.run["status"] == "unreachable"
+    assert {place: verdict for place, verdict in found.verdicts().items() if place[1] != "r02"} == OTHERS
+    for step in ("slow", "last"):
+        lost = found.steps[step, "r02"]
+        assert lost["verdict"] == "unreachable"
+        assert lost["reason"].startswith("lost, and not back within 3 s: ")
+
+
+def test_a_connection_that_is_cut_costs_nothing(steps: Path, rack: Any):
+    """Only the connection is cut, as by a link that goes down: the stage goes on and is collected."""
+    running = start(write_recipe(LONG), rack, RACK_RECIPES_RECONNECT_TIMEOUT=30)
+    wait_for("sleep 7", 3)
+    cut = [pid for pid in Path("/proc").iterdir() if pid.name.isdigit() and is_connection(pid, rack.members["r02"])]
+    assert cut
+    for pid in cut:
+        subprocess.run(["kill", "-9", pid.name], check=False)
+    assert running.wait(60) == 0
+    assert results().verdicts() == OTHERS | {(step, "r02"): "passed" for step in ("first", "slow", "last")}
+
+
+def is_connection(pid: Path, member: Any) -> bool:
+    """Whether a process is the ssh client of a host's connection."""
+    try:
+        words = (pid / "cmdline").read_bytes()
+    except OSError:
+        return False
+    return words.startswith((b"ssh\0", b"ssh: ")) and str(member.address).encode() in words
+
+
+def test_a_host_that_is_away_from_the_start(steps: Path, rack: Any):
+    rack.kill("r02")
+    try:
+        done = rack_recipes("run", write_recipe([shell("ok")]), "-i", rack.inventory, "--limit", "r01,r02")
+    finally:
+        rack.revive("r02")
+    assert (done.code, done.answer["status"]) == (3, "unreachable")
+    found = results()
+    assert found.verdicts() == {("ok", "r01"): "passed", ("ok", "r02"): "unreachable"}
+    assert "Connection refused" in found.steps["ok", "r02"]["reason"]
+
+
+def test_all_hosts_away_still_has_a_record(steps: Path, rack: Any):
+    rack.kill("r01")
+    try:
+        done = rack_recipes("run", write_recipe([shell("ok")]), "-i", rack.inventory, "--limit", "r01")
+    finally:
+        rack.revive("r01")
+    assert done.code == 3
+    assert results().verdicts() == {("ok", "r01"): "unreachable"}

@@ -1,0 +1,122 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The main job: numbers.yml, by every way in, gives the same results in the store."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from call_rack_recipes import call, rack_recipes, results
+
+RECIPE = "recipes/numbers.yml"
+CONTEXT = {
+    "numbers.stats_v1": {"mean": 25, "variance": 125, "count": 4, "min": 10, "max": 40},
+    "numbers.median_v1": {"median": 25, "count": 4},
+}
+STEPS = ("compute_numbers", "compute_median")
+
+
+def expected(hosts: list[str]) -> tuple[dict[Any, Any], dict[Any, Any]]:
+    verdicts = {(step, host): "passed" for step in STEPS for host in hosts}
+    return verdicts, {(key, host): value for key, value in CONTEXT.items() for host in hosts}
+
+
+def test_on_this_machine_prints_one_json_object(shipped: Path):
+    done = rack_recipes("run", RECIPE)
+    assert done.code == 0, done.stderr
+    assert done.stdout.count("\n") == 1
+    assert done.answer["status"] == "ok"
+    assert done.answer["ctx_keys"] == ["numbers.median_v1", "numbers.stats_v1"]
+    assert done.answer["counts"] == {"passed": 2}
+    assert "\x1b" not in done.stderr
+    found = results(done.answer["run_id"])
+    assert (found.verdicts(), found.context) == expected(["localhost"])
+
+
+def test_over_eight_hosts_into_both_databases_gives_the_same_rows(shipped: Path, rack: Any, mariadb: Any):
+    found = []
+    for db in (f"sqlite:///{shipped}/r.db", mariadb.url):
+        done = rack_recipes("run", RECIPE, "-i", rack.inventory, RACK_RECIPES_DB=db)
+        assert done.code == 0, done.stderr
+        found.append(results(done.answer["run_id"], RACK_RECIPES_DB=db))
+    assert found[0].verdicts() == found[1].verdicts()
+    assert found[0].context == found[1].context
+    assert (found[0].verdicts(), found[0].context) == expected(rack.hosts)
+    times = {
+        "started",
+        "seconds",
+        "user_sec",
+        "system_sec",
+        "max_rss_kib",
+        "attempts",
+        "run_id",
+        "in_blocks",
+        "out_blocks",
+    }
+    times |= {"voluntary_switches", "involuntary_switches"}
+    rows = [
+        {place: {name: value for name, value in row.items() if name not in times} for place, row in one.steps.items()}
+        for one in found
+    ]
+    assert rows[0] == rows[1]
+
+
+def test_by_ansible_playbook_and_the_compiled_playbook_itself(shipped: Path, rack: Any):
+    done = call("ansible-playbook", "-i", str(rack.inventory), "rack.recipes.run", "-e", f"recipe={RECIPE}")
+    assert done.code == 0, done.stdout + done.stderr
+    assert (results().verdicts(), results().context) == expected(rack.hosts)
+    Path("compiled.yml").write_text(rack_recipes("compile", RECIPE).stdout)
+    done = call("ansible-playbook", "-i", str(rack.inventory), "compiled.yml")
+    assert done.code == 0, done.stdout + done.stderr
+    assert (results().verdicts(), results().context) == expected(rack.hosts)
+
+
+@pytest.mark.filterwarnings("default")
+def test_by_ansible_runner(shipped: Path, rack: Any, tmp_path_factory: Any, monkeypatch: Any):
+    import ansible_runner
+
+    private = tmp_path_factory.mktemp("runner")
+    shutil.copytree(shipped, private / "project")
+    (private / "inventory").mkdir()
+    shutil.copy(rack.inventory, private / "inventory" / "hosts.yml")
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:/usr/bin:/bin")
+    run = ansible_runner.run(
+        private_data_dir=str(private), playbook="rack.recipes.run", extravars={"recipe": RECIPE}, quiet=True
+    )
+    assert (run.status, run.rc) == ("successful", 0)
+    monkeypatch.chdir(private / "project")
+    assert (results().verdicts(), results().context) == expected(rack.hosts)
+
+
+def test_of_the_first_proposal_runs_unchanged(tmp_path: Path, monkeypatch: Any):
+    compat = Path(__file__).parents[2] / "compat" / "v1"
+    for frozen in sorted(path for path in compat.iterdir() if path.is_dir()):
+        project = tmp_path / frozen.name
+        shutil.copytree(frozen, project)
+        monkeypatch.chdir(project)
+        wanted = json.loads((project / "expected.json").read_text())
+        done = rack_recipes("run", wanted["recipe"])
+        assert done.code == 0, done.stderr
+        assert done.answer["counts"] == wanted["counts"]
+        assert {key: value for (key, _host), value in results().context.items()} == wanted["context"]
+
+
+def test_the_printed_recipe_of_the_first_proposal_runs_in_an_empty_project(project: Path):
+    printed = Path(__file__).parents[2] / "compat/v1/walkthrough/recipes/example_numbers.yaml"
+    recipe = project / "orchestrator/recipes/example_numbers.yaml"
+    recipe.parent.mkdir(parents=True)
+    shutil.copy(printed, recipe)
+    (project / "data").mkdir()
+    (project / "data/numbers.csv").write_text("10\n20\n30\n40\n")
+    done = rack_recipes("run", "orchestrator/recipes/example_numbers.yaml")
+    assert done.code == 0, done.stderr
+    assert done.answer["ctx_keys"] == ["numbers.median_v1", "numbers.stats_v1"]
+    assert results().context == {(key, "localhost"): value for key, value in CONTEXT.items()}

@@ -1,0 +1,114 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Results reach the store, during a long run and at its end; where they cannot, the run says so and loses nothing."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from call_rack_recipes import COMMAND, call, environment, rack_recipes, results, shell, write_recipe
+
+NOWHERE = "mysql://rack:secret-word@127.0.0.1:1/rack"
+
+
+def test_a_store_that_is_away_ends_with_5_and_flush_brings_the_results_later(steps: Path):
+    recipe = write_recipe([shell("ok"), shell("fail")])
+    done = rack_recipes("run", recipe, RACK_RECIPES_DB=NOWHERE, RACK_RECIPES_STORE_TIMEOUT=2)
+    assert done.code == 5
+    assert done.answer["status"] == "not stored"
+    assert Path(done.answer["journal"]).is_file()
+    assert "rack-recipes flush" in done.stderr
+    assert "secret-word" not in done.stdout + done.stderr
+    run_id = done.answer["run_id"]
+    assert all(b"secret-word" not in path.read_bytes() for path in Path(".rack-recipes").rglob("*") if path.is_file())
+    flushed = rack_recipes("flush", run_id)
+    assert (flushed.code, flushed.answer["status"]) == (0, "ok")
+    assert results(run_id).verdicts() == {("ok", "localhost"): "passed", ("fail", "localhost"): "failed"}
+    assert rack_recipes("flush", run_id).answer["rows"] == 0
+
+
+def test_under_plain_ansible_the_exit_code_is_5_too(steps: Path):
+    Path("play.yml").write_text(rack_recipes("compile", write_recipe([shell("ok")])).stdout)
+    command = ("ansible-playbook", "-i", "localhost,", "-c", "local", "play.yml")
+    assert call(*command, RACK_RECIPES_DB=NOWHERE, RACK_RECIPES_STORE_TIMEOUT=2).code == 5
+    assert call(*command).code == 0
+
+
+def test_without_the_recorder_a_stage_says_what_to_do(steps: Path):
+    Path("ansible.cfg").write_text("[defaults]\n")
+    Path("play.yml").write_text(rack_recipes("compile", write_recipe([shell("ok")])).stdout)
+    done = call("ansible-playbook", "-i", "localhost,", "-c", "local", "play.yml")
+    assert done.code == 2
+    assert "callbacks_enabled = rack.recipes.recorder" in done.stdout
+
+
+def test_a_long_run_is_stored_while_it_goes_on(steps: Path):
+    gate = steps / "open"
+    recipe = write_recipe([shell("ok"), shell("gate", args={"path": str(gate)}, depends_on=["ok"], timeout=240)])
+    env = environment(RACK_RECIPES_FLUSH_INTERVAL=0.5)
+    command = [sys.executable, "-c", COMMAND, "run", recipe]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not stored("ok"):
+        time.sleep(0.3)
+    assert stored("ok")
+    assert not stored("gate")
+    assert running.poll() is None
+    gate.touch()
+    assert running.wait(120) == 0
+    assert stored("gate")
+
+
+def stored(step: str) -> bool:
+    shown = rack_recipes("show", "--json")
+    return shown.code == 0 and step in {row["step"] for row in shown.answer["steps"]}
+
+
+def test_progress_is_drawn_on_a_terminal_only(steps: Path):
+    recipe = write_recipe([shell("ok"), shell("fail"), shell("wait", args={"seconds": 2})])
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", COMMAND, "run", recipe]
+    running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs, env=environment())
+    os.close(theirs)
+    drawn = b""
+    while True:
+        try:
+            drawn += os.read(ours, 65536)
+        except OSError:
+            break
+    assert running.wait(60) == 1
+    assert b"stage 1 of 1" in drawn
+    assert b"waiting for localhost" in drawn
+    assert b"\x1b[K" in drawn
+    piped = rack_recipes("run", recipe)
+    assert "\x1b" not in piped.stderr
+    assert "stage 1" not in piped.stderr
+
+
+def test_a_killed_worker_leaves_no_green_gap(steps: Path):
+    """Every planned step has a row, also where the process that ran its stage was killed."""
+    recipe = write_recipe([shell("kill", "killer"), shell("after", "ok")])
+    done = rack_recipes("run", recipe)
+    assert done.code == 1
+    verdicts = results().verdicts()
+    assert set(verdicts) == {("kill", "localhost"), ("after", "localhost")}
+    assert set(verdicts.values()) == {"error"}
+
+
+def test_the_report_of_a_run(steps: Path, rack: Any):
+    recipe = write_recipe([shell("ok"), shell("fail")])
+    done = rack_recipes("run", recipe, "-i", rack.inventory, "--report")
+    assert done.code == 1
+    made = {Path(path).suffix for path in done.answer["report"]}
+    assert {".html", ".xlsx", ".csv", ".md"} <= made
+    again = rack_recipes("report", done.answer["run_id"], "--to", "elsewhere", "--json")
+    assert again.code == 0, again.stderr
+    assert {Path(path).suffix for path in again.answer["files"]} == made

@@ -69,7 +69,7 @@ def records(deltas: int) -> Iterator[dict[str, Any]]:
 def rows_of(journal: Path) -> list[Any]:
     fold, batch = JournalFold("R1"), Batch()
     for line in JournalReader(journal).read():
-        fold.take(line.record or {}, batch)
+        fold.add(line.record or {}, batch)
     return batch.context
 
 

@@ -134,7 +134,7 @@ class Controller:
         found = Results()
         for record in self.records():
             if record["kind"] == "step":
-                found.take(record)
+                found.add(record)
         return {place: (end.verdict, end.reason) for place, end in found.ended.items()}
 
     def last(self) -> Record:

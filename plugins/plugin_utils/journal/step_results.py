@@ -2,7 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How each step ended on each host, as the step records of a journal tell it: the one reader of these."""
+"""Which step record of a journal counts, and how each step ended on each host: the only reader of step records.
+
+Of the records about one step on one host the last one counts, with two exceptions. Where a host sent no result, the
+recorder writes a record in its place (`n` is 0); the host's own record wins over such an assumed one, whichever comes
+first. Where the recorder overrules the host, for example after a refused write, its record is marked `final` and wins
+over all others.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +19,28 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields
 
 Place = tuple[str, str]  # step, host
 
+ASSUMED, FROM_HOST, FINAL = range(3)  # how much a step record weighs
+
+
+def weight_of(record: Record) -> int:
+    """How much a step record weighs: `ASSUMED`, `FROM_HOST` or `FINAL`."""
+    if record.get("final") is True:
+        return FINAL
+    return FROM_HOST if record["n"] else ASSUMED
+
+
+def counts(record: Record, earlier: int | None) -> bool:
+    """Whether a step record counts, given the weight of the one that has counted so far; None where there is none."""
+    return earlier is None or weight_of(record) >= earlier
+
 
 class StepEnd(NamedTuple):
     """How a step ended on a host.
 
-    `sure` is false where the recorder had to say it for want of a result; `is_final` tells that it knows better than
-    the host, as of a write that was refused. `blocks` tells whether what depends on the
-    step may start, `checks` how many criteria were judged. A looped step has `instances`, each with a record of its
-    own that names the step as its `parent`.
+    `sure` is false for a record that the recorder wrote because the host sent no result. `is_final` is true where the
+    recorder overruled the host. `blocks` says whether the steps that depend on this one are blocked, `checks` how many
+    criteria were judged. A looped step has `instances`; each instance has a record of its own, which names the step as
+    its `parent`.
     """
 
     verdict: str
@@ -32,37 +52,40 @@ class StepEnd(NamedTuple):
     parent: str = ""
     is_final: bool = False
 
+    @property
+    def weight(self) -> int:
+        """How much the record of this end weighs."""
+        if self.is_final:
+            return FINAL
+        return FROM_HOST if self.sure else ASSUMED
+
 
 class Results:
-    """The final word on each (step, host), in the order in which the first one came."""
+    """How each (step, host) ended, in the order of their first records."""
 
     __slots__ = ("ended",)
 
     def __init__(self) -> None:
         self.ended: dict[Place, StepEnd] = {}
 
-    def take(self, record: Record) -> None:
-        """Take in a step record: the last one counts, but what the recorder said (n = 0) never against the host's.
-
-        Only its last word (`final`) does.
-        """
+    def add(self, record: Record) -> None:
+        """Add a step record, if it counts."""
         place = (record["step"], record["host"])
-        is_final, before = record.get("final") is True, self.ended.get(place)
-        sure = is_final or record["n"] > 0
-        if before is not None and before.is_final and not is_final:
+        before = self.ended.get(place)
+        if not counts(record, before.weight if before else None):
             return
-        if sure or before is None or not before.sure:
-            self.ended[place] = StepEnd(
-                record["verdict"],
-                record.get("reason", ""),
-                sure,
-                record.get("blocks", False),
-                record.get("checks", 0),
-                record.get("instances", 0),
-                record.get("parent", ""),
-                is_final,
-            )
+        weight = weight_of(record)
+        self.ended[place] = StepEnd(
+            record["verdict"],
+            record.get("reason", ""),
+            weight > ASSUMED,
+            record.get("blocks", False),
+            record.get("checks", 0),
+            record.get("instances", 0),
+            record.get("parent", ""),
+            weight == FINAL,
+        )
 
     def counted(self) -> Iterator[tuple[Place, StepEnd]]:
-        """What counts and is told to people: the instances of a looped step, and not the step itself."""
+        """The ends that are counted and shown: those of the instances of a looped step, not that of the step itself."""
         return ((place, end) for place, end in self.ended.items() if not end.instances)

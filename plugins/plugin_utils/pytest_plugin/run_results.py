@@ -15,6 +15,7 @@ from typing import Any, Self
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import RUN, Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import counts, weight_of
 
 Place = tuple[str, str]
 Record = dict[str, Any]
@@ -118,7 +119,7 @@ def read_result(exit_code: int, answer: Mapping[str, Any], journal: Path | None)
             continue
         context.fold(line.record)
         if line.record["kind"] == "step":
-            _take(steps, line.record)
+            _add(steps, context.refusals.ruled(line.record))
     held = {host: context.held(host) for host in (RUN, *context.hosts())}
     keys = ResultTable(((key, host), value) for host, own in held.items() for key, (_version, value) in own.items())
     return RecipeResult(exit_code, status, context.run_id, reason, steps, keys)
@@ -128,8 +129,9 @@ def _verdict(record: Record) -> Verdict:
     return Verdict(record["verdict"], record.get("reason", ""))
 
 
-def _take(steps: ResultTable, record: Record) -> None:
-    """The last record counts, but what the recorder said for want of a result (n = 0) never against the host's."""
+def _add(steps: ResultTable, record: Record) -> None:
+    """Keep a step record, if it counts."""
     place = (record["step"], record["host"])
-    if record["n"] or place not in steps or not steps[place]["n"]:
+    before = steps.get(place)
+    if counts(record, weight_of(before) if before else None):
         steps[place] = record

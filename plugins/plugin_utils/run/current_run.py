@@ -122,7 +122,7 @@ class Run:
         ruled = self.context.refusals.ruled(record)
         if ruled is not record:
             self._last_words.append(ruled)
-        self.results.take(ruled)
+        self.results.add(ruled)
 
     def to_append(self) -> list[Record]:
         """What follows for the journal from what was folded: the last words on steps, and what merge hooks made."""

@@ -105,7 +105,7 @@ def from_journal(journal: Path, run_id: str, write: Write) -> None:
     fold, batch, follower = JournalFold(run_id), Batch(), JournalReader(journal)
     for line in follower.read():
         if line.record:
-            fold.take(line.record, batch)
+            fold.add(line.record, batch)
         if len(batch.context) >= BATCH_SIZE:
             _drain(batch, write)
     _drain(batch, write)

@@ -47,7 +47,7 @@ class Progress:
             if record is None:
                 continue
             if record["kind"] == "step":
-                self.results.take(record)
+                self.results.add(record)
             elif record["kind"] == "run":
                 self.about = record
             elif record["kind"] == "end":

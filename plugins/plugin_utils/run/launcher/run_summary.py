@@ -60,7 +60,7 @@ def summarize(path: Path) -> Summary:
         if record["kind"] == "end":
             last = record
         elif record["kind"] == "step":
-            results.take(record)
+            results.add(record)
         elif record["kind"] == "warning":
             warnings.append(record["text"])
         elif record["kind"] in files:

@@ -56,7 +56,7 @@ class EarlierRun:
         if record["kind"] in LINES:
             self._lines[record["step"], record["host"]].append((line.start, line.end))
         if record["kind"] == "step":
-            self._results.take(record)
+            self._results.add(record)
             if record.get("parent"):
                 self._instances[record["parent"], record["host"]][record["step"]] = None
         elif record["kind"] == "run":

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import REFUSED
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import counts, weight_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_to_rows import (
     ARTIFACT,
@@ -40,7 +41,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
 Place = tuple[str, str]  # host, step
-Counted = tuple[int, int]  # measurements and checks of a step's last record
+
+
+class Counted(NamedTuple):
+    """Of the record that counts of a step on a host: how many measurements and checks it has, and its weight."""
+
+    measurements: int
+    checks: int
+    weight: int
 
 
 class Tally(NamedTuple):
@@ -85,8 +93,6 @@ class JournalFold:
         self._planned: dict[str, dict[str, Any]] = {}
         self._recorded: dict[str, dict[str, Counted]] = {}  # by host and step
         self._counted: dict[Counted, Counted] = {}  # equal ones are one object
-        self._assumed: set[Place] = set()  # those whose record is not the host's own
-        self._final: set[Place] = set()  # those of which the recorder has said the last word
         self._artifacts: dict[tuple[str, str, int], dict[str, Any]] = {}  # columns by host, step, n
         self._attached: dict[tuple[int, str, str], list[dict[str, Any]]] = {}  # the same by stage, host, digest
         self._offsets: dict[str, float | None] = {}  # of the hosts' clocks
@@ -94,27 +100,27 @@ class JournalFold:
         self._conflicts = 0
         self._checks = 0
         self._kinds: dict[str, Callable[[Record, Batch | None], None]] = {
-            "run": self._take_run,
-            "delta": self._take_delta,
-            "merge": self._take_delta,
-            "clock": self._take_clock,
-            "step": self._take_step,
-            "artifact": self._take_artifact,
-            "transfer": self._take_transfer,
-            "end": self._take_end,
+            "run": self._add_run,
+            "delta": self._add_delta,
+            "merge": self._add_delta,
+            "clock": self._add_clock,
+            "step": self._add_step,
+            "artifact": self._add_artifact,
+            "transfer": self._add_transfer,
+            "end": self._add_end,
         }
 
-    def take(self, record: Record, batch: Batch | None = None) -> None:
-        """Take one record, its rows into the batch; kinds that a later version may have added are passed over."""
-        if take := self._kinds.get(record["kind"]):
-            take(record, batch)
+    def add(self, record: Record, batch: Batch | None = None) -> None:
+        """Add one record of the journal, and its rows to the batch; a kind that is not known here has no rows."""
+        if add := self._kinds.get(record["kind"]):
+            add(record, batch)
         if batch:
             batch.records += 1
 
     def tally(self) -> Tally:
         """How many rows the records taken so far come to."""
         hosts = self._recorded.values()
-        measured = sum(measurements for steps in hosts for measurements, _checks in steps.values())
+        measured = sum(counted.measurements for steps in hosts for counted in steps.values())
         return Tally(self._changes, sum(map(len, hosts)), measured, self._conflicts, len(self._artifacts))
 
     def run_row(self, journal: str, offset: int) -> Row:
@@ -123,7 +129,7 @@ class JournalFold:
         place = {"journal": storable(journal), "journal_offset": offset}
         return in_order(tables().runs, self._run | counted | place)
 
-    def _take_run(self, record: Record, batch: Batch | None) -> None:
+    def _add_run(self, record: Record, batch: Batch | None) -> None:
         """A run that is taken up again is running again, and started when it first did."""
         self._context.fold(record)
         steps = (step for step in record.get("steps") or () if isinstance(step, dict))
@@ -138,10 +144,10 @@ class JournalFold:
         if started:
             self._run["started"] = started
 
-    def _take_end(self, record: Record, batch: Batch | None) -> None:
+    def _add_end(self, record: Record, batch: Batch | None) -> None:
         self._run |= taken(END, record)
 
-    def _take_delta(self, record: Record, batch: Batch | None) -> None:
+    def _add_delta(self, record: Record, batch: Batch | None) -> None:
         """A write that was refused has changed nothing, and is a conflict only; a merge has a time of ours."""
         offset = self._offsets.get(record["host"]) if record["kind"] == "delta" else None
         for delta in self._context.fold(record):
@@ -155,11 +161,11 @@ class JournalFold:
                 if delta.conflict:
                     batch.conflicts.append(conflict_row(row, delta))
 
-    def _take_clock(self, record: Record, batch: Batch | None) -> None:
+    def _add_clock(self, record: Record, batch: Batch | None) -> None:
         """How far a host's clock is ahead holds for all that it says from now on."""
         self._offsets[intern(record["host"])] = number(record["offset"])
 
-    def _take_artifact(self, record: Record, batch: Batch | None) -> None:
+    def _add_artifact(self, record: Record, batch: Batch | None) -> None:
         """A file that a step has attached; where it is, a transfer record tells."""
         columns = {"run_id": self.run_id, **taken(ARTIFACT, record)}
         place = (columns["host"], columns["step"], columns["n"])
@@ -168,7 +174,7 @@ class JournalFold:
         if batch:
             batch.artifacts[place] = in_order(tables().artifacts, columns)
 
-    def _take_transfer(self, record: Record, batch: Batch | None) -> None:
+    def _add_transfer(self, record: Record, batch: Batch | None) -> None:
         """A file has arrived, or has not: one for all who have attached it."""
         for columns in self._attached.get((record["stage"], record["host"], record["sha256"]), ()):
             columns.update(taken(TRANSFER, record))
@@ -176,29 +182,20 @@ class JournalFold:
                 place = (columns["host"], columns["step"], columns["n"])
                 batch.artifacts[place] = in_order(tables().artifacts, columns)
 
-    def _take_step(self, record: Record, batch: Batch | None) -> None:
-        """The last record of a step counts, but one without a number never against the host's own, save a last word."""
+    def _add_step(self, record: Record, batch: Batch | None) -> None:
+        """The row of the record that counts; a write that was refused makes an error of what the host said."""
         record = self._context.refusals.ruled(record)
-        is_final = record.get("final") is True
         host, step = place = intern(name(record["host"]) or ""), intern(name(record["step"]) or "")
         recorded = self._recorded.setdefault(host, {})
-        is_again = step in recorded
-        if place in self._final and not is_final:
+        before = recorded.get(step)
+        if not counts(record, before.weight if before else None):
             return
-        if is_final:
-            self._final.add(place)
-        elif not record["n"]:
-            if is_again and place not in self._assumed:
-                return
-            self._assumed.add(place)
-        else:
-            self._assumed.discard(place)
         rows = measurement_rows(self.run_id, record)
-        self._count(recorded, step, (len(rows), checks_of(record)))
+        self._count(recorded, step, Counted(len(rows), checks_of(record), weight_of(record)))
         if batch:
             batch.steps[place] = step_row(self.run_id, record, self._plan_of(record))
             batch.measurements[place] = rows
-            if is_again:
+            if before:
                 batch.again.add(place)
 
     def _plan_of(self, record: Record) -> dict[str, Any]:
@@ -207,6 +204,6 @@ class JournalFold:
         return self._planned.get(parent if isinstance(parent, str) else record["step"], {})
 
     def _count(self, recorded: dict[str, Counted], step: str, counted: Counted) -> None:
-        _measurements, checks_before = recorded.get(step, (0, 0))
-        self._checks += counted[1] - checks_before
+        before = recorded.get(step)
+        self._checks += counted.checks - (before.checks if before else 0)
         recorded[step] = self._counted.setdefault(counted, counted)

@@ -119,7 +119,7 @@ class JournalImport:
         rows = self._flush(fold)  # what an earlier call could not write
         for line in self._follower.read():
             if line.record:
-                fold.take(line.record, self._batch)
+                fold.add(line.record, self._batch)
             if self._is_full():
                 rows += self._flush(fold)
         rows += self._flush(fold)
@@ -134,7 +134,7 @@ class JournalImport:
         self._follower, self._batch, fold = JournalReader(self._journal), Batch(), JournalFold(run_id)
         for line in self._follower.read(until=self._stored):
             if line.record:
-                fold.take(line.record)
+                fold.add(line.record)
         if self._follower.offset == self._stored and self._is_held(fold.tally(), held):
             return fold
         self._follower, self._stored = JournalReader(self._journal), 0

@@ -22,7 +22,7 @@ def step(verdict: str, n: int = 1, name: str = "a", **fields: Any) -> Record:
 def results(*records: Record) -> Results:
     found = Results()
     for record in records:
-        found.take(record)
+        found.add(record)
     return found
 
 

@@ -77,6 +77,21 @@ def test_what_the_recorder_said_never_counts_against_the_host(read):
     assert read(step("a", "h1", "failed"), step("a", "h1", "passed", n=2)).verdicts["a"] == "passed"
 
 
+def test_the_recorder_s_last_word_counts_against_the_host(read):
+    last = step("a", "h1", "error", n=0, final=True, reason="wrote k_v1 too late")
+    for found in (read(step("a", "h1", "passed"), last), read(last, step("a", "h1", "passed"))):
+        assert (found.verdicts["a"], found.reasons["a"]) == ("error", "wrote k_v1 too late")
+
+
+def test_a_refused_write_fails_its_step_where_the_recorder_could_not_say_so_any_more(read):
+    """The recorder may be killed between the write and its last word; the journal tells what that would have been."""
+    writes = [{**delta("r_v1", "", who, 1, "run"), "host": who, "step": "a"} for who in ("h1", "h2")]
+    rules = {"kind": "run", "run": "R1", "time": TIME, "merge": [{"keys": "r_v1", "policy": "fail"}]}
+    found = read(rules, *writes, step("a", "h1", "passed", 2), step("a", "h2", "passed", 2))
+    assert found.verdicts["a", "h1"] == "passed"
+    assert found.verdicts["a", "h2"] == "error"
+
+
 def test_where_nothing_was_run():
     found = read_result(2, {"status": "error", "reason": "no such file"}, None)
     assert (found.exit_code, found.status, found.reason, found.verdicts) == (2, "error", "no such file", {})

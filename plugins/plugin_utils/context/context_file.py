@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A context as a file: what one run left, or somebody wrote, for another run to start with."""
+"""A context as a file, for a run to start with. It was exported from another run, or written by hand."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields
 Keys = Mapping[str, Any]
 
 WHO = "import"
-ABOUT = ("run_id", "at")  # where the keys are from: told, and not needed
-KNOWN = ("run", "hosts", *ABOUT)
+FIELDS = ("run", "hosts", "run_id", "at")  # the last two say which run the keys are from, and are optional
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class ExportedContext:
 
 
 def to_data(run_id: str, at: int | None, entries: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """The file's content; each entry has `key`, `host` (empty for the run) and `value`."""
+    """The content of a file. Each of `entries` has `key`, `host` (empty for the run) and `value`."""
     run: dict[str, Any] = {}
     hosts: dict[str, dict[str, Any]] = {}
     for entry in entries:
@@ -43,7 +42,7 @@ def to_data(run_id: str, at: int | None, entries: Iterable[Mapping[str, Any]]) -
 
 
 def read(path: str) -> ExportedContext:
-    """What a file holds. Raises UsageError with the path of what is wrong in it."""
+    """Read and check a file. Raises UsageError with the file's path and what is wrong in it."""
     try:
         data = json.loads(Path(path).read_bytes(), object_pairs_hook=_once)
     except OSError as error:
@@ -64,8 +63,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _checked(path: str, data: Any) -> ExportedContext:
     top = _mapping(path, "", data, "an object with 'run' and 'hosts'")
     for name in top:
-        if name not in KNOWN:
-            near = nearest(name, KNOWN)
+        if name not in FIELDS:
+            near = nearest(name, FIELDS)
             hint = f" (did you mean {near!r}?)" if near else ""
             raise UsageError(f"{path}: expected 'run' and 'hosts', got {name!r}{hint}")
     if not {"run", "hosts"} & top.keys():

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Merge hooks: functions of the user's that make one value of two writes that met.
+"""Merge hooks: functions of the user that merge two conflicting writes into one value.
 
-Only the process that leads a run calls them. What they made is written to the journal, from where all others have it.
+Only the recorder's process calls them. It writes the merged values to the journal, where all other readers find them.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields
 Merge = Callable[[str, Any, Any, Any], Any]
 
 FUNCTION = "merge"
-PATIENCE = 10.0  # seconds: while a hook is at work nothing else of the run is taken down
+TIME_LIMIT = 10.0  # seconds for one call: nothing else of the run is recorded meanwhile
 ABOUT_WRITE = ("stage", "host", "step", "attempt", "scope", "key")
 
 
 @dataclass(frozen=True, slots=True)
 class MergeHook:
-    """A hook: `merge(key, base, theirs, ours)` gives the value; `digest` is that of its file."""
+    """A hook. `merge(key, base, theirs, ours)` returns the merged value. `digest` is `sha256:<hex>` of its file."""
 
     policy: str
     merge: Merge
@@ -45,11 +45,11 @@ class MergeHook:
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class PendingMerge:
     """A merged value that the journal does not have yet.
 
-    `theirs` is what was there before the first of the writes, `write` the record of the last of them. `sent` is the
-    version for which it was handed out to be written, 0 for none.
+    `theirs` is the value before the first of the conflicting writes, `write` the record of the last one. `sent` is the
+    context's version when a record of it was last handed out, 0 for never.
     """
 
     hook: MergeHook
@@ -79,14 +79,14 @@ def _load(policy: str, folders: Sequence[Path]) -> MergeHook:
 
 
 class MergeHooks:
-    """What hooks made of writes that met, until it is in the journal."""
+    """Calls merge hooks, and keeps the merged values until the journal has them."""
 
     def __init__(self, hooks: Mapping[str, MergeHook] | None = None) -> None:
         self._hooks = hooks or {}
-        self._pending: dict[Place, Pending] = {}
+        self._pending: dict[Place, PendingMerge] = {}
 
-    def take(self, record: Record, delta: Delta, context: Context) -> None:
-        """A change was folded: one that met another is merged; so is each that comes before that is written down."""
+    def add(self, record: Record, delta: Delta, context: Context) -> None:
+        """Look at a change that was folded: merge one with a conflict, and each that comes while a merge is pending."""
         if not self._hooks:
             return
         place = (delta.host, delta.key)
@@ -98,24 +98,26 @@ class MergeHooks:
             self._call(place, record, replace(pending, write=record), _value(base), delta, context)
         elif delta.policy in self._hooks and delta.outcome != MERGED:
             theirs = _value(delta.before)
-            begun = Pending(self._hooks[delta.policy], theirs, theirs, record)
+            begun = PendingMerge(self._hooks[delta.policy], theirs, theirs, record)
             self._call(place, record, begun, _value(delta.base), delta, context)
 
-    def _call(self, place: Place, record: Record, begun: Pending, base: Any, delta: Delta, context: Context) -> None:
-        """A hook that fails or takes too long leaves what was there, and its step ends as an error."""
+    def _call(
+        self, place: Place, record: Record, begun: PendingMerge, base: Any, delta: Delta, context: Context
+    ) -> None:
+        """Call a hook. Where it fails or takes too long, the value stays as it was and the step ends as an error."""
         value = begun.value
         try:
-            with time_limit(PATIENCE):
+            with time_limit(TIME_LIMIT):
                 made = begun.hook.merge(delta.key, base, _copy(value), record["after"])
             value = check_value(made, f"what it made of {delta.key}")
         except Exception as error:
             reason = as_reason(f"{type(error).__name__}: {error}")
-            told = f"wrote {delta.key}, which had changed, and merge {begun.hook.policy} failed: {reason}"
-            context.refusals.add(record["host"], record["step"], told)
+            problem = f"wrote {delta.key}, which had changed, and merge {begun.hook.policy} failed: {reason}"
+            context.refusals.add(record["host"], record["step"], problem)
         self._pending[place] = replace(begun, value=value)
 
     def records(self, context: Context) -> Iterator[Record]:
-        """What is to be appended to the journal now; again, where another write came in between."""
+        """The records to append to the journal now. A merge is handed out again where another write came in between."""
         for place, pending in self._pending.items():
             entry = context.entry(place[1], place[0])
             if entry and entry.version != pending.sent:
@@ -136,5 +138,5 @@ def _value(text: str | None) -> Any:
 
 
 def _copy(value: Any) -> Any:
-    """What a hook does to its arguments changes nothing else."""
+    """A copy, so that a hook that changes its arguments changes nothing else."""
     return json.loads(json.dumps(value))

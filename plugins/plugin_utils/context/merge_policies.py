@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Merge policies: what becomes of a write of a key that another write had changed in between."""
+"""Merge policies: they decide about a write of a key that another write has changed in between."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import HOOK
 
 LAST_WRITE, FAIL, DEEP_MERGE = "last_write", "fail", "deep_merge"
-WITH_BASE = (DEEP_MERGE, HOOK)  # how the policies begin that ask for the value that a writer knew
+WITH_BASE = (DEEP_MERGE, HOOK)  # policies that begin with these need the value that the writer knew
 
 Rules = Iterable[tuple[str, str]]
 
 
 @dataclass(slots=True)
 class MergePolicies:
-    """Patterns of keys, as file names have them, each with its policy; the first that matches a key is the key's.
+    """Patterns of keys, each with its policy. The first pattern that matches a key decides.
 
-    A policy is `last_write`, `fail`, `deep_merge`, or `hook` with the dotted name of a Python file.
+    Patterns are those of file names, such as `power.*`. A policy is `last_write`, `fail`, `deep_merge`, or `hook` with
+    the dotted name of a Python file.
     """
 
     rules: tuple[tuple[str, str], ...] = ()
     _known: dict[str, str] = field(default_factory=dict)
 
     def of(self, key: str) -> str:
-        """The policy of a key: `last_write` where no pattern matches."""
+        """The policy of a key; `last_write` where no pattern matches."""
         if not self.rules:
             return LAST_WRITE
         found = self._known.get(key)
@@ -40,19 +41,19 @@ class MergePolicies:
         return found
 
     def needs_base(self, key: str) -> bool:
-        """Whether the policy of a key asks for the value that a writer knew."""
+        """Whether the policy of a key needs the value that the writer knew."""
         return bool(self.rules) and self.of(key).startswith(WITH_BASE)
 
 
-def from_record(said: Any) -> MergePolicies:
-    """The policies as a run's record has them; what is none of them is passed over."""
-    entries = said if isinstance(said, list) else []
+def from_record(entries: Any) -> MergePolicies:
+    """The policies in a run's record. Whatever is not a policy there is ignored."""
+    entries = entries if isinstance(entries, list) else []
     pairs = [(entry.get("keys"), entry.get("policy")) for entry in entries if isinstance(entry, dict)]
     return MergePolicies(tuple((str(keys), str(policy)) for keys, policy in pairs if isinstance(keys, str) and policy))
 
 
 def to_record(rules: Rules, digests: Mapping[str, str]) -> list[dict[str, str]]:
-    """The rules for a run's record, each hook with the digest of its file."""
+    """The rules as a run's record has them, each hook with the digest of its file."""
     return [
         {"keys": keys, "policy": policy, **({"digest": digests[policy]} if policy in digests else {})}
         for keys, policy in rules
@@ -65,5 +66,5 @@ def hook_of(policy: str) -> str:
 
 
 def hooks_in(rules: Rules) -> Iterator[str]:
-    """The policies among the rules that are hooks, each once."""
+    """The policies of the rules that are hooks, each once."""
     yield from dict.fromkeys(policy for _keys, policy in rules if hook_of(policy))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Steps that wrote what was refused: they end as an error, whatever their hosts say."""
+"""Steps with refused writes. Such a step ends as an error, whatever the record of its host says."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Step = tuple[str, str]  # host, step
 
 
 class RefusedWrites:
-    """Why steps cannot have passed; `optional` names the steps whose failure blocks nothing."""
+    """The reasons of steps with refused writes. `optional` names the steps whose failure blocks no other step."""
 
     __slots__ = ("_reasons", "optional")
 
@@ -22,11 +22,11 @@ class RefusedWrites:
         self.optional: frozenset[str] = frozenset()
 
     def add(self, host: str, step: str, reason: str) -> None:
-        """A write of a step was refused; the first reason counts."""
+        """Note that a write of a step was refused. The reason of the first one is kept."""
         self._reasons.setdefault((host, step), reason)
 
-    def ruled(self, record: Record) -> Record:
-        """The step's record as it counts: the same one, or the last word on the step, with all that its host says."""
+    def final_record(self, record: Record) -> Record:
+        """The record that counts for a step: the host's own, or a final one that makes it an error for this reason."""
         if not self._reasons or record.get("final") is True:
             return record
         reason = self._reasons.get((record["host"], record["step"]))
@@ -35,13 +35,13 @@ class RefusedWrites:
         parent = record.get("parent")
         if isinstance(parent, str):
             self.add(record["host"], parent, f"{record['step']} error: {reason}")
-        ruled = {**record, "n": 0, "final": True, "verdict": "error", "reason": reason + _besides(record)}
+        final = {**record, "n": 0, "final": True, "verdict": "error", "reason": reason + _own_outcome(record)}
         if record["step"] not in self.optional and not parent:
-            ruled["blocks"] = True
-        return ruled
+            final["blocks"] = True
+        return final
 
 
-def _besides(record: Record) -> str:
-    """What else was wrong with it."""
-    said = "" if record["verdict"] in PASSING else f"{record['verdict']}: {record.get('reason', '')}".rstrip(": ")
-    return f"; it ended as {said}" if said else ""
+def _own_outcome(record: Record) -> str:
+    """The verdict and reason of the host's own record, empty where it passed."""
+    outcome = "" if record["verdict"] in PASSING else f"{record['verdict']}: {record.get('reason', '')}".rstrip(": ")
+    return f"; it ended as {outcome}" if outcome else ""

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The shared state of one run in memory: the newest value under each key, folded from the journal.
+"""The context of one run in memory: the newest value of each key, folded from the journal.
 
-The same journal gives the same context wherever it is folded: what decides on writes that meet is in its `run` record,
-and what a hook made of them in its `merge` records.
+The same journal gives the same context wherever it is folded. The merge policies that decide on conflicts are in its
+`run` record, and the values that merge hooks made are in its `merge` records.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_policie
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.refused_writes import RefusedWrites
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.writer_versions import (
-    Bases,
-    Known,
+    EarlierValues,
+    KnownVersion,
     Place,
     WriterVersions,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record, json_text
 
-RUN = ""  # where the run's own keys are held, beside the hosts'
+RUN = ""  # stands for a host where keys of the run are held
 
 
-class Met(NamedTuple):
-    """What becomes of a write that met another one, as in a Delta."""
+class Conflict(NamedTuple):
+    """How a conflict of two writes was decided; the fields are those of a Delta."""
 
     policy: str
     outcome: str
@@ -52,13 +52,13 @@ class Met(NamedTuple):
 
 
 class Context:
-    """The newest values only, as JSON text; earlier ones are in the journal and in the store.
+    """The newest value of each key, as JSON text. Earlier values are in the journal and in the store.
 
-    `run_id` is as the run's first record has it, `seq` counts the changes that were folded, and the writes that were
-    refused. `refusals` knows the steps that these were of.
+    `run_id` is from the run's first record. `seq` counts the changes so far, refused writes included. `refusals` has
+    the steps whose writes were refused.
     """
 
-    __slots__ = ("_bases", "_changed", "_held", "_hosts", "_policies", "_writers", "refusals", "run_id", "seq")
+    __slots__ = ("_changed", "_earlier", "_held", "_hosts", "_policies", "_writers", "refusals", "run_id", "seq")
 
     def __init__(self, run_id: str = "") -> None:
         self.run_id = run_id
@@ -69,10 +69,10 @@ class Context:
         self._changed: set[str] = set()
         self._policies = MergePolicies()
         self._writers = WriterVersions()
-        self._bases = Bases()
+        self._earlier = EarlierValues()
 
     def fold(self, record: Record) -> tuple[Delta, ...]:
-        """Take in one record of the journal, in the order of the file; returns the changes that it made."""
+        """Apply one record of the journal. Records have to come in its order. Returns the changes that it made."""
         if record["kind"] == "delta":
             return (self._change(record),)
         if record["kind"] == "merge":
@@ -89,7 +89,7 @@ class Context:
         return json.loads(entry.text)
 
     def entry(self, key: str, host: str = RUN) -> HeldValue | None:
-        """What is held under the key of just this host, or of the run; None where nothing was set."""
+        """What is held under the key of exactly this host, or of the run; None where nothing was set."""
         return self._held.get(host, {}).get(key)
 
     def values(self, key: str) -> dict[str, Any]:
@@ -98,13 +98,13 @@ class Context:
         return {host: json.loads(entry.text) for host, entry in held if entry}
 
     def held(self, host: str = RUN, keys: Collection[str] | None = None) -> dict[str, list[Any]]:
-        """The keys of just this host, or of the run, as `{key: [version, value]}`; `keys` selects."""
+        """The keys of exactly this host, or of the run, as `{key: [version, value]}`; with `keys` only those."""
         held = self._held.get(host, {})
         chosen: Iterable[str] = held if keys is None else [key for key in keys if key in held]
         return {key: [held[key].version, json.loads(held[key].text)] for key in chosen}
 
     def hosts(self) -> list[str]:
-        """The hosts of the run, in its order, and after them any other that set a key."""
+        """The hosts of the run in its order, then other hosts that set a key."""
         return list(self._hosts)
 
     def keys(self) -> list[str]:
@@ -112,7 +112,7 @@ class Context:
         return sorted(set().union(*self._held.values()))
 
     def changed_hosts(self) -> set[str]:
-        """The hosts whose own keys changed since this was last asked; an empty name stands for the run's keys."""
+        """The hosts whose keys changed since the last call; an empty name stands for keys of the run."""
         changed, self._changed = self._changed, set()
         return changed
 
@@ -126,60 +126,64 @@ class Context:
     def _change(self, record: Record) -> Delta:
         place, held = self._place(record)
         version = held.version if held else 0
-        known = self._writers.of(place, record) if place in self._writers.met else None
+        known = self._writers.known_by(place, record) if place in self._writers.differing else None
         if known is None and record["based_on"] == version:
             return self._set(place, record, held, json_text(record["after"]))
         if known and known.text is None and known.version == version:
-            return self._write(place, record, held, json_text(record["after"]))
-        return self._meet(place, record, held, known or Known(record["stage"], -1, record["based_on"], None))
+            return self._set_diverging(place, record, held, json_text(record["after"]))
+        return self._decide_conflict(
+            place, record, held, known or KnownVersion(record["stage"], -1, record["based_on"], None)
+        )
 
-    def _meet(self, place: Place, record: Record, held: HeldValue | None, known: Known) -> Delta:
-        """A write of a key that another write has changed meanwhile."""
+    def _decide_conflict(self, place: Place, record: Record, held: HeldValue | None, known: KnownVersion) -> Delta:
+        """Decide a conflict: another write has changed the key since the version that this writer knew."""
         after, policy = json_text(record["after"]), self._policies.of(place[1])
         if held and policy == FAIL:
             return self._refuse(place, record, held, after, known)
         if held and policy == DEEP_MERGE:
             return self._deep_merge(place, record, held, after, known)
         base = self._base(place, known, held) if self._policies.needs_base(place[1]) else None
-        return self._write(place, record, held, after, Met(policy, KEPT, base=base))
+        return self._set_diverging(place, record, held, after, Conflict(policy, KEPT, base=base))
 
-    def _write(self, place: Place, record: Record, held: HeldValue | None, after: str, met: Met | None = None) -> Delta:
-        """Set a key whose versions its writer counts otherwise."""
-        made = self._set(place, record, held, after, met)
-        self._writers.wrote(place, record, made.version, None)
+    def _set_diverging(
+        self, place: Place, record: Record, held: HeldValue | None, after: str, conflict: Conflict | None = None
+    ) -> Delta:
+        """Set a key for a writer whose count of versions differs from the context's from now on."""
+        made = self._set(place, record, held, after, conflict)
+        self._writers.note_write(place, record, made.version, None)
         return made
 
-    def _refuse(self, place: Place, record: Record, held: HeldValue, after: str, known: Known) -> Delta:
+    def _refuse(self, place: Place, record: Record, held: HeldValue, after: str, known: KnownVersion) -> Delta:
         by = f"{held.host or 'run'}/{held.step}"
         reason = f"based on version {known.version}, but {by} had set version {held.version} (merge policy {FAIL})"
         self.refusals.add(record["host"], record["step"], f"wrote {place[1]} {reason}")
-        self._writers.wrote(place, record, known.version, after)
-        return self._delta(place, record, held, held, Met(FAIL, REFUSED, after))
+        self._writers.note_write(place, record, known.version, after)
+        return self._delta(place, record, held, held, Conflict(FAIL, REFUSED, after))
 
-    def _deep_merge(self, place: Place, record: Record, held: HeldValue, after: str, known: Known) -> Delta:
+    def _deep_merge(self, place: Place, record: Record, held: HeldValue, after: str, known: KnownVersion) -> Delta:
         base = self._base(place, known, held)
         theirs, ours = json.loads(held.text), json.loads(after)
         merged, both = deep_merge(ABSENT if base is None else json.loads(base), theirs, ours)
         text = json_text(merged)
-        made = self._set(place, record, held, text, Met(DEEP_MERGE, MERGED, after, both))
-        self._writers.wrote(place, record, made.version, None if text == after else after)
+        made = self._set(place, record, held, text, Conflict(DEEP_MERGE, MERGED, after, both))
+        self._writers.note_write(place, record, made.version, None if text == after else after)
         return made
 
-    def _base(self, place: Place, known: Known, held: HeldValue | None) -> str | None:
-        """The value that a writer knew, None for none."""
+    def _base(self, place: Place, known: KnownVersion, held: HeldValue | None) -> str | None:
+        """The value that a writer knew, as JSON; None where it knew none, or where it is no longer kept."""
         if known.text is not None:
             return known.text
         if held and held.version == known.version:
             return held.text
-        return self._bases.text(known.stage, place, known.version)
+        return self._earlier.text(known.stage, place, known.version)
 
     def _merge(self, record: Record) -> tuple[Delta, ...]:
-        """What a hook made of several writes; nothing where another one came before it was written down."""
+        """Set the value that a merge hook made; nothing changes where another write came before its record."""
         place, held = self._place(record)
         if held is None or held.version != record["based_on"]:
             return ()
-        met = Met(record["who"], MERGED, json_text(record["theirs"]))
-        return (self._set(place, record, held, json_text(record["after"]), met),)
+        conflict = Conflict(record["who"], MERGED, json_text(record["theirs"]))
+        return (self._set(place, record, held, json_text(record["after"]), conflict),)
 
     def _place(self, record: Record) -> tuple[Place, HeldValue | None]:
         host = RUN if record["scope"] == "run" else intern(record["host"])
@@ -190,18 +194,20 @@ class Context:
             self._hosts.setdefault(host)
         return (host, key), held.get(key)
 
-    def _set(self, place: Place, record: Record, before: HeldValue | None, text: str, met: Met | None = None) -> Delta:
+    def _set(
+        self, place: Place, record: Record, before: HeldValue | None, text: str, conflict: Conflict | None = None
+    ) -> Delta:
         host, key = place
         version = before.version + 1 if before else 1
         after = HeldValue(text, version, intern(record["host"]), intern(record["step"] or record["who"]))
         self._held[host][key] = after
         self._changed.add(host)
         if before and self._policies.rules and self._policies.needs_base(key):
-            self._bases.add(record["stage"], place, before)
-        return self._delta(place, record, before, after, met)
+            self._earlier.add(record["stage"], place, before)
+        return self._delta(place, record, before, after, conflict)
 
     def _delta(
-        self, place: Place, record: Record, before: HeldValue | None, after: HeldValue, met: Met | None = None
+        self, place: Place, record: Record, before: HeldValue | None, after: HeldValue, conflict: Conflict | None = None
     ) -> Delta:
         self.seq += 1
         delta = Delta(
@@ -218,6 +224,6 @@ class Context:
             before.text if before else None,
             after.text,
             record["who"],
-            met is not None,
+            conflict is not None,
         )
-        return delta._replace(**met._asdict()) if met else delta
+        return delta._replace(**conflict._asdict()) if conflict else delta

@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the writers of a key know of it: each stage counts the versions that it sees, and others write meanwhile."""
+"""Which version of a key a writer knew when it wrote.
+
+A host counts versions from the context that its stage began with. Where another host writes the same key meanwhile,
+that count no longer is the context's, so the difference is remembered here until the host begins another stage.
+"""
 
 from __future__ import annotations
 
@@ -10,16 +14,17 @@ from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import HeldValue
 
-MOST = 256  # earlier values of one key that are known in a stage
+MAX_VALUES = 256  # earlier values of one key that are kept during a stage
 
 Place = tuple[str, str]  # host, or an empty text for the run, and key
 Record = dict[str, Any]
 
 
-class Known(NamedTuple):
-    """What a host in a stage knows of a key, where it counts its versions otherwise than the context does.
+class KnownVersion(NamedTuple):
+    """The newest version of a key that a host knows in a stage, where its count differs from the context's.
 
-    Its `local` version is the context's `version`. `text` is the value that it has under it, None for the same one.
+    What the host counts as version `local` is `version` in the context. `text` is the value that the host has under
+    it, as JSON; None where the context has the same value.
     """
 
     stage: int
@@ -29,51 +34,54 @@ class Known(NamedTuple):
 
 
 class WriterVersions:
-    """What the hosts know whose writes `met` others, by key. One that begins another stage knows what is held then."""
+    """The hosts whose count of versions differs from the context's: by key and host, what they know."""
 
-    __slots__ = ("met",)
+    __slots__ = ("differing",)
 
     def __init__(self) -> None:
-        self.met: dict[Place, dict[str, Known]] = {}
+        self.differing: dict[Place, dict[str, KnownVersion]] = {}
 
-    def of(self, place: Place, record: Record) -> Known | None:
-        """What the writer of a record knew of the key; None where it counts the versions as the context does."""
-        known = self.met.get(place, {}).get(record["host"])
-        is_that = known and (known.stage, known.local) == (record["stage"], record["based_on"])
-        return known if is_that else None
+    def known_by(self, place: Place, record: Record) -> KnownVersion | None:
+        """The version that the writer of a record knew; None where it counts as the context does."""
+        known = self.differing.get(place, {}).get(record["host"])
+        still_holds = known and (known.stage, known.local) == (record["stage"], record["based_on"])
+        return known if still_holds else None
 
-    def wrote(self, place: Place, record: Record, version: int, text: str | None) -> None:
-        """From now on the writer has `text` under its next version, which is the context's `version`."""
+    def note_write(self, place: Place, record: Record, version: int, text: str | None) -> None:
+        """Remember what the writer of a record knows from now on.
+
+        Its next version is `version` in the context, and has the value `text` (None for the context's own value).
+        """
         local = record["based_on"] + 1
         if local != version or text is not None:
-            self.met.setdefault(place, {})[record["host"]] = Known(record["stage"], local, version, text)
-        elif place in self.met:
-            self.met[place].pop(record["host"], None)
+            self.differing.setdefault(place, {})[record["host"]] = KnownVersion(record["stage"], local, version, text)
+        elif place in self.differing:
+            self.differing[place].pop(record["host"], None)
 
 
-class Bases:
-    """The earlier values of keys in the stage that runs: the one at its beginning, and the last few.
+class EarlierValues:
+    """The values that keys had earlier in the stage that is running: the first one, and the last few.
 
-    Hosts do a stage before any of them begins the next one, so none can know an older value.
+    No host begins a stage before all hosts have ended the one before, so no writer can know an older value.
     """
 
-    __slots__ = ("_left", "_stage")
+    __slots__ = ("_stage", "_values")
 
     def __init__(self) -> None:
         self._stage = 0
-        self._left: dict[Place, list[HeldValue]] = {}
+        self._values: dict[Place, list[HeldValue]] = {}
 
     def add(self, stage: int, place: Place, entry: HeldValue) -> None:
-        """An entry is replaced by another one."""
+        """Keep a value that is about to be replaced."""
         if stage != self._stage:
             self._stage = stage
-            self._left.clear()
-        left = self._left.setdefault(place, [])
-        left.append(entry)
-        if len(left) > 2 * MOST:
-            del left[1 : -MOST + 1]
+            self._values.clear()
+        values = self._values.setdefault(place, [])
+        values.append(entry)
+        if len(values) > 2 * MAX_VALUES:
+            del values[1 : -MAX_VALUES + 1]
 
     def text(self, stage: int, place: Place, version: int) -> str | None:
-        """The value of an earlier version; None where there was none, or where nobody knows it any more."""
-        left = self._left.get(place, []) if stage == self._stage else []
-        return next((entry.text for entry in left if entry.version == version), None)
+        """The value of an earlier version as JSON; None where there was none, or where it is no longer kept."""
+        values = self._values.get(place, []) if stage == self._stage else []
+        return next((entry.text for entry in values if entry.version == version), None)

@@ -119,7 +119,7 @@ def read_result(exit_code: int, answer: Mapping[str, Any], journal: Path | None)
             continue
         context.fold(line.record)
         if line.record["kind"] == "step":
-            _add(steps, context.refusals.ruled(line.record))
+            _add(steps, context.refusals.final_record(line.record))
     held = {host: context.held(host) for host in (RUN, *context.hosts())}
     keys = ResultTable(((key, host), value) for host, own in held.items() for key, (_version, value) in own.items())
     return RecipeResult(exit_code, status, context.run_id, reason, steps, keys)

@@ -116,10 +116,10 @@ class Run:
                 show(record)
             else:
                 for delta in self.context.fold(record):
-                    self.merges.take(record, delta, self.context)
+                    self.merges.add(record, delta, self.context)
 
     def _take_step(self, record: Record) -> None:
-        ruled = self.context.refusals.ruled(record)
+        ruled = self.context.refusals.final_record(record)
         if ruled is not record:
             self._last_words.append(ruled)
         self.results.add(ruled)

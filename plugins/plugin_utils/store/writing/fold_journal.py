@@ -184,7 +184,7 @@ class JournalFold:
 
     def _add_step(self, record: Record, batch: Batch | None) -> None:
         """The row of the record that counts; a write that was refused makes an error of what the host said."""
-        record = self._context.refusals.ruled(record)
+        record = self._context.refusals.final_record(record)
         host, step = place = intern(name(record["host"]) or ""), intern(name(record["step"]) or "")
         recorded = self._recorded.setdefault(host, {})
         before = recorded.get(step)

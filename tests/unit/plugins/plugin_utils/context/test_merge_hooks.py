@@ -57,7 +57,7 @@ class Leading:
             assert encode(record)
             found = self.context.fold(record)
             for each in found:
-                self.merges.take(record, each, self.context)
+                self.merges.add(record, each, self.context)
             self.deltas += found
             assert self.other.fold(record) == found
 
@@ -138,7 +138,7 @@ def test_a_hook_that_fails_leaves_what_was_there(leading: Leading) -> None:
     leading.take(write(10), write("refuse", "r2"))
     leading.settle()
     assert leading.context.get(KEY) == 10
-    ruled = leading.context.refusals.ruled(step(host="r2"))
+    ruled = leading.context.refusals.final_record(step(host="r2"))
     failed = f"ValueError: {KEY} of None"
     assert ruled["reason"] == f"wrote {KEY}, which had changed, and merge {POLICY} failed: {failed}"
 
@@ -149,7 +149,7 @@ def test_what_is_no_json_is_a_failure(leading: Leading) -> None:
     leading.take(write(10), write(5, "r2"))
     leading.settle()
     assert leading.context.get(KEY) == 10
-    reason = leading.context.refusals.ruled(step(host="r2"))["reason"]
+    reason = leading.context.refusals.final_record(step(host="r2"))["reason"]
     assert f"what it made of {KEY}: a mapping's key must be text" in reason
 
 
@@ -186,17 +186,17 @@ def test_without_hooks_nothing_is_merged() -> None:
     context, merges = Context(), MergeHooks()
     for record in (write(1), write(2, "r2")):
         for each in context.fold(record):
-            merges.take(record, each, context)
+            merges.add(record, each, context)
     assert [*merges.records(context)] == []
 
 
 def test_a_hook_that_does_not_come_back_leaves_what_was_there(monkeypatch: pytest.MonkeyPatch) -> None:
     hook_file("def merge(key, base, theirs, ours):\n    while True:\n        pass\n")
     slow = Leading()
-    monkeypatch.setattr(merge_hooks, "PATIENCE", 0.1)
+    monkeypatch.setattr(merge_hooks, "TIME_LIMIT", 0.1)
     slow.take(write(10), write(5, "r2"))
     slow.settle()
     assert slow.context.get(KEY) == 10
-    ruled = slow.context.refusals.ruled(step(host="r2"))
+    ruled = slow.context.refusals.final_record(step(host="r2"))
     assert ruled["verdict"] == "error"
     assert ruled["reason"].endswith(f"and merge {POLICY} failed: TimeoutError: took more than 0.1 s")

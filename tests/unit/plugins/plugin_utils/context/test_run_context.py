@@ -103,7 +103,7 @@ def test_policy_fail_refuses_the_later_write() -> None:
     assert (refused.policy, refused.outcome, refused.other) == ("fail", "refused", "2")
     assert (refused.before, refused.after, refused.version, refused.seq) == ("1", "1", 1, 2)
     assert context.entry(KEY) == HeldValue("1", 1, "r1", "of_r1")
-    ruled = context.refusals.ruled(step(host="r2", step="of_r2"))
+    ruled = context.refusals.final_record(step(host="r2", step="of_r2"))
     expected = f"wrote {KEY} based on version 0, but r1/of_r1 had set version 1 (merge policy fail)"
     assert (ruled["verdict"], ruled["reason"]) == ("error", expected)
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import HeldValue
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.writer_versions import (
-    MOST,
-    Bases,
-    Known,
+    MAX_VALUES,
+    EarlierValues,
+    KnownVersion,
     WriterVersions,
 )
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import delta
@@ -24,25 +24,25 @@ def write(based_on: int, host: str = "r2", stage: int = 1) -> dict[str, Any]:
 
 def test_one_who_counts_as_the_context_does_needs_no_memory() -> None:
     writers = WriterVersions()
-    writers.wrote(PLACE, write(0), 1, None)
-    assert writers.of(PLACE, write(1)) is None
+    writers.note_write(PLACE, write(0), 1, None)
+    assert writers.known_by(PLACE, write(1)) is None
 
 
 def test_one_whose_write_met_another_counts_from_there() -> None:
     writers = WriterVersions()
-    writers.wrote(PLACE, write(0), 2, None)
-    assert writers.of(PLACE, write(1)) == Known(1, 1, 2, None)
-    writers.wrote(PLACE, write(1), 3, "4")
-    assert writers.of(PLACE, write(2)) == Known(1, 2, 3, "4")
-    assert writers.of(PLACE, write(1)) is None
-    assert writers.of(PLACE, write(2, stage=2)) is None
-    assert writers.of(PLACE, write(2, "r1")) is None
-    writers.wrote(PLACE, write(2), 3, None)
-    assert writers.of(PLACE, write(3)) is None
+    writers.note_write(PLACE, write(0), 2, None)
+    assert writers.known_by(PLACE, write(1)) == KnownVersion(1, 1, 2, None)
+    writers.note_write(PLACE, write(1), 3, "4")
+    assert writers.known_by(PLACE, write(2)) == KnownVersion(1, 2, 3, "4")
+    assert writers.known_by(PLACE, write(1)) is None
+    assert writers.known_by(PLACE, write(2, stage=2)) is None
+    assert writers.known_by(PLACE, write(2, "r1")) is None
+    writers.note_write(PLACE, write(2), 3, None)
+    assert writers.known_by(PLACE, write(3)) is None
 
 
 def test_earlier_values_of_the_stage_are_known() -> None:
-    bases = Bases()
+    bases = EarlierValues()
     for version in (3, 4, 5):
         bases.add(2, PLACE, HeldValue(f"{version}0", version))
     assert [bases.text(2, PLACE, version) for version in (2, 3, 4, 5, 6)] == [None, "30", "40", "50", None]
@@ -51,7 +51,7 @@ def test_earlier_values_of_the_stage_are_known() -> None:
 
 
 def test_another_stage_forgets_the_one_before() -> None:
-    bases = Bases()
+    bases = EarlierValues()
     bases.add(1, PLACE, HeldValue("1", 1))
     bases.add(2, ("r1", "other_v1"), HeldValue("2", 2))
     assert bases.text(1, PLACE, 1) is None
@@ -59,10 +59,10 @@ def test_another_stage_forgets_the_one_before() -> None:
 
 
 def test_of_many_values_the_first_and_the_last_are_known() -> None:
-    bases = Bases()
-    for version in range(1, 10 * MOST):
+    bases = EarlierValues()
+    for version in range(1, 10 * MAX_VALUES):
         bases.add(1, PLACE, HeldValue(str(version), version))
-    known = [version for version in range(1, 10 * MOST) if bases.text(1, PLACE, version)]
+    known = [version for version in range(1, 10 * MAX_VALUES) if bases.text(1, PLACE, version)]
     assert known[0] == 1
-    assert known[1:] == [*range(known[1], 10 * MOST)]
-    assert MOST <= len(known) <= 2 * MOST
+    assert known[1:] == [*range(known[1], 10 * MAX_VALUES)]
+    assert MAX_VALUES <= len(known) <= 2 * MAX_VALUES

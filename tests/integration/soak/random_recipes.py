@@ -46,7 +46,7 @@ def work(draw: Any) -> Step:
         tried = {"args": {"try": draw(st.integers(1, 3))}, "retry": {"max": draw(st.integers(1, 3))}}
         return {"type": "shell", "module": "s.flaky", **tried}
     if kind == "count":
-        return {"module": "s.count", "scope": "run"}
+        return {"module": "s.count_hosts", "scope": "run"}
     return {"type": "shell", "module": "s.fails"}
 
 

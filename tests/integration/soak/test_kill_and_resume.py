@@ -33,7 +33,7 @@ def step(name: str, key: str, value: str, **fields: Any) -> dict[str, Any]:
 STEPS = [
     step("first", "a", "1"),
     step("second", "b", "[${s.a_v1}, 2]"),
-    {"name": "count", "module": "s.count", "scope": "run", "success": {"ctx_has_keys": ["s.count_v1"]}},
+    {"name": "count", "module": "s.count_hosts", "scope": "run", "success": {"ctx_has_keys": ["s.count_v1"]}},
     step("third", "c", "${s.count_v1}"),
     step("looped", "d", "${item}", loop=[1, 2, 3]),
     step("again", "a", "${s.d_v1}", depends_on=["looped"]),

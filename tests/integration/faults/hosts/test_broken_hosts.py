@@ -631,7 +631,7 @@ def test_one_name_three_times(hosted: Path, rack: Rack):
 
 
 def test_a_step_out_of_memory(hosted: Path, rack: Rack):
-    eats = {"name": "eats", "module": "h.eats", "args": {"mib": 4000}, "limits": {"memory_mib": 1000}}
+    eats = {"name": "eats", "module": "h.take_memory", "args": {"mib": 4000}, "limits": {"memory_mib": 1000}}
     eats["success"] = {"ctx_has_keys": ["h.eaten_v1"]}
     steps = [shell("first", "ok"), eats, shell("last", "ok")]
     with rows(["out of memory in a step"]):

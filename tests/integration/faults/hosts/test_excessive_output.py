@@ -167,8 +167,13 @@ def test_envelopes_as_they_come(printing: Path, rack: Rack):
 def test_very_many_keys_and_a_huge_value(printing: Path, rack: Rack):
     """Very many keys are kept; a value that is too large is refused, and the step after it is none the worse."""
     keys = reliability_sweeps.count(5_000, 100_000)
-    many = {"name": "many", "module": "o.many", "args": {"keys": keys}, "success": {"ctx_has_keys": ["o.many.k0_v1"]}}
-    huge = {"name": "huge", "module": "o.huge", "args": {"mb": 50}, "success": "none"}
+    many = {
+        "name": "many",
+        "module": "o.set_many_keys",
+        "args": {"keys": keys},
+        "success": {"ctx_has_keys": ["o.many.k0_v1"]},
+    }
+    huge = {"name": "huge", "module": "o.set_huge_value", "args": {"mb": 50}, "success": "none"}
     with rows([f"{keys} context keys set by one step", "a value of 50 MB"]) as told:
         _found, usual = ran([many, shell("ok")], rack)
         found, peak = ran([many, huge, shell("ok")], rack)
@@ -184,7 +189,7 @@ def test_very_many_keys_and_a_huge_value(printing: Path, rack: Rack):
 
 def test_a_step_that_swallows_its_end_is_ended_and_what_runs_always_does(printing: Path, rack: Rack):
     """With all that it started, and what needs it is blocked with the cause."""
-    stubborn = {"name": "stubborn", "module": "o.stubborn", "timeout": 1, "success": "none"}
+    stubborn = {"name": "stubborn", "module": "o.swallow_exceptions", "timeout": 1, "success": "none"}
     needs = [shell(name, "ok", depends_on=[needed]) for name, needed in (("next", "stubborn"), ("last", "next"))]
     found, _peak = ran([stubborn, *needs, shell("cleans", "ok", always=True)], rack)
     assert {step: (row["verdict"], row["reason"] or "") for (step, _host), row in found.steps.items()} == {

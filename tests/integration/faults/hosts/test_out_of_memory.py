@@ -49,10 +49,10 @@ def test_the_kernel_kills_for_want_of_memory(hungry: Path, rack: Rack, small: tu
     recipe = write_recipe(
         [
             shell("first", "ok"),
-            {"name": "eats", "module": "m.eats", "hosts": "small"},
+            {"name": "eats", "module": "m.take_all_memory", "hosts": "small"},
             shell("pipes", module="m.pipes", hosts="small"),
             shell("between", "ok"),
-            {"name": "greedy", "module": "m.eats", "hosts": "small", "args": {"executor": True}},
+            {"name": "greedy", "module": "m.take_all_memory", "hosts": "small", "args": {"executor": True}},
             shell("last", "ok"),
         ]
     )

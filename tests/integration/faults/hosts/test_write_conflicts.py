@@ -27,7 +27,7 @@ PLACE = ("journal",)  # of the runs' columns the one that says where the journal
 @pytest.fixture
 def meeting(steps: Path) -> Path:
     """A project in which two hosts meet."""
-    for name, folder in (("share", "t"), ("join", "site")):
+    for name, folder in (("write_shared_key", "t"), ("join_fields", "site")):
         (steps / "scriptlets" / folder).mkdir(exist_ok=True)
         shutil.copy(CASES / f"{name}.py", steps / "scriptlets" / folder)
     meet = steps / "meet"
@@ -37,7 +37,12 @@ def meeting(steps: Path) -> Path:
 
 
 def write_recipe(meet: Path, policy: str) -> str:
-    share = {"name": "share", "module": "t.share", "args": {"meet": str(meet), "hosts": len(HOSTS)}, "success": "none"}
+    share = {
+        "name": "share",
+        "module": "t.write_shared_key",
+        "args": {"meet": str(meet), "hosts": len(HOSTS)},
+        "success": "none",
+    }
     after = {"name": "after", "type": "shell", "module": "t.ok", "depends_on": [{"step": "share", "hosts": "all"}]}
     checked = {"success": {"ctx_has_keys": ["t.ok_v1"]}}
     recipe = {"test_meta": {"test_id": "MEET"}, "context": {"merge": {"power.*": policy}}}
@@ -71,7 +76,7 @@ def run(rack: Any, meet: Path, policy: str) -> tuple[Done, str]:
         ("last_write", 0, ["kept"]),
         ("fail", 1, ["refused"]),
         ("deep_merge", 0, ["merged"]),
-        ("hook site.join", 0, ["kept", "merged"]),
+        ("hook site.join_fields", 0, ["kept", "merged"]),
     ],
     ids=["last_write", "fail", "deep_merge", "hook"],
 )
@@ -88,7 +93,7 @@ def test_two_hosts_at_the_same_time(policy: str, code: int, outcomes: list[str],
             "last_write": {"common": second, second: 1},
             "fail": {"common": first, first: 1},
             "deep_merge": {"common": second, first: 1, second: 1},
-            "hook site.join": {"common": [first, second], first: 1, second: 1},
+            "hook site.join_fields": {"common": [first, second], first: 1, second: 1},
         }[policy]
     )
     if policy == "fail":

@@ -131,11 +131,26 @@ def recipe(inputs: Inputs) -> dict[str, Any]:
     files = [str(folder / name) for folder in inputs.tokens for name in ("python", "shell")]
     after = [{"step": "register", "hosts": "all"}, {"step": "envelope", "hosts": "all"}]
     steps: list[dict[str, Any]] = [
-        {"name": "leak", "module": "c.leaks", "continue_on_fail": True, "args": {"texts": every + vaulted}},
-        {"name": "register", "module": "c.registers", "args": {"file": "~/tokens/python"}},
+        {
+            "name": "leak",
+            "module": "c.print_in_every_form",
+            "continue_on_fail": True,
+            "args": {"texts": every + vaulted},
+        },
+        {"name": "register", "module": "c.register_secret", "args": {"file": "~/tokens/python"}},
         {"name": "envelope", "module": "c.envelope", "type": "shell", "args": {"file": "~/tokens/shell"}},
-        {"name": "cat", "module": "c.cats", "depends_on": after, "args": {"files": files, "given": "${c.box_v1.in}"}},
-        {"name": "gather", "module": "c.gathers", "scope": "run", "depends_on": [{"step": "register", "hosts": "all"}]},
+        {
+            "name": "cat",
+            "module": "c.print_files",
+            "depends_on": after,
+            "args": {"files": files, "given": "${c.box_v1.in}"},
+        },
+        {
+            "name": "gather",
+            "module": "c.print_values_of_hosts",
+            "scope": "run",
+            "depends_on": [{"step": "register", "hosts": "all"}],
+        },
         module("command", {"cmd": "cat", "stdin": "{{ c_input }}"}, writes=["c.cat_v1"]),
         module("uri", {"url": "http://127.0.0.1:9/", "url_username": "me", "url_password": "{{ c_module_password }}"}),
     ]

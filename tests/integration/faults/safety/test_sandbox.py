@@ -78,7 +78,12 @@ def test_what_a_sandbox_keeps_out(boxed: Path, rack: Rack, port: int):
     steps = [
         *probes,
         step(
-            "inside", "python", "inside", args={**paths, "word": "tell-nobody-2"}, sandbox=more, limits={"cpu_sec": 30}
+            "inside",
+            "python",
+            "try_what_is_kept_out",
+            args={**paths, "word": "tell-nobody-2"},
+            sandbox=more,
+            limits={"cpu_sec": 30},
         ),
         step("native", "native", "native", args={"path": str(outside / "native")}, sandbox=True),
         step("hangs", "shell", "hang", args={"sign": SIGN}, sandbox=True, timeout=1),
@@ -162,7 +167,7 @@ def test_without_bubblewrap_nothing_runs(boxed: Path, rack: Rack):
     words = {"outside": str(boxed / "outside"), "allowed": str(boxed / "allowed"), "port": 1, "word": "x"}
     steps = [
         step("hangs", "shell", "hang", args={"sign": SIGN}, sandbox=True, retry={"max": 3}),
-        step("inside", "python", "inside", args=words, sandbox={"network": True}),
+        step("inside", "python", "try_what_is_kept_out", args=words, sandbox={"network": True}),
         step("native", "native", "native", args=args, sandbox=True),
         {"name": "free", "module": "rack.recipes.host_inventory"},
     ]

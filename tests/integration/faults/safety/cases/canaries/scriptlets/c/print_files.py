@@ -8,7 +8,7 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
-from scriptlets.c.leaks import tell
+from scriptlets.c.print_in_every_form import tell
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
 

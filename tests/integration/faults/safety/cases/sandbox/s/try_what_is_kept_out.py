@@ -7,7 +7,7 @@
 import socket
 from pathlib import Path
 
-from scriptlets.s.shared import WORD
+from scriptlets.s.shared_constant import WORD
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
 

@@ -60,7 +60,8 @@ def mypy(session: nox.Session) -> None:
 @nox.session(tags=["lint"])
 def shellcheck(session: nox.Session) -> None:
     """Shell scripts, those we ship too."""
-    scripts = [".ci/run", *map(str, sorted(Path().glob("[!.]*/**/*.sh")))]
+    found = (path for ending in ("sh", "bash") for path in Path().glob(f"[!.]*/**/*.{ending}"))
+    scripts = [".ci/run", *map(str, sorted(found))]
     session.run("shellcheck", *scripts)
 
 

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_files import candidates, drop_in_folders
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_files import (
+    drop_in_folders,
+    find_candidates,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.trusted_files import read_trusted
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
 
@@ -18,8 +21,8 @@ def find_merge_hook(name: str, folders: Sequence[Path]) -> tuple[str, bytes]:
     """The path of the file of a hook, and what it holds; raises CatalogError where it is missing or not trusted."""
     trusted = drop_in_folders(folders)
     for folder in trusted:
-        for candidate in candidates(folder, name.split(".")):
+        for candidate in find_candidates(folder, name.split(".")):
             if candidate.kind == "python":
-                return candidate.path, read_trusted(folder.path, candidate.place)
+                return candidate.path, read_trusted(folder.path, candidate.relative_path)
     places = ", ".join(folder.path for folder in trusted)
     raise CatalogError(f"no merge hook {name!r}: there is no {name.replace('.', '/')}.py in {places}")

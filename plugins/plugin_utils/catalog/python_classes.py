@@ -18,9 +18,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model i
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 
 BASES = frozenset(("Scriptlet", "BaseScriptlet", "ShellScriptlet"))
-MARK = "register_scriptlet"
+DECORATOR = "register_scriptlet"
 DECLARED = ("options", "reads", "writes", "scope")
-OWN = ("deprecated",)  # not inherited: what replaces a class may well derive from it
+NOT_INHERITED = ("deprecated",)  # not inherited: what replaces a class may well derive from it
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,9 @@ def read_python(code: bytes, file: str) -> tuple[ScriptletClass, ...]:
     classes = {node.name: node for node in module.body if isinstance(node, ast.ClassDef)}
     names = _imported_names(module)
     return tuple(
-        _read_class(node, _lineage(node, classes), file)
+        _read_class(node, _with_bases(node, classes), file)
         for node in classes.values()
-        if _is_scriptlet(_lineage(node, classes), names)
+        if _is_scriptlet(_with_bases(node, classes), names)
     )
 
 
@@ -57,7 +57,7 @@ def _imported_names(module: ast.Module) -> dict[str, str]:
     return {alias.asname or alias.name: alias.name for node in imports for alias in node.names}
 
 
-def _lineage(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> list[ast.ClassDef]:
+def _with_bases(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> list[ast.ClassDef]:
     """The class and those of the same file that it derives from, nearest first."""
     found = [node]
     for known in found:  # grows while it is walked
@@ -66,11 +66,11 @@ def _lineage(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> list[as
     return found
 
 
-def _is_scriptlet(lineage: list[ast.ClassDef], names: Mapping[str, str]) -> bool:
-    bases = {_last_name(base) for node in lineage for base in node.bases}
-    marks = {_last_name(mark) for mark in lineage[0].decorator_list}
-    derived = bool({names.get(base, base) for base in bases} & BASES) and lineage[0].name not in BASES
-    return derived or MARK in {names.get(mark, mark) for mark in marks}
+def _is_scriptlet(with_bases: list[ast.ClassDef], names: Mapping[str, str]) -> bool:
+    bases = {_last_name(base) for node in with_bases for base in node.bases}
+    marks = {_last_name(mark) for mark in with_bases[0].decorator_list}
+    derived = bool({names.get(base, base) for base in bases} & BASES) and with_bases[0].name not in BASES
+    return derived or DECORATOR in {names.get(mark, mark) for mark in marks}
 
 
 def _last_name(node: ast.expr) -> str:
@@ -85,9 +85,9 @@ def _last_name(node: ast.expr) -> str:
             return ""
 
 
-def _read_class(node: ast.ClassDef, lineage: list[ast.ClassDef], file: str) -> ScriptletClass:
-    inherited = {name: value for part in reversed(lineage) for name, value in _assignments(part) if name in DECLARED}
-    assigned = inherited | {name: value for name, value in _assignments(node) if name in OWN}
+def _read_class(node: ast.ClassDef, with_bases: list[ast.ClassDef], file: str) -> ScriptletClass:
+    inherited = {name: value for part in reversed(with_bases) for name, value in _assignments(part) if name in DECLARED}
+    assigned = inherited | {name: value for name, value in _assignments(node) if name in NOT_INHERITED}
     places: dict[Path, Place] = {(): _place(node, file)}
     declared = {name: _literal(value, (name,), places, file) for name, value in assigned.items()}
     check_declared(declared, places)

@@ -19,7 +19,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_fil
     Candidate,
     is_runnable,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.shadowing import SUFFIX, hider_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.shadowing import SUFFIX, hiding_file
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.sidecar import read_sidecar
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.trusted_files import (
     Stamp,
@@ -31,7 +31,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Catalog
 
 def entry_of(candidate: Candidate, function: str) -> ScriptletEntry:
     """What a file says of itself; raises CatalogError where it is not trusted, or says it wrongly."""
-    return READERS[candidate.kind](candidate, function, _checked(candidate, candidate.place))
+    return READERS[candidate.kind](candidate, function, _stamp_if_trusted(candidate, candidate.relative_path))
 
 
 def functions_of(candidate: Candidate) -> list[str]:
@@ -41,25 +41,25 @@ def functions_of(candidate: Candidate) -> list[str]:
     """
     if candidate.kind != "python":
         return [""] if candidate.sidecar or candidate.kind == "native" or _names_interpreter(candidate) else []
-    classes, _digest = _read_classes(candidate.path, _checked(candidate, candidate.place))
+    classes, _digest = _read_classes(candidate.path, _stamp_if_trusted(candidate, candidate.relative_path))
     return [known.name for known in classes if not known.name.startswith("_")]
 
 
 def _names_interpreter(candidate: Candidate) -> bool:
-    return read_checked(candidate.path, _checked(candidate, candidate.place)).startswith(b"#!")
+    return read_checked(candidate.path, _stamp_if_trusted(candidate, candidate.relative_path)).startswith(b"#!")
 
 
-def _checked(candidate: Candidate, place: str) -> Stamp:
+def _stamp_if_trusted(candidate: Candidate, relative_path: str) -> Stamp:
     """The stamp of a file in a trusted folder. Whoever could change the collection's could change this program, too."""
-    return check_trusted(candidate.folder.path, place, strict=candidate.folder.source == "project")
+    return check_trusted(candidate.folder.path, relative_path, strict=candidate.folder.source == "project")
 
 
 def _python_entry(candidate: Candidate, function: str, seen: Stamp) -> ScriptletEntry:
-    if file := hider_of(candidate.folder.path, candidate.place):
+    if file := hiding_file(candidate.folder.path, candidate.relative_path):
         raise CatalogError(f"{file} hides the folder {file.removesuffix(SUFFIX)}: rename one of them")
     classes, digest = _read_classes(candidate.path, seen)
     chosen = _class(candidate, classes, function)
-    return _make(candidate, digest, {"description": chosen.description, **chosen.declared}, chosen.name)
+    return _entry(candidate, digest, {"description": chosen.description, **chosen.declared}, chosen.name)
 
 
 def _class(candidate: Candidate, classes: Sequence[ScriptletClass], function: str) -> ScriptletClass:
@@ -87,18 +87,18 @@ def _sidecar_entry(candidate: Candidate, function: str, seen: Stamp) -> Scriptle
         raise CatalogError(f"{candidate.path} has no {beside} beside it, to give its description, options and writes")
     if not is_runnable(candidate):
         raise CatalogError(f"{candidate.path} is not executable: chmod +x {candidate.path}")
-    stamps = seen, _checked(candidate, str(Path(candidate.place).with_suffix(SIDECAR)))
+    stamps = seen, _stamp_if_trusted(candidate, str(Path(candidate.relative_path).with_suffix(SIDECAR)))
     declared, digest = _read_with_sidecar(candidate.path, candidate.sidecar, stamps)
-    return _make(candidate, digest, declared)
+    return _entry(candidate, digest, declared)
 
 
-def _make(candidate: Candidate, digest: str, declared: Mapping[str, Any], function: str = "") -> ScriptletEntry:
+def _entry(candidate: Candidate, digest: str, declared: Mapping[str, Any], function: str = "") -> ScriptletEntry:
     folder, reads = candidate.folder, declared.get("reads")
     return ScriptletEntry(
         name=candidate.name,
         kind=candidate.kind,
         path=Path(candidate.path),
-        inside=f"{folder.inside}/{candidate.place}",
+        inside=f"{folder.inside}/{candidate.relative_path}",
         source=folder.source,
         description=declared.get("description", ""),
         function=function,

@@ -23,10 +23,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_fil
     Candidate,
     Folder,
     all_candidates,
-    candidates,
     drop_in_folders,
+    find_candidates,
     is_published,
-    nameless_candidates,
+    misnamed_candidates,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, nearest
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
@@ -51,7 +51,7 @@ def find(module: str, function: str, kind: str, folders: Sequence[Path] = DEFAUL
         )
     found = _search(module, drop_in_folders(folders))
     if not found:
-        raise CatalogError(f"no scriptlet {module!r} {_searched(module, folders)}{_hint(module, folders)}")
+        raise CatalogError(f"no scriptlet {module!r} {_searched_folders(module, folders)}{_hint(module, folders)}")
     return entry_of(_choose(found, kind), function)
 
 
@@ -59,23 +59,24 @@ def list_all(folders: Sequence[Path] = DEFAULT_FOLDERS) -> tuple[ScriptletEntry,
     """Every scriptlet that a recipe can name, by name; files that cannot be read are among the `faults`."""
     return tuple(
         sorted(
-            (item for item in _survey(folders) if isinstance(item, ScriptletEntry)), key=attrgetter("name", "function")
+            (item for item in _load_all(folders) if isinstance(item, ScriptletEntry)),
+            key=attrgetter("name", "function"),
         )
     )
 
 
-def faults(folders: Sequence[Path] = DEFAULT_FOLDERS) -> tuple[CatalogError, ...]:
+def load_errors(folders: Sequence[Path] = DEFAULT_FOLDERS) -> tuple[CatalogError, ...]:
     """Why files in the trusted folders are not among what `list_all` gives."""
-    unread = (item for item in _survey(folders) if isinstance(item, CatalogError))
-    return (*unread, *(error for folder in drop_in_folders(folders) for error in _nameless(folder)))
+    unread = (item for item in _load_all(folders) if isinstance(item, CatalogError))
+    return (*unread, *(error for folder in drop_in_folders(folders) for error in _misnamed(folder)))
 
 
 def _search(module: str, folders: Sequence[Folder]) -> tuple[Candidate, ...]:
     parts = module.split(".")
     if is_published(module):
-        return candidates(MODULES, parts[-1:])
+        return find_candidates(MODULES, parts[-1:])
     tails = (parts[start:] for start in range(len(parts)))
-    found = (candidates(folder, tail) for tail in tails for folder in folders)
+    found = (find_candidates(folder, tail) for tail in tails for folder in folders)
     return next((some for some in found if some), ())
 
 
@@ -91,19 +92,19 @@ def _choose(found: Sequence[Candidate], kind: str) -> Candidate:
     return fitting[0]
 
 
-def _survey(folders: Sequence[Path]) -> Iterator[ScriptletEntry | CatalogError]:
+def _load_all(folders: Sequence[Path]) -> Iterator[ScriptletEntry | CatalogError]:
     """Every scriptlet in the folders and every reason why a file is none, hidden ones left out."""
     seen: set[str] = set()
     for folder in (*drop_in_folders(folders), MODULES):
         for found in all_candidates(folder):
             if found[0].name not in seen or folder is MODULES:
                 seen.add(found[0].name)
-                yield from _all_of(found)
+                yield from _entries_of_name(found)
 
 
-def _nameless(folder: Folder) -> Iterator[CatalogError]:
+def _misnamed(folder: Folder) -> Iterator[CatalogError]:
     """Why no recipe can name what would be a scriptlet."""
-    for candidate in nameless_candidates(folder):
+    for candidate in misnamed_candidates(folder):
         with suppress(CatalogError):  # who knows whether a file that cannot be read was meant to be one
             if functions_of(candidate):
                 odd = ", ".join(repr(part) for part in candidate.parts if not STEM.fullmatch(part))
@@ -112,7 +113,7 @@ def _nameless(folder: Folder) -> Iterator[CatalogError]:
                 )
 
 
-def _all_of(found: Sequence[Candidate]) -> Iterator[ScriptletEntry | CatalogError]:
+def _entries_of_name(found: Sequence[Candidate]) -> Iterator[ScriptletEntry | CatalogError]:
     """What the files of one name are: an entry for each kind, and for each class of a Python file."""
     for kind in dict.fromkeys(candidate.kind for candidate in found):
         try:
@@ -130,7 +131,7 @@ def _entries(candidate: Candidate) -> list[ScriptletEntry]:
     return [entry_of(candidate, name) for name in functions]
 
 
-def _searched(module: str, folders: Sequence[Path]) -> str:
+def _searched_folders(module: str, folders: Sequence[Path]) -> str:
     if is_published(module):
         return f"among the modules of {PUBLISHED.rstrip('.')}"
     unset = DEFAULT_FOLDERS[1:]  # nobody asked for these, so their absence is no hint

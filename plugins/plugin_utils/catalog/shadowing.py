@@ -15,14 +15,14 @@ from pathlib import Path
 SUFFIX = ".py"
 
 
-def hider_of(folder: str, place: str) -> str:
+def hiding_file(folder: str, relative_path: str) -> str:
     """The file that hides the one at `place` in a folder of drop-ins from Python, empty where none does."""
-    parts = place.split(os.sep)
+    parts = relative_path.split(os.sep)
     files = (os.sep.join((folder, *parts[:end])) + SUFFIX for end in range(1, len(parts)))
     return next(filter(os.path.isfile, files), "")
 
 
-def hidden_by(file: Path) -> Path | None:
+def hidden_folder(file: Path) -> Path | None:
     """The folder that a Python file, there or not yet, hides; None where it has no Python files in it."""
     folder = file.with_suffix("")
     return folder if any(folder.rglob(f"*{SUFFIX}")) else None

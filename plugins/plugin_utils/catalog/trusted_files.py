@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which files may be run or sent: those inside a trusted folder that nobody else can change.
+"""Checks that a file is inside a trusted folder and that nobody else can change it, before it is run or sent.
 
-Each part of the way is opened inside of the one before it and looked at as it is open: nobody can put a link in the
-place of a folder between the look and the reading.
+Each part of a path is opened relative to the part before it, and the open file is checked. So nobody can replace a
+folder by a link between the check and the reading.
 """
 
-# A plan asks for a thousand paths, so they are text here.
+# Paths are plain strings here because a plan looks up a thousand of them.
 # ruff: noqa: PTH116, PTH117, PTH118, PTH123, PTH206
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ type Stamp = tuple[int, ...]
 type Owners = frozenset[int]
 
 PROJECT = "."
-ROOT = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_PATH", 0)  # a folder need not be readable to be entered
+ROOT = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_PATH", 0)  # a folder can be entered without being readable
 FOLDER = ROOT | os.O_NOFOLLOW
-FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a pipe is not waited for
+FILE = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # opening a named pipe must not wait for its writer
 ANYBODY: Owners = frozenset()
 ACL = "system.posix_acl_access"
-WITHOUT_ACL = (errno.ENODATA, errno.ENOTSUP)  # the file has none, its filesystem knows none
+WITHOUT_ACL = (errno.ENODATA, errno.ENOTSUP)  # the file has no list, or its file system has none
 
 
 class LinkError(Exception):
-    """A part of a path that is a symbolic link."""
+    """A part of a path is a symbolic link; the message is that part."""
 
 
 def stamp(path: str) -> Stamp | None:
-    """What changes when a file or a folder does; None where there is none."""
+    """Return numbers that differ once a file or folder has changed, None if it does not exist."""
     try:
         return stamp_of(os.stat(path))
     except OSError:
@@ -47,32 +47,32 @@ def stamp(path: str) -> Stamp | None:
 
 
 def stamp_of(found: os.stat_result) -> Stamp:
-    """The same of what is open."""
+    """Return the same numbers for the result of a stat."""
     return (found.st_dev, found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
-def check_trusted(root: str, place: str, *, strict: bool = True) -> Stamp:
-    """The stamp of the file at `place` below the folder `root`, which may itself be a link: the user has set it.
+def check_trusted(root: str, relative_path: str, *, strict: bool = True) -> Stamp:
+    """Return the stamp of the file at `relative_path` in the folder `root`. `root` itself may be a link.
 
-    Raises CatalogError, with the reason and what to do, where the way leads out of the folder, or everybody can change
-    a part of it. With `strict` nobody may but root, this user and the owner of the folder, or of the project where the
-    folder is a part of it.
+    Raises CatalogError with the reason and the remedy if the path leads out of the folder, or if everybody can change a
+    part of it. With `strict` the only users who may be able to change it are root, this user and the owner of the
+    folder; for a folder inside the project it is the project's owner instead.
     """
-    descriptor = _opened(root, place, strict=strict)
+    descriptor = _open_trusted(root, relative_path, strict=strict)
     try:
         return stamp_of(os.fstat(descriptor))
     finally:
         os.close(descriptor)
 
 
-def read_trusted(root: str, place: str, *, strict: bool = True) -> bytes:
-    """What the file holds that `check_trusted` would let pass. Raises CatalogError."""
-    with open(_opened(root, place, strict=strict), "rb") as file:
+def read_trusted(root: str, relative_path: str, *, strict: bool = True) -> bytes:
+    """Return the content of a file after the same check as `check_trusted`. Raises CatalogError."""
+    with open(_open_trusted(root, relative_path, strict=strict), "rb") as file:
         return file.read()
 
 
 def read_checked(path: str, seen: Stamp | None) -> bytes:
-    """What a file holds that had this stamp when it was checked. Raises CatalogError where it is another one by now."""
+    """Return the content of a file. Raises CatalogError if its stamp is no longer the one of its check."""
     try:
         with open(os.open(path, FILE & ~os.O_NOFOLLOW), "rb") as file:
             if stamp_of(os.fstat(file.fileno())) != seen:
@@ -82,8 +82,8 @@ def read_checked(path: str, seen: Stamp | None) -> bytes:
         raise CatalogError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def check_own(path: str, opened: int, owners: Owners) -> None:
-    """Raise CatalogError where somebody else can change an open file or folder: everybody, a group, a stranger."""
+def check_owner(path: str, opened: int, owners: Owners) -> None:
+    """Raise CatalogError if anybody but `owners` can change an open file or folder."""
     found = os.fstat(opened)
     if found.st_mode & stat.S_IWOTH:
         raise CatalogError(f"{path} is not trusted: everyone can write to it (chmod o-w {path})")
@@ -97,7 +97,7 @@ def check_own(path: str, opened: int, owners: Owners) -> None:
 
 
 def _check_group(path: str, opened: int, found: os.stat_result) -> None:
-    """Raise CatalogError where what a mode says of the group lets somebody else write."""
+    """Raise CatalogError if the group's permission to write includes anybody else."""
     if not _is_private(found.st_gid, found.st_uid):
         group = _name_of_group(found.st_gid)
         raise CatalogError(f"{path} is not trusted: everyone in the group {group} can write to it (chmod g-w {path})")
@@ -106,97 +106,100 @@ def _check_group(path: str, opened: int, found: os.stat_result) -> None:
 
 
 def _may_have_acl(opened: int) -> bool:
-    """Whether an access control list may be what the group's bits stand for: they are the most that it grants."""
+    """Whether an access control list may stand behind the group's bits: these are the most that the list grants."""
     if not hasattr(os, "getxattr"):
-        return False  # a system whose lists are no part of the mode
+        return False  # on such a system the mode does not include the lists
     try:
-        os.getxattr(f"/proc/self/fd/{opened}", ACL)  # what is only open as a place has no attributes by itself
+        os.getxattr(f"/proc/self/fd/{opened}", ACL)  # a descriptor opened with O_PATH has no attributes itself
     except OSError as error:
         return error.errno not in WITHOUT_ACL
     return True
 
 
 def name_of_user(number: int) -> str:
-    """A user's name, the number where there is none."""
+    """Return a user's name, or the number if it has none."""
     try:
         return pwd.getpwuid(number).pw_name
     except KeyError:
         return str(number)
 
 
-def _opened(root: str, place: str, *, strict: bool) -> int:
-    if place.startswith(os.sep) or not {"", os.curdir, os.pardir}.isdisjoint(place.split(os.sep)):
-        raise CatalogError(f"{place!r} is not trusted: expected a path inside {_shown(root)}")
+def _open_trusted(root: str, relative_path: str, *, strict: bool) -> int:
+    if relative_path.startswith(os.sep) or not {"", os.curdir, os.pardir}.isdisjoint(relative_path.split(os.sep)):
+        raise CatalogError(f"{relative_path!r} is not trusted: expected a path inside {_display_name(root)}")
     try:
-        return _walked(root, place, strict=strict)
+        return _open_inside(root, relative_path, strict=strict)
     except LinkError as link:
-        inside = _inside(root, str(link), os.path.join(root, place))
+        inside = _resolve_link(root, str(link), os.path.join(root, relative_path))
     try:
-        return _walked(os.path.realpath(root), inside, strict=strict)
+        return _open_inside(os.path.realpath(root), inside, strict=strict)
     except LinkError as link:
-        raise CatalogError(f"{link} has become a link while it was looked at") from None
+        raise CatalogError(f"{link} has become a link while it was checked") from None
 
 
-def _walked(root: str, place: str, *, strict: bool) -> int:
-    """The open file. Raises LinkError for a part that is a link."""
-    *folders, name = place.split(os.sep)
-    shown, opened = root, _open(root, ROOT, None, root)
+def _open_inside(root: str, relative_path: str, *, strict: bool) -> int:
+    """Open the file part by part. Raises LinkError for a part that is a link."""
+    *folders, name = relative_path.split(os.sep)
+    display, opened = root, _open(root, ROOT, None, root)
     try:
         owners = _owners(root, os.fstat(opened)) if strict else ANYBODY
-        check_own(_shown(root), opened, owners)
+        check_owner(_display_name(root), opened, owners)
         for folder in folders:
-            shown = _join(shown, folder)
-            inner = _open(folder, FOLDER, opened, shown)
+            display = _join(display, folder)
+            inner = _open(folder, FOLDER, opened, display)
             os.close(opened)
             opened = inner
-            _check_part(shown, opened, owners)
-        return _file(name, opened, _join(shown, name), owners)
+            _check_part(display, opened, owners)
+        return _open_file(name, opened, _join(display, name), owners)
     finally:
         os.close(opened)
 
 
-def _file(name: str, folder: int, shown: str, owners: Owners) -> int:
-    """The open file of a folder."""
-    file = _open(name, FILE, folder, shown)
+def _open_file(name: str, folder: int, display: str, owners: Owners) -> int:
+    """Open a file in an open folder."""
+    file = _open(name, FILE, folder, display)
     try:
-        _check_part(shown, file, owners)
-        _check_regular(shown, file)
+        _check_part(display, file, owners)
+        _check_regular(display, file)
     except BaseException:
         os.close(file)
         raise
     return file
 
 
-def _check_part(shown: str, opened: int, owners: Owners) -> None:
+def _check_part(display: str, opened: int, owners: Owners) -> None:
     found = os.fstat(opened)
-    if stat.S_ISLNK(found.st_mode):  # a folder's place is opened without following it, whatever it is
-        raise LinkError(shown)
-    check_own(shown, opened, owners)
+    if stat.S_ISLNK(found.st_mode):  # with O_PATH a link is opened instead of refused
+        raise LinkError(display)
+    check_owner(display, opened, owners)
 
 
-def _check_regular(shown: str, opened: int) -> None:
+def _check_regular(display: str, opened: int) -> None:
     if not stat.S_ISREG(os.fstat(opened).st_mode):
-        raise CatalogError(f"{shown} is not a file")
+        raise CatalogError(f"{display} is not a file")
 
 
-def _open(name: str, flags: int, folder: int | None, shown: str) -> int:
+def _open(name: str, flags: int, folder: int | None, display: str) -> int:
     try:
         return os.open(name, flags, dir_fd=folder)
     except OSError as error:
         if error.errno == errno.ELOOP and flags & os.O_NOFOLLOW:
-            raise LinkError(shown) from None
-        raise CatalogError(f"{shown}: cannot be read: {error.strerror}") from error
+            raise LinkError(display) from None
+        raise CatalogError(f"{display}: cannot be read: {error.strerror}") from error
 
 
 def _owners(root: str, found: os.stat_result) -> Owners:
-    """Who may change what is run: root, this user, and who owns the project, or a folder that is named by its path."""
+    """Return who may change what is run: root, this user, and the owner of the project.
+
+    For a folder that is given by an absolute path it is the owner of that folder.
+    """
     owner = found.st_uid if os.path.isabs(root) else os.stat(PROJECT).st_uid
     return frozenset((0, os.geteuid(), owner))
 
 
 @lru_cache(maxsize=64)
 def _is_private(group: int, owner: int) -> bool:
-    """Whether a group is root's, or has nobody in it but the owner: many systems make one for each user."""
+    """Whether a group is root's or has no other member than the owner; many systems make such a group for each user."""
     if group == 0:
         return True
     try:
@@ -217,13 +220,13 @@ def _join(folder: str, name: str) -> str:
     return name if folder == PROJECT else f"{folder}{os.sep}{name}"
 
 
-def _shown(root: str) -> str:
+def _display_name(root: str) -> str:
     return "the project's folder" if root == PROJECT else root
 
 
-def _inside(root: str, link: str, path: str) -> str:
-    """Where in the root a path leads that holds a link; raises CatalogError where that is outside of it."""
+def _resolve_link(root: str, link: str, path: str) -> str:
+    """Return where in the root a path with a link leads. Raises CatalogError if that is outside the root."""
     real, trusted = os.path.realpath(path), os.path.realpath(root)
     if os.path.commonpath([real, trusted]) != trusted:
-        raise CatalogError(f"{link} is not trusted: the link leads out of {_shown(root)}, to {real}")
+        raise CatalogError(f"{link} is not trusted: the link leads out of {_display_name(root)}, to {real}")
     return os.path.relpath(real, trusted)

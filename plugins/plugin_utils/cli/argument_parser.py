@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One command's options: whole words only, errors like all of ours, the nearest word for a misspelt one."""
+"""The parser of one command's options.
+
+It takes no abbreviated options, raises UsageError, and suggests the nearest word for a misspelt one.
+"""
 
 from __future__ import annotations
 
@@ -12,36 +15,42 @@ from typing import Any, NoReturn
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
 
-WIDTH = 100  # columns of the help, at most
+WIDTH = 100  # most columns that the help uses
 
 
 class Parser(argparse.ArgumentParser):
-    """Raises UsageError where argparse would end the process."""
+    """An argparse parser that raises UsageError where argparse would end the process."""
 
     def __init__(self, prog: str, **about: Any) -> None:
         super().__init__(prog=prog, allow_abbrev=False, formatter_class=_Formatter, **about)
 
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
-        """The options in the words of a command line."""
+        """Return the options in the words of a command line, without the command itself. Raises UsageError."""
         self._check_names(words)
-        options, rest = self.parse_known_intermixed_args([*self._settled(words)])
+        options, rest = self.parse_known_intermixed_args([*self._end_optional_numbers(words)])
         if rest:
             self.error(f"one argument too many: {rest[0]!r}")
         return options
 
     def error(self, message: str) -> NoReturn:
-        """Refuse the command line."""
+        """Raise UsageError with the message and a pointer to the help."""
         raise UsageError(f"{self.prog}: {message}; see {self.prog} --help")
 
     def _check_names(self, words: Sequence[str]) -> None:
-        """A misspelt option is told before what is missing, which may be what was meant to follow it."""
+        """Raise UsageError for an unknown option.
+
+        This comes before argparse looks for missing arguments: the value of a misspelt option may be one of them.
+        """
         known = self._option_string_actions
         for name in (word.partition("=")[0] for word in words):
             if name.startswith("--") and name not in known:
                 self.error(f"there is no option {name!r}{hint(name, [*known])}")
 
-    def _settled(self, words: Sequence[str]) -> Iterator[str]:
-        """An option with an optional number takes nothing that is none: `--seed recipe.yml` gives no seed."""
+    def _end_optional_numbers(self, words: Sequence[str]) -> Iterator[str]:
+        """Yield the words, with `=` after an OptionalNumber that no number follows.
+
+        argparse would otherwise take the next word as its value: the recipe in `--seed recipe.yml`.
+        """
         for word, follower in zip(words, [*words[1:], ""], strict=False):
             action = self._option_string_actions.get(word)
             yield f"{word}=" if isinstance(action, OptionalNumber) and not follower.isdigit() else word
@@ -54,13 +63,13 @@ class Parser(argparse.ArgumentParser):
 
 
 class OptionalNumber(argparse.Action):
-    """An option that may be given without its number, which then is `const`."""
+    """An option whose number may be left out; its value is `const` then."""
 
     def __init__(self, option_strings: Sequence[str], dest: str, **about: Any) -> None:
         super().__init__(option_strings, dest, nargs="?", **about)
 
     def __call__(self, _parser: object, namespace: argparse.Namespace, values: Any, _option: str | None = None) -> None:
-        """Keep the number."""
+        """Store the number as an int. Raises argparse.ArgumentError for anything else."""
         if values and not values.isdigit():
             raise argparse.ArgumentError(self, f"expected a whole number, got {values!r}")
         setattr(namespace, self.dest, int(values) if values else self.const)
@@ -73,6 +82,6 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 
 def hint(word: str, valid: Sequence[str]) -> str:
-    """The question whether another word was meant, or an empty string."""
+    """Return ` (did you mean 'WORD'?)` for the valid word that is nearest, or an empty string."""
     near = nearest(word, valid)
     return f" (did you mean {near!r}?)" if near else ""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The command line as a page of documentation, from the parsers themselves."""
+"""The commands as a page of Markdown, made from their parsers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table imp
     COMMANDS,
     GROUPS,
     PROGRAM,
-    is_listing,
+    is_group,
     parser_of,
 )
 
@@ -22,8 +22,8 @@ HEAD = "| option | meaning |\n| --- | --- |"
 
 
 def reference() -> str:
-    """Every command in Markdown: what it does, its options, examples."""
-    return "\n\n".join([*_overview(), *(_command(name) for name in COMMANDS if not is_listing(name))])
+    """Return the page: an overview, then each command with its options and examples."""
+    return "\n\n".join([*_overview(), *(_command(name) for name in COMMANDS if not is_group(name))])
 
 
 def _overview() -> Iterator[str]:
@@ -31,7 +31,7 @@ def _overview() -> Iterator[str]:
         rows = [
             f"| [`{PROGRAM} {name}`](#rack-recipes-{name.replace(' ', '-')}) | {_cell(command.summary)} |"
             for name, command in commands.items()
-            if not is_listing(name)
+            if not is_group(name)
         ]
         yield "\n".join([f"| {title} | |", "| --- | --- |", *rows])
 
@@ -49,7 +49,7 @@ def _usage(parser: Parser) -> str:
 
 
 def _tables(parser: Parser) -> Iterator[str]:
-    """One for arguments and options that stand by themselves, and one for each group under its name."""
+    """Yield one table for the options without a group, then one for each group under its title."""
     alone = [action for group in parser._action_groups[:2] for action in group._group_actions]
     yield _table([action for action in alone if action.dest != "help"])
     for group in parser._action_groups[2:]:
@@ -68,7 +68,7 @@ def _names(action: argparse.Action) -> str:
 
 
 def _shown(action: argparse.Action) -> str:
-    """The word that stands for a value, in brackets where it may be left out."""
+    """Return the word that stands for a value, in brackets if the value may be left out."""
     word = str(action.metavar or "|".join(map(str, action.choices or ())) or action.dest.upper())
     if action.nargs in ("*", "+"):
         return f"{word}..."
@@ -76,7 +76,7 @@ def _shown(action: argparse.Action) -> str:
 
 
 def _examples(parser: Parser) -> Iterator[str]:
-    """The lines below the options: commands as code, anything else as text."""
+    """Yield what the help shows below the options: commands as a code block, then the rest as text."""
     lines = [line.removeprefix("  ") for line in str(parser.epilog or "").splitlines()[1:]]
     code, _blank, text = "\n".join(lines).partition("\n\n")
     if code:

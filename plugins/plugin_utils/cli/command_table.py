@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The commands: what each is for, and where its options and its function are.
+"""The table of commands: what each is for, and which module it is in.
 
-The function is named as the command's last word, its options are added by `add_<word>` beside it. A module is
-imported when its command is called: pandas and SQLAlchemy are slow to import.
+A new command is a row of GROUPS and a module with two functions: `add_WORD(parser)` adds the command's options,
+`WORD(options)` runs it. WORD is the command's last word. The module is imported only when its command is called,
+because pandas and SQLAlchemy are slow to import.
 """
 
 from __future__ import annotations
@@ -29,7 +30,10 @@ Answer = tuple[dict[str, Any] | str | None, int]
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a command is for, in a line, and the module below cli/ that has it; none where there are only others."""
+    """One row: what the command is for, and its module below cli/.
+
+    `module` is empty for a command that only has subcommands.
+    """
 
     summary: str
     module: str = ""
@@ -87,20 +91,23 @@ exit codes:
 """
 
 
-def parsed(words: Sequence[str]) -> tuple[Callable[[argparse.Namespace], Answer], argparse.Namespace]:
-    """The function that a command line calls, and its options. Raises UsageError."""
-    name, rest = named(words)
+def parse_command_line(words: Sequence[str]) -> tuple[Callable[[argparse.Namespace], Answer], argparse.Namespace]:
+    """Return the function that a command line calls, and its options. Raises UsageError."""
+    name, rest = split_command(words)
     parser = parser_of(name)
     options = parser.parse(rest)
-    if is_listing(name):
-        parser.error(f"expected a command: {', '.join(below(name))}")
+    if is_group(name):
+        parser.error(f"expected a command: {', '.join(subcommands(name))}")
     return function_of(name), options
 
 
-def named(words: Sequence[str]) -> tuple[str, Sequence[str]]:
-    """The command that the words begin with, empty for none, and the words behind it."""
+def split_command(words: Sequence[str]) -> tuple[str, Sequence[str]]:
+    """Split a command line into the name of its command, empty if there is none, and the words after it.
+
+    Raises UsageError for a word that is no command.
+    """
     name, rest = "", words
-    while rest and not rest[0].startswith("-") and (valid := below(name)):
+    while rest and not rest[0].startswith("-") and (valid := subcommands(name)):
         if rest[0] not in valid:
             prog = f"{PROGRAM} {name}".strip()
             raise UsageError(f"{prog}: there is no command {rest[0]!r}{hint(rest[0], valid)}; see {prog} --help")
@@ -108,30 +115,30 @@ def named(words: Sequence[str]) -> tuple[str, Sequence[str]]:
     return name, rest
 
 
-def below(name: str) -> list[str]:
-    """The words that may follow those of a command."""
-    return [_word(other) for other in COMMANDS if _is_below(name, other)]
+def subcommands(name: str) -> list[str]:
+    """Return the words that may follow a command's name, such as `show` after `ctx`."""
+    return [_last_word(other) for other in COMMANDS if _is_subcommand(name, other)]
 
 
-def is_listing(name: str) -> bool:
-    """Whether it only has commands below it: the program itself, `ctx`, `new`."""
+def is_group(name: str) -> bool:
+    """Whether a command only has subcommands: the program itself, `ctx`, `new`."""
     return not name or not COMMANDS[name].module
 
 
 def function_of(name: str) -> Callable[[argparse.Namespace], Answer]:
-    """The function of a command."""
-    found: Callable[[argparse.Namespace], Answer] = getattr(_module(name), _word(name))
+    """Return the function that runs a command."""
+    found: Callable[[argparse.Namespace], Answer] = getattr(_module(name), _last_word(name))
     return found
 
 
 def parser_of(name: str) -> Parser:
-    """The options of a command; of one that is none by itself, the list of those below it."""
-    if is_listing(name):
-        return _listing(name)
+    """Return the parser of a command; that of a group lists its subcommands in the help."""
+    if is_group(name):
+        return _group_parser(name)
     about = cleandoc(function_of(name).__doc__ or "")
     parser = Parser(f"{PROGRAM} {name}", description=about)
     parser.add_argument("--json", action="store_true", help="print one JSON object on stdout, of errors too")
-    getattr(_module(name), f"add_{_word(name)}")(parser)
+    getattr(_module(name), f"add_{_last_word(name)}")(parser)
     return parser
 
 
@@ -139,14 +146,16 @@ def _module(name: str) -> Any:
     return import_module(f"{PACKAGE}.{COMMANDS[name].module}")
 
 
-def _word(name: str) -> str:
+def _last_word(name: str) -> str:
     return name.rpartition(" ")[2]
 
 
-def _listing(name: str) -> Parser:
+def _group_parser(name: str) -> Parser:
     prog = f"{PROGRAM} {name}".strip()
     about = COMMANDS[name].summary if name else "Run test recipes on racks: compiled, run, recorded, reported."
-    lists = [_list(title, group, name) for title, group in ({"commands": COMMANDS} if name else GROUPS).items()]
+    lists = [
+        _list_commands(title, group, name) for title, group in ({"commands": COMMANDS} if name else GROUPS).items()
+    ]
     epilog = "\n".join([*lists, f"{prog} COMMAND --help tells more.\n", *([] if name else [EXIT_CODES])])
     parser = Parser(prog, usage=f"{prog} COMMAND ...", description=about, epilog=epilog)
     if not name:
@@ -154,10 +163,12 @@ def _listing(name: str) -> Parser:
     return parser
 
 
-def _is_below(name: str, other: str) -> bool:
+def _is_subcommand(name: str, other: str) -> bool:
     return other.rpartition(" ")[0] == name
 
 
-def _list(title: str, commands: dict[str, Command], above: str) -> str:
-    lines = (f"  {_word(name):<12}{one.summary}\n" for name, one in commands.items() if _is_below(above, name))
+def _list_commands(title: str, commands: dict[str, Command], above: str) -> str:
+    lines = (
+        f"  {_last_word(name):<12}{one.summary}\n" for name, one in commands.items() if _is_subcommand(above, name)
+    )
     return "".join([f"{title}:\n", *lines])

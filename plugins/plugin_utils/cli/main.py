@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The command `rack-recipes`: options in, one call, an answer on stdout, an exit code."""
+"""The program `rack-recipes`: parse the command line, call one command, print its answer, end with its exit code."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer, parsed
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer, parse_command_line
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
 
 INTERRUPTED = 130
-COMPLETE = "--complete"  # what the scripts of `completion` ask
+COMPLETE = "--complete"  # the hidden command that the completion scripts call
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one command; ends the process with its exit code."""
+    """Run one command and end the process with its exit code. What follows `--` is passed on to ansible-playbook."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    ours, theirs = (given[: given.index("--")], given[given.index("--") + 1 :]) if "--" in given else (given, [])
+    own, for_ansible = (given[: given.index("--")], given[given.index("--") + 1 :]) if "--" in given else (given, [])
     try:
-        answer, code = _complete(given[1:]) if given[:1] == [COMPLETE] else _call(ours, theirs)
+        answer, code = _complete(given[1:]) if given[:1] == [COMPLETE] else _call(own, for_ansible)
     except RackError as error:
         sys.stderr.write(f"{error}\n")
-        answer = {"status": "error", "reason": str(error), "exit_code": error.exit_code} if "--json" in ours else None
+        answer = {"status": "error", "reason": str(error), "exit_code": error.exit_code} if "--json" in own else None
         code = error.exit_code
     except KeyboardInterrupt:
         answer, code = None, INTERRUPTED
@@ -35,9 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     raise SystemExit(code)
 
 
-def _call(ours: Sequence[str], theirs: Sequence[str]) -> Answer:
-    call, options = parsed(ours)
-    options.ansible = theirs
+def _call(own: Sequence[str], for_ansible: Sequence[str]) -> Answer:
+    call, options = parse_command_line(own)
+    options.ansible = for_ansible
     try:
         return call(options)
     except OSError as error:
@@ -51,7 +51,7 @@ def _complete(words: Sequence[str]) -> Answer:
 
 
 def _print(answer: dict[str, Any] | str | None) -> None:
-    """One answer in UTF-8; a file's name may hold what no encoding does."""
+    """Print the answer as UTF-8; the name of a file may hold bytes that are not valid UTF-8."""
     if answer is None:
         return
     text = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
@@ -60,4 +60,6 @@ def _print(answer: dict[str, Any] | str | None) -> None:
         sys.stdout.buffer.write(f"{text.removesuffix('\n')}\n".encode(errors="backslashreplace"))
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader has had enough, and Python would complain at exit
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), 1
+        )  # the reader has closed the pipe; without this Python reports an error at exit

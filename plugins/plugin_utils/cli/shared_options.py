@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Options that several commands share."""
+"""Options that several commands have in common."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ LARGEST_SEED = 2**32
 
 
 def examples(command: argparse.ArgumentParser, *lines: str) -> None:
-    """Show how the command is used, below its options."""
+    """Show these command lines as examples below the options."""
     command.epilog = "\n".join(["examples:", *(f"  {line}" for line in lines)])
 
 
-def names(text: str) -> list[str]:
-    """The names in a list with commas. None at all is an error: an empty variable of a shell chooses nothing."""
+def step_names(text: str) -> list[str]:
+    """Split a list with commas.
+
+    An empty list raises ArgumentTypeError: `--only "$STEPS"` with an empty variable must not select all steps.
+    """
     found = [name for part in text.split(",") if (name := part.strip())]
     if not found:
         raise argparse.ArgumentTypeError(f"expected the name of a step, got {text!r}")
@@ -35,28 +38,28 @@ def names(text: str) -> list[str]:
 
 
 def add_recipe(command: Container, about: str = "path of the recipe, such as recipes/numbers.yml") -> None:
-    """The recipe that a command is about."""
+    """Add the argument RECIPE."""
     command.add_argument("recipe", metavar="RECIPE", help=about)
 
 
 def add_db(command: Container) -> None:
-    """Another store than the project's."""
+    """Add the option --db."""
     command.add_argument(
         "--db", metavar="URL", help="URL of the store, such as sqlite:///PATH (default: the setting rack_recipes_db)"
     )
 
 
 def add_run(command: Container, about: str = "id of the run, or its beginning (default: the newest)") -> None:
-    """A run that may be left out."""
+    """Add the argument RUN, which may be left out."""
     command.add_argument("run", nargs="?", default="", metavar="RUN", help=about)
 
 
 def add_selection(command: Container) -> None:
-    """What `plan_options` reads: which steps there are, and in which order."""
+    """Add the options that select and order steps; `plan_options` reads them."""
     command.add_argument(
         "--only",
         metavar="STEP",
-        type=names,
+        type=step_names,
         action="extend",
         default=[],
         help="only this step and what it depends on; repeat it, or give a list with commas",
@@ -64,33 +67,33 @@ def add_selection(command: Container) -> None:
     command.add_argument(
         "--skip",
         metavar="STEP",
-        type=names,
+        type=step_names,
         action="extend",
         default=[],
-        help="skip this step: what needs it is blocked, not passed; repeat it, or give a list with commas",
+        help="skip this step; a step that depends on it is blocked; repeat it, or give a list with commas",
     )
     command.add_argument(
-        "--stepwise", action="store_true", help="a stage of its own for each step: the same results, found one by one"
+        "--stepwise", action="store_true", help="run each step in a stage of its own: slower, with the same results"
     )
     command.add_argument(
         "--parallel",
         metavar="N",
         action=OptionalNumber,
         const=0,
-        help="steps that do not depend on each other run at once, N of them on a host "
-        "(without N: as many as the setting rack_recipes_slots says)",
+        help="run steps that do not depend on each other at the same time, at most N on a host "
+        "(without N: the setting rack_recipes_slots)",
     )
     command.add_argument(
         "--seed",
         metavar="N",
         action=OptionalNumber,
         const=ANY_SEED,
-        help="shuffle independent steps, to find hidden dependencies; without N by a new number, which is printed",
+        help="shuffle independent steps, to find hidden dependencies; without N a random number is chosen and printed",
     )
 
 
 def plan_options(options: argparse.Namespace) -> PlanOptions:
-    """What `add_selection` was given; a seed that was left open is chosen here, and told."""
+    """Return the options that `add_selection` added. For --seed without a number it chooses one and prints it."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import PlanOptions
 
     if options.seed == ANY_SEED:

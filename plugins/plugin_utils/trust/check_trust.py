@@ -15,11 +15,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Setti
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.pinned_code import Pins
 
 if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model import LockFile
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import PolicyCase, Resolve
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import TrustRequest
 
-MOST = 5  # reasons that are told
-HERE = "localhost"
+MAX_REASONS = 5  # reasons that are told
+THIS_MACHINE = "localhost"
 
 
 def is_guarded(settings: Settings) -> bool:
@@ -27,19 +28,15 @@ def is_guarded(settings: Settings) -> bool:
     return bool(settings.policy or settings.locked)
 
 
-def check_run(asked: TrustRequest, settings: Settings, resolve: Resolve | None = None) -> Pins | None:
+def check_run(request: TrustRequest, settings: Settings, resolve: Resolve | None = None) -> Pins | None:
     """Raise TrustError, with the reasons, for what the policy or the lock file does not allow.
 
     `resolve` gives the hosts of a pattern, None before they are known. Returns the files that may be sent, None for
     all.
     """
     if settings.policy:
-        _allow([*_cases(asked)], settings, resolve)
-    if not settings.locked:
-        return None
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.check_lock import check_locked
-
-    return check_locked(asked)
+        _allow([*_cases(request)], settings, resolve)
+    return _check_locked(request) if settings.locked else None
 
 
 def check_debug(scriptlet: str, settings: Settings) -> None:
@@ -48,9 +45,9 @@ def check_debug(scriptlet: str, settings: Settings) -> None:
         from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import PolicyCase
 
         _allow(
-            [PolicyCase("debug", scriptlet=scriptlet, host=HERE)],
+            [PolicyCase("debug", scriptlet=scriptlet, host=THIS_MACHINE)],
             settings,
-            lambda pattern: fnmatch.filter([HERE], pattern),
+            lambda pattern: fnmatch.filter([THIS_MACHINE], pattern),
         )
 
 
@@ -70,21 +67,44 @@ def check_lock(recipes: Iterable[str], settings: Settings) -> None:
         _allow([PolicyCase("change", recipe=recipe) for recipe in recipes], settings, None)
 
 
-def _cases(asked: TrustRequest) -> Iterator[PolicyCase]:
+def _check_locked(request: TrustRequest) -> Pins:
+    """The files that may be sent. Raises TrustError, which names all that has changed or was never locked."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_file import read_lock
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model import NAME, differences
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.make_lock import lock_of
+
+    locked = read_lock()
+    found = [str(one) for one in differences(locked, lock_of([request])) if one.how != "gone"]
+    if found:
+        cure = f"look at it, and if it is as it should be: rack-recipes lock {request.recipe}"
+        raise TrustError("\n".join([f"not as {NAME} has it: {'; '.join(found)}", cure]))
+    return _pins(locked)
+
+
+def _pins(lock: LockFile) -> Pins:
+    """The digests that each file may have: two trusted folders may each hold a file of the same name."""
+    pins: dict[str, set[str]] = {}
+    for scriptlet in lock.scriptlets.values():
+        for name, digest in scriptlet.files.items():
+            pins.setdefault(name, set()).add(digest)
+    return pins
+
+
+def _cases(request: TrustRequest) -> Iterator[PolicyCase]:
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import PolicyCase
 
-    recipe = "" if asked.action == "debug" else asked.recipe  # one that is made for it tells nothing
-    for use in asked.uses:
+    recipe = "" if request.action == "debug" else request.recipe  # one that is made for it tells nothing
+    for use in request.uses:
         for host in use.hosts if use.hosts is not None else ("",):
-            yield PolicyCase(asked.action, recipe, use.name, use.become, host, unsure=use.unsure)
+            yield PolicyCase(request.action, recipe, use.name, use.become, host, unsure=use.unsure)
 
 
 def _allow(cases: Sequence[PolicyCase], settings: Settings, resolve: Resolve | None) -> None:
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import this_user
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import judge
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import refusal_reasons
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.parse_policy import read_policy
 
-    reasons = judge(read_policy(settings.policy), this_user(), cases, resolve)
+    reasons = refusal_reasons(read_policy(settings.policy), this_user(), cases, resolve)
     if reasons:
-        more = [f"and {len(reasons) - MOST} more reasons"] if len(reasons) > MOST else []
-        raise TrustError("\n".join([*reasons[:MOST], *more]))
+        more = [f"and {len(reasons) - MAX_REASONS} more reasons"] if len(reasons) > MAX_REASONS else []
+        raise TrustError("\n".join([*reasons[:MAX_REASONS], *more]))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.trusted_files import Owners, check_own
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.trusted_files import Owners, check_owner
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, RecipeErrors, TrustError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document, read
 
@@ -21,7 +21,7 @@ def read_guarded(path: Path, owners: Owners, expected: str) -> Document:
     """
     try:
         with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123
-            check_own(str(path), file.fileno(), owners | {0})
+            check_owner(str(path), file.fileno(), owners | {0})
             return read(file.read(), str(path), expected)
     except OSError as error:
         raise TrustError(f"{path}: cannot be read: {error.strerror}") from error

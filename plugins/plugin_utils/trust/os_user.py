@@ -27,7 +27,7 @@ def this_user() -> User:
     """Whoever started this process."""
     number = os.getuid()
     try:
-        return _of(pwd.getpwuid(number))
+        return _user(pwd.getpwuid(number))
     except KeyError:  # a container may run as a number that nobody has
         return User(str(number), frozenset(_names({os.getgid(), *os.getgroups()})))
 
@@ -35,12 +35,12 @@ def this_user() -> User:
 def user_named(name: str) -> User:
     """The user of a name. Raises UsageError."""
     try:
-        return _of(pwd.getpwnam(name))
+        return _user(pwd.getpwnam(name))
     except KeyError:
         raise UsageError(f"--user: there is no user {name!r} on this machine") from None
 
 
-def _of(user: pwd.struct_passwd) -> User:
+def _user(user: pwd.struct_passwd) -> User:
     return User(user.pw_name, frozenset(_names(os.getgrouplist(user.pw_name, user.pw_gid))))
 
 

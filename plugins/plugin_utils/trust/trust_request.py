@@ -13,8 +13,8 @@ from pathlib import Path
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_files import (
     Candidate,
-    candidates,
     drop_in_folders,
+    find_candidates,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_policies import hook_of, hooks_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan
@@ -57,12 +57,14 @@ class TrustRequest:
     merges: tuple[Candidate, ...] = ()
 
 
-def of_plan(plan: Plan, settings: Settings) -> TrustRequest:
+def request_of_plan(plan: Plan, settings: Settings) -> TrustRequest:
     """A run of a plan, before its hosts are known."""
     hooks = [planned.entry for planned in plan.hooks]
     users = dict.fromkeys(planned.step.become for planned in plan.steps)
     steps = [
-        (name, planned.step.become) for planned in plan.steps for name in _names(planned.step.module, planned.entry)
+        (name, planned.step.become)
+        for planned in plan.steps
+        for name in _used_names(planned.step.module, planned.entry)
     ]
     uses = dict.fromkeys([*steps, *((entry.name, become) for entry in hooks for become in users)])
     entries = [planned.entry for planned in plan.steps if planned.entry is not None]
@@ -70,10 +72,10 @@ def of_plan(plan: Plan, settings: Settings) -> TrustRequest:
     return TrustRequest(
         action=action_on(plan.recipe.path, settings),
         recipe=plan.recipe.path,
-        uses=(*(Use(*use) for use in uses), *of_merges(merges)),
+        uses=(*(Use(*use) for use in uses), *uses_of_merge_hooks(merges)),
         digest=plan.recipe.digest,
         files=plan.recipe.files,
-        entries=each_once([*entries, *hooks]),
+        entries=distinct_entries([*entries, *hooks]),
         modules=tuple(dict.fromkeys(full_name(each.step.module) for each in plan.steps if each.entry is None)),
         merges=merges,
     )
@@ -89,19 +91,21 @@ def merge_hooks(rules: Iterable[tuple[str, str]], settings: Settings) -> tuple[C
     """The files of the merge hooks that rules name; where one is missing, the run itself tells it."""
     folders = drop_in_folders([*map(Path, settings.scriptlets)])
     names = [hook_of(policy).split(".") for policy in hooks_in(rules)]
-    found = ([one for folder in folders for one in candidates(folder, name) if one.kind == "python"] for name in names)
+    found = (
+        [one for folder in folders for one in find_candidates(folder, name) if one.kind == "python"] for name in names
+    )
     return tuple(files[0] for files in found if files)
 
 
-def of_merges(merges: Iterable[Candidate]) -> Iterator[Use]:
+def uses_of_merge_hooks(merges: Iterable[Candidate]) -> Iterator[Use]:
     """Merge hooks as what they are: code that runs on the controller."""
     return (Use(candidate.name, hosts=(CONTROLLER,)) for candidate in merges)
 
 
-def each_once(entries: Iterable[ScriptletEntry]) -> tuple[ScriptletEntry, ...]:
+def distinct_entries(entries: Iterable[ScriptletEntry]) -> tuple[ScriptletEntry, ...]:
     """Each scriptlet once, whichever of its classes is used: what counts is the file."""
     return tuple({(entry.name, entry.kind): entry for entry in entries}.values())
 
 
-def _names(module: str, entry: ScriptletEntry | None) -> tuple[str, ...]:
+def _used_names(module: str, entry: ScriptletEntry | None) -> tuple[str, ...]:
     return names_of(module) if entry is None else (entry.name,)

@@ -91,26 +91,28 @@ def scriptlet(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 
     folder = next(iter(settings.load().scriptlets))
-    about = _words(options.name, "link.errors")
-    _check_found(options.name)
+    placeholders = _placeholders(options.name, "link.errors")
+    _check_not_published(options.name)
     if options.type == "python":
-        _check_import(about)
-        _check_hiding(folder, about["path"])
+        _check_importable(placeholders)
+        _check_shadowing(folder, placeholders["path"])
     words = {
-        **about,
+        **placeholders,
         "folder": folder,
         "parent": str(Path(folder).parent),
         "module": f"{Path(folder).name}.{options.name}",
         "type": STEP_TYPES[options.type],
         "limit": LIMITS.get(options.type, "max_percent"),
     }
-    return _made(Path(), SCRIPTLETS[options.type], words, [f"rack-recipes debug {options.name}", _test_of(words)])
+    return _write_files(
+        Path(), SCRIPTLETS[options.type], words, [f"rack-recipes debug {options.name}", _test_command(words)]
+    )
 
 
 def recipe(options: argparse.Namespace) -> Answer:
     """Begin a recipe that runs as it stands, and its test. Nothing that is there is overwritten."""
-    words = _words(options.name, "burn_in")
-    return _made(Path(), RECIPE, words, [f"rack-recipes run recipes/{words['path']}.yml", _test_of(words)])
+    words = _placeholders(options.name, "burn_in")
+    return _write_files(Path(), RECIPE, words, [f"rack-recipes run recipes/{words['path']}.yml", _test_command(words)])
 
 
 def project(options: argparse.Namespace) -> Answer:
@@ -119,10 +121,12 @@ def project(options: argparse.Namespace) -> Answer:
     Nothing that is there is overwritten.
     """
     folder = Path(options.folder)
-    return _made(folder, PROJECT, _words("first", ""), [f"cd {folder}", "rack-recipes run recipes/first.yml"])
+    return _write_files(
+        folder, PROJECT, _placeholders("first", ""), [f"cd {folder}", "rack-recipes run recipes/first.yml"]
+    )
 
 
-def _words(name: str, example: str) -> dict[str, str]:
+def _placeholders(name: str, example: str) -> dict[str, str]:
     """What the templates know of a name."""
     if not NAME.fullmatch(name):
         raise UsageError(f"expected a name of lower-case letters, digits, _ and dots, such as {example}, got {name!r}")
@@ -139,7 +143,7 @@ def _words(name: str, example: str) -> dict[str, str]:
     }
 
 
-def _check_found(name: str) -> None:
+def _check_not_published(name: str) -> None:
     """Nothing in a folder of the project is found by the name of a module of the collection."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_files import PUBLISHED, is_published
 
@@ -150,18 +154,18 @@ def _check_found(name: str) -> None:
         )
 
 
-def _check_hiding(folder: str, path: str) -> None:
+def _check_shadowing(folder: str, path: str) -> None:
     """Python imports nothing of a folder that has a file of its name beside it."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.shadowing import hidden_by, hider_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.shadowing import hidden_folder, hiding_file
 
     made = Path(folder, f"{path}.py")
-    if file := hider_of(folder, f"{path}.py"):
+    if file := hiding_file(folder, f"{path}.py"):
         raise UsageError(f"{made}: {file} would hide it from Python: rename one of them")
-    if hides := hidden_by(made):
+    if hides := hidden_folder(made):
         raise UsageError(f"{made}: it would hide the folder {hides} from Python: rename one of them")
 
 
-def _check_import(words: Mapping[str, str]) -> None:
+def _check_importable(words: Mapping[str, str]) -> None:
     """Its test imports the class by its name and that of its file."""
     for word in (*words["name"].split("."), words["class"]):
         if keyword.iskeyword(word):
@@ -171,26 +175,26 @@ def _check_import(words: Mapping[str, str]) -> None:
             )
 
 
-def _test_of(words: Mapping[str, str]) -> str:
-    return f"pytest {_filled(TEST, words)}"
+def _test_command(words: Mapping[str, str]) -> str:
+    return f"pytest {_fill(TEST, words)}"
 
 
-def _made(folder: Path, files: Files, words: Mapping[str, str], hints: Sequence[str]) -> Answer:
+def _write_files(folder: Path, files: Files, words: Mapping[str, str], hints: Sequence[str]) -> Answer:
     """Write the files, or none of them where one is there already."""
-    wanted = {folder / _filled(path, words): TEMPLATES / template for path, template in files.items()}
-    there = [str(path) for path in wanted if path.exists() or path.is_symlink()]
-    if there:
-        raise UsageError(f"{', '.join(there)}: there already, so nothing was written")
+    wanted = {folder / _fill(path, words): TEMPLATES / template for path, template in files.items()}
+    existing = [str(path) for path in wanted if path.exists() or path.is_symlink()]
+    if existing:
+        raise UsageError(f"{', '.join(existing)}: there already, so nothing was written")
     for path, template in wanted.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
-            file.write(_filled(template.read_text(encoding="utf-8"), words))
+            file.write(_fill(template.read_text(encoding="utf-8"), words))
         sys.stderr.write(f"made {path}\n")
     sys.stderr.writelines(["try it:\n", *(f"  {hint}\n" for hint in hints)])
     return {"status": "ok", "files": [*map(str, wanted)]}, 0
 
 
-def _filled(text: str, words: Mapping[str, str]) -> str:
+def _fill(text: str, words: Mapping[str, str]) -> str:
     for word, value in words.items():
         text = text.replace(f"@{word}@", value)
     return text

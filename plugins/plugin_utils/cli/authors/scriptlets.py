@@ -30,12 +30,12 @@ def scriptlets(options: argparse.Namespace) -> Answer:
     be used is told on stderr, with the reason.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-    from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve import faults, list_all
+    from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve import list_all, load_errors
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import to_text
 
     folders = tuple(map(Path, settings.load().scriptlets))
     entries = list_all(folders)
-    for fault in faults(folders):
+    for fault in load_errors(folders):
         sys.stderr.write(f"left out: {fault}\n")
     if options.json:
         return {"scriptlets": [_data(entry) for entry in entries]}, 0

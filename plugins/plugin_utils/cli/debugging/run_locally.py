@@ -36,60 +36,64 @@ LEASE = 3600.0  # seconds; nobody is further away than this process
 DROP_INS = "scriptlets"
 
 
-def run_here(trial: ScriptletRun, *, pdb: bool) -> list[Record]:
+def run_locally(debug_run: ScriptletRun, *, pdb: bool) -> list[Record]:
     """The records that it leaves; those of its log are shown as they come. With `pdb` it stops in the debugger."""
-    request = _request(trial, debug=not pdb)
+    request = _request(debug_run, debug=not pdb)
     records: list[Record] = []
 
-    def take(record: Record) -> None:
+    def collect(record: Record) -> None:
         records.append(record)
         if record["kind"] == "log":
             sys.stderr.writelines(f"{printable(line)}\n" for line in lines_of(record, RUN))
             sys.stderr.flush()
 
-    with TemporaryDirectory(prefix="rack-recipes-") as work, _importable(trial.entry):
+    with TemporaryDirectory(prefix="rack-recipes-") as work, _importable(debug_run.entry):
         _unpack(request, Path(work))
         if pdb:
-            request.message["steps"][0]["class"] = debugged(trial.entry)
+            request.message["steps"][0]["class"] = debugged(debug_run.entry)
         with chdir(work):
-            StageRun(request.message, Launcher(request.message, work, work), take, lambda: True).run()
+            StageRun(request.message, Launcher(request.message, work, work), collect, lambda: True).run()
     return records
 
 
-def _request(trial: ScriptletRun, *, debug: bool) -> Request:
-    entry = trial.entry
+def _request(debug_run: ScriptletRun, *, debug: bool) -> Request:
+    entry = debug_run.entry
     step = {
-        "name": trial.name,
+        "name": debug_run.name,
         "type": entry.kind,
         "module": entry.name,
         "function": entry.function,
-        "args": trial.args,
+        "args": debug_run.args,
         "scope": entry.scope,
         "success": "none",
     }
     around = StageInputs(
         run_id=RUN,
         host="" if entry.scope == "run" else HOST,
-        folders=tuple(folder.absolute() for folder in trial.folders),
+        folders=tuple(folder.absolute() for folder in debug_run.folders),
         slots=1,
         lease=LEASE,
-        own=_versioned(trial.own),
-        run=_versioned(trial.run),
-        hosts={host: _versioned(keys) for host, keys in trial.hosts.items()},
+        own=_versioned(debug_run.own),
+        run=_versioned(debug_run.run),
+        hosts={host: _versioned(keys) for host, keys in debug_run.hosts.items()},
         debug=debug,
     )
     request = make_request(1, [step], around)
     if "invalid" in request.message["steps"][0]:
         raise UsageError(request.message["steps"][0]["invalid"])
-    request.message.update(_hidden(trial))
+    request.message.update(_hidden(debug_run))
     return request
 
 
-def _hidden(trial: ScriptletRun) -> dict[str, list[str]]:
+def _hidden(debug_run: ScriptletRun) -> dict[str, list[str]]:
     """What has the name of a secret is one here too: arguments, and keys of the context that it finds."""
     patterns = settings.load().secret_keys
     names = SecretNames(patterns)
-    held = ((key, value) for keys in (trial.own, trial.run, *trial.hosts.values()) for key, value in keys.items())
+    held = (
+        (key, value)
+        for keys in (debug_run.own, debug_run.run, *debug_run.hosts.values())
+        for key, value in keys.items()
+    )
     secrets = {text for key, value in held if names.match_key(key) for text in long_texts_of(value)}
     return {"secret_keys": [*patterns], "secrets": sorted(secrets)}
 

@@ -16,52 +16,58 @@ from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import parser_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.scriptlet_run import Record, ScriptletRun
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.inventory_hosts import inventory_hosts
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run import begin
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run import start_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 
 
-def run_there(trial: ScriptletRun, options: argparse.Namespace) -> tuple[list[Record], dict[str, Any]]:
+def run_on_host(debug_run: ScriptletRun, options: argparse.Namespace) -> tuple[list[Record], dict[str, Any]]:
     """The records of the run, and what its envelope has besides. Raises RackError where it cannot be run."""
-    if trial.entry.scope == "run":
-        raise UsageError(f"--host: {trial.entry.name} is meant for the controller (scope: run), leave --host out")
+    if debug_run.entry.scope == "run":
+        raise UsageError(f"--host: {debug_run.entry.name} is meant for the controller (scope: run), leave --host out")
     runs = Path(settings.load().runs)
     folder = runs.parent / "debug"
     make_private(folder)
-    recipe = folder / f"{trial.name}.yml"
-    recipe.write_text(json.dumps({**_about(trial, options.host), "steps": [_step(trial)]}), encoding="utf-8")
-    asked = parser_of("run").parse([str(recipe), *_words(trial, options, folder)])
+    recipe = folder / f"{debug_run.name}.yml"
+    recipe.write_text(json.dumps({**_about(debug_run, options.host), "steps": [_step(debug_run)]}), encoding="utf-8")
+    asked = parser_of("run").parse([str(recipe), *_words(debug_run, options, folder)])
     asked.ansible = options.ansible
-    answer, _code = begin(asked, told=False)
+    answer, _code = start_run(asked, show_summary=False)
     journal = runs / answer["run_id"] / "journal.jsonl"
     records: list[Record] = [line.record for line in JournalReader(journal).read() if line.record is not None]
     return records, {"run_id": answer["run_id"]}
 
 
-def _about(trial: ScriptletRun, host: str) -> dict[str, Any]:
+def _about(debug_run: ScriptletRun, host: str) -> dict[str, Any]:
     return {
-        "test_meta": {"test_id": f"DEBUG {trial.entry.name}", "description": "One scriptlet by itself"},
+        "test_meta": {"test_id": f"DEBUG {debug_run.entry.name}", "description": "One scriptlet by itself"},
         "hosts": host,
     }
 
 
-def _step(trial: ScriptletRun) -> dict[str, Any]:
-    entry = trial.entry
-    step = {"name": trial.name, "type": entry.kind, "module": entry.name, "args": dict(trial.args), "success": "none"}
+def _step(debug_run: ScriptletRun) -> dict[str, Any]:
+    entry = debug_run.entry
+    step = {
+        "name": debug_run.name,
+        "type": entry.kind,
+        "module": entry.name,
+        "args": dict(debug_run.args),
+        "success": "none",
+    }
     return {**step, "function": entry.function} if entry.function else step
 
 
-def _words(trial: ScriptletRun, options: argparse.Namespace, folder: Path) -> Iterator[str]:
+def _words(debug_run: ScriptletRun, options: argparse.Namespace, folder: Path) -> Iterator[str]:
     yield from ("--debug", *(word for path in options.inventory for word in ("--inventory", path)))
-    if trial.own or trial.run:
-        yield from ("--context", str(_written(trial, options.host, options.inventory, folder)))
+    if debug_run.own or debug_run.run:
+        yield from ("--context", str(_written(debug_run, options.host, options.inventory, folder)))
     yield from ("--json",) if options.json else ()
 
 
-def _written(trial: ScriptletRun, host: str, inventories: Sequence[str], folder: Path) -> Path:
+def _written(debug_run: ScriptletRun, host: str, inventories: Sequence[str], folder: Path) -> Path:
     """The file with the context that the run starts with, for each host where `host` is a pattern."""
     hosts = inventory_hosts(inventories, None, [host]).of(host) or (host,)
-    path = folder / f"{trial.name}.context.json"
-    path.write_text(json.dumps({"run": trial.run, "hosts": dict.fromkeys(hosts, trial.own)}), encoding="utf-8")
+    path = folder / f"{debug_run.name}.context.json"
+    path.write_text(json.dumps({"run": debug_run.run, "hosts": dict.fromkeys(hosts, debug_run.own)}), encoding="utf-8")
     return path.absolute()

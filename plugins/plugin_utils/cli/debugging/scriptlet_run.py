@@ -21,7 +21,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.context_option import read_context
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.param_options import in_word
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.param_options import split_assignment
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colours import painter
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import printable
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, UsageError
@@ -52,37 +52,37 @@ class ScriptletRun:
 
 def run_scriptlet(options: argparse.Namespace) -> Answer:
     """Run it where it is asked for. Raises RackError where it cannot be run at all."""
-    trial = _trial(options)
-    if options.pdb and (options.host or trial.entry.kind != "python"):
-        raise UsageError(f"--pdb: expected a Python scriptlet on this machine, got {_place(options, trial)}")
+    debug_run = _debug_run(options)
+    if options.pdb and (options.host or debug_run.entry.kind != "python"):
+        raise UsageError(f"--pdb: expected a Python scriptlet on this machine, got {_place(options, debug_run)}")
     if options.host:
-        from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.run_on_host import run_there
+        from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.run_on_host import run_on_host
 
-        records, answer = run_there(trial, options)
+        records, answer = run_on_host(debug_run, options)
     else:
-        from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.run_locally import run_here
+        from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.run_locally import run_locally
         from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_debug
 
-        check_debug(trial.entry.name, settings.load())
-        records, answer = run_here(trial, pdb=options.pdb), {}
-    last = [record for record in records if record["kind"] == "step" and record["step"] == trial.name][-1]
-    deltas = [record for record in records if record["kind"] == "delta" and record["step"] == trial.name]
-    tell(last)
+        check_debug(debug_run.entry.name, settings.load())
+        records, answer = run_locally(debug_run, pdb=options.pdb), {}
+    last = [record for record in records if record["kind"] == "step" and record["step"] == debug_run.name][-1]
+    deltas = [record for record in records if record["kind"] == "delta" and record["step"] == debug_run.name]
+    print_result(last)
     return {**envelope_of(last, deltas), **answer}, 0 if last["verdict"] in PASSING else _code(last["verdict"])
 
 
-def _place(options: argparse.Namespace, trial: ScriptletRun) -> str:
-    return f"host {options.host}" if options.host else f"{trial.entry.path} (type: {trial.entry.kind})"
+def _place(options: argparse.Namespace, debug_run: ScriptletRun) -> str:
+    return f"host {options.host}" if options.host else f"{debug_run.entry.path} (type: {debug_run.entry.kind})"
 
 
 def _code(verdict: str) -> int:
     return 3 if verdict == "unreachable" else 1
 
 
-def _trial(options: argparse.Namespace) -> ScriptletRun:
+def _debug_run(options: argparse.Namespace) -> ScriptletRun:
     folders = tuple(map(Path, settings.load().scriptlets))
-    entry = _found(options, folders)
-    words = (in_word("--arg", word) for word in options.arg)
+    entry = _find_entry(options, folders)
+    words = (split_assignment("--arg", word) for word in options.arg)
     args = {**_args(options.args), **{name: _value(entry, name, text) for name, text in words}}
     return ScriptletRun(entry, folders, args, **_context(options, entry))
 
@@ -91,7 +91,7 @@ def _context(options: argparse.Namespace, entry: ScriptletEntry) -> dict[str, An
     return read_context(options.context, entry, options.host) if options.context is not None else {}
 
 
-def _found(options: argparse.Namespace, folders: tuple[Path, ...]) -> ScriptletEntry:
+def _find_entry(options: argparse.Namespace, folders: tuple[Path, ...]) -> ScriptletEntry:
     """The scriptlet, of whatever type it is."""
     refused: list[CatalogError] = []
     for kind in (options.type,) if options.type else KINDS:
@@ -138,7 +138,7 @@ def envelope_of(step: Record, deltas: Sequence[Record]) -> dict[str, Any]:
     }
 
 
-def tell(step: Record) -> None:
+def print_result(step: Record) -> None:
     """Write to stderr what it printed, measured and used, and its verdict."""
     paint = painter(sys.stderr)
     for attempt in step["attempts"][-1:]:

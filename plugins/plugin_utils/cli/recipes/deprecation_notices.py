@@ -11,7 +11,7 @@ import sys
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan
 
 
-def tell_notices(plan: Plan) -> None:
+def print_notices(plan: Plan) -> None:
     """Name on stderr the steps whose scriptlets should not be used any more."""
     for planned in plan.steps:
         if planned.notice:

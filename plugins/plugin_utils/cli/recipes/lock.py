@@ -48,43 +48,43 @@ def lock(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_lock
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_file import (
-        is_there,
+        has_lock,
         read_lock,
         write_lock,
     )
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model import LockFile, differences
 
     settings = project.load()
-    held = read_lock() if is_there() or options.check else LockFile()
-    paths = _paths(options.recipes, held)
-    here = _here(paths, settings)
-    found = [*differences(held, here)]
+    locked = read_lock() if has_lock() or options.check else LockFile()
+    paths = _paths(options.recipes, locked)
+    current = _current_lock(paths, settings)
+    found = [*differences(locked, current)]
     if options.check:
-        return _told(found, len(here.recipes), 1 if found else 0)
+        return _answer(found, len(current.recipes), 1 if found else 0)
     check_lock(paths, settings)
-    write_lock(here)
-    return _told(found, len(here.recipes), 0)
+    write_lock(current)
+    return _answer(found, len(current.recipes), 0)
 
 
-def _paths(given: Iterable[str], held: LockFile) -> list[str]:
+def _paths(given: Iterable[str], locked: LockFile) -> list[str]:
     """The recipes to look at: those that are given have to be there."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.make_lock import in_project
 
-    paths = {**dict.fromkeys(map(in_project, given)), **{path: None for path in held.recipes if Path(path).exists()}}
-    if not paths and not held.recipes:
+    paths = {**dict.fromkeys(map(in_project, given)), **{path: None for path in locked.recipes if Path(path).exists()}}
+    if not paths and not locked.recipes:
         raise UsageError("rack-recipes lock: expected RECIPE, such as recipes/numbers.yml: none is locked yet")
     return sorted(paths)
 
 
-def _here(paths: Iterable[str], settings: Settings) -> LockFile:
+def _current_lock(paths: Iterable[str], settings: Settings) -> LockFile:
     from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.make_lock import lock_of
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import of_plan
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import request_of_plan
 
-    return lock_of(of_plan(plan_of(path, settings), settings) for path in paths)
+    return lock_of(request_of_plan(plan_of(path, settings), settings) for path in paths)
 
 
-def _told(found: Iterable[Difference], recipes: int, code: int) -> Answer:
+def _answer(found: Iterable[Difference], recipes: int, code: int) -> Answer:
     """A line on stderr for each difference, and all of them on stdout."""
     differences = [*found]
     sys.stderr.writelines(f"{one}\n" for one in differences)

@@ -41,7 +41,7 @@ def plan(options: argparse.Namespace) -> Answer:
     Stages and why each starts, steps, hosts, the keys that each step reads and writes. Nothing is run.
     `run --dry-run` adds what an inventory and the store know: hosts, earlier results, durations.
     """
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.recipes.deprecation_notices import tell_notices
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.recipes.deprecation_notices import print_notices
     from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.plan.output_formats import FORMATS
 
@@ -50,5 +50,5 @@ def plan(options: argparse.Namespace) -> Answer:
             f"rack-recipes plan: --json and --format {options.format} ask for two answers: give one of them"
         )
     planned = plan_of(options.recipe, options=plan_options(options))
-    tell_notices(planned)
+    print_notices(planned)
     return FORMATS["json" if options.json else options.format or "tree"](planned), 0

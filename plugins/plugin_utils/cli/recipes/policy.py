@@ -37,19 +37,19 @@ def policy(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import applies
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.parse_policy import read_policy
 
-    person = user_named(options.user) if options.user else this_user()
+    user = user_named(options.user) if options.user else this_user()
     path = settings.load().policy
-    held = read_policy(path) if path else None
-    rules = [rule for rule in held.rules if applies(rule, person)] if held else []
-    return (_data(person, held, rules) if options.json else _text(person, held, rules)), 0
+    active = read_policy(path) if path else None
+    rules = [rule for rule in active.rules if applies(rule, user)] if active else []
+    return (_data(user, active, rules) if options.json else _text(user, active, rules)), 0
 
 
-def _data(person: User, held: Policy | None, rules: list[Rule]) -> dict[str, Any]:
+def _data(user: User, active: Policy | None, rules: list[Rule]) -> dict[str, Any]:
     return {
         "status": "ok",
-        "user": person.name,
-        "groups": sorted(person.groups),
-        "policy": held.file if held else None,
+        "user": user.name,
+        "groups": sorted(user.groups),
+        "policy": active.file if active else None,
         "rules": [_rule(rule) for rule in rules],
     }
 
@@ -60,13 +60,13 @@ def _rule(rule: Rule) -> dict[str, Any]:
     return {"line": rule.place.line, "may" if rule.allows else "may_not": [*rule.actions], **given}
 
 
-def _text(person: User, held: Policy | None, rules: list[Rule]) -> str:
+def _text(user: User, active: Policy | None, rules: list[Rule]) -> str:
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import to_text
 
-    if held is None:
+    if active is None:
         return "no policy is set: everybody may do everything\n"
     if not rules:
-        return f"{held.file}: no rule is about {person.name}, who may do nothing here\n"
+        return f"{active.file}: no rule is about {user.name}, who may do nothing here\n"
     return to_text(COLUMNS, [_row(rule) for rule in rules])
 
 
@@ -78,10 +78,10 @@ def _row(rule: Rule) -> list[str]:
         str(rule.place.line),
         f"{allowed} {', '.join(rule.actions)}",
         *named,
-        unsaid if rule.become is None else _said(rule.become),
-        unsaid if rule.store is None else _said(rule.store),
+        unsaid if rule.become is None else _value_text(rule.become),
+        unsaid if rule.store is None else _value_text(rule.store),
     ]
 
 
-def _said(value: bool | tuple[str, ...]) -> str:
+def _value_text(value: bool | tuple[str, ...]) -> str:
     return " ".join(value) if isinstance(value, tuple) else "yes" if value else "no"

@@ -25,7 +25,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import (
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan
 
-Told = dict[str, Any]
+Finding = dict[str, Any]
 
 
 def add_validate(command: argparse.ArgumentParser) -> None:
@@ -61,14 +61,14 @@ def validate(options: argparse.Namespace) -> Answer:
     found = [_check(name, text) for name, text in checked]
     problems = [problem for wrong, _plan in found for problem in wrong]
     notices = [notice for _problems, plan in found if plan for notice in _notices(plan)]
-    for told in (*problems, *notices):
-        sys.stderr.write(f"{told['text']}\n")
+    for finding in (*problems, *notices):
+        sys.stderr.write(f"{finding['text']}\n")
     status = "error" if problems else "ok"
     answer = {"status": status, "recipes": len(checked), "problems": problems, "notices": notices}
     return answer, 2 if problems else 0
 
 
-def _check(name: str, text: bytes | None) -> tuple[list[Told], Plan | None]:
+def _check(name: str, text: bytes | None) -> tuple[list[Finding], Plan | None]:
     """What is wrong with a recipe file, or with a text in its place; the plan where nothing is."""
     try:
         return [], _planned(name, text)
@@ -86,19 +86,19 @@ def _planned(name: str, text: bytes | None) -> Plan:
     return make_plan(recipe, tuple(map(Path, settings.load().scriptlets)))
 
 
-def _problem(name: str, error: RackError) -> Told:
+def _problem(name: str, error: RackError) -> Finding:
     if not isinstance(error, RecipeError):
         return {"file": name, "line": 1, "column": 1, "text": str(error)}
-    located = _located(error.place)
+    located = _position(error.place)
     return {**located, "expected": error.expected, "got": error.got, "near": error.near, "text": str(error)}
 
 
-def _notices(plan: Plan) -> Iterator[Told]:
+def _notices(plan: Plan) -> Iterator[Finding]:
     """What is no problem yet: scriptlets that should not be used any more."""
     for planned in plan.steps:
         if planned.notice:
-            yield {**_located(planned.step.place), "text": f"{planned.step.place}: {planned.notice}"}
+            yield {**_position(planned.step.place), "text": f"{planned.step.place}: {planned.notice}"}
 
 
-def _located(place: Place) -> Told:
+def _position(place: Place) -> Finding:
     return {"file": place.file, "line": place.line, "column": place.column}

@@ -36,13 +36,13 @@ class RepeatedError(ValueError):
         self.msg = f"expected each name once, got {name!r} again"
 
 
-def given_params(files: Sequence[str], words: Sequence[str]) -> dict[str, Any]:
+def params_from_options(files: Sequence[str], words: Sequence[str]) -> dict[str, Any]:
     """The values of --param-file and of --param, which win; those of --param are texts. Raises UsageError."""
     found = {name: value for file in files for name, value in read_mapping("--param-file", file).items()}
-    return {**found, **dict(in_word("--param", word) for word in words)}
+    return {**found, **dict(split_assignment("--param", word) for word in words)}
 
 
-def in_word(option: str, word: str) -> tuple[str, str]:
+def split_assignment(option: str, word: str) -> tuple[str, str]:
     """Name and value in `NAME=VALUE`. Raises UsageError."""
     name, sign, value = word.partition("=")
     if not sign or not name.strip():

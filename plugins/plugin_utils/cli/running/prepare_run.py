@@ -16,8 +16,8 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import MASKED
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.recipes.deprecation_notices import tell_notices
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.param_options import given_params
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.recipes.deprecation_notices import print_notices
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.param_options import params_from_options
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.resumed_run import ResumedRun, earlier_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import plan_options
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
@@ -54,10 +54,10 @@ def prepare(options: argparse.Namespace) -> PreparedRun:
         raise UsageError("rack-recipes run: expected RECIPE or --resume RUN; see rack-recipes run --help")
     resume_from = options.resume_from or ""
     plan = _plan(recipe, settings, plan_options(options), earlier, resume_from)
-    tell_notices(plan)
+    print_notices(plan)
     _check_trust(plan, settings)
     declared = plan.recipe.params
-    anew = {**_named(variables), **given_params(options.param_file, options.param)}
+    anew = {**_named(variables), **params_from_options(options.param_file, options.param)}
     given = {**_recorded(earlier, declared, anew), **anew}
     params = _checked(declared, given, options, SecretNames(settings.secret_keys))
     if options.context:  # what is wrong in it is told before anything runs
@@ -77,9 +77,9 @@ def _check_trust(plan: Plan, settings: Settings) -> None:
     """Raise TrustError early; the run itself looks again, with its hosts, at what is really run."""
     if is_guarded(settings):
         from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_run
-        from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import of_plan
+        from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import request_of_plan
 
-        check_run(of_plan(plan, settings), settings)
+        check_run(request_of_plan(plan, settings), settings)
 
 
 def _earlier(options: argparse.Namespace, settings: Settings) -> ResumedRun | None:

@@ -150,17 +150,17 @@ def run(options: argparse.Namespace) -> Answer:
         from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.dry_run import dry_run
 
         return dry_run(options)
-    return begin(options)
+    return start_run(options)
 
 
-def begin(options: argparse.Namespace, *, told: bool = True) -> tuple[dict[str, Any], int]:
+def start_run(options: argparse.Namespace, *, show_summary: bool = True) -> tuple[dict[str, Any], int]:
     """Start Ansible, unless its output is to be shown, and only then import what reads recipes; then run."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_playbook import environment
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.warm_start import warm_start
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import new_run_id
 
     run_id = new_run_id()
-    with nullcontext() if options.verbose else warm_start(environment(run_id, options.inventory)) as ahead:
+    with nullcontext() if options.verbose else warm_start(environment(run_id, options.inventory)) as warm:
         from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run_ansible import run_ansible
 
-        return run_ansible(options, run_id, ahead, told=told)
+        return run_ansible(options, run_id, warm, show_summary=show_summary)

@@ -17,8 +17,12 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.debug_output import Trace
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepare_run import PARAMS, PreparedRun, prepare
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.report_outcome import NOT_REPORTED, report_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run_answer import answer_of, tell
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run_answer import (
+    NOT_REPORTED,
+    answer_of,
+    print_summary,
+    report_of,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import write_playbook
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.end_signals import Passing, leave_dead_terminal
@@ -38,9 +42,9 @@ AT_ONCE = 0.2  # seconds between two flushes into the store that count as no del
 
 
 def run_ansible(
-    options: argparse.Namespace, run_id: str, ahead: WarmStart | None, *, told: bool = True
+    options: argparse.Namespace, run_id: str, warm: WarmStart | None, *, show_summary: bool = True
 ) -> tuple[dict[str, Any], int]:
-    """Compile, run, and tell how it ended by the run's own record: people too, where they are to be `told`.
+    """Compile, run, and print_summary how it ended by the run's own record: people too, where they are to be `told`.
 
     `ahead` is an Ansible that was started for it; one whose output is to be shown is started now.
     """
@@ -49,15 +53,15 @@ def run_ansible(
     folder = Path(prepared.settings.runs) / run_id
     make_private(folder)
     with Passing() as passing:
-        code = _run(options, prepared, _asked(options, prepared, playbook, run_id), folder, ahead, passing)
+        code = _run(options, prepared, _playbook_command(options, prepared, playbook, run_id), folder, warm, passing)
     leave_dead_terminal()
     summary = summarize(folder / JOURNAL)
     answer, exit_code = answer_of(summary, code, folder / LOG, passing.number)
-    answer.update(_besides(options, prepared, folder))
+    answer.update(_requested_extras(options, prepared, folder))
     if "report_error" in answer and not options.check:
         exit_code = exit_code or NOT_REPORTED
-    if told and not options.json:
-        tell(summary, answer)
+    if show_summary and not options.json:
+        print_summary(summary, answer)
     return answer, exit_code
 
 
@@ -66,22 +70,22 @@ def _run(
     prepared: PreparedRun,
     asked: PlaybookCommand,
     folder: Path,
-    ahead: WarmStart | None,
+    warm: WarmStart | None,
     passing: Passing,
 ) -> int:
     """Run Ansible and show what happens meanwhile; returns its exit code."""
     log = folder / LOG
     log.touch(0o600)
     with (
-        _shown(options, folder / JOURNAL) as tick,
-        _private(folder, _variables(options, prepared)) as private,
+        _live_output(options, folder / JOURNAL) as tick,
+        _private_variables(folder, _variables(options, prepared)) as private,
     ):
         whole = replace(asked, extra_vars=[*asked.extra_vars, *private])
-        child = ahead.go(arguments(whole), str(log.absolute())) if ahead else start(whole)
+        child = warm.go(arguments(whole), str(log.absolute())) if warm else start(whole)
         return follow(passing.to(child), tick)
 
 
-def _besides(options: argparse.Namespace, prepared: PreparedRun, folder: Path) -> dict[str, Any]:
+def _requested_extras(options: argparse.Namespace, prepared: PreparedRun, folder: Path) -> dict[str, Any]:
     """What the answer has where it was asked for."""
     found: dict[str, Any] = {}
     if options.report:
@@ -111,7 +115,7 @@ def _variables(options: argparse.Namespace, prepared: PreparedRun) -> dict[str, 
 
 
 @contextmanager
-def _private(folder: Path, variables: Mapping[str, Any]) -> Iterator[list[str]]:
+def _private_variables(folder: Path, variables: Mapping[str, Any]) -> Iterator[list[str]]:
     """The variables as an argument for Ansible, which is to be seen by nobody else."""
     if not variables:
         yield []
@@ -121,7 +125,9 @@ def _private(folder: Path, variables: Mapping[str, Any]) -> Iterator[list[str]]:
         yield [f"@{path}"]
 
 
-def _asked(options: argparse.Namespace, prepared: PreparedRun, playbook: Path, run_id: str) -> PlaybookCommand:
+def _playbook_command(
+    options: argparse.Namespace, prepared: PreparedRun, playbook: Path, run_id: str
+) -> PlaybookCommand:
     return PlaybookCommand(
         playbook=playbook,
         run_id=run_id,
@@ -135,7 +141,7 @@ def _asked(options: argparse.Namespace, prepared: PreparedRun, playbook: Path, r
 
 
 @contextmanager
-def _shown(options: argparse.Namespace, journal: Path) -> Iterator[Callable[[], None]]:
+def _live_output(options: argparse.Namespace, journal: Path) -> Iterator[Callable[[], None]]:
     """A function that shows what is new: how far the run is, on a terminal, and with --debug what its steps do.
 
     Where Ansible's own output is shown, that has it all.

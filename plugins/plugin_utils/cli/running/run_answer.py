@@ -15,12 +15,16 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colours import painter
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import printable
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, StoreError, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.status_file import ReportStatus, read
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.end_signals import BY_SIGNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import Summary
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import NOT_IN_STORE, REFUSED
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import IN_CHECK, NOTHING, REHEARSED
 
 NOT_STORED = StoreError.exit_code
+NOT_REPORTED = StoreError.exit_code  # the results are not in the report that was asked for
+NO_REPORT_IN_CHECK_MODE = ReportStatus(error="check mode writes none")
+REPORT_NOT_REACHED = ReportStatus(error="Ansible did not come to it")
 NOTES = {
     "unchecked": "no step checked anything, so nothing was shown: give steps success criteria",
     REHEARSED: IN_CHECK,
@@ -60,7 +64,19 @@ def answer_of(summary: Summary, code: int, log: Path, number: int = 0) -> tuple[
     return answer, NOT_STORED
 
 
-def tell(summary: Summary, answer: dict[str, Any]) -> None:
+def report_of(folder: Path, log: Path, *, check: bool = False) -> dict[str, Any]:
+    """The paths of the report's files; where there is none, the reason and where Ansible says more.
+
+    `folder` is the run's folder. `check` says that Ansible ran in check mode.
+    """
+    status = read(folder) or (NO_REPORT_IN_CHECK_MODE if check else REPORT_NOT_REACHED)
+    if not status.error:
+        return {"report": sorted(status.files)}
+    where = str(log) if log.stat().st_size else "Ansible's output"
+    return {"report": [], "report_error": f"{status.error} ({where})"}
+
+
+def print_summary(summary: Summary, answer: dict[str, Any]) -> None:
     """Write to stderr what did not pass, the counts, and where the results are."""
     paint = painter(sys.stderr)
     for step, host, verdict, reason in summary.problems[:SHOWN_PROBLEMS]:

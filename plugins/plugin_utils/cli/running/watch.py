@@ -31,7 +31,7 @@ def watch(options: argparse.Namespace) -> Answer:
     Works from any terminal of the machine that runs it, and as often as you like.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run_answer import tell
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run_answer import print_summary
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.process_usage import ProcessUsage
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Drawing, Progress
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import summarize
@@ -56,5 +56,5 @@ def watch(options: argparse.Namespace) -> Answer:
     summary = summarize(path)
     answer = {**summary.to_data(), **({} if progress.end else {"reason": NO_END})}
     if not options.json:
-        tell(summary, answer)
+        print_summary(summary, answer)
     return answer, summary.exit_code

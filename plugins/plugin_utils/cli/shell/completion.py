@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The command completion."""
+"""The command `completion`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import examples
 
-SCRIPTS = {"bash": "bash.sh", "zsh": "zsh.zsh", "fish": "fish.fish"}
+SHELLS = ("bash", "zsh", "fish")
 
 
 def add_completion(command: argparse.ArgumentParser) -> None:
     """Its options."""
-    command.add_argument("shell", choices=SCRIPTS, help="the shell that is to read it: bash, zsh or fish")
+    command.add_argument("shell", choices=SHELLS, help="the shell that will read the script: bash, zsh or fish")
     examples(
         command,
         "rack-recipes completion bash > ~/.local/share/bash-completion/completions/rack-recipes",
@@ -27,9 +27,9 @@ def add_completion(command: argparse.ArgumentParser) -> None:
 
 
 def completion(options: argparse.Namespace) -> Answer:
-    """Print a script that completes this command in a shell.
+    """Print a script that makes a shell complete rack-recipes.
 
-    Commands, options and their values; recipes, the steps and the parameters of a recipe, runs, scriptlets.
+    It completes commands, options and their values, recipes, the steps and parameters of a recipe, runs and scriptlets.
     """
-    script = Path(__file__).with_name(SCRIPTS[options.shell]).read_text(encoding="utf-8")
+    script = Path(__file__).with_suffix(f".{options.shell}").read_text(encoding="utf-8")
     return ({"status": "ok", "script": script} if options.json else script), 0

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What may stand next on a command line: what the completion scripts ask, at each press of the key.
+"""The candidates for the next word of a command line, which the completion scripts ask for at each press of Tab.
 
-The answer's first line says how to complete: `words`, then a candidate a line, with a tab before its meaning; or
-`files`, then the suffixes that are wanted, all where there is none; or `folders`.
+The first line of an answer says what to complete. After `words` each line is a candidate, then a tab and its meaning.
+After `files` each line is a suffix that a file may have; without any line, all files are candidates. `folders` stands
+alone.
 """
 
 from __future__ import annotations
@@ -18,21 +19,24 @@ from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.argument_parser import Parser
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import (
     COMMANDS,
-    below,
-    is_listing,
+    is_group,
     parser_of,
+    subcommands,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import journals
 
 SUFFIXES = (".yml", ".yaml")
-NEWEST = 20  # runs
+NEWEST = 20  # how many runs are offered
 
 Lines = Iterator[str]
 
 
 def candidates(words: Sequence[str]) -> list[str]:
-    """The answer for the words behind the program's name, the last of which is being written. Never fails."""
+    """Return the lines of the answer; raises nothing.
+
+    `words` are those after the program's name. The last one is being typed.
+    """
     try:
         return [*_answer(list(words) or [""])]
     except (RackError, OSError, ValueError):
@@ -41,11 +45,11 @@ def candidates(words: Sequence[str]) -> list[str]:
 
 def _answer(words: list[str]) -> Lines:
     *before, current = words
-    if "--" in before:  # what follows is Ansible's
+    if "--" in before:  # arguments of ansible-playbook
         yield "words"
         return
     name, rest = _command(before)
-    if is_listing(name):
+    if is_group(name):
         yield from ("words", *_commands(name)) if not current.startswith("-") else _options(parser_of(name), rest)
         return
     parser = parser_of(name)
@@ -58,20 +62,20 @@ def _answer(words: list[str]) -> Lines:
 
 
 def _command(words: Sequence[str]) -> tuple[str, list[str]]:
-    """The command that the words begin with, and the words behind it."""
+    """Return the command that the words begin with, and the words after it; unknown words raise nothing here."""
     name, rest = "", [*words]
-    while rest and rest[0] in below(name):
+    while rest and rest[0] in subcommands(name):
         name = f"{name} {rest.pop(0)}".strip()
     return name, rest
 
 
 def _commands(name: str) -> Lines:
-    for word in below(name):
+    for word in subcommands(name):
         yield f"{word}\t{COMMANDS[f'{name} {word}'.strip()].summary}"
 
 
 def _options(parser: Parser, given: Sequence[str]) -> Lines:
-    """The options that may still be given."""
+    """Yield the options that are not on the line yet, or may be repeated."""
     yield "words"
     for action in parser._actions:
         used = any(name in given for name in action.option_strings)
@@ -88,13 +92,13 @@ def _first_words(action: argparse.Action) -> str:
 
 
 def _asked(parser: Parser, words: Sequence[str]) -> argparse.Action | None:
-    """The option whose value comes next."""
+    """Return the option whose value comes next."""
     action = parser._option_string_actions.get(words[-1]) if words else None
     return action if action is not None and action.nargs in (None, 1) else None
 
 
 def _positional(parser: Parser, words: Sequence[str]) -> argparse.Action | None:
-    """The argument that comes next."""
+    """Return the positional argument that comes next."""
     free = [word for index, word in enumerate(words) if not word.startswith("-") and not _asked(parser, words[:index])]
     wanted = parser._get_positional_actions()
     if len(free) < len(wanted):
@@ -122,7 +126,7 @@ def _folders(_words: Sequence[str], _current: str) -> Lines:
 
 
 def _steps(words: Sequence[str], current: str) -> Lines:
-    """Step names of the recipe that is on the line, the last of a list with commas."""
+    """Yield the steps of the recipe on the line; in a list with commas the last name is completed."""
     yield "words"
     first, comma, _last = current.rpartition(",")
     yield from (f"{first}{comma}{name}" for name in _step_names(_recipe_of(words)))
@@ -156,14 +160,17 @@ def _recipe_of(words: Sequence[str]) -> Path | None:
 
 
 def _step_names(recipe: Path | None, around: tuple[Path, ...] = ()) -> Lines:
-    """The names in the file and in those that it includes: the recipe's own reader would take too long to import."""
+    """Yield the step names of a file and of the files that it includes.
+
+    The reader of recipes is not used because its import is too slow for a key press.
+    """
     if recipe is None or recipe in around:
         return
     steps = _read(recipe).get("steps")
     for step in steps if isinstance(steps, list) else ():
         name, inner = (step.get("name"), step.get("include")) if isinstance(step, dict) else (None, None)
         if isinstance(inner, str):
-            yield from (f"{name}.{below}" for below in _step_names(recipe.parent / inner, (*around, recipe)))
+            yield from (f"{name}.{nested}" for nested in _step_names(recipe.parent / inner, (*around, recipe)))
         elif name is not None:
             yield str(name)
 
@@ -180,7 +187,7 @@ def _read(recipe: Path | None) -> dict[str, object]:
     return data if isinstance(data, dict) else {}
 
 
-# By the word that stands for a value in the help.
+# By the word that stands for the value in the help.
 KINDS: dict[str, Callable[[Sequence[str], str], Lines]] = {
     "RECIPE": _recipes,
     "FILE": _files,

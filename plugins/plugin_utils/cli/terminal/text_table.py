@@ -2,21 +2,21 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rows as aligned text for a terminal."""
+"""Tables as aligned plain text."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-WIDEST = 60
+WIDEST = 60  # columns
 
 Colour = Callable[[str, str], str]
 
 
 def to_text(titles: Sequence[str], rows: Iterable[Sequence[object]], colour: Colour | None = None) -> str:
-    """A line a row, columns aligned; what is too wide is cut, except in the last column.
+    """Return the titles and the rows as aligned lines. A cell wider than WIDEST is cut, except in the last column.
 
-    `colour` gets each cell of the rows, padded, and what it says.
+    `colour` is called with each padded cell and its text, and returns the cell as it is shown.
     """
     head, *cells = [[printable(str(cell)) for cell in row] for row in (titles, *rows)]
     widths = [min(WIDEST, max(map(len, column))) for column in zip(head, *cells, strict=True)]
@@ -35,5 +35,5 @@ def _line(row: Sequence[str], widths: Sequence[int], colour: Colour | None) -> s
 
 
 def printable(text: str) -> str:
-    """A host's text must not steer the terminal."""
+    """Return the text with a space for each control character: text from a host must not control the terminal."""
     return "".join(letter if letter.isprintable() else " " for letter in text)

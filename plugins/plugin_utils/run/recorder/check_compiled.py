@@ -25,9 +25,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request i
     TrustRequest,
     Use,
     action_on,
-    each_once,
+    distinct_entries,
     merge_hooks,
-    of_merges,
+    uses_of_merge_hooks,
 )
 
 Said = Mapping[str, Any]
@@ -67,9 +67,9 @@ def asked_of(compiled: Compiled, settings: Settings, means: AnsibleApi) -> Trust
     return TrustRequest(
         action=action_on(path, settings),
         recipe=path,
-        uses=(*_uses(compiled.planned, steps, [hook.name for hook in hooks], where), *of_merges(merges)),
+        uses=(*_uses(compiled.planned, steps, [hook.name for hook in hooks], where), *uses_of_merge_hooks(merges)),
         digest=str(compiled.recipe.get("digest") or ""),
-        entries=each_once([*(entry for _task, _step, entry in steps if entry is not None), *hooks]),
+        entries=distinct_entries([*(entry for _task, _step, entry in steps if entry is not None), *hooks]),
         modules=tuple(dict.fromkeys(modules)),
         merges=merges,
     )

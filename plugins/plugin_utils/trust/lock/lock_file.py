@@ -44,7 +44,7 @@ def write_lock(lock: LockFile) -> Path:
     return target
 
 
-def is_there() -> bool:
+def has_lock() -> bool:
     """Whether the project has a lock file."""
     return Path(NAME).exists()
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a lock file holds, and in which ways what is here differs from it."""
+"""What a lock file holds, and in which ways what is current differs from it."""
 
 from __future__ import annotations
 
@@ -58,41 +58,41 @@ class Difference:
 HOW = {"changed": "has changed", "new": "is not locked", "gone": "is locked, and not here any more"}
 
 
-def differences(held: LockFile, here: LockFile) -> Iterator[Difference]:
+def differences(locked: LockFile, current: LockFile) -> Iterator[Difference]:
     """In which ways what is `here` differs from what is `held`."""
     for kind, name in (("recipe", "recipes"), ("scriptlet", "scriptlets"), ("module", "modules")):
-        yield from _of_kind(kind, getattr(held, name), getattr(here, name))
+        yield from _differences_of_kind(kind, getattr(locked, name), getattr(current, name))
 
 
-def _of_kind(kind: str, held: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[Difference]:
-    for name in sorted(held.keys() | here.keys()):
-        if name not in held:
+def _differences_of_kind(kind: str, locked: Mapping[str, Any], current: Mapping[str, Any]) -> Iterator[Difference]:
+    for name in sorted(locked.keys() | current.keys()):
+        if name not in locked:
             yield Difference(kind, name, "new")
-        elif name not in here:
+        elif name not in current:
             yield Difference(kind, name, "gone")
-        elif detail := DETAILS[kind](held[name], here[name]):
+        elif detail := DETAILS[kind](locked[name], current[name]):
             yield Difference(kind, name, "changed", detail)
 
 
-def _of_recipes(held: LockedRecipe, here: LockedRecipe) -> str:
-    if held.digest == here.digest:
+def _recipe_detail(locked: LockedRecipe, current: LockedRecipe) -> str:
+    if locked.digest == current.digest:
         return ""
-    return _files(held.files, here.files) if here.files else "what it was compiled from"
+    return _files(locked.files, current.files) if current.files else "what it was compiled from"
 
 
-def _of_scriptlets(held: LockedScriptlet, here: LockedScriptlet) -> str:
-    moved = f"it comes from {here.origin}, not from {held.origin}" if here.origin != held.origin else ""
-    return ", ".join(filter(None, (moved, _files(held.files, here.files))))
+def _scriptlet_detail(locked: LockedScriptlet, current: LockedScriptlet) -> str:
+    moved = f"it comes from {current.origin}, not from {locked.origin}" if current.origin != locked.origin else ""
+    return ", ".join(filter(None, (moved, _files(locked.files, current.files))))
 
 
-def _of_modules(held: str, here: str) -> str:
-    if held == here:
+def _module_detail(locked: str, current: str) -> str:
+    if locked == current:
         return ""
-    (was, old), (now, new) = _parted(held), _parted(here)
+    (was, old), (now, new) = _split_origin(locked), _split_origin(current)
     return ", ".join(filter(None, (f"it is of {now}, not of {was}" if now != was else "", _files(old, new))))
 
 
-def _parted(origin: str) -> tuple[str, Digests]:
+def _split_origin(origin: str) -> tuple[str, Digests]:
     """The packages that a module is from, and the digests of all else."""
     parts = [part.partition(f" {DIGEST}") for part in origin.split(", ")]
     return ", ".join(name for name, is_digest, _digest in parts if not is_digest), {
@@ -100,12 +100,12 @@ def _parted(origin: str) -> tuple[str, Digests]:
     }
 
 
-def _files(held: Digests, here: Digests) -> str:
-    return ", ".join(name for name in sorted(held.keys() | here.keys()) if held.get(name) != here.get(name))
+def _files(locked: Digests, current: Digests) -> str:
+    return ", ".join(name for name in sorted(locked.keys() | current.keys()) if locked.get(name) != current.get(name))
 
 
 DETAILS: Mapping[str, Callable[[Any, Any], str]] = {
-    "recipe": _of_recipes,
-    "scriptlet": _of_scriptlets,
-    "module": _of_modules,
+    "recipe": _recipe_detail,
+    "scriptlet": _scriptlet_detail,
+    "module": _module_detail,
 }

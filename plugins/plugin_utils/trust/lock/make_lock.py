@@ -26,9 +26,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request i
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
 
 
-def lock_of(asked: Iterable[TrustRequest]) -> LockFile:
-    """What is here of all that these ask for. Raises CatalogError."""
-    known = [*asked]
+def lock_of(requests: Iterable[TrustRequest]) -> LockFile:
+    """What is current of all that these ask for. Raises CatalogError."""
+    known = [*requests]
     return LockFile(
         recipes={
             in_project(each.recipe): LockedRecipe(
@@ -62,7 +62,7 @@ def _scriptlet(entry: ScriptletEntry) -> LockedScriptlet:
 
 
 def _merge_hook(merge: Candidate) -> LockedScriptlet:
-    inside, path = f"{merge.folder.inside}/{merge.place}", Path(merge.path)
+    inside, path = f"{merge.folder.inside}/{merge.relative_path}", Path(merge.path)
     return LockedScriptlet(in_project(merge.folder.path), {inside: hashlib.sha256(read(inside, path)).hexdigest()})
 
 

@@ -54,25 +54,27 @@ class Refusal:
     matters: tuple[str, ...]
 
 
-def applies(rule: Rule, person: User) -> bool:
+def applies(rule: Rule, user: User) -> bool:
     """Whether a rule is about somebody."""
-    return _any(rule.users, person.name) or any(_any(rule.groups, group) for group in person.groups)
+    return _matches_any(rule.users, user.name) or any(_matches_any(rule.groups, group) for group in user.groups)
 
 
-def judge(policy: Policy, person: User, cases: Sequence[PolicyCase], resolve: Resolve | None = None) -> list[str]:
+def refusal_reasons(
+    policy: Policy, user: User, cases: Sequence[PolicyCase], resolve: Resolve | None = None
+) -> list[str]:
     """The reasons why cases are refused, none where all are allowed; `resolve` gives the hosts of a pattern."""
-    rules = [rule for rule in policy.rules if applies(rule, person)]
-    fits = Fits(policy.folder, _resolved(rules, resolve))
+    rules = [rule for rule in policy.rules if applies(rule, user)]
+    matcher = RuleMatcher(policy.folder, _hosts_of_patterns(rules, resolve))
     found: dict[Refusal, list[str]] = {}
     for case in cases:
-        refusal = _refusal([rule for rule in rules if case.action in rule.actions], case, fits)
+        refusal = _refusal([rule for rule in rules if case.action in rule.actions], case, matcher)
         if refusal:
-            short = _short(refusal)
+            short = _without_irrelevant(refusal)
             found.setdefault(short, []).append(refusal.case.host)
-    return [_told(policy, person, refusal, hosts) for refusal, hosts in found.items()]
+    return [_reason_text(policy, user, refusal, hosts) for refusal, hosts in found.items()]
 
 
-def _resolved(rules: Iterable[Rule], resolve: Resolve | None) -> Mapping[str, frozenset[str]] | None:
+def _hosts_of_patterns(rules: Iterable[Rule], resolve: Resolve | None) -> Mapping[str, frozenset[str]] | None:
     if resolve is None:
         return None
     patterns = dict.fromkeys(pattern for rule in rules for pattern in rule.hosts or ())
@@ -80,15 +82,15 @@ def _resolved(rules: Iterable[Rule], resolve: Resolve | None) -> Mapping[str, fr
 
 
 @dataclass(frozen=True, slots=True)
-class Fits:
-    """Whether what a rule says of something fits a case; `hosts` has those of each pattern, None before a run."""
+class RuleMatcher:
+    """Whether what a rule says of something matcher a case; `hosts` has those of each pattern, None before a run."""
 
     folder: Path
     hosts: Mapping[str, frozenset[str]] | None
 
-    def misfits(self, rule: Rule, case: PolicyCase) -> tuple[str, ...]:
+    def mismatches(self, rule: Rule, case: PolicyCase) -> tuple[str, ...]:
         """What of a rule does not fit."""
-        return tuple(name for name, fit in FITS.items() if not fit(self, rule, case))
+        return tuple(name for name, fit in MATCHERS.items() if not fit(self, rule, case))
 
     def recipe(self, rule: Rule, case: PolicyCase) -> bool:
         """A recipe by where it really is: a link to it is no other one."""
@@ -101,7 +103,7 @@ class Fits:
         """A scriptlet or a module by its name."""
         if rule.scriptlets is None or not case.scriptlet:
             return rule.allows or rule.scriptlets is None
-        return _any(rule.scriptlets, case.scriptlet)
+        return _matches_any(rule.scriptlets, case.scriptlet)
 
     def host(self, rule: Rule, case: PolicyCase) -> bool:
         """A host, once it is known: before that a rule that allows it may, and one that forbids it may not."""
@@ -126,33 +128,33 @@ class Fits:
         return rule.store == case.store or (rule.allows and rule.store)
 
 
-FITS: Mapping[str, Callable[[Fits, Rule, PolicyCase], bool]] = {
-    "recipes": Fits.recipe,
-    "scriptlets": Fits.scriptlet,
-    "become": Fits.become,
-    "hosts": Fits.host,
-    "store": Fits.store,
+MATCHERS: Mapping[str, Callable[[RuleMatcher, Rule, PolicyCase], bool]] = {
+    "recipes": RuleMatcher.recipe,
+    "scriptlets": RuleMatcher.scriptlet,
+    "become": RuleMatcher.become,
+    "hosts": RuleMatcher.host,
+    "store": RuleMatcher.store,
 }
 
 
-def _refusal(rules: Sequence[Rule], case: PolicyCase, fits: Fits) -> Refusal | None:
+def _refusal(rules: Sequence[Rule], case: PolicyCase, matcher: RuleMatcher) -> Refusal | None:
     nearest: tuple[int, Refusal] | None = None
     allowed = False
     for rule in rules:
-        misfits = fits.misfits(rule, case)
+        mismatches = matcher.mismatches(rule, case)
         if not rule.allows:
-            if not misfits:
-                return Refusal(rule, case, tuple(name for name in FITS if getattr(rule, name) is not None))
-        elif not misfits:
+            if not mismatches:
+                return Refusal(rule, case, tuple(name for name in MATCHERS if getattr(rule, name) is not None))
+        elif not mismatches:
             allowed = True
-        elif nearest is None or len(misfits) < nearest[0]:
-            nearest = len(misfits), Refusal(rule, case, misfits)
+        elif nearest is None or len(mismatches) < nearest[0]:
+            nearest = len(mismatches), Refusal(rule, case, mismatches)
     if allowed:
         return None
     return nearest[1] if nearest else Refusal(None, case, ())
 
 
-def _short(refusal: Refusal) -> Refusal:
+def _without_irrelevant(refusal: Refusal) -> Refusal:
     """Without what does not matter, so that a hundred hosts or steps have one reason."""
     case, matters = refusal.case, refusal.matters
     return replace(
@@ -167,23 +169,28 @@ def _short(refusal: Refusal) -> Refusal:
     )
 
 
-def _told(policy: Policy, person: User, refusal: Refusal, hosts: Sequence[str]) -> str:
+def _reason_text(policy: Policy, user: User, refusal: Refusal, hosts: Sequence[str]) -> str:
     case, rule = refusal.case, refusal.rule
     place = f"{policy.file}:{rule.place.line}" if rule else policy.file
-    user = _as(case)
+    become = _become_text(case)
     named = dict.fromkeys(host for host in hosts if host) if "hosts" in refusal.matters else {}
-    said = (f"{person.name} may not {case.action}", _what(case), user, f"on {few([*named], NAMED)}" if named else "")
+    said = (
+        f"{user.name} may not {case.action}",
+        _target_text(case),
+        become,
+        f"on {few([*named], NAMED)}" if named else "",
+    )
     return f"{place}: {' '.join(filter(None, said))}{'' if rule else ': no rule says that they may'}"
 
 
-def _as(case: PolicyCase) -> str:
+def _become_text(case: PolicyCase) -> str:
     if not case.become:
         return ""
     user = f"with become{'' if case.become == ROOT else f' as {case.become}'}"
     return f"{user}, {case.unsure}" if case.unsure else user
 
 
-def _what(case: PolicyCase) -> str:
+def _target_text(case: PolicyCase) -> str:
     if case.store:
         return "the store"
     if case.recipe and case.scriptlet:
@@ -191,7 +198,7 @@ def _what(case: PolicyCase) -> str:
     return case.recipe or case.scriptlet
 
 
-def _any(globs: Globs, name: str) -> bool:
+def _matches_any(globs: Globs, name: str) -> bool:
     return any(fnmatchcase(name, glob) for glob in globs or ())
 
 

@@ -58,8 +58,8 @@ class Preview:
     problem: str
     refusal: str
     stages: Sequence[ExpectedDuration]
-    notes: Sequence[StepWarning]
-    past: StoredHistory
+    warnings: Sequence[StepWarning]
+    history: StoredHistory
     params: Mapping[str, Any]
 
 
@@ -74,12 +74,12 @@ def dry_run(options: argparse.Namespace) -> Answer:
 
 def _preview(options: argparse.Namespace, prepared: PreparedRun) -> Preview:
     plan, settings = prepared.plan, prepared.settings
-    past = stored_history_of(options.db or settings.db, plan)
+    history = stored_history_of(options.db or settings.db, plan)
     found = inventory_hosts(options.inventory, prepared.limit, _patterns(plan))
     hosts = {planned.step.name: _hosts_of(plan, planned, found) for planned in plan.steps}
-    notes = [*warnings_of(plan, hosts, found, past, prepared)]
-    left_out = {note.step for note in notes if note.what in LEFT_OUT}
-    room = HostSlots(
+    warnings = [*warnings_of(plan, hosts, found, history, prepared)]
+    left_out = {note.step for note in warnings if note.what in LEFT_OUT}
+    slots = HostSlots(
         {name: () if name in left_out else where for name, where in hosts.items()},
         _canary(plan, found),
         options.parallel or settings.slots,
@@ -90,9 +90,9 @@ def _preview(options: argparse.Namespace, prepared: PreparedRun) -> Preview:
         found.of(plan.recipe.hosts),
         found.problem,
         "" if options.ansible else _refusal(plan, found, hosts),  # Ansible's own options may be about hosts, too
-        forecast(plan, past.seconds, room),
-        notes,
-        past,
+        forecast(plan, history.seconds, slots),
+        warnings,
+        history,
         _shown(prepared),
     )
 
@@ -145,7 +145,7 @@ def _data(found: Preview) -> dict[str, Any]:
         {
             "number": stage.number,
             "hosts": list(stage.hosts),
-            "seconds": _known(stage, found.past.seconds),
+            "seconds": _known(stage, found.history.seconds),
             "never_run": list(stage.unknown),
         }
         for stage in found.stages
@@ -154,10 +154,10 @@ def _data(found: Preview) -> dict[str, Any]:
         "params": dict(found.params),
         "hosts": list(found.hosts),
         "problem": found.problem or found.refusal,
-        "history": found.past.problem or f"median of the last {found.past.runs} runs",
+        "history": found.history.problem or f"median of the last {found.history.runs} runs",
         "seconds": _total(found),
         "stages": stages,
-        "notes": [{"step": note.step, "what": note.what, "why": note.why} for note in found.notes],
+        "notes": [{"step": note.step, "what": note.what, "why": note.why} for note in found.warnings],
     }
     return {**to_data(found.plan), "preview": told}
 
@@ -169,7 +169,7 @@ def _known(stage: ExpectedDuration, known: Known) -> float | None:
 
 def _total(found: Preview) -> float | None:
     seconds = [stage.seconds for stage in found.stages]
-    return round(sum(seconds), 3) if found.past.seconds and any(seconds) else None
+    return round(sum(seconds), 3) if found.history.seconds and any(seconds) else None
 
 
 def _lines(found: Preview) -> Iterator[str]:
@@ -177,10 +177,12 @@ def _lines(found: Preview) -> Iterator[str]:
     if found.params:
         yield f"\ngiven: {', '.join(f'{name} = {json.dumps(value)}' for name, value in found.params.items())}\n"
     yield f"\nhosts: {_where(found)}\n"
-    if found.notes:
-        yield "\n" + to_text(("step", "may not run", "why"), [(note.step, note.what, note.why) for note in found.notes])
+    if found.warnings:
+        yield "\n" + to_text(
+            ("step", "may not run", "why"), [(note.step, note.what, note.why) for note in found.warnings]
+        )
     yield "\n" + to_text(("stage", "hosts", "may take", ""), [*_stage_rows(found)])
-    yield f"in all {_time(_total(found))} ({found.past.told()})\n"
+    yield f"in all {_time(_total(found))} ({found.history.source_text()})\n"
     yield from _over_time(found)
 
 
@@ -192,8 +194,8 @@ def _where(found: Preview) -> str:
 def _stage_rows(found: Preview) -> Iterator[tuple[str, str, str, str]]:
     for stage in found.stages:
         where = "the controller" if stage.hosts == (RUN_HOST,) else str(len(stage.hosts))
-        unknown = f"never run: {', '.join(stage.unknown)}" if stage.unknown and found.past.seconds else ""
-        yield str(stage.number), where, _time(_known(stage, found.past.seconds)), unknown
+        unknown = f"never run: {', '.join(stage.unknown)}" if stage.unknown and found.history.seconds else ""
+        yield str(stage.number), where, _time(_known(stage, found.history.seconds)), unknown
 
 
 def _over_time(found: Preview) -> Iterator[str]:

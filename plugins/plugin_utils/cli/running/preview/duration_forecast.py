@@ -40,33 +40,33 @@ class HostSlots:
     forks: int = 1
 
 
-def forecast(plan: Plan, known: Known, room: HostSlots) -> list[ExpectedDuration]:
+def forecast(plan: Plan, known: Known, slots: HostSlots) -> list[ExpectedDuration]:
     """What to expect of each stage."""
-    return [_expected(plan, stage, known, room) for stage in plan.stages]
+    return [_expected(plan, stage, known, slots) for stage in plan.stages]
 
 
-def _expected(plan: Plan, stage: Stage, known: Known, room: HostSlots) -> ExpectedDuration:
-    steps = [planned for planned in stage.steps if room.hosts[planned.step.name]]
-    where = tuple(dict.fromkeys(host for planned in steps for host in room.hosts[planned.step.name]))
-    spread = {host: _on_host(steps, host, known, room) for host in where}
-    batches = [where] if stage.scope == "run" or stage.wide else batches_of(plan.recipe.serial, where, room.canary)
-    seconds = sum(_at_once([spread[host] for host in batch], room.forks) for batch in batches)
+def _expected(plan: Plan, stage: Stage, known: Known, slots: HostSlots) -> ExpectedDuration:
+    steps = [planned for planned in stage.steps if slots.hosts[planned.step.name]]
+    where = tuple(dict.fromkeys(host for planned in steps for host in slots.hosts[planned.step.name]))
+    spread = {host: _on_host(steps, host, known, slots) for host in where}
+    batches = [where] if stage.scope == "run" or stage.wide else batches_of(plan.recipe.serial, where, slots.canary)
+    seconds = sum(_at_once([spread[host] for host in batch], slots.forks) for batch in batches)
     unknown = tuple(planned.step.name for planned in steps if seconds_of(planned.step.name, "", known) is None)
     return ExpectedDuration(stage.number, where, seconds, unknown)
 
 
-def _on_host(steps: Sequence[PlannedStep], host: str, known: Known, room: HostSlots) -> float:
+def _on_host(steps: Sequence[PlannedStep], host: str, known: Known, slots: HostSlots) -> float:
     """One step after the other; those that stand together and are parallel share the slots."""
     total, together = 0.0, [0.0]
     for planned in steps:
         name = planned.step.name
-        seconds = (seconds_of(name, host, known) or 0.0) if host in room.hosts[name] else 0.0
+        seconds = (seconds_of(name, host, known) or 0.0) if host in slots.hosts[name] else 0.0
         if planned.step.parallel:
             together.append(seconds)
         else:
-            total += _at_once(together, room.slots) + seconds
+            total += _at_once(together, slots.slots) + seconds
             together = [0.0]
-    return total + _at_once(together, room.slots)
+    return total + _at_once(together, slots.slots)
 
 
 def _at_once(seconds: Sequence[float], places: int) -> float:

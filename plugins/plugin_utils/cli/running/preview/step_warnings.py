@@ -39,7 +39,7 @@ class StepWarning:
 
 
 def warnings_of(
-    plan: Plan, hosts: Hosts, found: InventoryHosts, past: StoredHistory, prepared: PreparedRun
+    plan: Plan, hosts: Hosts, found: InventoryHosts, history: StoredHistory, prepared: PreparedRun
 ) -> Iterator[StepWarning]:
     """The notes, in the order of the steps."""
     out = _left_out(plan, hosts, found)
@@ -58,7 +58,7 @@ def warnings_of(
         if earlier is not None:
             yield from _reused(name, hosts[name], earlier)
         if planned.step.cache_key is not None:
-            yield _cached(name, planned.step.cache_key.key, hosts[name], past.cached.get(name, ()))
+            yield _cached(name, planned.step.cache_key.key, hosts[name], history.cached.get(name, ()))
 
 
 def _left_out(plan: Plan, hosts: Hosts, found: InventoryHosts) -> dict[str, StepWarning]:

@@ -32,7 +32,7 @@ class StoredHistory:
     problem: str = ""
     runs: int = RUNS
 
-    def told(self) -> str:
+    def source_text(self) -> str:
         """Where the durations come from."""
         if self.seconds:
             return f"the steps alone, by the median of each in the last {self.runs} runs"

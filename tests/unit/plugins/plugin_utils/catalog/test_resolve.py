@@ -13,9 +13,9 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog import scriptlet_files
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve import (
     DEFAULT_FOLDERS,
-    faults,
     find,
     list_all,
+    load_errors,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
 
@@ -273,7 +273,7 @@ def test_what_is_not_executable_is_refused(folder):
     write(folder / "disk/sectors.yml", SIDECAR)
     expected = "scriptlets/disk/sectors is not executable: chmod +x scriptlets/disk/sectors"
     assert refusal("disk.sectors", "native") == expected
-    assert [*map(str, faults([folder]))] == [expected]
+    assert [*map(str, load_errors([folder]))] == [expected]
     program.chmod(0o755)
     assert find("disk.sectors", "", "native", [folder]).path == program
 
@@ -286,7 +286,7 @@ def test_an_object_file_beside_its_program_is_none(folder, name, mode, kind):
     write(folder / name, "", mode)
     write(folder / "a.yml", SIDECAR)
     assert find("a", "", kind, [folder]).path.name == name
-    assert faults([folder]) == ()
+    assert load_errors([folder]) == ()
 
 
 def test_a_python_file_hides_a_folder_of_its_name(folder):
@@ -296,7 +296,7 @@ def test_a_python_file_hides_a_folder_of_its_name(folder):
     write(folder / "a/helper.py", "x = 1")
     expected = "scriptlets/a.py hides the folder scriptlets/a: rename one of them"
     assert [refusal(name) for name in ("a.b", "a.c.d", "scriptlets.a.b")] == [expected] * 3
-    assert [*map(str, faults([folder]))] == [expected] * 2
+    assert [*map(str, load_errors([folder]))] == [expected] * 2
     assert find("a", "", "python", [folder]).function == "A"
 
 
@@ -309,7 +309,7 @@ def test_only_python_imports(folder):
     write(folder / "c/d.yml", SIDECAR)
     assert find("a.b", "", "python", [folder]).function == "B"
     assert find("c.d", "", "shell", [folder]).name == "c.d"
-    assert faults([folder]) == ()
+    assert load_errors([folder]) == ()
 
 
 def test_errors_in_a_sidecar_have_their_place(folder):
@@ -413,7 +413,7 @@ def test_the_list_holds_everything_once(folder):
     assert ("rack.recipes.numbers_stats", "NumbersStats", "collection") in found
     assert ("clock.jitter", "", "collection") in found
     assert not [name for name, _function, _source in found if "helper" in name or "hidden" in name]
-    assert faults([folder]) == ()
+    assert load_errors([folder]) == ()
 
 
 def test_faulty_files_are_left_out_of_the_list_and_told(folder):
@@ -423,7 +423,7 @@ def test_faulty_files_are_left_out_of_the_list_and_told(folder):
     write(folder / "two.awk", "#!/usr/bin/awk -f\n")
     write(folder / "two.yml", SIDECAR)
     assert {entry.name for entry in list_all([folder])} & {"broken", "open", "two"} == set()
-    assert [str(fault).partition(" ")[0] for fault in faults([folder])] == [
+    assert [str(fault).partition(" ")[0] for fault in load_errors([folder])] == [
         "scriptlets/broken.py:1:7:",
         "scriptlets/open.py",
         "two",
@@ -448,7 +448,7 @@ def test_programs_without_a_sidecar_are_told(folder):
     write(folder / "a.sh", SCRIPT)
     write(folder / "b.awk", "#!/usr/bin/awk -f\n")
     write(folder / "c.c", "int main(void) {}")
-    assert [str(fault).partition(",")[0] for fault in faults([folder])] == [
+    assert [str(fault).partition(",")[0] for fault in load_errors([folder])] == [
         "scriptlets/a.sh has no a.yml beside it",
         "scriptlets/b.awk has no b.yml beside it",
         "scriptlets/c.c has no c.yml beside it",
@@ -470,7 +470,7 @@ def test_what_no_recipe_can_name_is_told(folder, place, odd):
     write(path, CLASS.format("A", "a") if path.suffix == ".py" else SCRIPT)
     if path.suffix != ".py":
         write(path.with_suffix(".yml"), SIDECAR)
-    assert [*map(str, faults([folder]))] == [
+    assert [*map(str, load_errors([folder]))] == [
         f"{path}: expected a name of ASCII letters, digits, '_' and '-', got {odd!r}"
     ]
     assert {entry.source for entry in list_all([folder])} == {"collection"}
@@ -480,7 +480,7 @@ def test_what_no_recipe_can_name_is_told(folder, place, odd):
 def test_what_has_a_name_of_the_collection_s_is_told(folder, folders):
     write(folder / folders / "numbers_stats.py", CLASS.format("A", "a"))
     write(folder / folders / "helper.py", "x = 1")
-    [fault] = faults([folder])
+    [fault] = load_errors([folder])
     assert str(fault).startswith(f"scriptlets/{folders}/numbers_stats.py: ")
     [entry] = [entry for entry in list_all([folder]) if entry.name == "rack.recipes.numbers_stats"]
     assert entry.source == "collection"
@@ -507,9 +507,9 @@ def test_what_is_no_scriptlet_is_not_told(folder, place, content):
     write(folder / place, content)
     if place == "table.csv":
         write(folder / "table.yml", "rows: [1, 2]")
-    assert faults([folder]) == ()
+    assert load_errors([folder]) == ()
 
 
 def test_none_that_we_ship_is_hidden():
     assert [entry.name for entry in list_all([]) if entry.kind == "python" and entry.inside.startswith("scriptlets/")]
-    assert faults([]) == ()
+    assert load_errors([]) == ()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.shadowing import hidden_by, hider_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.shadowing import hidden_folder, hiding_file
 
 
 @pytest.fixture(autouse=True)
@@ -25,11 +25,11 @@ def _files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     [("a.py", ""), ("a/b.py", "f/a.py"), ("a/b/c.py", "f/a.py"), ("d/e.py", ""), ("d/e/g.py", "f/d/e.py")],
 )
 def test_what_hides_a_file(place, hider):
-    assert hider_of("f", place) == hider
+    assert hiding_file("f", place) == hider
 
 
 def test_a_folder_hides_nothing():
-    assert hider_of("f", "folder/a.py") == ""
+    assert hiding_file("f", "folder/a.py") == ""
 
 
 @pytest.mark.parametrize(
@@ -37,4 +37,4 @@ def test_a_folder_hides_nothing():
     [("f/a.py", "f/a"), ("f/d.py", "f/d"), ("f/d/e.py", None), ("f/shell.py", None), ("f/absent.py", None)],
 )
 def test_what_a_file_hides(file, folder):
-    assert hidden_by(Path(file)) == (folder and Path(folder))
+    assert hidden_folder(Path(file)) == (folder and Path(folder))

@@ -9,7 +9,11 @@ import argparse
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.argument_parser import OptionalNumber, Parser, hint
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_selection, names, plan_options
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import (
+    add_selection,
+    plan_options,
+    step_names,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import PlanOptions
 
@@ -79,7 +83,7 @@ def test_hint():
 
 @pytest.mark.parametrize(("text", "found"), [("a", ["a"]), ("a,b", ["a", "b"]), (" a , ,b,", ["a", "b"])])
 def test_names_of_a_list_with_commas(text: str, found: list[str]):
-    assert names(text) == found
+    assert step_names(text) == found
 
 
 def selected(*words: str) -> argparse.Namespace:

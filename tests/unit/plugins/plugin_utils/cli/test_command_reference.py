@@ -17,9 +17,9 @@ import yaml
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_reference import reference
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import (
     COMMANDS,
-    is_listing,
-    named,
+    is_group,
     parser_of,
+    split_command,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 
@@ -36,7 +36,7 @@ def test_the_commands_are_those_of_the_parsers(golden: Callable[[Path, str], Non
     golden(PAGE, f"{head}{start}{comment}\n\n{reference()}\n\n{END}\n")
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if not is_listing(name)])
+@pytest.mark.parametrize("name", [name for name in COMMANDS if not is_group(name)])
 def test_every_command_is_there_with_all_its_options(name: str):
     _head, _title, section = reference().partition(f"\n## rack-recipes {name}\n")
     section = section.partition("\n## ")[0]
@@ -51,8 +51,8 @@ def test_every_command_is_there_with_all_its_options(name: str):
 def test_an_example_is_a_command_line(line: str):
     words = shlex.split(line.partition("rack-recipes ")[2], posix=True)
     ends = [words.index(sign) for sign in ("|", ">", "<", "&&", "--") if sign in words]
-    name, rest = named([re.sub(r"\*", "x", word) for word in words[: min([len(words), *ends])]])
-    assert not is_listing(name)
+    name, rest = split_command([re.sub(r"\*", "x", word) for word in words[: min([len(words), *ends])]])
+    assert not is_group(name)
     parser_of(name).parse(rest)
 
 

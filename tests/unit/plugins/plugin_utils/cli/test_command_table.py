@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli import command_table
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import COMMANDS, is_listing
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import COMMANDS, is_group
 
 CLI = Path(command_table.__file__).parent
-CALLABLE = [name for name in COMMANDS if not is_listing(name)]
+CALLABLE = [name for name in COMMANDS if not is_group(name)]
 
 
 def functions_in(file: Path) -> set[str]:
@@ -46,6 +46,6 @@ def test_every_command_of_a_module_has_a_row(file: Path):
     assert not forgotten, f"{command_table.__file__}: COMMANDS lacks a row for {', '.join(sorted(forgotten))} of {file}"
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if is_listing(name)])
+@pytest.mark.parametrize("name", [name for name in COMMANDS if is_group(name)])
 def test_a_row_without_a_module_has_commands_below_it(name: str):
-    assert command_table.below(name), f"the row {name!r} names no module, and no command begins with {name!r}"
+    assert command_table.subcommands(name), f"the row {name!r} names no module, and no command begins with {name!r}"

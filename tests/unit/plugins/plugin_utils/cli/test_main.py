@@ -18,9 +18,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli import main as mo
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import (
     COMMANDS,
     EXIT_CODES,
-    below,
     function_of,
-    is_listing,
+    is_group,
+    subcommands,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.recipes import plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
@@ -28,8 +28,8 @@ from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_c
 
 PROGRAM = f"from {module.__name__} import main; main()"
 SLOW = {"ansible", "pandas", "sqlalchemy", "alembic", "yaml", "jinja2", "jsonschema", "numpy", "xlsxwriter"}
-CALLABLE = [name for name in COMMANDS if not is_listing(name)]
-LISTINGS = [name for name in COMMANDS if is_listing(name)]
+CALLABLE = [name for name in COMMANDS if not is_group(name)]
+LISTINGS = [name for name in COMMANDS if is_group(name)]
 
 
 @pytest.fixture(autouse=True)
@@ -56,14 +56,14 @@ def test_help_of_a_command(name: str):
 def test_help_of_what_has_commands_below(name: str):
     done = call(name, "--help")
     assert (done.code, done.err) == (0, "")
-    for word in below(name):
+    for word in subcommands(name):
         assert f"\n  {word:<12}{COMMANDS[f'{name} {word}'].summary}\n" in done.out
 
 
 def test_help_names_all_commands_and_exit_codes():
     done = call("--help")
     assert done.code == 0
-    for word in below(""):
+    for word in subcommands(""):
         assert f"\n  {word:<12}{COMMANDS[word].summary}\n" in done.out
     assert done.out.endswith(EXIT_CODES)
 

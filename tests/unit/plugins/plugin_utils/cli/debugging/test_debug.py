@@ -159,9 +159,9 @@ def test_a_traceback_is_shown():
 
 
 def test_what_has_the_name_of_a_secret_is_masked(project: Path):
-    tell = '#!/bin/sh\ngiven=$(cat)\necho "$given" | tee /dev/stderr\n'
+    print_result = '#!/bin/sh\ngiven=$(cat)\necho "$given" | tee /dev/stderr\n'
     envelope = 'printf \'{"status": "ok", "outputs": {"t.said_v1": %s}}\\n\' "$given"\n'
-    (project / "scriptlets/t/say.sh").write_text(tell + envelope)
+    (project / "scriptlets/t/say.sh").write_text(print_result + envelope)
     options = "{word: {type: raw}, token: {type: raw}}"
     (project / "scriptlets/t/say.yml").write_text(f"description: Says\noptions: {options}\nreads: [bmc.password_v1]\n")
     (project / "context.json").write_text(json.dumps({"bmc.password_v1": {"of": "Canary-3"}}))

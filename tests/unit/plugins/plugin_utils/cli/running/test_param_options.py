@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.param_options import given_params, read_mapping
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.param_options import (
+    params_from_options,
+    read_mapping,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
 
@@ -20,25 +23,25 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_words_win_over_files_and_later_files_over_earlier():
     Path("a.yml").write_text("vlan: 1\nports: [eth0]\nmtu: 9000\n")
     Path("b.json").write_text('{"vlan": 2, "mtu": 1500}')
-    found = given_params(["a.yml", "b.json"], ["mtu=100", "name=a=b", "empty="])
+    found = params_from_options(["a.yml", "b.json"], ["mtu=100", "name=a=b", "empty="])
     assert found == {"vlan": 2, "ports": ["eth0"], "mtu": "100", "name": "a=b", "empty": ""}
 
 
 def test_nothing_is_given():
-    assert given_params([], []) == {}
+    assert params_from_options([], []) == {}
 
 
 @pytest.mark.parametrize("word", ["vlan", "=3", " =3", ""])
 def test_a_word_that_is_no_param(word: str):
     with pytest.raises(UsageError, match=r"^--param: expected NAME=VALUE, got "):
-        given_params([], [word])
+        params_from_options([], [word])
 
 
 def test_a_file_is_read_as_a_recipe_is():
     Path("p.yml").write_text(
         "l: [NO, 010, 1:30, 0x1F, 1_000, 2026-11-25, '4.20', 4.2]\nbase: &b {a: 1}\nmore: {<<: *b}\n"
     )
-    assert given_params(["p.yml"], []) == {
+    assert params_from_options(["p.yml"], []) == {
         "l": ["NO", "010", "1:30", "0x1F", "1_000", "2026-11-25", "4.20", 4.2],
         "base": {"a": 1},
         "more": {"a": 1},
@@ -47,7 +50,7 @@ def test_a_file_is_read_as_a_recipe_is():
 
 def test_json_may_hold_what_other_programs_write():
     Path("p.json").write_text('{"face": "\\ud83d\\ude00", "rate": 4.20,\n\t"path": "a\\/b"}')
-    assert given_params(["p.json"], []) == {"face": "\U0001f600", "rate": 4.2, "path": "a/b"}
+    assert params_from_options(["p.json"], []) == {"face": "\U0001f600", "rate": 4.2, "path": "a/b"}
 
 
 WORD = "text in quotes, since it starts with"
@@ -95,7 +98,7 @@ def test_a_file_that_holds_no_params(name: str, text: str | bytes, told: str):
 def test_all_that_is_wrong_in_a_file():
     Path("p.yml").write_text("a: 1.20\na: .nan\n")
     with pytest.raises(UsageError) as refused:
-        given_params(["p.yml"], [])
+        params_from_options(["p.yml"], [])
     assert str(refused.value).splitlines() == [
         "--param-file: p.yml:1:4: expected text in quotes, or a number without zeros at its end",
         "--param-file: p.yml:2:1: expected each key once",
@@ -105,5 +108,5 @@ def test_all_that_is_wrong_in_a_file():
 
 def test_a_file_that_is_not_there():
     with pytest.raises(UsageError) as refused:
-        given_params(["absent.yml"], [])
+        params_from_options(["absent.yml"], [])
     assert str(refused.value) == "--param-file: absent.yml: No such file or directory"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import parsed
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import parse_command_line
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepare_run import _recorded, prepare
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.resumed_run import ResumedRun
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
@@ -67,7 +67,7 @@ def test_which_steps_a_run_that_goes_on_runs(case: dict[str, Any], project: Path
     """`runs` are the steps of its plan that are not left out."""
     record = {**first(run_id="20261101"), "recipe": {"path": "lab.yml"}, "options": case["earlier"]}
     append(project / ".rack-recipes/runs/20261101/journal.jsonl", [record])
-    options = parsed(["run", "lab.yml", *case["arguments"]])[1]
+    options = parse_command_line(["run", "lab.yml", *case["arguments"]])[1]
     options.ansible = []
     if "refused" in case:
         with pytest.raises(UsageError) as caught:
@@ -82,7 +82,7 @@ def test_which_steps_a_run_that_goes_on_runs(case: dict[str, Any], project: Path
 @pytest.mark.parametrize("words", [["--resume-from", "burn"], ["--resume", "last"]])
 def test_without_an_earlier_run_it_is_said_what_to_do(words: list[str], project: Path):
     with pytest.raises(UsageError) as caught:
-        prepare(parsed(["run", "lab.yml", *words])[1])
+        prepare(parse_command_line(["run", "lab.yml", *words])[1])
     assert str(caught.value) == (
         "there is no run of lab.yml in .rack-recipes/runs to go on with: start one with `rack-recipes run lab.yml`; "
         "`--only STEP` runs a step with all that it needs"

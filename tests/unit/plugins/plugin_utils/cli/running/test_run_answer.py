@@ -6,14 +6,21 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import signal
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run_answer import EndedError, answer_of, tell
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run_answer import (
+    EndedError,
+    answer_of,
+    print_summary,
+    report_of,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.status_file import NAME
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import Summary
 
 INTERRUPTED = Summary("R1", "interrupted", 143, {"error": 2})
@@ -56,7 +63,7 @@ def test_after_a_signal_without_a_store(log: Path, capsys: pytest.CaptureFixture
     log.write_text("[WARNING]: the results are not in the store (no space); they are safe in x\n")
     answer, code = answer_of(INTERRUPTED, 143, log, signal.SIGTERM)
     assert (answer["journal"], code) == (str(log.with_name("journal.jsonl")), 143)
-    tell(INTERRUPTED, answer)
+    print_summary(INTERRUPTED, answer)
     assert capsys.readouterr().err.splitlines() == [
         "run R1 interrupted: 2 error",
         "ended by SIGTERM",
@@ -93,7 +100,7 @@ def test_an_ansible_that_died_has_its_reason_told(log: Path, capsys: pytest.Capt
     vault = "[ERROR]: Attempting to decrypt but no vault secrets found."
     assert (answer["status"], code) == ("interrupted", 1)
     assert answer["reason"] == f"Ansible said ({log}):\n{vault}\nOrigin: group_vars/leafs.yml"
-    tell(interrupted, answer)
+    print_summary(interrupted, answer)
     assert capsys.readouterr().err.splitlines() == [
         "run R1 interrupted: 2 error",
         f"Ansible said ({log}):",
@@ -106,14 +113,14 @@ def test_an_ansible_that_died_has_its_reason_told(log: Path, capsys: pytest.Capt
 def test_what_ansible_said_does_not_steer_the_terminal(log: Path, capsys: pytest.CaptureFixture[str]):
     log.write_text("[ERROR]: no \x1b[31mcarrier\n")
     answer, _code = answer_of(INTERRUPTED, 4, log)
-    tell(INTERRUPTED, answer)
+    print_summary(INTERRUPTED, answer)
     assert "[ERROR]: no  [31mcarrier" in capsys.readouterr().err.splitlines()
 
 
 def test_a_run_in_which_all_was_skipped_says_so(log: Path, capsys: pytest.CaptureFixture[str]):
     answer, code = answer_of(SKIPPED, 2, log)
     assert (answer["status"], answer["reason"], code) == ("failed", "no step of this run passed", 1)
-    tell(SKIPPED, answer)
+    print_summary(SKIPPED, answer)
     assert capsys.readouterr().err == "run R1 failed: 4 skipped\nno step of this run passed\n"
 
 
@@ -124,5 +131,27 @@ def test_other_verdicts_tell_their_own_reasons(verdict: str, log: Path):
 
 
 def test_a_report_that_was_not_written_is_told(capsys: pytest.CaptureFixture[str]):
-    tell(PASSED, {"status": "ok", "report": [], "report_error": "no \x1b room (x/ansible.log)"})
+    print_summary(PASSED, {"status": "ok", "report": [], "report_error": "no \x1b room (x/ansible.log)"})
     assert capsys.readouterr().err.splitlines()[1:] == ["no report was written: no   room (x/ansible.log)"]
+
+
+def test_the_files_are_told_wherever_they_are(log: Path):
+    (log.parent / NAME).write_text(json.dumps({"files": ["/team/report.md", "/team/csv/counts.csv"]}))
+    assert report_of(log.parent, log) == {"report": ["/team/csv/counts.csv", "/team/report.md"]}
+
+
+def test_the_reason_is_told_where_there_is_none(log: Path):
+    (log.parent / NAME).write_text(json.dumps({"error": "no room"}))
+    assert report_of(log.parent, log) == {"report": [], "report_error": f"no room ({log})"}
+
+
+def test_an_empty_log_tells_nothing_more(log: Path):
+    log.write_text("")
+    assert report_of(log.parent, log)["report_error"] == "Ansible did not come to it (Ansible's output)"
+
+
+@pytest.mark.parametrize(("check", "why"), [(False, "Ansible did not come to it"), (True, "check mode writes none")])
+def test_a_task_that_was_not_run_is_told(check: bool, why: str, log: Path):
+    (log.parent / "report").mkdir()
+    (log.parent / "report" / "report.md").write_text("an older one")
+    assert report_of(log.parent, log, check=check) == {"report": [], "report_error": f"{why} ({log})"}

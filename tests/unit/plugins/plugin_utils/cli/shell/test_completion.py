@@ -15,7 +15,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shell.completion import SCRIPTS
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shell.completion import SHELLS
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
 
 PROGRAM = f"""#!{sys.executable}
@@ -53,7 +53,7 @@ def _project(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (project / "recipes/readme.txt").touch()
     (project / "r.yml").write_text(json.dumps(RECIPE))
     (project / "notes.txt").touch()
-    for shell in SCRIPTS:
+    for shell in SHELLS:
         (project / f"complete.{shell}").write_text(call("completion", shell).out)
 
 
@@ -94,15 +94,15 @@ TYPED = [
     ("rack-recipes ctx h", "rack-recipes ctx history "),
     ("rack-recipes run --dry", "rack-recipes run --dry-run "),
 ]
-SHELLS = {
+SESSIONS = {
     "bash": ("bash", ["--norc", "--noprofile", "-i"], "source complete.bash"),
     "zsh": ("zsh", ["-f", "-i"], "unsetopt beep; autoload -Uz compinit && compinit -u -D; source complete.zsh"),
 }
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("shell", SESSIONS)
 def test_the_tab_key(shell: str):
-    program, arguments, setup = SHELLS[shell]
+    program, arguments, setup = SESSIONS[shell]
     env = {"PATH": os.environ["PATH"], "HOME": str(Path.cwd()), "TERM": "dumb", "PS1": "$ "}
     with pexpect.spawn(program, arguments, env=env, encoding="utf-8", timeout=30, dimensions=(50, 200)) as session:
         session.sendline(f"{setup}; echo rea''dy")
@@ -114,7 +114,7 @@ def test_the_tab_key(shell: str):
     session.close(force=True)
 
 
-@pytest.mark.parametrize("shell", SCRIPTS)
+@pytest.mark.parametrize("shell", SHELLS)
 def test_the_scripts_are_printed(shell: str):
     text = Path(f"complete.{shell}").read_text()
     assert f"rack-recipes in {shell}" in text

@@ -12,9 +12,9 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import (
     COMMANDS,
-    below,
-    is_listing,
+    is_group,
     parser_of,
+    subcommands,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shell.completion_candidates import KINDS, candidates
 
@@ -40,13 +40,13 @@ def words_for(*words: str) -> list[str]:
     return [word for line in lines if (word := line.partition("\t")[0]).startswith(words[-1] if words else "")]
 
 
-@pytest.mark.parametrize("name", ["", *(name for name in COMMANDS if is_listing(name))])
+@pytest.mark.parametrize("name", ["", *(name for name in COMMANDS if is_group(name))])
 def test_commands(name: str):
     found = candidates([*name.split(), ""])
-    assert found == ["words", *(f"{word}\t{COMMANDS[f'{name} {word}'.strip()].summary}" for word in below(name))]
+    assert found == ["words", *(f"{word}\t{COMMANDS[f'{name} {word}'.strip()].summary}" for word in subcommands(name))]
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if not is_listing(name)])
+@pytest.mark.parametrize("name", [name for name in COMMANDS if not is_group(name)])
 def test_all_options_of_all_commands(name: str):
     parser = parser_of(name)
     wanted = {action.option_strings[-1] for action in parser._actions if action.option_strings}
@@ -54,7 +54,7 @@ def test_all_options_of_all_commands(name: str):
     assert all("\t" in line for line in candidates([*name.split(), "-"])[1:])
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if not is_listing(name)])
+@pytest.mark.parametrize("name", [name for name in COMMANDS if not is_group(name)])
 def test_every_value_has_a_kind_or_none_on_purpose(name: str):
     """A new word for a value is either completed, or listed here."""
     free = {
@@ -80,10 +80,10 @@ def test_every_value_has_a_kind_or_none_on_purpose(name: str):
 @pytest.mark.parametrize(
     ("words", "found"),
     [
-        ([], [*below("")]),
+        ([], [*subcommands("")]),
         (["pl"], ["plan"]),
         (["--v"], ["--version"]),
-        (["zzz", ""], [*below("")]),
+        (["zzz", ""], [*subcommands("")]),
         (["ctx", "h"], ["history"]),
         (["run", "--res"], ["--resume", "--resume-from"]),
         (["run", "r.yml", "--only", ""], ["prepare", "measure", "burn.heat"]),

@@ -26,7 +26,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust imp
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_file import read_lock, write_lock
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model import differences
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.make_lock import lock_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import TrustRequest, of_plan
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import TrustRequest, request_of_plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
 
 STEP = "from scriptlets.t import helper\nclass Step(Scriptlet):\n    writes = ('t.step_v1',)\n"
@@ -71,7 +71,7 @@ def forget() -> None:
 
 def asked(recipe: str = "r.yml") -> TrustRequest:
     forget()
-    return of_plan(plan_of(recipe, LOCKED), LOCKED)
+    return request_of_plan(plan_of(recipe, LOCKED), LOCKED)
 
 
 def write() -> dict[str, Any]:

@@ -15,7 +15,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import User
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import PolicyCase, judge
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import PolicyCase, refusal_reasons
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.policy_model import Policy, Rule
 
 ALICE = User("alice", frozenset({"alice", "netops"}))
@@ -47,7 +47,7 @@ def policy(*rules: dict[str, Any]) -> Policy:
 
 
 def reasons(*rules: dict[str, Any], case: PolicyCase = RUN, person: User = ALICE, before: bool = False) -> list[str]:
-    return judge(policy(*rules), person, [case], None if before else lambda pattern: GROUPS.get(pattern, ()))
+    return refusal_reasons(policy(*rules), person, [case], None if before else lambda pattern: GROUPS.get(pattern, ()))
 
 
 def test_what_no_rule_allows_is_refused():
@@ -170,7 +170,7 @@ def test_many_hosts_and_steps_have_one_reason():
         for name in "ab"
         for number in range(10)
     ]
-    found = judge(policy({"hosts": ("spine1",)}), ALICE, cases, lambda pattern: GROUPS.get(pattern, ()))
+    found = refusal_reasons(policy({"hosts": ("spine1",)}), ALICE, cases, lambda pattern: GROUPS.get(pattern, ()))
     assert found == ["policy.yml:2: alice may not run recipes/a.yml on leaf0, leaf1, leaf2 and 7 more"]
 
 
@@ -190,8 +190,11 @@ def test_a_recipe_is_where_it_really_is(monkeypatch: pytest.MonkeyPatch, tmp_pat
     Path("mine/recipes").mkdir(parents=True)
     Path("mine/recipes/a.yml").touch()
     monkeypatch.chdir("mine")
-    assert judge(made, ALICE, [PolicyCase("run", "recipes/a.yml", "disk.usage")])
-    assert judge(made, ALICE, [PolicyCase("run", os.path.relpath(tmp_path / "recipes/a.yml"), "disk.usage")]) == []
+    assert refusal_reasons(made, ALICE, [PolicyCase("run", "recipes/a.yml", "disk.usage")])
+    assert (
+        refusal_reasons(made, ALICE, [PolicyCase("run", os.path.relpath(tmp_path / "recipes/a.yml"), "disk.usage")])
+        == []
+    )
 
 
 def test_debugging_is_about_scriptlets():

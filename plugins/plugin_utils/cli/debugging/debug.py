@@ -58,7 +58,7 @@ def add_debug(command: argparse.ArgumentParser) -> None:
 
 
 def debug(options: argparse.Namespace) -> Answer:
-    """Run one scriptlet by itself, on this machine or on one host, and print_result all that it does.
+    """Run one scriptlet by itself, on this machine or on one host, and show all that it does.
 
     Stderr has the trace: arguments, changes of the context, subprocesses, variables, tracebacks, output, resources.
     Stdout has the envelope, as in a run, with the verdict. Criteria of a recipe are not judged, its own checks are.

@@ -27,7 +27,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.plan.key_usage import
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, PlannedStep, PlanOptions
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Recipe, Step
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, quoted
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import MOST
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import MAX_ERRORS
 
 SKIPPED = "left out by --skip"
 EVERY_HOST = ("all", "*")
@@ -56,7 +56,7 @@ def make_plan(recipe: Recipe, folders: Sequence[Path], options: PlanOptions = NO
 
 
 def _refuse(recipe: Recipe, found: Iterator[PlanProblem]) -> None:
-    first = list(islice(found, MOST))
+    first = list(islice(found, MAX_ERRORS))
     if first:
         raise RecipeErrors(located(recipe, first))
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""`${params.x}` replaced by values that are known when a recipe is read."""
+"""Replace references such as `${params.x}` by values that are known when a recipe is read."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_values import
 from ansible_collections.rack.recipes.plugins.module_utils.language import references
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import quoted, shown
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import REPEATED
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import MAX_REPEATED
 
 REFERENCE = re.compile(references.REFERENCE)
 PARAMETER = "${params."
-LETTERS = 100  # characters of a text that weigh as much as one more value
+BARE_REFERENCE = re.compile(  # what is inside of the braces of a reference
+    r"(?:params|matrix|item|step)\.[\w.-]+|item|index|[a-z][a-z0-9_.]*_v[0-9]+(?:\.[\w.-]+)?(?:@[\w.:-]+)?"
+)
+CHARACTERS = 100  # characters of a text count as one more value
 
 
 class SubstitutionError(ValueError):
-    """A reference that cannot be replaced: where it stands, what was expected, and what was found."""
+    """A reference that cannot be replaced: its path, what was expected, and what was found."""
 
     def __init__(self, path: Path, expected: str, got: str) -> None:
         super().__init__(f"expected {expected}, got {got}")
@@ -35,19 +38,19 @@ class SubstitutionError(ValueError):
 
 @dataclass(slots=True)
 class Budget:
-    """How many values may still be put in place of references: a few lines could ask for more than memory holds."""
+    """How many values references may still be replaced by. A few lines could ask for more than memory holds."""
 
-    left: int = REPEATED
+    left: int = MAX_REPEATED
 
     def spend(self, value: Any, path: Path) -> None:
-        """Take off what a value weighs; raises FillError."""
+        """Count the values inside of a value. Raises SubstitutionError where there are too many, or too many levels."""
         level = [value]
         depth = len(path)
         while level:
-            self.left -= sum(1 + (len(item) // LETTERS if isinstance(item, str) else 0) for item in level)
+            self.left -= sum(1 + (len(item) // CHARACTERS if isinstance(item, str) else 0) for item in level)
             depth += 1
             if self.left < 0:
-                raise SubstitutionError(path, f"parameters that put in at most {REPEATED} values in all", "more")
+                raise SubstitutionError(path, f"parameters that put in at most {MAX_REPEATED} values in all", "more")
             if depth > DEEPEST:
                 raise SubstitutionError(
                     path, f"at most {DEEPEST} levels of lists and mappings inside each other", "more"
@@ -57,15 +60,15 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Substitution:
-    """Values of parameters by name, to be put in place of their references; they may hold references themselves."""
+    """Values of parameters by name, which replace references to them. They may hold references themselves."""
 
     values: Mapping[str, Any]
     budget: Budget = field(default_factory=Budget)
 
     def fill(self, value: Any, path: Path = ()) -> Any:
-        """A value with its references to these parameters replaced; raises FillError.
+        """Replace the references to these parameters in a value. Raises SubstitutionError.
 
-        A text that is one reference becomes the value; inside a longer text a value is put as text.
+        A text that is only a reference becomes the value of the parameter. In a longer text that value becomes text.
         """
         if isinstance(value, str):
             return self._text(value, path) if PARAMETER in value else value
@@ -88,13 +91,16 @@ class Substitution:
         name, *parts = name.split(".")
         if word != "params" or name not in self.values:
             return found[0]
-        value = part_of(self.values[name], parts, found[0], path)
+        value = value_at(self.values[name], parts, found[0], path)
         self.budget.spend(value, path)
         return value
 
 
-def part_of(value: Any, parts: list[str], reference: str, path: Path) -> Any:
-    """What a path leads to in a value; raises FillError. Where the value is a reference, the path goes on in it."""
+def value_at(value: Any, parts: list[str], reference: str, path: Path) -> Any:
+    """The value at a path inside of a value. Raises SubstitutionError.
+
+    Where the path comes to a text that is a reference, the rest of the path is added to that reference.
+    """
     for number, part in enumerate(parts):
         whole = REFERENCE.fullmatch(value) if isinstance(value, str) else None
         if whole:
@@ -116,5 +122,5 @@ def inside(value: Any) -> list[Any]:
 
 
 def as_text(value: Any) -> str:
-    """A value inside a longer text."""
+    """A value as it is written inside of a longer text."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A recipe that includes others -> the steps of all of them, as if they stood in one file."""
+"""Expand includes: the steps of a recipe and of all that it includes, as if they were in one file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeError, RecipeErrors
@@ -19,26 +19,24 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.find_
     IncludedFile,
     NoFileError,
     content_of,
-    find,
+    find_included,
     project_of,
     real_path,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.include_dependencies import (
     Entries,
     Steps,
-    names_errors,
-    released,
-    waits_errors,
+    dependency_errors,
+    duplicate_names,
+    resolve_dependencies,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.include_params import (
     OuterParams,
-    stands,
-    values_of,
+    existing_path,
+    include_values,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.inherited import within
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.source_positions import AllPositions
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Lock
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Node
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Condition, Lock, Path, Step
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import REFERENCE_FIELDS, Node
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import (
     Budget,
     Substitution,
@@ -47,127 +45,159 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution i
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.validate import check_included
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import quoted, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import NodePositions
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import MOST, Document, read
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import MAX_ERRORS, Document, read
 
-DEEPEST = 10  # recipes inside each other
-MOST_STEPS = 10_000  # that includes make: a few files could ask for more than memory holds
-LONGEST = 100  # characters of a step's name
-FILLED = frozenset(("args", "when", "loop", "matrix", "retry", "repeat", "success"))
-OF_INCLUDE = ("when", "hosts", "tags", "depends_on")
+MAX_DEPTH = 10  # recipes that include each other
+MAX_STEPS = 10_000  # steps that includes make: a few files could ask for more than memory holds
+MAX_NAME_LENGTH = 100  # characters of a step's name, as in the schema
+INHERITED = ("when", "hosts", "tags", "depends_on")  # fields of an include that its steps get
+
+type When = bool | str | tuple[Condition, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """One use of a recipe file: what its parameters are here, what its names begin with, and how it came in."""
+class RecipeUse:
+    """One use of a recipe file, as the recipe that is run or by one include.
+
+    `substitution` has the values of its parameters. The names of its steps begin with `prefix`. `chain` has the files
+    that led to it: the recipe that is run first, its own last.
+    """
 
     document: Document
-    filling: Substitution
+    substitution: Substitution
     prefix: str
     chain: tuple[IncludedFile, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class IncludedPositions(Mapping[Path, Place]):
+    """The places in a recipe with includes.
+
+    `own` has those of its file. Values of an included step are at `("included", NAME, ...)`; `steps` has for each such
+    step the places of its file and its index there.
+    """
+
+    own: NodePositions
+    steps: Mapping[str, tuple[NodePositions, int]]
+
+    def __getitem__(self, path: Path) -> Place:
+        match path:
+            case ("included", str() as name, *rest) if name in self.steps:
+                places, index = self.steps[name]
+                return places["steps", index, *rest]
+        return self.own[path]
+
+    def __iter__(self) -> Iterator[Path]:
+        yield from self.own
+        for name, (places, index) in self.steps.items():
+            yield from places.paths(places.spot(("steps", index)), ("included", name))
+
+    def __len__(self) -> int:
+        return sum(1 for _path in self)
+
+
 def expand(document: Document) -> Whole:
-    """All steps of a checked recipe and of those that it includes; raises RecipeErrors, each error in its file."""
+    """The steps of a checked recipe and of all that it includes. Raises RecipeErrors with errors of any file."""
     expansion = Expansion(document)
     steps = expansion.steps(expansion.top)
     if expansion.errors:
-        raise RecipeErrors(list(expansion.errors.values())[:MOST])
+        raise RecipeErrors(list(expansion.errors.values())[:MAX_ERRORS])
     locks = {name: lock for name, (lock, _place) in expansion.locks.items()}
-    places = AllPositions(document.places, expansion.places)
+    places = IncludedPositions(document.places, expansion.places)
     return Whole(steps, locks, places, expansion.contents, expansion.outer.also)
 
 
 class Expansion:
-    """Reads the files that a recipe includes, each once, and makes steps of them as often as they are included."""
+    """Reads each included file once, and makes its steps as often as it is included."""
 
     def __init__(self, document: Document) -> None:
         name = document.places.file
         self.project = project_of(name)
         self.budget = Budget()
-        self.top = Reading(document, Substitution({}, self.budget), "", (IncludedFile(name, real_path(name)),))
+        self.top = RecipeUse(document, Substitution({}, self.budget), "", (IncludedFile(name, real_path(name)),))
         self.outer = OuterParams(build_model.params(document))
         self.files: dict[tuple[str, str], IncludedFile] = {}
-        self.documents: dict[Path, Document | None] = {}
+        self.documents: dict[FilePath, Document | None] = {}
         self.contents: dict[str, bytes] = {}
         self.errors: dict[tuple[Place, str], RecipeError] = {}
         self.places: dict[str, tuple[NodePositions, int]] = {}
         self.locks: dict[str, tuple[Lock, Place]] = {}
         self.made = 0
-        self._take_locks(document)
+        self._add_locks(document)
 
-    def steps(self, reading: Reading) -> Steps:
-        """The steps of a file with their whole names, in their order."""
+    def steps(self, use: RecipeUse) -> Steps:
+        """The steps of a file in their order, with the names that they have in the whole recipe."""
         entries: Entries = []
-        for index, idx, data in build_model.numbered(reading.document):
-            part = Node(reading.document, ("steps", index), dict(data))
-            made = self._included(reading, part, idx) if part.is_include else self._step(reading, part, idx)
-            entries.append((part, made))
-        groups = {reading.prefix + part.name: steps for part, steps in entries if part.is_include}
+        for index, idx, data in build_model.numbered(use.document):
+            node = Node(use.document, ("steps", index), dict(data))
+            made = self._included_steps(use, node, idx) if node.is_include else self._own_step(use, node, idx)
+            entries.append((node, made))
+        groups = {use.prefix + node.name: steps for node, steps in entries if node.is_include}
         if groups and not self.errors:
-            self._report(names_errors(entries, reading.prefix))
-            self._report(islice(waits_errors(entries, reading.prefix), MOST))
-        return released(build_model.in_order(step for _part, steps in entries for step in steps), groups)
+            self._report(duplicate_names(entries, use.prefix))
+            self._report(islice(dependency_errors(entries, use.prefix), MAX_ERRORS))
+        return resolve_dependencies(build_model.in_order(step for _part, steps in entries for step in steps), groups)
 
-    def _step(self, reading: Reading, part: Node, idx: int) -> Steps:
-        """One step that stands in a file itself."""
-        if not reading.prefix:
-            return (build_model.step_of(part.data, idx, part.place()),)
-        self._count(part)
-        step = build_model.step_of(self._filled(reading, part), idx, part.place())
-        name = reading.prefix + step.name
-        needs = tuple(replace(need, step=reading.prefix + need.step) for need in step.depends_on)
-        hosts = None if step.scope == "run" else step.hosts or reading.document.data.get("hosts")
-        self.places[name] = (reading.document.places, int(part.path[-1]))
+    def _own_step(self, use: RecipeUse, node: Node, idx: int) -> Steps:
+        """The step of an entry that is no include."""
+        if not use.prefix:
+            return (build_model.step_of(node.data, idx, node.place()),)
+        self._count_step(node)
+        step = build_model.step_of(self._substituted(use, node), idx, node.place())
+        name = use.prefix + step.name
+        needs = tuple(replace(need, step=use.prefix + need.step) for need in step.depends_on)
+        hosts = None if step.scope == "run" else step.hosts or use.document.data.get("hosts")
+        self.places[name] = (use.document.places, int(node.path[-1]))
         return (replace(step, name=name, depends_on=needs, hosts=hosts),)
 
-    def _included(self, reading: Reading, part: Node, idx: int) -> Steps:
-        """The steps that an include stands for, none where something is wrong with it."""
-        self._count(part)
-        inner = self._opened(reading, part)
+    def _included_steps(self, use: RecipeUse, node: Node, idx: int) -> Steps:
+        """The steps of an include; none where something is wrong with it."""
+        self._count_step(node)
+        inner = self._open(use, node)
         if inner is None:
             return ()
         steps = self.steps(inner)
         longest = max((step.name for step in steps), key=len, default="")
-        if len(longest) > LONGEST:
-            expected = f"a name with which those of its steps have at most {LONGEST} characters"
-            self._report([part.error(("name",), expected, f"{len(longest)} in {quoted(longest)}")])
-        filled = self._filled(reading, part)
-        outer = build_model.converted({key: filled[key] for key in OF_INCLUDE if key in filled})
-        needs = (replace(need, step=reading.prefix + need.step) for need in outer.get("depends_on", ()))
-        return tuple(within(steps, {**outer, "idx": idx, "depends_on": tuple(needs)}))
+        if len(longest) > MAX_NAME_LENGTH:
+            expected = f"a name with which those of its steps have at most {MAX_NAME_LENGTH} characters"
+            self._report([node.error(("name",), expected, f"{len(longest)} in {quoted(longest)}")])
+        data = self._substituted(use, node)
+        outer = build_model.converted({key: data[key] for key in INHERITED if key in data})
+        needs = (replace(need, step=use.prefix + need.step) for need in outer.get("depends_on", ()))
+        return tuple(inherit(steps, {**outer, "idx": idx, "depends_on": tuple(needs)}))
 
-    def _opened(self, reading: Reading, part: Node) -> Reading | None:
-        """The recipe that an include names, with the values of its parameters; None where something is wrong."""
+    def _open(self, use: RecipeUse, node: Node) -> RecipeUse | None:
+        """The recipe that an include names, with the values of its parameters. None where something is wrong."""
         try:
-            file = self._file(part.data["include"], reading.chain)
-            document = self._document(file, part.data["include"])
+            file = self._find_file(node.data["include"], use.chain)
+            document = self._read(file, node.data["include"])
         except NoFileError as error:
-            self._report([part.error(("include",), error.expected, error.got, error.near)])
+            self._report([node.error(("include",), error.expected, error.got, error.near)])
             return None
         if document is None:
             return None
-        prefix = f"{reading.prefix}{part.name}."
-        values = values_of(part, document, reading.filling, self.outer, prefix)
+        prefix = f"{use.prefix}{node.name}."
+        values = include_values(node, document, use.substitution, self.outer, prefix)
         self._report(values.errors)
-        chain = (*reading.chain, file)
-        filling = Substitution(values.found, self.budget)
-        return None if values.errors else Reading(document, filling, prefix, chain)
+        chain = (*use.chain, file)
+        substitution = Substitution(values.found, self.budget)
+        return None if values.errors else RecipeUse(document, substitution, prefix, chain)
 
-    def _file(self, path: str, chain: tuple[IncludedFile, ...]) -> IncludedFile:
-        """The file at a path; raises NoFileError, also for one that is being read already."""
+    def _find_file(self, path: str, chain: tuple[IncludedFile, ...]) -> IncludedFile:
+        """The file at the path of an include. Raises NoFileError, also for a file that includes itself."""
         key = (path, chain[-1].name)
         if key not in self.files:
-            self.files[key] = find(path, chain[-1].name, self.project)
+            self.files[key] = find_included(path, chain[-1].name, self.project)
         file, reals = self.files[key], [other.real for other in chain]
         if file.real in reals:
             names = [other.name for other in chain[reals.index(file.real) :]]
             raise NoFileError(" -> ".join([*names, file.name]), expected="a recipe that does not include itself")
-        if len(chain) > DEEPEST:
-            raise NoFileError("one more", expected=f"at most {DEEPEST} recipes inside each other")
+        if len(chain) > MAX_DEPTH:
+            raise NoFileError("one more", expected=f"at most {MAX_DEPTH} recipes inside each other")
         return file
 
-    def _document(self, file: IncludedFile, path: str) -> Document | None:
-        """The checked data of a file, None where it is wrong; raises NoFileError where it cannot be read."""
+    def _read(self, file: IncludedFile, path: str) -> Document | None:
+        """The checked data of a file. None where it is wrong; raises NoFileError where it cannot be read."""
         if file.real not in self.documents:
             content = content_of(file, path)
             self.documents[file.real] = None
@@ -179,11 +209,11 @@ class Expansion:
                 return None
             self.contents[file.name] = content
             self.documents[file.real] = document
-            self._take_locks(document)
+            self._add_locks(document)
         return self.documents[file.real]
 
-    def _take_locks(self, document: Document) -> None:
-        """The locks of a file; one that another file has too must be the same."""
+    def _add_locks(self, document: Document) -> None:
+        """Add the locks of a file. A lock that two files declare has to be the same in both."""
         for name, lock in build_model.locks(document.data).items():
             place = document.places["locks", name]
             known, first = self.locks.setdefault(name, (lock, place))
@@ -191,33 +221,63 @@ class Expansion:
                 expected = f"the lock {quoted(name)} as it is in {first}"
                 self._report([RecipeError(place, expected, "another capacity, of or settle_sec")])
 
-    def _filled(self, reading: Reading, part: Node) -> dict[str, Any]:
-        """A step or an include with the values of parameters in place of their references."""
-        data = dict(part.data)
-        for key in data.keys() & FILLED:
+    def _substituted(self, use: RecipeUse, node: Node) -> dict[str, Any]:
+        """The data of a step or an include, its references to parameters replaced by their values."""
+        data = dict(node.data)
+        for key in data.keys() & {*REFERENCE_FIELDS}:
             try:
-                data[key] = reading.filling.fill(data[key], (key,))
+                data[key] = use.substitution.fill(data[key], (key,))
             except SubstitutionError as error:
-                self._report([part.error(stands(part, error.path), error.expected, error.got)])
-        self._report(list_errors(part, data))
+                self._report([node.error(existing_path(node, error.path), error.expected, error.got)])
+        self._report(list_errors(node, data))
         return data
 
-    def _count(self, part: Node) -> None:
-        """Give up where a few files would make more steps than anybody has a use for."""
+    def _count_step(self, node: Node) -> None:
+        """Count a step that an include makes. Raises RecipeErrors where there are too many."""
         self.made += 1
-        if self.made > MOST_STEPS:
-            self._report([part.error((), f"at most {MOST_STEPS} steps by includes", "more")])
-            raise RecipeErrors(list(self.errors.values())[-MOST:])
+        if self.made > MAX_STEPS:
+            self._report([node.error((), f"at most {MAX_STEPS} steps by includes", "more")])
+            raise RecipeErrors(list(self.errors.values())[-MAX_ERRORS:])
 
     def _report(self, errors: Iterable[RecipeError]) -> None:
         for error in errors:
             self.errors[error.place, error.expected] = error
 
 
-def list_errors(part: Node, data: dict[str, Any]) -> Iterable[RecipeError]:
-    """Values of parameters that a step cannot loop over."""
+def list_errors(node: Node, data: dict[str, Any]) -> Iterable[RecipeError]:
+    """What is wrong with values of parameters that a step loops over."""
     lists: dict[tuple[str, ...], Any] = {("loop",): data["loop"]} if "loop" in data else {}
     lists |= {("matrix", name): values for name, values in data.get("matrix", {}).items()}
     for path, value in lists.items():
         if not isinstance(value, list) and not (isinstance(value, str) and value.startswith(("${", "{{"))):
-            yield part.error(path, "a list, or a reference to one", shown(value))
+            yield node.error(path, "a list, or a reference to one", shown(value))
+
+
+def inherit(steps: Steps, include: Mapping[str, Any]) -> Iterator[Step]:
+    """The steps of an include with what it says for all of them: idx, hosts, tags, condition and dependencies.
+
+    Its hosts replace those of a step. Its dependencies go to the steps that have none of their own.
+    """
+    for step in steps:
+        yield replace(
+            step,
+            idx=include["idx"],
+            depends_on=step.depends_on or include["depends_on"],
+            hosts=None if step.scope == "run" else include.get("hosts", step.hosts),
+            tags=tuple(dict.fromkeys((*include.get("tags", ()), *step.tags))),
+            when=both(include.get("when", True), step.when),
+        )
+
+
+def both(outer: When, inner: When) -> When:
+    """The condition that holds where two conditions hold."""
+    if outer is True or inner is False:
+        return inner
+    if inner is True or outer is False:
+        return outer
+    return (*as_conditions(outer), *as_conditions(inner))
+
+
+def as_conditions(when: When) -> tuple[Condition, ...]:
+    """Conditions as they are; a Jinja expression as one of them."""
+    return when if isinstance(when, tuple) else ({"value": when, "eq": True},)

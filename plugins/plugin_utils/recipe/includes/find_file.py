@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From the path in an include to a file of the project."""
+"""Find the file that the path in an include names. It has to be inside of the project."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ EXPECTED = "the path of a recipe in the project, relative to this file"
 
 @dataclass(frozen=True, slots=True)
 class IncludedFile:
-    """A recipe's file: as errors name it, and where it is, whatever links lead there."""
+    """The file of a recipe: its name in errors, and its path with all links resolved."""
 
     name: str
     real: Path
 
 
 class NoFileError(ValueError):
-    """A path that leads to no recipe of the project: what is wrong with it, and the one that was probably meant."""
+    """A path that names no recipe of the project: what is wrong with it, and the path that was probably meant."""
 
     def __init__(self, got: str, near: str = "", expected: str = EXPECTED) -> None:
         super().__init__(got)
@@ -36,21 +36,21 @@ class NoFileError(ValueError):
 
 
 def project_of(recipe: str) -> Path:
-    """The folder that includes stay in: the current one, or that of a recipe which is elsewhere."""
+    """The folder that included files have to be in: the current one, or the recipe's own if it is elsewhere."""
     real, current = real_path(recipe), Path.cwd()
     return current if real.is_relative_to(current) else real.parent
 
 
 def real_path(name: str) -> Path:
-    """Where a recipe's file is, as far as its name can be followed."""
+    """The path of a recipe's file with its links resolved, as far as that is possible."""
     try:
         return Path(name).resolve()
     except (OSError, ValueError, RuntimeError):
         return Path.cwd() / name
 
 
-def find(path: str, including: str, project: Path) -> IncludedFile:
-    """The file that `path` names in an including file; raises NoFileError."""
+def find_included(path: str, including: str, project: Path) -> IncludedFile:
+    """The file that `path` names in the file `including`. Raises NoFileError."""
     folder = Path(including).parent
     name = os.path.normpath(folder / path)
     if Path(path).is_absolute():
@@ -70,7 +70,7 @@ def find(path: str, including: str, project: Path) -> IncludedFile:
 
 
 def content_of(file: IncludedFile, path: str) -> bytes:
-    """What a file holds; raises NoFileError."""
+    """The content of a file that an include names by `path`. Raises NoFileError."""
     try:
         return read_bytes(str(file.real))
     except RecipeErrors as error:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an include gives to the parameters of the recipe that it includes."""
+"""The values that an include gives to the parameters of the included recipe."""
 
 from __future__ import annotations
 
@@ -37,27 +37,30 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages 
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
 
-WANTED = "a reference to a secret parameter, such as ${params.password}"
+EXPECTED_REFERENCE = "a reference to a secret parameter, such as ${params.password}"
 OF_PARAMS = re.compile(r"\$\{params\.[^${}\s@]+\}")
-WIDER = {("int", "float")}  # types of which the second takes all values of the first
+WIDER = {("int", "float")}  # pairs of types: the second one takes all values of the first
 
 
 class OuterParams:
-    """The parameters of the recipe that is run, their defaults, and what included recipes ask of them."""
+    """The parameters of the recipe that is run, and the limits that included recipes set for them."""
 
     def __init__(self, params: Mapping[str, Param]) -> None:
         self.params = params
         self.also: dict[str, dict[str, Condition]] = {}
         self._known = known_defaults(params)
 
-    def source(self, value: Any) -> Param | None:
-        """The parameter that a value is a reference to, and nothing else."""
+    def referenced(self, value: Any) -> Param | None:
+        """The parameter that a value refers to; None where the value is more than such a reference."""
         whole = REFERENCE.fullmatch(value) if isinstance(value, str) else None
         word, _dot, name = whole[1].partition(".") if whole else ("", "", "")
         return self.params.get(name) if word == "params" else None
 
-    def give(self, source: Param, param: Param, inner: str) -> None:
-        """A parameter's value to one of an included recipe, `inner`, whose limits it has to hold; raises WrongError."""
+    def pass_on(self, source: Param, param: Param, inner: str) -> None:
+        """Pass the value of parameter `source` on to `param` of an included recipe, whose name is `inner`.
+
+        It has to keep the limits of both. Raises WrongError where type or default do not suit.
+        """
         value = quoted(f"${{params.{source.name}}}")
         if source.type != param.type and (source.type, param.type) not in WIDER:
             raise WrongError(KINDS[param.type], f"{value}, which is {KINDS[source.type]}")
@@ -71,15 +74,15 @@ class OuterParams:
             except WrongError as error:
                 raise WrongError(error.expected, f"{value}, which is {error.got} by default") from None
 
-    def ask(self, value: Any, param: Param, inner: str) -> None:
-        """What is made of parameters alone, for one of an included recipe: it is known when the run starts."""
+    def require(self, value: Any, param: Param, inner: str) -> None:
+        """Note that a value made of parameters goes to `param`. It is checked when the run starts and it is known."""
         names = names_in(value, "params")
         if names and names <= self.params.keys() and not is_open(OF_PARAMS.sub("", json.dumps(value))):
             self.also.setdefault(min(names), {})[inner] = {OF: value, TYPE: param.type, **param.limits}
 
 
 def known_defaults(params: Mapping[str, Param]) -> Mapping[str, Any]:
-    """The defaults as far as they are known before other values are; one that is wrong may never be needed."""
+    """The defaults that are known already. One that is wrong is no error here, since it may never be needed."""
     try:
         return defaults(params, {})
     except DefaultError:
@@ -88,48 +91,49 @@ def known_defaults(params: Mapping[str, Param]) -> Mapping[str, Any]:
 
 @dataclass(slots=True)
 class IncludeValues:
-    """The values of an included recipe's parameters, and what is wrong with them."""
+    """The values of an included recipe's parameters by name, and what is wrong with them."""
 
     found: dict[str, Any]
     errors: list[RecipeError]
 
 
-def values_of(
-    include: Node, document: Document, filling: Substitution, outer: OuterParams, prefix: str
+def include_values(
+    include: Node, document: Document, substitution: Substitution, outer: OuterParams, prefix: str
 ) -> IncludeValues:
-    """What `include` gives to a recipe's parameters, references of its own file filled in.
+    """The values for the parameters of the recipe in `document`.
 
-    `prefix` is what the names of its steps begin with.
+    `substitution` has the parameters of the file in which `include` is. The names of the included steps begin with
+    `prefix`.
     """
     declared = build_model.params(document)
     given = include.data.get("params", {})
-    values = IncludeValues({}, [*names_errors(include, declared, document.places.file)])
+    values = IncludeValues({}, [*name_errors(include, declared, document.places.file)])
     for name in given:
         if name in declared:
             try:
-                value = filling.fill(given[name], ("params", name))
-                values.found[name] = taken(declared[name], value, outer, prefix + name)
+                value = substitution.fill(given[name], ("params", name))
+                values.found[name] = accepted(declared[name], value, outer, prefix + name)
             except SubstitutionError as error:
-                values.errors.append(include.error(stands(include, error.path), error.expected, error.got))
+                values.errors.append(include.error(existing_path(include, error.path), error.expected, error.got))
             except WrongError as error:
                 values.errors.append(include.error(("params", name), error.expected, error.got))
     if not values.errors:
         try:
-            values.found |= taken_defaults(declared, values.found, filling, outer, prefix)
+            values.found |= accepted_defaults(declared, values.found, substitution, outer, prefix)
         except DefaultError as error:
             place = document.places["params", error.name, "default"]
             values.errors.append(RecipeError(place, error.expected, error.got))
     return values
 
 
-def stands(part: Node, path: Path) -> Path:
-    """A path of a part, or the nearest above it that stands in its file: what was filled in has no place there."""
+def existing_path(node: Node, path: Path) -> Path:
+    """The path, or the nearest one above it that exists in the file: a substituted value has no place there."""
     ends = (path[:end] for end in range(len(path), 0, -1))
-    return next((end for end in ends if (*part.path, *end) in part.document.places), ())
+    return next((end for end in ends if (*node.path, *end) in node.document.places), ())
 
 
-def names_errors(include: Node, declared: Mapping[str, Param], file: str) -> Iterator[RecipeError]:
-    """Parameters that the recipe does not have, and those that it must be given."""
+def name_errors(include: Node, declared: Mapping[str, Param], file: str) -> Iterator[RecipeError]:
+    """Parameters that the recipe does not have, and values that are missing."""
     given = include.data.get("params", {})
     for name in given:
         if name not in declared:
@@ -143,26 +147,26 @@ def names_errors(include: Node, declared: Mapping[str, Param], file: str) -> Ite
         yield include.error(path, f"values of the parameters of {file} without a default: {listed(missing)}", got)
 
 
-def taken(param: Param, value: Any, outer: OuterParams, inner: str) -> Any:
-    """A value as the parameter takes it; raises WrongError. What is known only later is held to its limits then."""
-    source = outer.source(value)
+def accepted(param: Param, value: Any, outer: OuterParams, inner: str) -> Any:
+    """The value as the parameter takes it. Raises WrongError. A value that is not known yet is checked when it is."""
+    source = outer.referenced(value)
     if param.secret and not (source and source.secret):
-        raise WrongError(WANTED, "another value")
+        raise WrongError(EXPECTED_REFERENCE, "another value")
     if source:
-        outer.give(source, param, inner)
+        outer.pass_on(source, param, inner)
     else:
-        outer.ask(value, param, inner)
+        outer.require(value, param, inner)
     return value if is_open(value) else value_of(param, value)
 
 
-def taken_defaults(
-    declared: Mapping[str, Param], given: Mapping[str, Any], filling: Substitution, outer: OuterParams, prefix: str
+def accepted_defaults(
+    declared: Mapping[str, Param], given: Mapping[str, Any], substitution: Substitution, outer: OuterParams, prefix: str
 ) -> dict[str, Any]:
-    """The defaults of all other parameters; raises DefaultError. They may lead to what the include was given."""
-    found = defaults(declared, given, filling.budget)
+    """The defaults of all other parameters, which may refer to given values. Raises DefaultError."""
+    found = defaults(declared, given, substitution.budget)
     for name, value in found.items():
         try:
-            taken(declared[name], value, outer, prefix + name)
+            accepted(declared[name], value, outer, prefix + name)
         except WrongError as error:
             raise DefaultError(name, error.expected, error.got) from None
     return found

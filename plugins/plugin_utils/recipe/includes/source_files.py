@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The files that a recipe consists of: its own, and those of the recipes that it includes."""
+"""The contents of all files that a recipe includes, without checking them as recipes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.find_file import (
     NoFileError,
     content_of,
-    find,
+    find_included,
     project_of,
     real_path,
 )
@@ -20,21 +20,21 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader im
 
 
 def included(text: bytes, name: str) -> dict[str, bytes]:
-    """What the recipes hold that a recipe includes, by the names of their files, in the order of its digest.
+    """The contents of the included files by their names, in the order in which the recipe's digest takes them.
 
-    `text` is the recipe's own file, `name` its path. An include that leads nowhere is left out. Raises RecipeErrors for
-    what cannot be read as a recipe.
+    `text` is the content of the recipe's own file, `name` its path. An include whose file is not found is left out.
+    Raises RecipeErrors for a file that is no YAML.
     """
     found: dict[str, bytes] = {}
     seen = {real_path(name)}
-    _follow(text, name, project_of(name), seen, found)
+    _add_includes(text, name, project_of(name), seen, found)
     return found
 
 
-def _follow(text: bytes, name: str, project: Path, seen: set[Path], found: dict[str, bytes]) -> None:
-    for path in _includes(text, name):
+def _add_includes(text: bytes, name: str, project: Path, seen: set[Path], found: dict[str, bytes]) -> None:
+    for path in _include_paths(text, name):
         try:
-            file = find(path, name, project)
+            file = find_included(path, name, project)
             if file.real in seen:
                 continue
             content = content_of(file, path)
@@ -42,9 +42,9 @@ def _follow(text: bytes, name: str, project: Path, seen: set[Path], found: dict[
             continue
         seen.add(file.real)
         found[file.name] = content
-        _follow(content, file.name, project, seen, found)
+        _add_includes(content, file.name, project, seen, found)
 
 
-def _includes(text: bytes, name: str) -> Iterator[str]:
+def _include_paths(text: bytes, name: str) -> Iterator[str]:
     steps = read(text, name).data.get("steps") or ()
     yield from (step["include"] for step in steps if isinstance(step, dict) and isinstance(step.get("include"), str))

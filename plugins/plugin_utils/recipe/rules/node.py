@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A mapping inside a recipe file, as the rules look at it: unchecked, some of it broken."""
+"""A mapping inside of a recipe file, as the rules see it. It is unchecked: some of it may be wrong."""
 
 from __future__ import annotations
 
@@ -14,12 +14,17 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, 
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
 
-type Named = tuple[Path, str]  # where a name stands in its part, and the name
+type Named = tuple[Path, str]  # the path of a name inside of its mapping, and the name
+
+# Where a step may have conditions, and the fields of a step in which references are replaced by values.
+CONDITION_PATHS = (("when",), ("retry", "until"), ("repeat", "until"), ("success", "values"))
+CONDITION_FIELDS = frozenset(path[0] for path in CONDITION_PATHS)
+REFERENCE_FIELDS = ("args", "loop", "matrix", *(path[0] for path in CONDITION_PATHS))
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A mapping at a path of a document."""
+    """The mapping at a path of a document."""
 
     document: Document
     path: Path
@@ -27,7 +32,7 @@ class Node:
 
     @property
     def name(self) -> str:
-        """Its name, empty where it has none."""
+        """Its name; empty where it has none."""
         return text(self.data.get("name"))
 
     @property
@@ -36,12 +41,12 @@ class Node:
         return "include" in self.data
 
     def texts(self, key: str) -> list[tuple[int, str]]:
-        """The texts in one of its lists, each with its index."""
+        """The texts in the list of one of its fields, each with its index."""
         values = self.data.get(key)
         return [(n, value) for n, value in enumerate(values) if text(value)] if isinstance(values, list) else []
 
-    def needs(self) -> list[Named]:
-        """The names of the steps that a step depends on."""
+    def dependency_names(self) -> list[Named]:
+        """The names in `depends_on` of a step."""
         values = self.data.get("depends_on")
         found: list[Named] = []
         for n, value in enumerate(values if isinstance(values, list) else ()):
@@ -51,8 +56,8 @@ class Node:
                 found.append((("depends_on", n, "step"), value["step"]))
         return found
 
-    def parts(self, *path: str) -> Iterator[Node]:
-        """The mapping at a path inside of this one, or each mapping of the list there."""
+    def children(self, *path: str) -> Iterator[Node]:
+        """The mapping at a path inside of this one, or each mapping of the list that is there."""
         value: Any = self.data
         for name in path:
             value = value.get(name) if isinstance(value, dict) else None
@@ -64,19 +69,19 @@ class Node:
                 yield Node(self.document, (*where, n), item)
 
     def place(self, *path: str | int) -> Place:
-        """Where something of it stands."""
+        """The place of its value at a path."""
         return self.document.places[*self.path, *path]
 
     def error(self, path: Path, expected: str, got: str, near: str = "") -> RecipeError:
-        """What is wrong with something of it."""
+        """An error about its value at a path."""
         return RecipeError(self.place(*path), expected, got, near)
 
 
 def text(value: object) -> str:
-    """A value that is text, otherwise an empty one."""
+    """The value if it is text, otherwise an empty text."""
     return value if isinstance(value, str) else ""
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Whether a value is a number; true and false are none."""
+    """Whether a value is a number. True and false are not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Parameters as they are declared: limits that fit the type, defaults that fit both."""
+"""Rules for the declarations of parameters: limits have to suit the type, and defaults both of them."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.conditio
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Node, text
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.references import (
     KnownNames,
-    errors_in,
-    texts,
+    reference_errors,
+    reference_texts,
     types_of,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import quoted, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
 
-OF_TYPES = {"min": ("int", "float"), "max": ("int", "float"), "matches": ("str",)}
+LIMIT_TYPES = {"min": ("int", "float"), "max": ("int", "float"), "matches": ("str",)}
 
 
 def param_errors(document: Document) -> Iterator[RecipeError]:
@@ -42,96 +42,96 @@ def param_errors(document: Document) -> Iterator[RecipeError]:
     params = document.data.get("params")
     declared = params if isinstance(params, dict) else {}
     parts = [Node(document, ("params", name), data) for name, data in declared.items() if isinstance(data, dict)]
-    for part in parts:
-        if text(part.data.get("type", "str")) in KINDS:
-            yield from limit_errors(part)
-            yield from default_errors(part)
+    for node in parts:
+        if text(node.data.get("type", "str")) in KINDS:
+            yield from limit_errors(node)
+            yield from default_errors(node)
     yield from references_of_defaults(document, parts)
 
 
-def limit_errors(part: Node) -> Iterator[RecipeError]:
-    """Limits that say nothing of values of the type, or that contradict each other."""
-    kind = part.data.get("type", "str")
-    for word, kinds in OF_TYPES.items():
-        if word in part.data and kind not in kinds:
+def limit_errors(node: Node) -> Iterator[RecipeError]:
+    """Limits that do not apply to the type, or that contradict each other."""
+    kind = node.data.get("type", "str")
+    for word, kinds in LIMIT_TYPES.items():
+        if word in node.data and kind not in kinds:
             expected = f"no '{word}' in a parameter of type {kind}: it is for {' and '.join(kinds)}"
-            yield part.error((word, KEY), expected, shown(part.data[word]))
-    for path, value in bounds(part):
+            yield node.error((word, KEY), expected, shown(node.data[word]))
+    for path, value in bounds(node):
         try:
             typed(kind, value)
         except WrongError as error:
-            yield part.error(path, error.expected, error.got)
-    yield from not_crossed(part)
-    yield from compiles(part)
+            yield node.error(path, error.expected, error.got)
+    yield from not_crossed(node)
+    yield from compiles(node)
 
 
-def bounds(part: Node) -> Iterator[tuple[Path, Any]]:
-    """Values that a value of the parameter is compared with."""
-    yield from (((word,), part.data[word]) for word in ("eq", "ne") if word in part.data)
-    items = part.data.get("one_of")
+def bounds(node: Node) -> Iterator[tuple[Path, Any]]:
+    """The values in limits that a parameter's value is compared with, each with its path."""
+    yield from (((word,), node.data[word]) for word in ("eq", "ne") if word in node.data)
+    items = node.data.get("one_of")
     yield from ((("one_of", index), item) for index, item in enumerate(items if isinstance(items, list) else ()))
 
 
-def default_errors(part: Node) -> Iterator[RecipeError]:
-    """A default that nobody could give as a value."""
-    if "default" not in part.data:
+def default_errors(node: Node) -> Iterator[RecipeError]:
+    """A default that would be refused as a value."""
+    if "default" not in node.data:
         return
-    value = part.data["default"]
-    if part.data.get("secret") is True:
-        yield part.error(("default", KEY), "no default of a secret parameter: it would stand in the file", "one")
+    value = node.data["default"]
+    if node.data.get("secret") is True:
+        yield node.error(("default", KEY), "no default of a secret parameter: it would stand in the file", "one")
     elif not is_open(value):
-        yield from unfit_default(part, part.data.get("type", "str"), value)
+        yield from wrong_default(node, node.data.get("type", "str"), value)
     elif "{{" in str(value):
         expected = "a value without a Jinja expression: parameters are known before Ansible reads any"
-        yield part.error(("default",), expected, shown(value))
+        yield node.error(("default",), expected, shown(value))
 
 
-def unfit_default(part: Node, kind: str, value: Any) -> Iterator[RecipeError]:
-    """A default of another type, or outside of the limits."""
+def wrong_default(node: Node, kind: str, value: Any) -> Iterator[RecipeError]:
+    """A default of another type or outside of the limits."""
     try:
         plain = typed(kind, value)
     except WrongError as error:
-        remark, near = slip(kind, value)
-        yield part.error(("default",), error.expected, error.got + remark, near)
+        remark, near = correction(kind, value)
+        yield node.error(("default",), error.expected, error.got + remark, near)
         return
     try:
-        limited({word: part.data[word] for word in LIMITS if word in part.data}, plain)
+        limited({word: node.data[word] for word in LIMITS if word in node.data}, plain)
     except WrongError as error:
-        yield part.error(("default",), error.expected, error.got)
+        yield node.error(("default",), error.expected, error.got)
 
 
-def slip(kind: str, value: Any) -> tuple[str, str]:
-    """A remark on quotes that are missing or too many, or the value that was probably meant."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.suggestions import flow
+def correction(kind: str, value: Any) -> tuple[str, str]:
+    """A remark that quotes are missing or superfluous, or the value that was probably meant."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.suggestions import as_flow_yaml
 
     if not isinstance(value, str):
         return (": write it in quotes", "") if kind == "str" and isinstance(value, (bool, int, float)) else ("", "")
     read = READERS[kind](value)
     if not FITS[kind](read):
         return "", ""
-    return (": leave out the quotes", "") if flow(read) == value else ("", flow(read))
+    return (": leave out the quotes", "") if as_flow_yaml(read) == value else ("", as_flow_yaml(read))
 
 
 def references_of_defaults(document: Document, parts: list[Node]) -> Iterator[RecipeError]:
-    """References in defaults: they lead to other parameters, not in a circle, and not to secrets."""
+    """References in defaults may lead to other parameters, but not in a circle and not to secrets."""
     types = types_of(document)
     scope = KnownNames({"params"}, {"params": tuple(types)}, types)
-    secret = {str(part.path[-1]) for part in parts if part.data.get("secret") is True}
-    needs = {str(part.path[-1]): names_in(part.data.get("default"), "params") for part in parts}
-    for part in parts:
-        for path, found in texts(part.data.get("default"), ("default",)):
-            yield from errors_in(part, path, found, scope)
+    secret = {str(node.path[-1]) for node in parts if node.data.get("secret") is True}
+    needs = {str(node.path[-1]): names_in(node.data.get("default"), "params") for node in parts}
+    for node in parts:
+        for path, found in reference_texts(node.data.get("default"), ("default",)):
+            yield from reference_errors(node, path, found, scope)
             if hidden := sorted(names_in(found, "params") & secret):
                 expected = "a default without a secret parameter, whose value would show"
-                yield part.error(path, expected, quoted(f"${{params.{hidden[0]}}}"))
+                yield node.error(path, expected, quoted(f"${{params.{hidden[0]}}}"))
     for name in circle_of(needs)[:1]:
-        part = Node(document, ("params", name), document.data["params"][name])
+        node = Node(document, ("params", name), document.data["params"][name])
         got = " -> ".join([*circle_of(needs), name])
-        yield part.error(("default",), "a default that does not rest on itself", got)
+        yield node.error(("default",), "a default that does not rest on itself", got)
 
 
 def circle_of(needs: dict[str, set[str]]) -> list[str]:
-    """Parameters each of whose defaults needs the next one, and the last the first; none where all can be known."""
+    """Parameters whose defaults need each other in a circle; empty where there is none."""
     left = {name: others & needs.keys() for name, others in needs.items()}
     while known := [name for name, others in left.items() if not others & left.keys()]:
         left = {name: others for name, others in left.items() if name not in {*known}}
@@ -144,11 +144,11 @@ def circle_of(needs: dict[str, set[str]]) -> list[str]:
 
 
 def known_before_the_run(document: Document) -> Iterator[RecipeError]:
-    """Keys of the context in defaults: nothing is in it yet when a recipe starts that nobody includes."""
+    """Context keys in defaults of a recipe that is run itself: the context is empty when it starts."""
     params = document.data.get("params")
     for name, param in (params if isinstance(params, dict) else {}).items():
-        part = Node(document, ("params", name), param if isinstance(param, dict) else {})
-        for path, found in texts(part.data.get("default"), ("default",)):
+        node = Node(document, ("params", name), param if isinstance(param, dict) else {})
+        for path, found in reference_texts(node.data.get("default"), ("default",)):
             if keys_in(found):
                 expected = "a default that is known before the run (only an included recipe may rest on the context)"
-                yield part.error(path, expected, quoted(found))
+                yield node.error(path, expected, quoted(found))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""References in the texts of a recipe: `${...}` that leads nowhere, or that is none although it was meant as one."""
+"""Rules for references in texts: a `${...}` must lead to something, and be written as a reference is."""
 
 from __future__ import annotations
 
@@ -14,35 +14,41 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import WORDS, keys_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Node, text
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import (
+    CONDITION_FIELDS,
+    REFERENCE_FIELDS,
+    Node,
+    text,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import REFERENCE
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, quoted
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
 
 type Problem = tuple[str, str]  # what was expected, and the reference that was probably meant
 
-BARE = re.compile(
-    r"(?:params|matrix|item|step)\.[\w.-]+|item|index|[a-z][a-z0-9_.]*_v[0-9]+(?:\.[\w.-]+)?(?:@[\w.:-]+)?"
-)
 STARTS = re.compile(r"\$\{([^${}]*)")
-# What nobody writes for a shell, whose variables have no dots.
+# Text in braces that is meant as a reference: variables of a shell have no dots.
 MEANT = re.compile(
     r"(?:params|item|matrix|step)\.|[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*_v[0-9]+[@.\[]|[a-z0-9_]+(?:\.[a-z0-9_]+)+@"
 )
 INDEX = re.compile(r"\[([0-9]+)\]")
 DOTS = "a reference with dots only, such as ${links.up_v1.0}"
-OVER_ALL = ("majority", "median")
+FUNCTIONS = ("majority", "median")
 WHOLE = "a reference, such as ${numbers.stats_v1.mean} (a key has a version at its end)"
+ANY: frozenset[str] = frozenset()
 NUMBERS, LISTS = frozenset(("int", "float")), frozenset(("list",))
-JUDGED = frozenset(("value", "eq", "ne", "min", "max", "of", "percent", "by", "one_of"))
-WORDS_OF_STEP = ("name", "attempt")
-FIELDS = ("args", "when", "loop", "matrix", "retry", "repeat", "success", "params")
-WITH_CONDITIONS = frozenset(("when", "retry", "repeat", "success"))
+# The types of a parameter that the words of a condition take.
+TYPES = {
+    **dict.fromkeys(("value", "eq", "ne"), ANY),
+    **dict.fromkeys(("min", "max", "of", "percent", "by"), NUMBERS),
+    "one_of": LISTS,
+}
+STEP_WORDS = ("name", "attempt")
 
 
 @dataclass(frozen=True, slots=True)
 class KnownNames:
-    """What references may stand for at one place: words, and the names behind some of them."""
+    """What references may begin with at one place: words, and for some of them the names that may follow."""
 
     words: Collection[str]
     names: dict[str, tuple[str, ...]]
@@ -50,26 +56,26 @@ class KnownNames:
 
 
 def step_references(steps: list[Node]) -> Iterator[RecipeError]:
-    """What is wrong with the references of steps, and of includes."""
+    """What is wrong with the references of steps and of includes."""
     types = types_of(steps[0].document) if steps else {}
     for step in steps:
-        for key in FIELDS:
+        for key in (*REFERENCE_FIELDS, "params"):
             if key in step.data:
-                for path, found in texts(step.data[key], (key,)):
-                    yield from errors_in(step, path, found, scope_of(step, key, types))
+                for path, found in reference_texts(step.data[key], (key,)):
+                    yield from reference_errors(step, path, found, scope_of(step, key, types))
 
 
 def types_of(document: Document) -> dict[str, str]:
-    """The types of a file's parameters, as far as they are known."""
+    """The types of a file's parameters by name; empty where one is unknown."""
     params = document.data.get("params")
     known = params if isinstance(params, dict) else {}
     return {name: text(param.get("type", "str")) if isinstance(param, dict) else "" for name, param in known.items()}
 
 
 def scope_of(step: Node, key: str, types: dict[str, str]) -> KnownNames:
-    """What references of a step may stand for; the lists of a loop are there before its items."""
+    """What references may begin with in a field of a step. The lists of a loop are read before its items exist."""
     words = {"params", "step"}
-    names = {"step": WORDS_OF_STEP, "params": tuple(types)}
+    names = {"step": STEP_WORDS, "params": tuple(types)}
     if step.is_include:
         return KnownNames(words, names, types)
     if key not in ("loop", "matrix"):
@@ -78,8 +84,8 @@ def scope_of(step: Node, key: str, types: dict[str, str]) -> KnownNames:
     return KnownNames(words, {**names, "matrix": tuple(matrix) if isinstance(matrix, dict) else ()}, types)
 
 
-def errors_in(part: Node, path: Path, found: str, scope: KnownNames) -> Iterator[RecipeError]:
-    """What is wrong with the references in one text."""
+def reference_errors(node: Node, path: Path, found: str, scope: KnownNames) -> Iterator[RecipeError]:
+    """What is wrong with the references in the text `found`."""
     for start in STARTS.finditer(found):
         reference = REFERENCE.match(found, start.start())
         whole = reference[0] if reference else start[0] + found[start.end() : start.end() + 1]
@@ -87,24 +93,24 @@ def errors_in(part: Node, path: Path, found: str, scope: KnownNames) -> Iterator
         if not problem and whole == found:
             problem = misplaced(path, start[1], scope, bool(reference and is_reference(reference)))
         if problem:
-            yield part.error(path, problem[0], quoted(whole), problem[1])
+            yield node.error(path, problem[0], quoted(whole), problem[1])
 
 
-def texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
+def reference_texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
     """Every text in a value that may hold a reference, with its path."""
     if isinstance(value, str):
         if "${" in value:
             yield path, value
     elif isinstance(value, dict):
         for key, item in value.items():
-            yield from texts(item, (*path, key))
+            yield from reference_texts(item, (*path, key))
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from texts(item, (*path, index))
+            yield from reference_texts(item, (*path, index))
 
 
 def is_reference(found: re.Match[str]) -> bool:
-    """Whether the executor takes it for one."""
+    """Whether the executor reads it as a reference."""
     word, *path = found[1].split(".")
     if word in WORDS:
         return "@" not in found[0] and all(path) and len(path) >= WORDS[word]
@@ -112,15 +118,15 @@ def is_reference(found: re.Match[str]) -> bool:
 
 
 def problem_of(found: re.Match[str] | None, inner: str, scope: KnownNames) -> Problem | None:
-    """What is wrong with what stands between braces, nothing where it is right or no reference at all."""
+    """What is wrong with the text in braces; None where nothing is, or where it is not meant as a reference."""
     if found and is_reference(found):
         word, *path = found[1].partition("@")[0].split(".")
-        return of_word(word, path, scope) if word in WORDS else of_key(found)
+        return word_problem(word, path, scope) if word in WORDS else key_problem(found)
     return malformed(inner) if MEANT.match(inner) else None
 
 
 def malformed(inner: str) -> Problem:
-    """Something that was meant as a reference, but cannot be read as one."""
+    """What is wrong with a text that was meant as a reference, but cannot be read as one."""
     if INDEX.search(inner):
         return DOTS, f"${{{INDEX.sub(r'.\1', inner)}}}"
     word, at, host = inner.partition("@")
@@ -135,21 +141,21 @@ def malformed(inner: str) -> Problem:
     return "a reference such as ${numbers.stats_v1.mean}, without empty parts and spaces", ""
 
 
-def of_key(found: re.Match[str]) -> Problem | None:
-    """A value of the context: indexes as in Python, words after @ that are none."""
+def key_problem(found: re.Match[str]) -> Problem | None:
+    """What is wrong with a reference to a context key: indexes in brackets, or an unknown word after @."""
     key, at, host = found[1].partition("@")
     if INDEX.search(key):
         return DOTS, f"${{{INDEX.sub(r'.\1', key)}{at}{host}}}"
     word, dot, path = host.partition(".")
-    if word in OVER_ALL and dot:
+    if word in FUNCTIONS and dot:
         return f"the path before @{word}", f"${{{key}.{path}@{word}}}"
-    if word.casefold() in OVER_ALL and word not in OVER_ALL:
+    if word.casefold() in FUNCTIONS and word not in FUNCTIONS:
         return "a host, majority or median after @", f"${{{key}@{word.casefold()}}}"
     return ("a host, majority or median after @", "") if host in ("all", "*") else None
 
 
-def of_word(word: str, path: list[str], scope: KnownNames) -> Problem | None:
-    """A word that stands for something only in some places, and a name behind it."""
+def word_problem(word: str, path: list[str], scope: KnownNames) -> Problem | None:
+    """What is wrong with a reference that begins with a word such as `params` or `item`."""
     if word not in scope.words:
         return MEANINGS[word] if "matrix" in scope.names else f"a reference to {' or '.join(sorted(scope.words))}", ""
     if word == "index" and path:
@@ -158,11 +164,11 @@ def of_word(word: str, path: list[str], scope: KnownNames) -> Problem | None:
         return None
     if INDEX.search(".".join(path)):
         return DOTS, f"${{{INDEX.sub(r'.\1', '.'.join([word, *path]))}}}"
-    return unknown(word, path, scope) if word in scope.names and path[0] not in scope.names[word] else None
+    return unknown_name(word, path, scope) if word in scope.names and path[0] not in scope.names[word] else None
 
 
-def unknown(word: str, path: list[str], scope: KnownNames) -> Problem:
-    """A name that is not there."""
+def unknown_name(word: str, path: list[str], scope: KnownNames) -> Problem:
+    """A name that does not exist."""
     names = scope.names[word]
     near = closest(path[0], names)
     known = f" ({listed(names) or 'there are none'})" if not near else ""
@@ -170,8 +176,8 @@ def unknown(word: str, path: list[str], scope: KnownNames) -> Problem:
 
 
 def misplaced(path: Path, inner: str, scope: KnownNames, is_one: bool) -> Problem | None:
-    """What stands where a list or a number must come of a reference: no reference, or a parameter of another type."""
-    kinds = wanted(path)
+    """What is wrong with a text in a place where only a reference to a list or a number may be."""
+    kinds = types_at(path)
     if kinds is None:
         return None
     if not is_one:
@@ -183,16 +189,13 @@ def misplaced(path: Path, inner: str, scope: KnownNames, is_one: bool) -> Proble
     return None
 
 
-def wanted(path: Path) -> frozenset[str] | None:
-    """The types that a parameter may have in a place, none for any; None where no reference has to be."""
+def types_at(path: Path) -> frozenset[str] | None:
+    """The types that a parameter may have in a place, empty for any; None where any text may be."""
     if path == ("loop",) or (path[0] == "matrix" and len(path) == 2):
         return LISTS
-    if path[0] not in WITH_CONDITIONS or path[-1] not in JUDGED:
-        return None
-    return TYPES.get(str(path[-1]), frozenset())
+    return TYPES.get(str(path[-1])) if path[0] in CONDITION_FIELDS else None
 
 
-TYPES = {**dict.fromkeys(("min", "max", "of", "percent", "by"), NUMBERS), "one_of": LISTS}
 MEANINGS = {
     "item": "'loop' in this step, for whose items ${item} stands",
     "index": "'loop' or 'matrix' in this step, for whose instances ${index} counts",

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Fields of a step, or of a hook, that do not go together, and what their mappings must hold."""
+"""Rules for the fields of a step or a hook: which do not go together, and what must be in their mappings."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_posi
 
 type Rule = Callable[[Node], Iterator[RecipeError]]
 
-NEW_IN_RETRY = frozenset(("backoff", "max_delay_sec", "on", "until"))
+NEED_A_BOUND = frozenset(("backoff", "max_delay_sec", "on", "until"))  # fields of retry
 FULL_NAME = 3  # parts of the name of an Ansible module: namespace, collection, module
 
 
-def refused(part: Node, key: str, reason: str) -> Iterator[RecipeError]:
-    """A field that says nothing where it stands."""
-    if key in part.data and part.data[key] is not False:
-        yield part.error((key, KEY), f"no '{key}' in a step of {reason}", shown(part.data[key]))
+def refused(node: Node, key: str, reason: str) -> Iterator[RecipeError]:
+    """A field that such a step must not have."""
+    if key in node.data and node.data[key] is not False:
+        yield node.error((key, KEY), f"no '{key}' in a step of {reason}", shown(node.data[key]))
 
 
-def function_of_python(part: Node) -> Iterator[RecipeError]:
-    """Only Python files hold classes."""
-    if part.data.get("type", "python") in ("shell", "native"):
-        yield from refused(part, "function", f"type {part.data['type']}: only Python has classes")
+def function_of_python(node: Node) -> Iterator[RecipeError]:
+    """Only Python scriptlets have a class."""
+    if node.data.get("type", "python") in ("shell", "native"):
+        yield from refused(node, "function", f"type {node.data['type']}: only Python has classes")
 
 
-def of_ansible(step: Node) -> Iterator[RecipeError]:
-    """An Ansible module has one full name, and runs where and how Ansible runs it."""
+def ansible_step(step: Node) -> Iterator[RecipeError]:
+    """A step of type ansible needs the full name of a module, and has no fields that only the executor heeds."""
     if step.data["type"] != "ansible":
         return
     yield from refused(step, "function", "type ansible: its module is called whole")
@@ -48,21 +48,21 @@ def of_ansible(step: Node) -> Iterator[RecipeError]:
         yield step.error(("module",), expected, quoted(module), near)
 
 
-def of_run(step: Node) -> Iterator[RecipeError]:
-    """A step of scope `run` runs once, on the controller: hosts of its own would say something else."""
+def run_scope(step: Node) -> Iterator[RecipeError]:
+    """A step of scope run runs once on the controller, so it has no hosts and no other user."""
     if step.data["scope"] == "run":
         yield from refused(step, "hosts", "scope run: it runs once, on the controller")
         yield from refused(step, "become", "scope run: it runs as the user of the controller")
 
 
 def loop_or_matrix(step: Node) -> Iterator[RecipeError]:
-    """Instances come of one list, or of a matrix of lists."""
+    """A step has either a loop or a matrix."""
     if "loop" in step.data and "matrix" in step.data:
         yield step.error(("matrix", KEY), "either 'loop' or 'matrix' in a step", "both")
 
 
 def not_too_many(step: Node) -> Iterator[RecipeError]:
-    """Each instance has its record."""
+    """A step must not have too many instances: each makes a record."""
     lists = [
         step.data.get("loop"),
         *(step.data["matrix"].values() if isinstance(step.data.get("matrix"), dict) else ()),
@@ -74,23 +74,23 @@ def not_too_many(step: Node) -> Iterator[RecipeError]:
 
 
 def bounded_retry(step: Node) -> Iterator[RecipeError]:
-    """Tries that nothing ends."""
-    for retry in step.parts("retry"):
-        if retry.data.keys() & NEW_IN_RETRY and not retry.data.keys() & {"max", "deadline_sec"}:
+    """A retry needs something that ends it."""
+    for retry in step.children("retry"):
+        if retry.data.keys() & NEED_A_BOUND and not retry.data.keys() & {"max", "deadline_sec"}:
             yield retry.error((), "'max' or 'deadline_sec' in retry", f"only {listed(retry.data)}")
 
 
 def growing_delay(step: Node) -> Iterator[RecipeError]:
-    """A longest wait below the first one."""
-    for retry in step.parts("retry"):
+    """The longest delay must not be below the first one."""
+    for retry in step.children("retry"):
         first, most = retry.data.get("delay_sec", 0), retry.data.get("max_delay_sec")
         if is_number(first) and is_number(most) and most < first:
             yield retry.error(("max_delay_sec",), f"at least {first}, the delay_sec beside it", shown(most))
 
 
 def verdicts_once(step: Node) -> Iterator[RecipeError]:
-    """A verdict that stands twice."""
-    for retry in step.parts("retry"):
+    """A verdict must not be listed twice."""
+    for retry in step.children("retry"):
         values = [value for _index, value in retry.texts("on")]
         for index, value in retry.texts("on"):
             if value in values[:index]:
@@ -98,8 +98,8 @@ def verdicts_once(step: Node) -> Iterator[RecipeError]:
 
 
 def bounded_repeat(step: Node) -> Iterator[RecipeError]:
-    """Rounds that nothing ends, or that two things end of which only the nearer one counts."""
-    for repeat in step.parts("repeat"):
+    """A repeat needs something that ends it, and not two such things."""
+    for repeat in step.children("repeat"):
         bounds = repeat.data.keys() & {"count", "for_sec"}
         if "until" not in repeat.data and not bounds:
             got = f"only {listed(repeat.data)}" if repeat.data else "an empty mapping"
@@ -109,7 +109,7 @@ def bounded_repeat(step: Node) -> Iterator[RecipeError]:
 
 
 def known_locks(step: Node) -> Iterator[RecipeError]:
-    """A step holds locks of its recipe; one of the run only those that are not a host's."""
+    """Locks have to be declared. A step of scope run can only hold locks of the run."""
     declared = step.document.data.get("locks", {})
     for index, name in step.texts("locks"):
         lock = declared.get(name) if isinstance(declared, dict) else None
@@ -122,24 +122,24 @@ def known_locks(step: Node) -> Iterator[RecipeError]:
             yield step.error(("locks", index), expected, f"{quoted(name)}, one of each {lock['of']}")
 
 
-def plain_hosts(part: Node) -> Iterator[RecipeError]:
-    """Hosts are chosen before anything is known that a reference could stand for."""
-    pattern = text(part.data.get("hosts"))
+def plain_hosts(node: Node) -> Iterator[RecipeError]:
+    """A host pattern has no references: hosts are selected before their values are known."""
+    pattern = text(node.data.get("hosts"))
     if "${" in pattern:
         expected = "a host pattern without references (a Jinja expression with an extra var can stand here)"
-        yield part.error(("hosts",), expected, quoted(pattern))
+        yield node.error(("hosts",), expected, quoted(pattern))
 
 
 def plain_hosts_of_dependencies(step: Node) -> Iterator[RecipeError]:
-    """The same in `depends_on`."""
-    for part in step.parts("depends_on"):
-        yield from plain_hosts(part)
+    """The same for patterns in `depends_on`."""
+    for node in step.children("depends_on"):
+        yield from plain_hosts(node)
 
 
-OF_FIELD: dict[str, tuple[Rule, ...]] = {
+RULES_BY_FIELD: dict[str, tuple[Rule, ...]] = {
     "function": (function_of_python,),
-    "type": (of_ansible,),
-    "scope": (of_run,),
+    "type": (ansible_step,),
+    "scope": (run_scope,),
     "hosts": (plain_hosts,),
     "depends_on": (plain_hosts_of_dependencies,),
     "loop": (not_too_many,),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Names of steps, and what depends on them."""
+"""Rules for the names of steps, and for names in the lists of a step."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages 
 type Steps = list[Node]
 type Known = Mapping[str, Node]
 
-COMPARED = 20  # unknown names for which a near one is looked up: among a thousand steps that takes a while
+MAX_COMPARED = 20  # unknown names that get a suggestion: among a thousand steps one takes long
 OTHER = "the name of another step"
 
 
 def names_once(steps: Steps) -> Iterator[RecipeError]:
-    """Two steps of one name could not be told apart."""
+    """Two steps must not have one name."""
     first: dict[str, Node] = {}
     for step in steps:
         if step.name and first.setdefault(step.name, step) is not step:
@@ -30,55 +30,55 @@ def names_once(steps: Steps) -> Iterator[RecipeError]:
 
 
 def known_steps(steps: Steps) -> Iterator[RecipeError]:
-    """A step can wait only for a step that exists. Where one lacks its name, that has to be put right first."""
+    """A step can only depend on a step that exists. Nothing is reported while a step has no name."""
     names = dict.fromkeys(step.name for step in steps)
     inside = tuple(f"{step.name}." for step in steps if step.is_include and step.name)
-    wanted = [(step, path, name) for step in steps for path, name in step.needs() if name not in names]
+    wanted = [(step, path, name) for step in steps for path, name in step.dependency_names() if name not in names]
     unknown = [] if "" in names else [entry for entry in wanted if not entry[2].startswith(inside or "\0")]
     for number, (step, path, name) in enumerate(unknown):
         yield unknown_step(
-            step, path, name, tuple(known for known in names if known != step.name), compared=number < COMPARED
+            step, path, name, tuple(known for known in names if known != step.name), compared=number < MAX_COMPARED
         )
 
 
 def unknown_step(step: Node, path: Path, name: str, others: tuple[str, ...], *, compared: bool = True) -> RecipeError:
-    """A name that no step has, and the one that was probably meant."""
+    """The error about a name that no step has. With `compared` it names the step that was probably meant."""
     near = closest(name, others) if compared else ""
     return step.error(path, OTHER + (f" ({listed(others)})" if others and not near else ""), quoted(name), near)
 
 
 def dependencies(steps: Steps) -> Iterator[RecipeError]:
-    """What no step can wait for, and where it cannot."""
+    """What is wrong with dependencies on steps that exist."""
     known = {step.name: step for step in steps}
     for step in steps:
-        for path, name in step.needs():
-            for rule in OF_DEPENDENCY:
+        for path, name in step.dependency_names():
+            for rule in DEPENDENCY_RULES:
                 yield from rule(step, path, name, known)
 
 
-def not_itself(step: Node, path: Path, name: str, _known: Known) -> Iterator[RecipeError]:
-    """A step that waits for itself never starts, nor does an include that waits for one of its steps."""
+def not_on_itself(step: Node, path: Path, name: str, _known: Known) -> Iterator[RecipeError]:
+    """A step must not depend on itself, nor an include on one of its own steps."""
     if name == step.name:
         yield step.error(path, OTHER, f"{quoted(name)}, this {'include' if step.is_include else 'step'} itself")
     elif step.is_include and step.name and name.startswith(f"{step.name}."):
         yield step.error(path, OTHER, f"{quoted(name)}, a step of this include")
 
 
-def not_always(step: Node, path: Path, name: str, known: Known) -> Iterator[RecipeError]:
-    """What runs at the end is not there to be waited for."""
+def not_on_closing_step(step: Node, path: Path, name: str, known: Known) -> Iterator[RecipeError]:
+    """A step must not depend on a closing step, which runs at the end, unless it is one itself."""
     other = known.get(name)
     if other and other.data.get("always") is True and not step.data.get("always"):
         yield waits_for_end(step, path, name)
 
 
 def waits_for_end(step: Node, path: Path, name: str) -> RecipeError:
-    """A step that waits for a closing step, which runs after it."""
+    """The error about a dependency on a closing step."""
     expected = "the name of a step without 'always', or 'always: true' in this one too"
     return step.error(path, expected, f"{quoted(name)}, which runs at the end")
 
 
-def where(step: Node, path: Path, name: str, known: Known) -> Iterator[RecipeError]:
-    """Hosts and a quorum say something only where there are several hosts to choose from."""
+def hosts_of_dependency(step: Node, path: Path, name: str, known: Known) -> Iterator[RecipeError]:
+    """`hosts` and `quorum` need a step that runs on several hosts."""
     written = step.data["depends_on"][path[1]]
     if not isinstance(written, dict):
         return
@@ -93,29 +93,40 @@ def where(step: Node, path: Path, name: str, known: Known) -> Iterator[RecipeErr
 
 
 def listed_once(steps: Steps) -> Iterator[RecipeError]:
-    """A name that stands twice in a list: another one was probably meant."""
+    """A name must not be in a list twice: another one was probably meant."""
     for step in steps:
         for key in LISTS:
             if key in step.data:
-                yield from doubles(step, key, step.needs() if key == "depends_on" else named(step, key))
+                yield from duplicates(
+                    step, key, step.dependency_names() if key == "depends_on" else paths_and_texts(step, key)
+                )
 
 
-def named(step: Node, key: str) -> list[tuple[Path, str]]:
+def paths_and_texts(step: Node, key: str) -> list[tuple[Path, str]]:
     """The texts in a list of a step, each with its path."""
     return [((key, n), value) for n, value in step.texts(key)]
 
 
-def doubles(part: Node, key: str, names: list[tuple[Path, str]]) -> Iterator[RecipeError]:
-    """Names that stood before."""
+def duplicates(node: Node, key: str, names: list[tuple[Path, str]]) -> Iterator[RecipeError]:
+    """Names that are in a list a second time."""
     if len({name for _path, name in names}) == len(names):
         return
     first: dict[str, Path] = {}
     for path, name in names:
         if first.setdefault(name, path) != path:
-            got = f"{quoted(name)} again (first in line {part.place(*first[name]).line})"
-            yield part.error(path, f"each name in {key} once", got)
+            got = f"{quoted(name)} again (first in line {node.place(*first[name]).line})"
+            yield node.error(path, f"each name in {key} once", got)
 
 
 LISTS = ("depends_on", "reads", "writes", "tags", "locks")
-OF_DEPENDENCY: tuple[Callable[[Node, Path, str, Known], Iterator[RecipeError]], ...] = (not_itself, not_always, where)
-OF_STEPS: tuple[Callable[[Steps], Iterator[RecipeError]], ...] = (names_once, known_steps, dependencies, listed_once)
+DEPENDENCY_RULES: tuple[Callable[[Node, Path, str, Known], Iterator[RecipeError]], ...] = (
+    not_on_itself,
+    not_on_closing_step,
+    hosts_of_dependency,
+)
+STEP_LIST_RULES: tuple[Callable[[Steps], Iterator[RecipeError]], ...] = (
+    names_once,
+    known_steps,
+    dependencies,
+    listed_once,
+)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Rules for what stands at the top of a recipe, beside its steps and parameters."""
+"""Rules for the fields at the top of a recipe, except its steps and parameters."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Node
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.references import (
-    WORDS_OF_STEP,
+    STEP_WORDS,
     KnownNames,
-    errors_in,
-    texts,
+    reference_errors,
+    reference_texts,
     types_of,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.step_fields import (
@@ -25,20 +25,20 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages 
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
 
-OF_TOP = ("hooks", "canary", "serial", "time_box", "fail_fast", "context")
-OF_HOOKS = {"pre_step": WORDS_OF_STEP, "post_step": (*WORDS_OF_STEP, "verdict")}
+TOP_LEVEL_ONLY = ("hooks", "canary", "serial", "time_box", "fail_fast", "context")
+HOOK_WORDS = {"pre_step": STEP_WORDS, "post_step": (*STEP_WORDS, "verdict")}
 
 
 def top_errors(top: Node) -> Iterator[RecipeError]:
-    """What is wrong with a recipe beside its steps and its parameters."""
+    """What is wrong with these fields."""
     yield from plain_hosts(top)
     yield from canary_errors(top)
     yield from hook_errors(top)
 
 
 def canary_errors(top: Node) -> Iterator[RecipeError]:
-    """The hosts that go first are counted, or they are named."""
-    for canary in top.parts("canary"):
+    """A canary has either a number of hosts or a pattern."""
+    for canary in top.children("canary"):
         yield from plain_hosts(canary)
         ways = canary.data.keys() & {"count", "hosts"}
         if not canary.data:
@@ -48,20 +48,20 @@ def canary_errors(top: Node) -> Iterator[RecipeError]:
 
 
 def hook_errors(top: Node) -> Iterator[RecipeError]:
-    """Hooks know of the step that they run for."""
+    """What is wrong with hooks. Their references may name the step that they run for."""
     types = types_of(top.document)
-    for home, words in OF_HOOKS.items():
+    for field, words in HOOK_WORDS.items():
         scope = KnownNames({"params", "step"}, {"step": words, "params": tuple(types)}, types)
-        for hook in top.parts("hooks", home):
+        for hook in top.children("hooks", field):
             yield from function_of_python(hook)
-            for path, found in texts(hook.data.get("args"), ("args",)):
-                yield from errors_in(hook, path, found, scope)
+            for path, found in reference_texts(hook.data.get("args"), ("args",)):
+                yield from reference_errors(hook, path, found, scope)
 
 
-def left_to_top(document: Document) -> Iterator[RecipeError]:
-    """What only the recipe decides that is run: an included one does not."""
+def top_level_only(document: Document) -> Iterator[RecipeError]:
+    """Fields that an included recipe must not have, since only the recipe that is run decides them."""
     top = Node(document, (), document.data)
-    for key in OF_TOP:
+    for key in TOP_LEVEL_ONLY:
         if key in document.data:
             expected = f"no '{key}' in a recipe that another one includes, which decides it"
             yield top.error((key, KEY), expected, shown(document.data[key]))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The JSON Schema of a recipe, and jsonschema's validator for it."""
+"""The JSON Schema of recipes, and the validator for it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ INNER = ("items", "additionalProperties", "else", "then")
 
 @cache
 def schema() -> Mapping[str, Any]:
-    """The schema, each `$ref` replaced by what it names: jsonschema takes longer to look one up than to use it."""
+    """The schema with each `$ref` replaced by what it names, since jsonschema is slow to look one up."""
     loaded = json.loads(SCHEMA.read_text(encoding="utf-8"))
     parts = loaded.pop("$defs")
     whole: Mapping[str, Any] = inlined(loaded, parts)
@@ -29,7 +29,7 @@ def schema() -> Mapping[str, Any]:
 
 
 def inlined(part: Any, parts: Mapping[str, Any]) -> Any:
-    """A part of the schema without references; what stands beside one counts more than what it names."""
+    """A part of the schema without `$ref`. Keywords beside a `$ref` replace those of what it names."""
     match part:
         case {"$ref": str() as name, **beside}:
             return inlined({**parts[name.rpartition("/")[2]], **beside}, parts)
@@ -42,7 +42,7 @@ def inlined(part: Any, parts: Mapping[str, Any]) -> Any:
 
 
 def mappings(part: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every mapping that a part of the schema describes, with the name of the field that holds it; outer ones first."""
+    """Every mapping that a part of the schema describes, after the name of its field. Outer mappings come first."""
     if "properties" in part:
         yield name, part
     for key, inner in part.get("properties", {}).items():
@@ -54,7 +54,7 @@ def mappings(part: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping[
 
 @cache
 def validator() -> Validator:
-    """The schema, ready to be used. Only what reads recipes pays for the import: it takes as long as Python's start."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.keyword_validators import drafted
+    """The validator for recipes. jsonschema is imported only here: that takes as long as starting Python."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.keyword_validators import validator_for
 
-    return drafted(schema())
+    return validator_for(schema())

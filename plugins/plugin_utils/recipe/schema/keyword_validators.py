@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Keywords of JSON Schema as recipes need them: as strict as they are meant, and quick for thousands of steps.
+"""Validators for keywords of JSON Schema: stricter than those of jsonschema, and fast for thousands of steps.
 
-jsonschema makes a new validator for every value that it goes down to; these keep one for each part of the schema.
+jsonschema makes a new validator for each value inside of a value. These keep one for each part of the schema.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ VALIDATORS: dict[int, Validator] = {}  # by the identity of a part of the one sc
 
 
 def inside(validator: Validator, part: Mapping[str, Any], value: Any, *path: str | int) -> Errors:
-    """What is wrong with a value, at a path of the one that holds it."""
+    """What is wrong with a value that is at `path` inside of another one."""
     known = VALIDATORS.get(id(part))
     if known is None or known.schema is not part:
         known = VALIDATORS[id(part)] = validator.evolve(schema=part)
@@ -33,7 +33,7 @@ def inside(validator: Validator, part: Mapping[str, Any], value: Any, *path: str
 
 
 def properties(validator: Validator, parts: Mapping[str, Any], value: object, _schema: object) -> Errors:
-    """Each key's value is as its part of the schema says."""
+    """`properties`: the value of each known key follows its part of the schema."""
     if isinstance(value, dict):
         for key, item in value.items():
             if key in parts:
@@ -41,7 +41,7 @@ def properties(validator: Validator, parts: Mapping[str, Any], value: object, _s
 
 
 def additional(validator: Validator, part: Any, value: object, schema: Mapping[str, Any]) -> Errors:
-    """Other keys are refused, or their values are as a part of the schema says."""
+    """`additionalProperties`: other keys are refused, or their values follow a part of the schema."""
     known = schema.get("properties", {})
     if not isinstance(value, dict) or value.keys() <= known.keys():
         return
@@ -53,27 +53,27 @@ def additional(validator: Validator, part: Any, value: object, schema: Mapping[s
 
 
 def items(validator: Validator, part: Mapping[str, Any], value: object, _schema: object) -> Errors:
-    """Each item of a list is as a part of the schema says."""
+    """`items`: each item of a list follows a part of the schema."""
     if isinstance(value, list):
         for index, item in enumerate(value):
             yield from inside(validator, part, item, index)
 
 
 def chosen(validator: Validator, condition: Mapping[str, Any], value: object, schema: Mapping[str, Any]) -> Errors:
-    """A mapping that has some keys is as one part of the schema says, everything else as the other one."""
+    """`if` with required keys: a mapping that has them follows `then`, any other value `else`."""
     branch = "then" if isinstance(value, dict) and value.keys() >= {*condition.get("required", ())} else "else"
     if branch in schema:
         yield from inside(validator, schema[branch], value)
 
 
 def matches(_validator: Validator, pattern: str, value: object, _schema: object) -> Errors:
-    """A text matches as a whole: in Python `$` also stands before a last line break."""
+    """`pattern`: the whole text has to match. In Python `$` also matches before a last line break."""
     if isinstance(value, str) and not re.fullmatch(pattern, value):
         yield wrong(f"does not match {pattern}")
 
 
 def wrong(text: str) -> ValidationError:
-    """An error of the schema's."""
+    """An error of jsonschema."""
     from jsonschema import ValidationError
 
     return ValidationError(text)
@@ -88,8 +88,8 @@ KEYWORDS = {
 }
 
 
-def drafted(schema: Mapping[str, Any]) -> Validator:
-    """What checks by a schema with these keywords."""
+def validator_for(schema: Mapping[str, Any]) -> Validator:
+    """A validator for a schema, with these keywords."""
     from jsonschema.validators import Draft202012Validator, extend
 
     made: Any = extend(Draft202012Validator, KEYWORDS)  # type: ignore[no-untyped-call]

@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What was probably meant where a recipe holds something else.
+"""Suggest the key or the value that was probably meant.
 
-Each reading here offers values; only one that the schema accepts in that place becomes a suggestion.
+Each of the functions in `GUESSES` offers values for one that the schema does not accept. The first offer that the
+schema accepts becomes the suggestion.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import BARE_REFERENCE, REFERENCE
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest
 
 type Schema = Mapping[str, Any]
-type Reading = Callable[[Any, Schema], Iterator[Any]]
+type Guess = Callable[[Any, Schema], Iterator[Any]]
 
-LONGEST = 60  # characters of a suggestion; a longer one helps nobody
+MAX_LENGTH = 60  # characters of a suggestion; a longer one helps nobody
 
 # The keys of other tools that mean one of ours and are not spelt like it: `closest` finds all others.
 SYNONYMS = {
@@ -106,47 +108,45 @@ NUMBER = re.compile(r"[-+]?(?:[0-9_]{0,20}[0-9]{1,20}\.?|[0-9_]{0,20}\.[0-9]{1,2
 SIZES = {"k": 1 / 1024, "m": 1, "g": 1024, "t": 1024**2}
 SIZE = re.compile(r"([0-9]{1,9}) *([kmgt])(?:i?b)?", re.IGNORECASE)
 SHARE = re.compile(r"p?([0-9]{1,2}(?:\.[0-9]{1,9})?) *%?", re.IGNORECASE)
-BARE = re.compile(r"(?:params|item|matrix)\.[\w.-]+|item|index|[a-z][a-z0-9_.]*_v[0-9]+(?:\.[\w.-]+)?(?:@[\w.:-]+)?")
 BRACE = re.compile(r"[{}]")
-REFERENCE = re.compile(r"\$\{[^{}]+\}")
 FOLDERS = re.compile(r"^(?:\./|\.\./|/)*(?:scriptlets/)?|\.(?:py|sh|awk|c)$")
 
 
-def other_word(word: str, ours: list[str]) -> str:
-    """The key of ours that other tools call `word`, or an empty string."""
+def key_for_synonym(word: str, ours: list[str]) -> str:
+    """The first of the keys `ours` for which `word` is a synonym; empty where there is none."""
     return next((key for key in ours if word.casefold() in SYNONYMS.get(key, ())), "")
 
 
-def meant(value: Any, schema: Schema, accepts: Callable[[Any], bool]) -> Any:
-    """The value that was probably meant instead of `value`, None where there is no telling."""
-    offers = (offer for reading in READINGS.get(type(value), ()) for offer in reading(value, schema))
+def suggested_value(value: Any, schema: Schema, accepts: Callable[[Any], bool]) -> Any:
+    """The value that was probably meant instead of `value`; None where none is accepted."""
+    offers = (offer for guess in GUESSES.get(type(value), ()) for offer in guess(value, schema))
     return next((offer for offer in offers if accepts(offer)), None)
 
 
-def flow(value: Any) -> str:
-    """A suggestion as it would be written in a recipe, empty where it is too long to help."""
+def as_flow_yaml(value: Any) -> str:
+    """A value as flow-style YAML; empty where it is too long for a suggestion."""
     match value:
         case None:
             text = ""
         case str():
             text = value
         case list():
-            text = f"[{', '.join(map(flow, value))}]"
+            text = f"[{', '.join(map(as_flow_yaml, value))}]"
         case dict():
-            text = "{" + ", ".join(f"{key}: {flow(item)}" for key, item in value.items()) + "}"
+            text = "{" + ", ".join(f"{key}: {as_flow_yaml(item)}" for key, item in value.items()) + "}"
         case _:
             text = json.dumps(value)
-    return text if len(text) <= LONGEST else ""
+    return text if len(text) <= MAX_LENGTH else ""
 
 
 def one_of(word: str, schema: Schema) -> Iterator[Any]:
-    """One of few values, by another tool's word for it or by its letters."""
+    """A word of the schema, by the word of another tool for it or by its spelling."""
     yield from (ours for ours, others in WORDS.items() if word.strip().casefold() in others)
     yield closest(word, tuple(known for known in schema.get("enum", schema.get("words", ())) if isinstance(known, str)))
 
 
 def number(word: str, schema: Schema) -> Iterator[Any]:
-    """A number in another way of writing: `+5`, `.5`, `010`, `1_000`, `"60"`, `10%`."""
+    """A number that is written otherwise: `+5`, `.5`, `010`, `1_000`, `"60"`, `10%`."""
     text = word.strip() if "share" in schema.get("errorMessage", "") else word.strip().removesuffix("%").strip()
     if NUMBER.fullmatch(text):
         read = float(text.replace("_", ""))
@@ -154,7 +154,7 @@ def number(word: str, schema: Schema) -> Iterator[Any]:
 
 
 def seconds(word: str, schema: Schema) -> Iterator[Any]:
-    """A duration with a unit, or with colons."""
+    """The seconds of a duration with a unit or with colons."""
     if "seconds" not in schema.get("errorMessage", ""):
         return
     if found := DURATION.fullmatch(word.strip()):
@@ -165,21 +165,21 @@ def seconds(word: str, schema: Schema) -> Iterator[Any]:
 
 
 def mebibytes(word: str, schema: Schema) -> Iterator[Any]:
-    """A size with a unit."""
+    """The MiB of a size with a unit."""
     found = SIZE.fullmatch(word.strip())
     if found and "MiB" in schema.get("errorMessage", ""):
         yield int(int(found[1]) * SIZES[found[2].lower()])
 
 
 def share(word: str, schema: Schema) -> Iterator[Any]:
-    """A percentile for a quantile."""
+    """The quantile of a percentile such as `p99`."""
     found = SHARE.fullmatch(word.strip())
     if found and "from 0 to 1" in schema.get("errorMessage", ""):
         yield float(found[1]) / 100
 
 
 def percentile(value: float, schema: Schema) -> Iterator[Any]:
-    """A part of a whole in percent where it is a number from 0 to 1, and the other way round."""
+    """A percentage as a number from 0 to 1, or the other way round."""
     words = schema.get("errorMessage", "")
     if "from 0 to 1" in words and 1 < value <= 100:
         yield value / 100
@@ -188,9 +188,9 @@ def percentile(value: float, schema: Schema) -> Iterator[Any]:
 
 
 def braces(word: str, schema: Schema) -> Iterator[Any]:
-    """A reference without its braces, a Jinja expression without its own, and a reference for a condition."""
+    """A reference or a Jinja expression with its braces, or a reference as a condition."""
     words, text = schema.get("errorMessage", ""), word.strip()
-    if "${" in words and BARE.fullmatch(text):
+    if "${" in words and BARE_REFERENCE.fullmatch(text):
         yield f"${{{text}}}"
     if "Jinja" in words and REFERENCE.fullmatch(text):
         yield {"value": text, "eq": True}
@@ -199,12 +199,12 @@ def braces(word: str, schema: Schema) -> Iterator[Any]:
 
 
 def dotted(word: str, _schema: Schema) -> Iterator[Any]:
-    """A scriptlet by the path of its file."""
+    """The dotted name of a scriptlet for the path of its file."""
     yield FOLDERS.sub("", word.strip()).replace("/", ".")
 
 
 def plain(word: str, schema: Schema) -> Iterator[Any]:
-    """A name without the characters that it may not hold, a context key with a version."""
+    """A name without forbidden characters, or a context key with a version."""
     yield re.sub(r"[^A-Za-z0-9_.-]+", "_", word).strip("_")[:100]
     if "_v" in schema.get("pattern", ""):
         key = re.sub(r"[^a-z0-9_.]+", "_", word.casefold()).strip("_")
@@ -215,7 +215,7 @@ def plain(word: str, schema: Schema) -> Iterator[Any]:
 
 
 def split(word: str, _schema: Schema) -> Iterator[Any]:
-    """A list of one, or of words between commas or spaces."""
+    """A list of the whole text, or of its words."""
     yield [word]
     yield re.split(r"[,\s]+", word.strip())
 
@@ -228,12 +228,12 @@ def pairs(word: str, _schema: Schema) -> Iterator[Any]:
 
 
 def truth(value: int, _schema: Schema) -> Iterator[Any]:
-    """A 1 or a 0 for true or false."""
+    """True for 1, false for 0."""
     yield from (word for word in (True, False) if word == value)
 
 
 def joined(items: list[Any], schema: Schema) -> Iterator[Any]:
-    """A host pattern that was written as a list; a mapping that was written as a list of its parts."""
+    """A host pattern from a list of patterns, or a mapping from a list of mappings."""
     if "host pattern" in schema.get("errorMessage", "") and all(isinstance(item, str) for item in items):
         yield ",".join(items)
     if all(isinstance(item, dict) for item in items):
@@ -241,7 +241,7 @@ def joined(items: list[Any], schema: Schema) -> Iterator[Any]:
 
 
 def inside(value: Any, schema: Schema) -> Iterator[Any]:
-    """A mapping of which only the one value was written."""
+    """A mapping that has the value under one of its keys."""
     words = schema.get("title")
     if words == "a parameter":
         yield {
@@ -252,7 +252,7 @@ def inside(value: Any, schema: Schema) -> Iterator[Any]:
         yield from ({key: value} for key in schema.get("properties", ()))
 
 
-READINGS: dict[type, tuple[Reading, ...]] = {
+GUESSES: dict[type, tuple[Guess, ...]] = {
     str: (one_of, number, seconds, mebibytes, share, braces, dotted, plain, split, pairs, inside),
     int: (truth, percentile, inside),
     float: (percentile, inside),

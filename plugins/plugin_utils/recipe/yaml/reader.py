@@ -40,8 +40,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.scalars i
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 JINJA = "a Jinja expression in quotes, since YAML takes { for a mapping"
-MOST = 100  # errors at once
-REPEATED = 100_000  # values that aliases may repeat
+MAX_ERRORS = 100  # errors at once
+MAX_REPEATED = 100_000  # values that aliases may repeat
 JAMMED_COLON = re.compile(r"[A-Za-z_][\w.-]*:\S")
 QUOTES = ('"', "'")
 CORE = "tag:yaml.org,2002:"
@@ -261,8 +261,10 @@ class Builder:
     def _check_repeated(self, anchor: Anchor, spot: Spot, alias: str) -> None:
         self.nodes += anchor.nodes
         self.repeated += anchor.nodes
-        if self.repeated > REPEATED:
-            self._stop(spot, f"aliases that repeat at most {REPEATED} values in all", f"{self.repeated} with {alias}")
+        if self.repeated > MAX_REPEATED:
+            self._stop(
+                spot, f"aliases that repeat at most {MAX_REPEATED} values in all", f"{self.repeated} with {alias}"
+            )
         if len(self.open) + anchor.height > DEEPEST:
             self._stop(spot, f"at most {DEEPEST} levels of lists and mappings inside each other", f"more with {alias}")
 
@@ -288,7 +290,7 @@ class Builder:
 
     def _report(self, spot: Spot, expected: str, got: str, near: str = "") -> None:
         self.errors.append(RecipeError(self._place(spot), expected, got, near))
-        if len(self.errors) == MOST:
+        if len(self.errors) == MAX_ERRORS:
             raise RecipeErrors(self.errors)
 
     def _stop(self, spot: Spot, expected: str, got: str, near: str = "") -> NoReturn:

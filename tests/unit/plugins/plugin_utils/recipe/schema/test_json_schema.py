@@ -22,6 +22,7 @@ from jsonschema.validators import extend
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import KEY
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS as CRITERIA
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeErrors
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.expand import MAX_NAME_LENGTH
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import parse
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import (
     CacheKey,
@@ -49,7 +50,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.keyword
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.suggestions import SYNONYMS
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import REFERENCE
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import MOST, read
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import MAX_ERRORS, read
 
 META = "test_meta: {test_id: T}\n"
 
@@ -200,6 +201,11 @@ def test_whole_references_are_those_of_the_executor(text: str) -> None:
     assert accepted == (text.startswith("{{") or bool(REFERENCE.fullmatch(text)))
 
 
+def test_steps_of_includes_have_names_as_long_as_others() -> None:
+    for length, is_valid in ((MAX_NAME_LENGTH, True), (MAX_NAME_LENGTH + 1, False)):
+        assert bool(re.fullmatch(STEP["name"]["pattern"], "a" * length)) is is_valid
+
+
 def test_synonyms_lead_to_keys_that_exist() -> None:
     assert SYNONYMS.keys() <= {name for _name, mapping in ALL for name in mapping["properties"]}
 
@@ -225,7 +231,7 @@ def test_a_hundred_errors_at_most_and_soon() -> None:
     started = time.process_time()
     with pytest.raises(RecipeErrors) as caught:
         parse(f"{META}steps:\n{steps}".encode(), "a.yml")
-    assert len(caught.value.errors) == MOST
+    assert len(caught.value.errors) == MAX_ERRORS
     assert time.process_time() - started < 5
 
 

@@ -16,8 +16,8 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeErrors
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import parse
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.json_schema import SCHEMA, mappings, schema
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.schema_reference import fields
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import read
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.recipe.schema.fields_as_markdown import fields
 
 DOCS = Path(__file__).resolve().parents[6] / "docs"
 PAGE = DOCS / "recipe.md"

@@ -21,7 +21,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_values import
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeErrors
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml import reader
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import REPEATED, read
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import MAX_REPEATED, read
 
 GOOD = Path(__file__).parents[1] / "cases" / "good"
 NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
@@ -139,7 +139,7 @@ def test_depth_counts_through_aliases() -> None:
 
 def test_as_many_repeated_values_as_allowed_and_more() -> None:
     anchor = f"a: &a [{'x, ' * 999}]\n"
-    times = REPEATED // 1000
+    times = MAX_REPEATED // 1000
     assert read(f"{anchor}b: [{'*a, ' * times}]\n".encode(), "a.yml").data
     assert "got 101000 with *a" in refusal(f"{anchor}b: [{'*a, ' * (times + 1)}]\n")
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The schema as a page of documentation."""
+"""The fields of the schema as tables in Markdown, for the page of the documentation."""
 
 from __future__ import annotations
 

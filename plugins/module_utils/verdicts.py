@@ -2,10 +2,57 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which verdicts let a step that depends on them run, and which of several counts for all."""
+"""The table of verdicts: what each one means and how it is shown. Every other list of verdicts is derived from it.
+
+It is sent to hosts with each stage, so it imports nothing.
+"""
 
 from __future__ import annotations
 
-PASSING = frozenset(("passed", "marginal", "cached", "waived"))
-# The worst first. Of several, one that was skipped counts only where all were.
-ORDER = ("error", "failed", "unreachable", "blocked", "marginal", "waived", "passed", "cached", "skipped")
+GREEN, YELLOW, RED = "32", "33", "31"  # foreground colours of a terminal
+
+
+class Verdict:
+    """What follows from a verdict.
+
+    `badness` decides between several verdicts: the greatest one counts for all. `passes`: the steps that depend on the
+    step may start. `tried`: the step began; if not, its author or another result decided the verdict. `ran`: the step
+    itself took the time that its record gives, in this run. `complete`: it was not cut off, and another run may use
+    the result again. `colour` is the one on a terminal. Reports show `symbol`, in the colour `light` on light pages and
+    `dark` on dark ones, each with a contrast of at least 4.5:1.
+    """
+
+    __slots__ = ("badness", "colour", "complete", "dark", "light", "passes", "ran", "symbol", "tried")
+
+    def __init__(
+        self, badness: int, colour: str, look: tuple[str, str, str], *,
+        passes: bool = False, tried: bool = True, ran: bool = True, complete: bool = False,
+    ) -> None:  # fmt: skip
+        self.badness = badness
+        self.colour = colour
+        self.symbol, self.light, self.dark = look
+        self.passes = passes
+        self.tried = tried
+        self.ran = ran
+        self.complete = complete
+
+
+# In the order in which people read them, the gravest first.
+VERDICTS = {
+    "failed": Verdict(7, RED, ("✗", "#8d1c06", "#f33e1d")),
+    "error": Verdict(8, RED, ("!", "#670985", "#9861ea")),
+    "unreachable": Verdict(6, YELLOW, ("?", "#04080e", "#aeb0b2"), ran=False),
+    "blocked": Verdict(5, YELLOW, ("⊘", "#3f3529", "#f5d3b2"), tried=False, ran=False),
+    "skipped": Verdict(0, YELLOW, ("–", "#6f7277", "#fdfeff"), tried=False, ran=False),
+    "marginal": Verdict(4, YELLOW, ("≈", "#a86601", "#e0a164"), passes=True, complete=True),
+    "waived": Verdict(3, GREEN, ("w", "#3156d1", "#5e9bd1"), passes=True),
+    "cached": Verdict(1, GREEN, ("=", "#054252", "#73dfff"), passes=True, ran=False),
+    "passed": Verdict(2, GREEN, ("✓", "#0d854a", "#628966"), passes=True, complete=True),
+}
+
+PASSING = frozenset(name for name, verdict in VERDICTS.items() if verdict.passes)
+NOT_TRIED = frozenset(name for name, verdict in VERDICTS.items() if not verdict.tried)
+RAN = frozenset(name for name, verdict in VERDICTS.items() if verdict.ran)
+COMPLETE = frozenset(name for name, verdict in VERDICTS.items() if verdict.complete)
+HARMLESS = PASSING | {"skipped"}  # the verdicts with which a host has passed
+ORDER = tuple(sorted(VERDICTS, key=lambda name: -VERDICTS[name].badness))  # of several verdicts the first one counts

@@ -11,12 +11,13 @@ from collections.abc import Callable, Mapping
 from math import isfinite, nan
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import FAILED, MARGINAL, PASSED
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import SEVERITY, rank
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
-VERDICTS = ("failed", "marginal", "passed")
+VERDICTS = (FAILED, MARGINAL, PASSED)  # of a criterion
 UNJUDGED = len(SEVERITY)
 SEVERAL = "differ"
 """Stands for the limits of a criterion that are not the same everywhere."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import LEFT_OUT, UNTIMED, rank
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, RAN
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import rank
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -31,7 +31,7 @@ def counts(steps: DataFrame) -> DataFrame:
 def not_passed(steps: DataFrame) -> DataFrame:
     """The results that were tried and did not pass, the gravest first, then by host and step."""
     counted = results(steps)
-    return gravest_first(counted[~counted["verdict"].isin(PASSING | LEFT_OUT)], ["host", "step"])
+    return gravest_first(counted[~counted["verdict"].isin(PASSING | NOT_TRIED)], ["host", "step"])
 
 
 def reasons(steps: DataFrame) -> DataFrame:
@@ -42,7 +42,7 @@ def reasons(steps: DataFrame) -> DataFrame:
 def not_run(steps: DataFrame) -> DataFrame:
     """Results that were skipped or blocked, gathered where the same is said."""
     counted = results(steps)
-    return _gathered(counted[counted["verdict"].isin(LEFT_OUT)])
+    return _gathered(counted[counted["verdict"].isin(NOT_TRIED)])
 
 
 def _gathered(found: DataFrame) -> DataFrame:
@@ -74,7 +74,7 @@ def by_step(steps: DataFrame) -> DataFrame:
         failed=counted & (verdict == "failed"),
         error=counted & (verdict == "error"),
         unreachable=counted & (verdict == "unreachable"),
-        not_run=counted & verdict.isin(LEFT_OUT),
+        not_run=counted & verdict.isin(NOT_TRIED),
         retried=counted & _retried(steps),
     )
     names = ["results", "passing", "failed", "error", "unreachable", "not_run", "retried"]
@@ -114,7 +114,7 @@ def _timed(steps: DataFrame) -> DataFrame:
     """What was tried in this run; of a looped step, which has no tries of its own, an instance was."""
     tried = (steps["tries"] > 0).fillna(value=False).astype(bool)
     of_it = tried.groupby([steps["host"], steps["planned"]], observed=True).transform("any")
-    is_own = steps["seconds"].notna() & steps["source_run"].isna() & ~steps["verdict"].isin(UNTIMED)
+    is_own = steps["seconds"].notna() & steps["source_run"].isna() & steps["verdict"].isin(RAN)
     return steps[is_own & (tried | (_looped(steps) & of_it))]
 
 

@@ -2,18 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a verdict means to whoever counts or sorts it."""
+"""The order in which verdicts are shown."""
 
 from __future__ import annotations
 
-SEVERITY = ("failed", "error", "unreachable", "blocked", "skipped", "marginal", "waived", "cached", "passed")
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
+
+SEVERITY = tuple(VERDICTS)
 """Every verdict, the gravest first."""
-
-LEFT_OUT = frozenset({"blocked", "skipped"})
-"""Verdicts that say nothing about what is under test: its author, or another result, decided them."""
-
-UNTIMED = LEFT_OUT | {"unreachable", "cached"}
-"""Verdicts whose seconds say nothing about the step."""
 
 _RANKS = {verdict: number for number, verdict in enumerate(SEVERITY)}
 

@@ -20,7 +20,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_view import C
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import OutputCapture
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.judge import take
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.scriptlet_result import VERDICTS, read_envelope
-from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import problem
+from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import FAILED, MARGINAL, problem
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.optional_pytest import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.run_results import Verdict
@@ -64,7 +64,7 @@ def _limited(ctx: ContextView, scriptlet: type[Scriptlet]) -> Iterator[None]:
 
 def judged(outcome: Outcome, measured: Sequence[dict[str, Any]]) -> Outcome:
     """The outcome of a scriptlet that has measured and checked this: the worst of its checks, where it passed."""
-    for verdict in ("failed", "marginal"):
+    for verdict in (FAILED, MARGINAL):
         problems = [problem(one) for one in measured if one.get("verdict") == verdict]
         if problems and outcome.verdict == "passed":
             reason = shortened("; ".join(problems))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import RUN, Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import counts, weight_of
@@ -100,7 +100,7 @@ class RecipeResult:
 
     def unexplained(self) -> str:
         """Why the run did not pass where no step says so: it checked nothing, or its results were not stored."""
-        explained = any(record["verdict"] not in (*PASSING, "skipped") for record in self.steps.values())
+        explained = any(record["verdict"] not in HARMLESS for record in self.steps.values())
         if not self.exit_code or (explained and not self.reason):
             return ""
         return (

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import StepEnd
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RUN_HOST, Run
 
@@ -32,7 +32,7 @@ def status_of(counts: Mapping[str, int], checks: int, *, is_check: bool = False)
         return "failed"
     if "unreachable" in bad:
         return "unreachable"
-    if bad - {"skipped"}:
+    if bad - HARMLESS:
         return "failed"
     if is_check:
         return REHEARSED if counts else "failed"
@@ -80,6 +80,6 @@ def _bad(run: Run) -> dict[str, dict[str, StepEnd]]:
     """What did not pass, by host. What runs once for the run counts for the run's first host."""
     found: dict[str, dict[str, StepEnd]] = {}
     for (step, place), end in run.results.counted():
-        if end.verdict not in PASSING and end.verdict != "skipped":
+        if end.verdict not in HARMLESS:
             found.setdefault(run.hosts[0] if place == RUN_HOST else place, {})[step] = end
     return found

@@ -100,7 +100,7 @@ def _steps(shown: Sequence[Row], steps: Sequence[Row]) -> Iterator[str]:
 
 def _is_plain(step: Row) -> bool:
     """Whether it passed, and at once."""
-    return step["verdict"] in PASSING and step["verdict"] != "marginal" and not step["flake"]
+    return step["verdict"] in PASSING - {"marginal"} and not step["flake"]
 
 
 def _told(step: Row, instances: Sequence[Row]) -> Iterator[str]:
@@ -133,7 +133,7 @@ def _criteria(measured: Sequence[Row]) -> Iterator[str]:
             _limits(one["limits"]),
         )
         for one in measured
-        if one["verdict"] in ("failed", "marginal")
+        if one["verdict"] not in (None, "passed")
     ]
     if rows:
         yield "\n" + _table(("criterion", "name", "value", "to the limit", "step", "host", "limits"), rows)

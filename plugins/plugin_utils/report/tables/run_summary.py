@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import run_statistics
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import Frames
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import LEFT_OUT
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Row
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.cells import to_json
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.columns import SUMMARY
@@ -31,7 +30,7 @@ def summary(frames: Frames) -> Row:
         "steps": int(frames.steps["planned"].nunique()),
         "results": len(counted),
         "not_passing": len(run_statistics.not_passed(frames.steps)),
-        "not_run": int(counted["verdict"].isin(LEFT_OUT).sum()),
+        "not_run": int(counted["verdict"].isin(NOT_TRIED).sum()),
         "versions": ", ".join(f"{name} {version}" for name, version in (run.get("versions") or {}).items()),
         "labels": _pairs(run.get("labels"), ": "),
         "params": _pairs(run.get("params"), " = "),
@@ -59,10 +58,10 @@ def past_runs(frames: Frames) -> tuple[Row, ...]:
 
 def _past_run(run: Mapping[Any, Any]) -> Row:
     counts = run["counts"] or {}
-    passing, left_out = (sum(counts.get(verdict, 0) for verdict in verdicts) for verdicts in (PASSING, LEFT_OUT))
-    others = sum(counts.values()) - passing - left_out
+    passing, not_tried = (sum(counts.get(verdict, 0) for verdict in verdicts) for verdicts in (PASSING, NOT_TRIED))
+    others = sum(counts.values()) - passing - not_tried
     seconds = duration(run["started"], run["ended"])
-    return (run["run_id"], run["status"] or "running", run["started"], seconds, passing, others, left_out)
+    return (run["run_id"], run["status"] or "running", run["started"], seconds, passing, others, not_tried)
 
 
 def duration(started: str | None, ended: str | None) -> float | None:

@@ -17,12 +17,11 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, VERDICTS
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import installed
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Kind, Row, Table, named
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_colours import LOOKS
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -53,11 +52,11 @@ class Styles:
         shapes = {**dict.fromkeys(get_args(Kind), "General"), **NUMBER_FORMATS}
         self.left = {kind: book.add_format({"num_format": shape, "align": "left"}) for kind, shape in shapes.items()}
         self.top = {kind: book.add_format({"num_format": shape, "valign": "top"}) for kind, shape in shapes.items()}
-        self.verdicts = {name: book.add_format(_colours(name)) for name in LOOKS}
+        self.verdicts = {name: book.add_format(_colours(name)) for name in VERDICTS}
 
 
 def _colours(verdict: str) -> dict[str, str]:
-    colour = LOOKS[verdict].light
+    colour = VERDICTS[verdict].light
     if verdict in PASSING:
         return {"font_color": colour, **GROUNDS.get(verdict, {})}
     return {"font_color": "#ffffff", "bg_color": colour}
@@ -116,7 +115,8 @@ def _chart(book: Workbook, sheet: Worksheet, counts: Table, top: int) -> None:
     first, last = top + 1, top + len(counts.rows)
     chart = book.add_chart({"type": "column"})
     points = [
-        {"fill": {"color": LOOKS[verdict].light}} if verdict in LOOKS else None for verdict in counts.values("verdict")
+        {"fill": {"color": VERDICTS[verdict].light}} if verdict in VERDICTS else None
+        for verdict in counts.values("verdict")
     ]
     chart.add_series({
         "name": "Results", "categories": [sheet.name, first, 0, last, 0], "values": [sheet.name, first, 1, last, 1],

@@ -16,8 +16,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import LEFT_OUT
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, VERDICTS
 from ansible_collections.rack.recipes.plugins.plugin_utils.report import verdict_colours
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import cut, shown, visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Table, named
@@ -99,10 +98,10 @@ def render(tables: Sequence[Table]) -> str:
         run=by_name["summary"].record(),
         facts=_facts(by_name["summary"]),
         counts=by_name["counts"],
-        looks=verdict_colours.LOOKS,
+        looks=VERDICTS,
         look=verdict_colours.style_of,
         passing=PASSING,
-        left_out=LEFT_OUT,
+        left_out=NOT_TRIED,
         views={name: view(by_name[name]) for name in TABLES},
         charts=_charts(by_name),
         data=_data(by_name["matrix"]),
@@ -187,5 +186,5 @@ def _data(matrix: Table) -> dict[str, list[str]]:
     return {
         "hosts": [visible(row[0]) for row in matrix.rows],
         "steps": [visible(column.name) for column in matrix.columns[1:]],
-        "verdicts": list(verdict_colours.LOOKS),
+        "verdicts": list(VERDICTS),
     }

@@ -13,9 +13,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import cut, shown, visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Kind, Row, Table, named
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_colours import LOOKS, style_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_colours import style_of
 
 MOST_IN_CELL = 200
 ROOM = {
@@ -110,7 +111,7 @@ def _cell(value: Any, kind: Kind) -> str:
 
 
 def _verdict(verdict: str) -> str:
-    return f"{LOOKS[style_of(verdict)].symbol} {plain(verdict)}"
+    return f"{VERDICTS[style_of(verdict)].symbol} {plain(verdict)}"
 
 
 def _rule(column: Column) -> str:

@@ -13,9 +13,10 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Row, Table
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_colours import LOOKS, style_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_colours import style_of
 
 WIDTH = 1120
 """Pixels that a chart may fill from side to side."""
@@ -143,7 +144,7 @@ def _pieces(rows: Sequence[Row]) -> dict[str, tuple[str, int]]:
                 paths.setdefault(verdict, []).append(f"M{x} {y}h{length}v1h-{length}z")
                 cells[verdict] = cells.get(verdict, 0) + length
             x += length
-    order = [*LOOKS, *sorted(set(paths) - set(LOOKS))]
+    order = [*VERDICTS, *sorted(set(paths) - set(VERDICTS))]
     return {verdict: ("".join(paths[verdict]), cells[verdict]) for verdict in order if verdict in paths}
 
 
@@ -152,7 +153,7 @@ def _symbols(rows: Sequence[Row], across: float, down: int) -> Iterator[Markup]:
         for x, verdict in enumerate(row[1:]):
             if verdict and verdict != "passed":
                 place = {"x": f"{(x + 0.5) * across:.1f}", "y": f"{(y + 0.5) * down:.1f}"}
-                yield element("text", LOOKS[style_of(verdict)].symbol, **place, class_="symbol")
+                yield element("text", VERDICTS[style_of(verdict)].symbol, **place, class_="symbol")
 
 
 def _names(hosts: Sequence[str], left: float, down: int) -> Markup:

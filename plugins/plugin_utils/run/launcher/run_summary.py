@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import exists
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader, damage
@@ -91,4 +91,4 @@ def _losses(files: Mapping[str, list[Record]], journal: JournalReader) -> Iterat
 
 
 def _is_problem(end: StepEnd) -> bool:
-    return end.verdict not in PASSING and end.verdict not in ("skipped", "blocked")
+    return end.verdict not in PASSING | NOT_TRIED

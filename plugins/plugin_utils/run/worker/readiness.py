@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import StepEnd
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Dependency
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, RunStep
@@ -22,8 +23,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.depende
 )
 
 Steps = Iterable[Mapping[str, Any]]
-
-NOT_TRIED = ("blocked", "skipped")
 
 
 def earlier_verdicts(run: Run, steps: Steps, host: str) -> dict[str, str]:

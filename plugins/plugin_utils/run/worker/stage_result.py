@@ -12,7 +12,7 @@ from itertools import batched
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
 
 Record = dict[str, Any]
 
@@ -35,7 +35,7 @@ def summary(records: Iterable[Record]) -> dict[str, Any]:
     steps = [record for record in records if not record.get("instances")]
     lines = list(_lines(steps))
     result: dict[str, Any] = {"changed": False, "steps": lines, "_ansible_verbose_always": True}
-    bad = [step for step in steps if step["verdict"] not in PASSING and step["verdict"] != "skipped"]
+    bad = [step for step in steps if step["verdict"] not in HARMLESS]
     if not bad:
         seconds = sum(step["seconds"] for step in steps)
         return {**result, "msg": f"{_count(steps)} in {seconds:.3f} s"}

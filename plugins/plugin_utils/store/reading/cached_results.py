@@ -13,6 +13,7 @@ from itertools import batched
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import COMPLETE
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import (
     STEP,
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine, Table
     from sqlalchemy.sql import ColumnElement
 
-REUSABLE = ("passed", "marginal")  # no failure, nor what was itself used again
 MOST = 20  # results of one key and host; one whose inputs come back after more others than these runs again
 AT_ONCE = 500  # names in one statement: databases limit its parameters
 
@@ -72,7 +72,7 @@ def _newest(engine: Engine, keys: Collection[str]) -> list[Result]:
     names = ("run_id", "host", "step", "cache_key", "inputs", "started", "seconds")
     ranked = sql.select(*(table.c[name] for name in names), place.label("place")).where(
         table.c.cache_key.in_(sorted(keys)),
-        table.c.verdict.in_(REUSABLE),
+        table.c.verdict.in_(sorted(COMPLETE)),
         table.c.inputs.is_not(None),
         table.c.started.is_not(None),
     )

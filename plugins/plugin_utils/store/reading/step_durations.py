@@ -12,6 +12,7 @@ from itertools import batched
 from statistics import median
 from typing import TYPE_CHECKING
 
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import COMPLETE, PASSING, RAN
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import newest_first, read
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy.sql import ColumnElement
 
 RUNS = 20
-COMPLETE = ("passed", "marginal")  # no step that was cut off ends so
-TIMED = (*COMPLETE, "failed", "error")  # what ran: the time of all other verdicts says nothing
+NOT_PASSED = RAN - PASSING  # a step that was cut off has one of these verdicts
 INTERRUPTED = "interrupted"
 AT_ONCE = 500  # names in one statement: databases limit its parameters
 
@@ -49,7 +49,9 @@ def durations(engine: Engine, test: str, steps: Collection[str]) -> dict[tuple[s
 def _has_had_its_time(table: Table, runs: Mapping[str, str]) -> ColumnElement[bool]:
     """By its verdict; in a run that was interrupted, what did not pass may have been cut off."""
     cut_off = [run_id for run_id, status in runs.items() if status == INTERRUPTED]
-    return table.c.verdict.in_(COMPLETE) | (table.c.verdict.in_(TIMED) & table.c.run_id.not_in(cut_off))
+    return table.c.verdict.in_(sorted(COMPLETE)) | (
+        table.c.verdict.in_(sorted(NOT_PASSED)) & table.c.run_id.not_in(cut_off)
+    )
 
 
 def _ran(table: Table, runs: Mapping[str, str]) -> ColumnElement[bool]:

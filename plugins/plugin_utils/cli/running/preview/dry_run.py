@@ -16,6 +16,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepare_run import PreparedRun, prepare
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.duration_forecast import (
@@ -30,7 +31,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.i
     inventory_hosts,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.step_warnings import (
-    LEFT_OUT,
     StepWarning,
     warnings_of,
 )
@@ -78,7 +78,7 @@ def _preview(options: argparse.Namespace, prepared: PreparedRun) -> Preview:
     found = inventory_hosts(options.inventory, prepared.limit, _patterns(plan))
     hosts = {planned.step.name: _hosts_of(plan, planned, found) for planned in plan.steps}
     warnings = [*warnings_of(plan, hosts, found, history, prepared)]
-    left_out = {note.step for note in warnings if note.what in LEFT_OUT}
+    left_out = {note.step for note in warnings if note.what in NOT_TRIED}
     slots = HostSlots(
         {name: () if name in left_out else where for name, where in hosts.items()},
         _canary(plan, found),

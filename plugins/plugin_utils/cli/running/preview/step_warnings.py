@@ -24,7 +24,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.dependencies import labelled, too_few
 
 EVERY_HOST = ("", "all")
-SKIPPED, BLOCKED = LEFT_OUT = ("skipped", "blocked")
+SKIPPED, BLOCKED = "skipped", "blocked"
 
 Hosts = Mapping[str, Sequence[str]]
 

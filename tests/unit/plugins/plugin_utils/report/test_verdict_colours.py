@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, VERDICTS
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import SEVERITY
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_colours import LOOKS, css, style_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_colours import css, style_of
 
 LIGHT_PAGE, DARK_PAGE = "#ffffff", "#121417"
 LIGHT_GROUND, DARK_GROUND = "#e3efe8", "#1e2a24"
@@ -27,22 +27,22 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-@pytest.mark.parametrize("verdict", LOOKS)
+@pytest.mark.parametrize("verdict", VERDICTS)
 def test_verdicts_are_readable_on_the_page(verdict):
-    assert contrast(LOOKS[verdict].light, LIGHT_PAGE) >= 4.5
-    assert contrast(LOOKS[verdict].dark, DARK_PAGE) >= 4.5
+    assert contrast(VERDICTS[verdict].light, LIGHT_PAGE) >= 4.5
+    assert contrast(VERDICTS[verdict].dark, DARK_PAGE) >= 4.5
 
 
-@pytest.mark.parametrize("verdict", set(LOOKS) - {"passed"})
+@pytest.mark.parametrize("verdict", set(VERDICTS) - {"passed"})
 def test_verdicts_stand_out_from_the_ground_of_the_heat_map(verdict):
-    assert contrast(LOOKS[verdict].light, LIGHT_GROUND) >= 3
-    assert contrast(LOOKS[verdict].dark, DARK_GROUND) >= 3
+    assert contrast(VERDICTS[verdict].light, LIGHT_GROUND) >= 3
+    assert contrast(VERDICTS[verdict].dark, DARK_GROUND) >= 3
 
 
 def test_every_verdict_has_a_look_of_its_own():
-    assert tuple(LOOKS) == SEVERITY
-    assert len({own.symbol for own in LOOKS.values()}) == len(LOOKS)
-    assert set(LOOKS) > PASSING
+    assert tuple(VERDICTS) == SEVERITY
+    assert len({own.symbol for own in VERDICTS.values()}) == len(VERDICTS)
+    assert set(VERDICTS) > PASSING
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_any_word_gets_a_look(word, expected):
 
 def test_the_style_sheet_names_each_verdict_in_both_schemes():
     light, dark = css().split("@media")
-    for verdict, own in LOOKS.items():
+    for verdict, own in VERDICTS.items():
         assert f"--{verdict}:{own.light};" in light
         assert f"--{verdict}:{own.dark};" in dark
 

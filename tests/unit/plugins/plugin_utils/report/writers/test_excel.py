@@ -86,7 +86,7 @@ def test_verdicts_are_coloured(report, tmp_path):
     book = read(report, tmp_path)
     for name, columns in (("Verdicts", "C2:C42"), ("Matrix", "B2:G10")):
         rules = {str(found.sqref): found.rules for found in book[name].conditional_formatting}
-        assert {rule.formula[0] for rule in rules[columns]} == {f'"{verdict}"' for verdict in excel.LOOKS}
+        assert {rule.formula[0] for rule in rules[columns]} == {f'"{verdict}"' for verdict in excel.VERDICTS}
 
 
 def test_a_marginal_value_stands_out(outcomes, tmp_path):

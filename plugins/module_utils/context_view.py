@@ -39,6 +39,9 @@ if TYPE_CHECKING:
         def hidden(self, text: str) -> str:
             """A text without them."""
 
+        def check_key(self, key: str) -> None:
+            """Raise ValueError for a key whose text shows one."""
+
 
 LISTED = 10  # hosts in a message
 MEASURED = frozenset(("name", "value", "unit"))
@@ -167,13 +170,18 @@ class ContextView:
         return [place for _scope, place in places]
 
     def set(self, key: str, value: Any, who: str | None = None, scope: str | None = None) -> None:
-        """Set `key`, for this host or, with `scope="run"`, for the run. Raises ValueError for what is not JSON."""
+        """Set `key`, for this host or, with `scope="run"`, for the run.
+
+        Raises ValueError for a value that is not JSON or too large, and for a key that is none or that shows a secret.
+        """
         scope = scope or self.scope
         if scope not in ("host", "run") or (scope == "host" and self.scope == "run"):
             raise ValueError(f"scope {scope!r}: a step of the {self.scope} cannot set it")
         place = self._own if scope == self.scope else self._run
         value = check_value(value, check_key(key))
         check_size(value, key)
+        if self._secrets:
+            self._secrets.check_key(key)
         self._made.add((scope, key))
         version, before = place.get(key, (0, None))
         if version and _same(before, value):

@@ -75,9 +75,10 @@ class RecordWriter:
 
     def step(self, step: Step, verdict: str, reason: str, tried: TriedStep | None, *, blocks: bool) -> None:
         """A step has its verdict; without `tried` it was not tried."""
-        record = {"kind": "step", **self._head, "step": step["name"], "verdict": verdict}
-        record["reason"] = self._secrets.reason(reason)
+        record = {"kind": "step", **self._head, "step": step["name"], "verdict": verdict, "reason": ""}
         record.update(_of(tried) if tried else {"started": now(), **UNTRIED})
+        record["measurements"] = [self._secrets.without_named(each) for each in record["measurements"]]
+        record["reason"] = self._secrets.reason(reason)
         if self._secrets:
             record["measurements"] = [self._without_secrets(each) for each in record["measurements"]]
             is_new = getattr(tried, "known", len(self._secrets)) < len(self._secrets)

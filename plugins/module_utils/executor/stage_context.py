@@ -36,7 +36,9 @@ class StageContext:
     def view(self, step: Step) -> ContextView:
         """The context as `step` sees it; until it says where its changes go, it can make none."""
         own = self._own if step["scope"] == "host" else self._run
-        return ContextView(step["name"], self._host, step["scope"], own, self._run, self._others, _refused)
+        view = ContextView(step["name"], self._host, step["scope"], own, self._run, self._others, _refused)
+        view.hide_by(self._secrets)
+        return view
 
     def version(self, change: Record) -> int:
         """The version of the key that is about to be changed; 0 where it is not there."""

@@ -20,7 +20,6 @@ import json
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import LONGEST_MESSAGE, as_reason
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import (
     SecretNames,
-    long_texts_of,
     secrets_in,
 )
 
@@ -33,8 +32,6 @@ if TYPE_CHECKING:
 
     Entry = dict[str, Any]
 
-MASKED = "********"
-
 
 class StageSecrets:
     """What nobody may see. `told` are the entries for the controller; each goes to `tell` as well, if there is one."""
@@ -44,8 +41,10 @@ class StageSecrets:
         self.tell: Callable[[Entry], None] | None = None
         self._known: dict[str, None] = dict.fromkeys(filter(None, request.get("secrets") or ()))
         self._registered: set[str] = set()
-        self._names = SecretNames(request.get("secret_keys") or ())
+        self.patterns: list[str] = list(request.get("secret_keys") or ())
+        self._names = SecretNames(self.patterns)
         self._mask: Mask | None = None
+        self._harmless_keys: set[str] = set()
         self._salt: bytes = bytes.fromhex(request.get("salt") or "")
 
     def __len__(self) -> int:
@@ -96,6 +95,7 @@ class StageSecrets:
         if new:
             self._known.update(dict.fromkeys(new))
             self._mask = None
+            self._harmless_keys.clear()
 
     def add_arguments(self, options: Mapping[str, Any] | None, params: Mapping[str, Any]) -> None:
         """Hide what no_log options hold, and what has the name of a secret."""
@@ -113,10 +113,36 @@ class StageSecrets:
 
     def shown(self, key: str, value: Any) -> Any:
         """A value of a key as it may be written: nothing of it where the key has the name of a secret."""
-        if value is not None and self._names.match_key(key):
-            self.register(long_texts_of(value))
-            return MASKED
-        return self.hidden_value(value)
+        found: list[str] = []
+        shown = self._names.mask_key(key, value, found)
+        if found:
+            self.register(found)
+        return self.hidden_value(shown)
+
+    def add_value(self, key: str, value: Any) -> None:
+        """Hide what has the name of a secret in a value of a key, in this process alone."""
+        found: list[str] = []
+        self._names.mask_key(key, value, found)
+        self.add(found)
+
+    def without_named(self, measurement: dict[str, Any]) -> dict[str, Any]:
+        """A measurement without what has the name of a secret: a part of its value, or a text that it is called so."""
+        value = measurement["value"]
+        found: list[str] = []
+        shown = self._names.mask_named({measurement["name"]: value} if isinstance(value, str) else value, found)
+        if isinstance(value, str):
+            shown = shown[measurement["name"]]
+        if found:
+            self.register(found)
+        return measurement if shown is value else {**measurement, "value": shown}
+
+    def check_key(self, key: str) -> None:
+        """Raise ValueError, which does not show it, for a key of the context whose text shows a secret."""
+        if not self._known or key in self._harmless_keys:
+            return
+        if self.shows(key):
+            raise ValueError("a context key whose text shows a secret, and everybody sees keys: give it another name")
+        self._harmless_keys.add(key)
 
     def change(self, change: Mapping[str, Any]) -> Any:
         """The new value as it may be written; the controller is told what it is where that is not all of it."""

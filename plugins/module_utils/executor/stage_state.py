@@ -42,4 +42,5 @@ class StageState:
         if "sha256" in change:
             self.records.artifact(step, attempt, change)
         else:
+            self.secrets.check_key(change["key"])
             self.records.delta(step, attempt, change, self.context.take(change))

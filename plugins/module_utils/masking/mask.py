@@ -11,12 +11,13 @@ import re
 from binascii import b2a_base64, hexlify
 from bisect import bisect_right
 
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import MASKED
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
-MASKED = "********"
 SHORTEST = 3  # characters of a secret that is looked for inside of texts
 MARGIN = " \t\r"
 LINE_END = re.compile(r"\n")

@@ -6,15 +6,19 @@
 
 from __future__ import annotations
 
+from _operator import is_not
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
+MASKED = "********"
 SHORTEST = 4  # characters of a value that is a secret for its name, or its place: a shorter one is part of any text
 LONGEST = 16384  # characters of a secret, a private key for example
 MOST = 1000  # that are registered at once
 DEEP = (dict, list, tuple)
+CONTAINERS = frozenset((dict, list))  # of JSON data
 COMMON = frozenset(("true", "false", "null", "none"))  # no secret, whatever they are the value of
 
 
@@ -34,6 +38,37 @@ class SecretNames:
     def match_key(self, key: str) -> bool:
         """The same for a key of the context, with its version or without."""
         return self.match(key) or self.match(key.rpartition("_v")[0])
+
+    def mask_named(self, value: Any, found: list[str]) -> Any:
+        """JSON data with `********` for what stands under the name of a secret, however deep; `found` gains its texts.
+
+        The value itself where nothing has such a name. What holds neither a text nor a number is no secret.
+        """
+        if isinstance(value, dict):
+            return self._mask_mapping(value, found)
+        if isinstance(value, list) and not CONTAINERS.isdisjoint(map(type, value)):
+            masked = [self.mask_named(item, found) for item in value]
+            return masked if any(map(is_not, masked, value)) else value
+        return value
+
+    def _mask_mapping(self, value: dict[str, Any], found: list[str]) -> dict[str, Any]:
+        changed: dict[str, Any] = {}
+        for name, item in value.items():
+            if self.match(name) and any(texts_of(item)):
+                found += long_texts_of(item)
+                changed[name] = MASKED
+            elif type(item) in CONTAINERS:
+                masked = self.mask_named(item, found)
+                if masked is not item:
+                    changed[name] = masked
+        return {**value, **changed} if changed else value
+
+    def mask_key(self, key: str, value: Any, found: list[str]) -> Any:
+        """The same for the value of a key of the context, of which nothing is left where the key has such a name."""
+        if value is not None and self.match_key(key):
+            found += long_texts_of(value)
+            return MASKED
+        return self.mask_named(value, found)
 
     def _fits(self, name: str) -> bool:
         from fnmatch import fnmatchcase  # the default patterns are all of the short form

@@ -12,8 +12,13 @@ from dataclasses import fields
 from typing import Any
 from urllib.parse import unquote
 
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import MASKED, Mask
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames, secrets_in, texts_of
+from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import (
+    MASKED,
+    SecretNames,
+    secrets_in,
+    texts_of,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Param
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_scan import secrets_shown_in

@@ -129,6 +129,8 @@ class Launcher:
         def told(event: dict[str, Any]) -> None:
             if event["kind"] == "secret":
                 self.secrets.add(event["texts"])
+            elif event["kind"] == "delta":
+                self.secrets.add_value(event["key"], event["after"])
             emit(event)
 
         return told

@@ -152,9 +152,14 @@ def python(
     if launcher.artifacts:
         os.makedirs(launcher.artifacts, mode=0o700, exist_ok=True)
     start = box(step["sandbox"], launcher.work, places, launcher.artifacts)
-    known = launcher.secrets.known
     given = {
-        "request": {"run": launcher.run, "host": launcher.host, "debug": launcher.is_debug, "secrets": known},
+        "request": {
+            "run": launcher.run,
+            "host": launcher.host,
+            "debug": launcher.is_debug,
+            "secrets": launcher.secrets.known,
+            "secret_keys": launcher.secrets.patterns,
+        },
         "folders": [launcher.work, "", launcher.artifacts],
         "step": {name: step.get(name) for name in ("name", "kind", "module", "function", "reads")},
         "view": ctx.handed_over(),

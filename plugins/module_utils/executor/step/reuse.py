@@ -10,6 +10,7 @@ import json
 import time
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import MASKED
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 
 TYPE_CHECKING = False
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     Record = dict[str, Any]
     Step = dict[str, Any]
 
-MASKED = "********"
 KEPT = ("flake", "rounds", "instances")
 WHOLE = ("seconds", "hooks")
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import StageRun
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames, long_texts_of
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.python_debugger import debugged
@@ -89,13 +89,11 @@ def _hidden(debug_run: ScriptletRun) -> dict[str, list[str]]:
     """What has the name of a secret is one here too: arguments, and keys of the context that it finds."""
     patterns = settings.load().secret_keys
     names = SecretNames(patterns)
-    held = (
-        (key, value)
-        for keys in (debug_run.own, debug_run.run, *debug_run.hosts.values())
-        for key, value in keys.items()
-    )
-    secrets = {text for key, value in held if names.match_key(key) for text in long_texts_of(value)}
-    return {"secret_keys": [*patterns], "secrets": sorted(secrets)}
+    secrets: list[str] = []
+    for keys in (debug_run.own, debug_run.run, *debug_run.hosts.values()):
+        for key, value in keys.items():
+            names.mask_key(key, value, secrets)
+    return {"secret_keys": [*patterns], "secrets": sorted({*secrets})}
 
 
 def _versioned(keys: Mapping[str, Any]) -> dict[str, list[Any]]:

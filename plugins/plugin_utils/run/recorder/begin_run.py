@@ -18,8 +18,8 @@ from ansible import context
 from ansible.utils.vars import transform_to_native_types
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import MASKED, Mask
-from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames, long_texts_of
+from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.plugin_utils.context import context_file
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_hooks import MergeHooks, load_hooks
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_policies import to_record
@@ -140,11 +140,10 @@ def _imported(run: Run, imported: context_file.ExportedContext) -> list[dict[str
     names, found = SecretNames(run.settings.secret_keys), []
     for record in context_file.deltas(imported, run.hosts, now()):
         value = record["after"]
-        is_named = names.match_key(record["key"])
-        shown = MASKED if is_named else run.inputs.mask.mask_value(value)
+        texts: list[str] = []
+        shown = run.inputs.mask.mask_value(names.mask_key(record["key"], value, texts))
         if shown != value:
             told = {"key": record["key"], "scope": record["scope"], "value": value, "shown": shown}
-            texts = long_texts_of(value) if is_named else []
             run.secret_registry.add(record["host"], [told, *({"secret": text} for text in texts)])
         found.append({**record, "after": shown})
     return found

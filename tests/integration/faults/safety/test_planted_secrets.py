@@ -51,6 +51,8 @@ ENTRIES = (
     "registered by Python on r02",
     "registered by an envelope on r01",
     "registered by an envelope on r02",
+    "found under a name on r01",
+    "found under a name on r02",
 )
 
 
@@ -102,6 +104,7 @@ class Inputs:
         folder = home / "tokens"
         folder.mkdir(exist_ok=True)
         (folder / "python").write_text(self.planted[f"registered by Python on {host}"])
+        (folder / "found").write_text(self.planted[f"found under a name on {host}"])
         (folder / "shell").write_text(self.planted[f"registered by an envelope on {host}"])
         return folder
 
@@ -236,6 +239,9 @@ def _check_that_steps_had_them(project: Path, planted: dict[str, str], done: Don
         assert context["c.made_v1", host] == context["c.given_v1", host] == sha256(token.encode()).hexdigest()
         assert context["c.gathered_v1", ""][host] == sha256(token.encode()).hexdigest()
         assert context["c.box_v1", host] == {"in": "********"}
+        found = sha256(planted[f"found under a name on {host}"].encode()).hexdigest()
+        assert context["c.found_v1", host] == context["c.gathered_logins_v1", ""][host] == found
+        assert context["c.login_v1", host] == {"user": "root", "logins": [{"password": "********"}]}
         assert context["c.session_token_v1", host] == context["c.bmc_password_v1", host] == "********"
         assert context["c.shell_v1", host] == "<********>"
         assert context["c.cat_v1", host]["stdout"] == "********"

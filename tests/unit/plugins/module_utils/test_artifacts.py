@@ -21,7 +21,8 @@ from ansible_collections.rack.recipes.plugins.module_utils.artifacts import (
     check_name,
     masked,
 )
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import MASKED, Mask
+from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import MASKED
 
 SECRET = "correct horse battery staple"
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 
 import pytest
 
@@ -380,3 +381,119 @@ class Knows(Scriptlet):
 def test_a_class_can_ask_what_must_not_be_seen(work):
     ran = work.run(python(Knows), **GIVEN)
     assert [delta["after"] for delta in ran.deltas] == [[True, False, False], [True]]
+
+
+NAMED = {"secret_keys": ["*password", "*token"]}
+LOGIN = {"user": "root", "password": "correct horse", "old": [{"password": "battery staple", "n": 1}], "token": 918273}
+SHOWN_LOGIN = {"user": "root", "password": "********", "old": [{"password": "********", "n": 1}], "token": "********"}
+NAMED_SECRETS = ("correct horse", "battery staple", "918273")
+
+
+def shows_login(ran):
+    """The records that show a secret of LOGIN."""
+    return [each for each in ran.records if any(secret in json.dumps(each) for secret in NAMED_SECRETS)]
+
+
+class SetsLogin(Scriptlet):
+    def run(self, ctx, params):
+        print("the login is", json.dumps(LOGIN))
+        ctx.set("login.cfg_v1", LOGIN, scope=params.get("scope"))
+        ctx.set("login.cfg_v1", {**LOGIN, "user": "admin"}, scope=params.get("scope"))
+        ctx.measure("login", LOGIN)
+        ctx.measure("last_token", "battery staple")
+        ctx.check("login", LOGIN, eq=LOGIN)
+
+
+class UsesLogin(Scriptlet):
+    def run(self, ctx, params):
+        if ctx.get("login.cfg_v1") != {**LOGIN, "user": "admin"}:
+            raise Failed("it is not what was set")
+        raise Failed(f"the password is {ctx.get('login.cfg_v1')['password']}, the token {LOGIN['token']}")
+
+
+@pytest.mark.parametrize("scope", ["host", "run"])
+def test_names_of_secrets_hold_inside_of_a_value(work, scope):
+    ran = work.run(python(SetsLogin, args={"scope": scope}), python(UsesLogin), debug=True, **NAMED)
+    assert [delta["after"] for delta in ran.deltas] == [SHOWN_LOGIN, {**SHOWN_LOGIN, "user": "admin"}]
+    assert ran.verdicts["SetsLogin"] == "passed"
+    assert ran.reasons["UsesLogin"] == "the password is ********, the token ********"
+    values = [each["value"] for each in ran.steps["SetsLogin"]["measurements"]]
+    assert values == [SHOWN_LOGIN, "********", SHOWN_LOGIN]
+    assert shows_login(ran) == []
+    revealed = [entry["value"] for entry in ran.told if entry.get("shown") == SHOWN_LOGIN]
+    assert revealed == [LOGIN]
+
+
+def test_names_of_secrets_hold_inside_of_what_an_envelope_gives(work):
+    envelope = {"status": "ok", "outputs": {"login.cfg_v1": LOGIN}, "measurements": [{"name": "login", "value": LOGIN}]}
+    ran = work.run(work.script(f"echo '{json.dumps(envelope)}'"), **NAMED)
+    assert ran.deltas[0]["after"] == SHOWN_LOGIN
+    assert ran.only["measurements"][0]["value"] == SHOWN_LOGIN
+    assert shows_login(ran) == []
+
+
+def test_what_is_no_secret_stays_under_the_name_of_one(work):
+    value = {"password": None, "token": "", "has_token": True, "tokens": [], "b": {"password": {}}}
+    envelope = {"status": "ok", "outputs": {"a_v1": value}}
+    ran = work.run(work.script(f"echo '{json.dumps(envelope)}'"), **NAMED)
+    assert ran.deltas[0]["after"] == value
+    assert ran.told == []
+
+
+class AttachesLogin(Scriptlet):
+    def run(self, ctx, params):
+        ctx.set("login.cfg_v1", LOGIN)
+        ctx.set("root.password_v1", "swordfish")
+        ctx.attach("correct horse.txt", b"the words are correct horse and swordfish")
+
+
+def test_a_file_that_shows_what_has_the_name_of_a_secret_is_masked_as_any_other(work):
+    ran = work.run(python(AttachesLogin), **NAMED)
+    (kept,) = work.artifacts.iterdir() if work.artifacts.exists() else [None]
+    assert shows_login(ran) == []
+    assert kept is None or b"correct horse" not in kept.read_bytes()
+
+
+def test_an_earlier_result_without_its_secrets_is_not_used_again(work):
+    delta = {"kind": "delta", "step": "SetsLogin", "attempt": 1, "scope": "host", "key": "login.cfg_v1"}
+    delta.update({"after": SHOWN_LOGIN, "who": "SetsLogin"})
+    record = {"kind": "step", "step": "SetsLogin", "verdict": "passed", "measurements": [], "blocks": False}
+    first = work.run(python(SetsLogin, digest="sha256:1"), **NAMED)
+    offer = {"run": "R0", "inputs": first.only["inputs"], "verdict": "passed", "kind": "cache"}
+    offers = {"SetsLogin": [{**offer, "records": [delta, record]}]}
+    ran = work.run(python(SetsLogin, digest="sha256:1"), offers=offers, **NAMED)
+    assert ran.verdicts == {"SetsLogin": "passed"}
+
+
+class SetsKey(Scriptlet):
+    def run(self, ctx, params):
+        ctx.set(f"login.{params['word']}_v1", 1)
+
+
+KEY_REFUSED = "a context key whose text shows a secret, and everybody sees keys: give it another name"
+
+
+@pytest.mark.parametrize("kind", ["python", "shell"])
+def test_a_key_whose_text_shows_a_secret_is_refused(work, kind):
+    shell = work.script('echo \'{"status": "ok", "outputs": {"login.hunter2_v1": 1}}\'', "SetsKey")
+    step = shell if kind == "shell" else python(SetsKey, args={"word": "${params.password}"})
+    ran = work.run(step, debug=True, **GIVEN)
+    assert ran.only["verdict"] == "error"
+    assert ran.only["reason"].endswith(KEY_REFUSED)
+    assert ran.deltas == []
+    assert leaks(ran) == []
+
+
+class SetsKeyLate(Scriptlet):
+    def run(self, ctx, params):
+        ctx._emit({"kind": "secret", "texts": ["swordfish"]})
+        ctx._secrets = None  # it does not know of the secret, as of those that steps beside it register
+        ctx.set("login.swordfish_v1", 1)
+        time.sleep(60)
+
+
+def test_a_key_that_shows_a_secret_of_another_step_is_refused(work):
+    ran = work.run(python(SetsKeyLate))
+    assert ran.outcome == ("error", f"stopped: it sent {KEY_REFUSED}")
+    assert ran.deltas == []
+    assert "swordfish" not in json.dumps(ran.records)

@@ -29,7 +29,8 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.numbers impo
 )
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope, keys_in, resolve
 from ansible_collections.rack.recipes.plugins.module_utils.language.retry_and_repeat import RoundFigures
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import MASKED, Mask
+from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import MASKED
 
 INTEGERS = st.integers(-(2**63), 2**63 - 1)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)

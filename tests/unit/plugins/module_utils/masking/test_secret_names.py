@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import copied
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import (
     SecretNames,
     check_secrets,
@@ -100,3 +101,31 @@ def test_a_value_inside_of_itself_is_refused():
     value.append(value)
     with pytest.raises(ValueError, match="nested too deeply"):
         check_secrets(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown", "texts"),
+    [
+        (1, 1, []),
+        ("password", "password", []),
+        ({"user": "root", "Password": "hunter2"}, {"user": "root", "Password": "********"}, ["hunter2"]),
+        ([1, {"password": ["long one", 12345, 7, True]}], [1, {"password": "********"}], ["long one", "12345"]),
+        ({"a": [{"b": {"password": 7}}], "c": []}, {"a": [{"b": {"password": "********"}}], "c": []}, []),
+        ({"password": None, "b": {"password": ""}, "c": {"password": [False]}}, None, []),
+    ],
+)
+def test_what_stands_under_a_name_inside_of_a_value_is_masked(value, shown, texts):
+    before, found = copied(value), []
+    masked = SecretNames(["*password"]).mask_named(value, found)
+    assert masked == (value if shown is None else shown)
+    assert found == texts
+    assert value == before
+    assert (masked is value) == (masked == value)
+
+
+def test_of_a_key_with_such_a_name_nothing_is_left():
+    names, found = SecretNames(["*password"]), []
+    assert names.mask_key("root.password_v1", {"of": ["hunter2"]}, found) == "********"
+    assert names.mask_key("root.password_v1", None, found) is None
+    assert names.mask_key("root.login_v1", {"password": "swordfish"}, found) == {"password": "********"}
+    assert found == ["hunter2", "swordfish"]

@@ -13,7 +13,8 @@ from urllib.parse import quote
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import MASKED, Mask
+from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import MASKED
 from ansible_collections.rack.recipes.plugins.module_utils.masking.text_edges import (
     masked_beginning,
     masked_ending,

@@ -163,8 +163,12 @@ def test_what_has_the_name_of_a_secret_is_masked(project: Path):
     envelope = 'printf \'{"status": "ok", "outputs": {"t.said_v1": %s}}\\n\' "$given"\n'
     (project / "scriptlets/t/say.sh").write_text(print_result + envelope)
     options = "{word: {type: raw}, token: {type: raw}}"
-    (project / "scriptlets/t/say.yml").write_text(f"description: Says\noptions: {options}\nreads: [bmc.password_v1]\n")
-    (project / "context.json").write_text(json.dumps({"bmc.password_v1": {"of": "Canary-3"}}))
+    (project / "scriptlets/t/say.yml").write_text(
+        f"description: Says\noptions: {options}\nreads: [bmc.password_v1, bmc.login_v1]\n"
+    )
+    (project / "context.json").write_text(
+        json.dumps({"bmc.password_v1": {"of": "Canary-3"}, "bmc.login_v1": {"token": "Canary-4"}})
+    )
     args = {"token": {"of": ["Canary-1"]}, "word": [{"Api_Key": "Canary-2"}, "open"]}
     done = call("debug", "t.say", "--args", json.dumps(args), "--context", "context.json")
     assert done.code == 0

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from dataclasses import replace
 from pathlib import Path
@@ -191,6 +192,18 @@ def test_a_run_starts_with_the_context_that_it_is_given():
     ]
     assert (run.context.get("a_v1", "r2"), run.context.held("r1")) == (1, {"b_v1": [1, "********"]})
     assert run.inputs.unknown_hosts == ("r9",)
+
+
+def test_what_has_the_name_of_a_secret_inside_of_the_given_context_is_masked():
+    login = {"user": "root", "password": "hunter2"}
+    shown = {"user": "root", "password": "********"}
+    Path("before.json").write_text(json.dumps({"run": {}, "hosts": {"r1": {"login.cfg_v1": login}}}))
+    run = begun(play(task(1, {"name": "a"})), rack_recipes_context="before.json")
+    assert "hunter2" not in run.path.read_text()
+    held = run.context.held("r1")
+    assert held == {"login.cfg_v1": [1, shown]}
+    assert run.secret_registry.reveal("r1", held)
+    assert held == {"login.cfg_v1": [1, login]}
 
 
 def test_a_run_belongs_to_this_process():

@@ -22,5 +22,11 @@ class Registers(Scriptlet):
         tell([token])
         ctx.set("c.box_v1", {"in": token})
         ctx.set("c.session_token_v1", token + "/session")
+        found = Path(params["file"]).with_name("found").read_text(encoding="utf-8")  # which only its name tells
+        tell([found])
+        ctx.set("c.login_v1", {"user": "root", "logins": [{"password": found}]})
+        ctx.measure("login", {"password": found})
+        ctx.attach("login.txt", found.encode())
         ctx.set("c.made_v1", sha256(token.encode()).hexdigest())
+        ctx.set("c.found_v1", sha256(found.encode()).hexdigest())
         ctx.check("length", len(token), min=1)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Says whether the store holds the run's results: of a task the recorder has brought them there when it starts."""
+"""Says whether the store holds the run's results. The recorder has brought them there when this task started."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import FLUSH
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, current
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import FLUSH
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -26,14 +26,16 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         self.validate_argument_spec({})
         with translated(AnsibleActionFail):
             run = current()
-        problem = run.stored if self._task.resolved_action == FLUSH else _checkpoint(run)
+        problem = run.stored if self._task.resolved_action == FLUSH else _flush_here(run)
         if problem != "":
             raise AnsibleActionFail(f"the results are not in the store: {problem}")
         return {**result, "changed": True, "run_id": run.run_id, "journal": str(run.path)}
 
 
-def _checkpoint(run: Run) -> str:
-    """As a step of the recipe it is no task that the recorder sees; only then the store's packages are imported."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.checkpoint import checkpoint
+def _flush_here(run: Run) -> str:
+    """Flush in this worker: the recorder does not see a flush that is a step of the recipe."""
+    # only such a step pays for the import of the store's packages
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_requests import SHARE
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_writer.store_writer import flush_once
 
-    return checkpoint(run)
+    return flush_once(str(run.path), run.settings.db, run.settings.store_timeout * SHARE)

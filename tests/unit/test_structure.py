@@ -50,6 +50,20 @@ TARGET_LAYERS = (
     ("runner", "scriptlet_support"),
 )
 LAYER_OF = {name: number for number, names in enumerate(TARGET_LAYERS) for name in names}
+# The folders of run/ whose code runs in one process of a run: the command that starts Ansible, Ansible's main process,
+# its forked workers, the process that writes to the store. All else in run/ is shared by several of them.
+PROCESSES = ("launcher", "recorder", "worker", "store_writer")
+PROCESS_OF_PLUGINS = {"action": "worker", "callback": "recorder", "lookup": "recorder"}  # lookups run in workers, too
+ALLOWED = {  # the importing file, and what it has of another process
+    (
+        "plugin_utils/run/recorder/recorder.py",
+        "plugin_utils.run.worker.ansible_module_step",
+    ): "imported once before the fork, and not in each worker",
+    (
+        "action/flush.py",
+        "plugin_utils.run.store_writer.store_writer",
+    ): "a flush that is a step of the recipe writes to the store in the worker",
+}
 
 
 def sources(*folders: str) -> list[Path]:
@@ -169,3 +183,28 @@ def test_parts_of_module_utils_know_only_the_layers_before_them(path):
     own = module_of(path).split(".")[0]
     known = {name.split(".")[0] for name in target_imports()[module_of(path)]} - {own}
     assert {name for name in known if LAYER_OF[name] >= LAYER_OF[own]} == set()
+
+
+def process_of(parts: tuple[str, ...]) -> str | None:
+    """The process that a file or a module below plugins/ belongs to, None for one that is shared."""
+    if parts[:2] == ("plugin_utils", "run") and parts[2] in PROCESSES:
+        return parts[2]
+    return PROCESS_OF_PLUGINS.get(parts[0])
+
+
+def of_other_processes(path: Path) -> set[tuple[str, str]]:
+    """The file with each module that it imports from the folder of another process."""
+    own = process_of(path.relative_to(PLUGINS).parts)
+    modules = {parts[:4] for parts in ours(path) if parts[:2] == ("plugin_utils", "run") and len(parts) > 3}
+    return {(name_of(path), ".".join(parts)) for parts in modules if process_of(parts) not in (None, own)}
+
+
+@pytest.mark.parametrize("path", sources("plugin_utils/run", *PROCESS_OF_PLUGINS), ids=name_of)
+def test_a_process_of_a_run_knows_only_itself_and_what_is_shared(path):
+    """Shared code knows no process; `ALLOWED` has the exceptions with their reasons."""
+    assert of_other_processes(path) <= ALLOWED.keys()
+
+
+def test_every_exception_is_needed():
+    found = [of_other_processes(path) for path in sources("plugin_utils/run", *PROCESS_OF_PLUGINS)]
+    assert set().union(*found) == ALLOWED.keys()

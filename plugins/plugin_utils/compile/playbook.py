@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.stage_task import ON_CONTROLLER, to_task
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import FLUSH, VERDICT
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.yaml_text import TEMPLATE, to_yaml, verbatim
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, Stage
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.serialize import of_recipe
@@ -89,7 +90,7 @@ def _run(recipe: Recipe, stages: Sequence[Stage], keywords: Play, which: str) ->
 
 def _close(plan: Plan, about: Play) -> Play:
     closing = [to_task(plan.recipe, stage) for stage in plan.stages if stage.always]
-    flush = {"name": "Bring the results into the store", "rack.recipes.flush": {}, **ON_CONTROLLER, "tags": ["always"]}
+    flush = {"name": "Bring the results into the store", FLUSH: {}, **ON_CONTROLLER, "tags": ["always"]}
     report = {
         "name": "Write the report",
         "ansible.builtin.include_role": {"name": "rack.recipes.report", "apply": {"tags": ["always"]}},
@@ -103,7 +104,7 @@ def _close(plan: Plan, about: Play) -> Play:
 
 def _verdict(recipe: Recipe) -> Play:
     """Only for the hosts that did not pass: a task costs a process a host."""
-    fail = {"name": "Fail the host for its reasons", "rack.recipes.verdict": {}, "tags": ["always"]}
+    fail = {"name": "Fail the host for its reasons", VERDICT: {}, "tags": ["always"]}
     hosts = f"{{{{ query('rack.recipes.not_passed', {_quoted(recipe.hosts)}) }}}}"
     return {**_play("Verdict", recipe, "hosts that did not pass"), "hosts": hosts, "tasks": [fail]}
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import STAGE
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.yaml_text import verbatim
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import PlannedStep, Stage
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.serialize import of_lock, of_step
@@ -26,7 +27,7 @@ def to_task(recipe: Recipe, stage: Stage) -> dict[str, Any]:
     locks = {name: of_lock(recipe.locks[name]) for name in stage.locks}
     return {
         "name": _title(stage.number, names),
-        "rack.recipes.stage": {
+        STAGE: {
             "number": stage.number,
             **({"locks": locks} if locks else {}),
             "steps": [*map(_step, stage.steps)],

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the command and the recorder, two processes, both know: how a run is named, how a refusal begins."""
+"""The ids of runs. The command chooses a run's id and hands it to the recorder."""
 
 from __future__ import annotations
 
@@ -11,17 +11,15 @@ import secrets
 import time
 from pathlib import Path
 
-RUN_ID = "RACK_RECIPES_RUN_ID"  # set by the command, which has to find its run afterwards
+RUN_ID = "RACK_RECIPES_RUN_ID"  # a variable in the environment of Ansible
 ROOT = str(Path(__file__).parents[6])  # the folder in which this collection can be imported
-NOT_IN_STORE = "the results are not in the store"
-REFUSED = "rack.recipes.recorder: nothing is run: "
 
 
 def new_run_id() -> str:
-    """A name that meets no other and sorts by time, to the second: `journals` tells those of one second apart."""
+    """A unique id that sorts by time, to the second; `journals` orders the runs of one second."""
     return time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + secrets.token_hex(3)
 
 
 def chosen_run_id() -> str:
-    """The name that the command chose for the run, or a new one."""
-    return os.environ.pop(RUN_ID, "") or new_run_id()  # no run that a step may start is this one
+    """The id that the command chose for the run of this process, or a new one."""
+    return os.environ.pop(RUN_ID, "") or new_run_id()  # a step that starts a run must not pass this id on

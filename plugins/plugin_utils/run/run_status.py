@@ -17,6 +17,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run impor
 INTERRUPTED = "interrupted"
 REHEARSED = "rehearsed"
 EXIT_CODES = {"passed": 0, REHEARSED: 0, "failed": 1, "unchecked": 1, "unreachable": 3, INTERRUPTED: 1}
+NOT_IN_STORE = "the results are not in the store"
+REFUSED = "rack.recipes.recorder: nothing is run: "  # what the recorder says before the reason
 REASONS = 5  # shown in a recap; the store has them all
 IN_CHECK = "check mode: nothing was run, and nothing is wrong as far as can be told before"
 NOTHING = {"unchecked": "nothing was checked in this run", "failed": "no step of this run passed"}

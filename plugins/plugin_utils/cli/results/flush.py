@@ -34,12 +34,12 @@ def flush(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened
     from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import damage
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import is_held, journal_of
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_writer.store_writer import abandoned
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_writer.store_writer import end_abandoned_run
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 
     journal = journal_of(Path(settings.load().runs), options.run)
     if not is_held(journal.parent):  # which could not write its end, as on a full disk
-        abandoned(journal)
+        end_abandoned_run(journal)
     with opened(options, writing=True) as store:
         done = import_journal(store, journal)
         if is_pinned(journal.parent):

@@ -25,7 +25,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run_answe
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import write_playbook
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.end_signals import Passing, leave_dead_terminal
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_playbook import (
     PlaybookCommand,
     arguments,
@@ -33,9 +32,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_
     start,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.fifo import served_by_fifo
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.forward_signals import SignalForwarder
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Drawing, Progress
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import summarize
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.warm_start import WarmStart
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import leave_dead_terminal
 
 JOURNAL, LOG = "journal.jsonl", "ansible.log"
 AT_ONCE = 0.2  # seconds between two flushes into the store that count as no delay
@@ -52,11 +53,11 @@ def run_ansible(
     playbook = write_playbook(prepared.plan, prepared.settings)
     folder = Path(prepared.settings.runs) / run_id
     make_private(folder)
-    with Passing() as passing:
-        code = _run(options, prepared, _playbook_command(options, prepared, playbook, run_id), folder, warm, passing)
+    with SignalForwarder() as forwarder:
+        code = _run(options, prepared, _playbook_command(options, prepared, playbook, run_id), folder, warm, forwarder)
     leave_dead_terminal()
     summary = summarize(folder / JOURNAL)
-    answer, exit_code = answer_of(summary, code, folder / LOG, passing.number)
+    answer, exit_code = answer_of(summary, code, folder / LOG, forwarder.number)
     answer.update(_requested_extras(options, prepared, folder))
     if "report_error" in answer and not options.check:
         exit_code = exit_code or NOT_REPORTED
@@ -71,7 +72,7 @@ def _run(
     asked: PlaybookCommand,
     folder: Path,
     warm: WarmStart | None,
-    passing: Passing,
+    forwarder: SignalForwarder,
 ) -> int:
     """Run Ansible and show what happens meanwhile; returns its exit code."""
     log = folder / LOG
@@ -82,7 +83,7 @@ def _run(
     ):
         whole = replace(asked, extra_vars=[*asked.extra_vars, *private])
         child = warm.go(arguments(whole), str(log.absolute())) if warm else start(whole)
-        return follow(passing.to(child), tick)
+        return follow(forwarder.forward_to(child), tick)
 
 
 def _requested_extras(options: argparse.Namespace, prepared: PreparedRun, folder: Path) -> dict[str, Any]:

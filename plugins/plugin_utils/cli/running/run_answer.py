@@ -16,10 +16,16 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colours 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import printable
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, StoreError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.status_file import ReportStatus, read
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.end_signals import BY_SIGNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import Summary
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import NOT_IN_STORE, REFUSED
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import IN_CHECK, NOTHING, REHEARSED
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import BY_SIGNAL
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import (
+    IN_CHECK,
+    NOT_IN_STORE,
+    NOTHING,
+    REFUSED,
+    REHEARSED,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_requests import LOG as STORE_WRITER_LOG
 
 NOT_STORED = StoreError.exit_code
 NOT_REPORTED = StoreError.exit_code  # the results are not in the report that was asked for
@@ -143,8 +149,8 @@ def _why_none_passed(summary: Summary) -> str:
 
 
 def _why_not_stored(log: Path) -> str:
-    """The follower's last word, without its time."""
-    said = _last_lines(log.with_name("follower.log"), 1).partition(" ")[2]
+    """What the store writer said last, without its time."""
+    said = _last_lines(log.with_name(STORE_WRITER_LOG), 1).partition(" ")[2]
     return said or _last_lines(log, 1)
 
 

@@ -31,8 +31,8 @@ def watch(options: argparse.Namespace) -> Answer:
     Works from any terminal of the machine that runs it, and as often as you like.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.process_usage import ProcessUsage
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run_answer import print_summary
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.process_usage import ProcessUsage
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Drawing, Progress
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import summarize
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import is_held, journal_of

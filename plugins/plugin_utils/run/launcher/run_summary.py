@@ -17,6 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_jo
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader, damage
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Results, StepEnd
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfers import missing_artifacts
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +81,7 @@ def summarize(path: Path) -> Summary:
 
 def _losses(files: Mapping[str, list[Record]], journal: JournalReader) -> Iterator[str]:
     """What the recorder could not warn of: artifacts that have not arrived, lines that cannot be read."""
-    if files["artifact"]:
-        from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import (
-            missing,  # few runs have any
-        )
-
-        yield from missing(files["artifact"], files["transfer"])
+    yield from missing_artifacts(files["artifact"], files["transfer"])
     if journal.damaged:
         yield damage(journal.path, journal.damaged)
 

@@ -18,6 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_out
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.pinned_code import Pins
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import HOOKS, scriptlet_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import ANSIBLE
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.ansible_modules import full_name, names_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import (
@@ -76,7 +77,7 @@ def asked_of(compiled: Compiled, settings: Settings, means: AnsibleApi) -> Trust
 
 
 def _entry(step: Said, folders: tuple[Path, ...]) -> ScriptletEntry | None:
-    return None if step.get("type") == "ansible" else scriptlet_of(step, folders)
+    return None if step.get("type") == ANSIBLE else scriptlet_of(step, folders)
 
 
 def _uses(

@@ -11,15 +11,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import FLUSH, STAGE
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RECIPE, RUN_HOST, RunStep
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import Resolve
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.dependencies import as_dependency
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.step_message import check_stage
 
-STAGE = "rack.recipes.stage"
-FLUSH = "rack.recipes.flush"
-REPORT = "rack.recipes.report"
 OWN = "a playbook's own"
 
 Step = Mapping[str, Any]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the recorder does at each of Ansible's events; the callback plugin only passes them on."""
+"""What the recorder does at each of Ansible's events; the callback plugin only passes the events on."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import FLUSH, REPORT, STAGE
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, RackError, StoreError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import (
@@ -25,45 +26,45 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run impor
     set_current,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.debug_lines import lines_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.end_signals import BY_SIGNAL
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.missing_results import (
+    UNPLANNED,
+    UNRECORDED,
+    missing_result,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import AnsibleApi, ansible_api_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.begin_run import begin_run
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.host_aliases import aliases_of_one_host
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.cached_results import cached_offers
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import (
-    FLUSH,
-    REPORT,
-    STAGE,
     checkpoints,
     select_by_tags,
     stage_tasks,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.run_snapshot import write_snapshot
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.signal_guard import SignalGuard
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.start_warnings import start_warnings
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.store_writer_client import StoreWriterClient
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.cached_results import cached_offers
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import NOT_IN_STORE, REFUSED
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import BY_SIGNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import (
     EXIT_CODES,
     INTERRUPTED,
+    NOT_IN_STORE,
+    REFUSED,
     checks_of,
     counts_of,
     status_of,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage import ANSIBLE
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.run_stage import UNPLANNED, UNRECORDED
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.stage_result import no_result
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import prepare
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import packed, unpacked
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import ANSIBLE, packed, unpacked
 
 NO_RESULT = "it gave no result"
 NO_STAGE = "no run has begun: no play of this playbook has had a stage yet"
 
 
 class Recorder:
-    """The playbooks of one `ansible-playbook`, each a run of its own.
+    """Records the playbooks of one `ansible-playbook`, each as a run of its own.
 
-    `warn` and `show` show a line to the user; `failures` keeps what went wrong in a hook. `guard`
-    has the run closed where the playbook does not come to its end.
+    `warn` and `show` show a line to the user. `guard` has the run closed where the playbook does not come to its end.
+    `failures` holds what went wrong at an event.
     """
 
     def __init__(
@@ -73,37 +74,37 @@ class Recorder:
         self.show = show
         self.guard = guard
         self.run: Run | None
-        self.storing: StoreWriterClient | None
+        self.store_writer: StoreWriterClient | None
         self.failures: list[str] = []
-        self.refused = 0
+        self.refused = 0  # the exit code of an error for which no run begins
         self._variables: Any = None
-        self._forget()
+        self._reset()
 
-    def _forget(self) -> None:
-        """Know nothing of a run, as before the first."""
+    def _reset(self) -> None:
+        """Forget the run, as before the first one."""
         self.run = None
-        self.storing = None
+        self.store_writer = None
         self._plays: Sequence[Any] = ()
         self._checkpoints: frozenset[str] = frozenset()
         self._counts: dict[str, int] = {}
-        self._said: dict[tuple[int, str], str] = {}
+        self._messages: dict[tuple[int, str], str] = {}  # of failed tasks, by stage and host
         self._hosts: dict[str, Any] = {}
         set_current(None)
 
     def warn(self, text: str) -> None:
-        """Show a warning; where nobody can read it, there is still more to do than to tell."""
+        """Show a warning. Where nobody can read it any more, what is left to do is still done."""
         with suppress(OSError):
             self._warn(text)
 
     def playbook_starts(self, playbook: Any) -> None:
-        """Know all plays before the first of them starts: a run has several."""
+        """Note all plays before the first of them starts: a run has several."""
         self._plays = playbook.get_plays()
         refuse(UsageError(NO_STAGE))
 
     def play_starts(self, play: Any) -> None:
         """Begin the run at its first play with stages; patterns and tags are resolved here, once for all plays.
 
-        A play in batches starts once a batch, each time with a copy that has the same tasks.
+        A play in batches starts once for each batch, with a copy of the play that has the same tasks.
         """
         if self.run is not None or self.refused or not stage_tasks(play):
             return
@@ -118,71 +119,55 @@ class Recorder:
         write_snapshot(run, plays, self._hosts)
         run.left_out.update(name for each in plays for name in select_by_tags(each))
         set_current(run)
-        for text in run.inputs.warnings:
-            self._tell(run, text)
-        self._tell_what_is_left_out(run)
-        self._tell_of_names(run)
+        for text in start_warnings(run, self._hosts.values()):
+            self._record_warning(run, text)
         self._find_cached(run)
         self._set_facts(run, run.hosts)
-        self.storing = StoreWriterClient(run)
-        gc.freeze()  # what Ansible has loaded is no garbage: to look for some copies its memory in each worker
+        self.store_writer = StoreWriterClient(run)
+        gc.freeze()  # a search for garbage in what Ansible has loaded would copy that memory in each worker
 
-    def _tell(self, run: Run, text: str) -> None:
-        """A warning, also for whoever reads the journal: few look at what Ansible prints."""
+    def _record_warning(self, run: Run, text: str) -> None:
+        """Show a warning and write it to the journal: few look at what Ansible prints."""
         self.warn(f"rack.recipes.recorder: {text}")
         append(run.path, [{"kind": "warning", "time": now(), "text": text}])
 
-    def _tell_what_is_left_out(self, run: Run) -> None:
-        names = [step.name for step in run.steps.values() if not step.hosts]
-        if names:
-            self._tell(run, f"left out, as no host of this run is theirs: {', '.join(names)}")
-        if run.inputs.unknown_hosts:
-            names = list(run.inputs.unknown_hosts)
-            self._tell(run, f"the given context has keys of hosts not in this run: {', '.join(names)}")
-        if run.inputs.recipe.get("canary") and not run.inputs.canary:
-            self._tell(run, "no host of this run is its canary, so none goes first")
-
-    def _tell_of_names(self, run: Run) -> None:
-        for address, same in aliases_of_one_host(self._hosts.values()):
-            self._tell(run, f"{', '.join(same)} are one host, {address}: their steps run beside each other")
-
     def _find_cached(self, run: Run) -> None:
-        """A store that is away holds up no run: everything is done anew."""
+        """Look up cached results. A store that is away does not hold up the run: every step is run then."""
         try:
             cached = cached_offers(run.settings.db, run.steps.values())
         except StoreError as error:
-            self._tell(run, f"nothing cached is used: {error}")
+            self._record_warning(run, f"nothing cached is used: {error}")
         else:
             run.reusable.cached = cached
 
     def task_starts(self, task: Any) -> None:
-        """Before Ansible forks the workers: make the payload that all of them send, bring the store up to date."""
-        if self.storing is None or self.run is None:
+        """Before Ansible forks the workers: make the payload that all of them send, or bring the store up to date."""
+        if self.store_writer is None or self.run is None:
             if task.resolved_action == STAGE and not self.refused:
                 raise UsageError(UNPLANNED)
             return
         if task.resolved_action == STAGE and task._uuid in self.run.stages:
-            steps = unpacked(task.args["steps"])  # of a batch before this one
+            steps = unpacked(task.args["steps"])  # an earlier batch has packed them
             self._prepare(self.run, steps)
             task.args = {**task.args, "steps": packed(steps)}
         elif task.resolved_action == FLUSH:
             if task._uuid not in self._checkpoints:
-                self._closes()
+                self._stages_are_over()
                 self._complete(self.run)
-            self.run.stored = self.storing.flush()
+            self.run.stored = self.store_writer.flush()
         elif task.resolved_action == REPORT:
             self._catch_up(self.run)
             if not self.run.missing():
                 self._end(self.run)
-            self.run.stored = self.storing.flush()
+            self.run.stored = self.store_writer.flush()
 
     def _prepare(self, run: Run, steps: Sequence[Any]) -> None:
         if run.reusable.earlier is not None:
             run.reusable.earlier.catch_up()  # with what workers have collected
         scriptlets = [step for step in steps if step.get("type") != ANSIBLE]
-        if not scriptlets:  # for all workers at once
+        if not scriptlets:  # imported here once, and not in each worker
             import ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.ansible_module_step  # noqa: F401
-        with suppress(RackError):  # each host's stage will tell it
+        with suppress(RackError):  # the stage of each host reports it
             prepare(scriptlets, tuple(map(Path, run.settings.scriptlets)), run.inputs.recipe)
 
     def task_ended(self, result: Any) -> None:
@@ -191,31 +176,31 @@ class Recorder:
             return
         host = RUN_HOST if result.task.run_once else result.host.name
         number = int(result.task.args["number"])
-        said = str(result.result.get("msg", ""))
+        message = str(result.result.get("msg", ""))
         is_planned = result.task._uuid in self.run.stages
         if is_planned and (result.result.get("failed") or result.result.get("unreachable")):
-            self._said[number, host] = said
+            self._messages[number, host] = message
         if result.result.get(UNRECORDED) and not self.run.unwritable:
-            self.run.unwritable = said
-            self._failed(said)
+            self.run.unwritable = message
+            self._fail(message)
         self._catch_up(self.run)
         self._set_facts(self.run, self.run.context.changed_hosts())
 
     def task_skipped(self, result: Any) -> None:
-        """Say so of the steps that a condition of a stage task leaves out on a host."""
+        """Record the steps that a condition of a stage task leaves out on a host."""
         if self.run is None or result.task._uuid not in self.run.stages or "false_condition" not in result.result:
             return
         number, hosts = int(result.task.args["number"]), (result.host.name, RUN_HOST)
         reason = self.run.hidden(f"left out by its task: when: {result.result['false_condition']}")
-        absent = [(step, host) for step, host in self.run.missing() if step.stage == number and host in hosts]
+        missing = [(step, host) for step, host in self.run.missing() if step.stage == number and host in hosts]
         append(
             self.run.path,
-            [no_result(step.stage, step.name, host, "skipped", reason, blocks=False) for step, host in absent],
+            [missing_result(step.stage, step.name, host, "skipped", reason, blocks=False) for step, host in missing],
         )
         self._catch_up(self.run)
 
     def _catch_up(self, run: Run) -> None:
-        """Fold what the journal gained, and write down what follows from it; others may have gone on meanwhile."""
+        """Fold what the journal gained, and append the records that follow from it, until none follow."""
 
         def show(record: Mapping[str, Any]) -> None:
             for line in lines_of(record, run.run_id):
@@ -228,23 +213,23 @@ class Recorder:
 
     def exit_code(self) -> int | None:
         """End the run of a playbook; returns the exit code to end with, None to leave Ansible's own."""
-        self._closes()
-        code: int | None = self.guarded(self._ends)
+        self._stages_are_over()
+        code: int | None = self.guarded(self._finish)
         if self.guard:
-            self.guard.over()
+            self.guard.release()
         code = StoreError.exit_code if code is None and self.failures else code
-        self._forget()
+        self._reset()
         return code
 
-    def _closes(self) -> None:
+    def _stages_are_over(self) -> None:
         if self.guard:
-            self.guard.closing()
+            self.guard.only_storing()
 
-    def _ends(self) -> int | None:
-        if self.run is None or self.storing is None:
+    def _finish(self) -> int | None:
+        if self.run is None or self.store_writer is None:
             return self.refused or None
-        self._tried(self._complete, self.run)  # what is in the journal is stored in any case
-        problem = self.storing.finish()
+        self._attempt(self._complete, self.run)  # also after an error, what is in the journal is stored
+        problem = self.store_writer.finish()
         if problem or self.failures:
             self.warn(_not_stored(self.run, "; ".join([problem, *self.failures] if problem else self.failures)))
             return StoreError.exit_code
@@ -252,49 +237,48 @@ class Recorder:
 
     def interrupted(self, number: int) -> None:
         """Close the run of a playbook that ends early, by the signal with that number or, with 0, by a fault."""
-        self.guarded(self._interrupted, number)
+        self.guarded(self._close_interrupted, number)
 
-    def _interrupted(self, number: int) -> None:
+    def _close_interrupted(self, number: int) -> None:
         if self.run is None:
             return
         run = self.run
-        self._tried(self._close_early, run, number)
-        problem = self.storing.finish() if self.storing else "there was no time to open it"
+        self._attempt(self._end_interrupted, run, number)
+        problem = self.store_writer.finish() if self.store_writer else "there was no time to open it"
         if problem or self.failures:
             self.warn(_not_stored(run, "; ".join(filter(None, [problem, *self.failures]))))
 
-    def _close_early(self, run: Run, number: int) -> None:
+    def _end_interrupted(self, run: Run, number: int) -> None:
         why = f"ended by {signal.Signals(number).name}" if number else "ansible-playbook ended early"
         self._catch_up(run)
-        absent = [self._without_result(run, step, host, f"not run: {why}") for step, host in run.missing()]
-        append(run.path, absent)
+        append(run.path, [self._missing_result(run, step, host, f"not run: {why}") for step, host in run.missing()])
         self._catch_up(run)
         code = BY_SIGNAL + number if number else EXIT_CODES[INTERRUPTED]
-        append(run.path, [_last_record(INTERRUPTED, code, counts_of(run))])
+        append(run.path, [_end_record(INTERRUPTED, code, counts_of(run))])
 
     def _complete(self, run: Run) -> None:
-        """Each planned step has a verdict on each of its hosts, also where no result of it came."""
+        """Give each planned step a verdict on each of its hosts, also where no result of it came; end the run."""
         self._catch_up(run)
-        append(run.path, [self._without_result(run, step, host) for step, host in run.missing()])
+        append(run.path, [self._missing_result(run, step, host) for step, host in run.missing()])
         self._catch_up(run)
         self._end(run)
 
-    def _without_result(self, run: Run, step: RunStep, host: str, why: str = NO_RESULT) -> dict[str, Any]:
+    def _missing_result(self, run: Run, step: RunStep, host: str, why: str = NO_RESULT) -> dict[str, Any]:
         if step.name in run.left_out:
-            return no_result(step.stage, step.name, host, "skipped", "left out by its tags", blocks=False)
-        said = run.hidden(self._said.get((step.stage, host)) or why)
-        return no_result(step.stage, step.name, host, "error", said, blocks=not step.optional)
+            return missing_result(step.stage, step.name, host, "skipped", "left out by its tags", blocks=False)
+        reason = run.hidden(self._messages.get((step.stage, host)) or why)
+        return missing_result(step.stage, step.name, host, "error", reason, blocks=not step.optional)
 
     def _end(self, run: Run) -> None:
-        """The last record; written before the report is, which shows it."""
+        """Append the end record; again where the verdicts have changed since. The report, written later, shows it."""
         counts = counts_of(run)
         if counts != self._counts:
             status = status_of(counts, checks_of(run), is_check=run.inputs.is_check)
-            append(run.path, [_last_record(status, EXIT_CODES[status], counts)])
+            append(run.path, [_end_record(status, EXIT_CODES[status], counts)])
             self._counts = counts
 
     def _set_facts(self, run: Run, hosts: Iterable[str]) -> None:
-        """The host's context as `ansible_facts.rack_recipes`, whole: a fact cache may hold an older run's."""
+        """Set each host's context as `ansible_facts.rack_recipes`, whole: a fact cache may hold an older run's."""
         for name in hosts:
             if name in self._hosts:
                 keys = {key: value for key, (_version, value) in run.context.held(name).items()}
@@ -302,20 +286,23 @@ class Recorder:
                 self._variables.set_host_facts(name, facts)
 
     def guarded(self, call: Callable[..., Any], *args: Any) -> Any:
-        """Ansible would only warn of an exception in a callback, and end with exit code 0."""
-        with self.guard.unbroken() if self.guard else nullcontext():
-            return self._tried(call, *args)
+        """Call a method; returns what it returns, None after an error, which is noted and shown.
 
-    def _tried(self, call: Callable[..., Any], *args: Any) -> Any:
+        Ansible would only warn of an exception in a callback, and end with exit code 0.
+        """
+        with self.guard.uninterrupted() if self.guard else nullcontext():
+            return self._attempt(call, *args)
+
+    def _attempt(self, call: Callable[..., Any], *args: Any) -> Any:
         try:
             return call(*args)
         except RackError as error:
             if self.run is None and error.exit_code == UsageError.exit_code:
                 self._refuse(error)
             else:
-                self._failed(str(error))
+                self._fail(str(error))
         except Exception as error:  # whatever it is, the run must not look recorded
-            self._failed(f"{type(error).__name__}: {error}")
+            self._fail(f"{type(error).__name__}: {error}")
         return None
 
     def _refuse(self, error: RackError) -> None:
@@ -323,7 +310,7 @@ class Recorder:
         refuse(error)
         self.warn(f"{REFUSED}{'; '.join(str(error).splitlines())}")
 
-    def _failed(self, text: str) -> None:
+    def _fail(self, text: str) -> None:
         if text not in self.failures:
             self.failures.append(text)
         if self.run is not None:
@@ -331,17 +318,17 @@ class Recorder:
         self.warn(f"rack.recipes.recorder: {text}")
 
 
-def _begun(plays: Sequence[Any], settings: project.Settings, means: AnsibleApi) -> Run:
-    """Raises RackError as `begin` does, also where nothing can be written down."""
+def _begun(plays: Sequence[Any], settings: project.Settings, api: AnsibleApi) -> Run:
+    """The run that has begun. Raises RackError as `begin_run` does, and UsageError where nothing can be written."""
     try:
-        return begin_run(plays, settings, means)
+        return begin_run(plays, settings, api)
     except OSError as error:
         raise UsageError(f"no run can be recorded: {error.filename or settings.runs}: {error.strerror}") from error
     except JournalError as error:
         raise UsageError(f"no run can be recorded: {error}") from error
 
 
-def _last_record(status: str, code: int, counts: Mapping[str, int]) -> dict[str, Any]:
+def _end_record(status: str, code: int, counts: Mapping[str, int]) -> dict[str, Any]:
     return {"kind": "end", "time": now(), "status": status, "exit_code": code, "counts": counts}
 
 

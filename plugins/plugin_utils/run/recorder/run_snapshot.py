@@ -27,13 +27,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.literal_s
     literal_secrets_of,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import HOOKS, scriptlet_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import unpacked
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import ANSIBLE, unpacked
 
 FOLDER = "begun"
 RECIPES, PLAYBOOK, HOSTS, SCRIPTLETS = "recipe", "playbook.yml", "hosts.json", "scriptlets.json"
 # How a host is reached. Nothing else of the inventory is kept: there are passwords in it.
 CONNECTION = ("ansible_connection", "ansible_host", "ansible_port", "ansible_user", "ansible_network_os")
-MODULES = "ansible"  # the type of a step that is a module of Ansible's
 
 
 Said = Mapping[str, Any]
@@ -78,7 +77,7 @@ def _secrets(run: Run, used: Sequence[Said], folders: tuple[Path, ...]) -> Itera
     for said in used:
         options = None
         with suppress(RackError):
-            options = None if said.get("type") == MODULES else scriptlet_of(said, folders).options
+            options = None if said.get("type") == ANSIBLE else scriptlet_of(said, folders).options
         yield from literal_secrets_of(said, options, names)
 
 
@@ -149,7 +148,7 @@ def _scriptlets(used: Iterable[Said], folders: tuple[Path, ...]) -> dict[str, st
     """The digest of each scriptlet, by its name; of one that cannot be found its stage will tell."""
     found: dict[str, str] = {}
     for said in used:
-        if said.get("type") != MODULES:
+        if said.get("type") != ANSIBLE:
             with suppress(RackError):
                 entry = scriptlet_of(said, folders)
                 found[f"{entry.name}:{entry.function}" if entry.function else entry.name] = entry.digest

@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ansible's main process, told to end in the middle of a run.
+"""Signals that end Ansible's main process in the middle of a run.
 
-By itself it would end its workers and then itself at once, so that nobody could end what runs on the hosts. Here the
-workers in a stage are told first, which end the steps on their hosts, then Ansible ends as it does after an interrupt,
-and what is still to be said of the run is said last.
+Ansible alone would end its workers and itself at once, and the steps on the hosts would go on. Here the workers in a
+stage are told first, and end the steps on their hosts. Then Ansible ends as it does after an interrupt. As the last
+thing, the run is closed.
 """
 
 from __future__ import annotations
@@ -22,113 +22,121 @@ from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import NoReturn
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.end_signals import (
-    AGAIN,
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import (
     BY_SIGNAL,
     ENDING,
+    SECOND_AFTER,
     leave_dead_terminal,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import END_LIMIT
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.worker_stop import let_tell, tell
 
-WORKERS_LIMIT = END_LIMIT + 2.0  # seconds for which the workers are waited for
-PAUSE = 0.05
-STARTING, STARTED = "_queue_task", "worker_prc"  # the method of Ansible's strategies, and the worker there
-TOLD = "rack.recipes.recorder: {name}: {what}; a second signal ends this at once\n"
+WORKERS_LIMIT = END_LIMIT + 2.0  # seconds to wait for the workers
+PAUSE = 0.05  # seconds
+STARTING, STARTED = "_queue_task", "worker_prc"  # the method of Ansible's strategies, and its variable for a worker
+NOTICE = "rack.recipes.recorder: {name}: {what}; a second signal ends this at once\n"
 ENDED, STORED = "the steps on the hosts are ended", "the run is over, its results are being stored"
 
 
 class SignalGuard:
-    """Closes a run that ends before its playbook does, for a signal or for a fault of Ansible's own."""
+    """Closes a run that ends before its playbook does, by a signal or by a fault of Ansible's own."""
 
     def __init__(self) -> None:
         self._owner = os.getpid()
         self._number = 0
-        self._since = 0.0
+        self._received_at = 0.0
         self._close: Callable[[int], None] = lambda _number: None
-        self._is_closing = False
+        self._is_storing = False
         self._is_busy = False
-        self._is_pending = False
+        self._is_pending = False  # a signal came, and Ansible has not been ended for it yet
 
     def watch(self, close: Callable[[int], None]) -> None:
-        """From now on call `close` where the run ends early, with the number of the signal or 0, as the last thing.
+        """From now on, call `close` as the last thing where the run ends early, with the signal's number or 0.
 
-        A signal that is ignored, as SIGHUP under nohup, stays so.
+        A signal that is ignored, as SIGHUP under nohup, stays ignored.
         """
         self._close = close
-        self._is_closing = False
+        self._is_storing = False
         for number in ENDING:
             if signal.getsignal(number) != signal.SIG_IGN:
-                signal.signal(number, self._take)
+                signal.signal(number, self._receive)
         let_tell()
         atexit.register(self._at_exit)
 
-    def closing(self) -> None:
-        """Nothing runs any more: a first signal must not keep the results from the store."""
-        self._is_closing = True
+    def only_storing(self) -> None:
+        """No stage runs any more: from now on a first signal does not keep the results from the store."""
+        self._is_storing = True
 
     @contextmanager
-    def unbroken(self) -> Iterator[None]:
-        """What is done here is done to its end; only then a signal ends the rest."""
+    def uninterrupted(self) -> Iterator[None]:
+        """Do what is inside to its end; a signal that comes meanwhile ends Ansible behind it."""
         self._is_busy = True
         try:
             yield
         finally:
             self._is_busy = False
         if self._is_pending:
-            self._end()
+            self._end_ansible()
 
-    def over(self) -> None:
-        """The run has been closed."""
+    def release(self) -> None:
+        """The run is closed: do not close it again when the process ends."""
         atexit.unregister(self._at_exit)
 
-    def _take(self, number: int, frame: FrameType | None) -> None:
-        if os.getpid() != self._owner:  # a worker in its first moments: it has not begun anything yet
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if os.getpid() != self._owner:  # a worker just after its fork: it has not begun anything yet
             os._exit(BY_SIGNAL + number)
         if self._number:
-            self._take_again(number)
+            self._receive_second(number)
             return
-        self._number, self._since = number, time.monotonic()
+        self._number, self._received_at = number, time.monotonic()
         leave_dead_terminal()
-        _say(number, STORED if self._is_closing else ENDED)
-        if self._is_closing:
+        _notify(number, STORED if self._is_storing else ENDED)
+        if self._is_storing:
             return
         self._is_pending = True
-        self._go_on(number, frame)
+        self._tell_workers(number, frame)
 
-    def _go_on(self, _number: int, frame: FrameType | None) -> None:
-        """End Ansible, but where it starts a worker only a moment later."""
+    def _tell_workers(self, _number: int, frame: FrameType | None) -> None:
+        """Tell the workers and end Ansible; where it is just starting a worker, try again a moment later."""
         if not self._is_pending:
             return
         for worker in multiprocessing.active_children():
             tell(worker)
         if _is_starting(frame):
-            signal.signal(signal.SIGALRM, self._go_on)
+            signal.signal(signal.SIGALRM, self._tell_workers)
             signal.setitimer(signal.ITIMER_REAL, PAUSE)
         elif not self._is_busy:
-            self._end()
+            self._end_ansible()
 
-    def _end(self) -> NoReturn:
-        """End Ansible; some of what is raised Python only tells, so it is still to be done until it is."""
+    def _end_ansible(self) -> NoReturn:
+        """End Ansible by an exception.
+
+        Where a signal comes at a bad moment, as in a `__del__`, Python only prints the exception. So the stop stays
+        pending and is raised again, until the process ends.
+        """
         raise KeyboardInterrupt if self._number == signal.SIGINT else SystemExit(BY_SIGNAL + self._number)
 
-    def _take_again(self, number: int) -> None:
-        """The first one may come twice: a terminal sends it to the command, which passes it on, and to Ansible."""
-        if time.monotonic() - self._since >= AGAIN:
+    def _receive_second(self, number: int) -> None:
+        """End this process at once.
+
+        The first signal may come twice: a terminal sends it to Ansible, and to the command, which forwards it.
+        """
+        if time.monotonic() - self._received_at >= SECOND_AFTER:
             signal.signal(number, signal.SIG_DFL)
             os.kill(self._owner, number)
 
     def _at_exit(self) -> None:
         if os.getpid() == self._owner:
-            self._is_closing, self._is_pending = True, False
+            self._is_storing, self._is_pending = True, False
             _end_workers()
             self._close(self._number)
 
 
 def _end_workers() -> None:
-    """Wait until they have ended; one that does not has lost its host, whose steps end when their lease is up.
+    """Wait for the workers to end, and kill those that do not in time.
 
-    Behind its stage one has still a result for Ansible, which nobody takes any more.
+    One that does not end has lost its host, whose steps end when their lease is up. One that is done with its stage may
+    still want to hand its result to Ansible, which reads no more results: so each is terminated again and again.
     """
     until = time.monotonic() + WORKERS_LIMIT
     while (workers := multiprocessing.active_children()) and time.monotonic() < until:
@@ -140,7 +148,10 @@ def _end_workers() -> None:
 
 
 def _is_starting(frame: FrameType | None) -> bool:
-    """Whether Ansible is at a worker without a process: cut off there, its cleanup fails, or does not know of one."""
+    """Whether Ansible is starting a worker that has no process yet.
+
+    An exception there makes Ansible's cleanup fail, or leaves a worker that the cleanup does not know.
+    """
     inner = ""
     while frame is not None:
         if frame.f_code.co_name == STARTING:
@@ -157,7 +168,7 @@ def _has_process(worker: BaseProcess) -> bool:
         return False
 
 
-def _say(number: int, what: str) -> None:
-    """Past Ansible's own output, which may be in the midst of a line, or of a lock."""
+def _notify(number: int, what: str) -> None:
+    """Write to stderr directly: Ansible's own output may be in the middle of a line, or hold a lock."""
     with suppress(OSError):
-        os.write(2, TOLD.format(name=signal.Signals(number).name, what=what).encode())
+        os.write(2, NOTICE.format(name=signal.Signals(number).name, what=what).encode())

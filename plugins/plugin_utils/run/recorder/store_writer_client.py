@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The follower of a run: a process of its own that brings the journal into the store while stages run."""
+"""The recorder's side of the store writer: it starts that process, and asks it to flush."""
 
 from __future__ import annotations
 
@@ -17,14 +17,23 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.flush_signal import FLUSH_SOON
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import ROOT
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import FLUSH_SOON
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_requests import (
+    END,
+    FLUSH,
+    LOG,
+    NOW,
+    OK,
+    SHARE,
+    to_request,
+)
 
-PATIENT = 0.8  # of the time that the recorder waits, so that it hears what went wrong
+PROGRAM = "ansible_collections.rack.recipes.plugins.plugin_utils.run.store_writer.store_writer"
 
 
 class FailedFlush(NamedTuple):
-    """A question that failed: how large the journal was, until when it might wait, and what went wrong."""
+    """A request that failed: the journal's size in bytes, the time until which it could wait, and what went wrong."""
 
     size: int
     deadline: float
@@ -35,19 +44,22 @@ NOTHING_FAILED = FailedFlush(-1, 0.0, "")
 
 
 class StoreWriterClient:
-    """Starts the follower and asks it: an absent or slow database never holds up a run, nor crosses a fork."""
+    """Starts the store writer of a run and sends it requests.
+
+    The database is used in that process alone: one that is absent or slow holds up no stage, and no connection is
+    shared with Ansible's workers.
+    """
 
     def __init__(self, run: Run) -> None:
         self._timeout = run.settings.store_timeout
         path = os.pathsep.join(filter(None, (ROOT, os.environ.get("PYTHONPATH"))))
-        name = "ansible_collections.rack.recipes.plugins.plugin_utils.run.store_writer.store_writer"
-        patience = self._timeout * PATIENT
+        patience = self._timeout * SHARE
         arguments = [str(run.path), str(run.settings.flush_interval), str(run.settings.flush_deltas), str(patience)]
-        (run.folder / "follower.log").touch(0o600)
-        with (run.folder / "follower.log").open("wb") as log:
+        (run.folder / LOG).touch(0o600)
+        with (run.folder / LOG).open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", f"from {name} import main; main()", *arguments],
-                bufsize=0,  # what a dead process did not take must not be sent again when the pipe is closed
+                [sys.executable, "-c", f"from {PROGRAM} import main; main()", *arguments],
+                bufsize=0,  # a buffered request to a dead process would be sent again when the pipe is closed
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -56,14 +68,14 @@ class StoreWriterClient:
             )
         self._stdin: Any = self._process.stdin
         self._stdout: Any = self._process.stdout
-        self._send(f"{run.settings.db}\n".encode())  # which may have a password
-        self._asked = 0
-        self._heard = b""
+        self._send(f"{run.settings.db}\n".encode())  # not an argument: it may hold a password
+        self._questions = 0
+        self._answers = b""
         self._journal = run.path
         self._failed = NOTHING_FAILED
-        # A worker that outlives the main process must not keep the follower waiting.
+        # The store writer ends when its stdin is closed everywhere; a worker may outlive the main process.
         os.register_at_fork(after_in_child=self._close)
-        if threading.current_thread() is threading.main_thread():  # no other one may
+        if threading.current_thread() is threading.main_thread():  # Python allows no other thread to do this
             signal.signal(FLUSH_SOON, lambda _number, _frame: self.flush_soon())
 
     def _close(self) -> None:
@@ -71,20 +83,20 @@ class StoreWriterClient:
         self._stdout.close()
 
     def flush_soon(self) -> None:
-        """Have everything so far brought into the store, without waiting for it; does nothing in a worker."""
-        self._send(b"now\n")
+        """Request a flush and do not wait for it; does nothing in a worker."""
+        self._send(to_request(NOW))
 
     def _send(self, line: bytes) -> None:
-        with suppress(BrokenPipeError, ValueError):  # it has ended, or is this process's no more
+        with suppress(BrokenPipeError, ValueError):  # the process has ended, or this is a worker, which closed the pipe
             self._stdin.write(line)
 
     def flush(self) -> str:
-        """Bring everything so far into the store; returns what went wrong, empty for nothing."""
-        return self._ask(b"flush")
+        """Bring everything so far into the store; returns what went wrong, an empty text for nothing."""
+        return self._ask(FLUSH)
 
     def finish(self) -> str:
-        """Flush for the last time and end the follower; returns what went wrong, empty for nothing."""
-        problem = self._ask(b"end")
+        """Flush for the last time and end the process; returns what went wrong, an empty text for nothing."""
+        problem = self._ask(END)
         self._close()
         if problem:
             self._process.kill()
@@ -92,17 +104,21 @@ class StoreWriterClient:
         return problem
 
     def _ask(self, word: bytes) -> str:
-        """Ask, and wait; what is asked again with nothing new in the journal, as at a run's end, is one wait."""
+        """Send a request and wait for its answer; returns what went wrong, an empty text for nothing.
+
+        A run's end asks several times. Where the last request failed and the journal has not grown since, both share
+        one time limit.
+        """
         size = self._journal.stat().st_size if self._journal.exists() else 0
         before = self._failed if self._failed.size == size else NOTHING_FAILED
         deadline = before.deadline or time.monotonic() + self._timeout
         try:
-            self._stdin.write(b"%s:%.3f\n" % (word, max(0.0, deadline - time.monotonic()) * PATIENT))
+            self._stdin.write(to_request(word, deadline - time.monotonic()))
         except (BrokenPipeError, ValueError):
-            return "the process that writes to the store has ended, see follower.log in the run's folder"
-        self._asked += 1
+            return f"the process that writes to the store has ended, see {LOG} in the run's folder"
+        self._questions += 1
         answer = self._last_answer(deadline)
-        if answer == "ok":
+        if answer == OK:
             self._failed = NOTHING_FAILED
             return ""
         if answer is None:
@@ -113,12 +129,15 @@ class StoreWriterClient:
         return problem
 
     def _last_answer(self, deadline: float) -> str | None:
-        """The answer to the last question, None where none came in time; a late one to an earlier question is none."""
-        while self._heard.count(b"\n") < self._asked:
+        """The answer to the last question: None where none came in time, an empty text where the process has ended.
+
+        A late answer to an earlier question is passed over.
+        """
+        while self._answers.count(b"\n") < self._questions:
             if not select.select([self._stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
                 return None
             data = os.read(self._stdout.fileno(), 65536)
             if not data:
                 return ""
-            self._heard += data
-        return self._heard.decode("utf-8", "replace").split("\n")[self._asked - 1]
+            self._answers += data
+        return self._answers.decode("utf-8", "replace").split("\n")[self._questions - 1]

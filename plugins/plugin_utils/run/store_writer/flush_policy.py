@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""When the follower flushes unasked: at an interval, once many deltas wait, and less and less often in vain."""
+"""When the store writer flushes unasked."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ import time
 from pathlib import Path
 
 LOOK = 0.5  # seconds between two looks at how much the journal has grown
-SELDOM = 30.0  # seconds between two flushes into a store that is away, unless the interval is longer
+LONGEST_PAUSE = 30.0  # seconds between two flushes into a store that is away, unless the interval is longer
 DELTA = b'"kind":"delta"'
 
 
 class FlushPolicy:
-    """Flush every `interval` seconds, and as soon as `deltas` changes of the context wait.
+    """Flush every `interval` seconds, and as soon as `deltas` changes of the context wait in the journal.
 
-    A store that is away is tried at intervals that double, up to `SELDOM`: each attempt takes time from the stages.
+    After a failure the pause between two flushes doubles, up to `LONGEST_PAUSE`: each attempt takes time from the
+    stages.
     """
 
     def __init__(self, journal: str, interval: float, deltas: int) -> None:
         self._interval = interval
-        self._most = deltas
-        self._waiting = Deltas(journal)
+        self._most_deltas = deltas
+        self._waiting = DeltaCounter(journal)
         self._pause = interval
-        self._is_well = True
+        self._succeeded = True
         self._due = time.monotonic() + interval
 
     def pause(self) -> float:
@@ -34,18 +35,18 @@ class FlushPolicy:
 
     def is_due(self) -> bool:
         """Whether to flush now."""
-        return time.monotonic() >= self._due or (self._is_well and self._waiting.count() >= self._most)
+        return time.monotonic() >= self._due or (self._succeeded and self._waiting.count() >= self._most_deltas)
 
-    def flushed(self, *, well: bool) -> None:
-        """The store is up to date, or would not take what there is."""
-        self._is_well = well
-        self._pause = self._interval if well else max(self._interval, min(self._pause * 2, SELDOM))
+    def flushed(self, *, succeeded: bool) -> None:
+        """Plan the next flush after one that succeeded or failed."""
+        self._succeeded = succeeded
+        self._pause = self._interval if succeeded else max(self._interval, min(self._pause * 2, LONGEST_PAUSE))
         self._due = time.monotonic() + self._pause
-        self._waiting.forget()
+        self._waiting.reset()
 
 
-class Deltas:
-    """How many deltas a journal gained: a look at its new lines alone, far cheaper than to read them."""
+class DeltaCounter:
+    """Counts the deltas that a journal gained. It searches the new lines for a text, which is cheaper than to parse."""
 
     def __init__(self, journal: str) -> None:
         self._journal = Path(journal)
@@ -53,7 +54,7 @@ class Deltas:
         self._count = 0
 
     def count(self) -> int:
-        """Those since the last `forget`."""
+        """The deltas since the last `reset`."""
         if self._size() > self._offset:
             with self._journal.open("rb") as lines:
                 lines.seek(self._offset)
@@ -64,8 +65,11 @@ class Deltas:
                     self._count += DELTA in line
         return self._count
 
-    def forget(self) -> None:
-        """They are stored; of what was written meanwhile some may go uncounted, and wait for the interval."""
+    def reset(self) -> None:
+        """Start to count again.
+
+        Deltas that were written during the flush may not be counted; the next flush of the interval stores them.
+        """
         self._offset, self._count = self._size(), 0
 
     def _size(self) -> int:

@@ -34,8 +34,8 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_values import
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import StageRun
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfers import FOLDER
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import FOLDER
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_errors import refusal
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.project_files import digest_of

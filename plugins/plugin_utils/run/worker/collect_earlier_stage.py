@@ -33,9 +33,8 @@ def collect(earlier: EarlierRun, remote: RemoteExecutor, steps: Iterable[str], h
 
 
 def _bring(earlier: EarlierRun, remote: RemoteExecutor, stage: str, records: list[Record]) -> None:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import (
-        bring,  # few runs have any
-    )
+    # few runs have any artifacts
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import fetch_artifacts
 
-    found = bring(earlier.path.parent, stage, records, lambda wanted: remote.pieces(stage, wanted))
+    found = fetch_artifacts(earlier.path.parent, stage, records, lambda wanted: remote.pieces(stage, wanted))
     append(earlier.path, found)

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What steps have attached, brought from its host into the run's folder: in pieces, each file once.
+"""Fetch the files that steps have attached from their host into the run's folder, in pieces.
 
-A file that is on its way lies in the folder `partial`, and goes on where it stopped, in a later run too. Whole it is
-`artifacts/<sha256>`.
+A file that has arrived in part lies in the folder `partial`. A later try, also in a later run, goes on where it
+stopped. A whole file is `artifacts/<sha256>`.
 """
 
 from __future__ import annotations
@@ -20,73 +20,53 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.artifacts import LARGEST, PIECE
-from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import write_all
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfers import FOLDER, transfer
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
 
-FOLDER = "artifacts"
 PARTIAL = "partial"
 DIGEST = re.compile(r"[0-9a-f]{64}")
+NO_PIECE = "the host answered without it"
+NO_PIECES = {"unknown": "the host does not know this stage any more: it rebooted, or its folder was removed"}
 
-Wanted = Sequence[tuple[str, int]]  # digests, each with the offset from which on it is wanted
+Wanted = Sequence[tuple[str, int]]  # digests, each with the offset in bytes from which on it is wanted
 Ask = Callable[[Wanted], HostAnswer]
 
 
 class MissingError(Exception):
-    """Why a file cannot be had."""
+    """A file cannot be fetched; the text says why."""
 
 
-def bring(folder: Path, stage: str, records: Iterable[Record], ask: Ask) -> list[Record]:
-    """Bring the files that a host's artifact records name into the run's folder; `ask` asks for pieces of them.
+def fetch_artifacts(folder: Path, stage: str, records: Iterable[Record], ask: Ask) -> list[Record]:
+    """Fetch the files of a host's artifact records into the run's folder; `ask` asks the host for pieces of them.
 
-    What is there already is not asked for. Returns a transfer record for each file: its path in the folder, or None and
-    in `note` why it is missing.
+    A file that is there already is not asked for. Returns a transfer record for each file: its path in the folder, or
+    None and in `note` why it is missing.
     """
     wanted = {record["sha256"]: record for record in records}
-    ends: dict[str, str] = {}  # why each is missing; empty where it is there
-    parts: dict[str, ArtifactDownload] = {}
+    ended: dict[str, str] = {}  # by digest, why a file is missing; an empty text where it has arrived
+    downloads: dict[str, ArtifactDownload] = {}
     for digest, record in wanted.items():
         try:
-            if not _is_there(folder, record):
-                parts[digest] = ArtifactDownload(folder, stage, record)
+            if not _has_arrived(folder, record):
+                downloads[digest] = ArtifactDownload(folder, stage, record)
         except (MissingError, OSError) as error:
-            ends[digest] = _told(error)
+            ended[digest] = _reason(error)
     try:
-        _bring(parts, ends, ask)
+        _fetch(downloads, ended, ask)
     finally:
-        for part in parts.values():
-            part.close()
-    with suppress(OSError):  # others may be on their way
+        for download in downloads.values():
+            download.close()
+    with suppress(OSError):  # the folder is not empty while other files arrive
         (folder / PARTIAL).rmdir()
-    return [transfer(record, ends.get(digest, "")) for digest, record in wanted.items()]
+    return [transfer(record, ended.get(digest, "")) for digest, record in wanted.items()]
 
 
-def transfer(artifact: Record, problem: str = "") -> Record:
-    """The record of a file that has arrived, or of one that has not, with the reason."""
-    head = {"kind": "transfer", "stage": artifact["stage"], "n": 0, "host": artifact["host"], "time": now()}
-    digest = artifact["sha256"]
-    return {**head, "sha256": digest, "path": None if problem else f"{FOLDER}/{digest}", "note": problem}
-
-
-def missing(artifacts: Iterable[Record], transfers: Iterable[Record]) -> list[str]:
-    """For people: which artifacts have not arrived, and why; of each file the last transfer counts."""
-    notes = {_place(record): record["note"] for record in transfers}
-    return [
-        f"artifact {record['name']} of step {record['step']} on {record['host'] or 'the controller'} is missing: {note}"
-        for record in artifacts
-        if (note := notes.get(_place(record)))
-    ]
-
-
-def _place(record: Record) -> tuple[int, str, str]:
-    return record["stage"], record["host"], record["sha256"]
-
-
-def _is_there(folder: Path, record: Record) -> bool:
-    """Whether the run has the file already. Raises MissingError for what no file can be named after."""
+def _has_arrived(folder: Path, record: Record) -> bool:
+    """Whether the run has the file already. Raises MissingError where the record has no valid digest or size."""
     if not DIGEST.fullmatch(record["sha256"]) or not 0 <= record["size"] <= LARGEST:
         raise MissingError("its record is none of an artifact")
     try:
@@ -95,49 +75,45 @@ def _is_there(folder: Path, record: Record) -> bool:
         return False
 
 
-def _bring(parts: dict[str, ArtifactDownload], ends: dict[str, str], ask: Ask) -> None:
-    waiting = [digest for digest in parts if not _is_done(parts[digest], ends)]
+def _fetch(downloads: dict[str, ArtifactDownload], ended: dict[str, str], ask: Ask) -> None:
+    waiting = [digest for digest in downloads if not _is_over(downloads[digest], ended)]
     while waiting:
         try:
-            answer = ask([(digest, parts[digest].offset) for digest in waiting])
+            answer = ask([(digest, downloads[digest].offset) for digest in waiting])
         except RackError as error:
-            ends.update(dict.fromkeys(waiting, str(error)))
+            ended.update(dict.fromkeys(waiting, str(error)))
             return
         pieces = [record for record in answer.records if record["kind"] == "piece" and record.get("sha256") in waiting]
         if not pieces:
-            ends.update(dict.fromkeys(waiting, answer.reason or NOTHING.get(answer.state, NO_PIECE)))
+            ended.update(dict.fromkeys(waiting, answer.reason or NO_PIECES.get(answer.state, NO_PIECE)))
             return
         for piece in pieces:
-            _take(parts[piece["sha256"]], piece, ends)
-        waiting = [digest for digest in waiting if digest not in ends and not _is_done(parts[digest], ends)]
+            _add_piece(downloads[piece["sha256"]], piece, ended)
+        waiting = [digest for digest in waiting if digest not in ended and not _is_over(downloads[digest], ended)]
 
 
-NO_PIECE = "the host answered without it"
-NOTHING = {"unknown": "the host does not know this stage any more: it rebooted, or its folder was removed"}
-
-
-def _take(part: ArtifactDownload, piece: dict[str, Any], ends: dict[str, str]) -> None:
+def _add_piece(download: ArtifactDownload, piece: dict[str, Any], ended: dict[str, str]) -> None:
     try:
-        part.take(piece)
+        download.add(piece)
     except (MissingError, OSError) as error:
-        ends[part.digest] = _told(error)
+        ended[download.digest] = _reason(error)
 
 
-def _is_done(part: ArtifactDownload, ends: dict[str, str]) -> bool:
-    """Whether a file is whole, and in its place; or never will be."""
+def _is_over(download: ArtifactDownload, ended: dict[str, str]) -> bool:
+    """Whether a file is whole and in its place, or cannot be fetched, which is noted in `ended`."""
     try:
-        return part.finish()
+        return download.finish()
     except (MissingError, OSError) as error:
-        ends[part.digest] = _told(error)
+        ended[download.digest] = _reason(error)
         return True
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return f"it cannot be written: {error.strerror}" if isinstance(error, OSError) else str(error)
 
 
 class ArtifactDownload:
-    """A file on its way. What an earlier try left of it counts."""
+    """A file that arrives in pieces; what an earlier try has left of it counts."""
 
     def __init__(self, folder: Path, stage: str, record: Record) -> None:
         self.digest: str = record["sha256"]
@@ -149,16 +125,16 @@ class ArtifactDownload:
         make_private(self._target.parent)
         make_private(self._path.parent)
         self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        self._inherited = self._go_on()
+        self._has_earlier_part = self._read_earlier_part()
 
-    def _go_on(self) -> bool:
-        """Count what is there; whether anything is."""
+    def _read_earlier_part(self) -> bool:
+        """Go on behind what an earlier try has left; returns whether it left anything."""
         while piece := os.pread(self._file, PIECE, self.offset):
             self._sum.update(piece)
             self.offset += len(piece)
         return self.offset > 0
 
-    def take(self, piece: dict[str, Any]) -> None:
+    def add(self, piece: dict[str, Any]) -> None:
         """Add a piece. Raises MissingError for one that is not the next, OSError where there is no room."""
         if piece.get("problem"):
             raise MissingError(f"the host cannot read it: {piece['problem']}")
@@ -173,7 +149,10 @@ class ArtifactDownload:
         self.offset += len(data)
 
     def finish(self) -> bool:
-        """Put it in its place once it is whole; whether it is. Raises MissingError where it is another file then."""
+        """Move the file to its place once it is whole; returns whether it is whole.
+
+        Raises MissingError where what arrived in this try has another digest.
+        """
         if self.offset < self.size:
             return False
         if self._sum.hexdigest() != self.digest:
@@ -183,13 +162,13 @@ class ArtifactDownload:
         return True
 
     def _start_over(self) -> bool:
-        """What an earlier try left may be damaged, as by a machine that lost its power."""
+        """Fetch the file from its beginning: the earlier part may be damaged, as after a power failure."""
         os.ftruncate(self._file, 0)
-        if not self._inherited:
+        if not self._has_earlier_part:
             raise MissingError("what arrived has another digest")
-        self._inherited, self.offset, self._sum = False, 0, sha256()
+        self._has_earlier_part, self.offset, self._sum = False, 0, sha256()
         return self.size == 0
 
     def close(self) -> None:
-        """What is there stays, for another try."""
+        """Close the file; what has arrived stays for another try."""
         os.close(self._file)

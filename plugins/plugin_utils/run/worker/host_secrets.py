@@ -23,7 +23,6 @@ from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names 
     secrets_in,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RECIPE
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.digest_salt import salt_beside
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.literal_secrets import (
     LOOPS,
     literal,
@@ -31,6 +30,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.literal_s
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_scan import secrets_shown_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.vault_values import VaultValues, own_variables
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.digest_salt import salt_beside
 
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage import HostStage
@@ -38,45 +38,45 @@ if TYPE_CHECKING:
 PASSWORDS = ("password", "become_pass")  # as Ansible's own options name them
 
 
-def add_secrets(part: HostStage, message: dict[str, Any]) -> None:
+def add_secrets(stage: HostStage, message: dict[str, Any]) -> None:
     """Put into the message what its host must hide, what it needs for that, and what the context really holds."""
-    concealed, names = part.run.secret_registry, SecretNames(part.run.settings.secret_keys)
+    concealed, names = stage.run.secret_registry, SecretNames(stage.run.settings.secret_keys)
     hooks = [hook for found in (message.get("hooks") or {}).values() for hook in found]
     said = [
         secret
         for each in (*message["steps"], *hooks)
         for secret in literal_secrets_of(each, each.get("options"), names)
     ]
-    concealed.hide(part.host, [*_of_host(part, names), *said])
-    concealed.hide(part.host, _of_others(part, hooks))
-    found = {*part.run.inputs.secrets, *concealed.secrets_for(part.host), *_of_task(part)}
-    found.update(_revealed(part, message["context"]))
+    concealed.hide(stage.host, [*_of_host(stage, names), *said])
+    concealed.hide(stage.host, _of_others(stage, hooks))
+    found = {*stage.run.inputs.secrets, *concealed.secrets_for(stage.host), *_of_task(stage)}
+    found.update(_revealed(stage, message["context"]))
     message["secrets"] = sorted(found)
-    message["secret_keys"] = list(part.run.settings.secret_keys)
+    message["secret_keys"] = list(stage.run.settings.secret_keys)
     if found:
-        message["salt"] = salt_beside(Path(part.run.settings.runs))
+        message["salt"] = salt_beside(Path(stage.run.settings.runs))
 
 
-def has_secrets(part: HostStage) -> bool:
+def has_secrets(stage: HostStage) -> bool:
     """Whether a module that runs as this part must log nothing."""
-    names = SecretNames(part.run.settings.secret_keys)
-    said = {"steps": [{word: step.get(word) for word in ("args", *LOOPS)} for step in part.steps]}
-    known = part.run.inputs.secrets or part.run.secret_registry.secrets_for(part.host) or _of_others(part)
-    return bool([*secrets_in(None, said, names)] or known or [*_of_host(part, names)] or part.action._task.no_log)
+    names = SecretNames(stage.run.settings.secret_keys)
+    said = {"steps": [{word: step.get(word) for word in ("args", *LOOPS)} for step in stage.steps]}
+    known = stage.run.inputs.secrets or stage.run.secret_registry.secrets_for(stage.host) or _of_others(stage)
+    return bool([*secrets_in(None, said, names)] or known or [*_of_host(stage, names)] or stage.action._task.no_log)
 
 
-def _of_host(part: HostStage, names: SecretNames) -> Iterator[str]:
+def _of_host(stage: HostStage, names: SecretNames) -> Iterator[str]:
     """What Ansible knows of the host and nobody may see; its arguments may show values of other hosts' vaults."""
-    variables = own_variables(part.task_vars)
-    yield from VaultValues(part.action._loader).values_in([variables, part.steps])
+    variables = own_variables(stage.task_vars)
+    yield from VaultValues(stage.action._loader).values_in([variables, stage.steps])
     variables.pop(RECIPE, None)  # it says of a parameter with such a name what it is for
     yield from literal(secrets_in(None, variables, names))
-    yield from literal(_passwords(part.action))
+    yield from literal(_passwords(stage.action))
 
 
-def _of_others(part: HostStage, hooks: Sequence[Mapping[str, Any]] = ()) -> list[str]:
+def _of_others(stage: HostStage, hooks: Sequence[Mapping[str, Any]] = ()) -> list[str]:
     """The secrets of other hosts that a template has brought into what this one is given."""
-    return secrets_shown_in(part.run.secret_registry.others_of(part.host), [*part.steps, *hooks])
+    return secrets_shown_in(stage.run.secret_registry.others_of(stage.host), [*stage.steps, *hooks])
 
 
 def _passwords(action: Any) -> Iterator[str]:
@@ -92,17 +92,17 @@ def _passwords(action: Any) -> Iterator[str]:
     yield from long_texts_of([getattr(context, name, None) for name in PASSWORDS])
 
 
-def _of_task(part: HostStage) -> list[str]:
+def _of_task(stage: HostStage) -> list[str]:
     """With no_log all arguments are secret, in this stage."""
-    if not part.action._task.no_log:
+    if not stage.action._task.no_log:
         return []
-    return [*literal(text for step in part.steps for text in long_texts_of(step.get("args") or {}))]
+    return [*literal(text for step in stage.steps for text in long_texts_of(step.get("args") or {}))]
 
 
-def _revealed(part: HostStage, context: Mapping[str, Any]) -> Iterator[str]:
+def _revealed(stage: HostStage, context: Mapping[str, Any]) -> Iterator[str]:
     """Put in what is written masked; the secrets of other hosts that come with their keys."""
-    concealed = part.run.secret_registry
-    concealed.reveal(part.host, context["own"])
+    concealed = stage.run.secret_registry
+    concealed.reveal(stage.host, context["own"])
     concealed.reveal("", context["run"])
     for host, held in context["hosts"].items():
         if concealed.reveal(host, held):

@@ -18,8 +18,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RECIPE, RUN_HOST, Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_secrets import add_secrets
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.readiness import (
-    earlier_verdicts,
-    halted,
+    blocking_verdicts,
+    halt_reason,
     time_left,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import (
@@ -29,12 +29,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request
     make_request,
     stage_id,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import marked, unmarked
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import ANSIBLE, marked, unmarked
 
 Steps = Sequence[Mapping[str, Any]]
 Locks = Mapping[str, Mapping[str, Any]]
-
-ANSIBLE = "ansible"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,33 +68,33 @@ class HostStage:
         return transform_to_native_types(self.action._templar.template(value))
 
 
-def request_of(part: HostStage, program: Program | None) -> Request:
-    """The request for the part, as things are now. Raises RackError where an argument is wrong."""
-    run, host, settings = part.run, part.host, part.run.settings
-    around = StageInputs(
+def request_of(stage: HostStage, program: Program | None) -> Request:
+    """The request for the stage, as things are now. Raises RackError where an argument is wrong."""
+    run, host, settings = stage.run, stage.host, stage.run.settings
+    inputs = StageInputs(
         run_id=run.run_id,
         host=host,
         folders=tuple(Path(folder) for folder in settings.scriptlets),
         slots=settings.slots,
         lease=settings.reconnect_timeout,
-        settled=earlier_verdicts(run, part.steps, host),
+        settled=blocking_verdicts(run, stage.steps, host),
         own=run.context.held(host),
         run=run.context.held(),
-        hosts=_others(part),
-        collected=_collected(run, part.number, host),
-        recipe=_recipe(part, with_hooks=not part.is_check),
+        hosts=_others(stage),
+        collected=_collected(run, stage.number, host),
+        recipe=_recipe(stage, with_hooks=not stage.is_check),
         params=run.inputs.params,
         time_left=time_left(run),
-        halted=halted(run, host),
-        check=part.is_check and not part.is_module,  # Ansible's modules have a check mode of their own
+        halted=halt_reason(run, host),
+        check=stage.is_check and not stage.is_module,  # Ansible's modules have a check mode of their own
         debug=settings.debug,
-        offers=run.reusable.offers(part.steps, host),
+        offers=run.reusable.offers(stage.steps, host),
     )
-    request = make_request(part.number, part.steps, around, program)
+    request = make_request(stage.number, stage.steps, inputs, program)
     for step in request.message["steps"]:
         if "invalid" in step:
             step["invalid"] = run.hidden(step["invalid"])  # an argument that is wrong is told as it is
-    add_secrets(part, request.message)
+    add_secrets(stage, request.message)
     return request
 
 
@@ -112,21 +110,21 @@ def _is_sure(end: StepEnd | None) -> bool:
     return end is not None and end.sure
 
 
-def _others(part: HostStage) -> dict[str, Any]:
+def _others(stage: HostStage) -> dict[str, Any]:
     """Of the other hosts, what these steps read: a step of the run all, one of a host what it names with @."""
-    context, planned = part.run.context, part.run.steps
-    if part.host == RUN_HOST:
+    context, planned = stage.run.context, stage.run.steps
+    if stage.host == RUN_HOST:
         return {name: context.held(name) for name in context.hosts() if name}
-    keys = frozenset().union(*(planned[step["name"]].elsewhere for step in part.steps))
+    keys = frozenset().union(*(planned[step["name"]].elsewhere for step in stage.steps))
     return {name: context.held(name, keys) for name in context.hosts() if name} if keys else {}
 
 
-def _recipe(part: HostStage, *, with_hooks: bool) -> Mapping[str, Any]:
+def _recipe(stage: HostStage, *, with_hooks: bool) -> Mapping[str, Any]:
     """What is said of the whole recipe; the arguments of hooks may hold templates, as those of steps."""
-    recipe = part.run.inputs.recipe
+    recipe = stage.run.inputs.recipe
     if not recipe.get("hooks"):
         return recipe
     if not with_hooks:
         return {**recipe, "hooks": {}}
-    said = part.action._templar.template(marked(part.task_vars[RECIPE]["hooks"]))
+    said = stage.action._templar.template(marked(stage.task_vars[RECIPE]["hooks"]))
     return {**recipe, "hooks": unmarked(transform_to_native_types(said))}

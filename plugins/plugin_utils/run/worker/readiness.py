@@ -25,7 +25,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.depende
 Steps = Iterable[Mapping[str, Any]]
 
 
-def earlier_verdicts(run: Run, steps: Steps, host: str) -> dict[str, str]:
+def blocking_verdicts(run: Run, steps: Steps, host: str) -> dict[str, str]:
     """The dependencies on steps of earlier stages that block, by their labels, with the verdict or what else does."""
     steps = list(steps)
     here = {step["name"] for step in steps}
@@ -62,7 +62,7 @@ def _ends(run: Run, needed: Dependency, planned: RunStep, host: str) -> Iterator
     yield from (ended.get((needed.step, place)) for place in planned.hosts if chosen is None or place in chosen)
 
 
-def halted(run: Run, host: str) -> str:
+def halt_reason(run: Run, host: str) -> str:
     """Why nothing may start on this host any more; empty where it may."""
     if run.inputs.recipe.get("fail_fast"):
         for (step, place), end in run.results.ended.items():
@@ -75,7 +75,7 @@ def halted(run: Run, host: str) -> str:
     return next((f"canary {place} did not pass" for place in bad), "")
 
 
-def excluded(run: Run, host: str) -> str:
+def wrong_password_reason(run: Run, host: str) -> str:
     """Why nobody should try to become another user on this host again; empty where one may.
 
     Each try with a wrong password counts against the account, which may be locked for it.
@@ -92,7 +92,7 @@ def _blocks(end: StepEnd | None) -> bool:
 def startable(run: Run, steps: Steps, host: str) -> list[Mapping[str, Any]]:
     """The steps that may start as far as is known before: for the others no lock is worth waiting for."""
     steps = list(steps)
-    blocking, reason = earlier_verdicts(run, steps, host), halted(run, host)
+    blocking, reason = blocking_verdicts(run, steps, host), halt_reason(run, host)
     return [step for step in steps if step.get("always") or not (reason or _is_out(step, blocking))]
 
 

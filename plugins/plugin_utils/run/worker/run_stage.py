@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One stage on one host, in Ansible's worker: ask the host, write down what it answers, sum up for Ansible."""
+"""Run a stage on one host, in Ansible's worker: ask the host, write its answers to the journal, sum up for Ansible."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_values import
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append, insist
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfers import missing_artifacts
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RUN_HOST, Run, current
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.missing_results import (
+    UNPLANNED,
+    UNRECORDED,
+    missing_result,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_registry import NOT_SHARED
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.collect_earlier_stage import collect
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_secrets import has_secrets
@@ -25,13 +31,13 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage
     Steps,
     request_of,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.readiness import excluded, startable
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.readiness import startable, wrong_password_reason
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.resource_locks import (
     Resource,
     holding_locks,
     resources,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.stage_result import Record, no_result, summary
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.stage_summary import Record, summary
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_clock import clock_record
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import RemoteExecutor, Unreachable
@@ -39,12 +45,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import filled
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.worker_stop import WorkerStop
 
-UNPLANNED = (
-    "its stage was not planned when the run began: what is included while a playbook runs, or stands under `rescue`, "
-    "comes too late; `import_tasks`, `import_role` and `roles` do not"
-)
-UNRECORDED = "rack_recipes_unrecorded"  # of a task's result: what came of it is not in the journal
-LOST = {
+LOST = {  # by the state of the host's last answer, why steps have no result
     "killed": "the executor was killed on the host before this step ended{reason}",
     "rebooted": "the host was rebooted before this step ended",
     "unknown": "the host does not know this stage any more: it rebooted, or its folder was removed",
@@ -64,24 +65,24 @@ def run_stage(
     chosen = [filled(step, action._templar.template) for step in steps if _is_chosen(run, step["name"], host)]
     if not chosen:
         return {"skipped": True, "msg": f"no step of this stage is for {host or 'this run'}"}
-    part = HostStage(run, number, host, chosen, locks, action, task_vars)
-    stopping = WorkerStop()
-    remote = RemoteExecutor(action, task_vars, run.settings.reconnect_timeout, stopping, run.hidden)
+    stage = HostStage(run, number, host, chosen, locks, action, task_vars)
+    stop = WorkerStop()
+    remote = RemoteExecutor(action, task_vars, run.settings.reconnect_timeout, stop, run.hidden)
     try:
-        with stopping.heeded():
-            result = _performed(part, remote)
-    except JournalError as error:  # the host keeps its results, and a run that goes on from here collects them
+        with stop.heeded():
+            result = _result(stage, remote)
+    except JournalError as error:  # the host keeps its results, and a run that resumes this one collects them
         result = {"changed": False, "failed": True, "msg": str(error), UNRECORDED: True}
-    # The interpreter that Ansible found, for the next stage; the controller's would be taken for all hosts'.
+    # The next stage uses the interpreter that Ansible has found. The controller's would be taken for all hosts'.
     return {**result, "ansible_facts": remote.facts} if remote.facts and host != RUN_HOST else result
 
 
-def _performed(part: HostStage, remote: RemoteExecutor) -> dict[str, Any]:
-    if part.run.unwritable:  # what is done now could not be told
-        raise JournalError(part.run.unwritable)
-    attached: list[Record] = []
-    result = summary(_records(part, remote, attached))
-    if attached and (missing := _bring(part, remote, attached)):
+def _result(stage: HostStage, remote: RemoteExecutor) -> dict[str, Any]:
+    if stage.run.unwritable:  # what is done now could not be recorded
+        raise JournalError(stage.run.unwritable)
+    artifacts: list[Record] = []
+    result = summary(_records(stage, remote, artifacts))
+    if artifacts and (missing := _fetch(stage, remote, artifacts)):
         result["warnings"] = missing
     return result
 
@@ -90,29 +91,29 @@ def _is_chosen(run: Run, name: str, host: str) -> bool:
     return host in run.steps[name].hosts and name not in run.left_out
 
 
-def _refused(part: HostStage) -> dict[str, Any]:
-    """Nobody has looked at what this would run, and nobody waits for it: that is the last word on its steps."""
-    absent = [{**_absent(part, step, "error", UNPLANNED), "final": True} for step in part.steps]
-    append(part.run.path, absent)
-    return summary(absent)
+def _refused(stage: HostStage) -> dict[str, Any]:
+    """The result of a stage that was not planned: nobody has checked what it would run. Its records are final."""
+    missing = [{**_missing_result(stage, step, "error", UNPLANNED), "final": True} for step in stage.steps]
+    append(stage.run.path, missing)
+    return summary(missing)
 
 
-def _records(part: HostStage, remote: RemoteExecutor, attached: list[Record]) -> list[Record]:
-    """The step records of this stage, those of artifacts into `attached`.
+def _records(stage: HostStage, remote: RemoteExecutor, artifacts: list[Record]) -> list[Record]:
+    """The step records of this stage; those of artifacts are added to `artifacts`.
 
-    Every answer is in the journal before the next is asked for.
+    Every answer is in the journal before the next one is asked for.
     """
     records: list[Record] = []
-    shut = excluded(part.run, part.host) if part.becomes else ""
-    if shut:
-        return _all_absent(part, remote, "blocked", shut)
+    wrong_password = wrong_password_reason(stage.run, stage.host) if stage.becomes else ""
+    if wrong_password:
+        return _record_missing(stage, remote, "blocked", wrong_password)
     lost = ("error", "the host's answer has no result of this step")
     try:
-        for number, answer in enumerate(_answers(part, remote)):
-            _conceal(part, answer)
-            _keep(part, remote, answer.records if number else _with_clock(part, answer))
+        for number, answer in enumerate(_answers(stage, remote)):
+            _register_secrets(stage, answer)
+            _record(stage, remote, answer.records if number else _with_clock(stage, answer))
             records += [record for record in answer.records if record["kind"] == "step"]
-            attached += [record for record in answer.records if record["kind"] == "artifact"]
+            artifacts += [record for record in answer.records if record["kind"] == "artifact"]
             if answer.state in LOST:
                 lost = ("error", LOST[answer.state].format(reason=answer.reason))
     except JournalError:
@@ -121,85 +122,83 @@ def _records(part: HostStage, remote: RemoteExecutor, attached: list[Record]) ->
         lost = ("unreachable", str(error))
     except RackError as error:
         lost = ("error", str(error))
-    return [*records, *_all_absent(part, remote, *lost, {record["step"] for record in records})]
+    return [*records, *_record_missing(stage, remote, *lost, {record["step"] for record in records})]
 
 
-def _conceal(part: HostStage, answer: HostAnswer) -> None:
-    """Before any of its records are written: from here on the run hides what the host has registered."""
-    if (
-        answer.concealed
-        and part.run.secret_registry.add(part.host, answer.concealed)
-        and not part.run.secret_registry.is_shared
-    ):
-        part.action._display.warning(NOT_SHARED)
+def _register_secrets(stage: HostStage, answer: HostAnswer) -> None:
+    """Have the run hide what the host has registered as secret, before a record of this answer is written."""
+    registry = stage.run.secret_registry
+    if answer.concealed and registry.add(stage.host, answer.concealed) and not registry.is_shared:
+        stage.action._display.warning(NOT_SHARED)
 
 
-def _with_clock(part: HostStage, answer: HostAnswer) -> Sequence[Record]:
-    """The records of a stage's first answer; before them, what is known of the clock that their times are of."""
+def _with_clock(stage: HostStage, answer: HostAnswer) -> Sequence[Record]:
+    """The records of a stage's first answer, behind one about the clock that their times are from."""
     if answer.ahead is None:
         return answer.records
-    return (clock_record(part.number, part.host, answer.ahead, now()), *answer.records)
+    return (clock_record(stage.number, stage.host, answer.ahead, now()), *answer.records)
 
 
-def _keep(part: HostStage, remote: RemoteExecutor, records: Sequence[Record]) -> None:
-    """Have the records in the journal; where they cannot be written, as on a full disk, wait as for a lost host."""
-    insist(part.run.path, records, part.run.settings.reconnect_timeout, remote.wait)
+def _record(stage: HostStage, remote: RemoteExecutor, records: Sequence[Record]) -> None:
+    """Append the records; where that fails, as on a full disk, try again for as long as for a lost host."""
+    insist(stage.run.path, records, stage.run.settings.reconnect_timeout, remote.wait)
 
 
-def _all_absent(
-    part: HostStage, remote: RemoteExecutor, verdict: str, reason: str, there: Collection[str] = ()
+def _record_missing(
+    stage: HostStage, remote: RemoteExecutor, verdict: str, reason: str, present: Collection[str] = ()
 ) -> list[Record]:
-    """Write down each step that gave no result."""
-    absent = [_absent(part, step, verdict, reason) for step in part.steps if step["name"] not in there]
-    _keep(part, remote, absent)
-    return absent
+    """Record each step that gave no result; `present` names those that did."""
+    missing = [_missing_result(stage, step, verdict, reason) for step in stage.steps if step["name"] not in present]
+    _record(stage, remote, missing)
+    return missing
 
 
-def _bring(part: HostStage, remote: RemoteExecutor, attached: list[Record]) -> list[str]:
-    """Bring what the steps have attached, and say what did not come; only stages that leave files pay for it."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import bring, missing
+def _fetch(stage: HostStage, remote: RemoteExecutor, artifacts: list[Record]) -> list[str]:
+    """Fetch what the steps have attached; returns a line for each file that did not arrive."""
+    # only stages that leave files pay for this import
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import fetch_artifacts
 
-    stage = stage_id(part.run.run_id, part.number, part.host)
-    found = bring(part.run.folder, stage, attached, lambda wanted: remote.pieces(stage, wanted))
-    told = [{**record, "note": part.run.hidden(record["note"])} for record in found]
-    _keep(part, remote, told)
-    return missing(attached, told)
+    name = stage_id(stage.run.run_id, stage.number, stage.host)
+    found = fetch_artifacts(stage.run.folder, name, artifacts, lambda wanted: remote.pieces(name, wanted))
+    transfers = [{**record, "note": stage.run.hidden(record["note"])} for record in found]
+    _record(stage, remote, transfers)
+    return missing_artifacts(artifacts, transfers)
 
 
-def _absent(part: HostStage, step: Mapping[str, Any], verdict: str, reason: str) -> Record:
+def _missing_result(stage: HostStage, step: Mapping[str, Any], verdict: str, reason: str) -> Record:
     blocks = not step.get("continue_on_fail")
-    told = as_reason(part.run.hidden(reason))  # an argument that is wrong is told as it is
-    return no_result(part.number, step["name"], part.host, verdict, told, blocks=blocks)
+    shown = as_reason(stage.run.hidden(reason))  # an error shows a wrong argument as it is
+    return missing_result(stage.number, step["name"], stage.host, verdict, shown, blocks=blocks)
 
 
-def _answers(part: HostStage, remote: RemoteExecutor) -> Iterator[HostAnswer]:
-    """Ask the host, or for a module of Ansible's the executor in this process, with the locks that this takes."""
-    run = part.run
-    with holding_locks(_resources(part), run.folder / "locks", remote.wait):
-        if part.is_module:
-            yield _ask_here(part, remote)
+def _answers(stage: HostStage, remote: RemoteExecutor) -> Iterator[HostAnswer]:
+    """The answers of the host, or of the executor here for a module of Ansible's; locks are held meanwhile."""
+    run = stage.run
+    with holding_locks(_resources(stage), run.folder / "locks", remote.wait):
+        if stage.is_module:
+            yield _run_module_here(stage, remote)
             return
         if run.reusable.earlier is not None:
-            names = [step["name"] for step in part.steps]
-            collect(run.reusable.earlier, remote, names, part.host, run.settings.reconnect_timeout)
-        yield from remote.stage(request_of(part, None))
+            names = [step["name"] for step in stage.steps]
+            collect(run.reusable.earlier, remote, names, stage.host, run.settings.reconnect_timeout)
+        yield from remote.stage(request_of(stage, None))
 
 
-def _resources(part: HostStage) -> list[Resource]:
-    if not part.locks:
+def _resources(stage: HostStage) -> list[Resource]:
+    if not stage.locks:
         return []
-    return resources(part.locks, startable(part.run, part.steps, part.host), part.host, part.variable)
+    return resources(stage.locks, startable(stage.run, stage.steps, stage.host), stage.host, stage.variable)
 
 
-def _ask_here(part: HostStage, remote: RemoteExecutor) -> HostAnswer:
-    """Only steps that are modules of Ansible's pay for the import."""
+def _run_module_here(stage: HostStage, remote: RemoteExecutor) -> HostAnswer:
+    # only steps that are modules of Ansible's pay for this import
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.ansible_module_step import (
         as_module,
         run_module,
     )
 
-    program = as_module(part.action, part.task_vars, secret=has_secrets(part))
+    program = as_module(stage.action, stage.task_vars, secret=has_secrets(stage))
     try:
-        return run_module(request_of(part, program), part.run, remote.halted, check=part.is_check)
+        return run_module(request_of(stage, program), stage.run, remote.halted, check=stage.is_check)
     except OSError as error:
-        raise JournalError(f"{part.run.folder}: {error.strerror}") from error
+        raise JournalError(f"{stage.run.folder}: {error.strerror}") from error

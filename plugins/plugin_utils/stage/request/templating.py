@@ -29,6 +29,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.references i
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.step_message import KNOWN, truth
 
+ANSIBLE = "ansible"  # the type of a step that is a module of Ansible's
 MARKS = ("{{", "{%", "{#")
 OPENING = re.compile(r"\$\{(?![{%#])")  # of a reference, and not a sign before a template
 MARK = secrets.token_hex(8)  # behind each of them; workers inherit it, and nobody else can know it
@@ -85,7 +86,7 @@ def _mapped(value: Any, change: Callable[[str], str]) -> Any:
 
 def _text(step: Said) -> str:
     """A step as JSON; empty where it holds a template, or is a module's, to which trusted text is more than text."""
-    if step.get("type") == "ansible":
+    if step.get("type") == ANSIBLE:
         return ""
     text = json.dumps(transform_to_native_types(dict(step)))
     return "" if any(mark in text for mark in MARKS) else text

@@ -11,8 +11,8 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running import watch as watching
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfers import transfer
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import held
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import transfer
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import (
     a_run,

@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.end_signals import Passing
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_playbook import (
     ROOT,
     PlaybookCommand,
@@ -25,6 +24,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_
     follow,
     start,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.forward_signals import SignalForwarder
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.warm_start import warm_start
 
 HERE = [
@@ -227,9 +227,9 @@ def test_a_signal_that_is_passed_on_ends_ansible():
     asked = PlaybookCommand(playbook("ansible.builtin.raw: touch started; sleep 60"), "R1")
 
     def tick() -> None:
-        if Path("started").exists() and not passing.number:
+        if Path("started").exists() and not forwarder.number:
             os.kill(os.getpid(), signal.SIGTERM)
 
     Path("log").touch()
-    with warm_start(environment("R1")) as ahead, Passing() as passing:
-        assert follow(passing.to(ahead.go(arguments(asked), "log")), tick) != 0
+    with warm_start(environment("R1")) as ahead, SignalForwarder() as forwarder:
+        assert follow(forwarder.forward_to(ahead.go(arguments(asked), "log")), tick) != 0

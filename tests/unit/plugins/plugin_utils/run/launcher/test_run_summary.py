@@ -12,8 +12,8 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import encode
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfers import transfer
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import Summary, summarize
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import transfer
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import (
     artifact,
     delta,

@@ -24,8 +24,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import
 from ansible_collections.rack.recipes.plugins.plugin_utils.run import current_run as holder
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import current
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import summarize
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder import cached_results
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.recorder import Recorder
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse import cached_results
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.ansible_plays import (
@@ -61,8 +61,8 @@ def recorder() -> Iterator[Recorder]:
     made = Recorder(warnings.append, shown.append)
     made.warnings, made.shown = warnings, shown  # type: ignore[attr-defined]
     yield made
-    if made.storing:
-        made.storing.finish()
+    if made.store_writer:
+        made.store_writer.finish()
 
 
 def stored(run_id: str) -> dict[tuple[str, str], tuple[str, str]]:
@@ -297,13 +297,13 @@ class Guard:
         self.asked.append("watch")
         self.close = close
 
-    def closing(self) -> None:
-        self.asked.append("closing")
+    def only_storing(self) -> None:
+        self.asked.append("only_storing")
 
-    def over(self) -> None:
-        self.asked.append("over")
+    def release(self) -> None:
+        self.asked.append("release")
 
-    def unbroken(self) -> AbstractContextManager[None]:
+    def uninterrupted(self) -> AbstractContextManager[None]:
         return nullcontext()
 
 
@@ -314,7 +314,7 @@ def test_a_run_is_guarded_from_its_beginning_to_its_end(recorder: Recorder):
     recorder.play_starts(play(task(1, {"name": "a"}), hosts="r1"))
     assert (guard.asked, guard.close) == (["watch"], recorder.interrupted)
     recorder.exit_code()
-    assert guard.asked == ["watch", "closing", "over"]
+    assert guard.asked == ["watch", "only_storing", "release"]
 
 
 def test_a_store_that_is_away(recorder: Recorder, monkeypatch: pytest.MonkeyPatch):

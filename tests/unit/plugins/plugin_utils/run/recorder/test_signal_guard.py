@@ -23,7 +23,7 @@ MAIN = """
 import contextlib, multiprocessing, os, signal, sys, threading, time
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder import signal_guard
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.worker_stop import TELLING
-signal_guard.AGAIN, signal_guard.WORKERS_LIMIT = map(float, sys.argv[2:])
+signal_guard.SECOND_AFTER, signal_guard.WORKERS_LIMIT = map(float, sys.argv[2:])
 
 def work(stubborn):
     os.setpgid(0, 0)
@@ -75,7 +75,7 @@ if sys.argv[1] == "telling":
     results._reader.poll(60)  # it has begun to
     threading.Thread(target=take_results, daemon=True).start()
 if sys.argv[1] == "closing":
-    made.closing()
+    made.only_storing()
 try:
     if sys.argv[1] not in ("busy", "forgotten", "starting"):
         print(worker.pid if ready else os.getpid(), flush=True)
@@ -91,16 +91,16 @@ try:
         finally:
             results.put("no more")
     elif sys.argv[1] == "over":
-        made.over()
+        made.release()
     elif sys.argv[1] == "forgotten":
         Forgets()
-        with made.unbroken():
+        with made.uninterrupted():
             print("done", flush=True)
         print("and on", flush=True)
     elif sys.argv[1] == "fault":
         raise ValueError("of Ansible's own")
     else:
-        with made.unbroken() if sys.argv[1] == "busy" else contextlib.nullcontext():
+        with made.uninterrupted() if sys.argv[1] == "busy" else contextlib.nullcontext():
             if sys.argv[1] == "busy":
                 print(os.getpid(), flush=True)
             for _tenth in range(10):

@@ -12,9 +12,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import encode
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_writer import flush_policy as module
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_writer.flush_policy import (
+    LONGEST_PAUSE,
     LOOK,
-    SELDOM,
-    Deltas,
+    DeltaCounter,
     FlushPolicy,
 )
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import delta, step
@@ -45,20 +45,20 @@ def journal(tmp_path: Path) -> Path:
 
 
 def test_deltas_are_counted_once(journal: Path):
-    deltas = Deltas(str(journal))
+    deltas = DeltaCounter(str(journal))
     assert deltas.count() == 0
     append(journal, [DELTA, step("a", "r1"), DELTA])
     assert [deltas.count(), deltas.count()] == [2, 2]
     append(journal, [DELTA])
     assert deltas.count() == 3
-    deltas.forget()
+    deltas.reset()
     assert deltas.count() == 0
     append(journal, [step("b", "r1"), DELTA])
     assert deltas.count() == 1
 
 
 def test_a_delta_counts_when_its_line_is_whole(journal: Path):
-    deltas = Deltas(str(journal))
+    deltas = DeltaCounter(str(journal))
     append(journal, [DELTA])
     line = encode(DELTA)
     for size in (1, 20, len(line) - 1):
@@ -78,7 +78,7 @@ def test_a_flush_is_due_after_the_interval(journal: Path, clock: Clock):
     assert (pace.is_due(), pace.pause()) == (False, pytest.approx(0.2))
     clock.now += 0.3
     assert (pace.is_due(), pace.pause()) == (True, 0.0)
-    pace.flushed(well=True)
+    pace.flushed(succeeded=True)
     assert not pace.is_due()
     clock.now += 2.0
     assert pace.is_due()
@@ -90,13 +90,13 @@ def test_a_flush_is_due_when_many_deltas_wait(journal: Path, clock: Clock):
     assert not pace.is_due()
     append(journal, [DELTA])
     assert pace.is_due()
-    pace.flushed(well=True)
+    pace.flushed(succeeded=True)
     assert not pace.is_due()
 
 
 @pytest.mark.parametrize(
     ("interval", "pauses"),
-    [(0.2, [0.4, 0.8, 1.6, 3.2]), (10.0, [20.0, SELDOM, SELDOM]), (100.0, [100.0, 100.0])],
+    [(0.2, [0.4, 0.8, 1.6, 3.2]), (10.0, [20.0, LONGEST_PAUSE, LONGEST_PAUSE]), (100.0, [100.0, 100.0])],
 )
 def test_a_store_that_is_away_is_tried_less_and_less_often(
     journal: Path, clock: Clock, interval: float, pauses: list[float]
@@ -104,13 +104,13 @@ def test_a_store_that_is_away_is_tried_less_and_less_often(
     pace = FlushPolicy(str(journal), interval, 1)
     append(journal, [DELTA])
     for pause in pauses:
-        pace.flushed(well=False)
+        pace.flushed(succeeded=False)
         append(journal, [DELTA])  # does not hurry it
         clock.now += pause - 0.01
         assert not pace.is_due()
         clock.now += 0.02
         assert pace.is_due()
-    pace.flushed(well=True)
+    pace.flushed(succeeded=True)
     assert not pace.is_due()
     append(journal, [DELTA])
     assert pace.is_due()

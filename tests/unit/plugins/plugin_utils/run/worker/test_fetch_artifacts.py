@@ -19,7 +19,8 @@ from ansible_collections.rack.recipes.plugins.module_utils.journal_record import
 from ansible_collections.rack.recipes.plugins.module_utils.runner import artifact_pieces as module
 from ansible_collections.rack.recipes.plugins.module_utils.runner.artifact_pieces import pieces
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import Wanted, bring, missing
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfers import missing_artifacts
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import Wanted, fetch_artifacts
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import artifact
 
@@ -77,7 +78,7 @@ def outcome(records: list[dict[str, Any]]) -> list[tuple[str | None, str]]:
 
 def test_a_file_comes_in_pieces_and_lies_under_its_digest(run: Path, tmp_path: Path) -> None:
     host = Host(tmp_path / "host", DATA, b"")
-    found = bring(run, "stage1", [artifact(DATA), artifact(b"", n=2)], host)
+    found = fetch_artifacts(run, "stage1", [artifact(DATA), artifact(b"", n=2)], host)
     assert outcome(found) == [(f"artifacts/{digest(DATA)}", ""), (f"artifacts/{digest(b'')}", "")]
     assert files(run) == {f"artifacts/{digest(data)}": data for data in sorted((DATA, b""), key=digest)}
     assert [dict(wanted).get(digest(DATA)) for wanted in host.asked] == [0, 10_000, 20_000]
@@ -89,9 +90,9 @@ def test_a_file_comes_in_pieces_and_lies_under_its_digest(run: Path, tmp_path: P
 def test_the_same_content_is_brought_once(run: Path, tmp_path: Path) -> None:
     host = Host(tmp_path / "host", DATA)
     records = [artifact(DATA), artifact(DATA, n=2, name="b.log")]
-    assert len(bring(run, "stage1", records, host)) == 1
+    assert len(fetch_artifacts(run, "stage1", records, host)) == 1
     asked = len(host.asked)
-    (again,) = bring(run, "stage2", [artifact(DATA, "r2")], host)
+    (again,) = fetch_artifacts(run, "stage2", [artifact(DATA, "r2")], host)
     assert (again["path"], again["host"]) == (f"artifacts/{digest(DATA)}", "r2")
     assert len(host.asked) == asked
     assert len(files(run)) == 1
@@ -100,21 +101,21 @@ def test_the_same_content_is_brought_once(run: Path, tmp_path: Path) -> None:
 def test_a_file_that_is_there_with_another_size_is_brought_again(run: Path, tmp_path: Path) -> None:
     (run / "artifacts").mkdir()
     (run / "artifacts" / digest(DATA)).write_bytes(DATA[:7])
-    bring(run, "stage1", [artifact(DATA)], Host(tmp_path / "host", DATA))
+    fetch_artifacts(run, "stage1", [artifact(DATA)], Host(tmp_path / "host", DATA))
     assert files(run) == {f"artifacts/{digest(DATA)}": DATA}
 
 
 def test_a_host_that_does_not_come_back_is_told_and_what_came_is_used_later(run: Path, tmp_path: Path) -> None:
     host = Host(tmp_path / "host", DATA, breaks_at=(2,))
-    found = bring(run, "stage1", [artifact(DATA)], host)
+    found = fetch_artifacts(run, "stage1", [artifact(DATA)], host)
     assert outcome(found) == [(None, "lost, and not back within 30 s: reset")]
-    assert missing([artifact(DATA), artifact(DATA, n=2, name="b"), artifact(DATA, "r2")], found) == [
+    assert missing_artifacts([artifact(DATA), artifact(DATA, n=2, name="b"), artifact(DATA, "r2")], found) == [
         "artifact a.log of step a on r1 is missing: lost, and not back within 30 s: reset",
         "artifact b of step a on r1 is missing: lost, and not back within 30 s: reset",
     ]
     assert files(run) == {f"partial/{digest(DATA)}.stage1": DATA[:10_000]}
-    (found,) = bring(run, "stage1", [artifact(DATA)], host)
-    assert (found["path"], missing([artifact(DATA)], [found])) == (f"artifacts/{digest(DATA)}", [])
+    (found,) = fetch_artifacts(run, "stage1", [artifact(DATA)], host)
+    assert (found["path"], missing_artifacts([artifact(DATA)], [found])) == (f"artifacts/{digest(DATA)}", [])
     assert host.asked[2:] == [[(digest(DATA), 10_000)], [(digest(DATA), 20_000)]]
     assert files(run) == {f"artifacts/{digest(DATA)}": DATA}
 
@@ -123,7 +124,7 @@ def test_a_host_that_does_not_come_back_is_told_and_what_came_is_used_later(run:
 def test_what_an_earlier_try_left_and_is_damaged_is_brought_anew(run: Path, tmp_path: Path, left: bytes) -> None:
     (run / "partial").mkdir()
     (run / "partial" / f"{digest(DATA)}.stage1").write_bytes(left)
-    (found,) = bring(run, "stage1", [artifact(DATA)], Host(tmp_path / "host", DATA))
+    (found,) = fetch_artifacts(run, "stage1", [artifact(DATA)], Host(tmp_path / "host", DATA))
     assert found["note"] == ""
     assert files(run) == {f"artifacts/{digest(DATA)}": DATA}
 
@@ -131,7 +132,7 @@ def test_what_an_earlier_try_left_and_is_damaged_is_brought_anew(run: Path, tmp_
 def test_another_file_under_that_name_is_not_taken(run: Path, tmp_path: Path) -> None:
     host = Host(tmp_path / "host")
     (host.folder / digest(DATA)).write_bytes(DATA[::-1])
-    found = bring(run, "stage1", [artifact(DATA)], host)
+    found = fetch_artifacts(run, "stage1", [artifact(DATA)], host)
     assert outcome(found) == [(None, "what arrived has another digest")]
     assert set(files(run).values()) <= {b""}
 
@@ -160,7 +161,7 @@ def piece(content: bytes, **fields: Any) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_an_answer_that_is_none_is_told(run: Path, answer: HostAnswer, note: str) -> None:
-    found = bring(run, "stage1", [artifact(DATA)], lambda _wanted: answer)
+    found = fetch_artifacts(run, "stage1", [artifact(DATA)], lambda _wanted: answer)
     assert outcome(found) == [(None, note)]
     assert not (run / "artifacts" / digest(DATA)).exists()
 
@@ -177,14 +178,16 @@ def test_an_answer_that_is_none_is_told(run: Path, answer: HostAnswer, note: str
     ],
 )
 def test_a_record_that_is_none_of_an_artifact_names_no_file(run: Path, fields: dict[str, Any]) -> None:
-    found = bring(run, "stage1", [artifact(DATA, **fields)], pytest.fail)
+    found = fetch_artifacts(run, "stage1", [artifact(DATA, **fields)], pytest.fail)
     assert outcome(found) == [(None, "its record is none of an artifact")]
     assert [*run.iterdir()] == []
 
 
 def test_one_that_is_missing_does_not_keep_the_others_back(run: Path, tmp_path: Path) -> None:
     host = Host(tmp_path / "host", b"one", b"three")
-    found = bring(run, "stage1", [artifact(data, n=n) for n, data in enumerate((b"one", b"two", b"three"), 1)], host)
+    found = fetch_artifacts(
+        run, "stage1", [artifact(data, n=n) for n, data in enumerate((b"one", b"two", b"three"), 1)], host
+    )
     assert [record["note"] for record in found] == ["", UNREADABLE, ""]
 
 
@@ -193,7 +196,7 @@ def test_a_full_disk_is_told(run: Path, tmp_path: Path) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (15_000, hard))  # as a full disk, the kernel takes no more
     try:
-        found = bring(run, "stage1", [artifact(DATA)], host)
+        found = fetch_artifacts(run, "stage1", [artifact(DATA)], host)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert outcome(found) == [(None, "it cannot be written: File too large")]
@@ -201,5 +204,5 @@ def test_a_full_disk_is_told(run: Path, tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_told(run: Path, tmp_path: Path) -> None:
     (run / "artifacts").write_text("in the way")
-    found = bring(run, "stage1", [artifact(DATA)], Host(tmp_path / "host", DATA))
+    found = fetch_artifacts(run, "stage1", [artifact(DATA)], Host(tmp_path / "host", DATA))
     assert outcome(found) == [(None, "it cannot be written: Not a directory")]

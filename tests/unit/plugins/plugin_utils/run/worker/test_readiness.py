@@ -15,8 +15,8 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, RunInputs
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.readiness import (
-    earlier_verdicts,
-    halted,
+    blocking_verdicts,
+    halt_reason,
     startable,
     time_left,
 )
@@ -96,13 +96,13 @@ ALL_BUT_R2 = "a@r1:passed a@r2:failed a@r3:marginal a@r4:cached"
 )
 def test_which_dependencies_block(run: Run, results: str, needed: Any, host: str, expected: dict[str, str]):
     steps = [{"name": "b", "depends_on": [needed, "here"]}, {"name": "here"}]
-    assert earlier_verdicts(told(run, results), steps, host) == expected
+    assert blocking_verdicts(told(run, results), steps, host) == expected
 
 
 def test_what_tags_leave_out_blocks_nothing(run: Run):
     run.left_out = {"a"}
-    assert earlier_verdicts(told(run, "a@r1:skipped"), [{"name": "b", "depends_on": ["a", on("all")]}], "r1") == {}
-    assert earlier_verdicts(run, [{"name": "b", "depends_on": [on("all", 5), on("nobody")]}], "r1") == {}
+    assert blocking_verdicts(told(run, "a@r1:skipped"), [{"name": "b", "depends_on": ["a", on("all")]}], "r1") == {}
+    assert blocking_verdicts(run, [{"name": "b", "depends_on": [on("all", 5), on("nobody")]}], "r1") == {}
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_what_tags_leave_out_blocks_nothing(run: Run):
 )
 def test_whether_anything_may_start(run: Run, fail_fast: bool, results: str, host: str, reason: str):
     run.inputs = replace(GIVEN, recipe={"fail_fast": fail_fast})
-    assert halted(told(run, results), host) == reason
+    assert halt_reason(told(run, results), host) == reason
 
 
 @pytest.mark.parametrize(("time_box", "passed", "left"), [(None, 5, None), (60, 5, 55), (60, 90, 0)])

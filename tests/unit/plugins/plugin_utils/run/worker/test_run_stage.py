@@ -26,9 +26,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.run import current_run as holder
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RECIPE, Run, RunInputs, set_current
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.missing_results import UNPLANNED, UNRECORDED
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import EarlierRun
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.resource_locks import resources
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.run_stage import UNPLANNED, UNRECORDED, run_stage
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.run_stage import run_stage
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage import remote_executor
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import request
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import (

@@ -14,8 +14,8 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse import cached_results as module
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.cached_results import cached_offers
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder import cached_results as module
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.cached_results import cached_offers
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import (

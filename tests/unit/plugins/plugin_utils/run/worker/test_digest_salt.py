@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.digest_salt import salt_beside
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.digest_salt import salt_beside
 
 
 def test_it_is_made_once_for_its_owner_alone(tmp_path: Path):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.process_usage import ProcessUsage
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.process_usage import ProcessUsage
 
 # A controller that holds its run, and two workers, one of which is busy.
 CONTROLLER = """

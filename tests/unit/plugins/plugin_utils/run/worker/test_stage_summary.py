@@ -6,13 +6,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.stage_result import no_result, summary
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.stage_summary import summary
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import step
 
 
@@ -39,19 +35,6 @@ def test_what_ansible_shows(verdicts: list[str], kind: str | None, msg: str):
     assert found["msg"] == msg
     assert [name for name in ("failed", "unreachable") if found.get(name)] == ([kind] if kind else [])
     assert len(found["steps"]) == len(verdicts)
-
-
-def test_the_record_of_a_step_without_a_result_is_one_of_a_journal(tmp_path: Path):
-    record = no_result(1, "a", "r1", "error", "why")
-    append(tmp_path / "journal.jsonl", [record])
-    [line] = JournalReader(tmp_path / "journal.jsonl").read()
-    assert line.record
-    assert line.record.items() >= record.items()
-
-
-@pytest.mark.parametrize("blocks", [True, False])
-def test_a_step_without_a_result_blocks_unless_it_goes_on(blocks: bool):
-    assert no_result(1, "a", "r1", "error", "why", blocks=blocks).get("blocks", False) is blocks
 
 
 def test_of_a_looped_step_the_instances_are_shown():

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What comes of a stage: the record of a step without a result, and what Ansible shows."""
+"""What Ansible shows of a stage."""
 
 from __future__ import annotations
 
@@ -11,26 +11,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import batched
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
 
 Record = dict[str, Any]
 
-APART = 20  # steps that passed which have a line each
+MOST_LINES = 20  # steps that passed have a line each, up to this number
 IN_A_LINE = 5
 
 
-def no_result(stage: int, step: str, host: str, verdict: str, reason: str, *, blocks: bool = True) -> Record:
-    """The record of a step that gave no result of its own."""
-    head = {"kind": "step", "stage": stage, "n": 0, "host": host, "step": step}
-    judged = {"verdict": verdict, "reason": reason, "started": now(), "seconds": 0.0}
-    return {**head, **judged, "attempts": [], "measurements": [], **({"blocks": True} if blocks else {})}
-
-
 def summary(records: Iterable[Record]) -> dict[str, Any]:
-    """What Ansible shows of a stage: each step with verdict, duration and reason; in `msg` what failed and why.
+    """The task's result for these step records: each step with verdict, duration and reason; in `msg` what failed.
 
-    Of a looped step the instances are shown.
+    A looped step is shown by its instances.
     """
     steps = [record for record in records if not record.get("instances")]
     lines = list(_lines(steps))
@@ -51,9 +43,9 @@ def _count(steps: Iterable[Record]) -> str:
 
 
 def _lines(steps: Sequence[Record]) -> Iterator[str]:
-    """A line a step; many that passed share lines, since Ansible takes half a millisecond for each of them."""
+    """A line for each step. Where many passed they share lines: Ansible takes half a millisecond for a line."""
     passed = [step for step in steps if step["verdict"] == "passed"]
-    together = passed if len(passed) > APART else []
+    together = passed if len(passed) > MOST_LINES else []
     yield from (_line(step) for step in steps if not together or step["verdict"] != "passed")
     for some in batched(together, IN_A_LINE):
         yield f"passed  {', '.join(f'{step["step"]} {step["seconds"]:.3f} s' for step in some)}"

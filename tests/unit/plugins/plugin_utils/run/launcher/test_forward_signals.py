@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -15,12 +14,12 @@ import time
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run import end_signals
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.end_signals import (
-    ENDING,
-    Passing,
-    leave_dead_terminal,
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher import forward_signals
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.forward_signals import (
+    SignalForwarder,
+    forward_flush,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import ENDING
 
 # Counts the signals that it gets, and ends only by the one that nobody can ignore.
 COUNTS = """
@@ -52,74 +51,84 @@ def told(child: subprocess.Popen[bytes]) -> bytes:
 @pytest.mark.parametrize("number", ENDING)
 def test_the_first_signal_goes_to_ansible(child: subprocess.Popen[bytes], number: int):
     before = [signal.getsignal(each) for each in ENDING]
-    with Passing() as passing:
-        passing.to(child)
-        assert passing.number == 0
+    with SignalForwarder() as forwarder:
+        forwarder.forward_to(child)
+        assert forwarder.number == 0
         os.kill(os.getpid(), number)
         assert told(child) == b"%d " % number
-    assert passing.number == number
+    assert forwarder.number == number
     assert [signal.getsignal(each) for each in ENDING] == before
 
 
 def test_a_signal_before_ansible_is_there_is_passed_on_then(child: subprocess.Popen[bytes]):
-    with Passing() as passing:
+    with SignalForwarder() as forwarder:
         os.kill(os.getpid(), signal.SIGTERM)
-        passing.to(child)
+        forwarder.forward_to(child)
         assert told(child) == b"15 "
 
 
 def test_what_comes_at_once_is_the_first_one_again(child: subprocess.Popen[bytes]):
-    with Passing() as passing:
-        passing.to(child)
+    with SignalForwarder() as forwarder:
+        forwarder.forward_to(child)
         for number in (signal.SIGINT, signal.SIGINT, signal.SIGTERM):
             os.kill(os.getpid(), number)
         assert told(child) == b"2 "
-        assert (passing.number, child.poll()) == (signal.SIGINT, None)
+        assert (forwarder.number, child.poll()) == (signal.SIGINT, None)
 
 
 def test_a_second_signal_ends_ansible(child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(end_signals, "AGAIN", 0.05)
-    with Passing() as passing:
-        passing.to(child)
+    monkeypatch.setattr(forward_signals, "SECOND_AFTER", 0.05)
+    with SignalForwarder() as forwarder:
+        forwarder.forward_to(child)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(0.1)
         os.kill(os.getpid(), signal.SIGINT)
         assert child.wait(10) == -signal.SIGKILL
-    assert passing.number == signal.SIGTERM
+    assert forwarder.number == signal.SIGTERM
 
 
 def test_what_is_ignored_stays_so(child: subprocess.Popen[bytes]):
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with Passing() as passing:
-            passing.to(child)
+        with SignalForwarder() as forwarder:
+            forwarder.forward_to(child)
             os.kill(os.getpid(), signal.SIGHUP)
-            assert passing.number == 0
+            assert forwarder.number == 0
     finally:
         signal.signal(signal.SIGHUP, before)
 
 
-def test_to_a_terminal_that_is_gone_nothing_is_written():
-    """In a process of its own, whose output is that terminal."""
-    ours, theirs = pty.openpty()
-    pid = os.fork()
-    if not pid:
-        os.close(ours)
-        os.dup2(theirs, 1)
-        os.dup2(theirs, 2)
-        try:
-            leave_dead_terminal()
-            assert os.isatty(1)
-            os.write(1, b"ready")
-            while os.isatty(1):
-                time.sleep(0.01)
-            leave_dead_terminal()
-            os.write(1, b"x")
-            os.write(2, b"x")
-            os._exit(0)
-        finally:
-            os._exit(1)
-    os.close(theirs)
-    assert os.read(ours, 100) == b"ready"
-    os.close(ours)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+TAKES = """
+import signal, sys, time
+signal.signal(signal.SIGUSR1, lambda number, frame: sys.exit(7))
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def start(program: str) -> subprocess.Popen[bytes]:
+    child = subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert child.stdout
+    assert child.stdout.readline() == b"ready\n"
+    return child
+
+
+def test_it_reaches_a_process_that_takes_it():
+    with start(TAKES) as child:
+        forward_flush(child)
+        assert child.wait(20) == 7
+
+
+def test_it_spares_a_process_that_does_not():
+    with start("print('ready', flush=True); input()") as child:
+        forward_flush(child)
+        time.sleep(0.1)
+        assert child.poll() is None
+        child.communicate(b"\n")
+    assert child.returncode == 0
+
+
+def test_a_process_that_has_ended_is_left_alone():
+    with start("print('ready', flush=True)") as child:
+        child.wait(20)
+    forward_flush(child)

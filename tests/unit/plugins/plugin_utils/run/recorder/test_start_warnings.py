@@ -8,7 +8,7 @@ from typing import Any
 
 from ansible.inventory.host import Host
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.host_aliases import aliases_of_one_host
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.start_warnings import aliases_of_one_host
 
 
 def host(name: str, **variables: Any) -> Host:

@@ -55,7 +55,7 @@ class Budget:
                 raise SubstitutionError(
                     path, f"at most {DEEPEST} levels of lists and mappings inside each other", "more"
                 )
-            level = [inner for item in level for inner in inside(item)]
+            level = [inner for item in level for inner in values_inside(item)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def value_at(value: Any, parts: list[str], reference: str, path: Path) -> Any:
     return value
 
 
-def inside(value: Any) -> list[Any]:
+def values_inside(value: Any) -> list[Any]:
     """The items of a list, or the values of a mapping."""
     if isinstance(value, dict):
         return list(value.values())

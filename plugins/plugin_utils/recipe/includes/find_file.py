@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeErrors
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.decode import read_bytes, reason, sibling
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.decode import nearest_file, read_bytes, reason
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import quoted
 
 EXPECTED = "the path of a recipe in the project, relative to this file"
@@ -60,7 +60,7 @@ def find_included(path: str, including: str, project: Path) -> IncludedFile:
     try:
         real = Path(name).resolve(strict=True)
     except (OSError, ValueError, RuntimeError) as error:
-        near = sibling(name)
+        near = nearest_file(name)
         raise NoFileError(f"{quoted(path)}: {reason(error)}", os.path.relpath(near, folder) if near else "") from None
     if not real.is_relative_to(project):
         raise NoFileError(f"{quoted(path)}, a link that leads out of it")

@@ -22,7 +22,7 @@ type Errors = Iterator[ValidationError]
 VALIDATORS: dict[int, Validator] = {}  # by the identity of a part of the one schema, which lives as long as they do
 
 
-def inside(validator: Validator, part: Mapping[str, Any], value: Any, *path: str | int) -> Errors:
+def errors_inside(validator: Validator, part: Mapping[str, Any], value: Any, *path: str | int) -> Errors:
     """What is wrong with a value that is at `path` inside of another one."""
     known = VALIDATORS.get(id(part))
     if known is None or known.schema is not part:
@@ -37,7 +37,7 @@ def properties(validator: Validator, parts: Mapping[str, Any], value: object, _s
     if isinstance(value, dict):
         for key, item in value.items():
             if key in parts:
-                yield from inside(validator, parts[key], item, key)
+                yield from errors_inside(validator, parts[key], item, key)
 
 
 def additional(validator: Validator, part: Any, value: object, schema: Mapping[str, Any]) -> Errors:
@@ -49,21 +49,21 @@ def additional(validator: Validator, part: Any, value: object, schema: Mapping[s
         yield wrong("has other keys")
     else:
         for key in value.keys() - known.keys():
-            yield from inside(validator, part, value[key], key)
+            yield from errors_inside(validator, part, value[key], key)
 
 
 def items(validator: Validator, part: Mapping[str, Any], value: object, _schema: object) -> Errors:
     """`items`: each item of a list follows a part of the schema."""
     if isinstance(value, list):
         for index, item in enumerate(value):
-            yield from inside(validator, part, item, index)
+            yield from errors_inside(validator, part, item, index)
 
 
 def chosen(validator: Validator, condition: Mapping[str, Any], value: object, schema: Mapping[str, Any]) -> Errors:
     """`if` with required keys: a mapping that has them follows `then`, any other value `else`."""
     branch = "then" if isinstance(value, dict) and value.keys() >= {*condition.get("required", ())} else "else"
     if branch in schema:
-        yield from inside(validator, schema[branch], value)
+        yield from errors_inside(validator, schema[branch], value)
 
 
 def matches(_validator: Validator, pattern: str, value: object, _schema: object) -> Errors:

@@ -240,7 +240,7 @@ def joined(items: list[Any], schema: Schema) -> Iterator[Any]:
         yield {key: value for item in items for key, value in item.items()}
 
 
-def inside(value: Any, schema: Schema) -> Iterator[Any]:
+def wrapped(value: Any, schema: Schema) -> Iterator[Any]:
     """A mapping that has the value under one of its keys."""
     words = schema.get("title")
     if words == "a parameter":
@@ -253,8 +253,8 @@ def inside(value: Any, schema: Schema) -> Iterator[Any]:
 
 
 GUESSES: dict[type, tuple[Guess, ...]] = {
-    str: (one_of, number, seconds, mebibytes, share, braces, dotted, plain, split, pairs, inside),
-    int: (truth, percentile, inside),
-    float: (percentile, inside),
-    list: (joined, inside),
+    str: (one_of, number, seconds, mebibytes, share, braces, dotted, plain, split, pairs, wrapped),
+    int: (truth, percentile, wrapped),
+    float: (percentile, wrapped),
+    list: (joined, wrapped),
 }

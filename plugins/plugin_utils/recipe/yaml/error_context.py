@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A problem of the YAML parser's, and the lines around it."""
+"""A problem of the YAML parser, and the lines around it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ BLANK = re.compile(r"\s*(?:#.*)?$")
 
 @dataclass(frozen=True, slots=True)
 class ErrorContext:
-    """What the reader knows where the parser gives up: the columns of open collections, the last quote's line."""
+    """What the reader knows when the parser fails.
+
+    `columns` are those of the lists and mappings that are not ended, `quote_line` is the line of the last quoted text.
+    """
 
     source: RecipeSource
     columns: Collection[int]
@@ -30,11 +33,11 @@ class ErrorContext:
 
 @dataclass(frozen=True, slots=True)
 class ParserProblem:
-    """A problem of the parser's: where it is, where the collection or word begins that it belongs to."""
+    """A problem of the parser: its place `at`, and the place where the list, mapping or word around it begins."""
 
     around: ErrorContext
     lines: list[str]
-    problem: str
+    message: str
     context: str
     at: Place
     begin: Place
@@ -44,32 +47,32 @@ class ParserProblem:
         return Place(self.at.file, line, column)
 
     def line(self, number: int) -> str:
-        """A line, empty behind the end of the file."""
+        """A line by its number; empty after the end of the file."""
         return self.lines[number - 1] if number <= len(self.lines) else ""
 
     def rest(self, place: Place) -> str:
-        """What stands there, up to the end of the line."""
+        """The text at a place, up to the end of the line."""
         return self.line(place.line)[place.column - 1 :].strip()
 
     def before(self) -> str:
-        """What stands before the problem, on its line."""
+        """The text before the problem, on its line."""
         return self.line(self.at.line)[: self.at.column - 1]
 
     def above(self) -> int:
-        """The nearest line above the problem that holds more than a comment."""
+        """The number of the nearest line above the problem that has more than a comment."""
         return next((number for number in range(self.at.line - 1, 0, -1) if not BLANK.match(self.line(number))), 1)
 
     def ending(self) -> str:
-        """The line at which something breaks off, in words."""
+        """The line of the problem in words."""
         line = self.line(self.at.line).strip()
         return f"{quoted(line)} in line {self.at.line}" if self.rest(self.at) else "the end of the file"
 
     def error(self, place: Place, expected: str, got: str = "") -> RecipeError:
-        """An error about what stands at `place`."""
+        """An error about the text at a place."""
         return RecipeError(place, expected, got or self.found(place))
 
     def found(self, place: Place) -> str:
-        """What stands there, in words."""
+        """The text at a place in words."""
         rest = self.rest(place)
         if rest:
             return quoted(rest)
@@ -78,5 +81,5 @@ class ParserProblem:
 
 
 def place_of(mark: Mark | None, name: str) -> Place:
-    """Where the parser stood; it counts from 0."""
+    """The place of a mark of the parser, which counts from 0."""
     return Place(name, mark.line + 1, mark.column + 1) if mark else Place(name)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How an error names what it found, and the word that was probably meant."""
+"""Words for error messages: a value that was found, a list of names, the name that was probably meant."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import nearest
 
-LONGEST = 40  # characters of a found text in an error
-COMPARED = 100  # a longer word is nobody's slip, and comparing it takes long
+MAX_SHOWN = 40  # characters of a text in an error
+MAX_COMPARED = 100  # characters of a word that is compared with others: with a longer one that takes long
 
 
 def quoted(text: str) -> str:
-    """`text` in quotes, cut where it is long; what no terminal shows is escaped, all else is as it was written."""
-    short = text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
+    """`text` in quotes. A long text is cut, and characters that cannot be printed are escaped."""
+    short = text if len(text) <= MAX_SHOWN else text[: MAX_SHOWN - 3] + "..."
     readable = "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in short)
     return f'"{readable}"' if "'" in readable else f"'{readable}'"
 
 
 def shown(value: Any) -> str:
-    """A value that was found in a recipe, in words that fit after "got"."""
+    """A value in words that fit after "got"."""
     match value:
         case None:
             return "nothing"
@@ -42,16 +42,16 @@ def shown(value: Any) -> str:
 
 
 def listed(words: Iterable[object], most: int = 8) -> str:
-    """Words between commas, the first of them where there are many."""
+    """Words with commas between them; of many only the first `most`."""
     known = list(islice(map(str, words), most + 1))
-    short = (word if len(word) <= LONGEST and word.isprintable() else quoted(word) for word in known[:most])
+    short = (word if len(word) <= MAX_SHOWN and word.isprintable() else quoted(word) for word in known[:most])
     return ", ".join(short) + (", ..." if len(known) > most else "")
 
 
 @lru_cache(maxsize=4096)
 def closest(word: str, valid: tuple[str, ...]) -> str:
-    """The valid word that `word` was probably meant to be, whatever its case, or an empty string."""
-    if len(word) > COMPARED:
+    """The valid word that is most like `word`, whatever its case; empty where none is like it."""
+    if len(word) > MAX_COMPARED:
         return ""
     spelt = {known.casefold(): known for known in valid}
     return spelt.get(nearest(word.strip().casefold(), list(spelt)), "")

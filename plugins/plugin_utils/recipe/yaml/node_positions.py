@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where every value and key of a file stands."""
+"""The line and column of each value and key of a file."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.scalars import MERGE
 
-KEY = -1  # behind the path of a value: the place of its key; no index, and no text that a file could hold
-ROOT = 0  # the number of the whole
+KEY = -1  # at the end of the path of a value: its key. It can be neither an index nor a key of a file
+ROOT = 0  # the number of the top value
 
-# Keys and values are numbered in the order of the file: where a value has a key, that one's number is the one before.
+# Keys and values are numbered in the order of the file. The number of a key is one less than that of its value.
 type Spot = int
 type Inside = list[Spot] | dict[str, Spot]  # a list's items, or the values of a mapping
 
 
 def numbers() -> array[int]:
-    """Small numbers, which take less memory than as many objects."""
+    """An empty array of numbers, which takes less memory than a list."""
     return array("I")
 
 
 @dataclass(frozen=True, slots=True)
 class Spots:
-    """Lines and columns, counted from 0, and what is inside of a list or mapping, as far as somebody asked for it.
+    """Lines and columns of keys and values by their numbers, both counted from 0.
 
-    That can be told from the `ends`, the numbers that are the first ones outside, and the text of each key. `repeats`
-    has the values that aliases stand for.
+    `ends` has the first number after each value, and `keys` the text of each key; `insides` is made from them, when it
+    is asked for. `repeats` has for an alias the number of the value that it repeats.
     """
 
     lines: array[int] = field(default_factory=numbers)
@@ -43,7 +43,7 @@ class Spots:
     insides: dict[Spot, Inside] = field(default_factory=dict, compare=False)
 
     def add(self, line: int, column: int) -> Spot:
-        """The number of the next key or value."""
+        """Number the next key or value."""
         spot = len(self.ends)
         self.lines.append(line)
         self.columns.append(column)
@@ -52,15 +52,15 @@ class Spots:
         return spot
 
     def close(self, spot: Spot) -> None:
-        """All that was added behind a list or mapping is inside of it."""
+        """End a list or mapping: all that was added after it is inside of it."""
         self.ends[spot] = len(self.ends)
 
     def place(self, spot: Spot, file: str) -> Place:
-        """Where something stands."""
+        """The place of a key or value."""
         return Place(file, self.lines[spot] + 1, self.columns[spot] + 1)
 
     def inside(self, spot: Spot) -> Inside:
-        """What is in a list or mapping; nothing is in any other value."""
+        """The items of a list or the values of a mapping; none for any other value."""
         spot = self.repeats.get(spot, spot)
         if spot not in self.insides:
             is_map = spot + 1 < self.ends[spot] and self.keys[spot + 1] is not None
@@ -78,7 +78,7 @@ class Spots:
         return found
 
     def values(self, spot: Spot) -> dict[str, Spot]:
-        """The values of a mapping by their keys, with those that it took over."""
+        """The values of a mapping by their keys, with those of merged mappings."""
         spot = self.repeats.get(spot, spot)
         known = self.insides.get(spot)
         if isinstance(known, dict):
@@ -95,10 +95,9 @@ class Spots:
 
 @dataclass(frozen=True, slots=True)
 class NodePositions(Mapping[Path, Place]):
-    """Line and column of every value and key of one file, by path.
+    """The places of the values and keys of one file, by path.
 
-    They are looked up in a tree that mirrors the data, since most are never asked for, and since a value that a
-    recipe repeats by an alias stands in that tree once.
+    A path is followed only when it is asked for, since most never are. A value that aliases repeat is held once.
     """
 
     file: str
@@ -114,7 +113,7 @@ class NodePositions(Mapping[Path, Place]):
         return sum(1 for _path in self)
 
     def spot(self, path: Path) -> Spot:
-        """The number of what stands at a path; raises KeyError."""
+        """The number of the value at a path. Raises KeyError."""
         has_key = False
         spot = ROOT
         for name in path:
@@ -130,7 +129,7 @@ class NodePositions(Mapping[Path, Place]):
         return spot
 
     def paths(self, spot: Spot, path: Path) -> Iterator[Path]:
-        """The path of what is at `spot`, and of all inside of it."""
+        """The path of a value, and those of all values and keys inside of it."""
         yield path
         match self.spots.inside(spot):
             case list() as items:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The lists and mappings of a file while they are read, and the values that it gives a name to."""
+"""The lists and mappings whose end the reader has not reached yet, and the values with an anchor."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_posi
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """A value that aliases may repeat: how many values it holds, and how many levels of them."""
+    """A value that aliases may repeat. `nodes` counts the values inside of it, `height` their levels."""
 
     value: Any
     spot: Spot
@@ -24,7 +24,7 @@ class Anchor:
 
 @dataclass(slots=True)
 class OpenList:
-    """A list whose end is still to come. `nodes` counts the values before it, `height` the levels inside."""
+    """A list that is being read. `nodes` counts the values of the file before it, `height` the levels inside of it."""
 
     spot: Spot
     anchor: str | None
@@ -35,7 +35,7 @@ class OpenList:
 
 @dataclass(slots=True)
 class OpenMap:
-    """A mapping whose end is still to come, and the key whose value is next."""
+    """A mapping that is being read. `key` is the key whose value comes next; `merged` has the mappings of `<<`."""
 
     spot: Spot
     anchor: str | None
@@ -55,8 +55,8 @@ def awaits_key(part: Open) -> bool:
     return isinstance(part, OpenMap) and part.key is None
 
 
-def take_over(part: OpenMap, spots: Spots) -> None:
-    """Give a mapping the keys it merges in and does not have; of two mappings the first one counts."""
+def add_merged_keys(part: OpenMap, spots: Spots) -> None:
+    """Add the keys of merged mappings to a mapping. Its own keys and earlier mappings come first."""
     own = spots.values(part.spot)
     for data, spot in part.merged:
         theirs = spots.values(spot)

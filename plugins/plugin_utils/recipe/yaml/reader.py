@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""YAML text -> plain JSON data, and where each of its values stands.
+"""Read YAML as plain JSON data, with the place of each value.
 
-The data is built from the parser's events, one by one: no step of it recurses, what is too deep or too much is refused
-where it stands, and the parser's tree of nodes, which costs more than the parsing, is never made.
+The data is made from the parser's events one by one. So nothing recurses, too many levels or values are refused at
+once, and PyYAML's tree of nodes, which takes longer than parsing, is never made.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.open_coll
     Open,
     OpenList,
     OpenMap,
+    add_merged_keys,
     awaits_key,
-    take_over,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.scalars import MERGE, UnclearError, resolve
 
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 JINJA = "a Jinja expression in quotes, since YAML takes { for a mapping"
-MAX_ERRORS = 100  # errors at once
-MAX_REPEATED = 100_000  # values that aliases may repeat
+MAX_ERRORS = 100  # reported at once
+MAX_REPEATED = 100_000  # values that aliases may repeat in all
 JAMMED_COLON = re.compile(r"[A-Za-z_][\w.-]*:\S")
 QUOTES = ('"', "'")
 CORE = "tag:yaml.org,2002:"
@@ -50,24 +50,24 @@ TAG_HINTS = {
     "!vault": "keep the secret in the inventory and write a Jinja expression in quotes",
     "!unsafe": "no value here needs such a mark",
 }
-FOREIGN = (yaml.YAMLError, ValueError, OverflowError)  # PyYAML without libyaml lets the latter two pass
-UNSENT = re.compile("[\0\ud800-\udfff]")  # by escapes in double quotes: neither arguments nor UTF-8 can hold them
+YAML_ERRORS = (yaml.YAMLError, ValueError, OverflowError)  # the latter two come from PyYAML without libyaml
+FORBIDDEN = re.compile("[\0\ud800-\udfff]")  # escapes can make these, but arguments or UTF-8 cannot hold them
 PLAIN_HINT = "plain data needs none"
 QUOTES_HINT = "text that starts with '!' needs quotes"
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a recipe file says, unchecked: plain JSON data, and the places of its values."""
+    """The data of a recipe file, unchecked, and the places of its values."""
 
     data: dict[str, Any]
     places: NodePositions
 
 
 def read(content: bytes, name: str, expected: str = "a mapping with test_meta and steps") -> Document:
-    """The data of a YAML file whose top is a mapping, the `expected` one; `name` is the file's in errors.
+    """Read a YAML file whose top is a mapping. `expected` describes it in errors, and `name` is the file's name there.
 
-    Raises RecipeErrors with all that is wrong with it as YAML or as JSON data.
+    Raises RecipeErrors with all that is wrong with the file as YAML or as JSON data.
     """
     builder = Builder(decode(content, name))
     builder.build()
@@ -77,7 +77,7 @@ def read(content: bytes, name: str, expected: str = "a mapping with test_meta an
 
 
 def read_value(text: str) -> Any:
-    """The value that a text holds as YAML; raises RecipeErrors where it is none."""
+    """The value of a text that is YAML. Raises RecipeErrors."""
     builder = Builder(decode(text.encode(errors="surrogatepass"), "value"))
     builder.build()
     if builder.errors or not builder.top.data:
@@ -86,7 +86,7 @@ def read_value(text: str) -> Any:
 
 
 class Builder:
-    """Makes data of the parser's events, and collects what is wrong in them."""
+    """Makes data from the parser's events, and collects errors."""
 
     def __init__(self, source: RecipeSource) -> None:
         self.source = source
@@ -100,7 +100,7 @@ class Builder:
         self.quote_line = 0
 
     def build(self) -> None:
-        """Read the whole file; raises RecipeErrors where it cannot be read on."""
+        """Read the whole file. Raises RecipeErrors where it cannot be parsed any further."""
         try:
             parser = LOADER(self.source.text)
             while (event := parser.get_event()) and not isinstance(event, events.StreamEndEvent):
@@ -108,12 +108,12 @@ class Builder:
                 if handle:
                     handle(self, event)
         except yaml.MarkedYAMLError as error:
-            raise RecipeErrors([*self.errors, self._explained(error)]) from None
-        except FOREIGN as error:
+            raise RecipeErrors([*self.errors, self._explain(error)]) from None
+        except YAML_ERRORS as error:
             raise refused(Place(self.source.name), "valid YAML", shown(str(error))) from None
 
     def document(self, expected: str) -> Document:
-        """The one document read; raises RecipeErrors where it is no mapping."""
+        """The document that was read. Raises RecipeErrors where it is no mapping."""
         if not self.top.data:
             raise refused(Place(self.source.name), expected, "an empty file")
         data = self.top.data[0]
@@ -136,7 +136,7 @@ class Builder:
         if event.style:
             self._check_quoted(value, spot)
         if event.anchor:
-            self._name(event.anchor, Anchor(value, spot, 1, 0))
+            self._add_anchor(event.anchor, Anchor(value, spot, 1, 0))
         self._add(value, spot)
 
     def _plain(self, word: str, spot: Spot) -> Any:
@@ -155,7 +155,7 @@ class Builder:
 
     def _check_quoted(self, text: str, spot: Spot) -> None:
         self.quote_line = self.spots.lines[spot] + 1
-        if UNSENT.search(text):
+        if FORBIDDEN.search(text):
             self._report(spot, "text without NUL characters and halves of pairs", shown(text))
 
     def _alias(self, event: events.AliasEvent) -> None:
@@ -182,9 +182,9 @@ class Builder:
         part = self.open.pop()
         self.spots.close(part.spot)
         if isinstance(part, OpenMap) and part.merged:
-            take_over(part, self.spots)
+            add_merged_keys(part, self.spots)
         if part.anchor:
-            self._name(part.anchor, Anchor(part.data, part.spot, self.nodes - part.nodes + 1, part.height))
+            self._add_anchor(part.anchor, Anchor(part.data, part.spot, self.nodes - part.nodes + 1, part.height))
         self._add(part.data, part.spot, part.height)
 
     def _start(self, event: events.CollectionStartEvent) -> Spot:
@@ -209,12 +209,12 @@ class Builder:
         if isinstance(part, OpenList):
             part.data.append(value)
         elif part.key is None:
-            self._take_key(part, value, spot)
+            self._set_key(part, value, spot)
         else:
-            self._take_value(part, part.key, value, spot)
+            self._set_value(part, part.key, value, spot)
             part.key = None
 
-    def _take_key(self, part: OpenMap, key: Any, spot: Spot) -> None:
+    def _set_key(self, part: OpenMap, key: Any, spot: Spot) -> None:
         if not isinstance(key, str):
             self._report(spot, "a key that is text", shown(key))
             key = str(key)
@@ -224,7 +224,7 @@ class Builder:
             self._report(spot, "each key once", f"{quoted(key)} again (first in line {first})")
         part.key = self.spots.keys[spot] = key
 
-    def _take_value(self, part: OpenMap, key: str, value: Any, spot: Spot) -> None:
+    def _set_value(self, part: OpenMap, key: str, value: Any, spot: Spot) -> None:
         if key is MERGE:
             self._merge(part, value, spot)
             return
@@ -252,7 +252,7 @@ class Builder:
             hint = TAG_HINTS.get(tag, PLAIN_HINT if tag.startswith(CORE) else QUOTES_HINT)
             self._report(spot, "a value without a tag", f"{quoted(tag.replace(CORE, '!!'))} ({hint})")
 
-    def _name(self, name: str, anchor: Anchor) -> None:
+    def _add_anchor(self, name: str, anchor: Anchor) -> None:
         if name in self.anchors:
             first = self._place(self.anchors[name].spot).line
             self._report(anchor.spot, "each anchor once", f"'&{name}' again (first in line {first})")
@@ -268,8 +268,8 @@ class Builder:
         if len(self.open) + anchor.height > DEEPEST:
             self._stop(spot, f"at most {DEEPEST} levels of lists and mappings inside each other", f"more with {alias}")
 
-    def _explained(self, error: yaml.MarkedYAMLError) -> RecipeError:
-        # a good recipe does not pay for these imports
+    def _explain(self, error: yaml.MarkedYAMLError) -> RecipeError:
+        # imported here, since a good recipe does not need them
         from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.error_context import ErrorContext
         from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.syntax_errors import explain
 
@@ -281,7 +281,7 @@ class Builder:
         return self._rest(spot).startswith(text)
 
     def _rest(self, spot: Spot) -> str:
-        """The line from there on."""
+        """The rest of the line of a key or value, from its first character."""
         place = self._place(spot)
         return self.source.lines[place.line - 1][place.column - 1 :]
 
@@ -297,7 +297,7 @@ class Builder:
         self._report(spot, expected, got, near)
         raise RecipeErrors(self.errors)
 
-    # not bound: a builder that holds itself would stay, with all of its data, until garbage is looked for
+    # Functions, not bound methods: a builder with references to itself would be freed by the garbage collector only.
     HANDLERS: ClassVar[Mapping[type[events.Event], Callable[[Builder, Any], None]]] = {
         events.DocumentStartEvent: _document,
         events.ScalarEvent: _scalar,

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a word without quotes means in a recipe.
+"""The value of a word without quotes.
 
-Only `null`, `true`, `false` (also with capitals, as YAML 1.2 has it) and numbers as JSON writes them are more than
-text. `NO`, `on`, `010`, `1_000`, `1:30` and `2026-11-25` stay as they were written.
+`null`, `true`, `false` (also with capitals, as in YAML 1.2) and numbers in the form of JSON have a value. All other
+words are text: `NO`, `on`, `010`, `1_000`, `1:30` and `2026-11-25` are read as they are written.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LONGEST_INTEGER = len(str(-LARGEST))
 
 
 class MergeKey(str):
-    """The key that takes over another mapping's keys: `<<` without quotes."""
+    """The key `<<` without quotes, which adds the keys of another mapping."""
 
     __slots__ = ()
 
@@ -43,7 +43,7 @@ MERGE = MergeKey("<<")
 
 
 class UnclearError(ValueError):
-    """A word that is refused: what was expected, and what was found."""
+    """A word that is refused, with what was expected instead of it."""
 
     def __init__(self, expected: str, got: str) -> None:
         super().__init__(expected, got)
@@ -51,9 +51,9 @@ class UnclearError(ValueError):
         self.got = got
 
 
-@lru_cache(maxsize=256)  # most words of a recipe stand in each step: their values are shared
+@lru_cache(maxsize=256)  # most words of a recipe are in each of its steps
 def resolve(word: str) -> Scalar:
-    """The value of a word that stands without quotes; raises UnclearError."""
+    """The value of a word without quotes. Raises UnclearError."""
     if word in NO_NUMBERS:
         raise UnclearError("a finite number, or text in quotes", word)
     if word[:1] not in NUMBER_STARTS:
@@ -65,14 +65,14 @@ def resolve(word: str) -> Scalar:
 
 
 def integer(word: str) -> int:
-    """A whole number that databases can hold; raises UnclearError."""
+    """A whole number that databases can hold. Raises UnclearError."""
     if len(word) > LONGEST_INTEGER or not -LARGEST <= int(word) < LARGEST:
         raise UnclearError("a number that fits into 64 bits, or text in quotes", quoted(word))
     return int(word)
 
 
 def decimal(word: str, fraction: str | None) -> float:
-    """A decimal number, unless it is too large or would lose a zero that may matter; raises UnclearError."""
+    """A decimal number. Raises UnclearError where it is too large, or would lose zeros at its end."""
     number = float(word)
     if not math.isfinite(number):
         raise UnclearError("a number below 1.8e308, or text in quotes", quoted(word))

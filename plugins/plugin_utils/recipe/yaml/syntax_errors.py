@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What YAML's parser objects to, in the words of somebody who writes a recipe.
+"""Turn errors of the YAML parser into errors for people who write recipes.
 
-The parser says where it lost the thread; these functions look at the lines around and name the slip that is the
-usual reason. Places count from 1.
+The parser says where it could not go on. These functions look at the lines around that place and name the mistake that
+usually is the reason. Lines and columns count from 1.
 """
 
 from __future__ import annotations
@@ -38,92 +38,94 @@ type Explanation = Callable[[ParserProblem], RecipeError]
 
 
 def explain(error: MarkedYAMLError, around: ErrorContext) -> RecipeError:
-    """The parser's error as one of ours."""
+    """The recipe error for an error of the parser."""
     name = around.source.name
     at = place_of(error.problem_mark, name)
     begin = place_of(error.context_mark, name) if error.context_mark else at
-    problem = error.problem or ""
-    trouble = ParserProblem(around, around.source.lines, problem, error.context or "", at, begin)
-    return merge_conflict(trouble) or PROBLEMS.get(problem, BY_CONTEXT.get(trouble.context, unknown))(trouble)
+    message = error.problem or ""
+    problem = ParserProblem(around, around.source.lines, message, error.context or "", at, begin)
+    return merge_conflict(problem) or PROBLEMS.get(message, BY_CONTEXT.get(problem.context, unknown))(problem)
 
 
-def merge_conflict(trouble: ParserProblem) -> RecipeError | None:
-    """The first mark of an unresolved merge, which breaks any YAML."""
-    numbers = (number for number, line in enumerate(trouble.lines, 1) if CONFLICT.match(line))
+def merge_conflict(problem: ParserProblem) -> RecipeError | None:
+    """The first conflict marker of an unresolved merge."""
+    numbers = (number for number, line in enumerate(problem.lines, 1) if CONFLICT.match(line))
     number = next(numbers, 0)
-    return trouble.error(trouble.place(number, 1), "a file without unresolved merge conflicts") if number else None
+    return problem.error(problem.place(number, 1), "a file without unresolved merge conflicts") if number else None
 
 
-def unknown(trouble: ParserProblem) -> RecipeError:
-    """A problem without words of our own: the parser's."""
-    return trouble.error(trouble.at, "valid YAML", f"{trouble.found(trouble.at)}: {trouble.problem}")
+def unknown(problem: ParserProblem) -> RecipeError:
+    """Any other problem, in the parser's words."""
+    return problem.error(problem.at, "valid YAML", f"{problem.found(problem.at)}: {problem.message}")
 
 
-def slip(trouble: ParserProblem, line: int) -> RecipeError | None:
-    """A space or a colon that is missing in a line."""
-    for pattern, expected in SLIPS.items():
-        if found := pattern.match(trouble.line(line)):
-            return trouble.error(trouble.place(line, found.start("found") + 1), expected)
+def missing_character(problem: ParserProblem, line: int) -> RecipeError | None:
+    """A space or a colon that is missing in a line; None where there is none."""
+    for pattern, expected in MISSING_CHARACTERS.items():
+        if found := pattern.match(problem.line(line)):
+            return problem.error(problem.place(line, found.start("found") + 1), expected)
     return None
 
 
-SLIPS = {
+MISSING_CHARACTERS = {
     JAMMED_DASH: "a space after the dash",
     JAMMED_COLON: "a space after the colon",
     NO_COLON: "a colon after the key",
 }
 
 
-def second_colon(trouble: ParserProblem) -> RecipeError:
-    """A colon where there can be no key: in a text, or in a line that YAML takes for more of the text above."""
-    found = TWO_COLONS.match(trouble.before() + ":")
+def second_colon(problem: ParserProblem) -> RecipeError:
+    """A colon where no key can be: in a text, or in a line that YAML reads as part of the text above."""
+    found = TWO_COLONS.match(problem.before() + ":")
     if found:
-        place = trouble.place(trouble.at.line, found.start("found") + 1)
-        return trouble.error(place, "text in quotes, since it holds a colon and a space")
-    return slip(trouble, trouble.above()) or indentation(trouble)
+        place = problem.place(problem.at.line, found.start("found") + 1)
+        return problem.error(place, "text in quotes, since it holds a colon and a space")
+    return missing_character(problem, problem.above()) or indentation(problem)
 
 
-def no_colon(trouble: ParserProblem) -> RecipeError:
-    """A word that stands where a key must be."""
-    return slip(trouble, trouble.begin.line) or trouble.error(trouble.begin, "a key, a colon and a value on one line")
+def no_colon(problem: ParserProblem) -> RecipeError:
+    """A word where a key must be."""
+    return missing_character(problem, problem.begin.line) or problem.error(
+        problem.begin, "a key, a colon and a value on one line"
+    )
 
 
-def no_place(trouble: ParserProblem) -> RecipeError:
-    """Something that does not go on with the collection around it."""
-    before = trouble.before().strip()
+def unexpected(problem: ParserProblem) -> RecipeError:
+    """Something that cannot be at this place of a list or mapping."""
+    before = problem.before().strip()
     if not before:
-        return other_kind(trouble) if trouble.at.column in trouble.around.columns else indentation(trouble)
+        return other_kind(problem) if problem.at.column in problem.around.columns else indentation(problem)
     if before[-1] in QUOTES:
-        return after_quote(trouble, before[-1])
-    return trouble.error(trouble.at, f"nothing after {'the closing bracket' if before[-1] in '}]' else 'the value'}")
+        return after_quote(problem, before[-1])
+    return problem.error(problem.at, f"nothing after {'the closing bracket' if before[-1] in '}]' else 'the value'}")
 
 
-def after_quote(trouble: ParserProblem, quote: str) -> RecipeError:
-    """Text behind a closing quote: the quote belongs to the text, or an earlier one was not closed."""
-    line = trouble.around.quote_line
-    hint = f", which closes the text of line {line}" if 0 < line < trouble.at.line else QUOTES[quote]
-    return trouble.error(trouble.at, f"nothing after the closing quote{hint}")
+def after_quote(problem: ParserProblem, quote: str) -> RecipeError:
+    """Text after a closing quote: the quote is part of the text, or an earlier one was not closed."""
+    line = problem.around.quote_line
+    hint = f", which closes the text of line {line}" if 0 < line < problem.at.line else QUOTES[quote]
+    return problem.error(problem.at, f"nothing after the closing quote{hint}")
 
 
-def other_kind(trouble: ParserProblem) -> RecipeError:
+def other_kind(problem: ParserProblem) -> RecipeError:
     """A list item among keys, or a key among list items."""
-    wanted = "a list item, '- ' and a value" if "'-'" in trouble.problem else "a key and a colon"
-    if "'-'" in trouble.problem and trouble.rest(trouble.at).startswith("-"):
-        wanted = SLIPS[JAMMED_DASH]
-    return trouble.error(trouble.at, f"{wanted}, as in line {trouble.begin.line}")
+    wanted = "a list item, '- ' and a value" if "'-'" in problem.message else "a key and a colon"
+    if "'-'" in problem.message and problem.rest(problem.at).startswith("-"):
+        wanted = MISSING_CHARACTERS[JAMMED_DASH]
+    return problem.error(problem.at, f"{wanted}, as in line {problem.begin.line}")
 
 
-def indentation(trouble: ParserProblem) -> RecipeError:
-    """A line that starts in a column in which nothing above starts, or behind a line that is no key and no value."""
-    line = trouble.line(trouble.at.line)
+def indentation(problem: ParserProblem) -> RecipeError:
+    """A line with a wrong indentation, or after a line that is neither a key nor a value."""
+    line = problem.line(problem.at.line)
     column = len(line) - len(line.lstrip()) + 1
-    above = trouble.above()
-    known = sorted({indent - 1 for indent in trouble.around.columns} | columns_of(trouble.line(above)))
+    above = problem.above()
+    known = sorted({indent - 1 for indent in problem.around.columns} | columns_of(problem.line(above)))
     others = [str(indent) for indent in known if indent != column - 1]
-    if not others or column in trouble.around.columns:
-        return slip(trouble, above) or trouble.error(trouble.place(above, 1), "a key and a colon")
-    return trouble.error(
-        trouble.place(trouble.at.line, column), spaces(others), f"{column - 1} before {quoted(line.strip())}"
+    if not others or column in problem.around.columns:
+        return missing_character(problem, above) or problem.error(problem.place(above, 1), "a key and a colon")
+    return problem.error(
+        problem.place(problem.at.line, column), spaces(others), f"{column - 1} before {quoted(line.strip())}"
     )
 
 
@@ -141,98 +143,98 @@ def columns_of(line: str) -> set[int]:
     return dashes | ({found.end()} if found else set())
 
 
-def open_bracket(trouble: ParserProblem) -> RecipeError:
-    """A flow collection that goes on where it should not: mostly its bracket is not closed."""
-    bracket = "]" if "]" in trouble.problem else "}"
-    if trouble.at.line == trouble.begin.line and trouble.rest(trouble.at):
-        return trouble.error(trouble.at, f"a comma or {bracket!r}")
-    return trouble.error(trouble.begin, f"a {bracket!r} that closes {trouble.found(trouble.begin)}", trouble.ending())
+def open_bracket(problem: ParserProblem) -> RecipeError:
+    """A list or mapping in brackets without a comma or its closing bracket."""
+    bracket = "]" if "]" in problem.message else "}"
+    if problem.at.line == problem.begin.line and problem.rest(problem.at):
+        return problem.error(problem.at, f"a comma or {bracket!r}")
+    return problem.error(problem.begin, f"a {bracket!r} that closes {problem.found(problem.begin)}", problem.ending())
 
 
-def jammed(trouble: ParserProblem) -> RecipeError:
-    """A colon in brackets that YAML takes for part of a word."""
-    return trouble.error(trouble.at, "a space after the colon")
+def jammed(problem: ParserProblem) -> RecipeError:
+    """A colon in brackets that YAML reads as part of a word."""
+    return problem.error(problem.at, "a space after the colon")
 
 
-def no_value(trouble: ParserProblem) -> RecipeError:
+def no_value(problem: ParserProblem) -> RecipeError:
     """A comma or a closing bracket where a value must be."""
-    return trouble.error(trouble.at, "a value")
+    return problem.error(problem.at, "a value")
 
 
-def bad_start(trouble: ParserProblem) -> RecipeError:
+def bad_start(problem: ParserProblem) -> RecipeError:
     """A character that means something else at the start of a word, or a tab."""
-    rest = trouble.line(trouble.at.line)[trouble.at.column - 1 :]
+    rest = problem.line(problem.at.line)[problem.at.column - 1 :]
     if rest.startswith("\t"):
-        return tab(trouble)
-    return trouble.error(trouble.at, f"text in quotes, since it starts with {rest[:1]!r}")
+        return tab(problem)
+    return problem.error(problem.at, f"text in quotes, since it starts with {rest[:1]!r}")
 
 
-def bad_word(trouble: ParserProblem) -> RecipeError:
-    """The same, where the parser first tried to make sense of what follows."""
-    return trouble.error(trouble.begin, f"text in quotes, since it starts with {trouble.rest(trouble.begin)[:1]!r}")
+def bad_word(problem: ParserProblem) -> RecipeError:
+    """The same, where the parser fails only after that character."""
+    return problem.error(problem.begin, f"text in quotes, since it starts with {problem.rest(problem.begin)[:1]!r}")
 
 
-def tab(trouble: ParserProblem) -> RecipeError:
+def tab(problem: ParserProblem) -> RecipeError:
     """A tab where only spaces count."""
-    return trouble.error(trouble.at, "spaces", "a tab, which YAML does not take for indentation")
+    return problem.error(problem.at, "spaces", "a tab, which YAML does not take for indentation")
 
 
-def open_quote(trouble: ParserProblem) -> RecipeError:
+def open_quote(problem: ParserProblem) -> RecipeError:
     """A quoted text without an end."""
-    quote = trouble.rest(trouble.begin)[:1]
-    return trouble.error(trouble.begin, f"a {quote} that closes {trouble.found(trouble.begin)}", trouble.ending())
+    quote = problem.rest(problem.begin)[:1]
+    return problem.error(problem.begin, f"a {quote} that closes {problem.found(problem.begin)}", problem.ending())
 
 
-def bad_escape(trouble: ParserProblem) -> RecipeError:
+def bad_escape(problem: ParserProblem) -> RecipeError:
     r"""A backslash in double quotes that is no escape, as in "C:\dir"."""
-    return escape_error(trouble, trouble.at, r"an escape such as \n or \\ (in single quotes a backslash is itself)")
+    return escape_error(problem, problem.at, r"an escape such as \n or \\ (in single quotes a backslash is itself)")
 
 
-def bad_digits(trouble: ParserProblem) -> RecipeError:
-    r"""An escape without its digits, as in "C:\users": the parser stands behind its letter."""
-    start = trouble.place(trouble.at.line, trouble.at.column - 2)
-    return escape_error(trouble, start, r"digits after \x, \u or \U (in single quotes a backslash is itself)")
+def bad_digits(problem: ParserProblem) -> RecipeError:
+    r"""An escape without its digits, as in "C:\users". The parser's place is after its letter."""
+    start = problem.place(problem.at.line, problem.at.column - 2)
+    return escape_error(problem, start, r"digits after \x, \u or \U (in single quotes a backslash is itself)")
 
 
-def half_pair(trouble: ParserProblem) -> RecipeError:
+def half_pair(problem: ParserProblem) -> RecipeError:
     """An escape of half a surrogate pair, as JSON writers make them for an emoji."""
-    start = trouble.place(trouble.at.line, trouble.at.column - 2)
-    return escape_error(trouble, start, r"a whole character: as it is, or as \U and 8 digits", 6)
+    start = problem.place(problem.at.line, problem.at.column - 2)
+    return escape_error(problem, start, r"a whole character: as it is, or as \U and 8 digits", 6)
 
 
-def escape_error(trouble: ParserProblem, start: Place, expected: str, length: int = 2) -> RecipeError:
-    """What is wrong with an escape of some length."""
-    return trouble.error(start, expected, quoted(trouble.rest(start)[:length]))
+def escape_error(problem: ParserProblem, start: Place, expected: str, length: int = 2) -> RecipeError:
+    """An error about an escape of `length` characters."""
+    return problem.error(start, expected, quoted(problem.rest(start)[:length]))
 
 
-def list_inline(trouble: ParserProblem) -> RecipeError:
-    """A list item or a long key that starts behind a key."""
-    expected = "a value, or the list on lines of its own" if "sequence" in trouble.problem else "a value"
-    return trouble.error(trouble.at, expected)
+def list_inline(problem: ParserProblem) -> RecipeError:
+    """A list item or a `?` on the line of a key."""
+    expected = "a value, or the list on lines of its own" if "sequence" in problem.message else "a value"
+    return problem.error(problem.at, expected)
 
 
-def directive(trouble: ParserProblem) -> RecipeError:
+def directive(problem: ParserProblem) -> RecipeError:
     """A line that starts with a percent sign, or follows one."""
-    return trouble.error(trouble.begin, "a file without YAML directives, lines that start with %")
+    return problem.error(problem.begin, "a file without YAML directives, lines that start with %")
 
 
-def after_end(trouble: ParserProblem) -> RecipeError:
+def after_end(problem: ParserProblem) -> RecipeError:
     """Something after the end of the mapping at the top."""
-    if trouble.line(1).startswith("%"):
-        return directive(trouble)
-    return indentation(trouble) if not trouble.before().strip() else no_place(trouble)
+    if problem.line(1).startswith("%"):
+        return directive(problem)
+    return indentation(problem) if not problem.before().strip() else unexpected(problem)
 
 
-def too_deep(trouble: ParserProblem) -> RecipeError:
+def too_deep(problem: ParserProblem) -> RecipeError:
     """More levels than anybody writes by hand."""
-    return trouble.error(trouble.at, "fewer levels of lists and mappings inside each other")
+    return problem.error(problem.at, "fewer levels of lists and mappings inside each other")
 
 
 PROBLEMS: dict[str, Explanation] = {
     "mapping values are not allowed in this context": second_colon,
     "could not find expected ':'": no_colon,
-    "did not find expected key": no_place,
-    "did not find expected '-' indicator": no_place,
+    "did not find expected key": unexpected,
+    "did not find expected '-' indicator": unexpected,
     "did not find expected <document start>": after_end,
     "did not find expected ',' or ']'": open_bracket,
     "did not find expected ',' or '}'": open_bracket,

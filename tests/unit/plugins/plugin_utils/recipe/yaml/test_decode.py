@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeErrors
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.decode import LARGEST, decode, read_bytes
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.decode import MAX_SIZE, decode, read_bytes
 
 
 def refusal(path: str) -> str:
@@ -65,7 +65,7 @@ def test_names_that_no_file_has(path: str) -> None:
 
 def test_a_file_that_is_too_large(tmp_path: Path) -> None:
     with (tmp_path / "large.yml").open("wb") as file:
-        file.truncate(LARGEST + 1)
+        file.truncate(MAX_SIZE + 1)
     assert refusal(str(tmp_path / "large.yml")).endswith("expected a file of at most 8 MiB, got a larger file")
 
 

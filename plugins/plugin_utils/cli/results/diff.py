@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import printable
 
 NOTABLE = 10.0  # percent
 SHORTEST = 0.1  # seconds: below, a step's duration is mostly chance
@@ -33,25 +35,51 @@ def add_diff(command: argparse.ArgumentParser) -> None:
         help="show durations and measurements that changed by at least so much, durations also by at least 0.1 s "
         "(default: 10; JSON has all)",
     )
+    command.add_argument(
+        "--exit-code",
+        action="store_true",
+        help="for CI: end with 1 if something got worse, and name it on stderr; otherwise with 0. Something got worse if "
+        "a step passed on a host in the first run and does not pass there in the second one (it passes if it is passed, "
+        "marginal or cached), or if a criterion held and does not hold any more. What only one run has does not count",
+    )
     add_db(command)
     examples(
-        command, "rack-recipes diff 20261124-09 20261125-14", "rack-recipes diff 20261124-09 20261125-14 --percent 1"
+        command,
+        "rack-recipes diff 20261124-09 20261125-14",
+        "rack-recipes diff 20261124-09 20261125-14 --percent 1",
+        "rack-recipes diff 20261124-09 20261125-14 --exit-code",
     )
 
 
 def diff(options: argparse.Namespace) -> Answer:
     """Show what changed between two runs: verdicts, durations, measurements, the context.
 
-    Also what is not the same about the runs themselves: recipe, parameters, versions.
+    It also shows what is different about the runs themselves: recipe, parameters, versions.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
 
     with opened(options) as store:
         ids = [run_id_of(store, options.first, options.db), run_id_of(store, options.second, options.db)]
         found = _changes(store, *ids)
+        worse = _worse(store, *ids) if options.exit_code else []
+    sys.stderr.writelines(f"worse: {what}\n" for what in worse)
+    code = 1 if worse else 0
     if options.json:
-        return {"runs": ids, **found}, 0
-    return "".join(_lines(ids, found, options.percent)), 0
+        return {"runs": ids, **found}, code
+    return "".join(_lines(ids, found, options.percent)), code
+
+
+def _worse(store: Any, first: str, second: str) -> list[str]:
+    """The steps and the criteria that got worse, in words."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results import run_changes
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+
+    steps = run_changes.worse_steps(queries.steps(store, first), queries.steps(store, second))
+    criteria = run_changes.worse_criteria(queries.measurements(store, first), queries.measurements(store, second))
+    return [
+        printable(f"{name}{row['step']} on {row['host'] or 'the run'}: {row['before']} -> {row['after']}")
+        for name, row in (*(("", row) for row in steps), *((f"{row['name']} of ", row) for row in criteria))
+    ]
 
 
 def _changes(store: Any, first: str, second: str) -> dict[str, list[dict[str, Any]]]:
@@ -135,8 +163,6 @@ def _grown(row: Row) -> str:
 
 
 def _table(title: str, titles: Sequence[str], rows: Sequence[Sequence[object]], none: str = NONE) -> Iterator[str]:
-    import sys
-
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colours import painter
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import to_text
 

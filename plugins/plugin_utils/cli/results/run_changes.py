@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import MARGINAL, PASSED
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.host_differences import (
     CONTAINER,
     Field,
@@ -18,11 +19,14 @@ from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.hos
     flatten,
     parts,
 )
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 
 Row = Mapping[str, Any]
 Change = dict[str, Any]
 
 ABOUT = ("recipe", "digest", "test_id", "status", "hosts", "controller", "user", "versions", "params", "labels")
+
+MEASUREMENT = ("step", "host", "name", "unit", "number")  # what makes two measurements one: 5 ms are not 5 us
 
 
 def run_changes(first: Row, second: Row) -> list[Change]:
@@ -61,8 +65,7 @@ def _ran(row: Row) -> bool:
 
 def measurement_changes(first: Sequence[Row], second: Sequence[Row]) -> list[Change]:
     """The measurements that are not the same, or that only one run has."""
-    keys = ("step", "host", "name", "unit", "number")  # 5 ms are not 5 us
-    found = _pairs([*_numbered(first)], [*_numbered(second)], keys)
+    found = _pairs([*_numbered(first)], [*_numbered(second)], MEASUREMENT)
     return [
         {
             **_without_number(place),
@@ -72,6 +75,31 @@ def measurement_changes(first: Sequence[Row], second: Sequence[Row]) -> list[Cha
         for place, before, after in found
         if before is None or after is None or not _same(before["value"], after["value"])
     ]
+
+
+def worse_steps(first: Sequence[Row], second: Sequence[Row]) -> list[Change]:
+    """The (step, host) pairs that passed in the first run and did not pass in the second one."""
+    return [
+        {**place, **sides(before, after, "verdict")}
+        for place, before, after in _pairs(first, second, ("step", "host"))
+        if _is_worse(before, after, PASSING)
+    ]
+
+
+def worse_criteria(first: Sequence[Row], second: Sequence[Row]) -> list[Change]:
+    """The measurements whose criterion held in the first run and did not hold in the second one."""
+    pairs = _pairs([*_numbered(first)], [*_numbered(second)], MEASUREMENT)
+    held = frozenset({PASSED, MARGINAL})
+    return [
+        {**_without_number(place), **sides(before, after, "verdict")}
+        for place, before, after in pairs
+        if after and after["verdict"] and _is_worse(before, after, held)
+    ]
+
+
+def _is_worse(before: Row | None, after: Row | None, good: Container[str]) -> bool:
+    """Whether a verdict was good and is not good any more; a row that only one run has is no change for the worse."""
+    return before is not None and after is not None and before["verdict"] in good and after["verdict"] not in good
 
 
 def context_changes(first: Sequence[Row], second: Sequence[Row]) -> list[Change]:

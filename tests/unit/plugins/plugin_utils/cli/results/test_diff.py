@@ -19,6 +19,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.run_chang
     duration_changes,
     measurement_changes,
     verdict_changes,
+    worse_criteria,
+    worse_steps,
 )
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.two_stored_runs import (
@@ -97,6 +99,58 @@ def test_the_same(runs: Path):
     done = call("diff", FIRST, FIRST)
     titles = ("the runs", "verdicts", "durations", "measurements", "context")
     assert done.out == f"{FIRST} -> {FIRST}\n" + "".join(f"\n{title}: no change\n" for title in titles)
+
+
+def test_exit_code_tells_whether_something_got_worse(runs: Path):
+    assert call("diff", FIRST, SECOND).code == 0
+    assert call("diff", FIRST, FIRST, "--exit-code").code == 0
+    worse, better = "20261126-000000-cccccc", "20261126-000000-dddddd"
+    for run_id, verdict in ((worse, "failed"), (better, "passed")):
+        run = Writer(run_id)
+        run.begin("sha256:3", ("wire",))
+        run.step("wire", "leaf1", verdict)
+        run.end(verdict, 0, **{verdict: 1})
+    assert call("diff", better, worse).code == 0
+    assert call("diff", better, worse, "--exit-code")[::2] == (1, "worse: wire on leaf1: passed -> failed\n")
+    assert call("diff", better, worse, "--exit-code", "--json").code == 1
+    assert call("diff", worse, better, "--exit-code").code == 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_worse"),
+    [
+        ("passed", "failed", True),
+        ("marginal", "error", True),
+        ("cached", "unreachable", True),
+        ("passed", "blocked", True),
+        ("passed", "skipped", True),
+        ("passed", "marginal", False),
+        ("failed", "error", False),
+        ("skipped", "failed", False),
+        ("failed", "passed", False),
+    ],
+)
+def test_a_verdict_that_got_worse(before: str, after: str, is_worse: bool):
+    found = worse_steps([step(before)], [step(after)])
+    assert found == ([{"step": "a", "host": "r1", "before": before, "after": after}] if is_worse else [])
+    assert not worse_steps([step(before)], [step(after, host="r2")])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_worse"),
+    [
+        ("passed", "failed", True),
+        ("marginal", "failed", True),
+        ("passed", "marginal", False),
+        ("failed", "failed", False),
+        (None, "failed", False),
+        ("passed", None, False),
+    ],
+)
+def test_a_criterion_that_got_worse(before: str | None, after: str | None, is_worse: bool):
+    found = worse_criteria([{**measured(1), "verdict": before}], [{**measured(1), "verdict": after}])
+    assert bool(found) is is_worse
+    assert not worse_criteria([], [{**measured(1), "verdict": after}])
 
 
 def step(verdict: str = "passed", host: str = "r1", **fields: Any) -> dict[str, Any]:

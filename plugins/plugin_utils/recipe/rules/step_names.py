@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Node, text
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.json_schema import list_fields
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, quoted, shown
 
 type Steps = list[Node]
@@ -95,7 +96,7 @@ def hosts_of_dependency(step: Node, path: Path, name: str, known: Known) -> Iter
 def listed_once(steps: Steps) -> Iterator[RecipeError]:
     """A name must not be in a list twice: another one was probably meant."""
     for step in steps:
-        for key in LISTS:
+        for key in list_fields():
             if key in step.data:
                 yield from duplicates(
                     step, key, step.dependency_names() if key == "depends_on" else paths_and_texts(step, key)
@@ -118,7 +119,6 @@ def duplicates(node: Node, key: str, names: list[tuple[Path, str]]) -> Iterator[
             yield node.error(path, f"each name in {key} once", got)
 
 
-LISTS = ("depends_on", "reads", "writes", "tags", "locks")
 DEPENDENCY_RULES: tuple[Callable[[Node, Path, str, Known], Iterator[RecipeError]], ...] = (
     not_on_itself,
     not_on_closing_step,

@@ -41,6 +41,13 @@ def inlined(part: Any, parts: Mapping[str, Any]) -> Any:
             return part
 
 
+@cache
+def list_fields() -> tuple[str, ...]:
+    """The fields of a step that hold a list, and nothing else."""
+    step = schema()["properties"]["steps"]["items"]["else"]
+    return tuple(name for name, part in step["properties"].items() if part.get("type") == "array")
+
+
 def mappings(part: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Every mapping that a part of the schema describes, after the name of its field. Outer mappings come first."""
     if "properties" in part:

@@ -24,6 +24,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.criteria imp
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeErrors
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.expand import MAX_NAME_LENGTH
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import parse
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values import FITS, KINDS, READERS
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import (
     CacheKey,
     Canary,
@@ -40,8 +41,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model i
     Success,
     TestMeta,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import REFERENCE_FIELDS
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.step_fields import RULES_BY_FIELD
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.top_level import TOP_LEVEL_ONLY
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.json_schema import (
     SCHEMA,
+    list_fields,
     mappings,
     schema,
     validator,
@@ -199,6 +204,17 @@ def test_context_keys_are_those_of_the_context() -> None:
 def test_whole_references_are_those_of_the_executor(text: str) -> None:
     accepted = bool(re.fullmatch(STEP["loop"]["pattern"], text))
     assert accepted == (text.startswith("{{") or bool(REFERENCE.fullmatch(text)))
+
+
+def test_parameters_have_the_types_that_are_read() -> None:
+    assert TOP["params"]["additionalProperties"]["properties"]["type"]["enum"] == [*KINDS] == [*READERS] == [*FITS]
+
+
+def test_the_rules_know_the_schema_s_fields() -> None:
+    assert {*REFERENCE_FIELDS} <= STEP.keys()
+    assert RULES_BY_FIELD.keys() <= STEP.keys()
+    assert {*TOP_LEVEL_ONLY} <= TOP.keys()
+    assert list_fields() == ("depends_on", "reads", "writes", "tags", "locks")
 
 
 def test_steps_of_includes_have_names_as_long_as_others() -> None:

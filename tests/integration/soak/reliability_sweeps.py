@@ -31,8 +31,8 @@ HEAD = """\
 
 ## Sweeps
 
-This table is written by `make soak`, which runs whole what `make test` runs a small part of; the figures are in
-`reliability.json`.
+A sweep tries many cases of one kind and counts what it finds. `make soak` runs all of each sweep and writes this table;
+`make test` runs a small part of each. The figures are in `reliability.json`.
 
 | sweep | what must hold | done | found | seed | seconds | when |
 | --- | --- | --- | --- | --- | --- | --- |
@@ -40,10 +40,10 @@ This table is written by `make soak`, which runs whole what `make test` runs a s
 TRAPS_HEAD = """
 ## Traps
 
-What users of other tools ran into, by the public issue that tells of it, and the test that keeps this project out of
-it.
+These are problems that users of other tools had, each with the public issue that reports it, and with the test that
+protects this project from it.
 
-| trap | told in | test |
+| trap | reported in | test |
 | --- | --- | --- |
 """
 

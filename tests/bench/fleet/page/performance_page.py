@@ -28,15 +28,17 @@ from ansible_collections.rack.recipes.tests.bench.fleet.page.medians_and_ratios 
 
 HEAD = """# Performance
 
-This page is written by `python -m tests.bench.fleet --write docs/performance.md --json docs/performance.json`;
-the JSON file beside it holds every single run. `tests/bench/README.md` says how it is measured.
+`python -m tests.bench.fleet --write docs/performance.md --json docs/performance.json` writes this page. The JSON file beside
+it has every single run. `tests/bench/README.md` describes the method.
 
-The work: on each of H hosts S steps, one after the other, each a shell script of two `printf`. Every contestant does
-all of it over the same SSH servers in one run of the bench, in turns, one round after the other; where the table below
-says "benches joined", a later bench measured on. A warm-up run of each is left out, and so is a run whose work was not
-all done. The hosts are SSH servers on loopback addresses of this one machine, so controller and hosts share its cores
-and there is no network between them: trust the ratios, not the seconds. A figure is the median of the rounds with the
-lowest and the highest in brackets; a ratio is taken between the two runs of the same round.
+The work: each of H hosts runs S steps, one after the other. Each step is a shell script of two `printf`. Every contestant
+does all of this work over the same SSH servers. Contestants run in turns, one round after the other. Where the table below
+says "benches joined", a later benchmark has added rounds. A warm-up run of each contestant is left out, and so is a run
+whose work was not completely done.
+
+The hosts are SSH servers on loopback addresses of this one machine. So controller and hosts share its cores, and there is
+no network between them: trust the ratios, not the seconds. A figure is the median of the rounds, with the lowest and the
+highest in brackets. A ratio is computed between the two runs of the same round.
 """
 MISSING = "-"
 

@@ -22,6 +22,7 @@ Wait = Callable[[float], object]
 
 APPENDING = os.O_WRONLY | os.O_APPEND
 PAUSE = 0.5  # seconds between two attempts
+PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700  # modes: for the owner alone
 
 
 class ShortWriteError(JournalError):
@@ -80,7 +81,7 @@ def make_private(folder: Path) -> None:
     """Make the folder and those above it that are missing, each for its owner alone. Raises OSError."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     for path in reversed(missing):
-        path.mkdir(0o700, exist_ok=True)
+        path.mkdir(PRIVATE_FOLDER, exist_ok=True)
 
 
 @contextmanager
@@ -103,7 +104,7 @@ def _made(path: Path) -> int:
     if compressed(path).exists():
         raise JournalError(f"{path}: its run is over and the journal compressed, nothing can be added to it")
     make_private(path.parent)
-    return os.open(path, APPENDING | os.O_CREAT, 0o600)
+    return os.open(path, APPENDING | os.O_CREAT, PRIVATE_FILE)
 
 
 def _write(target: Target, descriptor: int, lines: list[bytes]) -> None:

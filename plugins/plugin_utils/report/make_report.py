@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import Rows, frames
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats import FORMATS
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers.write_files import WRITERS, write
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers.write_files import write
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
-
-FORMATS = tuple(WRITERS)
 
 
 def make(engine: Engine, run_id: str, folder: Path, formats: Sequence[str] = FORMATS) -> dict[Path, bool]:

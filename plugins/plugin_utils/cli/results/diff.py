@@ -38,9 +38,10 @@ def add_diff(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--exit-code",
         action="store_true",
-        help="for CI: end with 1 if something got worse, and name it on stderr; otherwise with 0. Something got worse if "
-        "a step passed on a host in the first run and does not pass there in the second one (it passes if it is passed, "
-        "marginal or cached), or if a criterion held and does not hold any more. What only one run has does not count",
+        help="for CI: end with 1 if something got worse, and name it on stderr; otherwise with 0. Something got worse "
+        "if a step passed on a host in the first run and does not pass there in the second one (it passes if it is "
+        "passed, marginal or cached), or if a criterion held and does not hold any more. What only one run has does "
+        "not count",
     )
     add_db(command)
     examples(

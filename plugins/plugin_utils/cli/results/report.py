@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, add_run, examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats import FORMATS
 
 
 def add_report(command: argparse.ArgumentParser) -> None:
@@ -19,7 +20,7 @@ def add_report(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--format",
         action="append",
-        choices=("html", "xlsx", "csv", "md"),
+        choices=FORMATS,
         help="only this format, instead of all; repeat it for several",
     )
     command.add_argument("--to", metavar="FOLDER", help="where to write it (default: report/ in the run's folder)")
@@ -31,7 +32,7 @@ def report(options: argparse.Namespace) -> Answer:
     """Write the report of a run from what the store holds of it, and print the paths of its files."""
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
-    from ansible_collections.rack.recipes.plugins.plugin_utils.report.make_report import FORMATS, make
+    from ansible_collections.rack.recipes.plugins.plugin_utils.report.make_report import make
 
     with opened(options) as store:
         run_id = run_id_of(store, options.run, options.db)

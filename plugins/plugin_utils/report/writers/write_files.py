@@ -2,39 +2,34 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writing the files of a report: complete or not at all, for the user's eyes only."""
+"""Write the files of a report: each one whole or not at all, and readable for its owner only."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from filecmp import cmp
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import PRIVATE_FILE, PRIVATE_FOLDER
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats import FORMATS, WRITERS
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import csv, excel, html, markdown
 
-WRITERS: dict[str, Callable[[Sequence[Table], Path], list[Path]]] = {
-    "html": html.write,
-    "xlsx": excel.write,
-    "csv": csv.write,
-    "md": markdown.write,
-}
-
-PRIVATE = 0o600
+type Writer = Callable[[Sequence[Table], Path], list[Path]]
 
 
-def write(tables: Sequence[Table], folder: Path, formats: Sequence[str] = tuple(WRITERS)) -> dict[Path, bool]:
-    """Write the report in each format; the paths, in order, each with whether its file changed.
+def write(tables: Sequence[Table], folder: Path, formats: Sequence[str] = FORMATS) -> dict[Path, bool]:
+    """Write the report in each format; returns the paths in order, each with whether its file changed.
 
-    Every file is made in a temporary folder beside its place and then renamed, so that a full disk or a stop leaves
-    the old file whole. Files get mode 0600, folders made here 0700. Raises UsageError for an unknown format and
+    Every file is made in a temporary folder beside its place and then renamed. So a full disk or a stop leaves the old
+    file whole. Files get mode 0600, folders made here 0700. Raises UsageError for an unknown format and
     where a file cannot be written.
     """
     writers = [_writer(name) for name in dict.fromkeys(formats)]
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".report-", dir=folder) as temporary:
             made = Path(temporary)
             paths = [path for writer in writers for path in writer(tables, made)]
@@ -43,21 +38,21 @@ def write(tables: Sequence[Table], folder: Path, formats: Sequence[str] = tuple(
         raise UsageError(f"the report cannot be written to {folder}: {error.strerror or error}") from error
 
 
-def _writer(name: str) -> Callable[[Sequence[Table], Path], list[Path]]:
-    try:
-        return WRITERS[name]
-    except KeyError:
-        near = nearest(name, tuple(WRITERS))
+def _writer(name: str) -> Writer:
+    if name not in WRITERS:
+        near = nearest(name, FORMATS)
         hint = f", did you mean {near!r}?" if near else ""
-        raise UsageError(f"expected a report format out of {', '.join(WRITERS)}, got {name!r}{hint}") from None
+        raise UsageError(f"expected a report format out of {', '.join(FORMATS)}, got {name!r}{hint}")
+    writer: Writer = import_module(f"{__package__}.{WRITERS[name]}").write
+    return writer
 
 
 def _place(made: Path, path: Path) -> bool:
     """Move a finished file to its place; an equal one that is there already stays."""
     if path.is_file() and not path.is_symlink() and cmp(made, path, shallow=False):
-        path.chmod(PRIVATE)
+        path.chmod(PRIVATE_FILE)
         return False
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    made.chmod(PRIVATE)
+    path.parent.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    made.chmod(PRIVATE_FILE)
     made.replace(path)
     return True

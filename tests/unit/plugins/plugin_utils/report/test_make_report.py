@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from ansible_collections.rack.recipes.plugins.action import report as action
 from ansible_collections.rack.recipes.plugins.modules import report as module
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.make_report import FORMATS, make, read
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.make_report import make, read
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats import FORMATS, WRITERS
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine, reader
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 
@@ -98,6 +100,16 @@ def test_the_formats_are_the_same_everywhere():
     given = [action.FORMATS, defaults["report_formats"]]
     given += [spec[name] for spec in (documented, of_role) for name in ("choices", "default")]
     assert {tuple(formats) for formats in given} == {FORMATS}
+
+
+def test_every_writer_has_a_format_and_every_format_a_line_on_the_page():
+    folder = ROLE.parents[1] / "plugins" / "plugin_utils" / "report" / "writers"
+    writers = {
+        path.stem for path in folder.glob("*.py") if re.search(r"^def write\(tables", path.read_text(), re.MULTILINE)
+    }
+    assert writers - {"write_files"} == set(WRITERS.values()), "plugin_utils/report/report_formats.py"
+    page = (ROLE.parents[1] / "docs" / "report.md").read_text()
+    assert re.findall(r"^\| `([a-z]+)` \| `[^`]+` \|", page, re.MULTILINE) == list(FORMATS), "docs/report.md"
 
 
 def test_the_action_takes_what_the_module_documents():

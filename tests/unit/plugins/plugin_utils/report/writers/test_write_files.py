@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import re
 import stat
+from importlib import import_module
 
 import openpyxl
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats import WRITERS
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import write_files as module
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers.write_files import WRITERS, write
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers.write_files import write
 
 
 def mode(path) -> int:
@@ -71,7 +73,7 @@ def test_a_failed_writer_leaves_the_old_files(report, tmp_path, monkeypatch, nam
         (folder / "half").write_text("of it")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setitem(module.WRITERS, name, full)
+    monkeypatch.setattr(import_module(f"{module.__package__}.{WRITERS[name]}"), "write", full)
     with pytest.raises(UsageError, match="No space left on device"):
         write(report, tmp_path, ["html", name])
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before

@@ -39,7 +39,7 @@ class PackFacts:
     sha256: str
 
 
-def name_of(run_id: str) -> str:
+def pack_name(run_id: str) -> str:
     """The name of a run's pack without a suffix. It is also the name of the folder inside of an archive."""
     return f"rack-recipes-{_UNSAFE.sub('_', run_id)}"
 

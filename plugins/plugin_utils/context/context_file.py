@@ -44,7 +44,7 @@ def to_data(run_id: str, at: int | None, entries: Iterable[Mapping[str, Any]]) -
 def read(path: str) -> ExportedContext:
     """Read and check a file. Raises UsageError with the file's path and what is wrong in it."""
     try:
-        data = json.loads(Path(path).read_bytes(), object_pairs_hook=_once)
+        data = json.loads(Path(path).read_bytes(), object_pairs_hook=_unique_keys)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
@@ -52,7 +52,7 @@ def read(path: str) -> ExportedContext:
     return _checked(path, data)
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         names = [name for name, _value in pairs]

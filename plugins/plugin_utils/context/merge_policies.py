@@ -30,7 +30,7 @@ class MergePolicies:
     rules: tuple[tuple[str, str], ...] = ()
     _known: dict[str, str] = field(default_factory=dict)
 
-    def of(self, key: str) -> str:
+    def policy_of(self, key: str) -> str:
         """The policy of a key; `last_write` where no pattern matches."""
         if not self.rules:
             return LAST_WRITE
@@ -42,7 +42,7 @@ class MergePolicies:
 
     def needs_base(self, key: str) -> bool:
         """Whether the policy of a key needs the value that the writer knew."""
-        return bool(self.rules) and self.of(key).startswith(WITH_BASE)
+        return bool(self.rules) and self.policy_of(key).startswith(WITH_BASE)
 
 
 def from_record(entries: Any) -> MergePolicies:

@@ -137,7 +137,7 @@ class Context:
 
     def _decide_conflict(self, place: Place, record: Record, held: HeldValue | None, known: KnownVersion) -> Delta:
         """Decide a conflict: another write has changed the key since the version that this writer knew."""
-        after, policy = json_text(record["after"]), self._policies.of(place[1])
+        after, policy = json_text(record["after"]), self._policies.policy_of(place[1])
         if held and policy == FAIL:
             return self._refuse(place, record, held, after, known)
         if held and policy == DEEP_MERGE:

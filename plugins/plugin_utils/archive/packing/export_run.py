@@ -20,8 +20,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest impo
     SIGNATURE,
     SUM,
     SUMS,
-    name_of,
     names_in,
+    pack_name,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pack_formats import ArchiveFormat, format_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_contents import (
@@ -82,7 +82,7 @@ def _to_archive(
     """Put the files beside an archive into place before the archive, so that nobody sees one without its checksum."""
     made = staging / "archive"
     with made.open("xb") as file:
-        form.write(staging / "pack", name_of(source.run_id), file)
+        form.write(staging / "pack", pack_name(source.run_id), file)
         file.flush()
         os.fsync(file.fileno())
     with made.open("rb") as file:

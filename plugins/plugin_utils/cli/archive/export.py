@@ -46,11 +46,11 @@ def export(options: argparse.Namespace) -> Answer:
     Recipe, playbook, hosts, journal, results, artifacts and versions, with checksums over all of it and over the
     archive itself. The same run gives the same bytes. Secrets are masked in all that is packed.
     """
-    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest import name_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest import pack_name
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.export_run import export as pack
 
     with _source(options) as source:
-        target = Path(options.to or f"{name_of(source.run_id)}.tar.gz")
+        target = Path(options.to or f"{pack_name(source.run_id)}.tar.gz")
         made = pack(source, target, Path(options.sign).expanduser() if options.sign else None)
     for name, why in made.about["missing"].items():
         sys.stderr.write(f"without {name}: {why}\n")

@@ -35,7 +35,7 @@ def condition_errors(step: Node) -> Iterator[RecipeError]:
                 for rule in RULES:
                     yield from rule(condition)
     if isinstance(step.data.get("success"), dict):
-        yield from measured_once(step)
+        yield from unique_criterion_names(step)
 
 
 def with_criterion(condition: Node) -> Iterator[RecipeError]:
@@ -72,14 +72,14 @@ def bound_errors(node: Node) -> Iterator[RecipeError]:
         yield from rule(node)
 
 
-def not_crossed(node: Node) -> Iterator[RecipeError]:
+def min_not_above_max(node: Node) -> Iterator[RecipeError]:
     """`max` must not be below `min`."""
     least, most = node.data.get("min"), node.data.get("max")
     if is_number(least) and is_number(most) and most < least:
         yield node.error(("max",), f"at least {least}, the min beside it", shown(most))
 
 
-def one_distance(node: Node) -> Iterator[RecipeError]:
+def one_tolerance(node: Node) -> Iterator[RecipeError]:
     """`within` has either `percent` or `by`."""
     for within in node.children("within"):
         ways = within.data.keys() & {"percent", "by"}
@@ -89,7 +89,7 @@ def one_distance(node: Node) -> Iterator[RecipeError]:
             yield within.error(("by", KEY), "either 'percent' or 'by' in within", "both")
 
 
-def compiles(node: Node) -> Iterator[RecipeError]:
+def valid_pattern(node: Node) -> Iterator[RecipeError]:
     """`matches` has to be a regular expression."""
     pattern = text(node.data.get("matches"))
     if "${" in pattern or "{{" in pattern:
@@ -108,7 +108,7 @@ def no_pattern_for_quantile(condition: Node) -> Iterator[RecipeError]:
         yield condition.error(("matches", KEY), "no 'matches' beside quantile, which is a number", "both")
 
 
-def measured_once(step: Node) -> Iterator[RecipeError]:
+def unique_criterion_names(step: Node) -> Iterator[RecipeError]:
     """Two criteria of a step must not have one name: their measurements could not be told apart."""
     for success in step.children("success"):
         values = list(success.children("values"))
@@ -116,5 +116,5 @@ def measured_once(step: Node) -> Iterator[RecipeError]:
         yield from duplicates(success, "values", names)
 
 
-BOUNDS: tuple[Callable[[Node], Iterator[RecipeError]], ...] = (not_crossed, one_distance, compiles)
+BOUNDS: tuple[Callable[[Node], Iterator[RecipeError]], ...] = (min_not_above_max, one_tolerance, valid_pattern)
 RULES = (with_criterion, value_in_braces, consistent_warnings, no_pattern_for_quantile)

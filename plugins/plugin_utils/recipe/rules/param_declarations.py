@@ -22,7 +22,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values i
     typed,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.conditions import compiles, not_crossed
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.conditions import (
+    min_not_above_max,
+    valid_pattern,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Node, text
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.references import (
     KnownNames,
@@ -61,8 +64,8 @@ def limit_errors(node: Node) -> Iterator[RecipeError]:
             typed(kind, value)
         except WrongError as error:
             yield node.error(path, error.expected, error.got)
-    yield from not_crossed(node)
-    yield from compiles(node)
+    yield from min_not_above_max(node)
+    yield from valid_pattern(node)
 
 
 def bounds(node: Node) -> Iterator[tuple[Path, Any]]:
@@ -124,13 +127,13 @@ def references_of_defaults(document: Document, parts: list[Node]) -> Iterator[Re
             if hidden := sorted(names_in(found, "params") & secret):
                 expected = "a default without a secret parameter, whose value would show"
                 yield node.error(path, expected, quoted(f"${{params.{hidden[0]}}}"))
-    for name in circle_of(needs)[:1]:
+    for name in cycle_in(needs)[:1]:
         node = Node(document, ("params", name), document.data["params"][name])
-        got = " -> ".join([*circle_of(needs), name])
+        got = " -> ".join([*cycle_in(needs), name])
         yield node.error(("default",), "a default that does not rest on itself", got)
 
 
-def circle_of(needs: dict[str, set[str]]) -> list[str]:
+def cycle_in(needs: dict[str, set[str]]) -> list[str]:
     """Parameters whose defaults need each other in a circle; empty where there is none."""
     left = {name: others & needs.keys() for name, others in needs.items()}
     while known := [name for name, others in left.items() if not others & left.keys()]:

@@ -27,7 +27,7 @@ def refused(node: Node, key: str, reason: str) -> Iterator[RecipeError]:
         yield node.error((key, KEY), f"no '{key}' in a step of {reason}", shown(node.data[key]))
 
 
-def function_of_python(node: Node) -> Iterator[RecipeError]:
+def function_only_for_python(node: Node) -> Iterator[RecipeError]:
     """Only Python scriptlets have a class."""
     if node.data.get("type", "python") in ("shell", "native"):
         yield from refused(node, "function", f"type {node.data['type']}: only Python has classes")
@@ -55,7 +55,7 @@ def run_scope(step: Node) -> Iterator[RecipeError]:
         yield from refused(step, "become", "scope run: it runs as the user of the controller")
 
 
-def loop_or_matrix(step: Node) -> Iterator[RecipeError]:
+def not_loop_and_matrix(step: Node) -> Iterator[RecipeError]:
     """A step has either a loop or a matrix."""
     if "loop" in step.data and "matrix" in step.data:
         yield step.error(("matrix", KEY), "either 'loop' or 'matrix' in a step", "both")
@@ -80,7 +80,7 @@ def bounded_retry(step: Node) -> Iterator[RecipeError]:
             yield retry.error((), "'max' or 'deadline_sec' in retry", f"only {listed(retry.data)}")
 
 
-def growing_delay(step: Node) -> Iterator[RecipeError]:
+def max_delay_not_below_delay(step: Node) -> Iterator[RecipeError]:
     """The longest delay must not be below the first one."""
     for retry in step.children("retry"):
         first, most = retry.data.get("delay_sec", 0), retry.data.get("max_delay_sec")
@@ -88,7 +88,7 @@ def growing_delay(step: Node) -> Iterator[RecipeError]:
             yield retry.error(("max_delay_sec",), f"at least {first}, the delay_sec beside it", shown(most))
 
 
-def verdicts_once(step: Node) -> Iterator[RecipeError]:
+def unique_verdicts(step: Node) -> Iterator[RecipeError]:
     """A verdict must not be listed twice."""
     for retry in step.children("retry"):
         values = [value for _index, value in retry.texts("on")]
@@ -122,7 +122,7 @@ def known_locks(step: Node) -> Iterator[RecipeError]:
             yield step.error(("locks", index), expected, f"{quoted(name)}, one of each {lock['of']}")
 
 
-def plain_hosts(node: Node) -> Iterator[RecipeError]:
+def no_references_in_hosts(node: Node) -> Iterator[RecipeError]:
     """A host pattern has no references: hosts are selected before their values are known."""
     pattern = text(node.data.get("hosts"))
     if "${" in pattern:
@@ -130,21 +130,21 @@ def plain_hosts(node: Node) -> Iterator[RecipeError]:
         yield node.error(("hosts",), expected, quoted(pattern))
 
 
-def plain_hosts_of_dependencies(step: Node) -> Iterator[RecipeError]:
+def no_references_in_dependency_hosts(step: Node) -> Iterator[RecipeError]:
     """The same for patterns in `depends_on`."""
     for node in step.children("depends_on"):
-        yield from plain_hosts(node)
+        yield from no_references_in_hosts(node)
 
 
 RULES_BY_FIELD: dict[str, tuple[Rule, ...]] = {
-    "function": (function_of_python,),
+    "function": (function_only_for_python,),
     "type": (ansible_step,),
     "scope": (run_scope,),
-    "hosts": (plain_hosts,),
-    "depends_on": (plain_hosts_of_dependencies,),
+    "hosts": (no_references_in_hosts,),
+    "depends_on": (no_references_in_dependency_hosts,),
     "loop": (not_too_many,),
-    "matrix": (loop_or_matrix, not_too_many),
-    "retry": (bounded_retry, growing_delay, verdicts_once),
+    "matrix": (not_loop_and_matrix, not_too_many),
+    "retry": (bounded_retry, max_delay_not_below_delay, unique_verdicts),
     "repeat": (bounded_repeat,),
     "locks": (known_locks,),
 }

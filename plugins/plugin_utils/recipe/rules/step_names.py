@@ -21,7 +21,7 @@ MAX_COMPARED = 20  # unknown names that get a suggestion: among a thousand steps
 OTHER = "the name of another step"
 
 
-def names_once(steps: Steps) -> Iterator[RecipeError]:
+def unique_step_names(steps: Steps) -> Iterator[RecipeError]:
     """Two steps must not have one name."""
     first: dict[str, Node] = {}
     for step in steps:
@@ -93,7 +93,7 @@ def hosts_of_dependency(step: Node, path: Path, name: str, known: Known) -> Iter
         yield step.error((*path[:2], "quorum"), expected, f"{shown(written['quorum'])} without hosts")
 
 
-def listed_once(steps: Steps) -> Iterator[RecipeError]:
+def unique_list_entries(steps: Steps) -> Iterator[RecipeError]:
     """A name must not be in a list twice: another one was probably meant."""
     for step in steps:
         for key in list_fields():
@@ -125,8 +125,8 @@ DEPENDENCY_RULES: tuple[Callable[[Node, Path, str, Known], Iterator[RecipeError]
     hosts_of_dependency,
 )
 STEP_LIST_RULES: tuple[Callable[[Steps], Iterator[RecipeError]], ...] = (
-    names_once,
+    unique_step_names,
     known_steps,
     dependencies,
-    listed_once,
+    unique_list_entries,
 )

@@ -18,8 +18,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.referenc
     types_of,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.step_fields import (
-    function_of_python,
-    plain_hosts,
+    function_only_for_python,
+    no_references_in_hosts,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import listed, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
@@ -31,7 +31,7 @@ HOOK_WORDS = {"pre_step": STEP_WORDS, "post_step": (*STEP_WORDS, "verdict")}
 
 def top_errors(top: Node) -> Iterator[RecipeError]:
     """What is wrong with these fields."""
-    yield from plain_hosts(top)
+    yield from no_references_in_hosts(top)
     yield from canary_errors(top)
     yield from hook_errors(top)
 
@@ -39,7 +39,7 @@ def top_errors(top: Node) -> Iterator[RecipeError]:
 def canary_errors(top: Node) -> Iterator[RecipeError]:
     """A canary has either a number of hosts or a pattern."""
     for canary in top.children("canary"):
-        yield from plain_hosts(canary)
+        yield from no_references_in_hosts(canary)
         ways = canary.data.keys() & {"count", "hosts"}
         if not canary.data:
             yield canary.error((), "'count' or 'hosts' in canary", "an empty mapping")
@@ -53,7 +53,7 @@ def hook_errors(top: Node) -> Iterator[RecipeError]:
     for field, words in HOOK_WORDS.items():
         scope = KnownNames({"params", "step"}, {"step": words, "params": tuple(types)}, types)
         for hook in top.children("hooks", field):
-            yield from function_of_python(hook)
+            yield from function_only_for_python(hook)
             for path, found in reference_texts(hook.data.get("args"), ("args",)):
                 yield from reference_errors(hook, path, found, scope)
 

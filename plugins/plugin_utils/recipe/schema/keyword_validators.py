@@ -40,7 +40,7 @@ def properties(validator: Validator, parts: Mapping[str, Any], value: object, _s
                 yield from errors_inside(validator, parts[key], item, key)
 
 
-def additional(validator: Validator, part: Any, value: object, schema: Mapping[str, Any]) -> Errors:
+def additional_properties(validator: Validator, part: Any, value: object, schema: Mapping[str, Any]) -> Errors:
     """`additionalProperties`: other keys are refused, or their values follow a part of the schema."""
     known = schema.get("properties", {})
     if not isinstance(value, dict) or value.keys() <= known.keys():
@@ -59,7 +59,9 @@ def items(validator: Validator, part: Mapping[str, Any], value: object, _schema:
             yield from errors_inside(validator, part, item, index)
 
 
-def chosen(validator: Validator, condition: Mapping[str, Any], value: object, schema: Mapping[str, Any]) -> Errors:
+def if_then_else(
+    validator: Validator, condition: Mapping[str, Any], value: object, schema: Mapping[str, Any]
+) -> Errors:
     """`if` with required keys: a mapping that has them follows `then`, any other value `else`."""
     branch = "then" if isinstance(value, dict) and value.keys() >= {*condition.get("required", ())} else "else"
     if branch in schema:
@@ -81,9 +83,9 @@ def wrong(text: str) -> ValidationError:
 
 KEYWORDS = {
     "properties": properties,
-    "additionalProperties": additional,
+    "additionalProperties": additional_properties,
     "items": items,
-    "if": chosen,
+    "if": if_then_else,
     "pattern": matches,
 }
 

@@ -75,7 +75,7 @@ class InvalidValue:
             case ():
                 return "a recipe"
             case ("steps", int() as index):
-                return named(self.value, index)
+                return step_in_words(self.value, index)
             case ("params" | "locks" as kind, str() as name):
                 return f"{kind.removesuffix('s')} {quoted(name)}".replace("param ", "parameter ")
             case _:
@@ -92,7 +92,7 @@ def recipe_errors(error: ValidationError, document: Document, validator: Validat
     yield from EXPLANATIONS.get(str(error.validator), wrong_value)(invalid)
 
 
-def named(step: Mapping[str, Any], index: int) -> str:
+def step_in_words(step: Mapping[str, Any], index: int) -> str:
     """A step or an include in words: by its name, or by its number in the file where it has none."""
     kind, name = "include" if "include" in step else "step", step.get("name")
     return f"{kind} {quoted(name)}" if isinstance(name, str) and name else f"{kind} {index + 1} of the file"

@@ -198,12 +198,12 @@ def braces(word: str, schema: Schema) -> Iterator[Any]:
         yield f"{{{{ {text} }}}}"
 
 
-def dotted(word: str, _schema: Schema) -> Iterator[Any]:
+def dotted_name(word: str, _schema: Schema) -> Iterator[Any]:
     """The dotted name of a scriptlet for the path of its file."""
     yield FOLDERS.sub("", word.strip()).replace("/", ".")
 
 
-def plain(word: str, schema: Schema) -> Iterator[Any]:
+def cleaned_name(word: str, schema: Schema) -> Iterator[Any]:
     """A name without forbidden characters, or a context key with a version."""
     yield re.sub(r"[^A-Za-z0-9_.-]+", "_", word).strip("_")[:100]
     if "_v" in schema.get("pattern", ""):
@@ -220,14 +220,14 @@ def split(word: str, _schema: Schema) -> Iterator[Any]:
     yield re.split(r"[,\s]+", word.strip())
 
 
-def pairs(word: str, _schema: Schema) -> Iterator[Any]:
+def key_value_pairs(word: str, _schema: Schema) -> Iterator[Any]:
     """Arguments as Ansible takes them in one line: `src=data.csv limit=5`."""
     parts = [part.partition("=") for part in word.split()]
     if all(name and mark for name, mark, _value in parts):
         yield {name: value for name, _mark, value in parts}
 
 
-def truth(value: int, _schema: Schema) -> Iterator[Any]:
+def boolean(value: int, _schema: Schema) -> Iterator[Any]:
     """True for 1, false for 0."""
     yield from (word for word in (True, False) if word == value)
 
@@ -253,8 +253,20 @@ def wrapped(value: Any, schema: Schema) -> Iterator[Any]:
 
 
 GUESSES: dict[type, tuple[Guess, ...]] = {
-    str: (one_of, number, seconds, mebibytes, share, braces, dotted, plain, split, pairs, wrapped),
-    int: (truth, percentile, wrapped),
+    str: (
+        one_of,
+        number,
+        seconds,
+        mebibytes,
+        share,
+        braces,
+        dotted_name,
+        cleaned_name,
+        split,
+        key_value_pairs,
+        wrapped,
+    ),
+    int: (boolean, percentile, wrapped),
     float: (percentile, wrapped),
     list: (joined, wrapped),
 }

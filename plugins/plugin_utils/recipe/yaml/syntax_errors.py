@@ -83,7 +83,7 @@ def second_colon(problem: ParserProblem) -> RecipeError:
     return missing_character(problem, problem.above()) or indentation(problem)
 
 
-def no_colon(problem: ParserProblem) -> RecipeError:
+def missing_colon(problem: ParserProblem) -> RecipeError:
     """A word where a key must be."""
     return missing_character(problem, problem.begin.line) or problem.error(
         problem.begin, "a key, a colon and a value on one line"
@@ -143,7 +143,7 @@ def columns_of(line: str) -> set[int]:
     return dashes | ({found.end()} if found else set())
 
 
-def open_bracket(problem: ParserProblem) -> RecipeError:
+def unclosed_bracket(problem: ParserProblem) -> RecipeError:
     """A list or mapping in brackets without a comma or its closing bracket."""
     bracket = "]" if "]" in problem.message else "}"
     if problem.at.line == problem.begin.line and problem.rest(problem.at):
@@ -151,12 +151,12 @@ def open_bracket(problem: ParserProblem) -> RecipeError:
     return problem.error(problem.begin, f"a {bracket!r} that closes {problem.found(problem.begin)}", problem.ending())
 
 
-def jammed(problem: ParserProblem) -> RecipeError:
+def no_space_after_colon(problem: ParserProblem) -> RecipeError:
     """A colon in brackets that YAML reads as part of a word."""
     return problem.error(problem.at, "a space after the colon")
 
 
-def no_value(problem: ParserProblem) -> RecipeError:
+def missing_value(problem: ParserProblem) -> RecipeError:
     """A comma or a closing bracket where a value must be."""
     return problem.error(problem.at, "a value")
 
@@ -179,7 +179,7 @@ def tab(problem: ParserProblem) -> RecipeError:
     return problem.error(problem.at, "spaces", "a tab, which YAML does not take for indentation")
 
 
-def open_quote(problem: ParserProblem) -> RecipeError:
+def unclosed_quote(problem: ParserProblem) -> RecipeError:
     """A quoted text without an end."""
     quote = problem.rest(problem.begin)[:1]
     return problem.error(problem.begin, f"a {quote} that closes {problem.found(problem.begin)}", problem.ending())
@@ -196,7 +196,7 @@ def bad_digits(problem: ParserProblem) -> RecipeError:
     return escape_error(problem, start, r"digits after \x, \u or \U (in single quotes a backslash is itself)")
 
 
-def half_pair(problem: ParserProblem) -> RecipeError:
+def lone_surrogate(problem: ParserProblem) -> RecipeError:
     """An escape of half a surrogate pair, as JSON writers make them for an emoji."""
     start = problem.place(problem.at.line, problem.at.column - 2)
     return escape_error(problem, start, r"a whole character: as it is, or as \U and 8 digits", 6)
@@ -232,27 +232,27 @@ def too_deep(problem: ParserProblem) -> RecipeError:
 
 PROBLEMS: dict[str, Explanation] = {
     "mapping values are not allowed in this context": second_colon,
-    "could not find expected ':'": no_colon,
+    "could not find expected ':'": missing_colon,
     "did not find expected key": unexpected,
     "did not find expected '-' indicator": unexpected,
     "did not find expected <document start>": after_end,
-    "did not find expected ',' or ']'": open_bracket,
-    "did not find expected ',' or '}'": open_bracket,
-    "did not find expected node content": no_value,
+    "did not find expected ',' or ']'": unclosed_bracket,
+    "did not find expected ',' or '}'": unclosed_bracket,
+    "did not find expected node content": missing_value,
     "found character that cannot start any token": bad_start,
     "found a tab character that violates indentation": tab,
     "found a tab character where an indentation space is expected": tab,
-    "found unexpected end of stream": open_quote,
-    "found unexpected document indicator": open_quote,
+    "found unexpected end of stream": unclosed_quote,
+    "found unexpected document indicator": unclosed_quote,
     "found unknown escape character": bad_escape,
     "did not find expected hexdecimal number": bad_digits,
-    "found invalid Unicode character escape code": half_pair,
+    "found invalid Unicode character escape code": lone_surrogate,
     "block sequence entries are not allowed in this context": list_inline,
     "mapping keys are not allowed in this context": list_inline,
     "found incompatible YAML document": directive,
     "found duplicate %YAML directive": directive,
     "found undefined tag handle": bad_word,
-    "found unexpected ':'": jammed,
+    "found unexpected ':'": no_space_after_colon,
     "exceeded maximum nesting depth": too_deep,
 }
 BY_CONTEXT: dict[str, Explanation] = {

@@ -10,8 +10,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest impo
     FORMAT,
     PackFacts,
     manifest_text,
-    name_of,
     name_problem,
+    pack_name,
     read_manifest,
     read_sums,
     sums_text,
@@ -21,8 +21,8 @@ A, B = "a" * 64, "b" * 64
 
 
 def test_a_name_that_every_system_takes():
-    assert name_of("20261125-144400-3f9a2c") == "rack-recipes-20261125-144400-3f9a2c"
-    assert name_of("../über weg") == "rack-recipes-..__ber_weg"
+    assert pack_name("20261125-144400-3f9a2c") == "rack-recipes-20261125-144400-3f9a2c"
+    assert pack_name("../über weg") == "rack-recipes-..__ber_weg"
 
 
 @pytest.mark.parametrize("name", ["journal.jsonl", "recipe/a b/ü.yml", "..a", "a..", "a/.hidden"])

@@ -32,12 +32,12 @@ RULES = (("power.limits_v?", "fail"), ("power.*", "deep_merge"), ("site.*", "hoo
 )
 def test_the_first_pattern_that_matches_is_the_key_s(key: str, policy: str, *, needs_base: bool) -> None:
     policies = MergePolicies(RULES)
-    assert [policies.of(key), policies.of(key)] == [policy] * 2
+    assert [policies.policy_of(key), policies.policy_of(key)] == [policy] * 2
     assert policies.needs_base(key) is needs_base
 
 
 def test_without_rules_the_last_write_counts() -> None:
-    assert MergePolicies().of("any_v1") == "last_write"
+    assert MergePolicies().policy_of("any_v1") == "last_write"
     assert not MergePolicies().needs_base("any_v1")
 
 

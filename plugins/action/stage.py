@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.run_stage import run_stage
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.step_message import check_stage
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import unpacked
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import unpack
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -25,7 +25,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Return what Ansible shows of the stage; its results are in the journal then."""
         result = super().run(tmp, task_vars)
         steps = self._task.args.get("steps")
-        arguments = {**self._task.args, "steps": unpacked(steps) if isinstance(steps, list) else steps}
+        arguments = {**self._task.args, "steps": unpack(steps) if isinstance(steps, list) else steps}
         # A worker hands the task's arguments back with its result; a hundred steps are 20 ms of pickling.
         self._task.args = {"number": arguments.get("number")}
         with translated(AnsibleActionFail):

@@ -16,6 +16,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.scheduler im
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_state import StageState
 from ansible_collections.rack.recipes.plugins.module_utils.executor.start_conditions import StartConditions
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.step_run import StepRun
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step_fields import check_fields
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ NEVER_STARTS = "cannot start: what it waits for cannot start before it"
 class StageRun:
     """Runs the steps of a request; `write` receives each record.
 
-    `alive` tells whether to go on, `halted` why not, empty where the controller has said nothing.
+    `alive` tells whether to go on, `halted` why not, empty where the controller has said nothing. Raises ValueError
+    where a step has a field that the executor does not know.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class StageRun:
         alive: Callable[[], bool],
         halted: Callable[[], str] = str,
     ) -> None:
+        check_fields(request["steps"])
         self.state = StageState(request, launcher, write)
         self.alive = alive
         self.halted = halted

@@ -13,8 +13,8 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.stage_task import ON_CONTROLLER, to_task
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import FLUSH, VERDICT
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.yaml_text import TEMPLATE, to_yaml, verbatim
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.compiled_data import compiled_recipe
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, Stage
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.serialize import of_recipe
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Recipe
 
 Play = dict[str, Any]
@@ -121,9 +121,9 @@ def _play(what: str, recipe: Recipe, which: str = "") -> Play:
 
 def _about(plan: Plan) -> dict[str, Any]:
     """What the run has to know of the recipe beside its steps. The arguments of hooks may be templates, as a step's."""
-    said = of_recipe(plan)
-    hooks = {"hooks": said.pop("hooks")} if "hooks" in said else {}
-    return {**verbatim({**_meta(plan.recipe), **said}), **hooks}
+    data = compiled_recipe(plan)
+    hooks = {"hooks": data.pop("hooks")} if "hooks" in data else {}
+    return {**verbatim({**_meta(plan.recipe), **data}), **hooks}
 
 
 def _meta(recipe: Recipe) -> dict[str, Any]:

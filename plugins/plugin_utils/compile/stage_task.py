@@ -11,9 +11,10 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import STAGE
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.yaml_text import verbatim
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.compiled_data import compiled_step
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import PlannedStep, Stage
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.serialize import of_lock, of_step
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Condition, Recipe
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import to_data
 
 ON_CONTROLLER = {"run_once": True, "delegate_to": "localhost"}
 TITLE_LENGTH = 100
@@ -24,7 +25,7 @@ LITERAL = ("matches", "name", "unit")  # words of a condition that hold plain te
 def to_task(recipe: Recipe, stage: Stage) -> dict[str, Any]:
     """The task that runs a stage."""
     names = [planned.step.name for planned in stage.steps]
-    locks = {name: of_lock(recipe.locks[name]) for name in stage.locks}
+    locks = {name: to_data(recipe.locks[name]) for name in stage.locks}
     return {
         "name": _title(stage.number, names),
         STAGE: {
@@ -59,8 +60,8 @@ def _tags(stage: Stage) -> list[str]:
 
 def _step(planned: PlannedStep) -> dict[str, Any]:
     """A step in the recipe's words, with templates where Ansible's users expect them."""
-    said = of_step(planned)
-    return {name: GUARDS[name](value) if name in GUARDS else value for name, value in said.items()}
+    data = compiled_step(planned)
+    return {name: GUARDS[name](value) if name in GUARDS else value for name, value in data.items()}
 
 
 def _conditions(value: Any) -> Any:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import PlannedStep, Stage
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.serialize import label
 
 KEY = re.compile(r"[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*_v[0-9]+")
 OTHER_HOST = re.compile(r"\bhostvars\b|\bhost *=")
@@ -124,7 +123,7 @@ def _changes_locks(group: Group, step: PlannedStep) -> str:
 def _needs_many(group: Group, step: PlannedStep) -> str:
     """What other hosts must have passed, too, has to end on all of them."""
     wide = (need for need in step.depends_on if need.is_wide and need.step in group.hosts)
-    return next((f"needs {label(need)}" for need in wide), "")
+    return next((f"needs {need.label}" for need in wide), "")
 
 
 def _needs_other_hosts(group: Group, step: PlannedStep) -> str:

@@ -10,19 +10,17 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.compiled_data import compiled_recipe, compiled_step
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.drawing.graphviz_and_mermaid import to_dot, to_mermaid
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.drawing.text_tree import to_tree
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, PlannedStep, Stage
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.serialize import of_dependency, of_recipe, of_step
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import to_data
 
-# What a step has only where its recipe says it.
-SAID = (
-    *("when", "loop", "matrix", "retry", "repeat", "continue_on_fail", "always", "priority", "tags", "locks", "limits"),
-    *("sandbox", "cache_key", "success", "skip"),
-)
+# Fields of a compiled step that the plan names in another way, or leaves out: arguments may be long, or secret.
+LEFT_OUT = frozenset(("module", "function", "args"))
 
 
-def to_data(plan: Plan) -> dict[str, Any]:
+def plan_to_data(plan: Plan) -> dict[str, Any]:
     """The plan as JSON data."""
     recipe = plan.recipe
     return {
@@ -30,7 +28,7 @@ def to_data(plan: Plan) -> dict[str, Any]:
         "digest": recipe.digest,
         "test_id": recipe.test_meta.test_id,
         "hosts": recipe.hosts,
-        **of_recipe(plan),
+        **compiled_recipe(plan),
         "stages": [*map(_stage_data, plan.stages)],
     }
 
@@ -50,8 +48,8 @@ def _stage_data(stage: Stage) -> dict[str, Any]:
 
 
 def _step_data(planned: PlannedStep) -> dict[str, Any]:
-    step, said = planned.step, of_step(planned)
-    return {
+    step = planned.step
+    data = {
         "name": step.name,
         "idx": step.idx,
         "type": step.type,
@@ -59,7 +57,7 @@ def _step_data(planned: PlannedStep) -> dict[str, Any]:
         "source": planned.entry.source if planned.entry else "ansible",
         "hosts": step.hosts,
         "scope": step.scope,
-        "depends_on": [*map(of_dependency, planned.depends_on)],
+        "depends_on": [*map(to_data, planned.depends_on)],
         "after": list(planned.after),
         "reads": list(planned.reads),
         "writes": list(planned.writes),
@@ -67,13 +65,14 @@ def _step_data(planned: PlannedStep) -> dict[str, Any]:
         "tries": step.retry.max,
         "parallel": step.parallel,
         "checks": list(step.success.ctx_has_keys),
-        **{name: said[name] for name in SAID if name in said},
     }
+    more = compiled_step(planned).items()
+    return {**data, **{name: value for name, value in more if name not in data and name not in LEFT_OUT}}
 
 
 def to_json(plan: Plan) -> str:
     """The plan as JSON text."""
-    return json.dumps(to_data(plan), ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(plan_to_data(plan), ensure_ascii=False, indent=2) + "\n"
 
 
 FORMATS: dict[str, Callable[[Plan], str]] = {"tree": to_tree, "json": to_json, "dot": to_dot, "mermaid": to_mermaid}

@@ -17,6 +17,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.references i
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeErrors, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Condition, Param
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import PARAM_LIMITS
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import (
     Budget,
     Substitution,
@@ -25,7 +26,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution i
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, quoted, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import read_value
 
-LIMITS = ("eq", "ne", "min", "max", "one_of", "matches")
 OF, TYPE = "of", "type"  # besides limits, in what an included recipe asks
 MASK = "********"
 NO_NAMES = SecretNames()
@@ -104,7 +104,7 @@ def _hold(asked: Condition, value: Any) -> None:
     """Raise WrongError for a value that an included recipe would refuse; one that is open yet is not judged."""
     if is_open(value):
         return
-    limits = {word: bound for word, bound in asked.items() if word in LIMITS}
+    limits = {word: bound for word, bound in asked.items() if word in PARAM_LIMITS}
     if TYPE in asked:
         fitted(asked[TYPE], limits, value, texts=True)
     else:

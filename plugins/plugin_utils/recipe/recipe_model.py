@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -64,8 +65,32 @@ class Dependency:
 
     @property
     def is_wide(self) -> bool:
-        """Whether it asks about other hosts in so many words."""
+        """Whether it says itself on which hosts the step has to pass."""
         return bool(self.hosts) or self.quorum is not None
+
+    @property
+    def where(self) -> str:
+        """On which hosts, in words: `all hosts`, `leafs`, `80% of all hosts`; empty for this host."""
+        if not self.is_wide:
+            return ""
+        hosts = "all hosts" if self.hosts in ("", "all") else self.hosts
+        return hosts if self.quorum is None else f"{self.quorum} of {hosts}"
+
+    @property
+    def label(self) -> str:
+        """The dependency in words: `wire`, `wire on all hosts`, `wire on 80% of all hosts`."""
+        return f"{self.step} on {self.where}" if self.is_wide else self.step
+
+    def enough_of(self, hosts: int) -> int:
+        """On how many of so many hosts the step has to have passed; a share is rounded up."""
+        quorum = hosts if self.quorum is None else self.quorum
+        return math.ceil(hosts * float(quorum.rstrip("%")) / 100) if isinstance(quorum, str) else quorum
+
+    def too_few(self, hosts: int) -> str:
+        """Why so many hosts can never be enough; empty where they can."""
+        if not hosts:
+            return f"no host of {self.step} in this run matches {self.hosts}"
+        return f"this run has {hosts} of them" if self.enough_of(hosts) > hosts else ""
 
 
 @dataclass(frozen=True, slots=True)

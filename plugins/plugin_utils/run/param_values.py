@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 from urllib.parse import unquote
 
@@ -20,13 +19,12 @@ from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names 
     texts_of,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Param
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import param_from_data
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_scan import secrets_shown_in
 
 GIVEN = "rack_recipes_params"
 NO_NAMES = SecretNames()
 URL_PASSWORD = re.compile(r"[a-z0-9+]+://[^/@:]*:(.+)@", re.IGNORECASE)
-WORDS = {field.name for field in fields(Param)} - {"limits"}
 
 Declared = Mapping[str, Mapping[str, Any]]
 
@@ -51,18 +49,14 @@ def param_values(
 
     named = {name: extra_vars[name] for name in declared if name in extra_vars}
     filled = transform_to_native_types(fill({**named, **given})) if named or given else {}
-    return values({name: _param(name, said) for name, said in declared.items()}, filled, texts=True, names=names)
+    return values(
+        {name: param_from_data(name, data) for name, data in declared.items()}, filled, texts=True, names=names
+    )
 
 
 def kind_of(given: object) -> str:
     """What was given instead of a mapping: not which, since nobody knows yet what in it is secret."""
     return "a text" if isinstance(given, str) else "a list" if isinstance(given, Sequence) else "a single value"
-
-
-def _param(name: str, said: Mapping[str, Any]) -> Param:
-    words = {word: value for word, value in said.items() if word in WORDS}
-    limits = {word: value for word, value in said.items() if word not in WORDS}
-    return Param(name, **{"required": "default" not in said, **words}, limits=limits)
 
 
 def masked(declared: Declared, values: Mapping[str, Any], mask: Mask) -> dict[str, Any]:

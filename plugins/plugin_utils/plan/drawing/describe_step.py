@@ -13,7 +13,6 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_values import
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import describe
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import plain, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import PlannedStep, Stage
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.serialize import differing, label, number
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import (
     Condition,
     Repeat,
@@ -22,6 +21,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model i
     Step,
     Success,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import number, to_data
 
 ONCE = Retry()
 MOST = 8  # items of a list that are shown
@@ -66,7 +66,7 @@ def facts(planned: PlannedStep) -> Iterator[Fact]:
     step = planned.step
     told = (
         ("hosts", step.hosts or ""),
-        ("depends on", ", ".join(map(label, planned.depends_on))),
+        ("depends on", ", ".join(need.label for need in planned.depends_on)),
         ("after", ", ".join(planned.after)),
         ("reads", ", ".join(planned.reads)),
         ("writes", ", ".join(planned.writes)),
@@ -76,7 +76,7 @@ def facts(planned: PlannedStep) -> Iterator[Fact]:
         ("repeat", _repeat(step.repeat)),
         *(("checks", text) for text in _checks(step.success)),
         ("locks", ", ".join(step.locks)),
-        ("limits", _pairs(differing(step.limits))),
+        ("limits", _pairs(to_data(step.limits))),
         ("sandbox", _sandbox(step.sandbox)),
         ("cache", _cache(step)),
         ("priority", str(step.priority or "")),

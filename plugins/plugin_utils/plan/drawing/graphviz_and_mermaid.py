@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.drawing.describe_step import marks, stage_marks, turns
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, PlannedStep, Stage
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.serialize import where
 
 Edge = tuple[str, str, bool, str]  # from, to, whether a failure blocks, and on which hosts where not on this one
 
@@ -63,7 +62,7 @@ def _title(stage: Stage) -> str:
 def _edges(plan: Plan) -> Iterator[Edge]:
     for planned in plan.steps:
         name = planned.step.name
-        yield from ((need.step, name, True, where(need)) for need in planned.depends_on)
+        yield from ((need.step, name, True, need.where) for need in planned.depends_on)
         yield from ((before, name, False, "") for before in planned.after)
 
 

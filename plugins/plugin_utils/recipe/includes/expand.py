@@ -37,6 +37,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.inclu
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Condition, Lock, Path, Step
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import REFERENCE_FIELDS, Node
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import fields_from_data
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import (
     Budget,
     Substitution,
@@ -162,7 +163,7 @@ class Expansion:
             expected = f"a name with which those of its steps have at most {MAX_NAME_LENGTH} characters"
             self._report([node.error(("name",), expected, f"{len(longest)} in {quoted(longest)}")])
         data = self._substituted(use, node)
-        outer = build_model.converted({key: data[key] for key in INHERITED if key in data})
+        outer = fields_from_data(Step, {key: data[key] for key in INHERITED if key in data})
         needs = (replace(need, step=use.prefix + need.step) for need in outer.get("depends_on", ()))
         return tuple(inherit(steps, {**outer, "idx": idx, "depends_on": tuple(needs)}))
 

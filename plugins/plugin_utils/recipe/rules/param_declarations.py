@@ -14,7 +14,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeE
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values import (
     FITS,
     KINDS,
-    LIMITS,
     READERS,
     WrongError,
     is_open,
@@ -33,6 +32,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.referenc
     reference_texts,
     types_of,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import PARAM_LIMITS
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import quoted, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
@@ -98,7 +98,7 @@ def wrong_default(node: Node, kind: str, value: Any) -> Iterator[RecipeError]:
         yield node.error(("default",), error.expected, error.got + remark, near)
         return
     try:
-        limited({word: node.data[word] for word in LIMITS if word in node.data}, plain)
+        limited({word: node.data[word] for word in PARAM_LIMITS if word in node.data}, plain)
     except WrongError as error:
         yield node.error(("default",), error.expected, error.got)
 

@@ -13,9 +13,14 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import FLUSH, STAGE
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import CacheKey
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import (
+    check_step,
+    dependencies,
+    from_data,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RECIPE, RUN_HOST, RunStep
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import Resolve
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.dependencies import as_dependency
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.step_message import check_stage
 
 OWN = "a playbook's own"
@@ -82,7 +87,8 @@ def _tasks(item: Any) -> Iterator[Any]:
 def outline(plays: Sequence[Any], resolve: Resolve) -> PlayOutline:
     """What these plays plan. A stage may be in several of them: the canary's, and the one of the other hosts.
 
-    Raises UsageError for a task that is no stage, for a number that two stages have, and for plays of two recipes.
+    Raises UsageError for a task that is no stage, for a field that no step has, for a number that two stages have, and
+    for plays of two recipes.
     """
     found = PlayOutline()
     _check_recipe(plays)
@@ -93,6 +99,7 @@ def outline(plays: Sequence[Any], resolve: Resolve) -> PlayOutline:
             check_stage(task.args)
             _add_stage(found, task)
             for step in task.args["steps"]:
+                check_step(step)
                 _add(found, int(task.args["number"]), step, _narrowed(found, step, here, resolve))
     return found
 
@@ -122,12 +129,11 @@ def _add(found: PlayOutline, stage: int, step: Step, hosts: Hosts) -> None:
         found.steps[name] = replace(before, hosts=tuple(dict.fromkeys((*before.hosts, *hosts))))
         return
     found.steps[name] = _planned(name, stage, step, hosts)
-    found.needs[name] = {as_dependency(said).step for said in step.get("depends_on") or ()}
+    found.needs[name] = {need.step for need in dependencies(step)}
 
 
 def _planned(name: str, stage: int, step: Step, hosts: Hosts) -> RunStep:
-    said = step.get("cache_key") or ""
-    cache: Mapping[str, Any] = {"key": said} if isinstance(said, str) else said
+    cache = from_data(CacheKey, step.get("cache_key") or "")
     return RunStep(
         name,
         stage,
@@ -136,15 +142,15 @@ def _planned(name: str, stage: int, step: Step, hosts: Hosts) -> RunStep:
         hosts,
         elsewhere=frozenset(keys_of_others(step)),
         optional=bool(step.get("continue_on_fail")),
-        cache_key=str(cache["key"]),
-        expires_sec=cache.get("expires_sec"),
+        cache_key=cache.key,
+        expires_sec=cache.expires_sec,
     )
 
 
 def _narrowed(found: PlayOutline, step: Step, hosts: Hosts, resolve: Resolve) -> Hosts:
     """Where a step runs, of the hosts of its play; all patterns that it names are looked up on the way."""
-    for said in step.get("depends_on") or ():
-        _match(found, as_dependency(said).hosts, resolve)
+    for need in dependencies(step):
+        _match(found, need.hosts, resolve)
     if step.get("scope") == "run":
         return (RUN_HOST,) if hosts else ()
     named = _match(found, str(step.get("hosts") or ""), resolve)

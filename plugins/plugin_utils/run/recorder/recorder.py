@@ -54,7 +54,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import
     status_of,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import prepare
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import ANSIBLE, packed, unpacked
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import ANSIBLE, pack, unpack
 
 NO_RESULT = "it gave no result"
 NO_STAGE = "no run has begun: no play of this playbook has had a stage yet"
@@ -147,9 +147,9 @@ class Recorder:
                 raise UsageError(UNPLANNED)
             return
         if task.resolved_action == STAGE and task._uuid in self.run.stages:
-            steps = unpacked(task.args["steps"])  # an earlier batch has packed them
+            steps = unpack(task.args["steps"])  # an earlier batch has packed them
             self._prepare(self.run, steps)
-            task.args = {**task.args, "steps": packed(steps)}
+            task.args = {**task.args, "steps": pack(steps)}
         elif task.resolved_action == FLUSH:
             if task._uuid not in self._checkpoints:
                 self._stages_are_over()

@@ -27,7 +27,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.literal_s
     literal_secrets_of,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import HOOKS, scriptlet_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import ANSIBLE, unpacked
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import ANSIBLE, unpack
 
 FOLDER = "begun"
 RECIPES, PLAYBOOK, HOSTS, SCRIPTLETS = "recipe", "playbook.yml", "hosts.json", "scriptlets.json"
@@ -139,7 +139,7 @@ def _used(run: Run, plays: Sequence[Any]) -> Iterator[Said]:
     """The steps and hooks of the plays."""
     for play in plays:
         for task in stage_tasks(play):
-            yield from unpacked(task.args["steps"])
+            yield from unpack(task.args["steps"])
     given = run.inputs.recipe.get("hooks") or {}
     yield from (hook for when in HOOKS for hook in given.get(when) or ())
 

@@ -29,7 +29,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request
     make_request,
     stage_id,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import ANSIBLE, marked, unmarked
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import ANSIBLE, mark, unmark
 
 Steps = Sequence[Mapping[str, Any]]
 Locks = Mapping[str, Mapping[str, Any]]
@@ -126,5 +126,5 @@ def _recipe(stage: HostStage, *, with_hooks: bool) -> Mapping[str, Any]:
         return recipe
     if not with_hooks:
         return {**recipe, "hooks": {}}
-    said = stage.action._templar.template(marked(stage.task_vars[RECIPE]["hooks"]))
-    return {**recipe, "hooks": unmarked(transform_to_native_types(said))}
+    said = stage.action._templar.template(mark(stage.task_vars[RECIPE]["hooks"]))
+    return {**recipe, "hooks": unmark(transform_to_native_types(said))}

@@ -13,14 +13,9 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import StepEnd
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Dependency
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import from_data, label_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, RunStep
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_errors import WRONG_PASSWORD
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.dependencies import (
-    as_dependency,
-    enough_of,
-    label_of,
-    too_few,
-)
 
 Steps = Iterable[Mapping[str, Any]]
 
@@ -31,7 +26,7 @@ def blocking_verdicts(run: Run, steps: Steps, host: str) -> dict[str, str]:
     here = {step["name"] for step in steps}
     said = (said for step in steps for said in step.get("depends_on") or ())
     outside = {label_of(need): need for need in said if not (isinstance(need, str) and need in here)}
-    found = ((label, _blocking(run, as_dependency(need), host)) for label, need in outside.items())
+    found = ((label, _blocking(run, from_data(Dependency, need), host)) for label, need in outside.items())
     return {label: verdict for label, verdict in found if verdict}
 
 
@@ -44,10 +39,10 @@ def _blocking(run: Run, needed: Dependency, host: str) -> str:
     if planned is None or not planned.hosts or needed.step in run.left_out:
         return ""
     ends = list(_ends(run, needed, planned, host))
-    if reason := too_few(needed, len(ends)):
+    if reason := needed.too_few(len(ends)):
         return reason
     bad = [end for end in ends if end is None or end.blocks]
-    if len(ends) - len(bad) >= enough_of(needed, len(ends)):
+    if len(ends) - len(bad) >= needed.enough_of(len(ends)):
         return ""
     return next((end.verdict for end in bad if end), "error")
 

@@ -42,7 +42,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer imp
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_clock import clock_record
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import RemoteExecutor, Unreachable
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import stage_id
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import filled
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import fill_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.worker_stop import WorkerStop
 
 LOST = {  # by the state of the host's last answer, why steps have no result
@@ -62,7 +62,7 @@ def run_stage(
     host = RUN_HOST if steps[0].get("scope") == "run" else str(task_vars["inventory_hostname"])
     if action._task._uuid not in run.stages:
         return _refused(HostStage(run, number, host, steps, locks, action, task_vars))
-    chosen = [filled(step, action._templar.template) for step in steps if _is_chosen(run, step["name"], host)]
+    chosen = [fill_in(step, action._templar.template) for step in steps if _is_chosen(run, step["name"], host)]
     if not chosen:
         return {"skipped": True, "msg": f"no step of this stage is for {host or 'this run'}"}
     stage = HostStage(run, number, host, chosen, locks, action, task_vars)

@@ -40,7 +40,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.s
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import to_text
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.output_formats import FORMATS, to_data
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.output_formats import FORMATS, plan_to_data
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, PlannedStep
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values import is_open
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_playbook import MOST_AT_ONCE
@@ -159,7 +159,7 @@ def _data(found: Preview) -> dict[str, Any]:
         "stages": stages,
         "notes": [{"step": note.step, "what": note.what, "why": note.why} for note in found.warnings],
     }
-    return {**to_data(found.plan), "preview": told}
+    return {**plan_to_data(found.plan), "preview": told}
 
 
 def _known(stage: ExpectedDuration, known: Known) -> float | None:

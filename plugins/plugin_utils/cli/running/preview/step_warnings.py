@@ -21,7 +21,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values i
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Dependency
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import EarlierRun, with_dependents
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import journal_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.dependencies import labelled, too_few
 
 EVERY_HOST = ("", "all")
 SKIPPED, BLOCKED = "skipped", "blocked"
@@ -83,8 +82,8 @@ def _too_few(needs: Sequence[Dependency], hosts: Hosts, found: InventoryHosts) -
         if not (need.is_wide and places) or is_open(need.hosts):
             continue
         chosen = [host for host in places if need.hosts in EVERY_HOST or host in found.of(need.hosts)]
-        if reason := too_few(need, len(chosen)):
-            yield f"{labelled(need)}: {reason}"
+        if reason := need.too_few(len(chosen)):
+            yield f"{need.label}: {reason}"
 
 
 def _earlier(plan: Plan, prepared: PreparedRun) -> EarlierRun | None:

@@ -17,7 +17,7 @@ import yaml
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.step_message import to_message
 
-CASES = Path(__file__).parent / "cases/words"
+CASES = Path(__file__).parent / "cases/step_message"
 HELD_THERE = {"disk"}
 
 
@@ -64,6 +64,12 @@ def test_a_when_that_is_neither_true_nor_false(said: Any):
     with pytest.raises(UsageError) as caught:
         to_message({"name": "a", "when": said}, {}, ())
     assert str(caught.value) == f"when: expected true or false, got {said!r}"
+
+
+def test_a_field_that_no_step_has_is_refused():
+    with pytest.raises(UsageError) as caught:
+        to_message({"name": "a", "module": "m", "timeoutt": 3}, {}, ())
+    assert str(caught.value) == "step 'a': expected a known field, got 'timeoutt' (did you mean 'timeout'?)"
 
 
 def test_a_step_that_cannot_be_run_keeps_its_place():

@@ -13,11 +13,11 @@ from ansible.template import is_trusted_as_template, trust_as_template
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import FOREIGN
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import (
-    filled,
-    marked,
-    packed,
-    unmarked,
-    unpacked,
+    fill_in,
+    mark,
+    pack,
+    unmark,
+    unpack,
 )
 
 PLAIN = {"name": "a", "module": "m", "args": {"x": [1, 2.5, None, "ü", "${k_v1}"]}}
@@ -37,11 +37,11 @@ TEMPLATES = [{"name": "b", "args": {"x": text}} for text in ("{{ x }}", "{% if x
 )
 def test_steps_become_text_that_ansible_leaves_alone_and_come_back(steps: list[Any], number: int):
     for _batch in range(2):
-        found = packed(steps)
+        found = pack(steps)
         assert len(found) == number
-        assert not any(isinstance(each, dict) or mark in each for each in found for mark in ("{{", "{%", "{#"))
-        steps = unpacked(found)
-    assert unpacked(packed(steps)) == steps
+        assert not any(isinstance(each, dict) or opening in each for each in found for opening in ("{{", "{%", "{#"))
+        steps = unpack(found)
+    assert unpack(pack(steps)) == steps
 
 
 def fill(step: dict[str, Any], change: Callable[[str], Any] = lambda text: text) -> Any:
@@ -54,8 +54,8 @@ def fill(step: dict[str, Any], change: Callable[[str], Any] = lambda text: text)
             return [*map(template, value)]
         return change(value) if isinstance(value, str) else value
 
-    (found,) = unpacked(packed([step]))
-    return filled(found, template)
+    (found,) = unpack(pack([step]))
+    return fill_in(found, template)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_what_a_template_brings_in_is_no_reference(said: str, change: Callable[[
     """It may be a host's text: only what the recipe's author wrote refers to anything."""
     step = fill({"name": "a", "args": {"x": said, "y": "{{ y }}"}}, lambda text: change(text) if text != "a" else text)
     assert step["args"]["x"] == found
-    assert unmarked(change(marked(said))) == found
+    assert unmark(change(mark(said))) == found
 
 
 def test_ansible_still_takes_a_template_for_one():
@@ -146,4 +146,4 @@ def test_a_template_for_when_is_true_or_false(said: Any):
 
 @pytest.mark.parametrize("text", ["", "{", "3", '{"name": "a"}'])
 def test_what_is_no_text_of_ours_stays(text: str):
-    assert unpacked([text, PLAIN]) == [text, PLAIN]
+    assert unpack([text, PLAIN]) == [text, PLAIN]

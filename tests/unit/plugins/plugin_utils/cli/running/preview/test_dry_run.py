@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.dry_run import _time
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.output_formats import FORMATS, to_data
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.output_formats import FORMATS, plan_to_data
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call, make_project
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.two_stored_runs import (
     Writer,
@@ -97,7 +97,7 @@ def test_as_json(past: Path):
     done = call("run", "burn.yml", "--dry-run", "-i", "inventory.yml", "--json", "--limit", "leaf1,spine1")
     found = done.answer
     preview = found.pop("preview")
-    assert found == json.loads(json.dumps(to_data(plan_of("burn.yml"))))
+    assert found == json.loads(json.dumps(plan_to_data(plan_of("burn.yml"))))
     assert preview == {
         "params": {},
         "hosts": ["leaf1"],

@@ -25,26 +25,26 @@ LOCK = "lock"
 
 
 def journals(runs: Path) -> list[Path]:
-    """The journals of all runs, the oldest first; compressed ones by the name that they had before."""
+    """The journals of all runs, the oldest first; a compressed one is named by its path before that."""
     names = (JOURNAL, compressed(Path(JOURNAL)).name)
     found = sorted({path.with_name(JOURNAL) for name in names for path in runs.glob(f"*/{name}")})
     return [path for _second, same in groupby(found, _second) for path in _by_start([*same])]
 
 
 def _second(journal: Path) -> str:
-    """What a run's id says of its start."""
+    """The second of a run's start, as its id says."""
     return journal.parent.name.rpartition("-")[0] or journal.parent.name
 
 
 def _by_start(journals: list[Path]) -> list[Path]:
-    """Runs of one second by their records, which are read for no others: there may be thousands."""
+    """Runs of the same second in the order of their records, which are read for these alone: there may be thousands."""
     return sorted(journals, key=_started) if len(journals) > 1 else journals
 
 
 def _started(journal: Path) -> str:
     try:
         return str(begun(journal).get("time", ""))
-    except JournalError:  # whoever wants this one is told
+    except JournalError:  # an error is raised where this run is used
         return ""
 
 
@@ -70,37 +70,37 @@ def begun(journal: Path) -> Record:
 
 
 def hold(folder: Path) -> None:
-    """Keep the run to this process until it ends, however it does. Raises UsageError where another one has it."""
+    """Lock the run for this process until it ends, however it ends. Raises UsageError where another one has it."""
     lock = _locked(folder)
-    os.register_at_fork(after_in_child=lock.close)  # a worker may outlive this process, and must not hold it
+    os.register_at_fork(after_in_child=lock.close)  # a worker may outlive this process, and must not keep the lock
 
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Keep the run to this process for a while. Raises UsageError where another one has it."""
+    """Lock the run for this process during the block. Raises UsageError where another one has it."""
     with _locked(folder):
         yield
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a process has the run: it still goes on, or another one that resumes it does."""
+    """Whether a process has locked the run: it still goes on, or a run that resumes it does."""
     try:
         lock = (folder / LOCK).open("rb")
     except FileNotFoundError:
         return False
     with lock:
-        return not _takes(lock)
+        return not _can_lock(lock)
 
 
 def _locked(folder: Path) -> BinaryIO:
     lock = open(os.open(folder / LOCK, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "ab")  # noqa: PTH123, SIM115
-    if not _takes(lock):
+    if not _can_lock(lock):
         lock.close()
         raise UsageError(f"run {folder.name} still goes on: its controller is alive")
     return lock
 
 
-def _takes(lock: BinaryIO) -> bool:
+def _can_lock(lock: BinaryIO) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run came to: its status and the exit code of the command that ran it."""
+"""How a run ended: its status, the exit code of the command, and the results of its hosts."""
 
 from __future__ import annotations
 
@@ -74,12 +74,12 @@ def host_result(run: Run, host: str) -> dict[str, Any]:
 
 
 def _nothing(run: Run) -> str:
-    """Why a run in which no step went wrong did not pass, which counts for its first host; empty where it did."""
+    """Why the run did not pass although no step went wrong, empty where it did. This counts for its first host."""
     return NOTHING.get(status_of(counts_of(run), checks_of(run), is_check=run.inputs.is_check), "")
 
 
 def _bad(run: Run) -> dict[str, dict[str, StepEnd]]:
-    """What did not pass, by host. What runs once for the run counts for the run's first host."""
+    """The steps that did not pass, by host. A step that runs once for the run counts for the run's first host."""
     found: dict[str, dict[str, StepEnd]] = {}
     for (step, place), end in run.results.counted():
         if end.verdict not in HARMLESS:

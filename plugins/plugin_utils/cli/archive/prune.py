@@ -72,7 +72,7 @@ def prune(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.select_runs import PruneRules
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Drawing
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import StatusLine
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_store
 
     rules = PruneRules(options.older_than, options.keep, options.max_size)
@@ -80,7 +80,7 @@ def prune(options: argparse.Namespace) -> Answer:
         raise UsageError("rack-recipes prune: expected --older-than, --keep, --max-size or --compress; see --help")
     if not options.dry_run:
         check_store("delete", settings.load())
-    drawing, runs = Drawing(sys.stderr), Path(settings.load().runs)
+    drawing, runs = StatusLine(sys.stderr), Path(settings.load().runs)
     with opened(options, writing=(options.store or options.vacuum) and not options.dry_run) as store:
         try:
             plan = _plan(runs, store, rules, options, drawing.draw)

@@ -44,9 +44,9 @@ def verify(options: argparse.Namespace) -> Answer:
     pack cannot be read.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verify_pack import verify as check
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Drawing
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import StatusLine
 
-    drawing = Drawing(sys.stderr)
+    drawing = StatusLine(sys.stderr)
     try:
         found = check(Path(options.pack), _required_signature(options), lambda name: drawing.draw(f"reading {name}"))
     finally:

@@ -33,7 +33,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.fifo import served_by_fifo
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.forward_signals import SignalForwarder
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Drawing, Progress
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Progress, StatusLine
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import summarize
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.warm_start import WarmStart
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import leave_dead_terminal
@@ -147,7 +147,10 @@ def _live_output(options: argparse.Namespace, journal: Path) -> Iterator[Callabl
 
     Where Ansible's own output is shown, that has it all.
     """
-    progress, drawing = Progress.of(journal), Drawing(sys.stderr) if not options.json and not options.verbose else None
+    progress, drawing = (
+        Progress.of(journal),
+        StatusLine(sys.stderr) if not options.json and not options.verbose else None,
+    )
     trace = Trace.of(journal, sys.stderr) if options.debug and not options.verbose else None
 
     def show() -> None:

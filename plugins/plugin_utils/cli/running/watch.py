@@ -33,12 +33,12 @@ def watch(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.process_usage import ProcessUsage
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run_answer import print_summary
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Drawing, Progress
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Progress, StatusLine
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import summarize
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import is_held, journal_of
 
     path = journal_of(Path(settings.load().runs), options.run)
-    progress, load, drawing = Progress.of(path), ProcessUsage(path.parent), Drawing(sys.stderr)
+    progress, load, drawing = Progress.of(path), ProcessUsage(path.parent), StatusLine(sys.stderr)
     progress.catch_up()
     seen = time.monotonic()
     try:

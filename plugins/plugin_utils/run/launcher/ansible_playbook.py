@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ansible as a child of the command line: its arguments, its environment, its end."""
+"""`ansible-playbook` as a child of the command: its arguments, its environment, its start and end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TICK = 0.1  # seconds between two looks at the journal
 
 @dataclass(frozen=True, slots=True)
 class PlaybookCommand:
-    """What `ansible-playbook` is asked."""
+    """A call of `ansible-playbook`; `more` are arguments that the user gave for it."""
 
     playbook: Path
     run_id: str
@@ -40,26 +40,26 @@ class PlaybookCommand:
     more: Sequence[str] = ()
 
 
-def arguments(asked: PlaybookCommand) -> list[str]:
-    """The arguments of `ansible-playbook`. Without any inventory the run is about this machine."""
-    line = [str(asked.playbook)]
-    line += [part for inventory in asked.inventories for part in ("--inventory", inventory)]
-    if not asked.inventories and not _has_inventory(asked.more):
+def arguments(command: PlaybookCommand) -> list[str]:
+    """The arguments of `ansible-playbook`. Without any inventory the run is on this machine."""
+    line = [str(command.playbook)]
+    line += [part for inventory in command.inventories for part in ("--inventory", inventory)]
+    if not command.inventories and not _has_inventory(command.more):
         python = json.dumps({"ansible_python_interpreter": sys.executable})
         line += ["--inventory", "localhost,", "--connection", "local", "--extra-vars", python]
-    line += ["--limit", asked.limit] if asked.limit else []
-    line += ["--forks", str(asked.forks or _forks())]
-    line += [part for given in asked.extra_vars for part in ("--extra-vars", given)]
-    line += ["-" + "v" * (asked.verbose - 1)] if asked.verbose > 1 else []
-    return [*line, *asked.more]
+    line += ["--limit", command.limit] if command.limit else []
+    line += ["--forks", str(command.forks or _forks())]
+    line += [part for given in command.extra_vars for part in ("--extra-vars", given)]
+    line += ["-" + "v" * (command.verbose - 1)] if command.verbose > 1 else []
+    return [*line, *command.more]
 
 
 def environment(run_id: str, inventories: Sequence[str] = ()) -> dict[str, str]:
-    """Ansible's environment in a run: this collection before any other copy, the recorder beside what is configured.
+    """Ansible's environment in a run: it finds this copy of the collection first, and the recorder is enabled.
 
-    One of the `inventories` that cannot be read is an error if nobody has set it otherwise: for Ansible it is a
-    warning, its hosts are left out, and a run over the others looks good. Not so where one is a folder: what is in it
-    need not all be an inventory.
+    An inventory that cannot be read is an error, unless the user has set it otherwise. Ansible alone would only warn,
+    and a run over the hosts of the other `inventories` would look good. Where one of them is a folder Ansible's default
+    stays, since not every file in a folder is an inventory.
     """
     env = dict(os.environ)
     enabled = [name.strip() for name in _configured("callbacks_enabled").split(",") if name.strip()]
@@ -72,10 +72,10 @@ def environment(run_id: str, inventories: Sequence[str] = ()) -> dict[str, str]:
     return env
 
 
-def start(asked: PlaybookCommand) -> subprocess.Popen[bytes]:
+def start(command: PlaybookCommand) -> subprocess.Popen[bytes]:
     """Start Ansible with its output on stderr, where people see it."""
-    line = [sys.executable, "-m", "ansible", "playbook", *arguments(asked)]
-    env = environment(asked.run_id, asked.inventories)
+    line = [sys.executable, "-m", "ansible", "playbook", *arguments(command)]
+    env = environment(command.run_id, command.inventories)
     return subprocess.Popen(line, env=env, stdin=subprocess.DEVNULL, stdout=2, stderr=subprocess.STDOUT)
 
 
@@ -89,7 +89,10 @@ def follow(child: subprocess.Popen[bytes], tick: Callable[[], None]) -> int:
 
 
 def extra_vars(given: Sequence[str]) -> dict[str, Any]:
-    """The variables of -e among which settings of ours may be; Ansible itself tells of those it cannot read."""
+    """The variables of those -e arguments that may hold our settings.
+
+    What cannot be read is left out: Ansible reports it.
+    """
     texts = (text for text in given if text.startswith("@") or SECTION in text)
     return {name: value for text in texts for name, value in _parsed(text).items()}
 
@@ -111,12 +114,12 @@ def _has_inventory(more: Sequence[str]) -> bool:
 
 
 def _configured(option: str) -> str:
-    """An option of Ansible's as the environment or ansible.cfg has it."""
+    """The value of one of Ansible's options in the environment or ansible.cfg, empty where it is not set."""
     return os.environ.get(f"ANSIBLE_{option.upper()}") or read_config().get("defaults", option, fallback="") or ""
 
 
 def _collections_path() -> str:
-    """Where other collections are; in ansible.cfg a path is relative to that file, in the environment it is not."""
+    """The folders of other collections; a path in ansible.cfg is relative to that file."""
     default = "~/.ansible/collections:/usr/share/ansible/collections"
     config = config_file()
     if os.environ.get("ANSIBLE_COLLECTIONS_PATH") or config is None:
@@ -126,6 +129,6 @@ def _collections_path() -> str:
 
 
 def _forks() -> int:
-    """Enough for all hosts of a rack at once: a stage waits for its slowest host, not for a free fork."""
+    """How many hosts at once: enough for a whole rack, so that no host waits for a free process."""
     configured = _configured("forks")
     return int(configured) if configured.isdigit() else MOST_AT_ONCE

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Hand something over to a process that is given a path, without a byte of it on a disk.
+"""Give data to a process that reads it from a path, without writing the data to a disk.
 
-Others can see a command line, what a process has in its environment stays there for its children, and a file outlives a
-process that is killed. A named pipe has a place, which Ansible insists on, and holds nothing.
+A command line can be seen by other users, an environment is inherited by children, and a file outlives a process that
+is killed. Ansible needs a path, so the data goes through a named pipe.
 """
 
 from __future__ import annotations
@@ -19,27 +19,30 @@ from threading import Thread
 
 @contextmanager
 def served_by_fifo(path: Path, data: bytes) -> Iterator[None]:
-    """Who opens `path` first reads the data, and nobody else finds it; with the block it is gone, read or not."""
+    """Serve `data` at `path` to the first reader; at the end of the block the path is gone in any case."""
     os.mkfifo(path, 0o600)
-    giver = Thread(target=_give, args=(path, data), daemon=True)
-    giver.start()
+    writer = Thread(target=_write, args=(path, data), daemon=True)
+    writer.start()
     try:
         yield
     finally:
-        _release(path, giver)
+        _release(path, writer)
         path.unlink(missing_ok=True)
 
 
-def _give(path: Path, data: bytes) -> None:
-    """Wait for a reader, and give it all; who looks for it again, as to show a wrong line, must not wait for ever."""
-    with suppress(OSError), path.open("wb") as pipe:  # it may have read enough, or nobody ever come
+def _write(path: Path, data: bytes) -> None:
+    """Wait for a reader and write all data to it.
+
+    The path is removed first: Ansible opens it again to show a faulty line, and would wait for ever.
+    """
+    with suppress(OSError), path.open("wb") as pipe:  # the reader may stop early, or there was none
         path.unlink()
         pipe.write(data)
 
 
-def _release(path: Path, giver: Thread) -> None:
-    """Nobody reads any more: whoever waits for that is let go."""
-    while giver.is_alive():
+def _release(path: Path, writer: Thread) -> None:
+    """End a writer that still waits for a reader, by opening the pipe for a moment."""
+    while writer.is_alive():
         with suppress(OSError):
             os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
-        giver.join(0.01)
+        writer.join(0.01)

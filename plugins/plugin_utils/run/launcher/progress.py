@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How far a run is, drawn from its journal."""
+"""The progress of a run, read from its journal, and the line on a terminal that shows it."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_jo
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Results
 
-NAMED = 3  # hosts that are named while they are awaited
+MOST_NAMED = 3  # of the hosts that the run waits for
 
 
 @dataclass
 class Progress:
-    """What the journal says so far."""
+    """What the journal says so far: `about` is its run record, `end` its end record."""
 
     journal: JournalReader
     about: Mapping[str, Any] = field(default_factory=dict)
@@ -39,7 +39,7 @@ class Progress:
         return cls(JournalReader(path))
 
     def catch_up(self) -> None:
-        """Read what the journal gained."""
+        """Read what was appended to the journal."""
         if not exists(self.journal.path):
             return
         for line in self.journal.read():
@@ -54,23 +54,23 @@ class Progress:
                 self.end = record
 
     def line(self) -> str:
-        """One line for a terminal: stage, steps and hosts done, failures so far, hosts awaited."""
+        """A line for a terminal: the stage, the steps and hosts that are done, failures, the hosts that are awaited."""
         steps = self.about.get("steps", ())
         planned = [(step["stage"], step["name"], host) for step in steps for host in step["hosts"]]
-        open_places = [place for place in planned if place[1:] not in self.results.ended]
+        unfinished = [place for place in planned if place[1:] not in self.results.ended]
         if not planned:
             return "starting"
         stages = max(stage for stage, _step, _host in planned)
-        stage = min((stage for stage, _step, _host in open_places), default=stages)
-        awaited = list(dict.fromkeys(host for number, _step, host in open_places if number == stage and host))
+        stage = min((stage for stage, _step, _host in unfinished), default=stages)
+        awaited = list(dict.fromkeys(host for number, _step, host in unfinished if number == stage and host))
         hosts = len({host for _stage, _step, host in planned if host})
-        waiting = len({host for _stage, _step, host in open_places if host})
+        waiting = len({host for _stage, _step, host in unfinished if host})
         parts = [
             f"stage {stage} of {stages}",
-            f"{len(planned) - len(open_places)} of {len(planned)} steps",
+            f"{len(planned) - len(unfinished)} of {len(planned)} steps",
             f"{hosts - waiting} of {hosts} hosts done",
             self._failures(),
-            f"waiting for {few(awaited, NAMED)}" if awaited else "",
+            f"waiting for {few(awaited, MOST_NAMED)}" if awaited else "",
             f"{time.monotonic() - self.started:.0f} s",
         ]
         return "  ".join(filter(None, parts))
@@ -80,8 +80,8 @@ class Progress:
         return ", ".join(f"{number} {verdict}" for verdict, number in sorted(counts.items()))
 
 
-class Drawing:
-    """One line that is drawn again and again; nothing where the stream is no terminal."""
+class StatusLine:
+    """A line that is replaced in place; nothing is shown where the stream is not a terminal."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -96,7 +96,7 @@ class Drawing:
         self._write("")
 
     def _write(self, text: str) -> None:
-        """Nothing more is drawn once the terminal is gone."""
+        """Write the text in place of the line. Once the terminal is gone, nothing more is written."""
         if not self.shown:
             return
         try:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A run as its journal tells it."""
+"""The summary of a run, read from its journal."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfer
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What is said of a run when it has ended. `problems` holds (step, host, verdict, reason).
+    """What the command prints of a run that has ended. `problems` holds (step, host, verdict, reason).
 
-    `warnings` tell of what changes no verdict: artifacts that have not arrived, hosts that are one,
-    lines of the journal that were damaged.
+    `warnings` are about what changes no verdict: artifacts that have not arrived, names of one and the same host,
+    damaged lines of the journal.
     """
 
     run_id: str = ""
@@ -39,9 +39,9 @@ class Summary:
     def to_data(self) -> dict[str, Any]:
         """The JSON object that a run ends with."""
         status = "ok" if self.status == "passed" else self.status
-        told = {"warnings": list(self.warnings)} if self.warnings else {}
+        extra = {"warnings": list(self.warnings)} if self.warnings else {}
         about = {"run_id": self.run_id, "ctx_keys": list(self.keys), "counts": dict(self.counts)}
-        return {"status": status, **about, **told}
+        return {"status": status, **about, **extra}
 
 
 def summarize(path: Path) -> Summary:
@@ -52,8 +52,8 @@ def summarize(path: Path) -> Summary:
     last: dict[str, Any] = {}
     files: dict[str, list[Record]] = {"artifact": [], "transfer": []}
     warnings: list[str] = []
-    follower = JournalReader(path)
-    for line in follower.read():
+    journal = JournalReader(path)
+    for line in journal.read():
         record = line.record
         if record is None:
             continue
@@ -75,12 +75,12 @@ def summarize(path: Path) -> Summary:
         last.get("counts", {}),
         tuple(context.keys()),
         tuple((*place, end.verdict, end.reason) for place, end in results.counted() if _is_problem(end)),
-        (*warnings, *_losses(files, follower)),
+        (*warnings, *_losses(files, journal)),
     )
 
 
 def _losses(files: Mapping[str, list[Record]], journal: JournalReader) -> Iterator[str]:
-    """What the recorder could not warn of: artifacts that have not arrived, lines that cannot be read."""
+    """Warnings that the recorder could not give: artifacts that have not arrived, lines that cannot be read."""
     yield from missing_artifacts(files["artifact"], files["transfer"])
     if journal.damaged:
         yield damage(journal.path, journal.damaged)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ansible, started before it is known what it is to do: its import takes longer than to compile a recipe."""
+"""Start Ansible before its arguments are known: its import takes longer than to compile a recipe."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-# What goes wrong at the import is told by the Ansible that is started in its place, with its streams in order; a signal
-# that comes meanwhile ends it. A log that cannot be written, as on a full disk, ends no run: Ansible would end at the
-# first line that does not get there.
+# Where the import fails, Ansible is started anew, to print the error to its log. A signal during the import ends the
+# process. Ansible would end at the first line that it cannot write; with `Log` a full disk does not end a run.
 BOOT = """\
 import io, json, os, sys
 class Log(io.FileIO):
@@ -30,17 +29,17 @@ except (Exception, SystemExit):
     main = None
 line = sys.stdin.buffer.readline()
 if line:
-    words, log = json.loads(line)
+    arguments, log = json.loads(line)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND), 1)
     os.dup2(1, 2)
     if main is None:
-        os.execv(sys.executable, [sys.executable, "-m", "ansible", "playbook", *words])
+        os.execv(sys.executable, [sys.executable, "-m", "ansible", "playbook", *arguments])
     for number, name in enumerate(("stdout", "stderr"), start=1):
         stream = io.BufferedWriter(Log(number, "w", closefd=False))
         before = getattr(sys, name)
         setattr(sys, name, io.TextIOWrapper(stream, before.encoding, before.errors, line_buffering=True))
-    main(["ansible-playbook", *words])
+    main(["ansible-playbook", *arguments])
 """
 
 
@@ -50,19 +49,19 @@ class WarmStart:
 
     child: subprocess.Popen[bytes]
 
-    def go(self, words: Sequence[str], log: str) -> subprocess.Popen[bytes]:
-        """Let it run `ansible-playbook` with these arguments; all its output goes to the end of the file `log`."""
+    def go(self, arguments: Sequence[str], log: str) -> subprocess.Popen[bytes]:
+        """Run `ansible-playbook` with these arguments; its output is appended to the file `log`."""
         stdin = self.child.stdin
         if stdin is not None:
-            with suppress(BrokenPipeError):  # a signal has ended it, as its exit code tells
-                stdin.write(json.dumps([list(words), log]).encode() + b"\n")
+            with suppress(BrokenPipeError):  # a signal has ended it; the exit code says so
+                stdin.write(json.dumps([list(arguments), log]).encode() + b"\n")
                 stdin.close()
         return self.child
 
 
 @contextmanager
 def warm_start(env: Mapping[str, str]) -> Iterator[WarmStart]:
-    """An Ansible with the environment `env`; unless it runs by then, it ends with the block."""
+    """Start an Ansible with the environment `env`. At the end of the block it is killed, unless `go` was called."""
     child = subprocess.Popen(
         [sys.executable, "-c", BOOT],
         env=dict(env),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An earlier run of the same recipe, read from its journal, of which results are used again."""
+"""An earlier run of the same recipe whose results are reused, read from its journal."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders impor
 Offer = dict[str, Any]
 Needs = Mapping[str, Collection[str]]  # the steps that each step depends on
 
-LINES = frozenset({"delta", "step"})
+OFFERED_KINDS = frozenset({"delta", "step"})  # the kinds of records that a reused result consists of
 
 
 class EarlierRun:
-    """The results of a run, which stay on disk: a journal may be larger than what all workers should hold.
+    """The results of a run. Memory holds their places in the journal, not the records: each worker gets a copy.
 
-    `anew` names the steps that are to run again, whatever there is of them.
+    `anew` names the steps that run again in any case.
     """
 
     def __init__(self, path: Path, anew: Collection[str] = ()) -> None:
@@ -39,21 +39,23 @@ class EarlierRun:
         self._results = Results()
         self._lines: dict[Place, list[tuple[int, int]]] = defaultdict(list)
         self._instances: dict[Place, dict[str, None]] = defaultdict(dict)
-        self._absent: dict[tuple[int, str], dict[str, Record]] = defaultdict(dict)  # artifacts by stage, host; digest
+        self._missing_artifacts: dict[tuple[int, str], dict[str, Record]] = defaultdict(
+            dict
+        )  # by (stage, host), then digest
 
     @property
     def run_id(self) -> str:
-        """The run's name."""
+        """The run's id."""
         return str(self.about["run"])
 
     def catch_up(self) -> None:
-        """Read what the journal gained: of hosts that are collected, the run being over."""
+        """Read what was appended to the journal: the run is over, but results are still collected from its hosts."""
         for line in self._journal.read():
             if line.record is not None:
-                self._take(line, line.record)
+                self._index(line, line.record)
 
-    def _take(self, line: Line, record: Record) -> None:
-        if record["kind"] in LINES:
+    def _index(self, line: Line, record: Record) -> None:
+        if record["kind"] in OFFERED_KINDS:
             self._lines[record["step"], record["host"]].append((line.start, line.end))
         if record["kind"] == "step":
             self._results.add(record)
@@ -62,18 +64,18 @@ class EarlierRun:
         elif record["kind"] == "run":
             self.about = record
         elif record["kind"] == "artifact":
-            self._absent[record["stage"], record["host"]][record["sha256"]] = record
+            self._missing_artifacts[record["stage"], record["host"]][record["sha256"]] = record
         elif record["kind"] == "transfer" and record.get("path"):
-            self._absent[record["stage"], record["host"]].pop(record["sha256"], None)
+            self._missing_artifacts[record["stage"], record["host"]].pop(record["sha256"], None)
 
     def offer(self, step: str, host: str) -> Offer | None:
-        """The step's result on the host, with all its records, its instances' too; None where it did not pass."""
+        """The step's result on the host with all records of it and of its instances; None where it did not pass."""
         end = self._results.ended.get((step, host))
         if end is None or not end.sure or end.verdict not in PASSING or step in self._anew:
             return None
         records = self._records([step, *self._instances[step, host]] if end.instances else [step], host)
         last = next(record for record in reversed(records) if (record["kind"], record["step"]) == ("step", step))
-        if "inputs" not in last:  # of a version that did not keep them: nobody can tell whether they are the same
+        if "inputs" not in last:  # an old version did not record them, so that they cannot be compared
             return None
         said = {"verdict": last["verdict"], "inputs": last["inputs"]}
         return {**said, "run": last.get("from", self.run_id), "kind": "resume", "records": records}
@@ -84,9 +86,10 @@ class EarlierRun:
             return [decode(_read(journal, *span)) for span in spans]
 
     def unfinished(self, steps: Iterable[str], host: str) -> list[int]:
-        """The stages with these steps of which the host may have results that never came here.
+        """The numbers of the stages with these steps of which the host may still have results.
 
-        Those with some results, but not all, and the first without any: a host begins no stage before the last ended.
+        These are the stages that have some results but not all, and the first that has none: a host begins no stage
+        before the one before it has ended.
         """
         stages: dict[int, list[StepEnd | None]] = defaultdict(list)
         for step in self.about["steps"]:
@@ -96,9 +99,9 @@ class EarlierRun:
         first = min((stage for stage, ends in stages.items() if not any(ends)), default=0)
         return sorted(self._stages(steps) & {*begun, first})
 
-    def absent(self, steps: Iterable[str], host: str) -> dict[int, list[Record]]:
-        """The artifacts, by stage, that these steps' stages left on the host and that never came here."""
-        found = {stage: [*self._absent[stage, host].values()] for stage in sorted(self._stages(steps))}
+    def missing_artifacts(self, steps: Iterable[str], host: str) -> dict[int, list[Record]]:
+        """The artifact records, by stage, whose files are still on the host, of the stages with these steps."""
+        found = {stage: [*self._missing_artifacts[stage, host].values()] for stage in sorted(self._stages(steps))}
         return {stage: records for stage, records in found.items() if records}
 
     def _stages(self, steps: Iterable[str]) -> set[int]:
@@ -116,9 +119,9 @@ def _read(journal: Any, start: int, end: int) -> bytes:
 
 
 def find_earlier(runs: Path, resume: str, resume_from: str, recipe: Mapping[str, Any], needs: Needs) -> EarlierRun:
-    """The run to go on from, held for this process: `resume` by its name, or the newest where only a step is named.
+    """The run with the id `resume`, or without one the newest of the recipe; this process locks it until it ends.
 
-    Raises UsageError where the run, or the step, cannot be meant.
+    Raises UsageError where there is no such run or step, the run is of another recipe, or another process has it.
     """
     anew = with_dependents(resume_from, needs) if resume_from else ()
     earlier = EarlierRun(journal_of(runs, resume) if resume else _newest(runs, recipe), anew)
@@ -148,7 +151,7 @@ def _named(recipe: Mapping[str, Any]) -> str:
 
 
 def with_dependents(step: str, needs: Needs) -> set[str]:
-    """The step and all that depend on it, by whatever way. Raises UsageError for a step that is none."""
+    """The step and all that need it, directly or not. Raises UsageError where there is no such step."""
     if step not in needs:
         near = nearest(step, [*needs])
         hint = f"did you mean {near!r}?" if near else f"there are {', '.join(needs)}"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a host may use again instead of running it: results of an earlier run, and cached ones."""
+"""The results that a host may reuse instead of running a step: those of an earlier run, and cached ones."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class ReusableResults:
     cached: Mapping[Place, Sequence[Offer]] = field(default_factory=dict)
 
     def offers(self, steps: Iterable[Mapping[str, Any]], host: str) -> dict[str, list[Offer]]:
-        """What is there for these steps on a host; the executor takes the first with the same inputs, or none.
+        """The results by step that may be reused on a host; the executor takes the first one with the same inputs.
 
-        Nothing is for a closing step: what it closes may have run again.
+        A closing step (`always`) has none: what it closes may have run again.
         """
         if self.earlier is None and not self.cached:
             return {}

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which secrets can be seen in a value: a host is told of another's only where it is given it.
+"""Search values for known secrets.
 
-Ansible marks what came out of a vault, but what a filter or a longer text makes of it has no mark any more. A mask of
-all secrets of a run takes too long to make for each stage, so the forms that filters make are looked for.
+A host learns a secret of another host only where its own arguments show it. Ansible marks a value that came out of a
+vault, but not what a filter or a longer text makes of it. So each secret is searched for in the forms that filters give
+it; to make a mask of all secrets of a run for each stage would take too long.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ PIECE = 3  # characters
 
 
 def secrets_shown_in(secrets: Iterable[str], value: Any) -> list[str]:
-    """Those that the texts and numbers of a value show, names in mappings too."""
+    """Those of the secrets that stand in the texts, numbers and names of a value."""
     known = [*secrets]
     text = "\n".join(_texts(value)) if known else ""
-    pieces = {text[at : at + PIECE] for at in range(len(text))}  # most secrets are not there, which these tell soonest
+    pieces = {text[at : at + PIECE] for at in range(len(text))}  # this rules out most secrets fast
 
     def is_there(form: str) -> bool:
         return (form[:PIECE] in pieces or len(form) < PIECE) and form in text
@@ -47,7 +48,10 @@ def _texts(value: Any) -> Iterator[str]:
 
 @cache
 def _forms(secret: str) -> tuple[str, ...]:
-    """As it is, quoted for JSON and for URLs, in base64 and hexadecimal; of several lines one: they may be indented."""
+    """The forms of a secret: as it is, quoted for JSON and for URLs, in base64 and in hexadecimal.
+
+    Of several lines only the longest is searched for, since a filter may have indented them.
+    """
     text = secret.strip()
     data = text.encode("utf-8", "surrogatepass")
     quoted = () if text.isascii() and text.isalnum() else _quoted(text, data)

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The values that Ansible has decrypted: of inline `!vault`, and of encrypted files of variables.
+"""Find the values that Ansible has decrypted: of inline `!vault`, and of encrypted files of variables.
 
-Ansible keeps with each value where it comes from, but tells nobody by a public name; a version that has other private
-names is warned of, and its vault values are masked only where a recipe declares them as secret.
+Ansible notes with each value where it comes from, but has no public name for that. Where a version has other private
+names, users are warned, and vault values are masked only where a recipe declares them as secret.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ UNKNOWN = (
     "this version of Ansible does not tell which values come from a vault, so they are not masked: declare them as "
     "secret parameters of the recipe, or set no_log on the task"
 )
-MARKS = ("{{", "{%")  # of a template, which is filled in before anybody uses it
+TEMPLATES = ("{{", "{%")  # a template is no secret: it is filled in before anybody uses it
 SCALARS = (str, int, float)
-APART = ("hostvars", "vars", "groups")  # variables of others, or the same again
+NOT_OWN = ("hostvars", "vars", "groups")  # variables of other hosts, or copies of the same ones
 
 
 def own_variables(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the host itself, of all that Ansible has for it."""
-    return {name: value for name, value in variables.items() if name not in APART}
+    """Those of the host itself, out of all variables that Ansible has for it."""
+    return {name: value for name, value in variables.items() if name not in NOT_OWN}
 
 
 class VaultValues:
-    """Finds the values that came out of a vault; `problem` is why it cannot, empty where it can.
+    """Finds the values that came out of a vault; `problem` says why it cannot, empty where it can.
 
-    One for which no password was given is not open: nothing came out of it.
+    `is_open` is false where no vault password was given, so that nothing can have come out of a vault.
     """
 
     def __init__(self, loader: Any) -> None:
@@ -52,7 +52,7 @@ class VaultValues:
 
     def _found(self, data: Any, seen: set[int]) -> Iterator[str]:
         if self._is_vaulted(data):
-            yield from (text for text in long_texts_of(_text(data)) if not any(mark in text for mark in MARKS))
+            yield from (text for text in long_texts_of(_text(data)) if not any(mark in text for mark in TEMPLATES))
         elif isinstance(data, Mapping):
             if id(data) not in seen:
                 seen.add(id(data))
@@ -65,7 +65,7 @@ class VaultValues:
 
 
 def _text(value: Any) -> str:
-    """Empty for one whose password is not known here: nobody can show it."""
+    """The value as a text; empty for one that cannot be decrypted here, and so cannot be shown either."""
     try:
         return str(value)
     except Exception:
@@ -77,7 +77,10 @@ def _never(_value: Any) -> bool:
 
 
 def _finder() -> Callable[[Any], bool]:
-    """What tells whether a single value came out of a vault. Raises ImportError where Ansible has other names."""
+    """A function that says whether a single value came out of a vault.
+
+    Raises ImportError where Ansible has other private names.
+    """
     from ansible._internal._datatag._tags import Origin, VaultedValue
     from ansible.parsing.vault import EncryptedString
 
@@ -97,7 +100,7 @@ def _finder() -> Callable[[Any], bool]:
 @cache
 def _is_encrypted(path: str) -> bool:
     try:
-        if not Path(path).is_file():  # what is no file may keep whoever opens it waiting
+        if not Path(path).is_file():  # to open a pipe could wait for ever
             return False
         with Path(path).open("rb") as file:
             return file.read(len(HEADER)) == HEADER

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Before a host runs a stage again: what an earlier run left there is brought into that run's journal."""
+"""Collect what an earlier run has left on a host into that run's journal, before the host runs a stage again."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 
 def collect(earlier: EarlierRun, remote: RemoteExecutor, steps: Iterable[str], host: str, lease: float) -> None:
-    """Ask for the results and artifacts of these steps that are not here; a stage that still runs is waited for.
+    """Collect the results and artifacts of these steps that the journal lacks; wait for a stage that still runs.
 
-    Raises Unreachable.
+    `lease` is the time in seconds for which the stage goes on without being asked again. Raises Unreachable.
     """
     steps = list(steps)
     for number in earlier.unfinished(steps, host):
         for answer in remote.collect(stage_id(earlier.run_id, number, host), lease):
             append(earlier.path, answer.records)
     earlier.catch_up()
-    for number, records in earlier.absent(steps, host).items():
-        _bring(earlier, remote, stage_id(earlier.run_id, number, host), records)
+    for number, records in earlier.missing_artifacts(steps, host).items():
+        _fetch(earlier, remote, stage_id(earlier.run_id, number, host), records)
 
 
-def _bring(earlier: EarlierRun, remote: RemoteExecutor, stage: str, records: list[Record]) -> None:
+def _fetch(earlier: EarlierRun, remote: RemoteExecutor, stage: str, records: list[Record]) -> None:
     # few runs have any artifacts
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import fetch_artifacts
 

@@ -18,7 +18,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RunStep
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Drawing, Progress
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Progress, StatusLine
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import end, first, planned, step
 
 HOSTS = ("r1", "r2", "r3", "r4", "r5")
@@ -102,7 +102,7 @@ def test_it_follows_what_is_written_meanwhile(tmp_path: Path):
 
 def test_nothing_is_drawn_where_there_is_no_terminal():
     stream = io.StringIO()
-    drawing = Drawing(stream)
+    drawing = StatusLine(stream)
     drawing.draw("text")
     drawing.clear()
     assert (drawing.shown, stream.getvalue()) == (False, "")
@@ -111,7 +111,7 @@ def test_nothing_is_drawn_where_there_is_no_terminal():
 def test_a_terminal_that_is_gone_is_no_fault():
     ours, theirs = pty.openpty()
     stream = os.fdopen(theirs, "w")
-    drawing = Drawing(stream)
+    drawing = StatusLine(stream)
     os.close(ours)
     drawing.draw("text")
     drawing.clear()
@@ -124,7 +124,7 @@ def test_a_line_fits_the_terminal_and_is_drawn_anew():
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 20, 0, 0))
     with os.fdopen(theirs, "w") as stream:
-        drawing = Drawing(stream)
+        drawing = StatusLine(stream)
         drawing.draw("x" * 50)
         assert os.read(ours, 1000) == b"\r\x1b[K" + b"x" * 19
         drawing.draw("short")

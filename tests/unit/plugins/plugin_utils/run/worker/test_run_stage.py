@@ -359,7 +359,7 @@ def test_what_an_earlier_run_left_undone_of_a_file_is_brought_too(run: Run, tmp_
     assert [asked["id"].split("-")[:2] for asked in host.asked] == [["R0", "1"], ["R1", "1"]]
     assert (path.parent / "artifacts" / artifact(b"one")["sha256"]).read_bytes() == b"one"
     run.reusable.earlier.catch_up()
-    assert run.reusable.earlier.absent(["a", "b"], "r1") == {}
+    assert run.reusable.earlier.missing_artifacts(["a", "b"], "r1") == {}
 
 
 def test_a_lock_that_hosts_share_is_held_while_the_host_is_asked(run: Run):

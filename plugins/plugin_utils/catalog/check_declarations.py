@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a scriptlet may declare of itself, in a sidecar or in its class, and all that is wrong with it."""
+"""Checks of what a scriptlet declares of itself, in its sidecar or in its class."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_posi
 type Problem = tuple[Path, str, str, str]
 type Check = Callable[[Any, Path], Iterator[Problem]]
 
-PLAIN = ("str", "int", "float")  # types whose values are compared with choices as they are
+PLAIN = ("str", "int", "float")  # types whose choices can be compared with values directly
 OPTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def check_declared(declared: Mapping[str, Any], places: Mapping[Path, Place]) -> None:
-    """Raise CatalogError with every problem and its place."""
+    """Raise CatalogError with every problem and its file, line and column.
+
+    `places` has the position of each declared value, by the value's path.
+    """
     found = [problem for name in declared for problem in _check(name, declared[name], TOP, ())]
     if found:
         errors = sorted((RecipeError(_place(path, places), *words) for path, *words in found), key=_by_place)
@@ -37,12 +40,12 @@ def _by_place(error: RecipeError) -> Place:
 
 
 def _place(path: Path, places: Mapping[Path, Place]) -> Place:
-    """The place of a value, or of the nearest that has one around it."""
+    """Return the position of a value, or of the nearest value around it that has one."""
     return next(places[path[:end]] for end in range(len(path), -1, -1) if path[:end] in places)
 
 
 def _check(name: str, value: Any, checks: Mapping[str, Check], path: Path) -> Iterator[Problem]:
-    """The problems of one of the names that `checks` knows."""
+    """Yield the problems of one declared name; an unknown name is a problem itself."""
     if name in checks:
         yield from checks[name](value, (*path, name))
     else:
@@ -125,7 +128,7 @@ def _default(name: str, spec: Mapping[str, Any], path: Path) -> Iterator[Problem
 
 
 def _choices(name: str, spec: Mapping[str, Any], path: Path) -> Iterator[Problem]:
-    """Choices that no value can equal, since it has another type."""
+    """Yield a problem for each choice that no value can equal, because it has another type."""
     kind = spec.get("type", "str")
     kind = spec.get("elements", "raw") if kind == "list" else kind
     for index, choice in enumerate(spec["choices"] if kind in PLAIN else ()):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the files of merge hooks are: Python files in the folders that hold scriptlets, trusted as these are."""
+"""Finds the file of a merge hook: a Python file in a trusted folder of drop-ins."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Catalog
 
 
 def find_merge_hook(name: str, folders: Sequence[Path]) -> tuple[str, bytes]:
-    """The path of the file of a hook, and what it holds; raises CatalogError where it is missing or not trusted."""
+    """Return the path and the content of a hook's file. Raises CatalogError if it is missing or not trusted."""
     trusted = drop_in_folders(folders)
     for folder in trusted:
         for candidate in find_candidates(folder, name.split(".")):

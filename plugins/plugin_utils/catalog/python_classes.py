@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The scriptlet classes in a Python file, read from its syntax tree: nothing of it is imported or run."""
+"""Reads the scriptlet classes of a Python file from its syntax tree; nothing of it is imported or run."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_posi
 BASES = frozenset(("Scriptlet", "BaseScriptlet", "ShellScriptlet"))
 DECORATOR = "register_scriptlet"
 DECLARED = ("options", "reads", "writes", "scope")
-NOT_INHERITED = ("deprecated",)  # not inherited: what replaces a class may well derive from it
+NOT_INHERITED = ("deprecated",)  # a class that replaces a deprecated one often derives from it
 
 
 @dataclass(frozen=True, slots=True)
 class ScriptletClass:
-    """What one class declares; `declared` lacks what it does not."""
+    """What one class declares; a name that it does not declare is missing in `declared`."""
 
     name: str
     description: str
@@ -33,9 +33,9 @@ class ScriptletClass:
 
 
 def read_python(code: bytes, file: str) -> tuple[ScriptletClass, ...]:
-    """The scriptlet classes of a file, in its order; raises CatalogError with the place of what is wrong in it."""
+    """Return the scriptlet classes of a file, in its order. Raises CatalogError with the position of what is wrong."""
     try:
-        with warnings.catch_warnings(action="ignore"):  # an odd escape in a string is its author's linter's business
+        with warnings.catch_warnings(action="ignore"):  # warnings about the author's code are left to linters
             module = ast.parse(code, file)
     except (SyntaxError, ValueError) as error:
         place = Place(file, getattr(error, "lineno", 1) or 1, getattr(error, "offset", 1) or 1)
@@ -52,15 +52,15 @@ def read_python(code: bytes, file: str) -> tuple[ScriptletClass, ...]:
 
 
 def _imported_names(module: ast.Module) -> dict[str, str]:
-    """What a name was called where it was imported from."""
+    """Return the original name of each imported name: `from a import b as c` gives `{"c": "b"}`."""
     imports = (node for node in module.body if isinstance(node, ast.ImportFrom))
     return {alias.asname or alias.name: alias.name for node in imports for alias in node.names}
 
 
 def _with_bases(node: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> list[ast.ClassDef]:
-    """The class and those of the same file that it derives from, nearest first."""
+    """Return the class and its base classes in the same file, the nearest first."""
     found = [node]
-    for known in found:  # grows while it is walked
+    for known in found:  # the list grows during the loop
         bases = (classes.get(_last_name(base)) for base in known.bases)
         found += [base for base in bases if base is not None and base not in found]
     return found
@@ -105,7 +105,7 @@ def _assignments(node: ast.ClassDef) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _literal(node: ast.expr, path: Path, places: dict[Path, Place], file: str) -> Any:
-    """The value of a literal; the place of each part of it is added to `places`. Raises CatalogError."""
+    """Return the value of a literal, and add the position of each part of it to `places`. Raises CatalogError."""
     places[path] = _place(node, file)
     match node:
         case ast.Dict(keys=keys, values=values):

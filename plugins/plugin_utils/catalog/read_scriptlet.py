@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From a file in a trusted folder to what the catalog says of it."""
+"""Makes the catalog's entry of a scriptlet from its file."""
 
 from __future__ import annotations
 
@@ -30,14 +30,18 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Catalog
 
 
 def entry_of(candidate: Candidate, function: str) -> ScriptletEntry:
-    """What a file says of itself; raises CatalogError where it is not trusted, or says it wrongly."""
+    """Return the entry of a scriptlet. Raises CatalogError if the file is not trusted or declares something wrong.
+
+    `function` is the name of the class, empty if the recipe names none.
+    """
     return READERS[candidate.kind](candidate, function, _stamp_if_trusted(candidate, candidate.relative_path))
 
 
 def functions_of(candidate: Candidate) -> list[str]:
-    """What can be named as `function` of a file; nothing where a Python file or a script is a helper of others.
+    """Return the names that a recipe may give as `function`, an empty list for a helper file.
 
-    A script without a sidecar is one where it names no interpreter; a C source is none, since it travels alone.
+    A Python file without a scriptlet class is a helper. So is a script that has neither a sidecar nor a first line
+    beginning with `#!`. A C source never is: it is sent without other files.
     """
     if candidate.kind != "python":
         return [""] if candidate.sidecar or candidate.kind == "native" or _names_interpreter(candidate) else []
@@ -50,7 +54,10 @@ def _names_interpreter(candidate: Candidate) -> bool:
 
 
 def _stamp_if_trusted(candidate: Candidate, relative_path: str) -> Stamp:
-    """The stamp of a file in a trusted folder. Whoever could change the collection's could change this program, too."""
+    """Return the stamp of a trusted file. Raises CatalogError.
+
+    Files of the collection are checked less strictly: who can change them can change this program, too.
+    """
     return check_trusted(candidate.folder.path, relative_path, strict=candidate.folder.source == "project")
 
 
@@ -138,7 +145,7 @@ def _digest(*parts: bytes) -> str:
 
 
 def _check_first_line(path: str, code: bytes) -> None:
-    """What keeps a script from being run at all: no interpreter, or line ends that become part of its name."""
+    """Raise CatalogError for Windows line ends: they become a part of the interpreter's name."""
     first = code.partition(b"\n")[0]
     if first.startswith(b"#!") and first.endswith(b"\r"):
         raise CatalogError(f"{path}:1:1: expected Unix line ends, got those of Windows")

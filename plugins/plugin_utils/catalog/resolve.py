@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From what a recipe writes as `module` to the scriptlet that it means."""
+"""Finds the scriptlet that a recipe names as `module`."""
 
 from __future__ import annotations
 
@@ -34,16 +34,15 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Setti
 SUFFIX = re.compile(r"\.(py|sh|awk|c)$")
 MODULE = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 DEFAULT_FOLDERS = tuple(map(Path, Settings().scriptlets))
-LONG = 3  # parts of a full name of Ansible's: namespace, collection, module
+FULL_NAME_PARTS = 3  # namespace, collection, module
 OF_ANSIBLE = " (a step with a module of Ansible's has type: ansible)"
 
 
 def find(module: str, function: str, kind: str, folders: Sequence[Path] = DEFAULT_FOLDERS) -> ScriptletEntry:
-    """The scriptlet that a step names.
+    """Return the scriptlet that a step names. Raises CatalogError.
 
-    `kind` is the step's type. `folders` are the project's trusted folders of drop-ins; the collection's own comes
-    after them. Of several files that a tail of `module` names, the longest tail wins, then the first folder.
-    Raises CatalogError.
+    `kind` is the step's type. `folders` are the project's trusted folders of drop-ins; the collection's own folder
+    comes after them. If several tails of `module` name a file, the longest tail wins, then the first folder.
     """
     if not MODULE.fullmatch(module):
         raise CatalogError(
@@ -56,7 +55,7 @@ def find(module: str, function: str, kind: str, folders: Sequence[Path] = DEFAUL
 
 
 def list_all(folders: Sequence[Path] = DEFAULT_FOLDERS) -> tuple[ScriptletEntry, ...]:
-    """Every scriptlet that a recipe can name, by name; files that cannot be read are among the `faults`."""
+    """Return every scriptlet that a recipe can name, sorted by name. Unusable files are among the `load_errors`."""
     return tuple(
         sorted(
             (item for item in _load_all(folders) if isinstance(item, ScriptletEntry)),
@@ -66,7 +65,7 @@ def list_all(folders: Sequence[Path] = DEFAULT_FOLDERS) -> tuple[ScriptletEntry,
 
 
 def load_errors(folders: Sequence[Path] = DEFAULT_FOLDERS) -> tuple[CatalogError, ...]:
-    """Why files in the trusted folders are not among what `list_all` gives."""
+    """Return why files in the trusted folders are missing in what `list_all` returns."""
     unread = (item for item in _load_all(folders) if isinstance(item, CatalogError))
     return (*unread, *(error for folder in drop_in_folders(folders) for error in _misnamed(folder)))
 
@@ -81,7 +80,7 @@ def _search(module: str, folders: Sequence[Folder]) -> tuple[Candidate, ...]:
 
 
 def _choose(found: Sequence[Candidate], kind: str) -> Candidate:
-    """The one that the step's type means."""
+    """Return the candidate of the step's type. Raises CatalogError if there is none or more than one."""
     fitting = [candidate for candidate in found if candidate.kind == kind]
     if len(fitting) > 1:
         both = " and ".join(candidate.path for candidate in fitting)
@@ -93,7 +92,10 @@ def _choose(found: Sequence[Candidate], kind: str) -> Candidate:
 
 
 def _load_all(folders: Sequence[Path]) -> Iterator[ScriptletEntry | CatalogError]:
-    """Every scriptlet in the folders and every reason why a file is none, hidden ones left out."""
+    """Yield every scriptlet in the folders, and an error for each unusable file.
+
+    A folder hides equal names in later ones.
+    """
     seen: set[str] = set()
     for folder in (*drop_in_folders(folders), MODULES):
         for found in all_candidates(folder):
@@ -103,9 +105,9 @@ def _load_all(folders: Sequence[Path]) -> Iterator[ScriptletEntry | CatalogError
 
 
 def _misnamed(folder: Folder) -> Iterator[CatalogError]:
-    """Why no recipe can name what would be a scriptlet."""
+    """Yield an error for each scriptlet whose file or folder has a name that a recipe cannot write."""
     for candidate in misnamed_candidates(folder):
-        with suppress(CatalogError):  # who knows whether a file that cannot be read was meant to be one
+        with suppress(CatalogError):  # an unreadable file may not be meant as a scriptlet
             if functions_of(candidate):
                 odd = ", ".join(repr(part) for part in candidate.parts if not STEM.fullmatch(part))
                 yield CatalogError(
@@ -114,7 +116,7 @@ def _misnamed(folder: Folder) -> Iterator[CatalogError]:
 
 
 def _entries_of_name(found: Sequence[Candidate]) -> Iterator[ScriptletEntry | CatalogError]:
-    """What the files of one name are: an entry for each kind, and for each class of a Python file."""
+    """Yield an entry for each kind among files of one name, and for each class of a Python file."""
     for kind in dict.fromkeys(candidate.kind for candidate in found):
         try:
             chosen = _choose(found, kind)
@@ -124,7 +126,10 @@ def _entries_of_name(found: Sequence[Candidate]) -> Iterator[ScriptletEntry | Ca
 
 
 def _entries(candidate: Candidate) -> list[ScriptletEntry]:
-    """One for each class of a Python file, one for anything else; none of a helper. Raises CatalogError."""
+    """Return one entry for each class of a Python file, one for any other file, none for a helper.
+
+    Raises CatalogError.
+    """
     functions = functions_of(candidate)
     if functions and is_published(candidate.name) and candidate.folder is not MODULES:
         raise CatalogError(f"{candidate.path}: what begins with {PUBLISHED} is looked up in the collection: move it")
@@ -141,7 +146,7 @@ def _searched_folders(module: str, folders: Sequence[Path]) -> str:
 
 
 def _hint(module: str, folders: Sequence[Path]) -> str:
-    """The scriptlet whose name is nearest to what was written, whatever stands before it."""
+    """Return a hint with the name that is nearest to any tail of `module`, or an empty string."""
     if module.startswith("ansible."):
         return OF_ANSIBLE
     names = [found[0].name for folder in (*drop_in_folders(folders), MODULES) for found in all_candidates(folder)]
@@ -151,4 +156,4 @@ def _hint(module: str, folders: Sequence[Path]) -> str:
     best = max(near, key=lambda pair: difflib.SequenceMatcher(None, *pair).ratio(), default=None)
     if best:
         return f" (did you mean {best[1]!r}?)"
-    return OF_ANSIBLE if len(parts) == LONG else ""
+    return OF_ANSIBLE if len(parts) == FULL_NAME_PARTS else ""

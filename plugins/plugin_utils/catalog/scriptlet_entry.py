@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a scriptlet says of itself, read without running any of its code."""
+"""The catalog's entry of a scriptlet, read without running any of its code."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ Kind = Literal["python", "shell", "native"]
 class ScriptletEntry:
     """One scriptlet in one trusted folder.
 
-    `name` is what a recipe writes as `module` in its shortest form: `rack.recipes.numbers_stats` for a published
-    one, `steps.compute_numbers` for the drop-in `scriptlets/steps/compute_numbers.py`.
-    `inside` is the file's path inside the payload that travels to the host, e.g.
+    `name` is the shortest form of what a recipe writes as `module`: `rack.recipes.numbers_stats` for a published
+    scriptlet, `steps.compute_numbers` for the drop-in `scriptlets/steps/compute_numbers.py`.
+    `inside` is the path of the file in the payload that is sent to a host, such as
     `ansible_collections/rack/recipes/plugins/modules/numbers_stats.py` or `scriptlets/steps/compute_numbers.py`.
-    `options` is an Ansible argument spec, None where the scriptlet declares none and takes anything.
-    `reads` None means "not declared": it may read any key.
-    `scope` "run" marks one that is meant for steps with `scope: run`.
-    `flags` are for the compiler of a C source.
-    `digest` is `sha256:<hex>` of the code and of its sidecar.
-    `deprecated` says what to use instead of one that should not be used any more.
+    `function` is the name of the class in a Python file.
+    `options` is an Ansible argument spec. None means that the scriptlet declares no options and takes any argument.
+    `reads` are the context keys that it may read. None means that it declares none and may read any key.
+    `writes` are the context keys that it may set.
+    `scope` is "run" for a scriptlet that is meant for steps with `scope: run`.
+    `flags` are options of the compiler, for a C source.
+    `digest` is `sha256:<hex>` of the file and of its sidecar.
+    `deprecated` names what to use instead of a deprecated scriptlet.
     """
 
     name: str

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The small YAML file beside a script or a program, which says what Python scriptlets say in their class."""
+"""Reads the sidecar of a script or program: the small YAML file that declares what a Python class declares itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXPECTED = "a mapping with description, options and writes"
 
 
 def read_sidecar(content: bytes, file: str) -> Mapping[str, Any]:
-    """What a sidecar declares; raises CatalogError with file, line and column of all that is wrong with it."""
+    """Return what a sidecar declares. Raises CatalogError with file, line and column of all that is wrong."""
     if not content.strip():
         raise CatalogError(f"{Place(file)}: expected {EXPECTED}, got an empty file")
     try:
@@ -32,7 +32,7 @@ def read_sidecar(content: bytes, file: str) -> Mapping[str, Any]:
 
 
 def _check_capitals(document: Document) -> None:
-    """Raise CatalogError for options that a script would be given as one variable."""
+    """Raise CatalogError for two options that become the same environment variable, such as `name` and `Name`."""
     options = document.data.get("options") or {}
     first = {name.upper(): name for name in reversed(options)}
     for name in options:

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Ansible's modules: by which names one counts, and which code it is.
+"""Finds the full name of an Ansible module and the code that it is made of.
 
-What is found here is found by looking into folders, not by Ansible's loaders: the command has none for collections.
+It looks into folders itself: the command has no Ansible loader for collections.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from typing import Any
 
 BUILTIN = "ansible.builtin."
 LEGACY = "ansible.legacy."
-MODULES, ACTIONS, UTILS = "modules", "plugins/action", "module_utils"  # kinds, and their folders in ansible-core
+# kinds of files, which are also the names of their folders in ansible-core
+MODULES, ACTIONS, UTILS = "modules", "plugins/action", "module_utils"
 ROUTES, RUNTIME = "config/ansible_builtin_runtime.yml", "meta/runtime.yml"
 LEAVE_OUT = (".pyc", ".pyo")
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What a module is made of: the packages by their versions, and files and folders for which no version stands."""
+    """What a module is made of: packages with their versions, and files and folders that belong to no version."""
 
     packages: tuple[str, ...]
     parts: tuple[Path, ...] = ()
@@ -35,7 +36,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file in a folder in which Ansible looks beside its own."""
+    """A file in a folder that Ansible searches besides its own."""
 
     kind: str
     name: str
@@ -43,7 +44,10 @@ class _File:
 
 
 def full_name(module: str) -> str:
-    """The one name of a module of Ansible's: ansible-core's own is `ansible.builtin`, however a recipe calls it."""
+    """Return the full name of an Ansible module.
+
+    Ansible-core's own are in `ansible.builtin`, whatever a recipe writes.
+    """
     if "." in module and not module.startswith(LEGACY):
         return module
     name = module.removeprefix(LEGACY)
@@ -52,12 +56,15 @@ def full_name(module: str) -> str:
 
 
 def names_of(module: str) -> tuple[str, ...]:
-    """Its full name, and those of the files that hide ansible-core's own: its actions run modules by short names."""
+    """Return the full name of a module, and the names of files that hide modules of ansible-core.
+
+    These matter for any module, because ansible-core's actions run modules by short names.
+    """
     return tuple(dict.fromkeys((full_name(module), *(f"{LEGACY}{file.path.stem}" for file in _hiding()))))
 
 
 def code_of(module: str) -> Code:
-    """What the module with a full name is made of, also where Ansible is led on to another collection."""
+    """Return what a module is made of, including the modules that a collection redirects it to."""
     found: dict[str, Code] = {}
     names = [module]
     while names:
@@ -87,13 +94,13 @@ def _code(module: str) -> Code:
 
 
 def _legacy(name: str) -> Iterator[Path]:
-    """The files of a module that ansible-core does not have: its own, and all that it may import."""
+    """Yield the files of a module that ansible-core does not have: its own, and all that it may import."""
     yield from _named(name)
     yield from (file.path for file in _beside() if file.kind == UTILS)
 
 
 def _named(name: str) -> Iterator[Path]:
-    """The module of a name, and the action that Ansible runs for it: network modules share one."""
+    """Yield the file of a module and of the action that Ansible runs for it; network modules share one action."""
     last = name.rpartition(".")[2]
     for file in _beside():
         if (file.kind, file.name) in ((MODULES, last), (ACTIONS, last), (ACTIONS, last.split("_")[0])):
@@ -101,13 +108,13 @@ def _named(name: str) -> Iterator[Path]:
 
 
 def _hiding() -> list[_File]:
-    """The files that Ansible takes for ansible-core's own, also where ansible-core asks for these."""
+    """Return the files that Ansible uses in place of ansible-core's own, even for ansible-core itself."""
     return [file for file in _beside() if file.name in _core_names(file.kind)]
 
 
 def _beside() -> Iterator[_File]:
-    """The files in all folders but ansible-core's in which Ansible looks for modules and for what is part of them."""
-    # only a guarded recipe with modules of Ansible's pays for this import
+    """Yield the files in all folders in which Ansible looks for modules and their parts, except ansible-core's."""
+    # a slow import, which only recipes with a policy or a lock file and Ansible modules need
     from ansible.plugins.loader import action_loader, module_loader, module_utils_loader
 
     kinds = ((MODULES, module_loader), (ACTIONS, action_loader), (UTILS, module_utils_loader))
@@ -124,14 +131,14 @@ def _files(kind: str, folder: Path) -> Iterator[_File]:
 
 
 def _name(kind: str, path: Path, folder: Path) -> str:
-    """What a file is called by; an underscore before the name of a module stands for an old one."""
+    """Return the name by which a file is called; a module's leading underscore marks it as deprecated."""
     if kind != UTILS:
         return path.stem.removeprefix("_")
     return path.relative_to(folder).with_suffix("").as_posix().removesuffix("/__init__")
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """All files that a folder holds, those in linked folders too, without what Python makes of them."""
+    """Yield all files in a folder and in linked folders, except Python's caches."""
     seen: set[str] = set()
     for parent, inner, names in os.walk(folder, followlinks=True):
         seen.add(os.path.realpath(parent))
@@ -154,7 +161,7 @@ def _core_names(kind: str) -> frozenset[str]:
 
 
 def _redirects(module: str) -> Iterator[str]:
-    """The modules and actions that a collection's own list of moved ones leads to."""
+    """Yield the modules and actions that the module is redirected to."""
     collection, name = ".".join(module.split(".")[:2]), ".".join(module.split(".")[2:])
     if module.startswith(LEGACY):
         return
@@ -177,25 +184,25 @@ def _routes(file: Path) -> Any:
     try:
         found = yaml.load(file.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe
     except (OSError, yaml.YAMLError):
-        return None  # Ansible finds none either
+        return None  # Ansible ignores such a file, too
     return _at(found, "plugin_routing")
 
 
 def _at(data: Any, *keys: str) -> Any:
-    """What is in mappings of mappings, None where it is not."""
+    """Return the value at the end of a chain of keys, None if a key is missing."""
     for key in keys:
         data = data.get(key) if isinstance(data, Mapping) else None
     return data
 
 
 def _collection(name: str) -> Path | None:
-    """Where Ansible finds a collection: the first one hides all others."""
+    """Return the folder of a collection, None if it is not installed; the first folder found hides the others."""
     place = Path("ansible_collections", *name.split("."))
     return next((folder / place for folder in _folders() if (folder / place).is_dir()), None)
 
 
 def _folders() -> Iterator[Path]:
-    """Where Ansible looks for collections."""
+    """Yield the folders in which Ansible looks for collections."""
     from ansible import constants
     from ansible.utils.collection_loader import AnsibleCollectionConfig
 
@@ -204,7 +211,7 @@ def _folders() -> Iterator[Path]:
 
 
 def _version(collection: Path) -> str:
-    """The version of an installed collection, empty where none is known."""
+    """Return the version of an installed collection, or an empty string."""
     try:
         manifest = json.loads((collection / "MANIFEST.json").read_bytes())
         return str(manifest["collection_info"]["version"])

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The one place that lets a run or a command pass, or refuses it by the project's policy and lock file."""
+"""Checks runs and commands against the project's policy and lock file; all checks are here."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import PolicyCase, Resolve
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import TrustRequest
 
-MAX_REASONS = 5  # reasons that are told
+MAX_REASONS = 5  # how many reasons a message names
 THIS_MACHINE = "localhost"
 
 
 def is_guarded(settings: Settings) -> bool:
-    """Whether there is anything to check; a run without pays nothing."""
+    """Whether the project has a policy or a lock file; without them a run skips all checks."""
     return bool(settings.policy or settings.locked)
 
 
 def check_run(request: TrustRequest, settings: Settings, resolve: Resolve | None = None) -> Pins | None:
-    """Raise TrustError, with the reasons, for what the policy or the lock file does not allow.
+    """Raise TrustError with the reasons if the policy or the lock file does not allow a run.
 
-    `resolve` gives the hosts of a pattern, None before they are known. Returns the files that may be sent, None for
-    all.
+    `resolve` returns the hosts of a pattern; None means that they are not known yet. Returns the digests that sent
+    files may have, None if any file may be sent.
     """
     if settings.policy:
         _allow([*_cases(request)], settings, resolve)
@@ -40,7 +40,7 @@ def check_run(request: TrustRequest, settings: Settings, resolve: Resolve | None
 
 
 def check_debug(scriptlet: str, settings: Settings) -> None:
-    """Raise TrustError where this user may not run a scriptlet by itself on this machine."""
+    """Raise TrustError if this user may not run a scriptlet by itself on this machine."""
     if settings.policy:
         from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import PolicyCase
 
@@ -52,7 +52,7 @@ def check_debug(scriptlet: str, settings: Settings) -> None:
 
 
 def check_store(action: str, settings: Settings) -> None:
-    """Raise TrustError where this user may not `change` or `delete` what the store holds."""
+    """Raise TrustError if this user may not `change` or `delete` what the store holds."""
     if settings.policy:
         from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import PolicyCase
 
@@ -60,7 +60,7 @@ def check_store(action: str, settings: Settings) -> None:
 
 
 def check_lock(recipes: Iterable[str], settings: Settings) -> None:
-    """Raise TrustError where this user may not `change` what is known of these recipes."""
+    """Raise TrustError if this user may not `change` the lock of these recipes."""
     if settings.policy:
         from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import PolicyCase
 
@@ -68,7 +68,10 @@ def check_lock(recipes: Iterable[str], settings: Settings) -> None:
 
 
 def _check_locked(request: TrustRequest) -> Pins:
-    """The files that may be sent. Raises TrustError, which names all that has changed or was never locked."""
+    """Return the digests that sent files may have.
+
+    Raises TrustError, which names all that has changed or is not locked.
+    """
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_file import read_lock
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model import NAME, differences
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.make_lock import lock_of
@@ -82,7 +85,10 @@ def _check_locked(request: TrustRequest) -> Pins:
 
 
 def _pins(lock: LockFile) -> Pins:
-    """The digests that each file may have: two trusted folders may each hold a file of the same name."""
+    """Return the digests of each file.
+
+    There can be several: two trusted folders may each hold a file of the same name.
+    """
     pins: dict[str, set[str]] = {}
     for scriptlet in lock.scriptlets.values():
         for name, digest in scriptlet.files.items():
@@ -93,7 +99,7 @@ def _pins(lock: LockFile) -> Pins:
 def _cases(request: TrustRequest) -> Iterator[PolicyCase]:
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import PolicyCase
 
-    recipe = "" if request.action == "debug" else request.recipe  # one that is made for it tells nothing
+    recipe = "" if request.action == "debug" else request.recipe  # the command has made that recipe itself
     for use in request.uses:
         for host in use.hosts if use.hosts is not None else ("",):
             yield PolicyCase(request.action, recipe, use.name, use.become, host, unsure=use.unsure)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The files that say what is allowed: read only where nobody else can have written them."""
+"""Reads the files that decide what is allowed, the policy and the lock file."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader im
 
 
 def read_guarded(path: Path, owners: Owners, expected: str) -> Document:
-    """The mapping in a YAML or JSON file that only its owner, one of `owners` or root, can change.
+    """Return the mapping in a YAML or JSON file that only its owner can change; the owner is one of `owners` or root.
 
-    Raises TrustError, also for what is no YAML, with its place.
+    `expected` describes the mapping in error messages. Raises TrustError; for invalid YAML it names the position.
     """
     try:
         with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:  # noqa: PTH123

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who asks: the operating system's user, whatever the environment says."""
+"""The user of the operating system that a policy is applied to; environment variables do not matter."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user and the groups that they are in, by name; by number where there is no name."""
+    """A user and their groups by name; a number stands for a missing name."""
 
     name: str
     groups: frozenset[str] = frozenset()
 
 
 def this_user() -> User:
-    """Whoever started this process."""
+    """Return the user who started this process."""
     number = os.getuid()
     try:
         return _user(pwd.getpwuid(number))
-    except KeyError:  # a container may run as a number that nobody has
+    except KeyError:  # in a container the user id may have no name
         return User(str(number), frozenset(_names({os.getgid(), *os.getgroups()})))
 
 
 def user_named(name: str) -> User:
-    """The user of a name. Raises UsageError."""
+    """Return the user of a name. Raises UsageError if there is none."""
     try:
         return _user(pwd.getpwnam(name))
     except KeyError:

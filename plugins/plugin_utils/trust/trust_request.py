@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What somebody asks for, as the policy and the lock file look at it."""
+"""What somebody wants to run, in the form that the policy and the lock file are checked against."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.ansible_modules import full_name, names_of
 
-RUN, DEBUG = "run", "debug"  # actions; the second is also the folder beside the runs in which its recipes are
-CONTROLLER = "localhost"  # the host that runs what runs once for the run
+RUN, DEBUG = "run", "debug"  # actions; DEBUG is also the folder of the command's recipes, beside the runs
+CONTROLLER = "localhost"  # where steps with `scope: run` and merge hooks run
 
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A scriptlet, or a module of Ansible's, that runs as a user on some hosts.
+    """A scriptlet or Ansible module that runs as some user on some hosts.
 
-    `become` is empty for the user who is logged in, `hosts` is None where it is not known yet which these are.
-    `unsure` says why it may be another user than `become`, empty where it is none but this one.
+    `become` is empty for the user who is logged in. `hosts` is None if the hosts are not known yet. `unsure` says why
+    it may run as another user than `become`, and is empty if it cannot.
     """
 
     name: str
@@ -41,10 +41,11 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class TrustRequest:
-    """A recipe that is to be run, or for the action `debug` what is to be run without one, and all that it uses.
+    """A recipe that is to be run with all that it uses, or for the action `debug` a single scriptlet.
 
-    `digest` and `files` are the recipe's; a playbook that was compiled before knows only the first. `entries` are the
-    scriptlets, those of hooks too, `modules` the full names of modules of Ansible's, `merges` the files of merge hooks.
+    `digest` and `files` belong to the recipe; a playbook that was compiled earlier knows only the digest. `entries` are
+    the scriptlets, including hooks. `modules` are the full names of Ansible modules. `merges` are the files of merge
+    hooks.
     """
 
     action: str
@@ -58,7 +59,7 @@ class TrustRequest:
 
 
 def request_of_plan(plan: Plan, settings: Settings) -> TrustRequest:
-    """A run of a plan, before its hosts are known."""
+    """Return the request for a run of a plan whose hosts are not known yet."""
     hooks = [planned.entry for planned in plan.hooks]
     users = dict.fromkeys(planned.step.become for planned in plan.steps)
     steps = [
@@ -82,13 +83,13 @@ def request_of_plan(plan: Plan, settings: Settings) -> TrustRequest:
 
 
 def action_on(recipe: str, settings: Settings) -> str:
-    """What is done with a recipe: one that the command `debug` has made is no recipe of anybody's."""
+    """Return the action for a recipe: `debug` if the command `debug` has made it, otherwise `run`."""
     made_there = Path(recipe).resolve().parent == (Path(settings.runs).parent / DEBUG).resolve()
     return DEBUG if made_there else RUN
 
 
 def merge_hooks(rules: Iterable[tuple[str, str]], settings: Settings) -> tuple[Candidate, ...]:
-    """The files of the merge hooks that rules name; where one is missing, the run itself tells it."""
+    """Return the files of the merge hooks that rules name; the run itself reports a missing file."""
     folders = drop_in_folders([*map(Path, settings.scriptlets)])
     names = [hook_of(policy).split(".") for policy in hooks_in(rules)]
     found = (
@@ -98,12 +99,12 @@ def merge_hooks(rules: Iterable[tuple[str, str]], settings: Settings) -> tuple[C
 
 
 def uses_of_merge_hooks(merges: Iterable[Candidate]) -> Iterator[Use]:
-    """Merge hooks as what they are: code that runs on the controller."""
+    """Yield the uses of merge hooks: they run on the controller."""
     return (Use(candidate.name, hosts=(CONTROLLER,)) for candidate in merges)
 
 
 def distinct_entries(entries: Iterable[ScriptletEntry]) -> tuple[ScriptletEntry, ...]:
-    """Each scriptlet once, whichever of its classes is used: what counts is the file."""
+    """Return each scriptlet once, whichever of its classes is used: the lock file is about files."""
     return tuple({(entry.name, entry.kind): entry for entry in entries}.values())
 
 

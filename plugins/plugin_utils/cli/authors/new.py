@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The commands new scriptlet, new recipe and new project."""
+"""The commands `new scriptlet`, `new recipe` and `new project`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")
 TEST = "tests/test_@flat@.py"
 
-Files = Mapping[str, str]  # the path to write -> the template; both with @words@
+Files = Mapping[str, str]  # the path of a new file -> its template; both have placeholders such as @name@
 
 SCRIPTLETS: Mapping[str, Files] = {
     "python": {"@folder@/@path@.py": "scriptlet.py.in", TEST: "test_python.py.in"},
@@ -42,7 +42,7 @@ SCRIPTLETS: Mapping[str, Files] = {
     },
 }
 STEP_TYPES = {"python": "python", "shell": "shell", "awk": "shell", "c": "native"}
-LIMITS = {"awk": "max_load"}  # the option of the template that a test lowers
+LIMITS = {"awk": "max_load"}  # the option that the generated test sets to a lower limit
 RECIPE: Files = {"recipes/@path@.yml": "recipe.yml.in", TEST: "test_recipe.py.in"}
 PROJECT: Files = {
     "ansible.cfg": "project/ansible.cfg.in",
@@ -55,7 +55,7 @@ PROJECT: Files = {
 
 
 def add_scriptlet(command: argparse.ArgumentParser) -> None:
-    """Its options."""
+    """Add the options of the command."""
     command.add_argument("name", metavar="NAME", help="what recipes write as `module`, such as link.errors")
     command.add_argument(
         "--type",
@@ -72,21 +72,23 @@ def add_scriptlet(command: argparse.ArgumentParser) -> None:
 
 
 def add_recipe(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    command.add_argument("name", metavar="NAME", help="name of the file in recipes/, such as burn_in")
+    """Add the options of the command."""
+    command.add_argument("name", metavar="NAME", help="name of the recipe's file in recipes/, such as burn_in")
     examples(command, "rack-recipes new recipe burn_in", "rack-recipes run recipes/burn_in.yml")
 
 
 def add_project(command: argparse.ArgumentParser) -> None:
-    """Its options."""
-    command.add_argument("folder", metavar="FOLDER", help="the project's folder; it may be there, and `.` is this one")
+    """Add the options of the command."""
+    command.add_argument(
+        "folder", metavar="FOLDER", help="the project's folder, new or existing; `.` is the current one"
+    )
     examples(command, "rack-recipes new project lab && cd lab && rack-recipes run recipes/first.yml")
 
 
 def scriptlet(options: argparse.Namespace) -> Answer:
-    """Begin a scriptlet: a file that runs as it stands, and its test. Nothing that is there is overwritten.
+    """Begin a scriptlet: a file that runs as it stands, and its test. No existing file is overwritten.
 
-    It goes into the first folder of the setting rack_recipes_scriptlets, the test into tests/.
+    The scriptlet goes into the first folder of the setting rack_recipes_scriptlets, the test into tests/.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 
@@ -110,7 +112,7 @@ def scriptlet(options: argparse.Namespace) -> Answer:
 
 
 def recipe(options: argparse.Namespace) -> Answer:
-    """Begin a recipe that runs as it stands, and its test. Nothing that is there is overwritten."""
+    """Begin a recipe that runs as it stands, and its test. No existing file is overwritten."""
     words = _placeholders(options.name, "burn_in")
     return _write_files(Path(), RECIPE, words, [f"rack-recipes run recipes/{words['path']}.yml", _test_command(words)])
 
@@ -118,7 +120,7 @@ def recipe(options: argparse.Namespace) -> Answer:
 def project(options: argparse.Namespace) -> Answer:
     """Begin a project: settings of Ansible, an inventory, a playbook for AWX, a first recipe with its test.
 
-    Nothing that is there is overwritten.
+    No existing file is overwritten.
     """
     folder = Path(options.folder)
     return _write_files(
@@ -127,7 +129,7 @@ def project(options: argparse.Namespace) -> Answer:
 
 
 def _placeholders(name: str, example: str) -> dict[str, str]:
-    """What the templates know of a name."""
+    """Return the values of the templates' placeholders. Raises UsageError for a wrong name."""
     if not NAME.fullmatch(name):
         raise UsageError(f"expected a name of lower-case letters, digits, _ and dots, such as {example}, got {name!r}")
     parts = name.split(".")
@@ -144,7 +146,7 @@ def _placeholders(name: str, example: str) -> dict[str, str]:
 
 
 def _check_not_published(name: str) -> None:
-    """Nothing in a folder of the project is found by the name of a module of the collection."""
+    """Raise UsageError for the name of a published module, which is not looked for in the project."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_files import PUBLISHED, is_published
 
     if is_published(name):
@@ -155,7 +157,7 @@ def _check_not_published(name: str) -> None:
 
 
 def _check_shadowing(folder: str, path: str) -> None:
-    """Python imports nothing of a folder that has a file of its name beside it."""
+    """Raise UsageError if a folder of the same name is beside the file: Python imports one of the two only."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.shadowing import hidden_folder, hiding_file
 
     made = Path(folder, f"{path}.py")
@@ -166,7 +168,7 @@ def _check_shadowing(folder: str, path: str) -> None:
 
 
 def _check_importable(words: Mapping[str, str]) -> None:
-    """Its test imports the class by its name and that of its file."""
+    """Raise UsageError for a name that Python cannot import; the generated test imports the class."""
     for word in (*words["name"].split("."), words["class"]):
         if keyword.iskeyword(word):
             name = words["name"]
@@ -180,7 +182,7 @@ def _test_command(words: Mapping[str, str]) -> str:
 
 
 def _write_files(folder: Path, files: Files, words: Mapping[str, str], hints: Sequence[str]) -> Answer:
-    """Write the files, or none of them where one is there already."""
+    """Write the files, or raise UsageError if any of them exists."""
     wanted = {folder / _fill(path, words): TEMPLATES / template for path, template in files.items()}
     existing = [str(path) for path in wanted if path.exists() or path.is_symlink()]
     if existing:

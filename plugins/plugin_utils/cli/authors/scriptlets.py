@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The command scriptlets."""
+"""The command `scriptlets`."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 def add_scriptlets(command: argparse.ArgumentParser) -> None:
-    """Its options."""
+    """Add the options of the command."""
     examples(command, "rack-recipes scriptlets", "rack-recipes scriptlets --json | jq '.scriptlets[].name'")
 
 
 def scriptlets(options: argparse.Namespace) -> Answer:
     """List the scriptlets that recipes here can use: name, type, arguments, what each does.
 
-    An argument in brackets may be left out. `ansible-doc NAME` documents those of the collection in full. What cannot
-    be used is told on stderr, with the reason.
+    An argument in brackets may be left out. `ansible-doc NAME` documents the published scriptlets in full. Files that
+    cannot be used are named on stderr, with the reason.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve import list_all, load_errors

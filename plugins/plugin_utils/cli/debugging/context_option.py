@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The context that a scriptlet is to find, as the file of --context has it."""
+"""Reads the file of `debug --context`: the context keys that the scriptlet finds."""
 
 from __future__ import annotations
 
@@ -15,17 +15,18 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.param_opt
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import listed
 
-LOCAL = "localhost"  # the host that this machine is
-RUN = ""  # where `ctx show` has the run's own keys
+LOCAL = "localhost"  # this machine's name as a host
+RUN = ""  # the host of the run's own keys in `ctx show --json`
 
 Keys = Mapping[str, Any]
 
 
 def read_context(path: str, entry: ScriptletEntry, host: str | None) -> dict[str, Any]:
-    """The keys that are the scriptlet's own, those of the run and those of the other hosts; each may be missing.
+    """Return the scriptlet's own keys, those of the run and those of other hosts, as arguments of ScriptletRun.
 
-    The file has a host's keys, or it is what `ctx show --json` told: with --host that host's `values`, else the keys of
-    all, of which `host` says whose are its own (None for this machine). Raises UsageError.
+    The file has the keys of one host, or it is the output of `ctx show --json`. With `--host` that output has one
+    host's `values`. Without it, it has the keys of all hosts, and `host` says which of them is meant (None for this
+    machine). Raises UsageError.
     """
     data = read_mapping("--context", path)
     if not isinstance(data.get("context"), list):
@@ -39,7 +40,7 @@ def read_context(path: str, entry: ScriptletEntry, host: str | None) -> dict[str
 
 
 def _places(path: str, entries: Sequence[Any]) -> dict[str, Keys]:
-    """The keys of the run and of each host."""
+    """Return the keys by host; those of the run are under RUN."""
     places: dict[str, dict[str, Any]] = {}
     try:
         for entry in entries:
@@ -51,7 +52,10 @@ def _places(path: str, entries: Sequence[Any]) -> dict[str, Keys]:
 
 
 def _chosen(path: str, hosts: Collection[str], host: str | None) -> str:
-    """The host whose keys the scriptlet's own are: here the only one may have any name. Raises UsageError."""
+    """Return the host whose keys the scriptlet gets; on this machine a single host may have any name.
+
+    Raises UsageError if it is not clear which host is meant.
+    """
     if (host or LOCAL) in hosts or not hosts:
         return host or LOCAL
     if not host and len(hosts) == 1:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The command debug."""
+"""The command `debug`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options im
 
 
 def add_debug(command: argparse.ArgumentParser) -> None:
-    """Its options."""
+    """Add the options of the command."""
     command.add_argument("scriptlet", metavar="SCRIPTLET", help="what a recipe writes as `module`, such as link.errors")
-    command.add_argument("--function", metavar="CLASS", default="", help="the class, where a file has several")
+    command.add_argument("--function", metavar="CLASS", default="", help="the class, if the file has several")
     command.add_argument(
-        "--type", choices=("python", "shell", "native"), help="the type, where files of one name have several"
+        "--type", choices=("python", "shell", "native"), help="the type, if files of the same name have different types"
     )
     command.add_argument("--args", metavar="JSON", default="{}", help='its arguments as one object: \'{"path": "/"}\'')
     command.add_argument(
@@ -25,15 +25,15 @@ def add_debug(command: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         action="append",
         default=[],
-        help="one argument, converted as its option wants it; may be repeated, and wins over --args",
+        help="one argument, converted to the type of its option; may be repeated, and wins over --args",
     )
     command.add_argument(
         "--context",
         metavar="FILE",
-        help="the context that it finds: keys with values in YAML or JSON, or what `ctx show --json` printed",
+        help="the context that it finds: keys with values in YAML or JSON, or the output of `ctx show --json`",
     )
     command.add_argument(
-        "--host", metavar="HOST", help="run it on this host, by a run of its own (default: in this process)"
+        "--host", metavar="HOST", help="run it on this host, as a run of its own (default: in this process)"
     )
     command.add_argument(
         "-i",
@@ -46,7 +46,7 @@ def add_debug(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--pdb",
         action="store_true",
-        help="stop in Python's debugger where its `run` begins, and where it raises; only for Python, and only here",
+        help="stop in Python's debugger where its `run` begins and where it raises; Python on this machine only",
     )
     examples(
         command,
@@ -61,7 +61,8 @@ def debug(options: argparse.Namespace) -> Answer:
     """Run one scriptlet by itself, on this machine or on one host, and show all that it does.
 
     Stderr has the trace: arguments, changes of the context, subprocesses, variables, tracebacks, output, resources.
-    Stdout has the envelope, as in a run, with the verdict. Criteria of a recipe are not judged, its own checks are.
+    Stdout has the envelope with the verdict, as in a run. The scriptlet's own checks are judged; criteria stand in
+    recipes only.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.scriptlet_run import run_scriptlet
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A scriptlet's class in Python's debugger, while the executor runs it in a child as ever."""
+"""Runs a scriptlet's class in Python's debugger, while the executor runs it in a child process as usual."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_ent
 
 
 def debugged(entry: ScriptletEntry) -> type[Scriptlet]:
-    """The scriptlet's class, with a `run` that stops in the debugger when it begins and where it raises.
+    """Return the scriptlet's class with a `run` that stops in the debugger when it begins and where it raises.
 
-    The debugger talks to the terminal by the stdin and stderr of this process: stdout is for the answer alone.
+    The debugger uses the stdin and stderr of this process, because stdout is for the answer alone.
     """
     legacy_imports.install()
     module = import_module(".".join(PurePosixPath(entry.inside).with_suffix("").parts))
@@ -45,7 +45,7 @@ def _debug(debugger: Debugger, scriptlet: type[Scriptlet], *call: Any) -> Any:
     except (Failed, SystemExit):
         raise
     except Exception as error:
-        debugger.look_at(error)
+        debugger.inspect(error)
         raise
     if debugger.was_left:
         raise ValueError("left in the debugger")
@@ -53,9 +53,9 @@ def _debug(debugger: Debugger, scriptlet: type[Scriptlet], *call: Any) -> Any:
 
 
 class Debugger(pdb.Pdb):
-    """Its own words go to `screen`, while what the scriptlet prints goes where stdout leads.
+    """A debugger that writes to `screen`, while the scriptlet prints to stdout.
 
-    `was_left` tells that the user has quit before the end.
+    `was_left` is True once the user has quit before the end.
     """
 
     def __init__(self, screen: IO[str]) -> None:
@@ -70,38 +70,38 @@ class Debugger(pdb.Pdb):
         super().set_quit()
 
     def interaction(self, *place: Any) -> None:
-        """Let the user type commands; by the real stdout, so that lines can be edited."""
+        """Let the user type commands. sys.stdout is replaced by the terminal, so that lines can be edited."""
         with redirect_stdout(self._screen):
             super().interaction(*place)
 
-    def look_at(self, error: Exception) -> None:
-        """Let the user look around where an exception was raised."""
+    def inspect(self, error: Exception) -> None:
+        """Let the user inspect the frame that raised an exception."""
         self._screen.write("".join(traceback.format_exception(error)))
         self.reset()
         self.interaction(None, error.__traceback__)
 
 
 class Copier(io.TextIOBase):
-    """Writes to two streams."""
+    """A stream that writes to all of its streams."""
 
     def __init__(self, *streams: IO[str]) -> None:
         self._streams = streams
 
     def write(self, text: str) -> int:
-        """Write a text to both."""
+        """Write a text to each stream."""
         for stream in self._streams:
             stream.write(text)
         return len(text)
 
     def flush(self) -> None:
-        """Flush both."""
+        """Flush each stream."""
         for stream in self._streams:
             stream.flush()
 
 
 @contextmanager
 def _streams(source: int, target: int) -> Iterator[IO[str]]:
-    """The terminal as stdin and stdout of this process; what is printed goes to the executor, too."""
+    """Make the terminal stdin and stdout of this process; what is printed also goes to the executor."""
     pipe = os.dup(1)
     before = sys.stdin, sys.stdout
     os.dup2(source, 0)

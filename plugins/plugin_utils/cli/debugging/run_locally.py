@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A scriptlet on this machine, by the executor that runs it on a host."""
+"""Runs a scriptlet on this machine, with the same executor that runs it on a host."""
 
 from __future__ import annotations
 
@@ -32,12 +32,15 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request
 )
 
 RUN, HOST = "debug", "localhost"
-LEASE = 3600.0  # seconds; nobody is further away than this process
+LEASE = 3600.0  # seconds; the executor is in this process, so no lease can run out
 DROP_INS = "scriptlets"
 
 
 def run_locally(debug_run: ScriptletRun, *, pdb: bool) -> list[Record]:
-    """The records that it leaves; those of its log are shown as they come. With `pdb` it stops in the debugger."""
+    """Run the scriptlet and return its records; log records are printed as they come.
+
+    With `pdb` it stops in the debugger. Raises UsageError if its arguments are wrong.
+    """
     request = _request(debug_run, debug=not pdb)
     records: list[Record] = []
 
@@ -86,7 +89,7 @@ def _request(debug_run: ScriptletRun, *, debug: bool) -> Request:
 
 
 def _hidden(debug_run: ScriptletRun) -> dict[str, list[str]]:
-    """What has the name of a secret is one here too: arguments, and keys of the context that it finds."""
+    """Return the patterns of secret names, and the values in the context that they make secret."""
     patterns = settings.load().secret_keys
     names = SecretNames(patterns)
     secrets: list[str] = []
@@ -101,7 +104,7 @@ def _versioned(keys: Mapping[str, Any]) -> dict[str, list[Any]]:
 
 
 def _unpack(request: Request, work: Path) -> None:
-    """The files that would travel to a host, as they would lie there."""
+    """Copy the files that would be sent to a host into `work`, with the same relative paths."""
     for inside, path in request.files:
         if inside in request.message["files"]:
             (work / inside).parent.mkdir(parents=True, exist_ok=True)
@@ -110,7 +113,7 @@ def _unpack(request: Request, work: Path) -> None:
 
 @contextmanager
 def _importable(entry: ScriptletEntry) -> Iterator[None]:
-    """Let a drop-in be imported from the file that its author edits, under the name that it has on a host."""
+    """Make a drop-in importable from the author's file, under the name that it has on a host."""
     before = {name: module for name, module in sys.modules.items() if _is_drop_in(name)}
     package = ModuleType(DROP_INS)
     package.__path__ = [str(entry.path.absolute().parents[entry.inside.count("/") - 1])]

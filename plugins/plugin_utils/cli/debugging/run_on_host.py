@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A scriptlet on a host: a recipe of its own, run as any other."""
+"""Runs a scriptlet on a host, as a recipe with this one step."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import
 
 
 def run_on_host(debug_run: ScriptletRun, options: argparse.Namespace) -> tuple[list[Record], dict[str, Any]]:
-    """The records of the run, and what its envelope has besides. Raises RackError where it cannot be run."""
+    """Run the scriptlet and return the records of the run, and what the answer has in addition. Raises RackError."""
     if debug_run.entry.scope == "run":
         raise UsageError(f"--host: {debug_run.entry.name} is meant for the controller (scope: run), leave --host out")
     runs = Path(settings.load().runs)
@@ -31,7 +31,7 @@ def run_on_host(debug_run: ScriptletRun, options: argparse.Namespace) -> tuple[l
     make_private(folder)
     recipe = folder / f"{debug_run.name}.yml"
     recipe.write_text(json.dumps({**_about(debug_run, options.host), "steps": [_step(debug_run)]}), encoding="utf-8")
-    asked = parser_of("run").parse([str(recipe), *_words(debug_run, options, folder)])
+    asked = parser_of("run").parse([str(recipe), *_options(debug_run, options, folder)])
     asked.ansible = options.ansible
     answer, _code = start_run(asked, show_summary=False)
     journal = runs / answer["run_id"] / "journal.jsonl"
@@ -58,15 +58,18 @@ def _step(debug_run: ScriptletRun) -> dict[str, Any]:
     return {**step, "function": entry.function} if entry.function else step
 
 
-def _words(debug_run: ScriptletRun, options: argparse.Namespace, folder: Path) -> Iterator[str]:
+def _options(debug_run: ScriptletRun, options: argparse.Namespace, folder: Path) -> Iterator[str]:
     yield from ("--debug", *(word for path in options.inventory for word in ("--inventory", path)))
     if debug_run.own or debug_run.run:
-        yield from ("--context", str(_written(debug_run, options.host, options.inventory, folder)))
+        yield from ("--context", str(_write_context(debug_run, options.host, options.inventory, folder)))
     yield from ("--json",) if options.json else ()
 
 
-def _written(debug_run: ScriptletRun, host: str, inventories: Sequence[str], folder: Path) -> Path:
-    """The file with the context that the run starts with, for each host where `host` is a pattern."""
+def _write_context(debug_run: ScriptletRun, host: str, inventories: Sequence[str], folder: Path) -> Path:
+    """Write the file with the context that the run starts with, for each host if `host` is a pattern.
+
+    Return its path.
+    """
     hosts = inventory_hosts(inventories, None, [host]).of(host) or (host,)
     path = folder / f"{debug_run.name}.context.json"
     path.write_text(json.dumps({"run": debug_run.run, "hosts": dict.fromkeys(hosts, debug_run.own)}), encoding="utf-8")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One scriptlet by itself: what is asked, where it runs, what it came to."""
+"""Runs one scriptlet by itself: reads the options, runs it here or on a host, prints what it did."""
 
 from __future__ import annotations
 
@@ -28,14 +28,18 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Catalog
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values import FITS, READERS
 
 KINDS = ("python", "shell", "native")
-STATUS = {"failed": "failed", "error": "error", "unreachable": "error"}  # of an envelope; anything else is ok
+# The status of the envelope by verdict; it is ok for any other verdict.
+STATUS = {"failed": "failed", "error": "error", "unreachable": "error"}
 
 Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class ScriptletRun:
-    """A scriptlet with its arguments, and the context that it finds: its own keys, the run's, those of other hosts."""
+    """A scriptlet with its arguments and the context that it finds.
+
+    `own` are the keys of its host, `run` those of the run, `hosts` those of other hosts.
+    """
 
     entry: ScriptletEntry
     folders: tuple[Path, ...]
@@ -46,12 +50,12 @@ class ScriptletRun:
 
     @property
     def name(self) -> str:
-        """What the step is called."""
+        """The name of the step."""
         return self.entry.name.rpartition(".")[2]
 
 
 def run_scriptlet(options: argparse.Namespace) -> Answer:
-    """Run it where it is asked for. Raises RackError where it cannot be run at all."""
+    """Run the scriptlet on the host that the options name, or here. Raises RackError if it cannot be run at all."""
     debug_run = _debug_run(options)
     if options.pdb and (options.host or debug_run.entry.kind != "python"):
         raise UsageError(f"--pdb: expected a Python scriptlet on this machine, got {_place(options, debug_run)}")
@@ -92,7 +96,7 @@ def _context(options: argparse.Namespace, entry: ScriptletEntry) -> dict[str, An
 
 
 def _find_entry(options: argparse.Namespace, folders: tuple[Path, ...]) -> ScriptletEntry:
-    """The scriptlet, of whatever type it is."""
+    """Return the scriptlet. Without --type the first type that has it is taken. Raises CatalogError."""
     refused: list[CatalogError] = []
     for kind in (options.type,) if options.type else KINDS:
         try:
@@ -115,7 +119,7 @@ def _args(text: str) -> dict[str, Any]:
 
 
 def _value(entry: ScriptletEntry, name: str, text: str) -> Any:
-    """A list or a mapping as `run --param` takes it; any other text is left to the option that takes it."""
+    """Convert the text of --arg for a list or a mapping; the executor converts any other value."""
     kind = (spec_of(entry.options or {}, name) or {}).get("type", "")
     if kind not in ("list", "dict"):
         return text
@@ -124,7 +128,7 @@ def _value(entry: ScriptletEntry, name: str, text: str) -> Any:
 
 
 def envelope_of(step: Record, deltas: Sequence[Record]) -> dict[str, Any]:
-    """What the scriptlet came to, in the form of an envelope."""
+    """Return the result of the step in the form of an envelope, with its verdict."""
     reason = {"reason": step["reason"]} if step["reason"] else {}
     code = {"exit_code": step["attempts"][-1]["exit_code"]} if step["attempts"] else {}
     return {
@@ -139,7 +143,7 @@ def envelope_of(step: Record, deltas: Sequence[Record]) -> dict[str, Any]:
 
 
 def print_result(step: Record) -> None:
-    """Write to stderr what it printed, measured and used, and its verdict."""
+    """Print to stderr what the scriptlet printed, measured and used, and its verdict."""
     paint = painter(sys.stderr)
     for attempt in step["attempts"][-1:]:
         for stream in ("stdout", "stderr"):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The command compile."""
+"""The command `compile`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options im
 
 
 def add_compile(command: argparse.ArgumentParser) -> None:
-    """Its options."""
+    """Add the options of the command."""
     add_recipe(command)
     add_selection(command)
     examples(
@@ -29,7 +29,7 @@ def add_compile(command: argparse.ArgumentParser) -> None:
 
 
 def compile(options: argparse.Namespace) -> Answer:  # noqa: A001 - commands are functions of their names
-    """Print the playbook that a recipe becomes.
+    """Print the playbook of a recipe.
 
     Ansible runs it as it stands, so it can be read, committed and given to AWX. The same recipe gives the same text.
     """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is no problem of a recipe yet, and will be one."""
+"""Notices about deprecated scriptlets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model impor
 
 
 def print_notices(plan: Plan) -> None:
-    """Name on stderr the steps whose scriptlets should not be used any more."""
+    """Print a notice to stderr for each step whose scriptlet is deprecated."""
     for planned in plan.steps:
         if planned.notice:
             sys.stderr.write(f"{planned.step.place}: {planned.notice}\n")

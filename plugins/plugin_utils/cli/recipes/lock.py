@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The command lock."""
+"""The command `lock`."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 def add_lock(command: argparse.ArgumentParser) -> None:
-    """Its options."""
+    """Add the options of the command."""
     command.add_argument(
-        "recipes", nargs="*", metavar="RECIPE", help="recipes to lock, beside those that are locked already"
+        "recipes", nargs="*", metavar="RECIPE", help="recipes to lock, in addition to those that are locked already"
     )
     command.add_argument(
-        "--check", action="store_true", help="write nothing, and tell what is not as it is locked (exit code 1)"
+        "--check", action="store_true", help="write nothing; show what differs from the lock file (exit code 1)"
     )
     examples(
         command,
@@ -39,11 +39,11 @@ def add_lock(command: argparse.ArgumentParser) -> None:
 
 
 def lock(options: argparse.Namespace) -> Answer:
-    """Write down what recipes are made of, so that `run --locked` runs nothing else.
+    """Record what recipes are made of, so that `run --locked` runs nothing else.
 
-    The file rack-recipes.lock has the SHA-256 of each recipe, of all that it includes, and of its scriptlets with all
-    that these import, hooks too; of Ansible's modules it has the version that they come with, and the digest of those
-    of the project. It belongs into version control. A recipe that is not there any more is left out.
+    The file rack-recipes.lock has the SHA-256 of each recipe and of the recipes that it includes, and of each scriptlet
+    and hook with the files that it imports. For Ansible modules it has the versions of their packages; for modules of
+    the project it has their digests. The file belongs into version control. A recipe that no longer exists is dropped.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings as project
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_lock
@@ -67,7 +67,10 @@ def lock(options: argparse.Namespace) -> Answer:
 
 
 def _paths(given: Iterable[str], locked: LockFile) -> list[str]:
-    """The recipes to look at: those that are given have to be there."""
+    """Return the paths of the given recipes and of the locked ones that still exist.
+
+    Raises UsageError if there are none.
+    """
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.make_lock import in_project
 
     paths = {**dict.fromkeys(map(in_project, given)), **{path: None for path in locked.recipes if Path(path).exists()}}
@@ -85,7 +88,7 @@ def _current_lock(paths: Iterable[str], settings: Settings) -> LockFile:
 
 
 def _answer(found: Iterable[Difference], recipes: int, code: int) -> Answer:
-    """A line on stderr for each difference, and all of them on stdout."""
+    """Print a line to stderr for each difference, and return the answer with all of them."""
     differences = [*found]
     sys.stderr.writelines(f"{one}\n" for one in differences)
     status = "error" if code else "ok"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The command plan."""
+"""The command `plan`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 
 
 def add_plan(command: argparse.ArgumentParser) -> None:
-    """Its options."""
+    """Add the options of the command."""
     add_recipe(command)
     command.add_argument(
         "--format",
@@ -36,9 +36,9 @@ def add_plan(command: argparse.ArgumentParser) -> None:
 
 
 def plan(options: argparse.Namespace) -> Answer:
-    """Show what would run, as a tree, as data or as a graph.
+    """Show what would run, as a tree, as data or as a graph. Nothing is run.
 
-    Stages and why each starts, steps, hosts, the keys that each step reads and writes. Nothing is run.
+    It shows the stages and why each starts, the steps, their hosts, and the keys that each step reads and writes.
     `run --dry-run` adds what an inventory and the store know: hosts, earlier results, durations.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.recipes.deprecation_notices import print_notices

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The command policy."""
+"""The command `policy`."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.policy_model import Policy, Rule
 
 COLUMNS = ("line", "rule", "recipes", "scriptlets", "hosts", "become", "store")
-ANY, NOT_SAID = "any", ""
+ANY, UNSET = "any", ""
 
 
 def add_policy(command: argparse.ArgumentParser) -> None:
-    """Its options."""
+    """Add the options of the command."""
     command.add_argument("--user", metavar="NAME", help="another user of this machine (default: this one)")
     examples(command, "rack-recipes policy", "rack-recipes policy --user alice --json | jq '.rules[].may'")
 
 
 def policy(options: argparse.Namespace) -> Answer:
-    """Show what a user may do here: the rules of the project's policy that are about them.
+    """Show what a user may do here: the rules of the project's policy that apply to them.
 
-    What no rule allows is refused, and what one forbids is, too. Without the setting `policy` everybody may do
-    everything.
+    What no rule allows is refused, and what any rule forbids is refused, too. Without the setting `policy` everybody
+    may do everything.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import this_user, user_named
@@ -73,13 +73,13 @@ def _text(user: User, active: Policy | None, rules: list[Rule]) -> str:
 def _row(rule: Rule) -> list[str]:
     allowed = "may" if rule.allows else "may not"
     named = [ANY if globs is None else " ".join(globs) for globs in (rule.recipes, rule.scriptlets, rule.hosts)]
-    unsaid = NOT_SAID if rule.allows else ANY
+    unset = UNSET if rule.allows else ANY
     return [
         str(rule.place.line),
         f"{allowed} {', '.join(rule.actions)}",
         *named,
-        unsaid if rule.become is None else _value_text(rule.become),
-        unsaid if rule.store is None else _value_text(rule.store),
+        unset if rule.become is None else _value_text(rule.become),
+        unset if rule.store is None else _value_text(rule.store),
     ]
 
 

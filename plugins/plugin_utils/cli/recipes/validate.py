@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The command validate."""
+"""The command `validate`."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ Finding = dict[str, Any]
 
 
 def add_validate(command: argparse.ArgumentParser) -> None:
-    """Its options."""
+    """Add the options of the command."""
     command.add_argument(
-        "recipes", nargs="*", metavar="RECIPE", help="paths of recipes; what they include is checked, too"
+        "recipes", nargs="*", metavar="RECIPE", help="paths of recipes; the recipes that they include are checked, too"
     )
     command.add_argument(
         "--stdin",
         metavar="FILE",
-        help="check what comes on stdin as if it were FILE: for an editor's buffer that is not saved yet",
+        help="check the text on stdin as if it were FILE: for an editor's unsaved buffer",
     )
     examples(
         command,
@@ -47,11 +47,11 @@ def add_validate(command: argparse.ArgumentParser) -> None:
 
 
 def validate(options: argparse.Namespace) -> Answer:
-    """Check recipes, and tell every problem of every one of them.
+    """Check recipes, and report every problem in them.
 
-    A line on stderr for each: file, line, column, what was expected, what was found, the nearest valid word. On
-    stdout the same as one JSON object. The exit code is 2 where there is any problem. That a scriptlet should not be
-    used any more is a notice, and no problem.
+    Stderr has a line for each problem: file, line, column, what was expected, what was found, the nearest valid word.
+    Stdout has the same as one JSON object. The exit code is 2 if there is any problem. A deprecated scriptlet is a
+    notice, not a problem.
     """
     if not options.recipes and options.stdin is None:
         raise UsageError("rack-recipes validate: expected RECIPE or --stdin FILE")
@@ -69,7 +69,7 @@ def validate(options: argparse.Namespace) -> Answer:
 
 
 def _check(name: str, text: bytes | None) -> tuple[list[Finding], Plan | None]:
-    """What is wrong with a recipe file, or with a text in its place; the plan where nothing is."""
+    """Return the problems of a recipe file, or of a text in its place; the plan too if there are none."""
     try:
         return [], _planned(name, text)
     except RackError as error:
@@ -94,7 +94,7 @@ def _problem(name: str, error: RackError) -> Finding:
 
 
 def _notices(plan: Plan) -> Iterator[Finding]:
-    """What is no problem yet: scriptlets that should not be used any more."""
+    """Yield a notice for each step whose scriptlet is deprecated."""
     for planned in plan.steps:
         if planned.notice:
             yield {**_position(planned.step.place), "text": f"{planned.step.place}: {planned.notice}"}

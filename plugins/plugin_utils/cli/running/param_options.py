@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Values of the recipe's parameters, as a command line gives them."""
+"""Reads the values of a recipe's parameters from the options --param and --param-file."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ KINDS = {
 }
 
 
-QUOTING = re.compile(r" \(.*| that closes .*", re.DOTALL)  # where an error of the reader's shows what it found
+QUOTING = re.compile(r" \(.*| that closes .*", re.DOTALL)  # the parts of the YAML reader's messages that quote the file
 
 
 class RepeatedError(ValueError):
-    """A name that a mapping of a JSON file has twice."""
+    """A mapping in a JSON file has a name twice."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -37,13 +37,13 @@ class RepeatedError(ValueError):
 
 
 def params_from_options(files: Sequence[str], words: Sequence[str]) -> dict[str, Any]:
-    """The values of --param-file and of --param, which win; those of --param are texts. Raises UsageError."""
+    """Return the values of --param-file and --param; --param wins, and its values are text. Raises UsageError."""
     found = {name: value for file in files for name, value in read_mapping("--param-file", file).items()}
     return {**found, **dict(split_assignment("--param", word) for word in words)}
 
 
 def split_assignment(option: str, word: str) -> tuple[str, str]:
-    """Name and value in `NAME=VALUE`. Raises UsageError."""
+    """Split `NAME=VALUE` into name and value. Raises UsageError."""
     name, sign, value = word.partition("=")
     if not sign or not name.strip():
         raise UsageError(f"{option}: expected NAME=VALUE, got {word!r}")
@@ -51,7 +51,10 @@ def split_assignment(option: str, word: str) -> tuple[str, str]:
 
 
 def read_mapping(option: str, path: str) -> dict[str, Any]:
-    """The mapping in a file of YAML or JSON that an option names. Raises UsageError, which shows none of its values."""
+    """Return the mapping in a YAML or JSON file that an option names.
+
+    Raises UsageError. Its message shows no value of the file: any of them may be a secret.
+    """
     try:
         content = Path(path).read_bytes()
     except OSError as error:
@@ -60,7 +63,7 @@ def read_mapping(option: str, path: str) -> dict[str, Any]:
 
 
 def _yaml(option: str, path: str, content: bytes) -> dict[str, Any]:
-    """What a recipe would read there."""
+    """Read the mapping in the same way as a recipe."""
     try:
         return read(content, path, "names with values").data
     except RecipeErrors as errors:
@@ -72,7 +75,10 @@ def _without_values(error: RecipeError) -> str:
 
 
 def _json(option: str, path: str, content: bytes) -> dict[str, Any]:
-    """By JSON's own reader: pairs of escapes, as other programs write them for an emoji, are none of YAML's."""
+    """Read a JSON file with the json module.
+
+    Other programs write an emoji as two escapes, which are valid JSON and not valid YAML.
+    """
     try:
         data = json.loads(content, object_pairs_hook=_each_once)
     except (ValueError, RecursionError) as error:
@@ -96,5 +102,5 @@ def _place(error: Exception) -> str:
 
 
 def _problem(error: Exception) -> str:
-    """What is wrong; the whole text of an error may show a secret."""
+    """Return what is wrong. The whole text of the error is not used, because it may show a secret."""
     return str(getattr(error, "msg", None) or getattr(error, "reason", None) or "nested too deeply")

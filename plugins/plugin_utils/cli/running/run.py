@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The command run."""
+"""The command `run`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options im
 
 
 def add_run(command: argparse.ArgumentParser) -> None:
-    """Its options."""
+    """Add the options of the command."""
     command.add_argument(
         "recipe",
         nargs="?",
         default="",
         metavar="RECIPE",
-        help="path of the recipe; with --resume that run's by default",
+        help="path of the recipe; with --resume the recipe of that run by default",
     )
     _add_params(command.add_argument_group("parameters of the recipe"))
     add_selection(command.add_argument_group("steps"))
@@ -48,21 +48,21 @@ def _add_params(group: argparse._ArgumentGroup) -> None:
         metavar="NAME=VALUE",
         action="append",
         default=[],
-        help="a parameter's value, a list or a mapping as JSON or YAML; may be repeated (others here see it in the "
-        "process list: give secrets by a file)",
+        help="the value of a parameter, a list or a mapping as JSON or YAML; may be repeated (other users can see it "
+        "in the process list: put secrets into a file)",
     )
     group.add_argument(
         "--param-file",
         metavar="FILE",
         action="append",
         default=[],
-        help="parameters in a file, a mapping in YAML or JSON; may be repeated, later ones and --param win",
+        help="a file with parameters, a mapping in YAML or JSON; may be repeated, later files and --param win",
     )
     group.add_argument(
         "--context",
         metavar="FILE",
         default="",
-        help="start with these context keys, JSON as `rack-recipes ctx export` prints it",
+        help="start with the context keys in this file, JSON as `rack-recipes ctx export` prints it",
     )
 
 
@@ -70,8 +70,8 @@ def _add_resume(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--resume",
         metavar="RUN",
-        help="reuse what passed in this run (its id, the beginning of it, or `last`) and whose inputs are unchanged; "
-        "its parameters, its choice of steps and its --limit hold, too, unless they are given anew",
+        help="reuse the steps that passed in this run (an id, its beginning, or `last`) and whose inputs are "
+        "unchanged; parameters, choice of steps and --limit are those of that run unless they are given again",
     )
     group.add_argument(
         "--resume-from",
@@ -87,7 +87,7 @@ def _add_hosts(group: argparse._ArgumentGroup) -> None:
         metavar="PATH",
         action="append",
         default=[],
-        help="inventory, as Ansible takes it, where a file that cannot be read is an error; may be repeated"
+        help="inventory, as for Ansible, but a file that cannot be read is an error; may be repeated"
         " (default: Ansible's setting, else this machine)",
     )
     group.add_argument("-l", "--limit", metavar="PATTERN", help="only these hosts of the inventory")
@@ -117,10 +117,10 @@ def _add_mode(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--locked",
         action="store_true",
-        help="refuse to run what is not as `rack-recipes lock` wrote it down: recipes, scriptlets, hooks, modules",
+        help="refuse to run recipes, scriptlets, hooks and modules that differ from what `rack-recipes lock` recorded",
     )
     group.add_argument(
-        "--check", action="store_true", help="Ansible's check mode: arguments are checked, scriptlets are not run"
+        "--check", action="store_true", help="Ansible's check mode: check arguments and run no scriptlet"
     )
     group.add_argument(
         "--debug",
@@ -128,23 +128,21 @@ def _add_mode(group: argparse._ArgumentGroup) -> None:
         help="tell on stderr what steps do: parameters, changes of the context, subprocesses, variables, tracebacks",
     )
     group.add_argument(
-        "-v", "--verbose", action="count", default=0, help="show Ansible's own output; repeat it for more of it"
+        "-v", "--verbose", action="count", default=0, help="show Ansible's own output; repeat it for more details"
     )
 
 
 def _add_results(group: argparse._ArgumentGroup) -> None:
     add_db(group)
-    group.add_argument(
-        "--flush-now", action="store_true", help="bring each result into the store at once, not at an interval"
-    )
+    group.add_argument("--flush-now", action="store_true", help="store each result at once instead of at intervals")
     group.add_argument("--report", action="store_true", help="write the report when the run has ended")
 
 
 def run(options: argparse.Namespace) -> Answer:
-    """Compile a recipe and run it on the hosts of an inventory; without one, on this machine.
+    """Compile a recipe and run it on the hosts of an inventory, or on this machine if there is none.
 
-    While it runs, stderr tells how far it is. At the end stdout has one JSON object: status, run id, keys of the
-    context, counts of verdicts. The exit code tells the same.
+    While it runs, stderr shows the progress. At the end stdout has one JSON object: status, run id, keys of the
+    context, counts of verdicts. The exit code says the same.
     """
     if options.dry_run:
         from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.dry_run import dry_run
@@ -154,7 +152,11 @@ def run(options: argparse.Namespace) -> Answer:
 
 
 def start_run(options: argparse.Namespace, *, show_summary: bool = True) -> tuple[dict[str, Any], int]:
-    """Start Ansible, unless its output is to be shown, and only then import what reads recipes; then run."""
+    """Run a recipe and return the command's answer and exit code.
+
+    A process of Ansible is started first, so that it loads while this one reads the recipe. With --verbose there is
+    none: Ansible's output is shown then. Without `show_summary` nothing is printed for people at the end.
+    """
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_playbook import environment
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.warm_start import warm_start
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import new_run_id

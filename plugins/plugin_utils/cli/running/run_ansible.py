@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A run by Ansible as a child: what it is given, what is shown meanwhile, what it came to."""
+"""Runs a compiled recipe with Ansible as a child process, and shows the progress meanwhile."""
 
 from __future__ import annotations
 
@@ -39,15 +39,16 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.warm_sta
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import leave_dead_terminal
 
 JOURNAL, LOG = "journal.jsonl", "ansible.log"
-AT_ONCE = 0.2  # seconds between two flushes into the store that count as no delay
+AT_ONCE = 0.2  # seconds between two flushes into the store with --flush-now
 
 
 def run_ansible(
     options: argparse.Namespace, run_id: str, warm: WarmStart | None, *, show_summary: bool = True
 ) -> tuple[dict[str, Any], int]:
-    """Compile, run, and print_summary how it ended by the run's own record: people too, where they are to be `told`.
+    """Compile the recipe, run it, and return the command's answer and exit code. Raises RackError.
 
-    `ahead` is an Ansible that was started for it; one whose output is to be shown is started now.
+    `warm` is a process of Ansible that was started earlier; without one it is started now. With `show_summary` people
+    are told on stderr how the run ended.
     """
     prepared = prepare(options)
     playbook = write_playbook(prepared.plan, prepared.settings)
@@ -74,7 +75,7 @@ def _run(
     warm: WarmStart | None,
     forwarder: SignalForwarder,
 ) -> int:
-    """Run Ansible and show what happens meanwhile; returns its exit code."""
+    """Run Ansible and show the progress; return Ansible's exit code."""
     log = folder / LOG
     log.touch(0o600)
     with (
@@ -87,7 +88,7 @@ def _run(
 
 
 def _requested_extras(options: argparse.Namespace, prepared: PreparedRun, folder: Path) -> dict[str, Any]:
-    """What the answer has where it was asked for."""
+    """Return the parts of the answer that depend on options: report, seed, the resumed run."""
     found: dict[str, Any] = {}
     if options.report:
         found.update(report_of(folder, folder / LOG, check=options.check))
@@ -99,7 +100,7 @@ def _requested_extras(options: argparse.Namespace, prepared: PreparedRun, folder
 
 
 def _variables(options: argparse.Namespace, prepared: PreparedRun) -> dict[str, Any]:
-    """What the run's own variables are to hold: only what was asked for."""
+    """Return the variables that the run is given; empty ones are left out."""
     wanted = {
         PARAMS: dict(prepared.params),
         "rack_recipes_resume": prepared.earlier.run_id if prepared.earlier else "",
@@ -117,7 +118,7 @@ def _variables(options: argparse.Namespace, prepared: PreparedRun) -> dict[str, 
 
 @contextmanager
 def _private_variables(folder: Path, variables: Mapping[str, Any]) -> Iterator[list[str]]:
-    """The variables as an argument for Ansible, which is to be seen by nobody else."""
+    """Yield the argument that passes variables to Ansible by a named pipe, so that no other user can see them."""
     if not variables:
         yield []
         return
@@ -143,9 +144,9 @@ def _playbook_command(
 
 @contextmanager
 def _live_output(options: argparse.Namespace, journal: Path) -> Iterator[Callable[[], None]]:
-    """A function that shows what is new: how far the run is, on a terminal, and with --debug what its steps do.
+    """Yield a function that shows what is new: the progress on a terminal, and with --debug what steps do.
 
-    Where Ansible's own output is shown, that has it all.
+    With --verbose Ansible's own output shows all of it.
     """
     progress, drawing = (
         Progress.of(journal),
@@ -165,7 +166,7 @@ def _live_output(options: argparse.Namespace, journal: Path) -> Iterator[Callabl
     def tick() -> None:
         try:
             show()
-        except OSError:  # the run goes on, whoever looks
+        except OSError:  # the terminal is gone; the run goes on
             leave_dead_terminal()
 
     yield tick

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a run ended, for people and as the command's answer."""
+"""How a run ended: the command's answer, and a summary for people."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ERROR = re.compile(r"^(?:\[ERROR\]|ERROR!|ansible-playbook: error|.*: error):", 
 
 
 class EndedError(RackError):
-    """A signal came before anything was run."""
+    """A signal ended the command before anything was run."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"nothing was run: {_ended_by(number)}")
@@ -50,9 +50,10 @@ class EndedError(RackError):
 
 
 def answer_of(summary: Summary, code: int, log: Path, number: int = 0) -> tuple[dict[str, Any], int]:
-    """The JSON object and the exit code of a run whose Ansible ended with `code`, after a signal with that `number`.
+    """Return the JSON object and the exit code of a run.
 
-    Raises UsageError, after a signal EndedError, if nothing ran.
+    `code` is the exit code of Ansible. `number` is the number of the signal that ended the run, 0 for none. If nothing
+    was run, it raises UsageError, or EndedError after a signal.
     """
     number = number or max(0, -code)
     if not summary.run_id:
@@ -83,7 +84,7 @@ def report_of(folder: Path, log: Path, *, check: bool = False) -> dict[str, Any]
 
 
 def print_summary(summary: Summary, answer: dict[str, Any]) -> None:
-    """Write to stderr what did not pass, the counts, and where the results are."""
+    """Print to stderr what did not pass, the counts, and where the results are."""
     paint = painter(sys.stderr)
     for step, host, verdict, reason in summary.problems[:SHOWN_PROBLEMS]:
         sys.stderr.write(f"{printable(f'{host or "run"}  {step}')}  {paint(verdict, verdict)}: {printable(reason)}\n")
@@ -108,7 +109,7 @@ def print_summary(summary: Summary, answer: dict[str, Any]) -> None:
 
 
 def _shown(report: str) -> str:
-    """A dozen CSV files are told by their folder."""
+    """Return the path that is shown for a file of the report; the many CSV files are shown as their folder."""
     return f"{Path(report).parent}/" if report.endswith(".csv") else report
 
 
@@ -117,7 +118,10 @@ def _ended_by(number: int) -> str:
 
 
 def _cut_off(log: Path) -> str:
-    """Why a log does not take another byte, as on a full disk, so that its end may be missing; empty where it does."""
+    """Return why a log cannot be written any more, as on a full disk, or an empty string.
+
+    The end of such a log may be missing.
+    """
     try:
         with log.open("ab", buffering=0) as file:
             file.write(b"\n")
@@ -127,7 +131,7 @@ def _cut_off(log: Path) -> str:
 
 
 def _why_nothing_ran(log: Path) -> str:
-    """The recorder's reason, or else what Ansible said last."""
+    """Return why nothing was run: the recorder's reason, or what Ansible wrote last."""
     problem = _cut_off(log)
     if problem:
         return f"nothing was run: {problem}"
@@ -138,30 +142,30 @@ def _why_nothing_ran(log: Path) -> str:
 
 
 def _why_interrupted(log: Path) -> str:
-    """What Ansible died of: the error that came last."""
+    """Return the last error in Ansible's log, or an empty string."""
     errors = _errors(log)
     return f"Ansible said ({log}):\n{errors[-1]}" if errors else ""
 
 
 def _why_none_passed(summary: Summary) -> str:
-    """Said where there is no problem to be told, as where conditions left all steps out."""
+    """Return why a run failed in which every step was skipped, or an empty string."""
     return NOTHING["failed"] if summary.status == "failed" and not {*summary.counts} - {"skipped"} else ""
 
 
 def _why_not_stored(log: Path) -> str:
-    """What the store writer said last, without its time."""
+    """Return the last line of the store writer's log without its time, or of Ansible's log."""
     said = _last_lines(log.with_name(STORE_WRITER_LOG), 1).partition(" ")[2]
     return said or _last_lines(log, 1)
 
 
 def _errors(log: Path) -> list[str]:
-    """Each error in a log, with some of what follows it."""
+    """Return each error in a log with the lines that follow it, SHOWN_LINES at most."""
     text = _text(log).rstrip()
     return ["\n".join(text[found.start() :].splitlines()[:SHOWN_LINES]) for found in ERROR.finditer(text)]
 
 
 def _first_lines(log: Path) -> str:
-    """What Ansible says of an inventory before the error itself."""
+    """Return what Ansible wrote before the first error, such as its warnings about an inventory."""
     said = ERROR.split(_text(log), maxsplit=1)[0]
     return "\n".join(list(filter(str.strip, said.splitlines()))[:SHOWN_LINES])
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The command watch."""
+"""The command `watch`."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table imp
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_run, examples
 
 PAUSE = 0.3  # seconds between two drawings
-GONE = 3.0  # seconds after which nobody is expected to write the end of a run whose process is no more
+GONE = 3.0  # seconds without a process of the run after which its end is not expected any more
 NO_END = "its process is gone, and has written no end"
 
 
 def add_watch(command: argparse.ArgumentParser) -> None:
-    """Its options."""
+    """Add the options of the command."""
     add_run(command)
     examples(command, "rack-recipes watch", "rack-recipes watch 20261125-1444")
 
 
 def watch(options: argparse.Namespace) -> Answer:
-    """Show the progress of a run until it has ended, and what it takes of this machine, then how it ended.
+    """Show the progress of a run until it ends, its use of this machine's CPU and memory, and then its result.
 
-    Works from any terminal of the machine that runs it, and as often as you like.
+    It works from any terminal of the machine that the run is on, and in several terminals at once.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.process_usage import ProcessUsage

@@ -16,7 +16,7 @@ SHELLS = ("bash", "zsh", "fish")
 
 
 def add_completion(command: argparse.ArgumentParser) -> None:
-    """Its options."""
+    """Add the options of the command."""
     command.add_argument("shell", choices=SHELLS, help="the shell that will read the script: bash, zsh or fish")
     examples(
         command,

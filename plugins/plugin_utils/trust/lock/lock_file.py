@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The lock file: JSON, sorted, so that a version control system shows what has changed."""
+"""Reads and writes the lock file. It is sorted JSON, so that version control shows what has changed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SHAPES = {"recipes": {"digest": str, "files": dict}, "scriptlets": {"origin": st
 
 
 def write_lock(lock: LockFile) -> Path:
-    """Write the project's lock file, whole at once; returns its path. Raises OSError."""
+    """Replace the project's lock file in one step and return its path. Raises OSError."""
     target = Path(NAME)
     text = json.dumps({"version": VERSION, **asdict(lock)}, indent=2, sort_keys=True, ensure_ascii=False)
     partial = Path(f".{NAME}.{os.getpid()}")
@@ -50,7 +50,7 @@ def has_lock() -> bool:
 
 
 def read_lock() -> LockFile:
-    """What the project's lock file holds. Raises TrustError where there is none, or it cannot be believed."""
+    """Return the content of the lock file. Raises TrustError if there is none, or it is not trusted or not valid."""
     path = Path(NAME)
     if not path.exists():
         raise TrustError(f"there is no {NAME} in {Path.cwd()}: rack-recipes lock RECIPE makes one")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a lock file holds, and in which ways what is current differs from it."""
+"""The content of a lock file, and how the project's current content differs from it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any, Literal
 
 NAME = "rack-recipes.lock"
 VERSION = 1
-DIGEST = "sha256:"  # what stands before one where a version may stand instead
+DIGEST = "sha256:"  # marks a digest in an origin, where a version may stand instead
 
 Digests = Mapping[str, str]  # a file -> its SHA-256 in hex
 
 
 @dataclass(frozen=True, slots=True)
 class LockedRecipe:
-    """A recipe: the digest of all of it, and each of its files. These are unknown to a playbook that is compiled."""
+    """A recipe: the digest of all of it, and the digests of its files. A compiled playbook does not know the files."""
 
     digest: str
     files: Digests = field(default_factory=dict)
@@ -27,7 +27,10 @@ class LockedRecipe:
 
 @dataclass(frozen=True, slots=True)
 class LockedScriptlet:
-    """A scriptlet: where it comes from, a folder of the project or this collection's version, and its files."""
+    """A scriptlet: the digests of its files, and its origin.
+
+    The origin is a folder of the project or the collection's version.
+    """
 
     origin: str
     files: Digests
@@ -35,7 +38,7 @@ class LockedScriptlet:
 
 @dataclass(frozen=True, slots=True)
 class LockFile:
-    """Recipes by their paths in the project, scriptlets by name and type, modules of Ansible's by what they are of."""
+    """Recipes by their paths in the project, scriptlets by name and type, Ansible modules by name with their origin."""
 
     recipes: Mapping[str, LockedRecipe] = field(default_factory=dict)
     scriptlets: Mapping[str, LockedScriptlet] = field(default_factory=dict)
@@ -44,7 +47,7 @@ class LockFile:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One recipe, scriptlet or module that is not as it is locked, with what of it is not."""
+    """A recipe, scriptlet or module that differs from the lock file; `detail` names the files that differ."""
 
     kind: str
     name: str
@@ -59,7 +62,7 @@ HOW = {"changed": "has changed", "new": "is not locked", "gone": "is locked, and
 
 
 def differences(locked: LockFile, current: LockFile) -> Iterator[Difference]:
-    """In which ways what is `here` differs from what is `held`."""
+    """Yield the differences between the lock file and the current content of the project."""
     for kind, name in (("recipe", "recipes"), ("scriptlet", "scriptlets"), ("module", "modules")):
         yield from _differences_of_kind(kind, getattr(locked, name), getattr(current, name))
 
@@ -93,7 +96,7 @@ def _module_detail(locked: str, current: str) -> str:
 
 
 def _split_origin(origin: str) -> tuple[str, Digests]:
-    """The packages that a module is from, and the digests of all else."""
+    """Split a module's origin into its packages and the digests of the files that belong to no package."""
     parts = [part.partition(f" {DIGEST}") for part in origin.split(", ")]
     return ", ".join(name for name, is_digest, _digest in parts if not is_digest), {
         name: digest for name, is_digest, digest in parts if is_digest

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From what a recipe asks for to what is locked of it."""
+"""Makes the lock of recipes: the digests and versions of all that they are made of."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSIO
 
 
 def lock_of(requests: Iterable[TrustRequest]) -> LockFile:
-    """What is current of all that these ask for. Raises CatalogError."""
+    """Return the lock of all that these requests use. Raises CatalogError for a file that cannot be read or trusted."""
     known = [*requests]
     return LockFile(
         recipes={
@@ -45,13 +45,13 @@ def lock_of(requests: Iterable[TrustRequest]) -> LockFile:
 
 
 def name_of(entry: ScriptletEntry) -> str:
-    """The name under which a scriptlet is locked."""
+    """Return the name by which the lock file lists a scriptlet."""
     return f"{entry.name} ({entry.kind})"
 
 
 def in_project(path: str) -> str:
-    """A path as it is from the project's folder, the current one; an absolute one for what is outside of it."""
-    whole = os.path.abspath(path)  # noqa: PTH100 - a link is kept, its name is what people know
+    """Return a path relative to the project's folder, which is the current one; a path outside of it stays absolute."""
+    whole = os.path.abspath(path)  # noqa: PTH100 - it keeps links, whose names people know
     return os.path.relpath(whole) if Path(whole).is_relative_to(Path.cwd()) else whole
 
 
@@ -67,7 +67,7 @@ def _merge_hook(merge: Candidate) -> LockedScriptlet:
 
 
 def _sidecar(entry: ScriptletEntry) -> Iterator[tuple[str, Path]]:
-    """What says how a script or a program is called."""
+    """Yield the sidecar of a script or a program."""
     if entry.kind != "python":
         yield str(Path(entry.inside).with_suffix(SIDECAR)), entry.path.with_suffix(SIDECAR)
 
@@ -79,13 +79,16 @@ def _origin(entry: ScriptletEntry) -> str:
 
 
 def origin_of(module: str) -> str:
-    """The packages that a module of Ansible's is from, and all that no version stands for. Raises CatalogError."""
+    """Return the packages of an Ansible module, and the digests of its files that belong to none.
+
+    Raises CatalogError.
+    """
     code = code_of(module)
     return ", ".join([*code.packages, *(f"{in_project(str(part))} {DIGEST}{_digest(part)}" for part in code.parts)])
 
 
 def _digest(part: Path) -> str:
-    """Of a file, or of a folder with all that is in it."""
+    """Return the digest of a file, or of a folder with all files in it."""
     try:
         if not part.is_dir():
             return hashlib.sha256(part.read_bytes()).hexdigest()

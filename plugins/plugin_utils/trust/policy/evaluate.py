@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether a policy lets somebody do something, and if not, by which rule and why.
+"""Decides whether a policy allows something, and if not, by which rule and why.
 
-What no rule allows is refused; what a `may_not` forbids is refused, whatever allows it.
+What no rule allows is refused. What a `may_not` rule forbids is refused even if another rule allows it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import 
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.policy_model import Globs, Policy, Rule
 
 ROOT = "root"
-NAMED = 3  # hosts in a reason
+NAMED = 3  # how many hosts a reason names
 TOKENS = re.compile(r"\*\*/|\*\*|\*|\?|[^*?]+")
 MEANING = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
@@ -31,9 +31,9 @@ Resolve = Callable[[str], Iterable[str]]
 
 @dataclass(frozen=True, slots=True)
 class PolicyCase:
-    """One thing that is to be done. `host` is empty where it is not known yet, or there is none.
+    """One thing that somebody wants to do. `host` is empty if it is not known yet or there is none.
 
-    `unsure` says why it may be another user than `become`.
+    `unsure` says why it may run as another user than `become`.
     """
 
     action: str
@@ -47,7 +47,11 @@ class PolicyCase:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a case is refused: the rule that forbids it, or the one that is nearest to allowing it, and what matters."""
+    """Why a case is refused.
+
+    `rule` is the rule that forbids it, otherwise the rule that comes nearest to allowing it. `matters` names the parts
+    of the rule that decide.
+    """
 
     rule: Rule | None
     case: PolicyCase
@@ -55,14 +59,17 @@ class Refusal:
 
 
 def applies(rule: Rule, user: User) -> bool:
-    """Whether a rule is about somebody."""
+    """Whether a rule applies to a user."""
     return _matches_any(rule.users, user.name) or any(_matches_any(rule.groups, group) for group in user.groups)
 
 
 def refusal_reasons(
     policy: Policy, user: User, cases: Sequence[PolicyCase], resolve: Resolve | None = None
 ) -> list[str]:
-    """The reasons why cases are refused, none where all are allowed; `resolve` gives the hosts of a pattern."""
+    """Return why cases are refused, an empty list if all are allowed.
+
+    `resolve` returns the hosts of a pattern; None means that hosts are not known yet.
+    """
     rules = [rule for rule in policy.rules if applies(rule, user)]
     matcher = RuleMatcher(policy.folder, _hosts_of_patterns(rules, resolve))
     found: dict[Refusal, list[str]] = {}
@@ -83,46 +90,46 @@ def _hosts_of_patterns(rules: Iterable[Rule], resolve: Resolve | None) -> Mappin
 
 @dataclass(frozen=True, slots=True)
 class RuleMatcher:
-    """Whether what a rule says of something matcher a case; `hosts` has those of each pattern, None before a run."""
+    """Compares the parts of a rule with a case. `hosts` has the hosts of each pattern, None before a run."""
 
     folder: Path
     hosts: Mapping[str, frozenset[str]] | None
 
     def mismatches(self, rule: Rule, case: PolicyCase) -> tuple[str, ...]:
-        """What of a rule does not fit."""
+        """Return the names of the parts of a rule that do not match."""
         return tuple(name for name, fit in MATCHERS.items() if not fit(self, rule, case))
 
     def recipe(self, rule: Rule, case: PolicyCase) -> bool:
-        """A recipe by where it really is: a link to it is no other one."""
+        """Compare the recipe by its real path: a link does not make it another recipe."""
         if rule.recipes is None or not case.recipe:
             return rule.allows or rule.recipes is None
         real = _real(os.path.abspath(case.recipe))  # noqa: PTH100
         return any(_glob(os.path.join(self.folder, glob)).fullmatch(real) for glob in rule.recipes)  # noqa: PTH118
 
     def scriptlet(self, rule: Rule, case: PolicyCase) -> bool:
-        """A scriptlet or a module by its name."""
+        """Compare the name of the scriptlet or module."""
         if rule.scriptlets is None or not case.scriptlet:
             return rule.allows or rule.scriptlets is None
         return _matches_any(rule.scriptlets, case.scriptlet)
 
     def host(self, rule: Rule, case: PolicyCase) -> bool:
-        """A host, once it is known: before that a rule that allows it may, and one that forbids it may not."""
+        """Compare the host. While it is not known, a rule that allows matches and a rule that forbids does not."""
         if rule.hosts is None or not case.host or self.hosts is None:
             return rule.allows or rule.hosts is None
         return any(case.host in self.hosts[pattern] for pattern in rule.hosts)
 
     def become(self, rule: Rule, case: PolicyCase) -> bool:
-        """Another user: who may run something may not do so as somebody else, unless that is said."""
+        """Compare the user. A rule that says nothing of `become` allows no other user than the one who is logged in."""
         if rule.become is None:
             return not rule.allows or not case.become
         if isinstance(rule.become, bool):
             return rule.become == bool(case.become) or (rule.allows and rule.become)
-        if case.unsure:  # it may be any user: one that is forbidden, and none that is allowed
+        if case.unsure:  # it may be any user, so a forbidden one, too
             return not rule.allows
         return case.become in rule.become or (rule.allows and not case.become)
 
     def store(self, rule: Rule, case: PolicyCase) -> bool:
-        """The store: only where that is said."""
+        """Compare the store. A rule that says nothing of the store does not allow to change it."""
         if rule.store is None:
             return not rule.allows or not case.store
         return rule.store == case.store or (rule.allows and rule.store)
@@ -155,7 +162,7 @@ def _refusal(rules: Sequence[Rule], case: PolicyCase, matcher: RuleMatcher) -> R
 
 
 def _without_irrelevant(refusal: Refusal) -> Refusal:
-    """Without what does not matter, so that a hundred hosts or steps have one reason."""
+    """Remove what does not matter, so that a hundred hosts or steps share one reason."""
     case, matters = refusal.case, refusal.matters
     return replace(
         refusal,
@@ -209,7 +216,7 @@ def _real(path: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _glob(path: str) -> re.Pattern[str]:
-    """A path in which * stays in a folder and ** does not."""
+    """Compile a path pattern: `*` stays inside a folder, `**` does not."""
     return re.compile("".join(_pieces(os.path.normpath(path))), re.DOTALL)
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A policy file -> its rules, or all that is wrong with it, each with its place."""
+"""Reads a policy file, and reports all that is wrong with it, each problem with its position."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Check = Callable[[Any, ValuePath], Iterator[Problem]]
 
 
 def read_policy(path: str) -> Policy:
-    """The policy in a file, which only root or this user can have written. Raises TrustError."""
+    """Return the policy in a file that only root or this user can have written. Raises TrustError."""
     file = Path(path)
     document = read_guarded(file, frozenset((os.getuid(), 0)), "a mapping with rules")
     problems = [*_problems(document)]

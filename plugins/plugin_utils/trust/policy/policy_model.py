@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A policy: who may do what, as it was written."""
+"""A policy as it was written: who may do what."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ Globs = tuple[str, ...] | None  # None where the rule says nothing of it
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule; `allows` is False where it says what they may not.
+    """One rule; `allows` is False for a `may_not` rule.
 
-    `become` is true or false for any other user or none, or the users that are meant; None where it is not said.
+    `become` is true or false for any other user or none, or lists the users that are meant. None means that the rule
+    says nothing of it; the same holds for the patterns and for `store`.
     """
 
     place: Place
@@ -37,7 +38,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The rules of a file; paths in them are relative to its `folder`."""
+    """The rules of a policy file; paths in them are relative to `folder`."""
 
     file: str
     folder: Path

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run would be: the plan, its hosts, what would not run as it stands there, how long it may take."""
+"""Shows what a run would do: the plan, its hosts, the steps that may not run, and how long it may take."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values i
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_playbook import MOST_AT_ONCE
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values import masked, secrets_of
 
-NAMED = 8  # hosts
+NAMED = 8  # how many hosts are named
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """All that is told; `problem` is why the hosts cannot be, `refusal` why nothing would be run on those here."""
+    """All that is shown. `problem` says why the hosts are not known, `refusal` why nothing would be run on them."""
 
     plan: Plan
     hosts: tuple[str, ...]
@@ -64,7 +64,7 @@ class Preview:
 
 
 def dry_run(options: argparse.Namespace) -> Answer:
-    """Show what `run` would do with the same options; nothing is run and no host is contacted."""
+    """Show what `run` would do with the same options. Nothing is run and no host is contacted."""
     prepared = prepare(options)
     found = _preview(options, prepared)
     if found.refusal:
@@ -89,7 +89,7 @@ def _preview(options: argparse.Namespace, prepared: PreparedRun) -> Preview:
         plan,
         found.of(plan.recipe.hosts),
         found.problem,
-        "" if options.ansible else _refusal(plan, found, hosts),  # Ansible's own options may be about hosts, too
+        "" if options.ansible else _refusal(plan, found, hosts),  # they may select other hosts
         forecast(plan, history.seconds, slots),
         warnings,
         history,
@@ -98,14 +98,17 @@ def _preview(options: argparse.Namespace, prepared: PreparedRun) -> Preview:
 
 
 def _shown(prepared: PreparedRun) -> dict[str, Any]:
-    """The given parameters, masked as in a run."""
+    """Return the given parameters with secrets masked, as a run shows them."""
     declared = {name: {"secret": param.secret} for name, param in prepared.plan.recipe.params.items()}
     secrets = secrets_of(declared, prepared.params, SecretNames(prepared.settings.secret_keys))
     return masked(declared, prepared.params, Mask(secrets))
 
 
 def _refusal(plan: Plan, found: InventoryHosts, hosts: Mapping[str, Sequence[str]]) -> str:
-    """What the run would say for want of hosts, empty where it has some, or where only it can know."""
+    """Return why no host would run anything, or an empty string.
+
+    Patterns that only the run can resolve are no reason.
+    """
     if found.problem or found.refusal or is_open(plan.recipe.hosts):
         return found.refusal
     if not found.of(plan.recipe.hosts):
@@ -163,7 +166,7 @@ def _data(found: Preview) -> dict[str, Any]:
 
 
 def _known(stage: ExpectedDuration, known: Known) -> float | None:
-    """The seconds of a stage, None where nothing is known of any of its steps."""
+    """Return the seconds of a stage, None if no duration of its steps is known."""
     return round(stage.seconds, 3) if known and stage.seconds else None
 
 
@@ -205,7 +208,7 @@ def _over_time(found: Preview) -> Iterator[str]:
 
 
 def _time(seconds: float | None) -> str:
-    """A duration for people."""
+    """Return a duration as text."""
     if seconds is None:
         return "unknown"
     if seconds < 0.05:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How long a run may take, by what its steps took before."""
+"""Estimates how long a run may take, from the durations of its steps in earlier runs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model impor
 
 Known = Mapping[tuple[str, str], float]  # (step, host) -> seconds
 
-RUN_HOST = ""  # the host of what runs once for the run
+RUN_HOST = ""  # stands for the controller, where steps with `scope: run` run
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedDuration:
-    """A stage, the hosts that it would run on, and the seconds that it may take; `unknown` names steps never run."""
+    """A stage, its hosts and its estimated seconds; `unknown` names the steps without a known duration."""
 
     number: int
     hosts: tuple[str, ...]
@@ -29,9 +29,10 @@ class ExpectedDuration:
 
 @dataclass(frozen=True, slots=True)
 class HostSlots:
-    """Where a run would be, and how much of it at once: slots of a host, forks.
+    """Where the steps would run, and how many at the same time.
 
-    `hosts` has those of each step, none where it does not run, `canary` those that go first.
+    `hosts` has the hosts of each step, none for a step that does not run. `canary` are the hosts that go first. `slots`
+    is the number of parallel steps on a host, `forks` the number of hosts at the same time.
     """
 
     hosts: Mapping[str, Sequence[str]]
@@ -41,7 +42,7 @@ class HostSlots:
 
 
 def forecast(plan: Plan, known: Known, slots: HostSlots) -> list[ExpectedDuration]:
-    """What to expect of each stage."""
+    """Return the expected duration of each stage."""
     return [_expected(plan, stage, known, slots) for stage in plan.stages]
 
 
@@ -56,7 +57,10 @@ def _expected(plan: Plan, stage: Stage, known: Known, slots: HostSlots) -> Expec
 
 
 def _on_host(steps: Sequence[PlannedStep], host: str, known: Known, slots: HostSlots) -> float:
-    """One step after the other; those that stand together and are parallel share the slots."""
+    """Return the seconds of steps on a host.
+
+    They run one after the other, but neighbours that are parallel share the slots.
+    """
     total, together = 0.0, [0.0]
     for planned in steps:
         name = planned.step.name
@@ -70,12 +74,12 @@ def _on_host(steps: Sequence[PlannedStep], host: str, known: Known, slots: HostS
 
 
 def _at_once(seconds: Sequence[float], places: int) -> float:
-    """How long jobs take, so many at once: no less than the longest one, and than their fair share."""
+    """Return the seconds that jobs take with `places` at the same time: at least the longest, at least the average."""
     return max([0.0, *seconds, sum(seconds) / places])
 
 
 def seconds_of(step: str, host: str, known: Known) -> float | None:
-    """What the step took on the host, or else on others; None where it was never run."""
+    """Return the known seconds of a step on a host, else the median of other hosts, else None."""
     if (step, host) in known:
         return known[step, host]
     others = [seconds for (name, _host), seconds in known.items() if name == step]
@@ -83,7 +87,7 @@ def seconds_of(step: str, host: str, known: Known) -> float | None:
 
 
 def batches_of(serial: Sequence[int | str], hosts: Sequence[str], canary: Sequence[str]) -> list[tuple[str, ...]]:
-    """The hosts that go together, as Ansible has it: the canary first, then a batch for each size of `serial`."""
+    """Return the batches of hosts in Ansible's order: first the canary, then one batch for each size in `serial`."""
     first = tuple(host for host in hosts if host in canary)
     rest = [host for host in hosts if host not in canary]
     found = [first] if first else []
@@ -96,7 +100,7 @@ def batches_of(serial: Sequence[int | str], hosts: Sequence[str], canary: Sequen
 
 
 def _sizes(serial: Sequence[int | str], number: int) -> Iterator[int]:
-    """The sizes of batches for so many hosts, the last one for ever; all at once without any."""
+    """Yield the sizes of batches for `number` hosts; the last size repeats, and without sizes there is one batch."""
     size = number
     for one in serial:
         text = str(one)

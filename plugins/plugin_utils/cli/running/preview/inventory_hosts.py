@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The hosts that a run would have, asked of Ansible's inventory; no host is contacted."""
+"""Asks Ansible's inventory for the hosts of a run; no host is contacted."""
 
 from __future__ import annotations
 
@@ -20,21 +20,24 @@ PROGRAM = Path(__file__).with_name("match_hosts.py")
 
 @dataclass(frozen=True, slots=True)
 class InventoryHosts:
-    """The names of the hosts of each pattern; `problem` or `refusal` is why there are none, here or in the run too."""
+    """The host names of each pattern, or why there are none.
+
+    `problem` says why they are not known here, `refusal` why the run would have none either.
+    """
 
     hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     problem: str = ""
     refusal: str = ""
 
     def of(self, pattern: str) -> tuple[str, ...]:
-        """The hosts of a pattern that was asked for."""
+        """Return the hosts of a pattern, none for a pattern that was not asked for."""
         return self.hosts.get(pattern, ())
 
 
 def inventory_hosts(inventories: Sequence[str], limit: str | None, patterns: Iterable[str]) -> InventoryHosts:
-    """The hosts of patterns in inventories under --limit; without any inventory there is this machine.
+    """Return the hosts of patterns in inventories under --limit; without an inventory it is this machine.
 
-    Asked of a process of its own: Ansible changes how Python imports collections, this one among them.
+    This runs in a process of its own, because Ansible changes how Python imports collections.
     """
     wanted = {"sources": [*inventories], "limit": limit, "patterns": sorted({*patterns})}
     env = environment("", inventories)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which steps of a plan may not run as they stand there, and why."""
+"""Finds the steps of a plan that may not run as they stand, and why."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Hosts = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class StepWarning:
-    """What may happen to a step instead."""
+    """A step, what may happen instead of running it, and why."""
 
     step: str
     what: str
@@ -40,7 +40,7 @@ class StepWarning:
 def warnings_of(
     plan: Plan, hosts: Hosts, found: InventoryHosts, history: StoredHistory, prepared: PreparedRun
 ) -> Iterator[StepWarning]:
-    """The notes, in the order of the steps."""
+    """Yield the warnings in the order of the steps."""
     out = _left_out(plan, hosts, found)
     earlier = _earlier(plan, prepared)
     for planned in plan.steps:
@@ -52,7 +52,7 @@ def warnings_of(
             yield StepWarning(name, SKIPPED, "when: false")
         elif planned.step.when is not True:
             yield StepWarning(name, "may be skipped", "its `when` is decided while it runs")
-        if planned.step.always:  # nothing is used again for it
+        if planned.step.always:  # closing steps never reuse a result
             continue
         if earlier is not None:
             yield from _reused(name, hosts[name], earlier)
@@ -61,7 +61,7 @@ def warnings_of(
 
 
 def _left_out(plan: Plan, hosts: Hosts, found: InventoryHosts) -> dict[str, StepWarning]:
-    """What is skipped because the user says so, and what is blocked by that, or by hosts that are not there."""
+    """Return the steps that are skipped by the user, or blocked by skipped steps or missing hosts, by name."""
     out: dict[str, StepWarning] = {}
     for planned in plan.steps:
         name = planned.step.name
@@ -76,7 +76,10 @@ def _left_out(plan: Plan, hosts: Hosts, found: InventoryHosts) -> dict[str, Step
 
 
 def _too_few(needs: Sequence[Dependency], hosts: Hosts, found: InventoryHosts) -> Iterator[str]:
-    """What can never be enough, as the run says it; a step that has no host here blocks nothing."""
+    """Yield why dependencies cannot be met by the hosts here, in the words of the run.
+
+    A step without hosts blocks nothing.
+    """
     for need in needs:
         places = hosts[need.step]
         if not (need.is_wide and places) or is_open(need.hosts):
@@ -87,7 +90,7 @@ def _too_few(needs: Sequence[Dependency], hosts: Hosts, found: InventoryHosts) -
 
 
 def _earlier(plan: Plan, prepared: PreparedRun) -> EarlierRun | None:
-    """The run whose results are used again, if any."""
+    """Return the run whose results are reused, None if there is none."""
     if prepared.earlier is None:
         return None
     needs = {planned.step.name: [need.step for need in planned.depends_on] for planned in plan.steps}

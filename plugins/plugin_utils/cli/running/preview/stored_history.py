@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the store knows of a recipe: how long its steps took, and which results lie under its cache keys."""
+"""Reads from the store how long a recipe's steps took, and which results have its cache keys."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.cached_results import cached
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.step_durations import RUNS, durations
 
-PATIENCE = 2.0  # seconds for a store that is away
+STORE_TIMEOUT = 2.0  # seconds
 
 Results = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredHistory:
-    """Median seconds of each (step, host) over the last `runs` runs; cached results by step; why there is nothing."""
+    """What the store knows: median seconds of each (step, host) over the last `runs` runs, and cached results by step.
+
+    `problem` says why there is nothing.
+    """
 
     seconds: Mapping[tuple[str, str], float] = field(default_factory=dict)
     cached: Mapping[str, Results] = field(default_factory=dict)
@@ -33,16 +36,16 @@ class StoredHistory:
     runs: int = RUNS
 
     def source_text(self) -> str:
-        """Where the durations come from."""
+        """Return a text that says where the durations come from."""
         if self.seconds:
             return f"the steps alone, by the median of each in the last {self.runs} runs"
         return self.problem or "no run of this recipe is in the store yet"
 
 
 def stored_history_of(db: str, plan: Plan) -> StoredHistory:
-    """What the store at a URL knows; where it cannot be read, the reason."""
+    """Return what the store at a URL knows; if it cannot be read, `problem` has the reason."""
     try:
-        store = reader(db, PATIENCE)
+        store = reader(db, STORE_TIMEOUT)
     except StoreError as error:
         return StoredHistory(problem=str(error))
     try:
@@ -55,7 +58,7 @@ def stored_history_of(db: str, plan: Plan) -> StoredHistory:
 
 
 def _cached(store: Any, plan: Plan) -> dict[str, Results]:
-    """What of each step with a cache key is there and has not expired."""
+    """Return the cached results of each step with a cache key, without the expired ones."""
     keys = {planned.step.name: planned.step.cache_key for planned in plan.steps if planned.step.cache_key}
     if not keys:
         return {}

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     Condition = dict[str, Any]
     Number = Union[int, float]
+    Show = Callable[[Any], str]
     Held = tuple[bool, Optional[Number]]  # and the distance to the limit: positive inside, None where there is none
 
 PASSED, MARGINAL, FAILED = "passed", "marginal", "failed"
@@ -89,7 +90,8 @@ def describe(condition: Condition) -> str:
     def show(value: Any) -> str:
         return plain(value) if isinstance(value, str) and "${" in value else _with_unit(value, unit)
 
-    limits = (f"{word} {_bound(word, condition[word], show)}" for word in LIMITS if word in condition)
+    given = ((word, criterion) for word, criterion in LIMITS.items() if word in condition)
+    limits = (f"{word} {criterion.bound_in_words(condition[word], show)}" for word, criterion in given)
     return shortened(f"{plain(condition.get('name') or '') or _name(condition)} {', '.join(limits)}")
 
 
@@ -131,9 +133,9 @@ def _compare(limits: Condition, value: Any, unit: str) -> tuple[str, Number | No
     if not limits or not limits.keys() <= LIMITS.keys():
         raise ValueError(_not_limits(limits))
     wrong, distances = "", []
-    for word in LIMITS:
+    for word, criterion in LIMITS.items():
         if word in limits:
-            held, distance = LIMITS[word][0](value, limits[word])
+            held, distance = criterion.compare(value, limits[word])
             if distance is not None:
                 distances.append(distance)
             if not held and not wrong:
@@ -152,21 +154,26 @@ def _words(word: str, value: Any, bound: Any, unit: str) -> str:
     def show(item: Any) -> str:
         return _with_unit(item, unit)
 
-    return f"{show(value)} {LIMITS[word][1]} {_bound(word, bound, show)}"
+    return f"{show(value)} {LIMITS[word].wrong} {LIMITS[word].bound_in_words(bound, show)}"
 
 
 def _with_unit(value: Any, unit: str) -> str:
     return f"{shown(value)} {unit}" if unit and is_number(value) else shown(value)
 
 
-def _bound(word: str, bound: Any, show: Callable[[Any], str]) -> str:
-    """The limit in words."""
-    if word == "within" and isinstance(bound, dict):
-        reach = show(bound["by"]) if "by" in bound else f"{shown(bound['percent'])} %"
-        return f"{reach} of {show(bound['of'])}"
-    if word == "one_of" and isinstance(bound, list):
-        return ", ".join(map(show, bound)) or "nothing"
-    return bound if word == "matches" and isinstance(bound, str) else show(bound)
+def _tolerance(bound: Any, show: Show) -> str:
+    if not isinstance(bound, dict):
+        return show(bound)
+    reach = show(bound["by"]) if "by" in bound else f"{shown(bound.get('percent'))} %"
+    return f"{reach} of {show(bound.get('of'))}"
+
+
+def _choices(bound: Any, show: Show) -> str:
+    return ", ".join(map(show, bound)) or "nothing" if isinstance(bound, list) else show(bound)
+
+
+def _pattern(bound: Any, show: Show) -> str:
+    return bound if isinstance(bound, str) else show(bound)
 
 
 def _numbers(word: str, *values: Any) -> None:
@@ -234,14 +241,39 @@ def _matches(value: Any, bound: Any) -> Held:
         raise ValueError(f"matches: {bound} is no regular expression: {error}") from None
 
 
-# For each limit how it is compared, and what is wrong with a value that does not hold it.
-LIMITS: dict[str, tuple[Callable[[Any, Any], Held], str]] = {
-    "eq": (_eq, "is not"),
-    "ne": (_ne, "must not be"),
-    "min": (_min, "is below min"),
-    "max": (_max, "is above max"),
-    "within": (_within, "is not within"),
-    "one_of": (_one_of, "is none of"),
-    "matches": (_matches, "does not match"),
+class Criterion:
+    """A word of a condition that judges its value. `LIMITS` has one for each word, and nothing else describes them.
+
+    `compare(value, bound)` tells whether the value holds the bound, and its distance to it; it raises ValueError for
+    what cannot be compared. `wrong` says, between the value and the bound, what is wrong where it does not hold.
+    `takes` is what the recipe gives as the bound: `any` value, a `number`, a `list`, a `text` without references, or a
+    `mapping`. `bound_in_words(bound, show)` is the bound for people, in which `show` writes each value. `room` is what
+    a criterion leaves to numbers, for their margin: `low` or `high` for one end of a range, `tolerance` for a distance
+    from a number, empty for no such thing.
+    """
+
+    def __init__(
+        self,
+        compare: Callable[[Any, Any], Held],
+        wrong: str,
+        takes: str,
+        bound_in_words: Callable[[Any, Show], str] = lambda bound, show: show(bound),
+        room: str = "",
+    ) -> None:
+        self.compare = compare
+        self.wrong = wrong
+        self.takes = takes
+        self.bound_in_words = bound_in_words
+        self.room = room
+
+
+LIMITS = {
+    "eq": Criterion(_eq, "is not", "any"),
+    "ne": Criterion(_ne, "must not be", "any"),
+    "min": Criterion(_min, "is below min", "number", room="low"),
+    "max": Criterion(_max, "is above max", "number", room="high"),
+    "within": Criterion(_within, "is not within", "mapping", _tolerance, room="tolerance"),
+    "one_of": Criterion(_one_of, "is none of", "list", _choices),
+    "matches": Criterion(_matches, "does not match", "text", _pattern),
 }
 OTHERS = ("value", "name", "unit", "quantile", "warn")

@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import isfinite, nan
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import FAILED, MARGINAL, PASSED
+from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import FAILED, LIMITS, MARGINAL, PASSED
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import SEVERITY, rank
 
 if TYPE_CHECKING:
@@ -82,12 +82,14 @@ def margin(limits: Mapping[str, Any], distance: float | None, value: float) -> f
 
 
 def _room(limits: Mapping[str, Any]) -> float:
-    within = limits.get("within")
-    if isinstance(within, dict):
-        by, percent, of = (_number(within.get(name)) for name in ("by", "percent", "of"))
+    """The tolerance where there is one, else the range between two ends, else the size of the one end."""
+    rooms = {LIMITS[word].room: bound for word, bound in limits.items() if word in LIMITS}
+    tolerance = rooms.get("tolerance")
+    if isinstance(tolerance, dict):
+        by, percent, of = (_number(tolerance.get(name)) for name in ("by", "percent", "of"))
         return abs(by) if by else abs(percent * of) / 100
-    bounds = [_number(limits[name]) for name in ("min", "max") if name in limits]
-    return abs(bounds[1] - bounds[0]) if len(bounds) > 1 else abs(sum(bounds))
+    ends = [_number(rooms[end]) for end in ("low", "high") if end in rooms]
+    return abs(ends[1] - ends[0]) if len(ends) > 1 else abs(sum(ends))
 
 
 def _number(value: Any) -> float:
@@ -100,25 +102,11 @@ def in_words(limits: Mapping[str, Any]) -> str:
 
 
 def _words(word: str, bound: Any) -> str:
-    return WORDS[word](bound) if word in WORDS and isinstance(bound, dict | list) else f"{word} {_text(bound)}"
-
-
-def _within(bound: Any) -> str:
-    if not isinstance(bound, dict):
-        return f"within {_text(bound)}"
-    how = f"{_text(bound.get('by'))}" if "by" in bound else f"{_text(bound.get('percent'))} %"
-    return f"within {how} of {_text(bound.get('of'))}"
-
-
-def _warn(bound: Any) -> str:
-    return ", ".join(f"warn {part}" for part in in_words(bound).split(", ")) if isinstance(bound, dict) else "warn"
-
-
-def _one_of(bound: Any) -> str:
-    return f"one of {', '.join(map(_text, bound))}"
-
-
-WORDS: Mapping[str, Callable[[Any], str]] = {"within": _within, "warn": _warn, "one_of": _one_of}
+    if word == "warn" and isinstance(bound, dict):
+        return ", ".join(f"warn {part}" for part in in_words(bound).split(", "))
+    name = word.replace("_", " ") if isinstance(bound, list) else word
+    text = LIMITS[word].bound_in_words(bound, _text) if word in LIMITS else _text(bound)
+    return f"{name} {text}"
 
 
 def _text(value: Any) -> str:

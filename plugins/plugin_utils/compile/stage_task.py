@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS as CRITERIA
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import STAGE
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.yaml_text import verbatim
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.compiled_data import compiled_step
@@ -19,7 +20,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize impo
 ON_CONTROLLER = {"run_once": True, "delegate_to": "localhost"}
 TITLE_LENGTH = 100
 RESERVED = ("all", "always", "never", "tagged", "untagged")
-LITERAL = ("matches", "name", "unit")  # words of a condition that hold plain text
+# Words of a condition that hold plain text.
+LITERAL = ("name", "unit", *(word for word, criterion in CRITERIA.items() if criterion.takes == "text"))
 
 
 def to_task(recipe: Recipe, stage: Stage) -> dict[str, Any]:

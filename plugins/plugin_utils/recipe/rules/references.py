@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS as CRITERIA
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import WORDS, keys_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
@@ -37,11 +38,12 @@ FUNCTIONS = ("majority", "median")
 WHOLE = "a reference, such as ${numbers.stats_v1.mean} (a key has a version at its end)"
 ANY: frozenset[str] = frozenset()
 NUMBERS, LISTS = frozenset(("int", "float")), frozenset(("list",))
-# The types of a parameter that the words of a condition take.
+TAKEN = {"any": ANY, "number": NUMBERS, "list": LISTS}
+# The types of a parameter that the words of a condition take; of a mapping its own words do.
 TYPES = {
-    **dict.fromkeys(("value", "eq", "ne"), ANY),
-    **dict.fromkeys(("min", "max", "of", "percent", "by"), NUMBERS),
-    "one_of": LISTS,
+    "value": ANY,
+    **dict.fromkeys(("of", "percent", "by"), NUMBERS),
+    **{word: TAKEN[criterion.takes] for word, criterion in CRITERIA.items() if criterion.takes in TAKEN},
 }
 STEP_WORDS = ("name", "attempt")
 

@@ -67,6 +67,7 @@ INSIDE = ("items", "additionalProperties", "propertyNames", "then", "else")
 ALL = list(mappings(schema(), "recipe"))
 STEP = dict(schema()["properties"]["steps"]["items"]["else"]["properties"])
 TOP = dict(schema()["properties"])
+CONDITION = dict(STEP["success"]["properties"]["values"]["items"]["properties"])
 
 
 def test_the_schema_is_one() -> None:
@@ -142,13 +143,33 @@ def test_the_model_has_the_schema_s_fields(described: dict[str, Any], model: typ
     assert {*described["properties"]} >= others
 
 
+ABOUT = {"value", "quantile", "name", "unit", "warn"}  # words of a condition that are no criterion
+
+
 def test_conditions_have_the_words_that_are_judged() -> None:
     for name, mapping in ALL:
         if mapping.get("title") == "a condition":
-            assert mapping["properties"].keys() - {"value", "quantile", "name", "unit", "warn"} == CRITERIA.keys(), name
+            assert mapping["properties"].keys() - ABOUT == CRITERIA.keys(), name
     assert (
         STEP["success"]["properties"]["values"]["items"]["properties"]["warn"]["properties"].keys() == CRITERIA.keys()
     )
+
+
+ACCEPTED = {  # what the schema lets a word take, by what the table of criteria says of it
+    "any": [],
+    "number": ["number", "string"],
+    "list": ["array", "string"],
+    "text": ["string"],
+    "mapping": ["object"],
+}
+
+
+@pytest.mark.parametrize("word", sorted({*CRITERIA, *CONDITION} - ABOUT - {"warn"}))
+def test_a_criterion_takes_in_the_schema_what_the_table_says(word: str) -> None:
+    assert word in CRITERIA, f"the criterion {word} is in the schema, and not in LIMITS of language/criteria.py"
+    assert word in CONDITION, f"the criterion {word} is in LIMITS, and not in the conditions of recipe.schema.json"
+    kinds = CONDITION[word].get("type", [])
+    assert ([kinds] if isinstance(kinds, str) else kinds) == ACCEPTED[CRITERIA[word].takes]
 
 
 def every(part: Any, key: str) -> Iterator[Any]:

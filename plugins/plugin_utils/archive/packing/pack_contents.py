@@ -51,8 +51,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 RESULTS, VERSIONS = "results", "versions.json"
-NOT_KEPT = "it was not kept when the run began: it could not be read then, was another one than the compiled one, or \
-an earlier version began the run"
+NOT_KEPT = "it was not copied when the run began: it could not be read, it had changed since it was compiled, or an \
+older version of rack.recipes began the run"
 NOT_HERE = "the run's folder is not here"
 NOT_ARRIVED = "it did not arrive from its host"
 DIGEST = re.compile(r"[0-9a-f]{64}")

@@ -26,10 +26,10 @@ def add_export(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--to",
         metavar="PATH",
-        help="a folder, or an archive where the name ends with .tar.gz or .zip (default: rack-recipes-RUN.tar.gz)",
+        help="a new folder, or a new archive whose name ends with .tar.gz or .zip (default: rack-recipes-RUN.tar.gz)",
     )
     command.add_argument(
-        "--sign", metavar="FILE", help="sign it with this private key, or with the agent's key of a public one"
+        "--sign", metavar="FILE", help="sign the pack with this private key; with a public key, the SSH agent signs"
     )
     add_db(command)
     examples(
@@ -41,10 +41,10 @@ def add_export(command: argparse.ArgumentParser) -> None:
 
 
 def export(options: argparse.Namespace) -> Answer:
-    """Pack a run into a folder or one archive, and print the paths of what is made.
+    """Pack a run into a folder or one archive, and print the paths of the files that this makes.
 
-    Recipe, playbook, hosts, journal, results, artifacts and versions, with checksums over all of it and over the
-    archive itself. The same run gives the same bytes. Secrets are masked in all that is packed.
+    A pack has recipe, playbook, hosts, journal, results, artifacts and versions, with checksums over all of it and over
+    the archive itself. The same run gives the same bytes. Secrets are masked in all files.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest import pack_name
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.export_run import export as pack

@@ -17,16 +17,16 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options im
 def add_pin(command: argparse.ArgumentParser) -> None:
     """Add the options of `pin`."""
     add_run(command)
-    command.add_argument("--off", action="store_true", help="it may be pruned again")
+    command.add_argument("--off", action="store_true", help="take the mark away, so that the run may be pruned")
     add_db(command)
     examples(command, "rack-recipes pin 20261125-1444", "rack-recipes pin 20261125-1444 --off")
 
 
 def pin(options: argparse.Namespace) -> Answer:
-    """Keep a run whatever `prune` is asked for: its folder, its journal as it is, and its rows in the store.
+    """Mark a run, so that `prune` neither removes nor compresses it, nor its rows in the store.
 
-    The mark is in both places, as far as the run is there, so that it holds where the store cannot be reached, and for
-    other controllers that use the store.
+    The mark is written to the run's folder and to the store, as far as the run is there. So it counts while the store
+    cannot be reached, and for other controllers that use the store.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive import pinned_runs

@@ -30,29 +30,31 @@ YES = ("y", "yes")
 
 def add_prune(command: argparse.ArgumentParser) -> None:
     """Add the options of `prune`."""
-    which = command.add_argument_group("which runs, all that any of these names")
-    which.add_argument("--older-than", metavar="AGE", type=age, help="that started so long ago, such as 90d, 12h or 4w")
-    which.add_argument("--keep", metavar="N", type=count, help="all but the newest N")
+    which = command.add_argument_group("which runs: all that any of these options selects")
+    which.add_argument(
+        "--older-than", metavar="AGE", type=age, help="runs that started longer ago than this, such as 90d, 12h or 4w"
+    )
+    which.add_argument("--keep", metavar="N", type=count, help="all runs except the newest N")
     which.add_argument(
         "--max-size",
         metavar="SIZE",
         type=size,
-        help="the oldest, until the folders of all runs have at most this size, such as 10GiB",
+        help="the oldest runs, until the folders of all runs have at most this size, such as 10GiB",
     )
     command.add_argument(
         "--compress", action="store_true", help="compress the journals of the runs that stay; they are read as before"
     )
     command.add_argument(
-        "--store", action="store_true", help="remove rows of the store too, also of runs that have no folder here"
+        "--store", action="store_true", help="remove the runs from the store, too, also runs that have no folder here"
     )
     command.add_argument(
-        "--vacuum", action="store_true", help="give the room of deleted rows of a SQLite store back to the disk"
+        "--vacuum", action="store_true", help="give the space of deleted rows of a SQLite store back to the disk"
     )
+    command.add_argument("--damaged", action="store_true", help="remove runs whose journal has damaged lines, too")
+    command.add_argument("--dry-run", action="store_true", help="only show what would be done")
     command.add_argument(
-        "--damaged", action="store_true", help="also runs whose journal has damaged lines, which are kept otherwise"
+        "--yes", action="store_true", help="do not ask before removing; without a terminal this is so anyway"
     )
-    command.add_argument("--dry-run", action="store_true", help="only tell what would be done")
-    command.add_argument("--yes", action="store_true", help="do not ask, as where there is no terminal")
     add_db(command)
     examples(
         command,

@@ -27,9 +27,11 @@ def add_verify(command: argparse.ArgumentParser) -> None:
     """Add the options of `verify`."""
     command.add_argument("pack", metavar="PATH", help="the pack: a folder, or an archive with its .sha256 beside it")
     command.add_argument(
-        "--allowed-signers", metavar="FILE", help="who may sign with which keys, as OpenSSH has it; with --signer"
+        "--allowed-signers", metavar="FILE", help="a file of allowed signers in the form of OpenSSH; needs --signer"
     )
-    command.add_argument("--signer", metavar="WHO", help="who must have signed it")
+    command.add_argument(
+        "--signer", metavar="WHO", help="the name in that file of the one who must have signed the pack"
+    )
     examples(
         command,
         "rack-recipes verify rack-recipes-20261125-144400-3f9a2c.tar.gz",
@@ -38,10 +40,10 @@ def add_verify(command: argparse.ArgumentParser) -> None:
 
 
 def verify(options: argparse.Namespace) -> Answer:
-    """Find every byte that was changed in a pack, and every file that is missing or was added.
+    """Check that a pack is as it was exported: name each file that was changed, is missing or was added.
 
-    Nothing is unpacked. The exit code is 0 where all is as it was exported, 1 where something was changed, 2 where the
-    pack cannot be read.
+    Nothing is unpacked. The exit code is 0 where nothing was changed, 1 where something was, and 2 where the pack
+    cannot be read.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verify_pack import verify as check
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import StatusLine

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 RESULTS, VERSIONS = "results", "versions.json"
-NOT_KEPT = "it was not copied when the run began: it could not be read, it had changed since it was compiled, or an \
+NOT_KEPT = "it was not kept when the run began: it could not be read, it had changed since it was compiled, or an \
 older version of rack.recipes began the run"
 NOT_HERE = "the run's folder is not here"
 NOT_ARRIVED = "it did not arrive from its host"

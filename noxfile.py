@@ -4,8 +4,8 @@
 
 """Every check of the project, cheap ones first. `make test` runs all that are on by default.
 
-Most sessions use the environment that nox itself runs in (`.venv`, made by `make test`). So they are started as
-`.venv/bin/python -m nox`, with `--session NAME`, `--tags lint`, or `--list`.
+Most sessions use the environment that nox itself runs in: `.venv`, made by `make test`. So start them as
+`.venv/bin/python -m nox`, with `--session NAME`, `--tags lint` or `--list`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def ruff(session: nox.Session) -> None:
 
 @nox.session(tags=["lint"])
 def mypy(session: nox.Session) -> None:
-    """Strict types: what runs on the controller, what runs on targets, and the tests' own tools."""
+    """Strict types of the code for the controller, of the code for targets, and of the tests' own tools."""
     folder = str(collections_folder())
     session.run("mypy", env={"MYPYPATH": folder})
     scripts = ("noxfile.py", "hatch_build.py", "tests/demo", "tests/rack", "tests/tools")
@@ -59,7 +59,7 @@ def mypy(session: nox.Session) -> None:
 
 @nox.session(tags=["lint"])
 def shellcheck(session: nox.Session) -> None:
-    """Shell scripts, those we ship too."""
+    """All shell scripts, including those that are shipped."""
     found = (path for ending in ("sh", "bash") for path in Path().glob(f"[!.]*/**/*.{ending}"))
     scripts = [".ci/run", *map(str, sorted(found))]
     session.run("shellcheck", *scripts)
@@ -67,7 +67,7 @@ def shellcheck(session: nox.Session) -> None:
 
 @nox.session(tags=["lint"])
 def changelog(session: nox.Session) -> None:
-    """The fragments that the next release's notes are made of."""
+    """The changelog fragments of the next release."""
     session.run("antsibull-changelog", "lint")
 
 
@@ -98,7 +98,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("version", TARGET_VERSIONS, ids=TARGET_VERSIONS)
 def units(session: nox.Session, version: str) -> None:
-    """What runs on targets, by each Python that this machine has besides the one that `tests` runs it by."""
+    """The unit tests of the code for targets, by each Python on this machine except the one of the session `tests`."""
     if version == CONTROLLER_VERSION:
         session.skip(f"the session tests runs them by Python {version}")
     if not any(found.startswith(f"{version}.") for found in python_interpreters.find()):
@@ -115,14 +115,14 @@ def sanity(session: nox.Session) -> None:
 
 @nox.session(name="core-2.20", venv_backend="venv")
 def core_2_20(session: nox.Session) -> None:
-    """Integration tests on the oldest ansible-core and the oldest libraries that pyproject.toml admits."""
+    """Integration tests on the oldest ansible-core and libraries that pyproject.toml admits."""
     session.install("--editable", ".", *oldest_dependencies(), *nox.project.dependency_groups(PROJECT, "test"))
     integration(session)
 
 
 @nox.session(name="core-next", venv_backend="venv", default=False)
 def core_next(session: nox.Session) -> None:
-    """The same on the newest ansible-core that pyproject.toml admits, one that is not released yet included."""
+    """Integration tests on the newest ansible-core that pyproject.toml admits, even one that is not released yet."""
     session.install("--editable", ".", *nox.project.dependency_groups(PROJECT, "test"))
     core = next(text for text in PROJECT["project"]["dependencies"] if text.startswith("ansible-core"))
     session.install("--pre", "--upgrade", core)
@@ -149,7 +149,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def soak(session: nox.Session) -> None:
-    """Every sweep whole and the fleet benchmark in full, which takes hours, written to the documentation."""
+    """All sweeps and the whole fleet benchmark; takes hours and writes pages of the documentation."""
     seed = session.posargs or [str(int(time.time()))]
     sweeps = ("tests/integration/soak", "tests/integration/faults")
     session.run(PYTHON, "-m", "pytest", *sweeps, env={"RACK_SOAK": seed[0]})
@@ -158,7 +158,7 @@ def soak(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def coverage(session: nox.Session) -> None:
-    """Lines and branches of plugins/ that the unit tests reach."""
+    """Coverage of plugins/ by the unit tests: lines and branches."""
     session.run("coverage", "erase")
     session.run("coverage", "run", "-m", "pytest", "tests/unit", *session.posargs)
     session.run("coverage", "combine", "--quiet")
@@ -167,7 +167,7 @@ def coverage(session: nox.Session) -> None:
 
 @contextmanager
 def beside(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A Python module that runs meanwhile; what it says comes after all else. Has ended afterwards."""
+    """Run a Python module in the background meanwhile. Its output comes last, and it has ended when the block ends."""
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen([PYTHON, "-m", module, *arguments], stdout=said, stderr=subprocess.STDOUT)
         try:
@@ -185,12 +185,12 @@ def ansible_test(session: nox.Session, *arguments: str) -> None:
 
 
 def collections_folder() -> Path:
-    """The folder of sys.path in which this checkout is a collection: the one that the editable install made."""
+    """Return the folder of sys.path in which this checkout is a collection; the editable install has made it."""
     folders = (Path(entry) for entry in sys.path)
     return next(folder for folder in folders if (folder / "ansible_collections/rack/recipes").resolve() == ROOT)
 
 
 def oldest_dependencies() -> list[str]:
-    """Each dependency of the project, pinned to its lower bound."""
+    """Return each dependency of the project, pinned to its lower bound."""
     requirements = map(Requirement, PROJECT["project"]["dependencies"])
     return [f"{each.name}=={part.version}" for each in requirements for part in each.specifier if part.operator == ">="]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Two recipes over SSH hosts of the demo's own and over this machine, into SQLite, and the reports of both runs."""
+"""Runs two recipes on SSH hosts of the demo's own and on this machine, and writes the reports of both runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HERE = Path(__file__).with_name("here.yml")
 
 
 def main() -> int:
-    """Run the demo, print the paths of the reports, give the exit code of the first run that did not pass."""
+    """Run the demo, print the paths of the reports, and return the exit code of the first run that did not pass."""
     try:
         with Rack(HOSTS) as rack:
             runs = [run(recipe, rack.inventory) for recipe in RECIPES]
@@ -37,7 +37,7 @@ def main() -> int:
 
 
 def run(recipe: str, inventory: Path) -> tuple[int, dict[str, Any]]:
-    """The exit code and the answer of one run."""
+    """Run a recipe; return the exit code and the answer."""
     command: list[str | Path] = [COMMAND, "run", recipe, "-i", inventory, "-i", HERE, "--report"]
     print("$ rack-recipes", *command[1:], file=sys.stderr, flush=True)
     ended = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, check=False)
@@ -45,7 +45,7 @@ def run(recipe: str, inventory: Path) -> tuple[int, dict[str, Any]]:
 
 
 def shown(paths: list[str]) -> list[str]:
-    """The reports, the folder in place of its many CSV files."""
+    """Return the paths that are shown: for the many CSV files it is their folder."""
     return list(dict.fromkeys(f"{Path(path).parent}/" if path.endswith(".csv") else path for path in paths))
 
 

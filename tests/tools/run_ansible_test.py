@@ -45,7 +45,7 @@ if __name__ == "__main__":
 
 
 def main(arguments: list[str]) -> int:
-    """Run ansible-test in a copy of the checkout, bring back what it left in tests/output, give its exit code."""
+    """Run ansible-test in a copy of the checkout, copy tests/output back, and return the exit code."""
     provide_pip(HOME / ".ansible" / "test" / "cache")
     with tempfile.TemporaryDirectory(prefix="ansible-test-") as folder:
         collection = copy_checkout(Path(folder), DATA if arguments[:1] == ["sanity"] else ())
@@ -60,7 +60,7 @@ def main(arguments: list[str]) -> int:
 
 
 def copy_checkout(folder: Path, left_out: Sequence[str]) -> Path:
-    """Copy the files that git knows or would add to where ansible-test expects them below `folder`."""
+    """Copy the files that git tracks or would add to the place below `folder` that ansible-test expects."""
     galaxy = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))
     collection = folder.joinpath("ansible_collections", galaxy["namespace"], galaxy["name"])
     for name in known_files(left_out):
@@ -72,14 +72,14 @@ def copy_checkout(folder: Path, left_out: Sequence[str]) -> Path:
 
 
 def known_files(left_out: Sequence[str]) -> Iterator[str]:
-    """Git's list of files, without those deleted in the work tree and without nested repositories."""
+    """Return git's list of files, without deleted files and nested repositories."""
     command = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", ".", *left_out)
     listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout
     return (name for name in os.fsdecode(listed).split("\0") if name and (ROOT / name).is_file())
 
 
 def copy_output(source: Path, target: Path) -> None:
-    """Copy tests/output: `ansible-test coverage` reads what an earlier run left there."""
+    """Copy tests/output, because `ansible-test coverage` reads the files of an earlier run there."""
     if (source / "tests" / "output").is_dir():
         shutil.copytree(source / "tests" / "output", target / "tests" / "output", dirs_exist_ok=True)
 
@@ -95,7 +95,7 @@ def link_pythons(folder: Path) -> Path:
 
 
 def pythons() -> Iterator[Path]:
-    """Pythons in PATH; before the shims of pyenv, which refuse to run some versions, the real ones beside them."""
+    """Yield the Pythons in PATH. pyenv's shims refuse some versions, so the real interpreters come before them."""
     for name in os.environ["PATH"].split(os.pathsep):
         folder = Path(name)
         if folder.name == "shims":
@@ -104,7 +104,7 @@ def pythons() -> Iterator[Path]:
 
 
 def can_make_environments(python: Path) -> bool:
-    """Whether it is an interpreter (and not python3.13-config), and has ensurepip, which Debian may lack."""
+    """Whether a file is a Python with ensurepip, which Debian may lack; python3.13-config is none."""
     if not python.suffix[1:].isdigit():
         return False
     command = [str(python), "-c", "import ensurepip, venv"]
@@ -112,7 +112,7 @@ def can_make_environments(python: Path) -> bool:
 
 
 def provide_pip(cache: Path) -> None:
-    """Lay the pip installer where ansible-test would keep its download, under the name that it looks for."""
+    """Put the pip installer where ansible-test keeps its download, under the name that it expects."""
     found = find_spec("ansible_test")
     if found is None or found.submodule_search_locations is None:
         raise SystemExit("ansible-core is not installed beside this Python: run `make test`")

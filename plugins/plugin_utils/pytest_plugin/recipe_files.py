@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 TOP = re.compile(r"^[\"']?(test_meta|steps)[\"']?\s*:", re.MULTILINE)
-MARKS = ("ansible.cfg", "scriptlets")
+CONFIG, DROP_INS = "ansible.cfg", "scriptlets"
+INNER = "orchestrator"  # a project may have its scriptlets in orchestrator/scriptlets/
 
 
 def looks_like_recipe(path: Path) -> bool:
@@ -29,8 +30,13 @@ def project_of(path: Path, root: Path) -> Path:
     Where there is none up to `root`, it is `root`; of a file elsewhere it is the file's own folder.
     """
     inside = path.is_relative_to(root)
-    marked = (folder for folder in _around(path, root) if any((folder / mark).exists() for mark in MARKS))
-    return next(marked, root if inside else path.parent)
+    return next(filter(_is_project, _around(path, root)), root if inside else path.parent)
+
+
+def _is_project(folder: Path) -> bool:
+    """Whether a folder has an ansible.cfg or scriptlets; `orchestrator/` with scriptlets is a part of a project."""
+    drop_ins = () if folder.name == INNER else (DROP_INS, f"{INNER}/{DROP_INS}")
+    return any((folder / mark).exists() for mark in (CONFIG, *drop_ins))
 
 
 def _around(path: Path, root: Path) -> Iterator[Path]:

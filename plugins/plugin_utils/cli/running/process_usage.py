@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run that goes on takes of its controller, from outside of it."""
+"""Measures the CPU and memory that a running run uses on this machine."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ MIB = 1024 * 1024
 
 
 class ProcessUsage:
-    """The processes of a run: the one that holds its folder, and all that came of it on this machine."""
+    """The processes of a run: the one that holds the lock of its folder, and its descendants."""
 
     def __init__(self, folder: Path) -> None:
         self._lock = str((folder / "lock").resolve())
         self._known: dict[int, psutil.Process] = {}
 
     def line(self) -> str:
-        """How many processes they are, their CPU time since the last call, and their memory; empty where none is seen.
+        """Return a line with the number of processes, their CPU since the last call and their memory.
 
-        Memory that they share counts in each, as their resident sizes do.
+        The CPU is in percent of one core. Memory that processes share counts for each of them. The line is empty if
+        no process is found.
         """
         import psutil
 
@@ -49,7 +50,10 @@ class ProcessUsage:
 
 
 def _holders(path: str) -> Iterator[psutil.Process]:
-    """The processes that have a file open, as far as this user may see it; those that started others first."""
+    """Yield the processes that have a file open, as far as this user may see them.
+
+    Parents come before their children.
+    """
     import psutil
 
     for process in psutil.process_iter():

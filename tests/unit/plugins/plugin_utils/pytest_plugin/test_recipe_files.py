@@ -59,5 +59,13 @@ def test_the_project_is_the_nearest_marked_folder(tmp_path, there, file, expecte
     assert project_of((root / file).resolve(), root) == (root / expected).resolve()
 
 
+def test_the_folder_orchestrator_of_the_first_proposal_is_inside_its_project(tmp_path):
+    (tmp_path / "lab/orchestrator/scriptlets").mkdir(parents=True)
+    recipe = tmp_path / "lab/orchestrator/recipes/x.yml"
+    assert project_of(recipe, tmp_path) == tmp_path / "lab"
+    (tmp_path / "lab/orchestrator/ansible.cfg").touch()
+    assert project_of(recipe, tmp_path) == tmp_path / "lab/orchestrator"
+
+
 def test_a_file_belongs_to_somebody():
     assert project_of(Path("/nowhere/x.yml"), Path("/somewhere")) == Path("/nowhere")

@@ -115,10 +115,10 @@ def _check_archive_file(pack: Path, found: Verified) -> tuple[bytes | None, byte
         )
         return None, None
     line = beside.read_bytes()
-    said = read_sums(line)
-    if said is None or [*said] != [pack.name]:
+    listed = read_sums(line)
+    if listed is None or [*listed] != [pack.name]:
         found.problems.append(PackProblem(CHANGED, beside.name, f"it is not the checksum of a file {pack.name}"))
-    elif said[pack.name] != digest.hexdigest():
+    elif listed[pack.name] != digest.hexdigest():
         found.problems.append(PackProblem(CHANGED, pack.name, f"the archive is not the one that {beside.name} is of"))
     signature = beside.with_name(beside.name + SIGNATURE)
     return line, signature.read_bytes() if signature.is_file() else None
@@ -259,13 +259,13 @@ def _list_problems(
 
 def _journal_problems(read: _ReadFiles, about: Mapping[str, Any]) -> Iterator[PackProblem]:
     """Where the journal was changed, by the checksum in each record and by the chain over its lines."""
-    said = about.get("journal")
-    if not isinstance(said, Mapping) or JOURNAL not in read.facts or read.chain.to_data() == said:
+    expected = about.get("journal")
+    if not isinstance(expected, Mapping) or JOURNAL not in read.facts or read.chain.to_data() == expected:
         return
-    if read.chain.set_aside != said.get("set_aside"):
+    if read.chain.set_aside != expected.get("set_aside"):
         for number, damage in read.chain.damaged:
             yield PackProblem(CHANGED, JOURNAL, f"line {number}: {damage}")
-    yield PackProblem(CHANGED, JOURNAL, f"{read.chain.lines} lines with another chain than {said.get('lines')} had")
+    yield PackProblem(CHANGED, JOURNAL, f"{read.chain.lines} lines with another chain than {expected.get('lines')} had")
 
 
 def _check_signature(

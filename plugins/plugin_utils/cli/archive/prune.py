@@ -176,8 +176,8 @@ def _plan(
     draw("looking for runs")
     found = [run for run in all_runs(runs, store) if run.folder or options.store]
     removed = [*select(found, rules, protected, now)]
-    asked = {choice.run.run_id for choice in removed}
-    rest = [run for run in found if run.run_id not in asked] if options.compress else []
+    selected = {choice.run.run_id for choice in removed}
+    rest = [run for run in found if run.run_id not in selected] if options.compress else []
     compressed = [*to_compress(rest, protected)]
     rows = [choice.run for choice in removed if choice.run.status and not choice.kept] if options.store else []
     return PrunePlan(removed, compressed, rows)

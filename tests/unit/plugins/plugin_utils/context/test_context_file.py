@@ -88,8 +88,8 @@ def test_a_run_starts_with_the_keys_of_its_hosts() -> None:
         (1, "r2", "host", "b_v1", 2),
         (2, "r2", "host", "c_v1", 3),
     ]
-    told = {tuple(each[name] for name in ("stage", "based_on", "who", "time")) for each in records}
-    assert told == {(0, 0, "import", TIME)}
+    origins = {tuple(each[name] for name in ("stage", "based_on", "who", "time")) for each in records}
+    assert origins == {(0, 0, "import", TIME)}
     assert all(map(encode, records))
 
 

@@ -47,9 +47,9 @@ def test_they_are_the_same_after_the_journal() -> None:
     assert from_record(record).rules == RULES
 
 
-@pytest.mark.parametrize("said", [None, {}, "fail", [1, {}, {"keys": 1, "policy": "fail"}, {"keys": "a"}]])
-def test_what_is_no_rule_in_a_record_is_passed_over(said: Any) -> None:
-    assert from_record(said).rules == ()
+@pytest.mark.parametrize("entries", [None, {}, "fail", [1, {}, {"keys": 1, "policy": "fail"}, {"keys": "a"}]])
+def test_what_is_no_rule_in_a_record_is_passed_over(entries: Any) -> None:
+    assert from_record(entries).rules == ()
 
 
 def test_hooks_among_the_rules() -> None:

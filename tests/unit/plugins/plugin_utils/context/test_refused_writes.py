@@ -31,9 +31,9 @@ def test_without_refusals_nothing_is_looked_at() -> None:
 
 
 def test_the_last_word_has_all_that_the_host_says(refusals: RefusedWrites) -> None:
-    said = step(flake=True)
+    record = step(flake=True)
     last = {"n": 0, "final": True, "verdict": "error", "reason": "wrote a_v1 too late", "blocks": True}
-    assert refusals.final_record(said) == {**said, **last}
+    assert refusals.final_record(record) == {**record, **last}
 
 
 def test_what_else_was_wrong_is_told_too(refusals: RefusedWrites) -> None:

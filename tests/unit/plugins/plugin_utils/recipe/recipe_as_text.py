@@ -24,23 +24,23 @@ def shown(recipe: Recipe) -> str:
     The model's defaults are left out, too.
     """
     names = [field.name for field in fields(recipe) if field.name not in ("places", "files")]
-    data = {name: told(getattr(recipe, name)) for name in names}
+    data = {name: as_data(getattr(recipe, name)) for name in names}
     data = {name: value for name, value in data.items() if name not in EMPTY or value}
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
-def told(value: Any) -> Any:
+def as_data(value: Any) -> Any:
     """A part of the model as JSON data, without what is as in a new one."""
     if isinstance(value, Place):
         return str(value)
     if isinstance(value, (tuple, list)):
-        return [told(item) for item in value]
+        return [as_data(item) for item in value]
     if isinstance(value, Mapping):
-        return {name: told(item) for name, item in value.items()}
+        return {name: as_data(item) for name, item in value.items()}
     if not is_dataclass(value):
         return value
     both = ((field, getattr(value, field.name)) for field in fields(value))
-    return {field.name: told(item) for field, item in both if field.name in KEPT or item != default_of(field)}
+    return {field.name: as_data(item) for field, item in both if field.name in KEPT or item != default_of(field)}
 
 
 def default_of(field: Field[Any]) -> Any:

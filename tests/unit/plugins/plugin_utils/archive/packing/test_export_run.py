@@ -172,11 +172,11 @@ def test_what_is_missing_is_told(evidence: Path, tmp_path: Path):
     artifact.unlink()
     export(PackSource("R1", evidence, None), tmp_path / "other")
     assert manifest(tmp_path / "other")["missing"][ARTIFACT] == "it is not in the run's folder"
-    for note, told in (("the disk is full", "the disk is full"), ("", "it did not arrive from its host")):
+    for note, reason in (("the disk is full", "the disk is full"), ("", "it did not arrive from its host")):
         append(evidence, [artifact_of(b"more", n=92), {**transfer(artifact_of(b"more")), "path": None, "note": note}])
         export(PackSource("R1", evidence, None), tmp_path / f"without{note}")
         missing = manifest(tmp_path / f"without{note}")["missing"]
-        assert missing[f"artifacts/{sha256(b'more').hexdigest()}"] == told
+        assert missing[f"artifacts/{sha256(b'more').hexdigest()}"] == reason
 
 
 def test_only_what_belongs_to_it_is_packed(evidence: Path, tmp_path: Path):

@@ -38,17 +38,17 @@ RUNS = [
 ]
 
 
-def names(wish: PruneRules, kept: Mapping[str, str] | None = None) -> list[str]:
+def names(rules: PruneRules, kept: Mapping[str, str] | None = None) -> list[str]:
     """The runs that go."""
-    return [choice.run.run_id for choice in choices(wish, kept or {}) if not choice.kept]
+    return [choice.run.run_id for choice in choices(rules, kept or {}) if not choice.kept]
 
 
-def choices(wish: PruneRules, kept: Mapping[str, str]) -> list[Choice]:
-    return [*select(RUNS, wish, lambda run: kept.get(run.run_id, ""), NOW)]
+def choices(rules: PruneRules, kept: Mapping[str, str]) -> list[Choice]:
+    return [*select(RUNS, rules, lambda run: kept.get(run.run_id, ""), NOW)]
 
 
 @pytest.mark.parametrize(
-    ("wish", "gone"),
+    ("rules", "gone"),
     [
         (PruneRules(), []),
         (PruneRules(older_than=timedelta(days=22)), ["R1", "R2"]),
@@ -66,8 +66,8 @@ def choices(wish: PruneRules, kept: Mapping[str, str]) -> list[Choice]:
         (PruneRules(older_than=timedelta(days=24, microseconds=-1), keep=3), ["R1", "R2"]),
     ],
 )
-def test_what_is_asked_for(wish: PruneRules, gone: list[str]):
-    assert names(wish) == gone
+def test_what_is_asked_for(rules: PruneRules, gone: list[str]):
+    assert names(rules) == gone
 
 
 def empty(day: int, size: int = 0) -> IndexedRun:
@@ -76,7 +76,7 @@ def empty(day: int, size: int = 0) -> IndexedRun:
 
 
 @pytest.mark.parametrize(
-    ("wish", "gone"),
+    ("rules", "gone"),
     [
         (PruneRules(keep=5), []),
         (PruneRules(keep=2), ["R1", "E1", "R2", "R3", "E3"]),
@@ -88,9 +88,9 @@ def empty(day: int, size: int = 0) -> IndexedRun:
         (PruneRules(older_than=timedelta(days=22)), ["R1", "E1", "R2"]),
     ],
 )
-def test_folders_in_which_no_run_began_take_no_run_s_place(wish: PruneRules, gone: list[str]):
+def test_folders_in_which_no_run_began_take_no_run_s_place(rules: PruneRules, gone: list[str]):
     runs = sorted([*RUNS, empty(1), empty(3, 1000), empty(5), empty(6, 1000)], key=lambda run: run.started)
-    assert [choice.run.run_id for choice in select(runs, wish, lambda _run: "", NOW)] == gone
+    assert [choice.run.run_id for choice in select(runs, rules, lambda _run: "", NOW)] == gone
 
 
 def test_what_is_kept_makes_room_for_nothing():

@@ -173,7 +173,7 @@ def test_a_criterion_takes_in_the_schema_what_the_table_says(word: str) -> None:
 
 
 def every(part: Any, key: str) -> Iterator[Any]:
-    """What stands under a key, anywhere in the schema."""
+    """The values under a key, anywhere in the schema."""
     inner = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
     if isinstance(part, dict) and key in part:
         yield part[key]
@@ -195,11 +195,11 @@ def documents() -> Iterator[Any]:
 
 @pytest.mark.parametrize("data", list(documents()))
 def test_the_published_schema_says_the_same(data: dict[str, Any]) -> None:
-    ours = sorted(map(told, validator().iter_errors(data)))
-    assert ours == sorted(map(told, PUBLISHED.iter_errors(data)))
+    ours = sorted(map(as_text, validator().iter_errors(data)))
+    assert ours == sorted(map(as_text, PUBLISHED.iter_errors(data)))
 
 
-def told(error: ValidationError) -> str:
+def as_text(error: ValidationError) -> str:
     return f"{list(error.absolute_path)} {error.validator} {error.instance!r}"
 
 

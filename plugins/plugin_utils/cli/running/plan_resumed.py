@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The plan of a run that goes on from an earlier one: which steps it runs."""
+"""Makes the plan of a run that resumes an earlier one."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Setti
 def plan_resumed(
     recipe: str, settings: Settings, given: PlanOptions, earlier: Mapping[str, Any], resume_from: str
 ) -> Plan:
-    """The plan of `recipe` with the options of the earlier run, where they are not `given` anew.
+    """Return the plan of `recipe`; options that are not `given` are those of the earlier run.
 
-    The steps that are asked for now, by --only or --resume-from, run with all that they need, also where the earlier
-    run left them out. Raises RecipeErrors, and UsageError where the step to resume from cannot run.
+    Steps that this call names by --only or --resume-from run with all that they depend on, even if the earlier run left
+    them out. Raises RecipeErrors, and UsageError if the step to resume from cannot run.
     """
     options = _inherited(given, earlier)
     plan = plan_of(recipe, settings, options)
@@ -56,7 +56,7 @@ def _inherited(given: PlanOptions, earlier: Mapping[str, Any]) -> PlanOptions:
 
 
 def _check_given(recipe: str, settings: Settings, given: PlanOptions, step: str) -> None:
-    """Raise UsageError where the options of this call leave out the step to resume from, or what it needs."""
+    """Raise UsageError if this call's options leave out the step to resume from or a step that it depends on."""
     if given.only and step not in _names(plan_of(recipe, settings, PlanOptions(only=given.only))):
         raise UsageError(f"--resume-from {step}: --only leaves out this step")
     if step in given.skip:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A run before it starts: the recipe's plan, its parameters, the run that it goes on with. Nothing has been run yet."""
+"""Prepares a run: reads the recipe and its plan, the parameters, and the earlier run that is resumed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ PARAMS = "rack_recipes_params"
 
 @dataclass(frozen=True, slots=True)
 class PreparedRun:
-    """What a run is about; `params` are those that were given, as their types want them, `limit` chooses hosts."""
+    """A run that is ready to start.
+
+    `params` are the given parameters, converted to their types. `limit` is the pattern of --limit.
+    """
 
     settings: Settings
     plan: Plan
@@ -44,7 +47,7 @@ class PreparedRun:
 
 
 def prepare(options: argparse.Namespace) -> PreparedRun:
-    """Read and check all that `run` was given. Raises RackError, with exit code 2 in the command."""
+    """Read and check all options of `run`. Raises RackError, with exit code 2 in the command."""
     variables = extra_vars(options.extra_vars)
     settings = _settings(variables, options)
     earlier = _earlier(options, settings)
@@ -59,7 +62,7 @@ def prepare(options: argparse.Namespace) -> PreparedRun:
     anew = {**_named(variables), **params_from_options(options.param_file, options.param)}
     given = {**_recorded(earlier, declared, anew), **anew}
     params = _checked(declared, given, options, SecretNames(settings.secret_keys))
-    if options.context:  # what is wrong in it is told before anything runs
+    if options.context:  # problems in the file are reported before anything runs
         from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_file import read
 
         read(options.context)
@@ -73,7 +76,7 @@ def _settings(variables: Mapping[str, Any], options: argparse.Namespace) -> Sett
 
 
 def _check_trust(plan: Plan, settings: Settings) -> None:
-    """Raise TrustError early; the run itself looks again, with its hosts, at what is really run."""
+    """Raise TrustError if the plan is not allowed. The run itself checks again what is really run, with its hosts."""
     if is_guarded(settings):
         from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_run
         from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import request_of_plan
@@ -97,9 +100,9 @@ def _plan(recipe: str, settings: Settings, given: PlanOptions, earlier: ResumedR
 
 
 def _recorded(earlier: ResumedRun | None, declared: Mapping[str, Param], anew: Collection[str]) -> dict[str, Any]:
-    """The earlier run's parameters, but for those that are given anew, and for secrets, which no record holds.
+    """Return the earlier run's parameters, without those that are given again and without secrets.
 
-    Raises UsageError for one whose value was secret by its name, or by what is in it: its default would be another one.
+    Raises UsageError for a parameter whose value is masked in the record: its default would be another value.
     """
     held = {name: value for name, value in (earlier.params if earlier else {}).items() if name not in anew}
     kept = {name: value for name, value in held.items() if name in declared and not declared[name].secret}
@@ -109,7 +112,7 @@ def _recorded(earlier: ResumedRun | None, declared: Mapping[str, Param], anew: C
 
 
 def _named(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters that are given as a variable of ours, which the command's own variable would replace."""
+    """Return the parameters in the extra variable `rack_recipes_params`, which the command would replace otherwise."""
     given = variables.get(PARAMS)
     return dict(given) if isinstance(given, Mapping) else {}
 
@@ -117,7 +120,10 @@ def _named(variables: Mapping[str, Any]) -> dict[str, Any]:
 def _checked(
     declared: Mapping[str, Param], given: Mapping[str, Any], options: argparse.Namespace, names: SecretNames
 ) -> dict[str, Any]:
-    """The given values by their types. Variables for Ansible may hold others: what is missing is told by the run."""
+    """Return the given values, converted to their types. Raises UsageError.
+
+    Extra variables of Ansible may hold parameters that are missing here, so then only the run reports what is missing.
+    """
     may_be_elsewhere = options.extra_vars or any(word.startswith(("-e", "--extra-vars")) for word in options.ansible)
     if not may_be_elsewhere:
         found = values(declared, given, texts=True, names=names)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A run that is gone on with: what its record says of recipe, parameters and choice of steps."""
+"""Finds the earlier run that is resumed, and reads its recipe, parameters and choice of steps from its record."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LAST = "last"
 
 @dataclass(frozen=True, slots=True)
 class ResumedRun:
-    """A run as it was begun; `options` are those of its plan that were given."""
+    """An earlier run as it began; `options` are the options of its plan that were given."""
 
     run_id: str
     recipe: str
@@ -28,9 +28,9 @@ class ResumedRun:
 
 
 def earlier_run(runs: Path, start: str, recipe: str) -> ResumedRun:
-    """The run whose id begins with `start`; for `last` or nothing the newest one, of `recipe` if that is given.
+    """Return the run whose id begins with `start`. Raises UsageError if there is none.
 
-    Raises UsageError.
+    For `last` or an empty `start` it is the newest run, of `recipe` if that is given.
     """
     if start not in ("", LAST):
         journal = journal_of(runs, start)

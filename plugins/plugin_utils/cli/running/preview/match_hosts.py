@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A program by itself: which hosts of Ansible's inventory match patterns. A question on stdin, an answer on stdout."""
+"""A program that finds the hosts of Ansible's inventory that match patterns; it reads JSON on stdin and writes JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ ENCRYPTED = "{} is encrypted, and for a look nobody is asked for its password"
 
 
 def answer(wanted: dict[str, Any]) -> dict[str, Any]:
-    """The hosts of each pattern; or a `problem`: why only the run can know, or a `refusal`: why it cannot either."""
+    """Return the hosts of each pattern, or why there are none.
+
+    A `problem` says why only the run can know them, a `refusal` why the run cannot know them either.
+    """
     try:
         init_plugin_loader()
         sources = wanted["sources"] or configured() or ["localhost,"]
@@ -40,12 +43,12 @@ def answer(wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_encrypted(path: str) -> bool:
-    """Whether only the run can read a source."""
+    """Whether a source is encrypted, so that only the run can read it."""
     return Path(path).read_bytes().startswith(VAULT)
 
 
 def configured() -> list[str]:
-    """Ansible's own setting, if somebody has set it."""
+    """Return Ansible's own setting of the inventory, an empty list if nobody has set it."""
     value, origin = constants.config.get_config_value_and_origin("DEFAULT_HOST_LIST")
     return [] if origin == "default" else list(value)
 

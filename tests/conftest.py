@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Real hosts and servers for all tests, started when the first test asks for them, and golden files.
+"""Fixtures for all tests: real hosts and servers, started when the first test needs them, and golden files.
 
-What a test expects lies beside its case, and `--update` writes it anew. Unit tests of module_utils load this file in
-Python 3.9, so tests/rack (3.12) is imported inside the fixtures.
+A golden file has what a test expects, and lies beside its case. `--update` writes it anew. Unit tests of module_utils
+load this file in Python 3.9, so tests/rack (3.12) is imported inside the fixtures.
 """
 
 from __future__ import annotations

@@ -2,18 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What it takes to compile a recipe, and to show the help of the command.
+"""Measure how long it takes to compile a recipe, and to show the help of the command.
 
     python tests/bench/compile_speed.py [STEPS [ROUNDS]]
 
-A recipe of STEPS (1000) steps, each of which depends on up to two earlier ones, becomes a playbook; beside it the same
-file is read by PyYAML's C loader and checked by jsonschema against the published schema. Both sides are processes of
-their own, which tell the seconds that they took after their imports, in turn. The same is done with ten times as many
-steps. The help is timed as a whole command, beside that of ansible-playbook. Shown are medians and the ratios of the
-same round.
+A recipe has STEPS (1000) steps, each of which depends on up to two earlier ones. This project compiles it to a
+playbook. The rival reads the same file by PyYAML's C loader, and checks it by jsonschema against the published schema.
+Each side is a process of its own and reports the seconds that it took after its imports. The sides take turns. The same
+is done with ten times as many steps. The help is timed as a whole command, and compared with that of ansible-playbook.
+The output has medians, and ratios between runs of the same round.
 
-Goals: at most `MOST` times the rival, at most `MOST_HELP` times the help, and time that grows as the file does: ten
-times the steps are somewhat more than ten times the bytes, their names are longer. `LINEAR` leaves room for noise.
+Goals: at most `MOST` times the rival's time, at most `MOST_HELP` times the time of ansible-playbook's help, and time
+that grows in proportion to the file's bytes. Ten times the steps are somewhat more than ten times the bytes, since
+their names are longer. `LINEAR` leaves room for noise.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ Rounds = Mapping[str, Sequence[float]]
 
 
 def recipe(steps: int) -> str:
-    """A recipe in the style that people write."""
+    """Return a recipe in the style that people write."""
     chance = random.Random(steps)
     made = [
         {
@@ -108,7 +109,7 @@ def helped(side: str) -> float:
 
 
 def in_turns(measure: Callable[[str], float], rounds: int) -> Rounds:
-    """Each side's seconds; the sides change places every round, and the first one only warms them up."""
+    """Return the seconds of each side. The sides swap their order every round; the first round is a warm-up."""
     found: dict[str, list[float]] = {"ours": [], "rival": []}
     for number in range(rounds + 1):
         for side in sorted(found, reverse=bool(number % 2)):
@@ -122,12 +123,12 @@ def median(found: Rounds, side: str) -> float:
 
 
 def ratio(found: Rounds) -> float:
-    """How many times the rival's time ours is."""
+    """Return our time divided by the rival's."""
     return statistics.median(mine / other for mine, other in zip(found["ours"], found["rival"], strict=True))
 
 
 def compared(steps: int, rounds: int) -> Iterator[tuple[str, Rounds]]:
-    """The figures for so many steps, for ten times as many, and for the help."""
+    """Return the figures for this number of steps, for ten times as many, and for the help."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         project(folder)
@@ -138,7 +139,7 @@ def compared(steps: int, rounds: int) -> Iterator[tuple[str, Rounds]]:
 
 
 def growth(steps: int) -> float:
-    """How many times the bytes ten times the steps are."""
+    """Return by which factor the file grows when it has ten times the steps."""
     return len(recipe(10 * steps)) / len(recipe(steps))
 
 

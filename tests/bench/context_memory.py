@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How much memory a run's context takes: what a live key costs, and what further versions of it add.
+"""Measure the memory of a run's context: of a live key, and of further versions of it.
 
     python tests/bench/context_memory.py [DELTAS [KEYS]]
 
-Folds changes of the same keys over and over, as the recorder does, from records that were read as JSON. Goals: at most
-400 bytes a live key beside the text of its value, and nothing more for further versions.
+It changes the same keys again and again, and folds the changes as the recorder does, from records that were read as
+JSON. Goals: at most 400 bytes for a live key in addition to the text of its value, and nothing for further versions.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Figures:
 
 
 def lines(deltas: int, keys: int) -> Iterator[str]:
-    """Changes as a journal has them: each key again and again, of a few hosts."""
+    """Yield changes as a journal has them: each key again and again, of a few hosts."""
     names = [f"power.psu{number}.limits_v1" for number in range(keys // HOSTS)]
     for number in range(deltas):
         version, place = divmod(number, len(names) * HOSTS)
@@ -68,7 +68,7 @@ def value(version: int) -> dict[str, object]:
 
 
 def measure(deltas: int, keys: int) -> Figures:
-    """Fold so many changes of so many live keys."""
+    """Fold this number of changes of this number of live keys."""
     context = Context("R1")
     live = keys // HOSTS * HOSTS
     started = time.monotonic()

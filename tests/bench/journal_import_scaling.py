@@ -2,14 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How the time and the memory that a journal takes on its way into the store grow with its hosts and its changes.
+"""Measure how time and memory of storing a journal grow with the number of hosts and of changes.
 
     python tests/bench/journal_import_scaling.py [HOSTS [ROUNDS]]
 
-Journals of HOSTS (100) and of ten times as many hosts are replayed into empty stores, each by a process of its own, in
-turn; then one with ten times as many changes of the same keys. Shown are medians, of the time with the opening of the
-store, of the memory beyond what that takes. Goals: at most 11 times the time for ten times the hosts, and no more
-memory for more changes than a batch takes.
+It stores a journal of HOSTS (100) hosts, one of ten times as many hosts, and one with ten times as many changes of the
+same keys. Each goes into an empty store by a process of its own, in turn. The output has medians. The time includes
+opening the store. The memory is what is used in addition to that. Goals: at most 11 times the time for ten times the
+hosts, and for more changes no more memory than one batch needs.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ATTEMPT = {"verdict": "passed", "started": TIME, "seconds": 0.01, "exit_code": 0
 
 
 class Spent(NamedTuple):
-    """Seconds by the clock and of this process, and MiB of memory beyond what it took before."""
+    """Wall seconds, CPU seconds of this process, and MiB of memory in addition to what it had used before."""
 
     wall: float
     cpu: float
@@ -47,7 +47,7 @@ class Spent(NamedTuple):
 
 
 def records(hosts: int, versions: int = 1) -> Iterator[dict[str, Any]]:
-    """A run in which each host changes each of its keys so many times."""
+    """Yield the records of a run in which each host changes each of its keys this number of times."""
     names = [f"rack-{number:04}" for number in range(hosts)]
     steps = [{"name": f"step{number}", "stage": 1, "idx": number, "scope": "host"} for number in range(STEPS)]
     yield {"kind": "run", "run": "R1", "time": TIME, "hosts": names, "steps": steps, "recipe": {"test_id": "T-1"}}
@@ -76,7 +76,7 @@ def journal(folder: Path, hosts: int, versions: int = 1) -> Path:
 
 
 def replayed(url: str, path: Path) -> Spent:
-    """What it takes to bring a journal into an empty store, in a process of its own."""
+    """Store a journal in an empty store, in a new process; return what that used."""
     store = engine(url)
     with store.begin() as connection:
         connection.exec_driver_sql("DELETE FROM runs")
@@ -86,7 +86,7 @@ def replayed(url: str, path: Path) -> Spent:
 
 
 def one(url: str, path: str) -> None:
-    """Open the store and follow a journal, and print what it took."""
+    """Open the store, store a journal, and print what that used."""
     wall, cpu = time.perf_counter(), time.process_time()
     store = engine(url)
     before = peak()
@@ -96,7 +96,7 @@ def one(url: str, path: str) -> None:
 
 
 def peak() -> float:
-    """The most that this program took by now; getrusage would tell of the process that started it, too."""
+    """Return the peak memory of this program. getrusage would include the process that started it."""
     found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
     return int(found[1]) / 1024 if found else 0.0
 
@@ -106,7 +106,7 @@ def medians(spent: list[Spent]) -> Spent:
 
 
 def compared(url: str, folder: Path, hosts: int, rounds: int) -> dict[str, Spent]:
-    """Medians for the hosts, for ten times as many, and for ten times the changes of the same keys."""
+    """Return medians for the hosts, for ten times as many hosts, and for ten times the changes of the same keys."""
     journals = {"hosts": (hosts, 1), "10 x hosts": (hosts * 10, 1), "10 x changes": (hosts, 10)}
     found: dict[str, list[Spent]] = {name: [] for name in journals}
     for _round in range(rounds):

@@ -2,14 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How fast a journal comes into the store, against the bare driver's executemany of the same rows.
+"""Measure how fast a journal is stored, compared with the bare driver's executemany of the same rows.
 
     python tests/bench/journal_import_speed.py [DELTAS [ROUNDS]]
 
 Both sides write to the same tables with the same indexes, in turn, over a connection that is open before the clock
-starts; the bare side in one transaction. Each line shows medians: rows a second and the ratio to the bare driver, by
-wall time and by this process's CPU time. `write` is the part of `follow` in which it writes (on PostgreSQL by COPY),
-`read` what it takes to read, check and fold the journal and to make the rows. `GOALS` are for `write`, by wall time.
+starts. The bare side uses one transaction. Each line shows medians: rows a second, and the ratio to the bare driver, by
+wall time and by this process's CPU time. `follow` is all of our side. `write` is its part that writes (on PostgreSQL by
+COPY). `read` is its part that reads, checks and folds the journal and makes the rows. `GOALS` are for `write`, by wall
+time.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def since(start: Spent) -> Spent:
 
 
 def emptied(store: Engine) -> None:
-    """Leave nothing behind in tables and log, outside of any transaction."""
+    """Empty the tables and the log, outside of any transaction."""
     statements = {
         "sqlite": ("DELETE FROM runs", "PRAGMA wal_checkpoint(TRUNCATE)"),
         "mysql": ("SET foreign_key_checks = 0", "TRUNCATE context", "TRUNCATE runs", "SET foreign_key_checks = 1"),
@@ -110,7 +111,7 @@ def bare(store: Engine, rows: list[Any]) -> Spent:
 
 
 def ours(store: Engine, journal: Path) -> tuple[Spent, Spent]:
-    """The whole of `follow`, and the part of it that writes."""
+    """Return the seconds of all of `follow`, and of its part that writes."""
     following, write, parts = JournalImport(store, journal), JournalImport._write, []
 
     def timed(self: JournalImport, *batch: Any) -> None:
@@ -129,7 +130,7 @@ def ours(store: Engine, journal: Path) -> tuple[Spent, Spent]:
 
 
 def measure(store: Engine, journal: Path, rows: list[Any], rounds: int) -> Figures:
-    """Each part's figures; the sides change places every round, and the first one only warms them up."""
+    """Return the figures of each part. The sides swap their order every round; the first round is a warm-up."""
     figures: Figures = {"bare": [], "write": [], "read": [], "follow": []}
 
     def plain() -> None:
@@ -154,7 +155,7 @@ def median(figures: Figures, part: str, kind: int) -> float:
 
 
 def rate(figures: Figures, part: str, kind: int = WALL) -> float:
-    """How many rows a part takes for each one that the bare driver takes in the same time."""
+    """Return a part's rate divided by that of the bare driver."""
     return statistics.median(bare[kind] / mine[kind] for bare, mine in zip(figures["bare"], figures[part], strict=True))
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Call the command as its users do, and read what the store holds then."""
+"""Call the command rack-recipes as users do, and read the results from the store."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Results:
-    """What the store holds of a run; steps by (step, host), context by (key, host)."""
+    """The results of a run in the store: steps by (step, host), context by (key, host)."""
 
     run: dict[str, Any]
     steps: dict[tuple[str, str], dict[str, Any]]
@@ -83,7 +83,7 @@ def results(run_id: str = "", **env: object) -> Results:
 
 
 def write_recipe(steps: Sequence[dict[str, Any]], name: str = "recipe.yml") -> str:
-    """Write a recipe of these steps into the current folder; what a step does not say of success is `none`."""
+    """Write a recipe of these steps into the current folder. A step without `success` gets `success: none`."""
     recipe = {"test_meta": {"test_id": "T-1"}, "steps": [{"success": "none", **step} for step in steps]}
     Path(name).write_text(json.dumps(recipe), encoding="utf-8")
     return name

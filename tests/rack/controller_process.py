@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A run while it goes on, seen from outside: its processes, and what its controller and its hosts have written."""
+"""A run in progress, observed from outside: its processes, and what its controller and its hosts have written."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Key = tuple[str, int, str, int]  # kind, stage, host, number
 
 
 def wait_for(what: str, found: Callable[[], Any], seconds: float = PATIENCE) -> float:
-    """Wait until something is found; the seconds that it took."""
+    """Wait until something is found. Return the seconds that it took."""
     started = time.monotonic()
     while not found():
         assert time.monotonic() - started < seconds, f"not within {seconds:g} s: {what}"
@@ -102,7 +102,7 @@ class Controller:
         return cls(folder, way, words, own, child)
 
     def said(self) -> str:
-        """All that it has told so far."""
+        """Return all output so far."""
         logs = (*self.folder.glob("std*"), *self.folder.glob("runs/*/*.log"))
         return "\n".join(path.read_text(errors="replace") for path in logs)
 
@@ -150,7 +150,7 @@ class Controller:
         return (status, code), {(step, host): verdict for step, host, verdict in steps}
 
     def processes(self) -> list[int]:
-        """All that came from it on this side; ssh's masters stay for the next command, as Ansible wants it."""
+        """Return its processes on the controller, without ssh's masters, which Ansible keeps for the next command."""
         marker = str(self.env["RACK_RECIPES_RUNS"]).encode()
         mine = (pid for pid in _pids() if marker in _read(pid, "environ"))
         return [pid for pid in mine if b"[mux]" not in _read(pid, "cmdline")]
@@ -160,7 +160,7 @@ class Controller:
         self.child.send_signal(number)
 
     def ended(self) -> int:
-        """Wait for its end and for that of all that came from it; its exit code, as a shell tells it."""
+        """Wait until it and all its processes have ended. Return its exit code as a shell gives it."""
         code = self.child.wait(PATIENCE)
         wait_for(f"the end of {self.processes()}", lambda: not self.processes(), 20)
         return code if code >= 0 else 128 - code
@@ -174,7 +174,7 @@ class Controller:
         return self.run("run", recipe, "--json", "--resume", self.run_id, *self.words, *more, **env)
 
     def on_hosts(self) -> dict[Key, Record]:
-        """What the hosts have of this run, as long as they keep it: they are all this machine."""
+        """Return the records of this run that the hosts still have. All hosts are this machine."""
         found = {}
         for path in self.stages():
             for line in _lines(path / "journal.jsonl"):
@@ -189,13 +189,13 @@ class Controller:
         return [path for base in bases if base.is_dir() for path in base.glob(f"{self.run_id}-*")]
 
     def lost(self) -> list[Key]:
-        """What hosts have told, or still keep, that the journal does not have."""
+        """Return the records that hosts have sent, or still have, and that the journal does not have."""
         known = {key_of(record) for record in self.records()}
         return [key for key in self.on_hosts() if key[0] in ("step", "delta") and key not in known]
 
 
 def key_of(record: Record) -> Key:
-    """What tells a record of a host from all others."""
+    """Return the key that identifies a record of a host."""
     return record["kind"], record.get("stage", 0), record.get("host", ""), record.get("n", 0)
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A real MariaDB or PostgreSQL of its own: a data folder, a port, a user. Needs no root.
+"""Real MariaDB and PostgreSQL servers for tests, each with a data folder, a port and a user. Needs no root.
 
 with MariaDB(options={"max_allowed_packet": "1M"}) as database:
     engine = store.engine(database.url)
@@ -57,7 +57,7 @@ class Database(ABC):
         """The database's address for SQLAlchemy, password included."""
 
     def start(self) -> None:
-        """Make the database, where the folder has none, and wait until it answers."""
+        """Start the server and wait until it answers. If the folder has no database, make one."""
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._prepare()
@@ -68,7 +68,7 @@ class Database(ABC):
             raise
 
     def stop(self) -> None:
-        """Shut the server down; returns when nothing is left of it."""
+        """Shut the server down. Return when none of its processes is left."""
         if self._supervisor:
             self._end()
             self._supervisor.close()

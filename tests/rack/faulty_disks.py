@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Disks that become full or read-only while they are in use, seen by nobody but this thread and what it starts.
+"""Disks that become full or read-only while they are in use. Only this thread and its children see them.
 
 with disks.apart():
     disk = disks.Disk(folder, "1m")
 
-The mounts are in a namespace of their own: they are gone with the last process that came from here, however it ends.
-Needs root.
+The mounts are in a namespace of their own, so they vanish with the last of these processes, however it ends. Needs
+root.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NAMESPACE = "/proc/thread-self/ns/mnt"
 
 
 def objection() -> str:
-    """Why there can be no such disk here; empty where there can."""
+    """Return why this machine cannot make such a disk; an empty text if it can."""
     if os.geteuid():
         return "a small disk needs root"
     if not shutil.which("mount"):
@@ -42,7 +42,7 @@ def objection() -> str:
 
 @contextmanager
 def apart() -> Iterator[None]:
-    """What this thread mounts meanwhile is its own."""
+    """Within the block, only this thread and its children see what the thread mounts."""
     home, here = os.open(NAMESPACE, os.O_RDONLY), Path.cwd()
     try:
         os.unshare(os.CLONE_NEWNS)
@@ -66,7 +66,7 @@ class Disk:
         _mount("-t", "tmpfs", "-o", f"size={size},mode=711", "rack-test", str(self.folder))
 
     def fill(self) -> None:
-        """Leave no page free: the last one of a file may still have room."""
+        """Fill the disk until no page is free. The last page of a file may still have room."""
         with self._ballast.open("wb", buffering=0) as file, suppress(OSError):
             while file.write(bytes(4096)):
                 pass
@@ -76,7 +76,7 @@ class Disk:
         self._ballast.unlink()
 
     def turn_read_only(self) -> None:
-        """Nothing more can be opened for writing, as after `mount -o remount,ro`; open files do not hinder it."""
+        """Make the disk read-only, as after `mount -o remount,ro`, even if files are open."""
         _mount("--bind", str(self.folder), str(self.folder))
         _mount("-o", "remount,bind,ro", str(self.folder))
 

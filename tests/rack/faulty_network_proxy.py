@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A network in front of a host that fails as networks do: it holds everything back, forgets connections, or cuts them.
+"""A proxy in front of a host that fails as networks do: it holds data back, forgets connections, or resets them.
 
     with Proxy(member.address, member.port) as proxy:
         proxy.pause()
@@ -41,19 +41,19 @@ class Proxy:
         self._thread = threading.Thread(target=self._serve, daemon=True)
 
     def pause(self) -> None:
-        """From now on nothing gets through, in no connection; nobody is told."""
+        """From now on let nothing through, in any connection, without an error."""
         self._call(self._open.clear)
 
     def resume(self) -> None:
-        """What was held back gets through."""
+        """Let through what was held back, and all new data."""
         self._call(self._open.set)
 
     def forget(self) -> int:
-        """Nothing more gets through of the connections that there are, as of a firewall that restarts; how many."""
+        """Drop all data of the present connections, as a restarted firewall does. Return their number."""
         return self._each(_Link.forget)
 
     def reset(self) -> int:
-        """The connections that there are end with a reset on both sides; how many."""
+        """Reset the present connections on both sides. Return their number."""
         return self._each(_Link.reset)
 
     def _each(self, do: Callable[[_Link], None]) -> int:

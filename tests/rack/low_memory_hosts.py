@@ -7,7 +7,8 @@
 with Small(128) as small, Rack(1, within=small.within) as rack:
     ...  # the kernel kills who takes more than the 128 MiB
 
-Control groups are those of either version: a memory controller is looked for where this process is, then at the root.
+Both versions of control groups work. The memory controller is looked for in the group of this process, then in the root
+group.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ JOIN = 'echo $$ > "$0/cgroup.procs" && exec "$@"'
 
 
 def objection() -> str:
-    """Why there can be no such host here; empty where there can."""
+    """Return why this machine cannot make such a host; an empty text if it can."""
     if os.geteuid():
         return "a control group with a limit needs root"
     try:
@@ -43,7 +44,7 @@ def objection() -> str:
 
 
 class Small:
-    """A control group whose processes have so many MiB of memory, and no swap."""
+    """A control group whose processes together have this number of MiB of memory, and no swap."""
 
     def __init__(self, mib: int) -> None:
         self._mib = mib
@@ -51,7 +52,7 @@ class Small:
 
     @property
     def within(self) -> tuple[str, ...]:
-        """What runs a command in it."""
+        """The command prefix that runs a command in the group."""
         return ("/bin/sh", "-c", JOIN, str(self.folder))
 
     def kills(self) -> int:

@@ -25,7 +25,7 @@ DEVICE = "uplink"  # the host's end of the link, in its namespace
 
 
 def objection() -> str:
-    """Why there can be no such link here; empty where there can."""
+    """Return why this machine cannot make such a link; an empty text if it can."""
     if os.geteuid():
         return "a network namespace needs root"
     if not shutil.which("ip", path=f"{os.environ['PATH']}:/usr/sbin:/sbin"):

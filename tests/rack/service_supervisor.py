@@ -2,12 +2,12 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Keep server processes for the process that needs them, and leave none of them behind.
+"""Run server processes for a process that needs them, and end all of them with it.
 
 A `Supervisor` starts this file as a process of its own. That process starts the servers, and ends every process that
-came from them when it is told to, when it gets SIGTERM, or when its owner is gone, however the owner ended.
-Processes that left their parent are found too: each server is the "child subreaper" of its own descendants
-(prctl(2)), and the supervisor that of all servers.
+came from them when it is told to, when it gets SIGTERM, or when its owner is gone, however the owner ended. It also
+finds processes that left their parent: each server is the "child subreaper" of its own descendants (prctl(2)), and the
+supervisor is that of all servers.
 """
 
 from __future__ import annotations
@@ -99,8 +99,9 @@ def descendants(root: int, leave_out: frozenset[int] = frozenset()) -> list[int]
 
 
 class Supervisor:
-    """The owner's side. `folder` gets `state.json` and `supervisor.log`; a temporary one is removed in the end.
+    """The side of the owner, the process that needs the servers.
 
+    `folder` gets `state.json` and `supervisor.log`. A temporary folder is removed in the end.
     `argv[0]` of a service is an absolute path.
     """
 
@@ -121,7 +122,7 @@ class Supervisor:
             )
 
     def start(self, services: Mapping[str, Sequence[str]]) -> None:
-        """Start each service; whether it lives is for the caller to see."""
+        """Start each service. The caller has to check whether it lives."""
         self._ask("start", services)
 
     def kill(self, names: Sequence[str]) -> None:
@@ -172,7 +173,7 @@ def running(folder: Path) -> int:
 
 
 def stop(folder: Path) -> None:
-    """End what a process since gone has started in `folder`, and wait until nothing is left."""
+    """End the services that a process, which is gone, has started in `folder`. Wait until none is left."""
     pid = running(folder)
     if not pid:
         return
@@ -187,14 +188,14 @@ def stop(folder: Path) -> None:
 
 
 class _Services:
-    """The supervisor's side."""
+    """The side of the supervisor's own process."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.pids: dict[str, int] = {}
 
     def serve(self, owner: int) -> None:
-        """Do what the owner asks, a line each, until it closes the pipe or is gone."""
+        """Read the owner's commands, one a line, and obey them, until the owner closes the pipe or is gone."""
         with contextlib.suppress(ProcessLookupError):
             watch = os.pidfd_open(owner)
             while sys.stdin in select.select([sys.stdin, watch], [], [])[0] and (line := sys.stdin.readline()):

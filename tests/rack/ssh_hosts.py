@@ -129,7 +129,7 @@ class Rack:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def kill(self, *names: str) -> None:
-        """These hosts die: SIGKILL to sshd and to all that runs on them."""
+        """Kill these hosts: SIGKILL to sshd and to all processes that run on them."""
         self._kept.kill(names)
 
     def revive(self, *names: str) -> None:
@@ -223,7 +223,7 @@ def _write_config(host: Host, folder: Path, extra: str) -> None:
 
 
 def _extra(sshd: str, folder: Path) -> str:
-    """From 9.8 on, sshd shuts out an address whose sessions died; here all hosts share one with the tests."""
+    """Since 9.8 sshd blocks an address whose sessions died. Here all hosts and tests share one address."""
     line = "PerSourcePenalties no"
     command = [sshd, "-t", "-f", os.devnull, "-h", str(folder / "host_key"), "-o", line]
     return line + "\n" if subprocess.run(command, capture_output=True, check=False).returncode == 0 else ""
@@ -314,7 +314,7 @@ def _run(args: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Put a signal off: one between the start of a child and the word that it is there would leave it running."""
+    """Delay signals in the block: one between the start of a child and the note of it would leave it running."""
     came: list[int] = []
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.signal(number, lambda each, _frame: came.append(each)) for number in numbers}

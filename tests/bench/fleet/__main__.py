@@ -53,7 +53,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def parsed(words: Sequence[str]) -> argparse.Namespace:
-    """The options; `--slice` stands for a few of them."""
+    """Parse the options. `--slice` is short for several of them."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.fleet", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--hosts", type=numbers, default=[1, 8, 32], metavar="N,...", help="default: 1,8,32")
     parser.add_argument("--steps", type=numbers, default=[20, 100], metavar="N,...", help="default: 20,100")
@@ -78,7 +78,7 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
 
 
 def numbers(text: str) -> list[int]:
-    """Numbers between commas, from 1 on."""
+    """Parse numbers of at least 1, separated by commas."""
     found = sorted({int(word) for word in text.split(",")})
     if found[0] < 1:
         raise argparse.ArgumentTypeError("numbers from 1 on")
@@ -94,14 +94,14 @@ def chosen(text: str) -> tuple[Contestant, ...]:
 
 
 def with_hosts(options: argparse.Namespace, words: Sequence[str]) -> int:
-    """The same command again, with SSH hosts of its own, which end with it."""
+    """Run this command again with SSH hosts of its own, which are stopped afterwards."""
     count = ["--count", str(max(options.hosts))]
     again = [sys.executable, "-m", str(__package__), *words]
     return subprocess.call([sys.executable, str(RACK), "run", *count, "--", *again])
 
 
 def rendered(options: argparse.Namespace) -> int:
-    """The page of figures that were measured before."""
+    """Write the page from figures that were measured before."""
     publish(options, performance_page.joined([performance_page.from_json(path.read_text()) for path in options.render]))
     return 0
 
@@ -122,7 +122,7 @@ def bench(options: argparse.Namespace) -> int:
 
 
 def measured(options: argparse.Namespace, folder: Path) -> Findings:
-    """Run everything; the figures so far are kept after each run."""
+    """Run everything. After each run the figures so far are saved."""
     cache = options.cache or virtual_environments.default_cache()
     programs = {one.name: virtual_environments.programs(cache, one.name, one.requirements) for one in options.only}
     hosts = target_host_cpu.described(options.inventory)
@@ -160,7 +160,7 @@ def write(path: Path, text: str) -> None:
 
 
 def judged(findings: Findings) -> int:
-    """The slice's verdict: only a ratio far below the goal fails it."""
+    """Return the exit code of `--slice`: 1 only if the ratio is far below the goal."""
     found = ratio(findings.runs, "plain", "ours", SMALL)
     if not found:
         raise BenchError("the slice has no ratio of plain Ansible and this project")
@@ -175,7 +175,7 @@ def now() -> str:
 
 
 def tell(text: str) -> None:
-    """A line for the one who waits; stdout is for the page."""
+    """Print a line of progress on stderr, since stdout is for the page."""
     print(text, file=sys.stderr, flush=True)
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the bench speaks of: a size of the work, a target, a contestant, one run and its figures."""
+"""Types of the benchmark: a size of the work, a target host, a contestant, one run and its figures."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Target:
 class Job:
     """What a contestant works with at one size.
 
-    `folder` is its own and stays between rounds, `evidence` is emptied before each run, `programs` is the
+    `folder` is the contestant's own and stays between rounds. `evidence` is emptied before each run. `programs` is the
     folder with the contestant's Python and commands.
     """
 
@@ -60,7 +60,7 @@ class Job:
 
     @property
     def evidence(self) -> Path:
-        """Where the scripts leave their traces, one file a host."""
+        """The folder into which the scripts write one file for each host."""
         return self.folder / "evidence"
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A whole recipe from an example, which may be a part of one: some steps, or some fields at its top."""
+"""Complete an example to a whole recipe. An example may be only a part of one: some steps, or some other fields."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OF_A_RACK = re.compile(r"\b(hosts|canary|serial|groups|quorum|settle_sec|site_na
 
 
 def needs_rack(text: str) -> bool:
-    """Whether an example is about several hosts."""
+    """Whether an example needs several hosts."""
     return bool(OF_A_RACK.search(text))
 
 

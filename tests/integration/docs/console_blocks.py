@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The commands of a `console` block, and what it says they print."""
+"""The commands of a `console` block, and the output that is shown under each."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def commands(text: str) -> list[Command]:
 
 
 def missing(command: Command, printed: str) -> list[str]:
-    """The shown lines that were not printed, in this order; numbers, names of runs and blanks may differ."""
+    """Return the shown lines that were not printed in this order. Numbers, ids of runs and blanks may differ."""
     rest = [_alike(line) for line in printed.splitlines()]
     for number, line in enumerate(command.shown):
         wanted = _pattern(line)

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the examples take for granted: scriptlets of somebody's rack, and the values that they find there."""
+"""Stub scriptlets for the examples of the documentation, and the values that they set.
+
+The examples name scriptlets of a rack that does not exist here.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ GIVEN = {"name": "given", "idx": 0, "module": "stand_in.given", "writes": [*KEYS
 
 
 def provide(recipe: Mapping[str, Any], project: Path) -> None:
-    """Write a stand-in for each scriptlet of a recipe that is not here, and for each merge hook."""
+    """Write a stub for each scriptlet of a recipe that is missing here, and for each merge hook."""
     for use in _uses(recipe):
         module, kind, function = use["module"], use.get("type", "python"), use.get("function", "")
         if kind != "ansible" and not _is_there(module, function, kind, project):
@@ -62,7 +65,7 @@ def provide(recipe: Mapping[str, Any], project: Path) -> None:
 
 
 def _uses(recipe: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Steps and hooks."""
+    """Yield the steps and hooks of a recipe."""
     yield from (step for step in recipe["steps"] if "module" in step)
     for hooks in (recipe.get("hooks") or {}).values():
         yield from hooks

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs against databases that are broken on purpose: a run that waits in its middle, and what the store holds then."""
+"""Help for tests that break databases: a run that waits in its middle, and the content of its store."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ Rows = dict[str, Any]
 
 
 def wait_for(holds: Callable[[], Any], what: str) -> Any:
-    """What it gave when it held at last."""
+    """Call a function until it returns something true, and return that."""
     deadline = time.monotonic() + LIMIT
     while not (found := holds()):
         assert time.monotonic() < deadline, f"{what}: not within {LIMIT:g} s"
@@ -96,7 +96,7 @@ class Begun:
         return self.folder.name
 
     def kinds(self) -> list[str]:
-        """The kinds of the journal's records so far, of steps their names."""
+        """Return the kinds of the journal's records so far; for a step its name."""
         records = [line.record for line in JournalReader(self.folder / "journal.jsonl").read() if line.record]
         return [record["step"] if record["kind"] == "step" else record["kind"] for record in records]
 
@@ -104,7 +104,7 @@ class Begun:
         return "first" in self.kinds()
 
     def has_ended(self) -> bool:
-        """Whether all its steps have a result; what is left to do is to store it."""
+        """Whether all steps have a result, so that only storing is left."""
         return "end" in self.kinds()
 
     def ends(self) -> Done:
@@ -115,7 +115,7 @@ class Begun:
 
 @contextmanager
 def begun(recipe: str, url: str, *options: str, **env: object) -> Iterator[Begun]:
-    """A run that has started; it is ended with the block if it has not ended by itself."""
+    """Start a run. At the end of the block it is ended if it still runs."""
     known = set(RUNS.iterdir()) if RUNS.exists() else set()
     command = [sys.executable, "-c", COMMAND, "run", recipe, "--json", *options]
     around = environment(**SOON, RACK_RECIPES_DB=url) | {name: str(value) for name, value in env.items()}
@@ -147,7 +147,7 @@ LEFT_OUT = TIMES | SPENT | {"voluntary_switches", "involuntary_switches", "diges
 
 
 def held(url: str, run_id: str) -> Rows:
-    """What a store has of a run, without what differs from run to run."""
+    """Return the rows of a run in a store, without what differs from run to run."""
     store = engine(url)
     try:
         tables = (queries.steps, queries.history, queries.context, queries.measurements, queries.conflicts)
@@ -186,7 +186,7 @@ def rows_of(url: str) -> dict[str, int]:
 
 @cache
 def undisturbed(keys: int = 50, length: int = 20) -> Rows:
-    """What a store holds after a run of the gated recipe that nothing went wrong with."""
+    """Return the rows of an undisturbed run of the gated recipe."""
     open_gate()
     url = f"sqlite:///{Path('undisturbed.db').absolute()}"
     done = rack_recipes("run", gated(keys, length), "--json", **SOON, RACK_RECIPES_DB=url)

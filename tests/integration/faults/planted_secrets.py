@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Look for canaries, secrets that were planted, in whatever was written and in the list of processes."""
+"""Search for canaries, which are planted secrets, in everything that was written and in the list of processes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DATABASE = b"SQLite format 3\0"
 
 
 def forms_of(canary: str) -> set[bytes]:
-    """A canary, and the half of it, in the forms that are looked for, all without white space."""
+    """Return the forms in which a canary, and the half of it, are searched for, without white space."""
     texts = {
         canary,
         canary[:PART],
@@ -49,7 +49,7 @@ def forms_of(canary: str) -> set[bytes]:
 
 
 def _base64(data: bytes, ahead: int) -> str:
-    """The characters that tell of these bytes alone."""
+    """Return the base64 characters that depend on these bytes alone."""
     text = b64encode(b"x" * ahead + data).decode()
     return text[-(-8 * ahead // 6) : 8 * (ahead + len(data)) // 6]
 
@@ -60,7 +60,7 @@ def _without_space(data: bytes) -> bytes:
 
 @dataclass
 class Search:
-    """Counts the files and bytes that it looked through, and keeps where it found which canary."""
+    """A search that counts the files and bytes that it read, and records where it found which canary."""
 
     canaries: Mapping[str, str]
     files: int = 0
@@ -71,7 +71,7 @@ class Search:
         self._forms = {name: sorted(forms_of(canary)) for name, canary in self.canaries.items()}
 
     def look_at(self, where: str, data: bytes, but: Iterable[str] = ()) -> None:
-        """Look through some bytes, and through what is packed in them; `but` names canaries that belong there."""
+        """Search some bytes, and what is packed in them. `but` names canaries that may be there."""
         self.size += len(data)
         for inside, content in ((where, data), *_unpacked(where, data)):
             whole = _without_space(content)
@@ -80,7 +80,7 @@ class Search:
                 self.found += [f"{inside}: {name}, as {form[:40]!r}" for form in hits[:1]]
 
     def look_below(self, folder: Path, but: Iterable[Path] = ()) -> None:
-        """Look through the names and the content of all files; what the test has put there itself is left out."""
+        """Search names and content of all files, but for files that the test itself has written."""
         for path in sorted(folder.rglob("*")):
             if any(path.is_relative_to(mine) for mine in but):
                 continue
@@ -92,7 +92,7 @@ class Search:
 
 
 def _unpacked(where: str, data: bytes) -> Iterator[tuple[str, bytes]]:
-    """What is in archives; of a database what it says, as its pages may cut a text."""
+    """Yield the members of archives. A database is dumped, since its pages may split a text."""
     if data.startswith(b"PK\3\4"):
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             for name in archive.namelist():
@@ -118,10 +118,10 @@ def _dumped(path: Path) -> Iterator[str]:
 
 @contextmanager
 def watched(search: Search, given: Mapping[str, str]) -> Iterator[None]:
-    """Meanwhile look at the command line and the environment of every process, those of the hosts among them.
+    """During the block, search the command line and the environment of every process, also of the hosts.
 
-    `given` are words of a command line, by the canary that the test gave in them: of the process that was started so
-    nobody can hide them.
+    `given` maps a canary to the words of the command line in which the test itself has passed it. They are allowed,
+    since a process cannot hide its own command line.
     """
     over = threading.Event()
     seen: set[tuple[str, bytes]] = set()

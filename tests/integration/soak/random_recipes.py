@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Recipes as a person might write them, drawn at random; hypothesis makes a failing one small."""
+"""Random recipes, such as a person might write. hypothesis reduces a failing one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def key(name: str) -> str:
 
 @st.composite
 def values(draw: Any) -> Any:
-    """A literal, or what another step may have set."""
+    """Draw a literal, or a reference to what another step may have set."""
     return draw(st.sampled_from(["1", "2", "[1, 2]", "${params.limit}", *(f"${{{key(name)}}}" for name in KEYS)]))
 
 
@@ -36,7 +36,7 @@ def conditions(draw: Any) -> Step:
 
 @st.composite
 def work(draw: Any) -> Step:
-    """What a step does."""
+    """Draw what a step does."""
     kind = draw(st.sampled_from(["sets", "sets", "sets", "fails", "flaky", "count"]))
     if kind == "sets":
         name = draw(st.sampled_from(KEYS))

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How much a sweep does, and what it found.
+"""The size of each sweep, and the figures that it finds. A sweep tries many cases of one kind.
 
-`make test` does a small part of each, always the same one. `make soak` does all of it, by a seed of its own, and the
-figures go into `docs/reliability.json`, from which `docs/reliability.md` is written.
+`make test` does a small part of each sweep, always the same part. `make soak` does all of it, with a random seed. It
+writes the figures to `docs/reliability.json`, and makes `docs/reliability.md` of them.
 """
 
 from __future__ import annotations
@@ -54,18 +54,18 @@ def is_whole() -> bool:
 
 
 def seed() -> int:
-    """What the random choices of a sweep come from."""
+    """Return the random seed of the sweeps."""
     return int(os.environ.get("RACK_SOAK") or 1)
 
 
 def count(small: int, whole: int) -> int:
-    """How often a sweep does its thing."""
+    """Return how many cases a sweep tries: `small` in a test, `whole` in `make soak`."""
     return whole if is_whole() else small
 
 
 @dataclass
 class Sweep:
-    """One sweep: what it is about, and what it counted."""
+    """One sweep: its name, what must hold, the number of cases, and other counts."""
 
     name: str
     holds: str
@@ -75,7 +75,7 @@ class Sweep:
 
 @contextmanager
 def sweep(name: str, holds: str) -> Iterator[Sweep]:
-    """Count what a sweep does; whole ones are kept, also where they end with an error."""
+    """Run the block as a sweep. The counts of a whole sweep are saved, also if it ends with an error."""
     started, made = time.monotonic(), Sweep(name, holds)
     error = "an error"
     try:
@@ -101,7 +101,7 @@ def _keep(made: Sweep, seconds: float, error: str) -> None:
 
 
 def page(known: Mapping[str, Mapping[str, Any]]) -> str:
-    """The page of documentation, by the figures of all sweeps."""
+    """Return the page of documentation, made of the figures of all sweeps."""
     rows = [_row(name, known[name]) for name in sorted(known)]
     return "\n".join([HEAD.rstrip(), *rows, TRAPS_HEAD.rstrip(), *map(_trap, traps()), ""])
 
@@ -116,7 +116,7 @@ def _cells(*values: object) -> str:
 
 
 def traps() -> list[dict[str, Any]]:
-    """Each has a `trap`, the `issues` that tell of it, and `tests`, or `why` there is none."""
+    """Return the traps. Each has a `trap`, the `issues` that report it, and `tests`, or `why` there is none."""
     found: list[dict[str, Any]] = yaml.safe_load(TRAPS.read_text())
     return found
 

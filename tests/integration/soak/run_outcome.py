@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run came to, without what differs from run to run."""
+"""The outcome of a run, without what differs from run to run."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Outcome:
 
 
 def outcome(code: int, answer: dict[str, Any]) -> Outcome:
-    """What the run of an answer came to."""
+    """Return the outcome of the run that a command has answered with."""
     with closing(sqlite3.connect(STORE)) as store:
         rows = [store.execute(question, [answer["run_id"]]).fetchall() for question in (STEPS, HISTORY, MEASURED)]
     return Outcome(code, answer["counts"], *rows)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Small playbooks, run by Ansible in a project of their own; what their tasks gave comes back as JSON."""
+"""Run small playbooks by Ansible, in a project of their own. The results of their tasks are returned as JSON."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def keep(name: str, value: str) -> str:
 
 
 def attempt(name: str, task: str) -> str:
-    """A task that keeps what another says."""
+    """A task that keeps the result of another task."""
     return f"""\
     - {task}
       register: outcome

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The contestants that are Ansible: plain, with ARA's recorder, with Mitogen's strategy, and a playbook of nothing."""
+"""The contestants that are Ansible: plain, with ARA's recorder, with Mitogen's strategy, and an empty playbook."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RECAP = re.compile(r"^(\S+)\s+: ok=(\d+) .*unreachable=(\d+)\s+failed=(\d+)", re
 
 
 def playbook(job: Job) -> list[dict[str, Any]]:
-    """A task a step, each with the script, as one writes it in plain Ansible."""
+    """Return a playbook with one task for each step, as one would write it in plain Ansible."""
     tasks = [
         {
             "name": f"Step {step}",
@@ -34,7 +34,7 @@ def playbook(job: Job) -> list[dict[str, Any]]:
 
 
 def settings(job: Job, more: Mapping[str, Mapping[str, str]]) -> str:
-    """An ansible.cfg in which Ansible is as fast as its manual makes it: all hosts at once, pipelining."""
+    """Return an ansible.cfg with the speed-ups that Ansible's manual names: all hosts at once, pipelining."""
     sections: dict[str, dict[str, str]] = {
         "defaults": {"forks": str(job.size.hosts), "host_key_checking": "false", "retry_files_enabled": "false"},
         "ssh_connection": {"pipelining": "true"},
@@ -77,7 +77,7 @@ def mitogen(job: Job) -> Command:
 
 
 def noop(job: Job) -> Command:
-    """A playbook that does nothing: what starting and ending Ansible costs."""
+    """A playbook that does nothing. It shows what starting and ending Ansible costs."""
     tasks = [{"name": "Nothing", "ansible.builtin.meta": "noop"}]
     play = {"name": "Bench", "hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": tasks}
     return command(job, [play], {})
@@ -109,5 +109,5 @@ def ara_check(job: Job, output: str) -> str:
 
 
 def noop_check(job: Job, output: str) -> str:
-    """Nothing was done, nothing can be missing."""
+    """Return no error: nothing was done, so nothing can be missing."""
     return ""

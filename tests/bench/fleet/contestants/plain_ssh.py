@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The floor: one cold `ssh HOST sh` a host, all at once, with a script on stdin that runs `sh -c` a step."""
+"""The contestant without any tool, the floor: a new `ssh HOST sh` for each host, all at once.
+
+A script on stdin runs `sh -c` for each step.
+"""
 
 from __future__ import annotations
 

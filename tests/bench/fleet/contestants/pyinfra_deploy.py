@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The contestant pyinfra: an operation a step."""
+"""The contestant pyinfra, with one operation for each step."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def deploy_source(job: Job) -> str:
 
 
 def connection(target: Target) -> dict[str, object]:
-    """What pyinfra must know of a host; a user and a key only where the inventory names them."""
+    """Return what pyinfra must know of a host. A user and a key are in it only if the inventory names them."""
     known = {"ssh_user": target.user, "ssh_key": target.key}
     return {
         "ssh_hostname": target.address,

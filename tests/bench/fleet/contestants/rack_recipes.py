@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The contestant that this repository is: a recipe, compiled once, run by `ansible-playbook`."""
+"""The contestant rack.recipes, this project: a recipe, compiled once and run by `ansible-playbook`."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ writes: []
 def recipe(job: Job) -> str:
     """A recipe with a step for each script, in JSON, which is YAML.
 
-    The rivals check nothing, so our steps do not either; but for the last, since a run without a check does not pass.
+    The rivals check nothing, so our steps check nothing either. Only the last step does, since a run without a check
+    does not pass.
     """
     steps: list[dict[str, object]] = [
         {
@@ -60,13 +61,13 @@ def ours(job: Job) -> Command:
 
 
 def recorder(job: Job) -> Command:
-    """The same, while the recorder's CPU is taken."""
+    """The same, while the recorder's CPU time is measured."""
     account = (str(job.programs / "python"), str(ACCOUNTED), str(job.folder / "account.json"), RECORDER)
     return Command((*account, *arguments(job)), config(job))
 
 
 def arguments(job: Job) -> tuple[str, ...]:
-    """Write the project, compile its recipe; returns what `ansible-playbook` is told."""
+    """Write the project and compile its recipe. Return the arguments of `ansible-playbook`."""
     playbook = job.folder / "playbook.yml"
     playbook.write_text(compiled(project(job)))
     return "-i", str(job.inventory), str(playbook)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The work itself: one small script a step, and the proof that every one of them ran once."""
+"""The work of a step: one small script, and the check that it ran exactly once for every step and host."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def answer(step: int) -> str:
 
 
 def clear(evidence: Path) -> None:
-    """Leave an empty evidence folder."""
+    """Empty the evidence folder."""
     evidence.mkdir(parents=True, exist_ok=True)
     for file in evidence.iterdir():
         file.unlink()
 
 
 def not_done(evidence: Path, size: Size, hosts: Iterable[str]) -> str:
-    """What is missing of the work, or done twice, or wrong; empty when it was done."""
+    """Return what is missing, was done twice, or is wrong; an empty text if all work was done."""
     wanted = sorted(f"{step} {checksum(step)}" for step in range(1, size.steps + 1))
     for host in hosts:
         file = evidence / host

@@ -54,7 +54,7 @@ def make(folder: Path, requirements: Sequence[str]) -> None:
 
 
 def releases(folder: Path, packages: Sequence[str]) -> dict[str, str]:
-    """The releases of those of these packages that the Python in a folder has; `python` is Python itself."""
+    """Return the installed releases of these packages, by name; `python` is Python itself."""
     code = (
         "import importlib.metadata as m, json, platform;"
         "print(json.dumps({'python': platform.python_version(),"
@@ -66,7 +66,7 @@ def releases(folder: Path, packages: Sequence[str]) -> dict[str, str]:
 
 
 def clean_environment(home: Path, folder: Path, added: Mapping[str, str]) -> dict[str, str]:
-    """What every contestant's command gets: no variable that configures one of them, a home of the bench."""
+    """Return the environment of each command: no variable configures a contestant, and HOME is the benchmark's."""
     kept = {name: os.environ[name] for name in KEPT if name in os.environ}
     path = os.pathsep.join((str(folder), kept.get("PATH", os.defpath)))
     return {**kept, "PATH": path, "HOME": str(home), **added}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run the contestants in turn, round after round."""
+"""Run the contestants in turns, one round after the other."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ NOTED = 600
 class Course:
     """Where the contestants run: the hosts' variables, the work folder, the environments' programs.
 
-    `timeout` is of one run, `spend` what a contestant may take at a size before it is not started there again.
+    `timeout` is the limit of one run. `spend` is how long a contestant may run at one size in all; then it is not
+    started at that size again. Both are in seconds.
     """
 
     hosts: Mapping[str, Mapping[str, Any]]
@@ -46,7 +47,7 @@ class Course:
     spend: float = math.inf
 
     def job(self, contestant: Contestant, size: Size) -> Job:
-        """A contestant's job; its folder is the same at every size, so its database is one, as in real use."""
+        """Return a contestant's job. Its folder is the same at every size, so it has one database, as in real use."""
         chosen = dict(list(self.hosts.items())[: size.hosts])
         if len(chosen) < size.hosts:
             raise BenchError(f"{size} needs {size.hosts} hosts, the inventory has {len(chosen)}")
@@ -59,7 +60,7 @@ class Course:
 
 
 def turns(contestants: Sequence[Contestant], sizes: Sequence[Size], rounds: int) -> Iterator[tuple[int, Size, str]]:
-    """Who runs when: a warm-up on all hosts first; then each round begins with another contestant."""
+    """Yield who runs when: first a warm-up on all hosts, then rounds that each begin with another contestant."""
     names = [contestant.name for contestant in contestants]
     warm = Size(max(size.hosts for size in sizes), min(size.steps for size in sizes))
     yield from ((0, warm, name) for name in names)
@@ -72,7 +73,7 @@ def turns(contestants: Sequence[Contestant], sizes: Sequence[Size], rounds: int)
 def play(
     course: Course, contestants: Sequence[Contestant], sizes: Sequence[Size], rounds: int, tell: Callable[[str], None]
 ) -> Iterator[Run]:
-    """Every run as it ends. A contestant in error at a size, or whose time is spent, does not run there again."""
+    """Yield each run when it ends. A contestant that failed or used up its time at a size is not run there again."""
     named = {contestant.name: contestant for contestant in contestants}
     spent: dict[tuple[str, Size], float] = defaultdict(float)
     prepared: dict[str, tuple[Size, Command]] = {}
@@ -153,12 +154,12 @@ def read(path: Path) -> str:
 
 
 def runnable() -> float:
-    """How many processes want to run, on average over the last minute."""
+    """Return the average number of runnable processes over the last minute."""
     return float(Path("/proc/loadavg").read_text().split()[0])
 
 
 def line(run: Run) -> str:
-    """A run in one line for the one who waits."""
+    """Return a line of progress about a run."""
     turn = f"round {run.round}" if run.round else "warm-up"
     cpu = f"cpu {run.controller_cpu:.2f} + {run.target_cpu:.2f} s"
     return f"{turn}  {run.size!s:>8}  {run.contestant:8} {run.wall:8.2f} s  {cpu}  {run.error}".rstrip()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What figures depend on besides the contestants: the machine, the hosts' Pythons, the commit."""
+"""Facts that the figures depend on: the machine, the Pythons of the hosts, the commit."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def facts(hosts: Iterable[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def answer(*argv: str) -> str:
-    """What a command says in its first line, empty where it fails or is not there."""
+    """Return the first line of a command's output; an empty text if it fails or is missing."""
     try:
         done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):

@@ -4,8 +4,8 @@
 
 """`ansible-playbook` that also says what CPU one callback used: `measure_callback_cpu.py FILE CALLBACK [ARGUMENT ...]`.
 
-A script. What is taken is the CPU of the threads of Ansible's main process while they load the callback and call its
-hooks, and that of the processes for whose end a hook waits. The file gets the seconds, as JSON.
+This file is a script. It adds up the CPU time of the threads of Ansible's main process while they load the callback and
+call its hooks, and of the processes that a hook waits for. It writes the seconds to FILE, as JSON.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Meter:
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """One stretch."""
+        """Measure the code of the block."""
         if getattr(self._inside, "yes", False):
             yield
             return
@@ -49,7 +49,7 @@ class Meter:
             self._inside.yes = False
 
     def around(self, call: Callable[..., Any]) -> Callable[..., Any]:
-        """The same function, its CPU taken."""
+        """Return a function that calls this one and measures its CPU time."""
 
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             with self.taken():
@@ -65,7 +65,7 @@ def used() -> float:
 
 
 def account(callback: str, meter: Meter) -> None:
-    """From now on the callback's loading and its hooks are taken."""
+    """From now on, measure the loading of the callback and its hooks."""
     get = callback_loader.get
 
     def found(name: str, *args: Any, **kwargs: Any) -> Any:
@@ -82,7 +82,7 @@ def account(callback: str, meter: Meter) -> None:
 
 
 def write(path: Path, meter: Meter, main: int) -> None:
-    """The sum to the file; a worker that ends says nothing."""
+    """Write the sum to the file, but not when a forked worker ends."""
     if os.getpid() == main:
         path.write_text(json.dumps({"seconds": sum(meter.seconds), "hooks": len(meter.seconds)}) + "\n")
 

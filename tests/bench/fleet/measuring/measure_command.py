@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Run one command and print its figures as JSON: a script, so that nothing else is among its children.
+"""Run one command and print its figures as JSON.
 
-The process is a subreaper: what the command leaves behind (ssh's persistent masters above all) becomes its
-child, is ended here, and its CPU counts. So the next run finds no warm connection.
+This is a script, so that it has no other children. It is a subreaper: processes that the command leaves behind (most of
+them persistent ssh masters) become its children. It ends them and counts their CPU time. So the next run finds no open
+connection.
 """
 
 from __future__ import annotations
@@ -49,14 +50,14 @@ def parsed(words: list[str]) -> argparse.Namespace:
 
 
 def become_subreaper() -> None:
-    """Orphans among our descendants become our children."""
+    """Make orphaned descendants children of this process."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 
 def measure(options: argparse.Namespace) -> dict[str, object]:
-    """Wall seconds of the command, CPU seconds of it and all that it started."""
+    """Return wall seconds of the command, and CPU seconds of the command and of all processes that it started."""
     with options.stdout.open("wb") as stdout, options.stderr.open("wb") as stderr:
         started = time.monotonic()
         process = subprocess.Popen(
@@ -89,7 +90,7 @@ def ended(pid: int, timeout: float) -> bool:
 
 
 def end_children(grace: float) -> list[str]:
-    """Reap every child: ssh masters are told to end, others may take `grace` seconds before they are killed.
+    """End and reap every child. ssh masters are told to end; others are killed after `grace` seconds.
 
     Returns the names of those that had to be killed.
     """
@@ -107,7 +108,7 @@ def end_children(grace: float) -> list[str]:
 
 
 def reap() -> bool:
-    """Collect the children that have ended; whether others are left."""
+    """Collect the children that have ended. Return whether others are left."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The hosts of a run: what the inventory says of them, and the CPU that their SSH servers' children used.
+"""The target hosts of a run: what the inventory says of them, and the CPU time of their SSH sessions.
 
-All of them are sshd on loopback addresses of this machine. A server adds a session's CPU to its own account
+Each host is an sshd on a loopback address of this machine. The sshd adds a session's CPU time to its own account
 (`cutime` and `cstime` of /proc/PID/stat) once the session has ended.
 """
 
@@ -90,7 +90,7 @@ def processes() -> list[int]:
 
 
 def holds(pid: int, sockets: set[str]) -> bool:
-    """Whether a process has one of these sockets open; no, for those that we may not look into."""
+    """Whether a process has one of these sockets open; false if we may not look into the process."""
     try:
         return any(link[8:-1] in sockets for link in links(pid) if link.startswith("socket:["))
     except OSError:
@@ -117,7 +117,7 @@ def target_cpu(servers: Iterable[int]) -> float:
 
 
 def wait_until_idle(servers: Iterable[int], timeout: float = 30.0) -> None:
-    """Wait until no session is left, so that its CPU is in the account."""
+    """Wait until no session is left, so that all CPU time is accounted."""
     deadline = time.monotonic() + timeout
     while any(Path(f"/proc/{pid}/task/{pid}/children").read_text().split() for pid in servers):
         if time.monotonic() > deadline:

@@ -63,7 +63,7 @@ def ratio(runs: Sequence[Run], over: str, under: str, size: Size) -> Spread | No
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What is aimed at: `value` is taken at `size` and must be at least, or `at_most`, `wanted`."""
+    """A goal: `value` at `size` must be at least `wanted`, or at most `wanted` if `at_most` is set."""
 
     text: str
     size: Size
@@ -83,12 +83,12 @@ def against(rival: str) -> Callable[[Sequence[Run], Size], Spread | None]:
 
 
 def against_floor(runs: Sequence[Run], size: Size) -> Spread | None:
-    """Our time by twice the floor's plus that of a playbook of nothing."""
+    """Our time divided by twice the floor's time plus that of an empty playbook."""
     return spread(pairs(by_round(runs, "ours", size, wall), _limits(runs, size)))
 
 
 def floor_limit(runs: Sequence[Run], size: Size) -> Spread | None:
-    """Seconds of twice the floor and a playbook of nothing."""
+    """Return the seconds of twice the floor plus an empty playbook."""
     return spread(list(_limits(runs, size).values()))
 
 
@@ -98,7 +98,7 @@ def _limits(runs: Sequence[Run], size: Size) -> dict[int, float]:
 
 
 def recorder_share(runs: Sequence[Run], size: Size) -> Spread | None:
-    """The recorder's CPU by what it may take of the same run."""
+    """The recorder's CPU time divided by what it may use in the same run."""
     used = by_round(runs, "recorder", size, lambda run: run.recorder_cpu)
     allowed = by_round(runs, "recorder", size, lambda run: RECORDER_SHARE * cpu(run) + RECORDER_START)
     return spread(pairs(used, allowed))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a bench found, as data and as a page of documentation."""
+"""The findings of a benchmark, as data and as a page of documentation."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from ansible_collections.rack.recipes.tests.bench.fleet.page.medians_and_ratios 
 
 HEAD = """# Performance
 
-`python -m tests.bench.fleet --write docs/performance.md --json docs/performance.json` writes this page. The JSON file beside
-it has every single run. `tests/bench/README.md` describes the method.
+`python -m tests.bench.fleet --write docs/performance.md --json docs/performance.json` writes this page. The JSON file
+beside it has every single run. `tests/bench/README.md` describes the method.
 
-The work: each of H hosts runs S steps, one after the other. Each step is a shell script of two `printf`. Every contestant
-does all of this work over the same SSH servers. Contestants run in turns, one round after the other. Where the table below
-says "benches joined", a later benchmark has added rounds. A warm-up run of each contestant is left out, and so is a run
-whose work was not completely done.
+The work: each of H hosts runs S steps, one after the other. Each step is a shell script of two `printf`. Every
+contestant does all of this work over the same SSH servers. Contestants run in turns, one round after the other. Where
+the table below says "benches joined", a later benchmark has added rounds. A warm-up run of each contestant is left
+out, and so is a run whose work was not completely done.
 
-The hosts are SSH servers on loopback addresses of this one machine. So controller and hosts share its cores, and there is
-no network between them: trust the ratios, not the seconds. A figure is the median of the rounds, with the lowest and the
-highest in brackets. A ratio is computed between the two runs of the same round.
+The hosts are SSH servers on loopback addresses of this one machine. So controller and hosts share its cores, and
+there is no network between them: trust the ratios, not the seconds. A figure is the median of the rounds, with the
+lowest and the highest in brackets. A ratio is computed between the two runs of the same round.
 """
 MISSING = "-"
 
@@ -72,7 +72,7 @@ def from_json(text: str) -> Findings:
 
 
 def joined(parts: Sequence[Findings]) -> Findings:
-    """Figures of several benches as one. Ratios are taken within a round only, so each one's rounds are counted on."""
+    """Join the figures of several benchmarks. Rounds are renumbered, since ratios are taken within a round only."""
     first = parts[0]
     if len(parts) == 1:
         return first
@@ -127,7 +127,7 @@ def goal_row(goal: Goal, found: Spread | None) -> tuple[str, ...]:
 
 
 def bounds(findings: Findings) -> str:
-    """What no cleverness gets around at the largest size: why a goal may be out of reach."""
+    """Return the lower bounds of time at the largest size, which show why a goal may be out of reach."""
     runs, cores = findings.runs, int(findings.machine["cores"].split()[0])
     used = spread([value / cores for value in by_round(runs, "ours", BIG, cpu).values()])
     found = {
@@ -205,6 +205,6 @@ def shown(found: Spread | None) -> str:
 
 
 def number(value: float) -> str:
-    """Three digits that count, more only before the point."""
+    """Format a number with three significant digits, and with more only before the decimal point."""
     size = abs(value)
     return f"{value:.0f}" if size >= 100 else f"{value:.1f}" if size >= 10 else f"{value:.2f}"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Cases as data: a JSON object beside the test, with one entry for each case. Python 3.9 and pytest are enough."""
+"""Test cases from a JSON file beside the test, with one entry for each case. Needs Python 3.9 and pytest only."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Real stages for the tests: real children in a working folder of their own."""
+"""Run real stages in tests: with real child processes, in a working folder of their own."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def request(*steps, own=None, run=None, hosts=None, **fields):
 
 
 def no_sandbox():
-    """Why there can be no sandbox on this machine; empty where there can."""
+    """Return why this machine cannot make a sandbox; an empty text if it can."""
     try:
         start = sandbox.box({}, "/")
     except ValueError as error:

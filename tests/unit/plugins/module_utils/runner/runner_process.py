@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A host, asked as the controller asks it: a new interpreter, the message and the code on its stdin."""
+"""Start the runner in a new Python process, as the controller does on a host: message and code come on stdin."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Host:
         (place / "home").mkdir()
 
     def begin(self, message, files=None):
-        """Send a message; the process that serves it."""
+        """Send a message. Return the process that handles it."""
         text, payload = json.dumps(message).encode(), pack(files or {})
         environment = {"PATH": os.environ["PATH"], "HOME": str(self.place / "home")}
         asked = subprocess.Popen(
@@ -136,7 +136,7 @@ class Host:
         return [int(words[0]) for words in found if words]  # one that just starts has not left its number yet
 
     def stop(self):
-        """End what still runs, and wait for what just ends."""
+        """End the processes that still run, and wait for those that are ending."""
         for runner in self.runners():
             with suppress(FileNotFoundError, ProcessLookupError):  # it may just have ended
                 for pid in (*children_of(runner), runner):

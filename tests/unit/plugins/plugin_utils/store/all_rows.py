@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a store holds, for comparing."""
+"""All rows of a run in a store, for comparisons."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import 
 
 
 def everything(store: Engine, run_id: str = "R1") -> dict[str, Any]:
-    """All that a store holds of a run; the journal, which lies elsewhere in each test, by its name alone."""
+    """Return all rows of a run. The journal is given by its name alone, since its folder differs between tests."""
     run = queries.run(store, run_id)
     run["journal"] = run["journal"].rpartition("/")[2]
     tables = (

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Two runs of one recipe, as journals and in the project's store; the second differs in everything that can."""
+"""Two runs of one recipe, as journals and in the project's store; the second differs in everything that can differ."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Writer:
         append(self.path, [{**self._head("delta", step, host), **what, "time": "2026-11-25T14:00:01.000000Z"}])
 
     def attach(self, step: str, host: str, name: str, digest: str, note: str | None = None) -> None:
-        """A file that a step has attached; it arrived where `note` is empty, and None says nothing about that."""
+        """Record a file that a step has attached: it arrived if `note` is empty; None writes no word about that."""
         about = {"attempt": 1, "name": name, "sha256": digest, "size": 5_242_880, "media_type": "", "who": step}
         time = "2026-11-25T14:00:01.000000Z"
         append(self.path, [{**self._head("artifact", step, host), **about, "time": time}])

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A host that says what a test wants."""
+"""A host that gives the answers that a test has prepared."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REASONS = {"refused": "no space left", "killed": " (out of memory: the kernel ki
 
 
 class Host:
-    """A host that answers each question by a state and records; it keeps what it was asked."""
+    """A host that answers each request with the next prepared state and records. It keeps the requests."""
 
     def __init__(self, *answers: tuple[str, list[dict[str, Any]]] | Exception | dict[str, Any]) -> None:
         self.answers = [*answers]

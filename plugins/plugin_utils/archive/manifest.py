@@ -22,8 +22,6 @@ MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
 SIGNATURE = ".sig"  # behind the name of the file that is signed
 SUM = ".sha256"  # behind the name of an archive
-JOURNAL = "journal.jsonl"
-ARTIFACTS = "artifacts"
 NAMESPACE = "rack-recipes"  # of signatures: one that was made for another purpose does not count
 CHUNK = 2**20  # bytes that are read at once
 

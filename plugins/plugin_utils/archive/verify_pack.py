@@ -17,7 +17,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.hash_chain im
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest import (
     CHUNK,
     FORMAT,
-    JOURNAL,
     MANIFEST,
     SIGNATURE,
     SUM,
@@ -34,6 +33,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pack_formats 
     read_folder,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import JOURNAL
 
 SIGNED = f"{SUMS}{SIGNATURE}"
 PARSED = frozenset({MANIFEST, SUMS, SIGNED})  # the files of a pack whose content is needed

@@ -17,9 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.hash_chain import HashChain
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest import (
-    ARTIFACTS,
     CHUNK,
-    JOURNAL,
     MANIFEST,
     SUMS,
     PackFacts,
@@ -36,6 +34,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.resul
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import UNREADABLE, opened, reason
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfers import FOLDER as ARTIFACTS
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.run_snapshot import (
     FOLDER,
     HOSTS,
@@ -43,7 +42,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.run_snap
     RECIPES,
     SCRIPTLETS,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import begun
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import JOURNAL, begun
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import is_behind
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
 

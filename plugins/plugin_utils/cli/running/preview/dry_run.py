@@ -66,30 +66,32 @@ class Preview:
 def dry_run(options: argparse.Namespace) -> Answer:
     """Show what `run` would do with the same options. Nothing is run and no host is contacted."""
     prepared = prepare(options)
-    found = _preview(options, prepared)
-    if found.refusal:
-        sys.stderr.write(f"nothing would be run: {found.refusal}\n")
-    return (_data(found) if options.json else "".join(_lines(found))), UsageError.exit_code if found.refusal else 0
+    preview = _preview(options, prepared)
+    if preview.refusal:
+        sys.stderr.write(f"nothing would be run: {preview.refusal}\n")
+    return (
+        _data(preview) if options.json else "".join(_lines(preview))
+    ), UsageError.exit_code if preview.refusal else 0
 
 
 def _preview(options: argparse.Namespace, prepared: PreparedRun) -> Preview:
     plan, settings = prepared.plan, prepared.settings
     history = stored_history_of(options.db or settings.db, plan)
-    found = inventory_hosts(options.inventory, prepared.limit, _patterns(plan))
-    hosts = {planned.step.name: _hosts_of(plan, planned, found) for planned in plan.steps}
-    warnings = [*warnings_of(plan, hosts, found, history, prepared)]
+    inventory = inventory_hosts(options.inventory, prepared.limit, _patterns(plan))
+    hosts = {planned.step.name: _hosts_of(plan, planned, inventory) for planned in plan.steps}
+    warnings = [*warnings_of(plan, hosts, inventory, history, prepared)]
     left_out = {note.step for note in warnings if note.what in NOT_TRIED}
     slots = HostSlots(
         {name: () if name in left_out else where for name, where in hosts.items()},
-        _canary(plan, found),
+        _canary(plan, inventory),
         options.parallel or settings.slots,
         options.forks or MOST_AT_ONCE,
     )
     return Preview(
         plan,
-        found.of(plan.recipe.hosts),
-        found.problem,
-        "" if options.ansible else _refusal(plan, found, hosts),  # they may select other hosts
+        inventory.of(plan.recipe.hosts),
+        inventory.problem,
+        "" if options.ansible else _refusal(plan, inventory, hosts),  # they may select other hosts
         forecast(plan, history.seconds, slots),
         warnings,
         history,
@@ -104,14 +106,14 @@ def _shown(prepared: PreparedRun) -> dict[str, Any]:
     return masked(declared, prepared.params, Mask(secrets))
 
 
-def _refusal(plan: Plan, found: InventoryHosts, hosts: Mapping[str, Sequence[str]]) -> str:
+def _refusal(plan: Plan, inventory: InventoryHosts, hosts: Mapping[str, Sequence[str]]) -> str:
     """Return why no host would run anything, or an empty string.
 
     Patterns that only the run can resolve are no reason.
     """
-    if found.problem or found.refusal or is_open(plan.recipe.hosts):
-        return found.refusal
-    if not found.of(plan.recipe.hosts):
+    if inventory.problem or inventory.refusal or is_open(plan.recipe.hosts):
+        return inventory.refusal
+    if not inventory.of(plan.recipe.hosts):
         return f"no host matches {plan.recipe.hosts!r} here, see the inventory and --limit"
     if not any(hosts.values()):
         return f"no host of this run matches the hosts of any step: {', '.join(hosts)}"
@@ -126,43 +128,43 @@ def _patterns(plan: Plan) -> Iterator[str]:
         yield plan.recipe.canary.hosts
 
 
-def _hosts_of(plan: Plan, planned: PlannedStep, found: InventoryHosts) -> tuple[str, ...]:
+def _hosts_of(plan: Plan, planned: PlannedStep, inventory: InventoryHosts) -> tuple[str, ...]:
     if planned.step.scope == "run":
         return (RUN_HOST,)
-    everywhere = found.of(plan.recipe.hosts)
+    everywhere = inventory.of(plan.recipe.hosts)
     if planned.step.hosts is None:
         return everywhere
-    named = found.of(planned.step.hosts)
+    named = inventory.of(planned.step.hosts)
     return tuple(host for host in everywhere if host in named)
 
 
-def _canary(plan: Plan, found: InventoryHosts) -> tuple[str, ...]:
+def _canary(plan: Plan, inventory: InventoryHosts) -> tuple[str, ...]:
     canary = plan.recipe.canary
     if canary is None:
         return ()
-    return found.of(canary.hosts) if canary.hosts else found.of(plan.recipe.hosts)[: canary.count]
+    return inventory.of(canary.hosts) if canary.hosts else inventory.of(plan.recipe.hosts)[: canary.count]
 
 
-def _data(found: Preview) -> dict[str, Any]:
+def _data(preview: Preview) -> dict[str, Any]:
     stages = [
         {
             "number": stage.number,
             "hosts": list(stage.hosts),
-            "seconds": _known(stage, found.history.seconds),
+            "seconds": _known(stage, preview.history.seconds),
             "never_run": list(stage.unknown),
         }
-        for stage in found.stages
+        for stage in preview.stages
     ]
     told = {
-        "params": dict(found.params),
-        "hosts": list(found.hosts),
-        "problem": found.problem or found.refusal,
-        "history": found.history.problem or f"median of the last {found.history.runs} runs",
-        "seconds": _total(found),
+        "params": dict(preview.params),
+        "hosts": list(preview.hosts),
+        "problem": preview.problem or preview.refusal,
+        "history": preview.history.problem or f"median of the last {preview.history.runs} runs",
+        "seconds": _total(preview),
         "stages": stages,
-        "notes": [{"step": note.step, "what": note.what, "why": note.why} for note in found.warnings],
+        "notes": [{"step": note.step, "what": note.what, "why": note.why} for note in preview.warnings],
     }
-    return {**plan_to_data(found.plan), "preview": told}
+    return {**plan_to_data(preview.plan), "preview": told}
 
 
 def _known(stage: ExpectedDuration, known: Known) -> float | None:
@@ -170,39 +172,39 @@ def _known(stage: ExpectedDuration, known: Known) -> float | None:
     return round(stage.seconds, 3) if known and stage.seconds else None
 
 
-def _total(found: Preview) -> float | None:
-    seconds = [stage.seconds for stage in found.stages]
-    return round(sum(seconds), 3) if found.history.seconds and any(seconds) else None
+def _total(preview: Preview) -> float | None:
+    seconds = [stage.seconds for stage in preview.stages]
+    return round(sum(seconds), 3) if preview.history.seconds and any(seconds) else None
 
 
-def _lines(found: Preview) -> Iterator[str]:
-    yield FORMATS["tree"](found.plan)
-    if found.params:
-        yield f"\ngiven: {', '.join(f'{name} = {json.dumps(value)}' for name, value in found.params.items())}\n"
-    yield f"\nhosts: {_where(found)}\n"
-    if found.warnings:
+def _lines(preview: Preview) -> Iterator[str]:
+    yield FORMATS["tree"](preview.plan)
+    if preview.params:
+        yield f"\ngiven: {', '.join(f'{name} = {json.dumps(value)}' for name, value in preview.params.items())}\n"
+    yield f"\nhosts: {_where(preview)}\n"
+    if preview.warnings:
         yield "\n" + to_text(
-            ("step", "may not run", "why"), [(note.step, note.what, note.why) for note in found.warnings]
+            ("step", "may not run", "why"), [(note.step, note.what, note.why) for note in preview.warnings]
         )
-    yield "\n" + to_text(("stage", "hosts", "may take", ""), [*_stage_rows(found)])
-    yield f"in all {_time(_total(found))} ({found.history.source_text()})\n"
-    yield from _over_time(found)
+    yield "\n" + to_text(("stage", "hosts", "may take", ""), [*_stage_rows(preview)])
+    yield f"in all {_time(_total(preview))} ({preview.history.source_text()})\n"
+    yield from _over_time(preview)
 
 
-def _where(found: Preview) -> str:
-    unknown = f"those of {found.plan.recipe.hosts!r}, which only the run knows"
-    return found.problem or few(found.hosts, NAMED) or found.refusal or unknown
+def _where(preview: Preview) -> str:
+    unknown = f"those of {preview.plan.recipe.hosts!r}, which only the run knows"
+    return preview.problem or few(preview.hosts, NAMED) or preview.refusal or unknown
 
 
-def _stage_rows(found: Preview) -> Iterator[tuple[str, str, str, str]]:
-    for stage in found.stages:
+def _stage_rows(preview: Preview) -> Iterator[tuple[str, str, str, str]]:
+    for stage in preview.stages:
         where = "the controller" if stage.hosts == (RUN_HOST,) else str(len(stage.hosts))
-        unknown = f"never run: {', '.join(stage.unknown)}" if stage.unknown and found.history.seconds else ""
-        yield str(stage.number), where, _time(_known(stage, found.history.seconds)), unknown
+        unknown = f"never run: {', '.join(stage.unknown)}" if stage.unknown and preview.history.seconds else ""
+        yield str(stage.number), where, _time(_known(stage, preview.history.seconds)), unknown
 
 
-def _over_time(found: Preview) -> Iterator[str]:
-    box, total = found.plan.recipe.time_box, _total(found)
+def _over_time(preview: Preview) -> Iterator[str]:
+    box, total = preview.plan.recipe.time_box, _total(preview)
     if box is not None and total is not None and total > box:
         yield f"its time box is {_time(box)}: steps of the lowest priorities may be skipped\n"
 

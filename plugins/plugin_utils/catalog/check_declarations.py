@@ -52,7 +52,7 @@ def _check(name: str, value: Any, checks: Mapping[str, Check], path: Path) -> It
         yield (*path, name, KEY), f"one of {listed(checks, len(checks))}", shown(name), closest(name, tuple(checks))
 
 
-def _of_kind(kind: type, expected: str) -> Check:
+def _instance_of(kind: type, expected: str) -> Check:
     def check(value: Any, path: Path) -> Iterator[Problem]:
         if not isinstance(value, kind):
             yield path, expected, shown(value), ""
@@ -80,7 +80,7 @@ def _list_of(fits: Callable[[Any], bool], expected: str) -> Check:
     return check
 
 
-def _or_nothing(check: Check) -> Check:
+def _none_or(check: Check) -> Check:
     return lambda value, path: (_anything if value is None else check)(value, path)
 
 
@@ -161,12 +161,12 @@ def _notice(value: Any, path: Path) -> Iterator[Problem]:
         yield path, "one line that names what to use instead, such as: use steps.probe_v2", shown(value), ""
 
 
-_text = _of_kind(str, "text")
+_text = _instance_of(str, "text")
 _keys = _list_of(_is_key, "a context key such as numbers.stats_v1: lower-case, dotted, with a version at its end")
 TOP: dict[str, Check] = {
     "description": _text,
-    "options": _or_nothing(_options),
-    "reads": _or_nothing(_keys),
+    "options": _none_or(_options),
+    "reads": _none_or(_keys),
     "writes": _keys,
     "flags": _list_of(_is_text, "a flag of the C compiler, such as -O2"),
     "scope": _one_of("host", "run"),
@@ -175,11 +175,11 @@ TOP: dict[str, Check] = {
 ATTRIBUTES: dict[str, Check] = {
     "type": _one_of(*CONVERSIONS),
     "elements": _one_of(*CONVERSIONS),
-    "required": _of_kind(bool, "true or false"),
-    "no_log": _of_kind(bool, "true or false"),
+    "required": _instance_of(bool, "true or false"),
+    "no_log": _instance_of(bool, "true or false"),
     "choices": _list_of(_is_anything, "a value"),
     "aliases": _list_of(_is_text, "another name of the option"),
     "options": _options,
     "default": _anything,
-    "description": _of_kind(str | list, "text or a list of texts"),  # type: ignore[arg-type]
+    "description": _instance_of(str | list, "text or a list of texts"),  # type: ignore[arg-type]
 }

@@ -51,7 +51,7 @@ def full_name(module: str) -> str:
     if "." in module and not module.startswith(LEGACY):
         return module
     name = module.removeprefix(LEGACY)
-    is_named = any(True for _file in _named(name))
+    is_named = any(True for _file in _files_of_name(name))
     return f"{LEGACY if is_named else BUILTIN}{name}"
 
 
@@ -60,7 +60,7 @@ def names_of(module: str) -> tuple[str, ...]:
 
     These matter for any module, because ansible-core's actions run modules by short names.
     """
-    return tuple(dict.fromkeys((full_name(module), *(f"{LEGACY}{file.path.stem}" for file in _hiding()))))
+    return tuple(dict.fromkeys((full_name(module), *(f"{LEGACY}{file.path.stem}" for file in _overriding_files()))))
 
 
 def code_of(module: str) -> Code:
@@ -74,7 +74,7 @@ def code_of(module: str) -> Code:
             names += _redirects(name)
     packages = dict.fromkeys(package for code in found.values() for package in code.packages)
     parts = dict.fromkeys(part for code in found.values() for part in code.parts)
-    return Code(tuple(packages), tuple(sorted({*parts, *(file.path for file in _hiding())})))
+    return Code(tuple(packages), tuple(sorted({*parts, *(file.path for file in _overriding_files())})))
 
 
 def _code(module: str) -> Code:
@@ -82,7 +82,7 @@ def _code(module: str) -> Code:
         from ansible.release import __version__
 
         core = (f"ansible-core {__version__}",)
-        return Code(core, tuple(_legacy(module.removeprefix(LEGACY))) if module.startswith(LEGACY) else ())
+        return Code(core, tuple(_legacy_files(module.removeprefix(LEGACY))) if module.startswith(LEGACY) else ())
     name = ".".join(module.split(".")[:2])
     folder = _collection(name)
     if folder is None:
@@ -93,26 +93,26 @@ def _code(module: str) -> Code:
     return Code((name,), tuple(part for part in (folder / "plugins", folder / RUNTIME) if part.exists()))
 
 
-def _legacy(name: str) -> Iterator[Path]:
+def _legacy_files(name: str) -> Iterator[Path]:
     """Yield the files of a module that ansible-core does not have: its own, and all that it may import."""
-    yield from _named(name)
-    yield from (file.path for file in _beside() if file.kind == UTILS)
+    yield from _files_of_name(name)
+    yield from (file.path for file in _files_outside_core() if file.kind == UTILS)
 
 
-def _named(name: str) -> Iterator[Path]:
+def _files_of_name(name: str) -> Iterator[Path]:
     """Yield the file of a module and of the action that Ansible runs for it; network modules share one action."""
     last = name.rpartition(".")[2]
-    for file in _beside():
+    for file in _files_outside_core():
         if (file.kind, file.name) in ((MODULES, last), (ACTIONS, last), (ACTIONS, last.split("_")[0])):
             yield file.path
 
 
-def _hiding() -> list[_File]:
+def _overriding_files() -> list[_File]:
     """Return the files that Ansible uses in place of ansible-core's own, even for ansible-core itself."""
-    return [file for file in _beside() if file.name in _core_names(file.kind)]
+    return [file for file in _files_outside_core() if file.name in _core_names(file.kind)]
 
 
-def _beside() -> Iterator[_File]:
+def _files_outside_core() -> Iterator[_File]:
     """Yield the files in all folders in which Ansible looks for modules and their parts, except ansible-core's."""
     # a slow import, which only recipes with a policy or a lock file and Ansible modules need
     from ansible.plugins.loader import action_loader, module_loader, module_utils_loader
@@ -172,7 +172,7 @@ def _redirects(module: str) -> Iterator[str]:
         folder = _collection(collection)
         routes = _routes(folder / RUNTIME) if folder else None
     for kind in ("modules", "action"):
-        target = _at(routes, kind, name, "redirect")
+        target = _nested_value(routes, kind, name, "redirect")
         if isinstance(target, str) and target.count(".") > 1:
             yield target
 
@@ -185,10 +185,10 @@ def _routes(file: Path) -> Any:
         found = yaml.load(file.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe
     except (OSError, yaml.YAMLError):
         return None  # Ansible ignores such a file, too
-    return _at(found, "plugin_routing")
+    return _nested_value(found, "plugin_routing")
 
 
-def _at(data: Any, *keys: str) -> Any:
+def _nested_value(data: Any, *keys: str) -> Any:
     """Return the value at the end of a chain of keys, None if a key is missing."""
     for key in keys:
         data = data.get(key) if isinstance(data, Mapping) else None

@@ -31,27 +31,27 @@ def read_context(path: str, entry: ScriptletEntry, host: str | None) -> dict[str
     data = read_mapping("--context", path)
     if not isinstance(data.get("context"), list):
         return {"own": _keys(path, data)}
-    hosts = _places(path, data["context"])
+    hosts = _keys_by_host(path, data["context"])
     run = hosts.pop(RUN, {})
     if isinstance(data.get("values"), dict):
         return {"own": _keys(path, data["values"]), "run": run, "hosts": hosts}
-    own = {} if entry.scope == "run" else hosts.pop(_chosen(path, hosts, host), {})
+    own = {} if entry.scope == "run" else hosts.pop(_own_host(path, hosts, host), {})
     return {"own": own, "run": run, "hosts": hosts}
 
 
-def _places(path: str, entries: Sequence[Any]) -> dict[str, Keys]:
+def _keys_by_host(path: str, entries: Sequence[Any]) -> dict[str, Keys]:
     """Return the keys by host; those of the run are under RUN."""
-    places: dict[str, dict[str, Any]] = {}
+    keys_by_host: dict[str, dict[str, Any]] = {}
     try:
         for entry in entries:
-            places.setdefault(entry["host"], {})[entry["key"]] = entry["value"]
+            keys_by_host.setdefault(entry["host"], {})[entry["key"]] = entry["value"]
     except (KeyError, TypeError):
         expected = "expected what `rack-recipes ctx show --json` prints, where all of `context` has host, key and value"
         raise UsageError(f"--context: {path}: {expected}") from None
-    return {place: _keys(path, keys) for place, keys in places.items()}
+    return {place: _keys(path, keys) for place, keys in keys_by_host.items()}
 
 
-def _chosen(path: str, hosts: Collection[str], host: str | None) -> str:
+def _own_host(path: str, hosts: Collection[str], host: str | None) -> str:
     """Return the host whose keys the scriptlet gets; on this machine a single host may have any name.
 
     Raises UsageError if it is not clear which host is meant.

@@ -22,7 +22,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Fail
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 
 
-def debugged(entry: ScriptletEntry) -> type[Scriptlet]:
+def with_debugger(entry: ScriptletEntry) -> type[Scriptlet]:
     """Return the scriptlet's class with a `run` that stops in the debugger when it begins and where it raises.
 
     The debugger uses the stdin and stderr of this process, because stdout is for the answer alone.

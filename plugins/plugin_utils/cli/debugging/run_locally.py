@@ -20,7 +20,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run im
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.python_debugger import debugged
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.python_debugger import with_debugger
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.scriptlet_run import Record, ScriptletRun
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import printable
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
@@ -53,7 +53,7 @@ def run_locally(debug_run: ScriptletRun, *, pdb: bool) -> list[Record]:
     with TemporaryDirectory(prefix="rack-recipes-") as work, _importable(debug_run.entry):
         _unpack(request, Path(work))
         if pdb:
-            request.message["steps"][0]["class"] = debugged(debug_run.entry)
+            request.message["steps"][0]["class"] = with_debugger(debug_run.entry)
         with chdir(work):
             StageRun(request.message, Launcher(request.message, work, work), collect, lambda: True).run()
     return records
@@ -84,11 +84,11 @@ def _request(debug_run: ScriptletRun, *, debug: bool) -> Request:
     request = make_request(1, [step], around)
     if "invalid" in request.message["steps"][0]:
         raise UsageError(request.message["steps"][0]["invalid"])
-    request.message.update(_hidden(debug_run))
+    request.message.update(_secrets(debug_run))
     return request
 
 
-def _hidden(debug_run: ScriptletRun) -> dict[str, list[str]]:
+def _secrets(debug_run: ScriptletRun) -> dict[str, list[str]]:
     """Return the patterns of secret names, and the values in the context that they make secret."""
     patterns = settings.load().secret_keys
     names = SecretNames(patterns)
@@ -117,16 +117,16 @@ def _importable(entry: ScriptletEntry) -> Iterator[None]:
     before = {name: module for name, module in sys.modules.items() if _is_drop_in(name)}
     package = ModuleType(DROP_INS)
     package.__path__ = [str(entry.path.absolute().parents[entry.inside.count("/") - 1])]
-    _forget()
+    _forget_drop_ins()
     sys.modules[DROP_INS] = package
     try:
         yield
     finally:
-        _forget()
+        _forget_drop_ins()
         sys.modules.update(before)
 
 
-def _forget() -> None:
+def _forget_drop_ins() -> None:
     for name in [name for name in sys.modules if _is_drop_in(name)]:
         del sys.modules[name]
 

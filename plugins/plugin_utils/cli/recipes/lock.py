@@ -56,7 +56,7 @@ def lock(options: argparse.Namespace) -> Answer:
 
     settings = project.load()
     locked = read_lock() if has_lock() or options.check else LockFile()
-    paths = _paths(options.recipes, locked)
+    paths = _recipe_paths(options.recipes, locked)
     current = _current_lock(paths, settings)
     found = [*differences(locked, current)]
     if options.check:
@@ -66,7 +66,7 @@ def lock(options: argparse.Namespace) -> Answer:
     return _answer(found, len(current.recipes), 0)
 
 
-def _paths(given: Iterable[str], locked: LockFile) -> list[str]:
+def _recipe_paths(given: Iterable[str], locked: LockFile) -> list[str]:
     """Return the paths of the given recipes and of the locked ones that still exist.
 
     Raises UsageError if there are none.

@@ -80,7 +80,7 @@ def _json(option: str, path: str, content: bytes) -> dict[str, Any]:
     Other programs write an emoji as two escapes, which are valid JSON and not valid YAML.
     """
     try:
-        data = json.loads(content, object_pairs_hook=_each_once)
+        data = json.loads(content, object_pairs_hook=_refuse_repeated_names)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{option}: {path}{_place(error)}: cannot be read: {_problem(error)}") from error
     if not isinstance(data, dict):
@@ -88,7 +88,7 @@ def _json(option: str, path: str, content: bytes) -> dict[str, Any]:
     return data
 
 
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _refuse_repeated_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found:

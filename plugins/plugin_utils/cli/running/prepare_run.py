@@ -59,9 +59,9 @@ def prepare(options: argparse.Namespace) -> PreparedRun:
     print_notices(plan)
     _check_trust(plan, settings)
     declared = plan.recipe.params
-    anew = {**_named(variables), **params_from_options(options.param_file, options.param)}
-    given = {**_recorded(earlier, declared, anew), **anew}
-    params = _checked(declared, given, options, SecretNames(settings.secret_keys))
+    anew = {**_params_of_extra_vars(variables), **params_from_options(options.param_file, options.param)}
+    given = {**_recorded_params(earlier, declared, anew), **anew}
+    params = _converted_params(declared, given, options, SecretNames(settings.secret_keys))
     if options.context:  # problems in the file are reported before anything runs
         from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_file import read
 
@@ -99,7 +99,9 @@ def _plan(recipe: str, settings: Settings, given: PlanOptions, earlier: ResumedR
     return plan_resumed(recipe, settings, given, earlier.options, resume_from)
 
 
-def _recorded(earlier: ResumedRun | None, declared: Mapping[str, Param], anew: Collection[str]) -> dict[str, Any]:
+def _recorded_params(
+    earlier: ResumedRun | None, declared: Mapping[str, Param], anew: Collection[str]
+) -> dict[str, Any]:
     """Return the earlier run's parameters, without those that are given again and without secrets.
 
     Raises UsageError for a parameter whose value is masked in the record: its default would be another value.
@@ -111,13 +113,13 @@ def _recorded(earlier: ResumedRun | None, declared: Mapping[str, Param], anew: C
     return kept
 
 
-def _named(variables: Mapping[str, Any]) -> dict[str, Any]:
+def _params_of_extra_vars(variables: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters in the extra variable `rack_recipes_params`, which the command would replace otherwise."""
     given = variables.get(PARAMS)
     return dict(given) if isinstance(given, Mapping) else {}
 
 
-def _checked(
+def _converted_params(
     declared: Mapping[str, Param], given: Mapping[str, Any], options: argparse.Namespace, names: SecretNames
 ) -> dict[str, Any]:
     """Return the given values, converted to their types. Raises UsageError.

@@ -66,7 +66,7 @@ def answer_of(summary: Summary, code: int, log: Path, number: int = 0) -> tuple[
     if code != NOT_STORED:
         reason = _why_interrupted(log) if summary.status == "interrupted" else _why_none_passed(summary)
         return {**answer, **({"reason": reason} if reason else {})}, summary.exit_code
-    reason = _cut_off(log) or _why_not_stored(log)
+    reason = _why_not_writable(log) or _why_not_stored(log)
     answer.update(status="not stored", reason=reason, journal=str(log.with_name("journal.jsonl")))
     return answer, NOT_STORED
 
@@ -117,7 +117,7 @@ def _ended_by(number: int) -> str:
     return f"ended by {signal.Signals(number).name}"
 
 
-def _cut_off(log: Path) -> str:
+def _why_not_writable(log: Path) -> str:
     """Return why a log cannot be written any more, as on a full disk, or an empty string.
 
     The end of such a log may be missing.
@@ -132,7 +132,7 @@ def _cut_off(log: Path) -> str:
 
 def _why_nothing_ran(log: Path) -> str:
     """Return why nothing was run: the recorder's reason, or what Ansible wrote last."""
-    problem = _cut_off(log)
+    problem = _why_not_writable(log)
     if problem:
         return f"nothing was run: {problem}"
     reason = _text(log).partition(REFUSED)[2].partition("\n")[0]

@@ -53,11 +53,11 @@ def _answer(words: list[str]) -> Lines:
         yield from ("words", *_commands(name)) if not current.startswith("-") else _options(parser_of(name), rest)
         return
     parser = parser_of(name)
-    action = _asked(parser, rest)
+    action = _option_awaiting_value(parser, rest)
     if action is None and current.startswith("-"):
         yield from _options(parser, rest)
         return
-    action = action or _positional(parser, rest)
+    action = action or _next_positional(parser, rest)
     yield from _values(action, rest, current) if action else ["words"]
 
 
@@ -79,11 +79,11 @@ def _options(parser: Parser, given: Sequence[str]) -> Lines:
     yield "words"
     for action in parser._actions:
         used = any(name in given for name in action.option_strings)
-        if action.option_strings and not (used and not _repeats(action)):
+        if action.option_strings and not (used and not _may_be_repeated(action)):
             yield f"{action.option_strings[-1]}\t{_first_words(action)}"
 
 
-def _repeats(action: argparse.Action) -> bool:
+def _may_be_repeated(action: argparse.Action) -> bool:
     return isinstance(action, (argparse._AppendAction, argparse._CountAction))
 
 
@@ -91,15 +91,19 @@ def _first_words(action: argparse.Action) -> str:
     return (action.help or "").partition(";")[0].partition(" (")[0]
 
 
-def _asked(parser: Parser, words: Sequence[str]) -> argparse.Action | None:
+def _option_awaiting_value(parser: Parser, words: Sequence[str]) -> argparse.Action | None:
     """Return the option whose value comes next."""
     action = parser._option_string_actions.get(words[-1]) if words else None
     return action if action is not None and action.nargs in (None, 1) else None
 
 
-def _positional(parser: Parser, words: Sequence[str]) -> argparse.Action | None:
+def _next_positional(parser: Parser, words: Sequence[str]) -> argparse.Action | None:
     """Return the positional argument that comes next."""
-    free = [word for index, word in enumerate(words) if not word.startswith("-") and not _asked(parser, words[:index])]
+    free = [
+        word
+        for index, word in enumerate(words)
+        if not word.startswith("-") and not _option_awaiting_value(parser, words[:index])
+    ]
     wanted = parser._get_positional_actions()
     if len(free) < len(wanted):
         return wanted[len(free)]

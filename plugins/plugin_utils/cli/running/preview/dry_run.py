@@ -95,11 +95,11 @@ def _preview(options: argparse.Namespace, prepared: PreparedRun) -> Preview:
         forecast(plan, history.seconds, slots),
         warnings,
         history,
-        _shown(prepared),
+        _masked_params(prepared),
     )
 
 
-def _shown(prepared: PreparedRun) -> dict[str, Any]:
+def _masked_params(prepared: PreparedRun) -> dict[str, Any]:
     """Return the given parameters with secrets masked, as a run shows them."""
     declared = {name: {"secret": param.secret} for name, param in prepared.plan.recipe.params.items()}
     secrets = secrets_of(declared, prepared.params, SecretNames(prepared.settings.secret_keys))
@@ -150,7 +150,7 @@ def _data(preview: Preview) -> dict[str, Any]:
         {
             "number": stage.number,
             "hosts": list(stage.hosts),
-            "seconds": _known(stage, preview.history.seconds),
+            "seconds": _known_seconds(stage, preview.history.seconds),
             "never_run": list(stage.unknown),
         }
         for stage in preview.stages
@@ -160,19 +160,19 @@ def _data(preview: Preview) -> dict[str, Any]:
         "hosts": list(preview.hosts),
         "problem": preview.problem or preview.refusal,
         "history": preview.history.problem or f"median of the last {preview.history.runs} runs",
-        "seconds": _total(preview),
+        "seconds": _total_seconds(preview),
         "stages": stages,
         "notes": [{"step": note.step, "what": note.what, "why": note.why} for note in preview.warnings],
     }
     return {**plan_to_data(preview.plan), "preview": told}
 
 
-def _known(stage: ExpectedDuration, known: Known) -> float | None:
+def _known_seconds(stage: ExpectedDuration, known: Known) -> float | None:
     """Return the seconds of a stage, None if no duration of its steps is known."""
     return round(stage.seconds, 3) if known and stage.seconds else None
 
 
-def _total(preview: Preview) -> float | None:
+def _total_seconds(preview: Preview) -> float | None:
     seconds = [stage.seconds for stage in preview.stages]
     return round(sum(seconds), 3) if preview.history.seconds and any(seconds) else None
 
@@ -181,17 +181,17 @@ def _lines(preview: Preview) -> Iterator[str]:
     yield FORMATS["tree"](preview.plan)
     if preview.params:
         yield f"\ngiven: {', '.join(f'{name} = {json.dumps(value)}' for name, value in preview.params.items())}\n"
-    yield f"\nhosts: {_where(preview)}\n"
+    yield f"\nhosts: {_hosts_text(preview)}\n"
     if preview.warnings:
         yield "\n" + to_text(
             ("step", "may not run", "why"), [(note.step, note.what, note.why) for note in preview.warnings]
         )
     yield "\n" + to_text(("stage", "hosts", "may take", ""), [*_stage_rows(preview)])
-    yield f"in all {_time(_total(preview))} ({preview.history.source_text()})\n"
+    yield f"in all {_duration_text(_total_seconds(preview))} ({preview.history.source_text()})\n"
     yield from _over_time(preview)
 
 
-def _where(preview: Preview) -> str:
+def _hosts_text(preview: Preview) -> str:
     unknown = f"those of {preview.plan.recipe.hosts!r}, which only the run knows"
     return preview.problem or few(preview.hosts, NAMED) or preview.refusal or unknown
 
@@ -200,16 +200,16 @@ def _stage_rows(preview: Preview) -> Iterator[tuple[str, str, str, str]]:
     for stage in preview.stages:
         where = "the controller" if stage.hosts == (RUN_HOST,) else str(len(stage.hosts))
         unknown = f"never run: {', '.join(stage.unknown)}" if stage.unknown and preview.history.seconds else ""
-        yield str(stage.number), where, _time(_known(stage, preview.history.seconds)), unknown
+        yield str(stage.number), where, _duration_text(_known_seconds(stage, preview.history.seconds)), unknown
 
 
 def _over_time(preview: Preview) -> Iterator[str]:
-    box, total = preview.plan.recipe.time_box, _total(preview)
+    box, total = preview.plan.recipe.time_box, _total_seconds(preview)
     if box is not None and total is not None and total > box:
-        yield f"its time box is {_time(box)}: steps of the lowest priorities may be skipped\n"
+        yield f"its time box is {_duration_text(box)}: steps of the lowest priorities may be skipped\n"
 
 
-def _time(seconds: float | None) -> str:
+def _duration_text(seconds: float | None) -> str:
     """Return a duration as text."""
     if seconds is None:
         return "unknown"

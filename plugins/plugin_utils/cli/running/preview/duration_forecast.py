@@ -43,20 +43,20 @@ class HostSlots:
 
 def forecast(plan: Plan, known: Known, slots: HostSlots) -> list[ExpectedDuration]:
     """Return the expected duration of each stage."""
-    return [_expected(plan, stage, known, slots) for stage in plan.stages]
+    return [_expected_duration(plan, stage, known, slots) for stage in plan.stages]
 
 
-def _expected(plan: Plan, stage: Stage, known: Known, slots: HostSlots) -> ExpectedDuration:
+def _expected_duration(plan: Plan, stage: Stage, known: Known, slots: HostSlots) -> ExpectedDuration:
     steps = [planned for planned in stage.steps if slots.hosts[planned.step.name]]
     where = tuple(dict.fromkeys(host for planned in steps for host in slots.hosts[planned.step.name]))
-    spread = {host: _on_host(steps, host, known, slots) for host in where}
+    spread = {host: _seconds_on_host(steps, host, known, slots) for host in where}
     batches = [where] if stage.scope == "run" or stage.wide else batches_of(plan.recipe.serial, where, slots.canary)
-    seconds = sum(_at_once([spread[host] for host in batch], slots.forks) for batch in batches)
+    seconds = sum(_parallel_seconds([spread[host] for host in batch], slots.forks) for batch in batches)
     unknown = tuple(planned.step.name for planned in steps if seconds_of(planned.step.name, "", known) is None)
     return ExpectedDuration(stage.number, where, seconds, unknown)
 
 
-def _on_host(steps: Sequence[PlannedStep], host: str, known: Known, slots: HostSlots) -> float:
+def _seconds_on_host(steps: Sequence[PlannedStep], host: str, known: Known, slots: HostSlots) -> float:
     """Return the seconds of steps on a host.
 
     They run one after the other, but neighbours that are parallel share the slots.
@@ -68,12 +68,12 @@ def _on_host(steps: Sequence[PlannedStep], host: str, known: Known, slots: HostS
         if planned.step.parallel:
             together.append(seconds)
         else:
-            total += _at_once(together, slots.slots) + seconds
+            total += _parallel_seconds(together, slots.slots) + seconds
             together = [0.0]
-    return total + _at_once(together, slots.slots)
+    return total + _parallel_seconds(together, slots.slots)
 
 
-def _at_once(seconds: Sequence[float], places: int) -> float:
+def _parallel_seconds(seconds: Sequence[float], places: int) -> float:
     """Return the seconds that jobs take with `places` at the same time: at least the longest, at least the average."""
     return max([0.0, *seconds, sum(seconds) / places])
 

@@ -70,12 +70,12 @@ def _left_out(plan: Plan, hosts: Hosts, found: InventoryHosts) -> dict[str, Step
             out[name] = StepWarning(name, SKIPPED, planned.skip)
         elif cause is not None and not planned.step.always:
             out[name] = StepWarning(name, BLOCKED, f"it needs {cause}, which is {out[cause].what}")
-        elif (why := next(_too_few(planned.depends_on, hosts, found), "")) and not planned.step.always:
+        elif (why := next(_unmet_dependencies(planned.depends_on, hosts, found), "")) and not planned.step.always:
             out[name] = StepWarning(name, BLOCKED, f"it needs {why}")
     return out
 
 
-def _too_few(needs: Sequence[Dependency], hosts: Hosts, found: InventoryHosts) -> Iterator[str]:
+def _unmet_dependencies(needs: Sequence[Dependency], hosts: Hosts, found: InventoryHosts) -> Iterator[str]:
     """Yield why dependencies cannot be met by the hosts here, in the words of the run.
 
     A step without hosts blocks nothing.

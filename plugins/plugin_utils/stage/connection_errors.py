@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Why a host gives no answer, named by what its shell, its sudo or Ansible says of it."""
+"""Why a host gives no answer, found in the messages of its shell, of its sudo and of Ansible."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from collections.abc import Callable
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
-SHOWN = 500
+SHOWN = 500  # characters of a message
 SSH_FAILED = 255
 BY_SIGNAL = range(129, 160)  # a shell's exit codes for a program that a signal has ended
 NOT_RUN, NOT_FOUND = 126, 127  # a shell's exit codes for a program that it could not start
 
 OLDEST = "3.9"
 TOO_OLD = f"rack.recipes needs Python {OLDEST}, not "
-# Of Python too: it forgets its own MemoryError where there is no memory to import a module.
+# The second is Python's, too: without memory to import a module it loses its own MemoryError.
 NO_MEMORY = (
     "MemoryError|error return without exception set|(?i:cannot allocate memory|out of memory|failed to map segment)"
 )
 
 WRONG_PASSWORD = "the become password is wrong"  # noqa: S105 - a reason
-# What Ansible says of a host that is there: to ask again would change nothing, or lock an account.
+# Messages of Ansible about a host that can be reached. To ask again would change nothing, or would lock an account.
 REFUSALS = (
     (r"Incorrect (\S+) password", f"{WRONG_PASSWORD}: {{0}} refused it"),
     (r"Missing (\S+) password", "{0} asks for a become password, and none is set"),
@@ -34,33 +34,33 @@ REFUSALS = (
 )
 SILENT = "it ended without a word, as where Python is killed for want of memory"
 SLOW = r"Timeout \((\d+)s\) waiting for privilege escalation prompt"
-UNTOLD = "can be reached over SSH"  # otherwise it has `ssh: ` and ssh's words
+WITHOUT_REASON = "can be reached over SSH"  # Ansible's message; one with a reason quotes ssh behind `ssh: `
 NEVER_CONNECTED = ("connect to host", "resolve", "Permission denied", "verification failed", "No route", "Exchange")
 
 
 def is_cut(code: int) -> bool:
-    """Whether what was asked ended before its answer: with the connection, or killed."""
+    """Whether the command ended before its answer, because the connection was cut or something killed it."""
     return code < 0 or code == SSH_FAILED or code in BY_SIGNAL
 
 
 def no_answer(code: int, stdout: str, stderr: str, python: str, hide: Callable[[str], str] = str) -> str:
-    """Why the host's `python` gave no answer; `hide` takes secrets out of what is shown, before it is cut.
+    """Why the host's `python` gave no answer.
 
-    There may be some: a terminal shows again what it was sent.
+    `hide` takes secrets out of its output before that is shortened. There may be some: a terminal echoes its input.
     """
-    whole = f"{stdout.strip()}\n{stderr.strip()}".strip()  # a login shell says on stdout why it lets nobody in
-    said = hide(whole)[-SHOWN:]
+    whole = f"{stdout.strip()}\n{stderr.strip()}".strip()  # a login shell writes to stdout why it refuses a login
+    output = hide(whole)[-SHOWN:]
     too_old = re.search(re.escape(TOO_OLD) + r"([0-9.]+)", whole)
     if too_old:
         return f"Python is too old: {python} is {too_old[1]}, and {OLDEST} or newer is needed"
-    if re.search(NO_MEMORY, said):
-        return f"out of memory on the host: Python could not start: {said.splitlines()[-1]}"
-    if code in (NOT_RUN, NOT_FOUND) and python in said:
-        missing = code == NOT_FOUND and "shared librar" not in said
-        return f"Python is missing: {python}" if missing else f"Python cannot be run: {said}"
+    if re.search(NO_MEMORY, output):
+        return f"out of memory on the host: Python could not start: {output.splitlines()[-1]}"
+    if code in (NOT_RUN, NOT_FOUND) and python in output:
+        missing = code == NOT_FOUND and "shared librar" not in output
+        return f"Python is missing: {python}" if missing else f"Python cannot be run: {output}"
     if code in BY_SIGNAL:
         return f"Python was killed on the host ({_signal(code - 128)})"
-    return f"the executor did not answer (exit code {code}){': ' + said if said else ''}"
+    return f"the executor did not answer (exit code {code}){': ' + output if output else ''}"
 
 
 def _signal(number: int) -> str:
@@ -71,18 +71,18 @@ def _signal(number: int) -> str:
 
 
 def refusal(error: AnsibleError, *, is_trusted: bool = False) -> str:
-    """Why a host that is there does not do what it is asked, for what is known to be no fault of the connection.
+    """Why a host that can be reached refuses; empty where the connection may be to blame.
 
-    One that `is_trusted` has taken the become password before, so it may be sent again after a slow answer.
+    A host that `is_trusted` has accepted the become password before. So it may be sent again after a slow answer.
     """
     text = str(error)
     slow = None if is_trusted else re.search(SLOW, text)
     if slow:
         return f"{WRONG_PASSWORD}, or its prompt is one that Ansible does not know: no answer within {slow[1]} s"
-    for pattern, told in REFUSALS:
+    for pattern, reason in REFUSALS:
         found = re.search(pattern, text)
         if found:
-            return told.format(*found.groups())
+            return reason.format(*found.groups())
     return ""
 
 
@@ -91,17 +91,17 @@ def is_lost(error: AnsibleError) -> bool:
     return isinstance(error, AnsibleConnectionFailure) or "ControlPersist" in str(error)
 
 
-def lost_by(error: AnsibleError) -> str:
-    """Why a connection was lost; where ssh itself says nothing, it was not the network."""
+def loss_reason(error: AnsibleError) -> str:
+    """Why a connection was lost. Where ssh itself names no reason, it was not the network."""
     reason = " ".join(str(error).split())
     return f"{reason} {SILENT}" if reason.endswith(":") else reason
 
 
 def is_never_connected(reason: str) -> bool:
-    """Whether a connection did not come about: what was asked has not reached the host."""
+    """Whether there was no connection at all, so that the request has not reached the host."""
     return any(text in reason for text in NEVER_CONNECTED)
 
 
-def is_untold(reason: str) -> bool:
-    """Whether Ansible only says that ssh takes nothing any more; what ssh says of it comes a moment later."""
-    return UNTOLD in reason
+def lacks_reason(reason: str) -> bool:
+    """Whether Ansible only says that ssh accepts no input any more. The next try shows ssh's own reason."""
+    return WITHOUT_REASON in reason

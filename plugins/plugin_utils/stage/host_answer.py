@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a host answers: its state, and the records of its journal from the offset asked for."""
+"""The answer of a host: the state of a stage, and the records of its journal from the requested offset on."""
 
 from __future__ import annotations
 
@@ -21,10 +21,12 @@ STATUS = {"state", "offset", "boot_id"}
 
 @dataclass(frozen=True, slots=True)
 class HostAnswer:
-    """`state` is one of the executor's, `cut` where the connection ended before it, `silent` where there is none.
+    """One answer.
 
-    `reason` says what came instead. `sealed` is what no file may hold, for who has the key: the `concealed` entries.
-    `ahead` are the seconds that the host's `clock` is ahead of this one's, None where nobody knows.
+    `state` is one of the executor's. It is `cut` where the connection ended before the answer did, and `silent` where
+    there is no answer; then `reason` says what came instead. `offset` is where the next records begin, in bytes.
+    `sealed` is the encrypted text of the entries that no file may hold, `concealed` the same entries once decrypted.
+    `ahead` is by how many seconds the host's `clock` is ahead of this one's, None where that is unknown.
     """
 
     state: str
@@ -41,9 +43,9 @@ class HostAnswer:
 def read_answer(
     stage: str, code: int, stdout: str, stderr: str, python: str = "python3", hide: Callable[[str], str] = str
 ) -> HostAnswer:
-    """Find the answer for `stage` in what came back of `python`: banners and noise may stand before it.
+    """Find the answer for `stage` in the output of the host's `python`. Banners and noise may stand before it.
 
-    `hide` takes secrets out of what is told of these.
+    `hide` takes secrets out of the output where a reason quotes it.
     """
     _before, mark, answer = stdout.partition(f"{MARK}{stage}\n")
     if not mark:
@@ -53,15 +55,15 @@ def read_answer(
     if status is None:
         return HostAnswer("cut", 0, reason="the answer was cut off")
     records = tuple(record for line in lines if line and (record := decode(line)) is not None)
-    said = {name: status.get(name, "") for name in ("reason", "boot_id")}
+    texts = {name: status.get(name, "") for name in ("reason", "boot_id")}
     clock = read_clock(status.get("clock"))
     return HostAnswer(
-        status["state"], status["offset"], records, **said, sealed=status.get("concealed", ""), clock=clock
+        status["state"], status["offset"], records, **texts, sealed=status.get("concealed", ""), clock=clock
     )
 
 
 def _status(line: bytes) -> dict[str, Any] | None:
-    """The answer's last line; behind it a shell may say goodbye."""
+    """What the answer's last line says, None where this is another line: a shell may write more behind it."""
     try:
         found = json.loads(line)
     except ValueError:

@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A worker of Ansible's that is told to end: by itself it would at once, and leave what it has started on its host."""
+"""How a worker of Ansible's is stopped in a stage.
+
+By itself a worker ends at once when a signal comes, and leaves the steps that it has started running on its host. So it
+only notes the signal, and then has the host end its steps.
+"""
 
 from __future__ import annotations
 
@@ -17,35 +21,34 @@ from typing import Any, NoReturn, TypeVar
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 
-TELLING = (
-    signal.SIGUSR2
-)  # from Ansible's main process to its workers: for those in a stage as SIGTERM, for others nothing
-TOLD_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, TELLING)
+# Sent by Ansible's main process to its workers. In a stage it means the same as SIGTERM, elsewhere it does nothing.
+STOP_SIGNAL = signal.SIGUSR2
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, STOP_SIGNAL)
 INTERRUPTED = "the run was interrupted"
 
 T = TypeVar("T")
 
 
 class Stopped(BaseException):
-    """What this process waits for is not worth waiting for any more; no Exception, since Ansible tries those again."""
+    """Raised out of a wait that is over. It is no Exception, since Ansible catches those and tries again."""
 
 
 class Interrupted(RackError):
-    """The run is to end; the text says what has become of the host."""
+    """The run is to end. The text says what has become of the host."""
 
 
 class WorkerStop:
-    """Whether this worker was told to end; `was_told` before its stage."""
+    """Whether this worker is to stop. `was_requested` says so for the time before its stage began."""
 
-    was_told = False
+    was_requested = False
 
     def __init__(self) -> None:
-        self.is_told = self.was_told
+        self.is_requested = self.was_requested
 
     @contextmanager
-    def heeded(self) -> Iterator[None]:
-        """Note the signals that end a run, instead of ending."""
-        before = {number: signal.signal(number, self._take) for number in TOLD_BY}
+    def catch_signals(self) -> Iterator[None]:
+        """Only note the signals that end a run, instead of ending."""
+        before = {number: signal.signal(number, self._receive) for number in STOP_SIGNALS}
         try:
             yield
         finally:
@@ -53,44 +56,48 @@ class WorkerStop:
                 signal.signal(number, handler)
 
     def wait_for(self, work: Callable[[], T]) -> T:
-        """Do what may take long, cut off by Stopped. Elsewhere nothing is cut off: results are written down."""
-        if self.is_told:
+        """Do work that may take long. Raises Stopped as soon as a signal comes.
+
+        Outside of this method a signal interrupts nothing, so that results are written down.
+        """
+        if self.is_requested:
             raise Stopped
         return work()
 
-    def _take(self, _number: int, frame: FrameType | None) -> None:
-        """Whether this came in the midst of a wait is asked of the stack: a note of it could be left behind.
+    def _receive(self, _number: int, frame: FrameType | None) -> None:
+        """Note the signal, and raise Stopped where it has interrupted `wait_for`.
 
-        There are several signals in a row, and the second may cut off what the first has raised.
+        The stack shows whether it has. A flag that `wait_for` sets and clears would not do: signals come in a row, and
+        a second one may interrupt what handles the first.
         """
-        self.is_told = True
+        self.is_requested = True
         while frame is not None:
             if frame.f_code is WorkerStop.wait_for.__code__:
                 raise Stopped
             frame = frame.f_back
 
 
-def let_tell() -> None:
-    """In Ansible's main process: from now on its workers can be told."""
+def enable_stop_signal() -> None:
+    """Called in Ansible's main process: its workers, once forked, note the stop signal from their start."""
     main = os.getpid()
 
     def note(_number: int, _frame: Any) -> None:
         if os.getpid() != main:
-            WorkerStop.was_told = True
+            WorkerStop.was_requested = True
 
-    signal.signal(TELLING, note)
+    signal.signal(STOP_SIGNAL, note)
 
 
-def tell(worker: BaseProcess) -> None:
-    """Have it end its stage. SIGTERM would end others where they are, such as at the lock of Ansible's results."""
+def stop_worker(worker: BaseProcess) -> None:
+    """Have a worker end its stage. SIGTERM would kill a worker outside of a stage, even one that holds a lock."""
     if worker.pid:
         with suppress(ProcessLookupError):
-            os.kill(worker.pid, TELLING)
+            os.kill(worker.pid, STOP_SIGNAL)
 
 
 @contextmanager
-def at_most(seconds: float) -> Iterator[None]:
-    """Raise Stopped in what takes longer. Ansible's own limit of a task is not heeded any more then."""
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise Stopped in work that takes longer. This replaces the alarm by which Ansible limits a task's time."""
 
     def expire(_number: int, _frame: Any) -> NoReturn:
         raise Stopped
@@ -105,9 +112,9 @@ def at_most(seconds: float) -> Iterator[None]:
 
 
 def end_clients() -> None:
-    """End what this worker has started here, such as an ssh client that waits for its host."""
+    """End the processes that this worker has started here, such as an ssh client that waits for its host."""
     if multiprocessing.parent_process() is None or os.getpgrp() != os.getpid():
-        return  # no worker of Ansible's, whose group is its own
+        return  # this is no worker of Ansible's: a worker has a process group of its own
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.killpg(0, signal.SIGTERM)
     signal.signal(signal.SIGTERM, before)

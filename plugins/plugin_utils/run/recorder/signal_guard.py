@@ -29,7 +29,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals impor
     leave_dead_terminal,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import END_LIMIT
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.worker_stop import let_tell, tell
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.worker_stop import enable_stop_signal, stop_worker
 
 WORKERS_LIMIT = END_LIMIT + 2.0  # seconds to wait for the workers
 PAUSE = 0.05  # seconds
@@ -60,7 +60,7 @@ class SignalGuard:
         for number in ENDING:
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._receive)
-        let_tell()
+        enable_stop_signal()
         atexit.register(self._at_exit)
 
     def only_storing(self) -> None:
@@ -101,7 +101,7 @@ class SignalGuard:
         if not self._is_pending:
             return
         for worker in multiprocessing.active_children():
-            tell(worker)
+            stop_worker(worker)
         if _is_starting(frame):
             signal.signal(signal.SIGALRM, self._tell_workers)
             signal.setitimer(signal.ITIMER_REAL, PAUSE)

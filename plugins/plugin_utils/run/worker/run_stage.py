@@ -69,7 +69,7 @@ def run_stage(
     stop = WorkerStop()
     remote = RemoteExecutor(action, task_vars, run.settings.reconnect_timeout, stop, run.hidden)
     try:
-        with stop.heeded():
+        with stop.catch_signals():
             result = _result(stage, remote)
     except JournalError as error:  # the host keeps its results, and a run that resumes this one collects them
         result = {"changed": False, "failed": True, "msg": str(error), UNRECORDED: True}

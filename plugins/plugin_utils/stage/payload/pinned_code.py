@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the code of a locked run has to be, whenever it is read: a run lasts for hours, and its files lie open."""
+"""The digests that the code of a locked run must have. They are checked at each read: a run may last for hours."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _HOLDER = _Holder()
 
 
 def pin(pins: Pins | None) -> None:
-    """Let this process, and those that it forks, send only code that is among `pins`; all of it for None."""
+    """Let this process, and those that it forks, send only code that is among `pins`. None allows all code."""
     _HOLDER.pins = pins
 
 
 def check_pinned(inside: str, content: bytes, *, required: bool) -> None:
-    """Raise CatalogError where a file is another one than was locked, or was not where that is required."""
+    """Raise CatalogError where a file was changed since it was locked, or is `required` to be locked and is not."""
     pins = _HOLDER.pins
     if pins is None:
         return

@@ -17,9 +17,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 
 
 def project_files(args: Mapping[str, Any]) -> dict[str, Path]:
-    """The project's file that a relative `src` names; it travels with the stage, under the same path.
+    """The project's file that a relative `src` names, by its path in the payload. It is sent with the stage.
 
-    Raises UsageError where it cannot, CatalogError where a link leads out of the project, or everybody can change it.
+    Raises UsageError where there is no such file inside the project. Raises CatalogError where a link leads out of the
+    project, or where other users can change the file.
     """
     src = args.get("src")
     if not isinstance(src, str) or not src or src.startswith("/") or "${" in src:
@@ -33,7 +34,7 @@ def project_files(args: Mapping[str, Any]) -> dict[str, Path]:
 
 @lru_cache(maxsize=1024)
 def digest_of(path: Path) -> str:
-    """`sha256:<hex>` of a file, read once as what travels is. Raises UsageError where it cannot be read."""
+    """`sha256:<hex>` of a file, which is read once. Raises UsageError where it cannot be read."""
     try:
         return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
     except OSError as error:

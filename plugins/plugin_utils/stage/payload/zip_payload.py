@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The zip that travels to a host: the executor, the scriptlets of a stage, and the files that they read."""
+"""The zip that is sent to a host: the executor, the scriptlets of a stage, and the files that they read."""
 
 from __future__ import annotations
 
@@ -30,23 +30,24 @@ FOR_AUTHORS = f"{COLLECTION}plugins.module_utils.scriptlet"  # what every script
 SANDBOX = f"{COLLECTION}plugins.module_utils.executor.child.sandbox"
 OWN_IMPORT = re.compile(rb"(?m)^ *((?:from|import) (?:ansible_collections|scriptlets)\.[^(\n]*(?:\([^)]*\))?)")
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # the fields of a statement that hold statements
-MOMENT = (1980, 1, 1, 0, 0, 0)
+MOMENT = (1980, 1, 1, 0, 0, 0)  # of each member: the same files are to give the same bytes
 
 Files = Mapping[str, Path]
 
 
 @lru_cache(maxsize=64)
 def pack(files: tuple[tuple[str, Path], ...]) -> bytes:
-    """The zip of `files` (path inside, path here), of the executor, and of all that these import of ours.
+    """The zip of `files` (path in the zip, path on this machine), of the executor, and of what these import of ours.
 
-    Full names are kept, so the same imports work here, there and under AnsiballZ. Raises CatalogError.
+    Modules keep their full names, so that the same imports work on the controller, on a host and under AnsiballZ.
+    Raises CatalogError.
     """
     return _zip({**_executor_files(), **_closure(files)})
 
 
 @lru_cache(maxsize=1)
 def executor_code() -> tuple[str, tuple[str, ...]]:
-    """Digest and files of the executor itself, which a host keeps: the same in every payload."""
+    """Digest and files of the executor itself. They are the same in every payload, and a host keeps them compiled."""
     whole = _in_packages(_executor_files())
     digest = hashlib.sha256()
     for name, content in sorted(whole.items()):
@@ -59,13 +60,13 @@ def _executor_files() -> dict[str, Path]:
 
 
 def sandbox_code() -> dict[str, Path]:
-    """What only a stage brings along that has a step with a sandbox, by the path in the payload."""
+    """The files that only a stage with a sandboxed step needs, by their paths in the payload."""
     return dict(_modules(SANDBOX, "", ROOT))
 
 
 @lru_cache(maxsize=1024)
 def digest_with_imports(digest: str, inside: str, path: Path) -> str:
-    """The digest of a scriptlet, and of all of ours that it imports, but for the executor, as one `sha256:<hex>`."""
+    """One `sha256:<hex>` of a scriptlet and of what it imports of ours, without the executor."""
     whole = _closure([(inside, path)])
     more = sorted(whole.keys() - {inside, *executor_code()[1]})
     if not more:
@@ -77,14 +78,14 @@ def digest_with_imports(digest: str, inside: str, path: Path) -> str:
 def files_with_imports(inside: str, path: Path) -> dict[str, Path]:
     """A scriptlet's file and those of the project that it imports, by their paths in the payload. Raises CatalogError.
 
-    Of the collection's own files, which its version stands for, only the scriptlet itself.
+    Other files of the collection are left out, since its version stands for them.
     """
     whole = _closure([(inside, path)])
     return {name: file for name, file in sorted(whole.items()) if name == inside or name.startswith(DROP_IN_FOLDER)}
 
 
 def _closure(files: Iterable[tuple[str, Path]]) -> dict[str, Path]:
-    """The files, and all of ours that they import."""
+    """The files, and all that they import of ours."""
     whole: dict[str, Path] = {}
     waiting = list(files)
     while waiting:
@@ -95,19 +96,19 @@ def _closure(files: Iterable[tuple[str, Path]]) -> dict[str, Path]:
 
 
 def is_code(inside: str) -> bool:
-    """Whether a file of the payload is there to be imported, and not to be read."""
+    """Whether a file of the payload is code to be imported, and no data."""
     return inside.endswith(".py") and inside.startswith((COLLECTION.replace(".", "/"), DROP_IN_FOLDER))
 
 
 def _imports(inside: str, path: Path) -> Iterator[tuple[str, Path]]:
-    """Our own modules that a file imports: of the collection, or from the folder of drop-ins that it stands in."""
+    """The modules that a file imports from the collection, or from the drop-in folder that it is in."""
     if is_code(inside):
         for name in _imported(inside, path):
             yield from _modules(name, inside, path)
 
 
 def _modules(name: str, inside: str, path: Path) -> Iterator[tuple[str, Path]]:
-    """The file of a module, or of a package, that the file `inside` means by `name`."""
+    """The file of the module or package that an import of `name` in the file `inside` means."""
     parts = name.split(".")
     if name.startswith(COLLECTION):
         folder, below = ROOT, parts[COLLECTION.count(".") :]
@@ -121,14 +122,14 @@ def _modules(name: str, inside: str, path: Path) -> Iterator[tuple[str, Path]]:
 
 @lru_cache(maxsize=4096)
 def _ends(folder: Path, module: str) -> tuple[str, ...]:
-    """What the path of a module has to end with to be its file: nothing does for the name of a class."""
+    """The endings that make the path of a module that of an existing file; none for what is no module."""
     ends = (".py", "/__init__.py")
     return tuple(end for end in ends if os.path.isfile(f"{folder}/{module}{end}"))  # noqa: PTH113 - a third of the time
 
 
 @lru_cache(maxsize=1024)
 def _imported(inside: str, path: Path) -> tuple[str, ...]:
-    """The full names of all that a Python file may import, in functions too; of a shipped one only what may be ours."""
+    """The full names of all that a Python file imports, in functions too; of a shipped file only those of ours."""
     content = read(inside, path)
     if _is_shipped(path):
         content = b"\n".join(OWN_IMPORT.findall(content))  # the executor's 60 files take 50 ms to be parsed whole
@@ -148,7 +149,7 @@ def _imported(inside: str, path: Path) -> tuple[str, ...]:
 
 
 def _statements(tree: ast.AST) -> Iterator[ast.AST]:
-    """All statements in no order; none is inside of an expression, of which a file has ten times as many."""
+    """All statements, in no order. Expressions are left out: they hold none, and there are ten times as many."""
     waiting = [tree]
     while waiting:
         node = waiting.pop()
@@ -158,7 +159,10 @@ def _statements(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def _in_packages(files: Files) -> dict[str, bytes]:
-    """Only what is code stands in packages: a project's folder `statistics` must not hide Python's module."""
+    """The contents of the files, with an `__init__.py` in each folder of code.
+
+    Folders of data get none: a project's folder `statistics` must not hide the module of Python.
+    """
     code = filter(is_code, files)
     packages = {str(folder / "__init__.py") for name in code for folder in PurePosixPath(name).parents[:-1]}
     return {**dict.fromkeys(packages, b""), **{name: read(name, path) for name, path in files.items()}}
@@ -174,15 +178,16 @@ def _zip(files: Files) -> bytes:
 
 
 def read(inside: str, path: Path) -> bytes:
-    """What a file holds, read to be sent; of the project's only what is trusted, and a drop-in is code, whatever it is.
+    """The content of a file that is to be sent.
 
-    Raises CatalogError.
+    Raises CatalogError where it cannot be read, is a file of the project that is not trusted, or is not the locked one.
+    Every file in a drop-in folder counts as code.
     """
     drop_in = inside.startswith(DROP_IN_FOLDER)
     if _is_shipped(path):
         content = _plain(path)
     else:
-        below = inside.count("/") - drop_in + 1  # its folder of drop-ins may have any name
+        below = inside.count("/") - drop_in + 1  # the drop-in folder may have any name on this machine
         root, place = Path(*path.parts[:-below]), Path(*path.parts[-below:])
         content = read_trusted(str(root), str(place), strict=drop_in)
     check_pinned(inside, content, required=drop_in)

@@ -312,7 +312,7 @@ def test_files_that_went_with_a_reboot(asked: Request, monkeypatch: pytest.Monke
     first = HostAnswer("running", 0, boot_id="one")
     for boot_id, state in (("two", "rebooted"), ("one", "unknown")):
         answers = iter([first, HostAnswer("unknown", 0, boot_id=boot_id)])
-        monkeypatch.setattr(there, "_insist", lambda *_asked, answers=answers: next(answers))
+        monkeypatch.setattr(there, "_ask", lambda *_asked, answers=answers: next(answers))
         assert [answer.state for answer in there.stage(asked)] == ["running", state]
 
 
@@ -419,7 +419,7 @@ def test_a_worker_that_is_told_to_end_has_the_steps_on_its_host_ended(asked: Req
     telling = threading.Thread(target=tell)
     telling.start()
     answers: list[HostAnswer] = []
-    with stopping.heeded(), pytest.raises(Interrupted, match=r"^the run was interrupted$"):
+    with stopping.catch_signals(), pytest.raises(Interrupted, match=r"^the run was interrupted$"):
         answers.extend(RemoteExecutor(Shell(), HERE, 60, stopping).stage(slow(asked, 600, 60)))
     telling.join(60)
     answers.extend(RemoteExecutor(Shell(), HERE, 60).collect(asked.message["id"], 60.0))
@@ -432,7 +432,7 @@ def test_a_worker_that_was_told_ends_the_steps_as_an_orphan_too(asked: Request, 
     stopping = WorkerStop()
     stage = RemoteExecutor(Shell(), HERE, 60, stopping).stage(slow(asked, 600, 0.05))
     assert next(stage).state == "running"
-    stopping.is_told = True
+    stopping.is_requested = True
     monkeypatch.setattr(os, "getppid", lambda: -1)
     answers: list[HostAnswer] = []
     with pytest.raises(Interrupted, match=r"^the run was interrupted$"):
@@ -443,7 +443,7 @@ def test_a_worker_that_was_told_ends_the_steps_as_an_orphan_too(asked: Request, 
 
 def test_a_worker_that_was_told_before_it_asked_begins_nothing(asked: Request):
     stopping, shell = WorkerStop(), Shell()
-    stopping.is_told = True
+    stopping.is_requested = True
     there = RemoteExecutor(shell, HERE, 60, stopping)
     assert there.halted() == "the run was interrupted"
     with pytest.raises(Interrupted):

@@ -19,14 +19,14 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.worker_stop import (
-    TELLING,
-    TOLD_BY,
+    STOP_SIGNAL,
+    STOP_SIGNALS,
     Stopped,
     WorkerStop,
-    at_most,
+    enable_stop_signal,
     end_clients,
-    let_tell,
-    tell,
+    stop_worker,
+    time_limit,
 )
 
 
@@ -35,21 +35,21 @@ def told_while_it_sleeps(number: int) -> None:
     time.sleep(60)
 
 
-@pytest.mark.parametrize("number", TOLD_BY)
+@pytest.mark.parametrize("number", STOP_SIGNALS)
 def test_who_waits_is_cut_off_and_who_works_is_not(number: int):
-    before = [signal.getsignal(each) for each in TOLD_BY]
+    before = [signal.getsignal(each) for each in STOP_SIGNALS]
     stopping = WorkerStop()
-    with stopping.heeded():
+    with stopping.catch_signals():
         with pytest.raises(Stopped):
             stopping.wait_for(lambda: told_while_it_sleeps(number))
         os.kill(os.getpid(), number)
-        assert stopping.is_told
-    assert [signal.getsignal(each) for each in TOLD_BY] == before
+        assert stopping.is_requested
+    assert [signal.getsignal(each) for each in STOP_SIGNALS] == before
 
 
 def test_who_was_told_while_it_worked_does_not_begin_to_wait():
     stopping = WorkerStop()
-    with stopping.heeded():
+    with stopping.catch_signals():
         os.kill(os.getpid(), signal.SIGTERM)
         with pytest.raises(Stopped):
             stopping.wait_for(lambda: pytest.fail("it waits"))
@@ -58,26 +58,26 @@ def test_who_was_told_while_it_worked_does_not_begin_to_wait():
 def tell_by_exit_code(ready: Event, told: Event) -> None:
     ready.set()
     told.wait(60)
-    sys.exit(WorkerStop().is_told)
+    sys.exit(WorkerStop().is_requested)
 
 
 def test_a_worker_that_is_told_before_its_stage_begins_none():
     context = multiprocessing.get_context("fork")
     ready, told = context.Event(), context.Event()
-    before = signal.getsignal(TELLING)
-    let_tell()
+    before = signal.getsignal(STOP_SIGNAL)
+    enable_stop_signal()
     try:
         worker = context.Process(target=tell_by_exit_code, args=[ready, told])
         worker.start()
         assert ready.wait(60)
-        tell(worker)
-        os.kill(os.getpid(), TELLING)
+        stop_worker(worker)
+        os.kill(os.getpid(), STOP_SIGNAL)
         told.set()
         worker.join(60)
     finally:
-        signal.signal(TELLING, before)
-    assert (worker.exitcode, WorkerStop().is_told) == (1, False)
-    tell(worker)
+        signal.signal(STOP_SIGNAL, before)
+    assert (worker.exitcode, WorkerStop().is_requested) == (1, False)
+    stop_worker(worker)
 
 
 def test_what_it_waited_for_is_returned():
@@ -103,7 +103,7 @@ def is_told_again(moment: int) -> bool:
             signal.raise_signal(signal.SIGTERM)
         return trace
 
-    with stopping.heeded():
+    with stopping.catch_signals():
         before = sys.gettrace()
         sys.settrace(trace)
         try:
@@ -118,9 +118,9 @@ def is_told_again(moment: int) -> bool:
 
 def test_what_takes_too_long_is_cut_off():
     before = signal.getsignal(signal.SIGALRM)
-    with pytest.raises(Stopped), at_most(0.05):
+    with pytest.raises(Stopped), time_limit(0.05):
         time.sleep(60)
-    with at_most(60):
+    with time_limit(60):
         pass
     assert (signal.getitimer(signal.ITIMER_REAL)[0], signal.getsignal(signal.SIGALRM)) == (0, before)
 

@@ -16,18 +16,18 @@ import pytest
 from ansible.plugins.strategy import StrategyBase
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.signal_guard import STARTED, STARTING
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.worker_stop import TELLING
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.worker_stop import STOP_SIGNAL
 
 # As Ansible: workers that heed what they are told, an interrupt that ends the command.
 MAIN = """
 import contextlib, multiprocessing, os, signal, sys, threading, time
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder import signal_guard
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.worker_stop import TELLING
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.worker_stop import STOP_SIGNAL
 signal_guard.SECOND_AFTER, signal_guard.WORKERS_LIMIT = map(float, sys.argv[2:])
 
 def work(stubborn):
     os.setpgid(0, 0)
-    heeded = [TELLING, signal.SIGTERM]
+    heeded = [STOP_SIGNAL, signal.SIGTERM]
     signal.pthread_sigmask(signal.SIG_BLOCK, heeded)  # one that comes just before a sleep would be slept over
     os.write(ready[1], b"!")
     while True:
@@ -113,7 +113,7 @@ except KeyboardInterrupt:
 """
 
 
-TOLD = f"worker told {TELLING:d}"
+TOLD = f"worker told {STOP_SIGNAL:d}"
 
 
 class Main:

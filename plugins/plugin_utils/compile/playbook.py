@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From a plan to the playbook that runs it: run, close and verdict."""
+"""Compiles a plan to a playbook, with its three kinds of plays: run, close and verdict."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _HEAD = """\
 # {}
 ---
 """
-# The plan and not Ansible decides what a failed step blocks.
-GO_ON = {"ignore_errors": True, "ignore_unreachable": True}
+# Ansible must not stop at a failure: the plan decides what a failed step blocks.
+KEEP_GOING = {"ignore_errors": True, "ignore_unreachable": True}
 
 
 def to_playbook(plan: Plan) -> str:
@@ -34,40 +34,40 @@ def to_playbook(plan: Plan) -> str:
 
 
 def to_plays(plan: Plan) -> tuple[Play, ...]:
-    """The playbook as data: the plays that run the stages, the one that closes the run, and the verdict."""
-    about = {"vars": {"rack_recipes_recipe": _about(plan)}}
-    return (*_runs(plan, about), _close(plan, about), _verdict(plan.recipe))
+    """The playbook as data: the plays that run the stages, the play that closes the run, and the verdict."""
+    variables = {"vars": {"rack_recipes_recipe": _recipe_variable(plan)}}
+    return (*_runs(plan, variables), _close(plan, variables), _verdict(plan.recipe))
 
 
 def _comment(path: str) -> str:
     return path if path.isprintable() else ascii(path)
 
 
-def _runs(plan: Plan, about: Play) -> Iterator[Play]:
-    """One play, or as many as batches of hosts ask for: only hosts that wait for no others can go in batches."""
+def _runs(plan: Plan, variables: Play) -> Iterator[Play]:
+    """The plays that run the stages. Those that wait for other hosts cannot run in batches: they get separate plays."""
     recipe = plan.recipe
     batched = bool(recipe.serial or recipe.canary)
     running = (stage for stage in plan.stages if not stage.always)
     for alone, stretch in groupby(running, key=lambda stage: batched and stage.scope == "host" and not stage.wide):
         stages = [*stretch]
         if alone:
-            yield from _batches(recipe, stages, about)
+            yield from _batches(recipe, stages, variables)
         else:
-            yield _run(recipe, stages, about, which="all hosts" if batched else "")
+            yield _run(recipe, stages, variables, which="all hosts" if batched else "")
 
 
-def _batches(recipe: Recipe, stages: Sequence[Stage], about: Play) -> Iterator[Play]:
-    """The canary first, then the others, as many at a time as the recipe says."""
+def _batches(recipe: Recipe, stages: Sequence[Stage], variables: Play) -> Iterator[Play]:
+    """The plays for stages in batches: the canary first, then the others, in the sizes that the recipe gives."""
     canary = recipe.canary
     if canary is None:
-        yield _run(recipe, stages, {**_serial(recipe.serial), **about}, which="in batches")
+        yield _run(recipe, stages, {**_serial(recipe.serial), **variables}, which="in batches")
     elif canary.hosts:
         for mark, which in (("&", "canary"), ("!", "other hosts")):
-            play = _run(recipe, stages, {**_serial(recipe.serial), **about}, which)
+            play = _run(recipe, stages, {**_serial(recipe.serial), **variables}, which)
             yield {**play, "hosts": _combined(recipe.hosts, mark + canary.hosts)}
     else:
         batches = (canary.count or 1, *(recipe.serial or ("100%",)))
-        yield _run(recipe, stages, {**_serial(batches), **about}, which="canary first")
+        yield _run(recipe, stages, {**_serial(batches), **variables}, which="canary first")
 
 
 def _serial(batches: Sequence[int | str]) -> Play:
@@ -75,7 +75,7 @@ def _serial(batches: Sequence[int | str]) -> Play:
 
 
 def _combined(hosts: str, pattern: str) -> str | list[str]:
-    """Hosts of one pattern that another one takes or leaves; as a list where a `:` between them could be misread."""
+    """The hosts pattern with another one added; a list where a `:` between them could be misread."""
     if "{{" in hosts or "::" in hosts:
         return [hosts, pattern]
     return f"{hosts}{',' if ',' in hosts else ':'}{pattern}"
@@ -85,10 +85,10 @@ def _run(recipe: Recipe, stages: Sequence[Stage], keywords: Play, which: str) ->
     first, last = stages[0].number, stages[-1].number
     numbers = f"stage {first}" if first == last else f"stages {first} to {last}"
     play = _play("Run", recipe, f"{numbers}, {which}" if which else "")
-    return {**play, **GO_ON, **keywords, "tasks": [to_task(recipe, stage) for stage in stages]}
+    return {**play, **KEEP_GOING, **keywords, "tasks": [to_task(recipe, stage) for stage in stages]}
 
 
-def _close(plan: Plan, about: Play) -> Play:
+def _close(plan: Plan, variables: Play) -> Play:
     closing = [to_task(plan.recipe, stage) for stage in plan.stages if stage.always]
     flush = {"name": "Bring the results into the store", FLUSH: {}, **ON_CONTROLLER, "tags": ["always"]}
     report = {
@@ -98,12 +98,12 @@ def _close(plan: Plan, about: Play) -> Play:
         "when": "rack_recipes_report | default(false) | bool",
         "tags": ["always"],
     }
-    told = about if closing else {}
-    return {**_play("Close", plan.recipe), **GO_ON, **told, "tasks": [*closing, flush, report]}
+    needed = variables if closing else {}
+    return {**_play("Close", plan.recipe), **KEEP_GOING, **needed, "tasks": [*closing, flush, report]}
 
 
 def _verdict(recipe: Recipe) -> Play:
-    """Only for the hosts that did not pass: a task costs a process a host."""
+    """The play that fails the hosts that did not pass, and no others: each task starts a process for each host."""
     fail = {"name": "Fail the host for its reasons", VERDICT: {}, "tags": ["always"]}
     hosts = f"{{{{ query('rack.recipes.not_passed', {_quoted(recipe.hosts)}) }}}}"
     return {**_play("Verdict", recipe, "hosts that did not pass"), "hosts": hosts, "tasks": [fail]}
@@ -114,13 +114,13 @@ def _quoted(text: str) -> str:
 
 
 def _play(what: str, recipe: Recipe, which: str = "") -> Play:
-    """Its name is no template, which linters would not believe of a marked one."""
+    """A play with a name. Braces in it are broken up: linters reject a name that is marked `!unsafe`."""
     name = ", ".join(filter(None, (f"{what} {recipe.test_meta.test_id}", which)))
     return {"name": TEMPLATE.sub("{ ", name), "hosts": recipe.hosts, "gather_facts": False}
 
 
-def _about(plan: Plan) -> dict[str, Any]:
-    """What the run has to know of the recipe beside its steps. The arguments of hooks may be templates, as a step's."""
+def _recipe_variable(plan: Plan) -> dict[str, Any]:
+    """What the run has to know of the recipe beside its steps. Only the arguments of hooks may hold templates."""
     data = compiled_recipe(plan)
     hooks = {"hooks": data.pop("hooks")} if "hooks" in data else {}
     return {**verbatim({**_meta(plan.recipe), **data}), **hooks}

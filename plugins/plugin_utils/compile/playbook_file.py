@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A recipe compiled to a file, for Ansible to read."""
+"""Compiles a recipe to a playbook file."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Setti
 def plan_of(recipe: str, settings: Settings | None = None, options: PlanOptions = NO_OPTIONS) -> Plan:
     """The plan of a recipe file, with the scriptlets that the project's settings trust. Raises RackError."""
     folders = (settings or project.load()).scriptlets
-    with _uncollected():
+    with _without_garbage_collection():
         return make_plan(load(recipe), tuple(map(Path, folders)), options)
 
 
 def playbook_of(recipe: str, settings: Settings | None = None, options: PlanOptions = NO_OPTIONS) -> str:
     """The text of the playbook that a recipe file becomes. Raises RackError."""
-    with _uncollected():
+    with _without_garbage_collection():
         return to_playbook(plan_of(recipe, settings, options))
 
 
@@ -44,10 +44,10 @@ def compile_to_file(recipe: str, settings: Settings | None = None, options: Plan
 def write_playbook(plan: Plan, settings: Settings) -> Path:
     """Write a plan's playbook; returns its absolute path. Raises UsageError.
 
-    The file's name tells its content, so that no other run, of a changed recipe, of a namesake or with other options,
-    replaces it.
+    The file's name has a digest of its content. So a changed recipe, another recipe of the same name, or other options
+    do not replace it.
     """
-    with _uncollected():
+    with _without_garbage_collection():
         text = to_playbook(plan).encode()
     folder = Path(settings.runs).parent / "compiled"
     target = folder / f"{Path(plan.recipe.path).stem}-{sha256(text).hexdigest()[:12]}.yml"
@@ -64,12 +64,12 @@ def write_playbook(plan: Plan, settings: Settings) -> Path:
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
-    """Of the many small parts of a recipe none is garbage, and looking for some takes longer the more there are."""
-    collects = gc.isenabled()
+def _without_garbage_collection() -> Iterator[None]:
+    """Switch Python's search for garbage off: a recipe has many objects and no garbage, and each search visits all."""
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if collects:
+        if was_enabled:
             gc.enable()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From a stage to the task that runs it."""
+"""Compiles a stage to the task that runs it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize impo
 ON_CONTROLLER = {"run_once": True, "delegate_to": "localhost"}
 TITLE_LENGTH = 100
 RESERVED = ("all", "always", "never", "tagged", "untagged")
-# Words of a condition that hold plain text.
+# Words of a condition whose text is never a template.
 LITERAL = ("name", "unit", *(word for word, criterion in CRITERIA.items() if criterion.takes == "text"))
 
 
@@ -55,19 +55,19 @@ def _become(user: str) -> dict[str, Any]:
 
 
 def _tags(stage: Stage) -> list[str]:
-    """The names of the steps and their tags, without those that Ansible understands in its own way."""
+    """The names of the steps and their tags, without the tags that have a meaning of their own in Ansible."""
     tags = dict.fromkeys(tag for planned in stage.steps for tag in (planned.step.name, *planned.step.tags))
     return [tag for tag in tags if tag not in RESERVED]
 
 
 def _step(planned: PlannedStep) -> dict[str, Any]:
-    """A step in the recipe's words, with templates where Ansible's users expect them."""
+    """A compiled step. Text that must not be taken for a template is marked."""
     data = compiled_step(planned)
-    return {name: GUARDS[name](value) if name in GUARDS else value for name, value in data.items()}
+    return {name: VERBATIM_TEXTS[name](value) if name in VERBATIM_TEXTS else value for name, value in data.items()}
 
 
 def _conditions(value: Any) -> Any:
-    """Conditions, or what stands for them."""
+    """Conditions with their plain texts marked. Anything else, such as a template for them, stays as it is."""
     return [*map(_condition, value)] if isinstance(value, (list, tuple)) else value
 
 
@@ -82,17 +82,17 @@ def _limits(word: str, value: Any) -> Any:
 
 
 def _in(part: str) -> Callable[[Any], Any]:
-    """Guard the conditions in a part of a mapping."""
+    """Marks the texts of the conditions under one key of a mapping."""
 
-    def guard(value: Any) -> Any:
+    def mark(value: Any) -> Any:
         if not isinstance(value, Mapping) or part not in value:
             return value
         return {**value, part: _conditions(value[part])}
 
-    return guard
+    return mark
 
 
-GUARDS: Mapping[str, Callable[[Any], Any]] = {
+VERBATIM_TEXTS: Mapping[str, Callable[[Any], Any]] = {
     "when": _conditions,
     "retry": _in("until"),
     "repeat": _in("until"),

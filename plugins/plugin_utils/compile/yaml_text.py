@@ -4,7 +4,7 @@
 
 """Plain data as YAML text: block style, as ansible-lint wants it, the same bytes for the same data.
 
-PyYAML's C emitter cannot indent lists and its Python one takes seconds for a large recipe.
+PyYAML does not serve: its C emitter cannot indent lists, and its Python one takes seconds for a large recipe.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from typing import Any
 TEMPLATE = re.compile(r"\{(?=[{%#])")
 UNSAFE, NO_LINT = "!unsafe ", "  # noqa: jinja"  # ansible-lint does not know the first
 WIDTH = 120
-LONGEST_KEY = 1000  # readers of YAML take no longer one in its short form
-# What every reader takes for text without quotes; inside a list in brackets a comma would end it.
+LONGEST_KEY = 1000  # a longer key needs the form with `?`
+# What every YAML reader takes for text although it has no quotes. In a list in brackets, a comma would end it.
 WORD = r"(?:\.{0,2}/|[A-Za-z_])%s*(?: %s+)*"
 PLAIN = re.compile(WORD % (("[A-Za-z0-9_./,()'-]",) * 2))
 PLAIN_IN_BRACKETS = re.compile(WORD % (("[A-Za-z0-9_./-]",) * 2))
 WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null", "none", "nan", "inf"))
 UNPRINTABLE = re.compile(r"[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
-# Where long text in quotes may go on in the next line: behind a word, and around what is escaped.
+# The pieces of long text in quotes that may be broken between: words with their spaces, and groups of escapes.
 FOLDS = re.compile(r"(?:[^\\ ]{1,60}|(?:\\u.{4}){1,10}|(?:\\[^u]){1,30}) {0,30}| {1,60}")
 
 
 class Verbatim(str):
-    """Text that Ansible takes as it stands, although it looks like a template."""
+    """Text that looks like a template and is none: it is written as `!unsafe`."""
 
     __slots__ = ()
 
 
 def verbatim(value: Any) -> Any:
-    """The value with each such text in it marked."""
+    """The value with each text in it that looks like a template marked as none."""
     if isinstance(value, str):
         return Verbatim(value) if TEMPLATE.search(value) else value
     if isinstance(value, Mapping):
@@ -63,7 +63,7 @@ def _head(indent: str, key: str) -> str:
 
 
 def _entry(head: str, item: Any, indent: str) -> str:
-    """A key and what it holds; a short list of scalars reads best on one line."""
+    """A key and its value. A short list of scalars is written on the same line, in brackets."""
     if not _is_filled(item):
         return _scalar(f"{head} ", item, indent)
     nested = isinstance(item, Mapping) or any(_is_filled(inner) or isinstance(inner, Verbatim) for inner in item)
@@ -86,7 +86,7 @@ def _in_brackets(items: Any) -> str:
 
 
 def _scalar(head: str, value: Any, indent: str) -> str:
-    """Text that spans lines is written as it is, other text that is too long in quotes and folded."""
+    """A scalar. Text of several lines is written as a block, other text that is too long is quoted and folded."""
     if not isinstance(value, str):
         return head + _other(value)
     tag, end = (UNSAFE, NO_LINT) if isinstance(value, Verbatim) else ("", "")
@@ -99,7 +99,7 @@ def _scalar(head: str, value: Any, indent: str) -> str:
 
 
 def _literal(value: str, room: int) -> list[str] | None:
-    """The lines of text that needs no escapes; None for other text."""
+    """The lines of text that can be written as a block; None where that would change it or needs escapes."""
     lines = value.removesuffix("\n").split("\n")
     edges = bool(lines[0]) and not lines[0].startswith(" ") and bool(lines[-1]) and "\n\n\n" not in value
     sound = (line.isprintable() and not line.endswith(" ") and len(line) < room for line in lines)

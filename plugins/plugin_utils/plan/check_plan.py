@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is wrong with a recipe that its reader cannot know: it takes the scriptlets, or the whole graph, to tell."""
+"""The mistakes in a recipe that show only once its scriptlets are found, or the whole graph is known."""
 
 from __future__ import annotations
 
@@ -36,20 +36,23 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model i
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import HOOK
 
-User = Step | Hook  # of a scriptlet
-Named = tuple[str, str, str]  # a module, its function and its type
+ScriptletUser = Step | Hook
+ScriptletName = tuple[str, str, str]  # a module, its function and its type
 
-# Ansible's own language, of which there is nothing to run on a host.
-WORDS = ("import_playbook", "import_role", "import_tasks", "include_role", "include_tasks", "meta")
-STATEMENTS = frozenset(f"ansible.builtin.{word}" for word in WORDS)
-NO_SEPARATOR = re.compile(r"\[[^\]]*\]|\{\{.*?\}\}")  # a range of hosts, a template
-COMBINED = re.compile(r"[,:]|^[!&]")
+# Statements of Ansible's playbooks, which run nothing on a host.
+STATEMENT_WORDS = ("import_playbook", "import_role", "import_tasks", "include_role", "include_tasks", "meta")
+STATEMENTS = frozenset(f"ansible.builtin.{word}" for word in STATEMENT_WORDS)
+RANGE_OR_TEMPLATE = re.compile(r"\[[^\]]*\]|\{\{.*?\}\}")  # what is between its brackets separates no patterns
+COMBINED_PATTERNS = re.compile(r"[,:]|^[!&]")
 
 
 class PlanProblem(NamedTuple):
-    """What is wrong with a step or a hook (None: the recipe), and at which of its values, or at what holds it."""
+    """One mistake in a step or hook, or in the recipe as a whole (`owner` is None).
 
-    owner: User | None
+    `path` leads to the wrong value inside of the owner. Where that value has no place, the next one around it has.
+    """
+
+    owner: ScriptletUser | None
     path: ValuePath
     expected: str
     got: str = ""
@@ -58,28 +61,31 @@ class PlanProblem(NamedTuple):
 
 @dataclass(slots=True)
 class Scriptlets:
-    """What the steps and hooks of a recipe use, as far as it was found; None for a module of Ansible's."""
+    """The scriptlets that the steps and hooks of a recipe use, as far as they were found.
+
+    A step that is a module of Ansible's has None. `cache` has each scriptlet that was looked for, or why there is none.
+    """
 
     folders: Sequence[Path]
     of_steps: dict[str, ScriptletEntry | None] = field(default_factory=dict)
     of_hooks: list[PlannedHook] = field(default_factory=list)
-    found: dict[Named, ScriptletEntry | CatalogError] = field(default_factory=dict)
+    cache: dict[ScriptletName, ScriptletEntry | CatalogError] = field(default_factory=dict)
 
-    def find(self, user: User) -> ScriptletEntry | CatalogError:
+    def find(self, user: ScriptletUser) -> ScriptletEntry | CatalogError:
         """The scriptlet that a step or a hook names, or why there is none."""
-        named = (user.module, user.function, user.type)
-        entry = self.found.get(named)
+        name = (user.module, user.function, user.type)
+        entry = self.cache.get(name)
         if entry is None:
             try:
-                entry = find(*named, self.folders)
+                entry = find(*name, self.folders)
             except CatalogError as error:
                 entry = error
-            self.found[named] = entry
+            self.cache[name] = entry
         return entry
 
 
 def problems(recipe: Recipe, scriptlets: Scriptlets) -> Iterator[PlanProblem]:
-    """What is wrong, one by one; `scriptlets` takes in those that are found."""
+    """The mistakes in the steps, hooks and options of a recipe; fills `scriptlets` with those that are found."""
     for step in recipe.steps:
         yield from _ansible_problems(step) if step.type == "ansible" else _step_problems(step, scriptlets)
         scriptlets.of_steps.setdefault(step.name, None)
@@ -91,10 +97,10 @@ def problems(recipe: Recipe, scriptlets: Scriptlets) -> Iterator[PlanProblem]:
 
 
 def problems_of_keys(steps: Iterable[Step], data: Mapping[str, KeyUsage]) -> Iterator[PlanProblem]:
-    """Steps that compare what they write with other hosts: these may still be at it."""
-    asking = [step for step in steps if data[step.name].elsewhere & data[step.name].writes]
-    writers = Counter(key for keys in data.values() if asking for key in keys.writes)
-    for step in asking:
+    """Steps that compare a key which they write themselves with other hosts, where it may not be written yet."""
+    comparing = [step for step in steps if data[step.name].elsewhere & data[step.name].writes]
+    writers = Counter(key for keys in data.values() if comparing for key in keys.writes)
+    for step in comparing:
         own = data[step.name].elsewhere & data[step.name].writes
         for key in sorted(key for key in own if writers[key] == 1):
             part = [name for name, part in PARTS.items() if key in keys_of_others(part(step))][0]  # noqa: RUF015
@@ -103,7 +109,7 @@ def problems_of_keys(steps: Iterable[Step], data: Mapping[str, KeyUsage]) -> Ite
 
 
 def located(recipe: Recipe, found: Iterable[PlanProblem]) -> list[RecipeError]:
-    """The problems with their places; a step or hook is known by the place where it is written."""
+    """The problems as errors with their places. A step or hook is recognized by the place where it is written."""
     lists: dict[ValuePath, int] = {
         ("steps",): len(recipe.steps),
         ("hooks", "pre_step"): len(recipe.pre_step),
@@ -157,8 +163,8 @@ def _ansible_problems(step: Step) -> Iterator[PlanProblem]:
         yield PlanProblem(step, ("writes", 1), "at most one key, which takes the module's result", repr(extra))
 
 
-def _argument_problems(user: User, entry: ScriptletEntry) -> Iterator[PlanProblem]:
-    """Arguments that the scriptlet does not take, and those that it requires and did not get."""
+def _argument_problems(user: ScriptletUser, entry: ScriptletEntry) -> Iterator[PlanProblem]:
+    """Arguments that the scriptlet does not know or would refuse, and required ones that are missing."""
     if entry.options is None:
         return
     options = dict(entry.options)
@@ -175,8 +181,10 @@ def _argument_problems(user: User, entry: ScriptletEntry) -> Iterator[PlanProble
             yield from _value_problems(user, entry, name, spec)
 
 
-def _value_problems(user: User, entry: ScriptletEntry, name: str, spec: Mapping[str, Any]) -> Iterator[PlanProblem]:
-    """A value that is known already, and that the scriptlet would refuse."""
+def _value_problems(
+    user: ScriptletUser, entry: ScriptletEntry, name: str, spec: Mapping[str, Any]
+) -> Iterator[PlanProblem]:
+    """What the scriptlet would say of a value that is known already."""
     try:
         converted(name, spec, user.args[name])
     except WrongError as error:
@@ -187,13 +195,13 @@ def _value_problems(user: User, entry: ScriptletEntry, name: str, spec: Mapping[
 
 
 def _names_secret(path: str) -> bool:
-    """Whether an argument, or one that it is inside of, has the name of a secret."""
+    """Whether the argument at a path, or one around it, has the name of a secret."""
     names = SecretNames(settings.load().secret_keys)
     return any(names.match(name) for name in re.split(r"[.\[]", path))
 
 
-def _file_problems(user: User) -> Iterator[PlanProblem]:
-    """A relative `src` is a file of the project, as in Ansible's copy: it has to be there."""
+def _file_problems(user: ScriptletUser) -> Iterator[PlanProblem]:
+    """A relative `src` is a file of the project, as in Ansible's copy. It has to exist."""
     src = user.args.get("src")
     if not isinstance(src, str) or not src or src.startswith("/") or is_open(src):
         return
@@ -207,7 +215,7 @@ def _file_problems(user: User) -> Iterator[PlanProblem]:
 
 
 def _why_untrusted(src: str) -> str:
-    """Why a file of the project must not be sent to a host; empty where it may."""
+    """Why a file of the project may not be sent to a host; empty where it may."""
     try:
         check_trusted(PROJECT, Path(src).as_posix(), strict=False)
     except CatalogError as error:
@@ -218,12 +226,12 @@ def _why_untrusted(src: str) -> str:
 def _is_file(path: str) -> bool:
     try:
         return Path(path).is_file()
-    except (OSError, ValueError):  # a name that is too long, or no name at all
+    except (OSError, ValueError):  # the name is too long, or no valid one
         return False
 
 
 def _merge_problems(recipe: Recipe, folders: Sequence[Path]) -> Iterator[PlanProblem]:
-    """Merge hooks are files that have to be there; what they do is known once they are loaded."""
+    """Merge hooks are files that have to exist. Whether they work shows only when a run loads them."""
     for keys, policy in recipe.merge.items():
         if policy.startswith(HOOK):
             try:
@@ -233,7 +241,7 @@ def _merge_problems(recipe: Recipe, folders: Sequence[Path]) -> Iterator[PlanPro
 
 
 def _canary_problems(recipe: Recipe) -> Iterator[PlanProblem]:
-    """Ansible can take one pattern out of others, or leave it out, but has no brackets for several."""
+    """A canary has to be one pattern: Ansible's patterns have no brackets, so several cannot be taken or left out."""
     pattern = recipe.canary.hosts if recipe.canary else ""
-    if COMBINED.search(NO_SEPARATOR.sub("", pattern)):
+    if COMBINED_PATTERNS.search(RANGE_OR_TEMPLATE.sub("", pattern)):
         yield PlanProblem(None, ("canary", "hosts"), "one host, group or pattern, not several", repr(pattern))

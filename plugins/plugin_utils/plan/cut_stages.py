@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Where the graph is cut: a stage is the longest stretch that a host runs without waiting for another one."""
+"""Cuts the ordered steps into stages. A stage is the longest stretch that a host runs without waiting for others."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ OTHER_HOST = re.compile(r"\bhostvars\b|\bhost *=")
 
 @dataclass(slots=True)
 class Group:
-    """The steps of a stage so far.
+    """The steps of a stage so far, with what decides whether another one may join.
 
-    `declared` are the keys of which steps of the plan say that they write them; `undeclared` tells that one of these
-    here does not say what it writes.
+    `why` is the reason for the cut before the stage. `declared` are the keys that any step of the plan declares to
+    write. `undeclared` is whether a step of this stage declares no keys. `elsewhere` are the keys that are read of
+    other hosts.
     """
 
     why: str
@@ -35,11 +36,11 @@ class Group:
 
     @property
     def first(self) -> PlannedStep:
-        """The one that the others joined."""
+        """The step that the stage starts with."""
         return self.steps[0]
 
     def add(self, planned: PlannedStep, *, wide: bool) -> None:
-        """Let a step join."""
+        """Add a step; `wide` is whether it looks at other hosts."""
         self.steps.append(planned)
         self.hosts[planned.step.name] = planned.step.hosts
         self.writes.update(planned.writes)
@@ -51,9 +52,9 @@ class Group:
 def cut_into_stages(
     steps: Sequence[PlannedStep], *, stepwise: bool = False, batched: bool = False
 ) -> tuple[Stage, ...]:
-    """The stages of steps that are in their order; stepwise, each has one of its own.
+    """The stages of steps that are in order. With `stepwise`, each step has a stage of its own.
 
-    Where hosts go in batches, those stages for which all of them have to meet are kept apart.
+    `batched` is whether hosts go in batches. Then steps that all hosts have to wait for get stages of their own.
     """
     declared = {key for step in steps for key in step.writes}
     hosts = {step.step.name: step.step.hosts for step in steps if step.step.hosts is not None}
@@ -61,7 +62,7 @@ def cut_into_stages(
     for step in steps:
         wide = _is_wide(step, hosts)
         why = _cut(groups[-1], step) if groups else "is the first"
-        why = why or (_changes_pace(groups[-1], step, wide) if batched else "") or ("stepwise" if stepwise else "")
+        why = why or (_changes_batching(groups[-1], step, wide) if batched else "") or ("stepwise" if stepwise else "")
         if why:
             groups.append(Group(why, declared))
         groups[-1].add(step, wide=wide)
@@ -88,8 +89,8 @@ def _cut(group: Group, step: PlannedStep) -> str:
     return next(filter(None, (cut(group, step) for cut in CUTS)), "")
 
 
-def _changes_pace(group: Group, step: PlannedStep, wide: bool) -> str:
-    """What runs once, or at the end, knows no batches."""
+def _changes_batching(group: Group, step: PlannedStep, wide: bool) -> str:
+    """Why batches of hosts start or end at `step`. They do not matter to what runs once for the run, or at its end."""
     if group.wide is wide or step.step.scope == "run" or step.step.always:
         return ""
     return "waits for all hosts" if wide else "runs in batches again"
@@ -121,18 +122,18 @@ def _changes_locks(group: Group, step: PlannedStep) -> str:
 
 
 def _needs_many(group: Group, step: PlannedStep) -> str:
-    """What other hosts must have passed, too, has to end on all of them."""
+    """A step that has to pass on other hosts, too, must have ended on all of them before a stage starts."""
     wide = (need for need in step.depends_on if need.is_wide and need.step in group.hosts)
     return next((f"needs {need.label}" for need in wide), "")
 
 
 def _needs_other_hosts(group: Group, step: PlannedStep) -> str:
-    """A step that does not run on this host gives its verdict on others only."""
+    """The verdicts of a step that does not run on this host come from other hosts."""
     return "needs a step of other hosts" if _looks_at_others(step, group.hosts) else ""
 
 
 def _reads_elsewhere(group: Group, step: PlannedStep) -> str:
-    """A host gets the keys of others when its stage starts."""
+    """A stage gets the keys of other hosts when it starts, so no step of it may have written them."""
     if step.step.scope == "run":
         return ""
     written = (key in group.writes or (group.undeclared and key not in group.declared) for key in step.reads_elsewhere)
@@ -140,14 +141,14 @@ def _reads_elsewhere(group: Group, step: PlannedStep) -> str:
 
 
 def _overwrites(group: Group, step: PlannedStep) -> str:
-    """One host may be through with a stage before another one, which needs the old value, starts it."""
+    """A host may have ended a stage before another host starts it, which still needs the old value."""
     if step.step.scope == "run" or group.elsewhere.isdisjoint(step.writes):
         return ""
     return "writes what other hosts read"
 
 
 def _uses_template(group: Group, step: PlannedStep) -> str:
-    """Ansible fills in templates before the stage is sent: it cannot see what the stage itself will write."""
+    """Ansible fills in templates before a stage is sent, when nothing that the stage writes is known."""
     keys = {key for text in step.templates for key in KEY.findall(text)}
     if not step.templates or (keys and not group.undeclared and keys.isdisjoint(group.writes)):
         return ""

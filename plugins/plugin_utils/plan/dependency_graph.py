@@ -4,9 +4,9 @@
 
 """The edges between steps, and an order that respects them.
 
-A step needs what it depends on, and the steps that write what it reads: where these do not pass, it is blocked.
-Beside that, two uses of a key of which one is a write keep the order of the recipe: such edges order, but do not block,
-and only steps that run beside each other have to look at them.
+A step needs the steps that it depends on, and those that write what it reads. Where these do not pass, it is blocked.
+Two steps that use the same key, one of them writing, keep the order of the recipe. This is an edge, too: the later step
+waits, but is not blocked. Such edges matter only to steps that run in parallel.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ EVERY_HOST: Where = ("host", None)
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """The steps before a step: those it needs, and those it only has to wait for."""
+    """The steps before a step: `needs` have to pass, `after` have only to end."""
 
     needs: tuple[Dependency, ...]
     after: tuple[str, ...]
@@ -42,14 +42,17 @@ class Edges:
 
 @dataclass(slots=True)
 class StepKeys:
-    """Who used a key: its last writer on each set of hosts, and all readers."""
+    """The steps that use a key: the last writer on each set of hosts, and all readers in their order.
+
+    `overtaken` has the number of readers that there were at the last write on each set of hosts.
+    """
 
     writers: Writers = field(default_factory=dict)
     readers: list[str] = field(default_factory=list)
-    overtaken: dict[Where, int] = field(default_factory=dict)  # so many readers came before the last write there
+    overtaken: dict[Where, int] = field(default_factory=dict)
 
     def before_write(self, where: Where) -> list[str]:
-        """The steps that a write there has to wait for, as far as no earlier write waits for them."""
+        """The steps that a write on these hosts has to wait for, without those that an earlier write waits for."""
         if not self.readers:
             return [*self.writers.values()]
         covering = (where, EVERY_HOST) if where[0] == "host" else (where,)
@@ -64,16 +67,16 @@ class StepKeys:
 
 
 def arrange(steps: Iterable[Step], data: Mapping[str, KeyUsage], seed: int | None = None) -> list[tuple[Step, Edges]]:
-    """The steps with their edges, each after all before it, otherwise as the recipe has them.
+    """The steps with their edges, ordered: each comes after those before it, otherwise in the order of the recipe.
 
-    Those that close the run come last. With a seed, steps that do not wait for each other come in an order that only
-    the seed decides. Raises RecipeError that names the steps of a cycle.
+    Steps that close the run (`always`) come last. With a seed, steps that do not wait for each other are shuffled, in
+    the same way for the same seed. Raises RecipeError that names the steps of a cycle.
     """
     wanted = sorted(steps, key=attrgetter("always"))
     needs = _needs(wanted, data)
     after = _conflicts(wanted, data)
     try:
-        ordered = _sorted(wanted, _wished(needs, after))
+        ordered = _sorted(wanted, _all_edges(needs, after))
     except CycleError:
         ordered = _sorted_by_needs(wanted, needs, data)
     if ordered != wanted:
@@ -95,8 +98,8 @@ def with_needed(names: Collection[str], arranged: Iterable[tuple[Step, Edges]]) 
     return found
 
 
-def _wished(needs: Before, after: Before) -> Before:
-    """All edges, without those that what a step needs turns round: a reader in front of the only writer."""
+def _all_edges(needs: Before, after: Before) -> Before:
+    """All edges, without those that contradict a need, as where a reader stands before the only writer."""
     return {
         name: {**before, **{other: None for other in after[name] if name not in needs[other]}}
         if after[name]
@@ -106,16 +109,16 @@ def _wished(needs: Before, after: Before) -> Before:
 
 
 def _edges(step: Step, needs: Names, after: Names) -> Edges:
-    """What the recipe says of a step that is needed counts; the others are needed as a plain name is."""
+    """The edges of a step. Dependencies of the recipe stay as written; derived ones are on the same host."""
     written = {dependency.step for dependency in step.depends_on}
     derived = (Dependency(name) for name in needs if name not in written)
     return Edges((*step.depends_on, *derived), tuple(name for name in after if name not in needs))
 
 
 def _needs(steps: Sequence[Step], data: Mapping[str, KeyUsage]) -> dict[str, Names]:
-    """What each step depends on, and who writes what it reads: the last one before it, else the first one behind it.
+    """What each step depends on, and the writers of what it reads: the last before it, else the first behind it.
 
-    What closes the run is behind no other step.
+    A step that closes the run counts as a later writer only for others that close the run.
     """
     needs = {step.name: dict.fromkeys(dependency.step for dependency in step.depends_on) for step in steps}
     earlier: dict[str, Writers] = {}
@@ -143,7 +146,7 @@ def _need_writers(
 
 
 def _overwrite(writers: Writers, name: str, where: Where) -> None:
-    """A write on every host makes up for those on some of them."""
+    """Make a step the last writer on some hosts. A write on every host replaces those on some of them."""
     if where == EVERY_HOST:
         for there in [there for there in writers if there[0] == "host"]:
             del writers[there]
@@ -151,7 +154,7 @@ def _overwrite(writers: Writers, name: str, where: Where) -> None:
 
 
 def _conflicts(steps: Sequence[Step], data: Mapping[str, KeyUsage]) -> dict[str, Names]:
-    """For each step those in front of it that use a key which it writes, or write a key which it reads."""
+    """For each step, the earlier ones that use a key which it writes, or that write a key which it reads."""
     found: dict[str, Names] = {}
     uses: dict[str, StepKeys] = defaultdict(StepKeys)
     for step in steps:
@@ -168,7 +171,7 @@ def _conflicts(steps: Sequence[Step], data: Mapping[str, KeyUsage]) -> dict[str,
 
 
 def _sorted(steps: Sequence[Step], before: Before) -> list[Step]:
-    """Of the steps that have all before them, the first one of the recipe always comes next. Raises CycleError."""
+    """The steps in an order that respects the edges: of those that are free, the recipe's first. Raises CycleError."""
     position = {step.name: index for index, step in enumerate(steps)}
     if all(position[name] < index for index, step in enumerate(steps) for name in before[step.name]):
         return [*steps]  # most recipes are written in an order that they can run in
@@ -186,13 +189,13 @@ def _sorted(steps: Sequence[Step], before: Before) -> list[Step]:
 
 
 def _shuffled(steps: Iterable[Step], needs: Before, after: Before, chance: random.Random) -> list[Step]:
-    """An order by chance that respects all edges."""
+    """A random order that respects all edges."""
     shuffled = sorted(steps, key=lambda step: (step.always, chance.random()))
     return _sorted(shuffled, {name: {**before, **after[name]} for name, before in needs.items()})
 
 
 def _sorted_by_needs(steps: Sequence[Step], needs: Before, data: Mapping[str, KeyUsage]) -> list[Step]:
-    """Where the recipe's order contradicts what the steps need, only that counts."""
+    """An order by needs alone, for recipes whose own order contradicts these. Raises RecipeError for a cycle."""
     try:
         return _sorted(steps, needs)
     except CycleError as error:
@@ -200,7 +203,7 @@ def _sorted_by_needs(steps: Sequence[Step], needs: Before, data: Mapping[str, Ke
 
 
 def _cycle(ring: Sequence[str], steps: Sequence[Step], data: Mapping[str, KeyUsage]) -> RecipeError:
-    """The cycle, each step after the one that it needs, from the one that stands first in the recipe."""
+    """The error that shows a cycle, from the step that stands first in the recipe, each after the one that it needs."""
     by_name = {step.name: step for step in steps if step.name in ring}
     first = next(iter(by_name))
     start = ring.index(first)

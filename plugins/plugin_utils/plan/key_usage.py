@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model i
 
 Part = Callable[[Step], Any]
 
-# The parts of a step that hold references: those that are filled in before it runs, and those that judge it afterwards.
+# The fields of a step that may hold references: filled in before it runs, and used to judge it afterwards.
 BEFORE: Mapping[str, Part] = {
     "args": lambda step: step.args,
     "when": lambda step: step.when,
@@ -32,7 +32,7 @@ AFTERWARDS: Mapping[str, Part] = {
 }
 CONTEXT = re.compile(r"rack\.recipes\.context|rack_recipes")
 PARTS = {**BEFORE, **AFTERWARDS}
-NO_KEYS: frozenset[str] = frozenset()  # one for all steps: Python would make as many
+NO_KEYS: frozenset[str] = frozenset()  # shared by all steps, to save memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,11 @@ class KeyUsage:
 
 
 def key_usage_of(step: Step, entry: ScriptletEntry | None) -> KeyUsage:
-    """The keys of a step and of its scriptlet. What the step writes itself is there when it is judged."""
+    """The keys of a step and of its scriptlet. Conditions that judge it may use what it writes itself."""
     writes = frozenset((*step.writes, *(entry.writes if entry else ())))
     declared = entry.reads or () if entry else ()
-    judged = _filled(AFTERWARDS, step)
-    filled_in = _filled(BEFORE, step)
+    judged = _values(AFTERWARDS, step)
+    filled_in = _values(BEFORE, step)
     elsewhere = keys_of_others((filled_in, judged))
     reads = frozenset((*step.reads, *declared, *keys_in(filled_in), *(keys_in(judged) - writes), *elsewhere))
     return KeyUsage(reads or NO_KEYS, writes or NO_KEYS, frozenset(elsewhere) or NO_KEYS)
@@ -57,12 +57,12 @@ def key_usage_of(step: Step, entry: ScriptletEntry | None) -> KeyUsage:
 
 def templates_of(step: Step) -> tuple[str, ...]:
     """The texts in a step that Ansible fills in with values of the context."""
-    texts = _texts(_filled(PARTS, step))
+    texts = _texts(_values(PARTS, step))
     return tuple(text for text in texts if ("{{" in text or "{%" in text) and CONTEXT.search(text))
 
 
-def _filled(parts: Mapping[str, Part], step: Step) -> list[Any]:
-    """Those of some parts of a step that hold anything."""
+def _values(parts: Mapping[str, Part], step: Step) -> list[Any]:
+    """The values of these fields of a step that are not empty."""
     return [value for part in parts.values() if (value := part(step))]
 
 

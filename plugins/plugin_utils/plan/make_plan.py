@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From a recipe to its plan: find the scriptlets, check what each is given, draw the edges, order, cut."""
+"""Makes the plan of a recipe: finds the scriptlets, checks their arguments, draws edges, orders steps, cuts stages."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ NO_OPTIONS = PlanOptions()
 
 
 def make_plan(recipe: Recipe, folders: Sequence[Path], options: PlanOptions = NO_OPTIONS) -> Plan:
-    """The plan of `recipe`, with drop-ins from `folders`; runs nothing.
+    """The plan of `recipe`, with drop-in scriptlets from `folders`. Nothing is run.
 
-    Raises RecipeErrors, and UsageError where an option names a step that there is not.
+    Raises RecipeErrors, and UsageError where an option names an unknown step.
     """
     scriptlets = Scriptlets(folders)
     _refuse(recipe, problems(recipe, scriptlets))
-    steps = [_as_asked(step, recipe, options) for step in recipe.steps]
+    steps = [_with_options(step, recipe, options) for step in recipe.steps]
     data = {step.name: key_usage_of(step, scriptlets.of_steps[step.name]) for step in steps}
     _refuse(recipe, problems_of_keys(steps, data))
     for option in ("only", "skip"):
@@ -97,10 +97,10 @@ def _planned(
     )
 
 
-def _as_asked(step: Step, recipe: Recipe, options: PlanOptions) -> Step:
-    """The step without hosts that say nothing, and beside others where all are to run so.
+def _with_options(step: Step, recipe: Recipe, options: PlanOptions) -> Step:
+    """A step as the options change it. A `hosts` that leaves out no host is dropped.
 
-    Whether the instances of a loop may meet only its author knows.
+    `parallel` changes no loop: only its author knows whether its instances may run at the same time.
     """
     changes: dict[str, Any] = {}
     if step.hosts in (*EVERY_HOST, recipe.hosts):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A plan for people and for other programs: tree, JSON, Graphviz, Mermaid."""
+"""The formats in which a plan is shown: tree, JSON, Graphviz, Mermaid."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What will happen: the recipe's steps as a graph, cut into stages."""
+"""The plan of a run: the recipe's steps as a graph, cut into stages."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model i
 
 @dataclass(frozen=True, slots=True)
 class PlanOptions:
-    """What a user asks of a plan.
+    """The user's options for a plan.
 
-    `only` names the steps to run, with all that they need; `skip` those that are left out, which blocks what needs
-    them. `stepwise` gives each step a stage of its own. `parallel` lets all steps run beside each other as far as the
-    edges allow it. `seed` shuffles steps that do not wait for each other, the same way for the same number.
+    `only` names the steps to run; what they need runs, too. `skip` names steps to leave out; what needs them is
+    blocked. `stepwise` gives each step a stage of its own. `parallel` lets all steps run at the same time as far as the
+    edges allow. `seed` shuffles steps that do not wait for each other, in the same way for the same number.
     """
 
     only: tuple[str, ...] = ()
@@ -33,10 +33,10 @@ class PlanOptions:
 class PlannedStep:
     """A step with its scriptlet and its place in the graph.
 
-    `entry` is None for a module of Ansible's. `depends_on` has the steps that must have passed (as written, and those
-    that write what it reads); `after` names those that only have to end before it. `reads_elsewhere` are the keys that
-    it reads of other hosts, `templates` the texts that Ansible fills in with values of the context, `shared_locks` its
-    locks that hosts share. `skip` is the reason why it is left out.
+    `entry` is None for a module of Ansible's. `depends_on` has the steps that have to pass first: those of the recipe,
+    and those that write what this one reads. `after` names the steps that only have to end first. `reads_elsewhere` has
+    the keys that it reads of other hosts. `templates` has the texts that Ansible fills in with values of the context.
+    `shared_locks` has its locks that hosts share. `skip` is why it is left out; empty where it is not.
     """
 
     step: Step
@@ -52,23 +52,24 @@ class PlannedStep:
 
     @property
     def uses(self) -> str:
-        """What it runs: the scriptlet by its shortest name, or the module."""
+        """The shortest name of its scriptlet, or the name of its module."""
         return self.entry.name if self.entry else self.step.module
 
     @property
     def notice(self) -> str:
-        """That its scriptlet should not be used any more, and what to use instead; empty for any other."""
+        """That its scriptlet is deprecated and what to use instead; empty for any other."""
         deprecated = self.entry.deprecated if self.entry else ""
         return f"{self.uses} is deprecated: {deprecated}" if deprecated else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The steps that a host runs without waiting for another one, in their order; `why` says why it starts here.
+    """Steps that a host runs without waiting for another one, in their order.
 
-    `become` is the user that all of them run as, `locks` are those that all of them take and hosts share. `kind` is
-    "ansible" where the one step is a module of Ansible's. `always` marks a stage that closes the run, `wide` one that
-    looks at other hosts: it starts when all of them have ended the stages before it.
+    `why` is the reason for the cut before it. `become` is the user that all of its steps run as, empty for the one who
+    logs in. `locks` are those that all of its steps take and hosts share. `kind` is "ansible" where its only step is a
+    module of Ansible's. `always` marks a stage that closes the run. `wide` marks one that looks at other hosts: it
+    starts when all of them have ended the stages before it.
     """
 
     number: int

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a recipe says of a step, in a few words."""
+"""Describes a step of a plan in a few words."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model i
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import number, to_data
 
-ONCE = Retry()
+NO_RETRY = Retry()
 MOST = 8  # items of a list that are shown
 
 Fact = tuple[str, str]
@@ -32,29 +32,29 @@ Fact = tuple[str, str]
 def marks(planned: PlannedStep) -> Iterator[str]:
     """What is special about a step, a word each."""
     step = planned.step
-    told = (
+    words = (
         ("parallel", step.parallel),
         ("always", step.always),
         ("continue on fail", step.continue_on_fail),
         (f"skipped: {planned.skip}", planned.skip),
     )
-    return (word for word, holds in told if holds)
+    return (word for word, holds in words if holds)
 
 
 def turns(step: Step) -> Iterator[str]:
-    """By what it is decided whether and how often a step runs, a word each."""
-    told = (
+    """The fields that decide whether and how often a step runs, a word each."""
+    words = (
         ("when", step.when is not True),
         ("loop", step.loop is not None or step.matrix),
-        ("retry", step.retry != ONCE),
+        ("retry", step.retry != NO_RETRY),
         ("repeat", step.repeat),
         ("cache", step.cache_key),
     )
-    return (word for word, holds in told if holds)
+    return (word for word, holds in words if holds)
 
 
 def stage_marks(stage: Stage) -> Iterator[str]:
-    """Who runs a stage, and what it holds meanwhile."""
+    """The user that a stage runs as, and the locks that it holds."""
     if stage.become:
         yield f"as {stage.become}"
     if stage.locks:
@@ -62,9 +62,9 @@ def stage_marks(stage: Stage) -> Iterator[str]:
 
 
 def facts(planned: PlannedStep) -> Iterator[Fact]:
-    """What there is to say of a step, in the order in which it counts."""
+    """The properties of a step as name and text, the most important ones first."""
     step = planned.step
-    told = (
+    words = (
         ("hosts", step.hosts or ""),
         ("depends on", ", ".join(need.label for need in planned.depends_on)),
         ("after", ", ".join(planned.after)),
@@ -82,21 +82,21 @@ def facts(planned: PlannedStep) -> Iterator[Fact]:
         ("priority", str(step.priority or "")),
         ("tags", ", ".join(step.tags)),
     )
-    return ((name, _one_line(text)) for name, text in told if text)
+    return ((name, _one_line(text)) for name, text in words if text)
 
 
 def _one_line(text: str) -> str:
-    """Text of a recipe that can neither break a tree nor command a terminal."""
+    """Text of a recipe on one line, without characters that control a terminal."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
 def conditions(these: Iterable[Condition]) -> str:
-    """Conditions that all have to hold."""
+    """Conditions in words, joined by `and`."""
     return " and ".join(describe(dict(condition)) for condition in these)
 
 
 def seconds(value: float) -> str:
-    """A time."""
+    """A time in seconds, as text."""
     return f"{number(value)} s"
 
 
@@ -117,7 +117,7 @@ def _loop(step: Step) -> str:
 
 
 def _items(values: Iterable[Any] | str) -> str:
-    """What a list holds, the first few of it; of a reference its name."""
+    """The first few items of a list; of a reference its name."""
     if isinstance(values, str):
         return plain(values)
     items = [item if isinstance(item, str) else shortened(shown(item)) for item in values]
@@ -130,7 +130,7 @@ def _retry(retry: Retry) -> str:
         (f"{retry.max} tries", retry.max not in (None, 1)),
         (f"{seconds(retry.delay_sec)} apart", retry.delay_sec),
         (f"each pause {number(retry.backoff)} times as long", retry.backoff != 1),
-        (f"on {' and '.join(retry.on)}", retry.on != ONCE.on),
+        (f"on {' and '.join(retry.on)}", retry.on != NO_RETRY.on),
         (f"until {conditions(retry.until)}", retry.until),
         (f"for {seconds(retry.deadline_sec or 0)}", retry.deadline_sec),
     )
@@ -166,5 +166,5 @@ def _cache(step: Step) -> str:
     return step.cache_key.key + (f", for {seconds(expires)}" if expires is not None else "")
 
 
-def _listed(*told: tuple[str, object]) -> str:
-    return ", ".join(text for text, holds in told if holds)
+def _listed(*phrases: tuple[str, object]) -> str:
+    return ", ".join(text for text, holds in phrases if holds)

@@ -27,8 +27,8 @@ def to_dot(plan: Plan) -> str:
 
 
 def _dot_node(planned: PlannedStep) -> str:
-    told = ", ".join((*marks(planned), *turns(planned.step)))
-    return _quoted(planned.step.name) + (f" [label={_quoted(planned.step.name, told)}]" if told else "")
+    features = ", ".join((*marks(planned), *turns(planned.step)))
+    return _quoted(planned.step.name) + (f" [label={_quoted(planned.step.name, features)}]" if features else "")
 
 
 def _style(blocks: bool, on: str) -> str:
@@ -51,8 +51,8 @@ def to_mermaid(plan: Plan) -> str:
 
 
 def _mermaid_node(planned: PlannedStep) -> str:
-    told = ", ".join((*marks(planned), *turns(planned.step)))
-    return f'["{planned.step.name}{f"<br>{_escaped(told)}" if told else ""}"]'
+    features = ", ".join((*marks(planned), *turns(planned.step)))
+    return f'["{planned.step.name}{f"<br>{_escaped(features)}" if features else ""}"]'
 
 
 def _title(stage: Stage) -> str:

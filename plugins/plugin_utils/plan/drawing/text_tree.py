@@ -33,7 +33,7 @@ def to_tree(plan: Plan) -> str:
 
 def _recipe_branches(plan: Plan) -> Iterator[Branch]:
     recipe = plan.recipe
-    told = (
+    properties = (
         ("parameters", ", ".join(map(_param, recipe.params.values()))),
         ("canary", _canary(recipe.canary)),
         ("serial", ", then ".join(map(str, recipe.serial))),
@@ -43,7 +43,7 @@ def _recipe_branches(plan: Plan) -> Iterator[Branch]:
         *((f"lock {lock.name}", _lock(lock)) for lock in recipe.locks.values()),
         *((HOOKS[planned.when], planned.entry.name) for planned in plan.hooks),
     )
-    return ((f"{name}: {text}", ()) for name, text in told if text)
+    return ((f"{name}: {text}", ()) for name, text in properties if text)
 
 
 def _param(param: Param) -> str:

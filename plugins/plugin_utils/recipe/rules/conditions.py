@@ -24,7 +24,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages 
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 
 KNOWN = {*LIMITS, *OTHERS}
-CRITERIA = f"{', '.join([*LIMITS][:-1])} or {[*LIMITS][-1]}"
+CRITERION_WORDS = f"{', '.join([*LIMITS][:-1])} or {[*LIMITS][-1]}"
 
 
 def condition_errors(step: Node) -> Iterator[RecipeError]:
@@ -42,7 +42,7 @@ def with_criterion(condition: Node) -> Iterator[RecipeError]:
     """A condition needs a criterion. Where it has unknown words, the schema's error is enough."""
     if condition.data.keys() & LIMITS.keys() or condition.data.keys() - KNOWN or "value" not in condition.data:
         return
-    yield condition.error((), f"at least one of {CRITERIA} in a condition", f"only {listed(condition.data)}")
+    yield condition.error((), f"at least one of {CRITERION_WORDS} in a condition", f"only {listed(condition.data)}")
 
 
 def value_in_braces(condition: Node) -> Iterator[RecipeError]:

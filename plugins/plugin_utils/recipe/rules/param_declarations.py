@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS as CRITERIA
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_in, names_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values import (
@@ -37,7 +38,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages 
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
 
-LIMIT_TYPES = {"min": ("int", "float"), "max": ("int", "float"), "matches": ("str",)}
+# The types of parameters that a limit is for, by what it takes; other limits are for all types.
+TYPES_OF_LIMITS = {"number": ("int", "float"), "text": ("str",)}
 
 
 def param_errors(document: Document) -> Iterator[RecipeError]:
@@ -55,7 +57,8 @@ def param_errors(document: Document) -> Iterator[RecipeError]:
 def limit_errors(node: Node) -> Iterator[RecipeError]:
     """Limits that do not apply to the type, or that contradict each other."""
     kind = node.data.get("type", "str")
-    for word, kinds in LIMIT_TYPES.items():
+    for word in PARAM_LIMITS:
+        kinds = TYPES_OF_LIMITS.get(CRITERIA[word].takes, (kind,))
         if word in node.data and kind not in kinds:
             expected = f"no '{word}' in a parameter of type {kind}: it is for {' and '.join(kinds)}"
             yield node.error((word, KEY), expected, shown(node.data[word]))
@@ -70,9 +73,12 @@ def limit_errors(node: Node) -> Iterator[RecipeError]:
 
 def bounds(node: Node) -> Iterator[tuple[Path, Any]]:
     """The values in limits that a parameter's value is compared with, each with its path."""
-    yield from (((word,), node.data[word]) for word in ("eq", "ne") if word in node.data)
-    items = node.data.get("one_of")
-    yield from ((("one_of", index), item) for index, item in enumerate(items if isinstance(items, list) else ()))
+    for word in PARAM_LIMITS:
+        value, takes = node.data.get(word), CRITERIA[word].takes
+        if takes == "any" and word in node.data:
+            yield (word,), value
+        if takes == "list" and isinstance(value, list):
+            yield from (((word, index), item) for index, item in enumerate(value))
 
 
 def default_errors(node: Node) -> Iterator[RecipeError]:

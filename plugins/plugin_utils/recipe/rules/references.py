@@ -38,12 +38,12 @@ FUNCTIONS = ("majority", "median")
 WHOLE = "a reference, such as ${numbers.stats_v1.mean} (a key has a version at its end)"
 ANY: frozenset[str] = frozenset()
 NUMBERS, LISTS = frozenset(("int", "float")), frozenset(("list",))
-TAKEN = {"any": ANY, "number": NUMBERS, "list": LISTS}
+TYPES_TAKEN = {"any": ANY, "number": NUMBERS, "list": LISTS}
 # The types of a parameter that the words of a condition take; of a mapping its own words do.
 TYPES = {
     "value": ANY,
     **dict.fromkeys(("of", "percent", "by"), NUMBERS),
-    **{word: TAKEN[criterion.takes] for word, criterion in CRITERIA.items() if criterion.takes in TAKEN},
+    **{word: TYPES_TAKEN[criterion.takes] for word, criterion in CRITERIA.items() if criterion.takes in TYPES_TAKEN},
 }
 STEP_WORDS = ("name", "attempt")
 

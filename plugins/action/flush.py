@@ -18,10 +18,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run impor
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Report on the flush."""
+    """Say whether the store holds the run's results."""
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return the run and its journal; fail where the results are not in the store."""
+        """Return the run's id and its journal's path; fail where the results are not in the store."""
         result = super().run(tmp, task_vars)
         self.validate_argument_spec({})
         with translated(AnsibleActionFail):

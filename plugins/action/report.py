@@ -45,7 +45,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 
 
 def report(arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
-    """The result of the task."""
+    """Write the report; returns the task's result. Raises RackError."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.report.make_report import make
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import reader
 
@@ -57,13 +57,13 @@ def report(arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[s
 
 
 def own_vars(task_vars: Mapping[str, Any]) -> dict[str, Any]:
-    """The variables that are settings of ours."""
+    """Those variables that are our settings."""
     names = [f"{settings.SECTION}_{name}" for name in settings.MEANING]
     return {name: transform_to_native_types(task_vars[name]) for name in names if name in task_vars}
 
 
 def this_run() -> str:
-    """The run that this playbook is. Raises UsageError."""
+    """The id of the run of this playbook. Raises UsageError where there is none."""
     try:
         return current().run_id
     except UsageError as error:

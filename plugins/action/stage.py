@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The controller's half of a stage."""
+"""Runs a stage on the host of the task: the controller's half of it."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     """Run the steps of one stage on the host of the task."""
 
     def run(self, tmp: str | None = None, task_vars: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        """Return what Ansible shows of the stage; its results are in the journal then."""
+        """Return what Ansible shows of the stage; the journal has its results by then."""
         result = super().run(tmp, task_vars)
         steps = self._task.args.get("steps")
         arguments = {**self._task.args, "steps": unpack(steps) if isinstance(steps, list) else steps}
-        # A worker hands the task's arguments back with its result; a hundred steps are 20 ms of pickling.
+        # A worker sends the arguments back with its result; to pickle a hundred steps takes 20 ms.
         self._task.args = {"number": arguments.get("number")}
         with translated(AnsibleActionFail):
-            check_stage(arguments)  # validate_argument_spec would copy every step, which is as slow as the pickling
+            check_stage(arguments)  # validate_argument_spec would copy every step, which is as slow as to pickle it
             number, locks = arguments["number"], arguments.get("locks") or {}
             return {**result, **run_stage(self, number, arguments["steps"], locks, task_vars or {})}

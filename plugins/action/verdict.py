@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Makes the recap and the exit code tell the truth: fails each host that did not pass."""
+"""Fails each host that did not pass, so that Ansible's recap and exit code are right."""
 
 from __future__ import annotations
 

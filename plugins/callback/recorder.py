@@ -70,7 +70,7 @@ options:
     env: [{name: RACK_RECIPES_SLOTS}]
   debug:
     description:
-      - Whether what the steps do is told in detail, a line each with run, step and host - parameters, changes of the
+      - Whether what the steps do is shown in detail, a line each with run, step and host - parameters, changes of the
         context, subprocesses, changed local variables, tracebacks. Secrets are masked.
     default: false
     type: bool
@@ -162,7 +162,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self.recorder.guarded(self.recorder.task_ended, result)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
-        """Everything has ended; this is the one place where a callback can set the exit code."""
+        """All plays have ended. Only here can a callback set the exit code."""
         code = self.recorder.exit_code()
         if code:
             raise SystemExit(code)

@@ -56,7 +56,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run impor
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
-    """Read from the context that the recorder keeps."""
+    """Reads keys of the context, which the recorder keeps in memory."""
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[Any]:
         """Return the value of each key."""

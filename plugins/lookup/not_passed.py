@@ -49,10 +49,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
-    """Judge all hosts by the run's record."""
+    """Names the hosts that did not pass, by the results of the run."""
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
-        """Return the names."""
+        """Return the names of the hosts, or `terms` where there is no run."""
         try:
             return not_passed(current())
         except UsageError:

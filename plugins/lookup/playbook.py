@@ -52,7 +52,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.plan_options impo
 
 
 class LookupModule(LookupBase):  # type: ignore[misc]
-    """Compile recipes."""
+    """Compiles recipes to playbooks."""
 
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         """Return the path of each compiled playbook."""

@@ -29,7 +29,7 @@ class RackError(Exception):
 
 
 class UsageError(RackError):
-    """A command, an option or a setting that cannot be followed."""
+    """A command, an option or a setting that is wrong."""
 
     exit_code = 2
 
@@ -41,7 +41,7 @@ class CatalogError(RackError):
 
 
 class TrustError(RackError):
-    """What the policy or the lock file does not allow, or why one of these cannot be believed."""
+    """The policy or the lock file does not allow something, or one of these files cannot be trusted."""
 
     exit_code = 2
 
@@ -53,14 +53,14 @@ class JournalError(RackError):
 
 
 class StoreError(RackError):
-    """The database refused, or could not be reached."""
+    """The database refused a request, or could not be reached."""
 
     exit_code = 5
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """Where something stands in a file; line and column count from 1."""
+    """A place in a file; line and column count from 1."""
 
     file: str
     line: int = 1
@@ -76,7 +76,7 @@ class RecipeError(RackError):
     exit_code = 2
 
     def __init__(self, place: Place, expected: str, got: str = "", near: str = "") -> None:
-        super().__init__(place, expected, got, near)  # all in args: it pickles
+        super().__init__(place, expected, got, near)  # all values in args, so that the error can be pickled
         self.place = place
         self.expected = expected
         self.got = got
@@ -104,16 +104,16 @@ class RecipeErrors(RackError):
 
 @contextmanager
 def translated(foreign: type[Exception]) -> Iterator[None]:
-    """Raise our errors as those that the caller's framework knows, with the same text."""
+    """Raise our errors as `foreign`, an error that the caller's framework knows, with the same text."""
     try:
         yield
     except RackError as error:
-        raise foreign(str(error)) from None  # Ansible would say the same again for each cause
+        raise foreign(str(error)) from None  # Ansible would repeat the text for each cause
 
 
 @contextmanager
 def installed(lack: str, kind: type[RackError]) -> Iterator[None]:
-    """Turn an import that fails into an error of ours: what is lacking for it, and what to install."""
+    """Raise `kind` for an import that fails, with the text `lack` and what to install."""
     try:
         yield
     except ImportError as error:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The settings, each under one name in three forms.
+"""The settings of a project.
 
 An extra var `rack_recipes_<name>` wins over the environment's `RACK_RECIPES_<NAME>`, which wins over `<name>` in
 ansible.cfg's section `[rack_recipes]`. Lists are separated by colons, as in PATH; an empty value counts as none.
@@ -64,7 +64,7 @@ Given = dict[str, tuple[str, Any]]  # a setting's name -> where it was set, and 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a project can set; times are in seconds."""
+    """The settings; times are in seconds."""
 
     db: str = "sqlite:///.rack-recipes/results.db"
     runs: str = ".rack-recipes/runs"
@@ -82,24 +82,27 @@ class Settings:
 
 
 def load(extra_vars: Mapping[str, Any] | None = None) -> Settings:
-    """The settings in force in this folder; of `extra_vars` only those of ours count.
+    """The settings that hold in this folder; in `extra_vars` other variables are passed over.
 
-    Raises UsageError for a value of the wrong kind, and for a name in our section of ansible.cfg that is none.
+    Raises UsageError for a value of the wrong kind, and for an unknown name in our section of ansible.cfg.
     """
     configured = _configured()
-    given = {**configured, **_environment(), **_extra(extra_vars or {}), **_firm(configured)}
+    given = {**configured, **_environment(), **_extra(extra_vars or {}), **_fixed(configured)}
     return Settings(**{name: _convert(name, *found) for name, found in given.items() if found[1] not in ("", None)})
 
 
-def _firm(configured: Given) -> Given:
-    """What neither an environment nor a variable can undo: a policy, and that only what is locked is run."""
+def _fixed(configured: Given) -> Given:
+    """The settings of ansible.cfg that the environment and variables cannot undo: `policy`, and `locked` if true."""
     set_there = {name: given for name, given in configured.items() if given[1]}
-    kept = {name: given for name, given in set_there.items() if name == "policy"}
-    return {**kept, **{name: given for name, given in set_there.items() if name == "locked" and _convert(name, *given)}}
+    fixed = {name: given for name, given in set_there.items() if name == "policy"}
+    return {
+        **fixed,
+        **{name: given for name, given in set_there.items() if name == "locked" and _convert(name, *given)},
+    }
 
 
 def config_file() -> Path | None:
-    """The ansible.cfg that Ansible itself would read here: never one in a folder that everybody may write to."""
+    """The ansible.cfg that Ansible itself would read here; it ignores one in a folder that everybody may write to."""
     return next((path for path in _candidates() if path.is_file() and os.access(path, os.R_OK)), None)
 
 
@@ -151,7 +154,7 @@ def _extra(extra_vars: Mapping[str, Any]) -> Given:
 
 
 def converted(options: Mapping[str, tuple[Kind, str]], extra_vars: Mapping[str, Any]) -> dict[str, Any]:
-    """What extra vars alone can ask for: of `options`, each with its kind and meaning, those that are given.
+    """The values of those `options` that the extra vars have; each option has its kind and meaning.
 
     Raises UsageError for a value of the wrong kind.
     """
@@ -169,7 +172,7 @@ def _convert(name: str, origin: str, value: Any) -> Any:
 
 
 class Kind(NamedTuple):
-    """What a value has to be, in words, and how it becomes that."""
+    """A kind of value: its name in error messages, and a function that converts a value to it."""
 
     expected: str
     convert: Callable[[Any], Any]
@@ -227,7 +230,7 @@ def _truth(value: Any) -> bool:
 
 
 def _merge_rules(value: Any) -> Rules:
-    """Rules in one text, in a list, or as a mapping."""
+    """The rules in a text, a list or a mapping."""
     if isinstance(value, Mapping):
         return tuple(_merge_rule(_text(keys), policy) for keys, policy in value.items())
     pairs = (part.partition("=") for part in _separated(":")(value))
@@ -235,10 +238,10 @@ def _merge_rules(value: Any) -> Rules:
 
 
 def _merge_rule(keys: str, policy: Any) -> tuple[str, str]:
-    pattern, said = keys.strip(), _text(policy).strip()
-    if not pattern or not (said in MERGE_POLICIES or HOOK_POLICY.fullmatch(said)):
+    pattern, name = keys.strip(), _text(policy).strip()
+    if not pattern or not (name in MERGE_POLICIES or HOOK_POLICY.fullmatch(name)):
         raise ValueError
-    return pattern, said
+    return pattern, name
 
 
 TEXT = Kind("text", _text)

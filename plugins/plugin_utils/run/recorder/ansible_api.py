@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What Ansible offers a run that begins."""
+"""The parts of Ansible that a run needs when it begins, as functions."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ Resolve = Callable[[Any], Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class AnsibleApi:
-    """Extra vars, the names of the hosts of this run that match a pattern, and how templates are filled in.
+    """Functions of the play that starts, and its extra vars.
 
-    `fill` takes variables beside the template where they are not those of the play that starts.
-    `vaulted` has the texts of each host's variables that came out of a vault, and why they may not be all: of these
-    hosts, and of all others of the inventory, whose values a template can bring in; `vars_of` has all variables of a
-    host in a play, at a millisecond each.
+    `resolve` returns the names of the hosts of this run that match a pattern. `fill` fills in a template with the
+    variables of the play, or with those that it is given.
+    `vaulted` returns, by host, the texts of its variables that came out of a vault, and why some may be missing. It has
+    the hosts that it is given and all others of the inventory, whose values a template can bring in.
+    `vars_of` returns all variables of a host in a play, which takes a millisecond.
     """
 
     extra_vars: Mapping[str, Any]
@@ -36,7 +37,7 @@ class AnsibleApi:
 
 
 def ansible_api_of(play: Any) -> AnsibleApi:
-    """Those of a play that starts."""
+    """The functions of a play that starts."""
     variables = play.get_variable_manager()
 
     def fill(value: Any, known: Mapping[str, Any] | None = None) -> Any:
@@ -44,7 +45,7 @@ def ansible_api_of(play: Any) -> AnsibleApi:
         return Templar(loader=play.get_loader(), variables=known).template(value)
 
     def resolve(pattern: Any) -> list[str]:
-        """The hosts of all batches: Ansible restricts its inventory to the one that starts."""
+        """The hosts of all batches; Ansible restricts its inventory to the batch that starts."""
         filled = fill(pattern) if "{{" in str(pattern) else pattern
         return [host.name for host in variables._inventory.get_hosts(filled, ignore_restrictions=True)]
 
@@ -53,12 +54,12 @@ def ansible_api_of(play: Any) -> AnsibleApi:
         found: dict[str, list[str]] = {}
         for name in dict.fromkeys((*hosts, *variables._inventory.hosts)) if vault.is_open else ():
             host = variables._inventory.get_host(name)
-            said = variables.get_vars(play=play, host=host, include_hostvars=False)
-            found[name] = vault.values_in(own_variables(said))
+            own = variables.get_vars(play=play, host=host, include_hostvars=False)
+            found[name] = vault.values_in(own_variables(own))
         return found, vault.problem
 
     def vars_of(name: str, of_play: Any) -> Mapping[str, Any]:
-        host = variables._inventory.get_host(name) or Host(name)  # Ansible goes to one that no inventory has, too
+        host = variables._inventory.get_host(name) or Host(name)  # Ansible also accepts a host that is in no inventory
         found: Mapping[str, Any] = variables.get_vars(play=of_play, host=host)
         return found
 

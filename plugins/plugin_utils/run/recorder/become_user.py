@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whom a task becomes on a host: the become plugin that Ansible uses is asked, with all that this one looks at."""
+"""Which user a task becomes on a host: Ansible's own become plugin is asked, with all options that it reads."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import TrustEr
 BECOME, METHOD = "ansible_become", "ansible_become_method"
 KEYWORDS = ("become_user", "become_flags", "become_exe")
 SUDO, RUNAS = "sudo", "runas"
-HARMLESS = re.compile(r"(\s*-[EHSin]+)*\s*")  # flags of sudo that have no value and leave the user as it is
-PLAIN = re.compile(r"\w[\w.@+\\-]*\$?")  # all else may be a number, or more words of the command
+HARMLESS = re.compile(r"(\s*-[EHSin]+)*\s*")  # flags of sudo that take no value and do not change the user
+PLAIN = re.compile(r"\w[\w.@+\\-]*\$?")  # any other text may be a user's number, or more words of the command
 UNLIKE_A_NAME = "which is not the plain name of a user"
 
 Variables = Mapping[str, Any]
@@ -31,21 +31,24 @@ Fill = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class BecomeUsers:
-    """The user that a task becomes, empty for none, and why it may be another one, empty where it is sure."""
+    """The user that a task becomes, empty for none. `unsure` says why it may be another one, empty where it is not."""
 
     user: str = ""
     unsure: str = ""
 
 
 def become_users(task: Any, variables: Variables, fill: Fill) -> BecomeUsers:
-    """As Ansible does it where the variables are those of the host. Raises TrustError where nobody can tell."""
+    """The user that a task becomes on the host with these variables.
+
+    `fill` fills in templates. Raises TrustError where it cannot be known.
+    """
     try:
-        said = variables.get(BECOME)
-        if not boolean(fill(task.become if said is None else said), strict=False):
+        become = variables.get(BECOME)
+        if not boolean(fill(task.become if become is None else become), strict=False):
             return BecomeUsers()
         method = str(fill(variables.get(METHOD) or task.become_method or constants.DEFAULT_BECOME_METHOD))
-        return _told_by(_plugin(method, task, variables, fill))
-    except (AnsibleError, ImportError) as error:  # a method of somebody's may need what is not here
+        return _user_of(_plugin(method, task, variables, fill))
+    except (AnsibleError, ImportError) as error:  # a method of the user's may import what is missing here
         raise TrustError(f"the policy needs to know whom a step becomes, and nobody can tell: {error}") from error
 
 
@@ -68,16 +71,16 @@ def _filled(names: list[str], variables: Variables, fill: Fill) -> Iterator[tupl
                 continue
 
 
-def _told_by(plugin: Any) -> BecomeUsers:
-    """What a plugin says that has its options."""
+def _user_of(plugin: Any) -> BecomeUsers:
+    """The user that a become plugin with these options changes to."""
     method, user = str(plugin._load_name).rpartition(".")[2], str(plugin.get_option("become_user") or "root")
     if method != RUNAS and not PLAIN.fullmatch(user):
         return BecomeUsers(user, UNLIKE_A_NAME)
-    return BecomeUsers(user, next(_steering(plugin, method), ""))
+    return BecomeUsers(user, next(_doubts(plugin, method), ""))
 
 
-def _steering(plugin: Any, method: str) -> Iterator[str]:
-    """Why flags or a program may make it another user, but for what ansible.cfg says: it has the policy, too."""
+def _doubts(plugin: Any, method: str) -> Iterator[str]:
+    """Why flags or a program may change to another user; ansible.cfg is trusted, since it names the policy, too."""
     for option in KEYWORDS[1:]:
         if option not in plugin.option_definitions:
             continue

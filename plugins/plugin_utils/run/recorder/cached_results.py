@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Cached results: what the store holds under the cache keys of a run's steps."""
+"""Look up cached results: what the store holds under the cache keys of a run's steps."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run impor
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import Offer
 
-PATIENCE = 5.0  # seconds for a store that is away: it holds up no run
+PATIENCE = 5.0  # seconds to wait for a store that is away
 
 
 def cached_offers(db: str, steps: Iterable[RunStep]) -> dict[Place, list[Offer]]:
-    """What may be used again, by (step, host), the newest first. Raises StoreError where the store cannot be read."""
+    """The results that may be reused, by (step, host), the newest first.
+
+    Raises StoreError where the store cannot be read.
+    """
     by_key: dict[str, list[RunStep]] = defaultdict(list)
     for step in steps:
         if step.cache_key:
@@ -34,7 +37,7 @@ def cached_offers(db: str, steps: Iterable[RunStep]) -> dict[Place, list[Offer]]
 
 
 def _read(db: str, keys: list[str]) -> list[Mapping[str, Any]]:
-    # Only runs with a cache key pay for it, 0.2 s.
+    # only runs with a cache key pay for this import, 0.2 s
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.cached_results import cached
 
@@ -56,7 +59,7 @@ def _offers(found: Iterable[Mapping[str, Any]], by_key: Mapping[str, list[RunSte
 
 
 def _offer(result: Mapping[str, Any]) -> list[Offer]:
-    """A result that passed, as it is offered; nothing of one that did not."""
+    """A result that passed, in the form that is sent to the host; an empty list for one that did not."""
     verdicts = [record["verdict"] for record in result["records"] if record["kind"] == "step"]
     if not verdicts or verdicts[-1] not in PASSING:
         return []

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether the plays of a run may begin: whoever compiled them, whatever became of them since, this is what is run."""
+"""Check the plays of a run against the lock file and the policy.
+
+What Ansible really runs is checked, whoever compiled the plays and whatever was changed in them since.
+"""
 
 from __future__ import annotations
 
@@ -31,36 +34,39 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request i
     uses_of_merge_hooks,
 )
 
-Said = Mapping[str, Any]
+Data = Mapping[str, Any]
 Where = Callable[[Any, str], tuple[str, BecomeUsers]]
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """The plays of a run with what they plan, what they say of their recipe, and the merge policies that hold."""
+    """The plays of a run, their outline, the data of the recipe in them, and the merge policies that hold."""
 
     plays: Sequence[Any]
     planned: PlayOutline
-    recipe: Said
+    recipe: Data
     rules: Sequence[tuple[str, str]]
 
-    def steps(self) -> Iterator[tuple[Any, Said]]:
-        """Each step, and the task that runs it."""
+    def steps(self) -> Iterator[tuple[Any, Data]]:
+        """Each step, with the task that runs it."""
         for play in self.plays:
             for task in stage_tasks(play):
                 yield from ((task, step) for step in task.args["steps"])
 
 
 def check_plays(compiled: Compiled, settings: Settings, means: AnsibleApi) -> Pins | None:
-    """The files that these plays may send, None for all. Raises TrustError, and CatalogError for what is not there."""
-    return check_run(asked_of(compiled, settings, means), settings, _with_controller(means))
+    """The files that these plays may send, None for all.
+
+    Raises TrustError for what is not allowed, CatalogError for a scriptlet that cannot be found.
+    """
+    return check_run(trust_request_of(compiled, settings, means), settings, _with_controller(means))
 
 
-def asked_of(compiled: Compiled, settings: Settings, means: AnsibleApi) -> TrustRequest:
-    """What the plays are about to run, on which hosts and as whom."""
+def trust_request_of(compiled: Compiled, settings: Settings, means: AnsibleApi) -> TrustRequest:
+    """What the plays are about to run, on which hosts and as which users."""
     folders = tuple(map(Path, settings.scriptlets))
-    said = compiled.recipe.get("hooks") or {}
-    hooks = [scriptlet_of(hook, folders) for when in HOOKS for hook in said.get(when) or ()]
+    declared = compiled.recipe.get("hooks") or {}
+    hooks = [scriptlet_of(hook, folders) for when in HOOKS for hook in declared.get(when) or ()]
     steps = [(task, step, _entry(step, folders)) for task, step in compiled.steps()]
     path, merges = str(compiled.recipe.get("path") or ""), merge_hooks(compiled.rules, settings)
     modules = (full_name(str(step["module"])) for _task, step, entry in steps if entry is None)
@@ -76,14 +82,14 @@ def asked_of(compiled: Compiled, settings: Settings, means: AnsibleApi) -> Trust
     )
 
 
-def _entry(step: Said, folders: tuple[Path, ...]) -> ScriptletEntry | None:
+def _entry(step: Data, folders: tuple[Path, ...]) -> ScriptletEntry | None:
     return None if step.get("type") == ANSIBLE else scriptlet_of(step, folders)
 
 
 def _uses(
-    planned: PlayOutline, steps: Sequence[tuple[Any, Said, ScriptletEntry | None]], hooks: Sequence[str], where: Where
+    planned: PlayOutline, steps: Sequence[tuple[Any, Data, ScriptletEntry | None]], hooks: Sequence[str], where: Where
 ) -> Iterator[Use]:
-    """What runs where as whom, each once; hooks run wherever a step does."""
+    """Each scriptlet or module with its user and its hosts; hooks run wherever a step runs."""
     places: dict[tuple[str, BecomeUsers], dict[str, None]] = {}
     for task, step, entry in steps:
         own = (entry.name,) if entry else names_of(str(step["module"]))
@@ -95,11 +101,14 @@ def _uses(
 
 
 def _where(means: AnsibleApi, *, with_users: bool) -> Where:
-    """The host on which a task really runs for a host, and whom it becomes there; nobody asks for that but a policy."""
-    of_play: dict[tuple[str, int], Said] = {}
+    """A function that returns the host on which a task really runs for a host, and the user that it becomes there.
+
+    `with_users` is false where no policy needs the users.
+    """
+    of_play: dict[tuple[str, int], Data] = {}
     of_task: dict[tuple[int, str], tuple[str, BecomeUsers]] = {}
 
-    def variables(task: Any, name: str) -> Said:
+    def variables(task: Any, name: str) -> Data:
         play = task.get_play()
         if (name, id(play)) not in of_play:
             of_play[name, id(play)] = means.vars_of(name, play)
@@ -124,5 +133,5 @@ def _where(means: AnsibleApi, *, with_users: bool) -> Where:
 
 
 def _with_controller(means: AnsibleApi) -> Callable[[str], Sequence[str]]:
-    """The hosts of a pattern. Ansible knows the controller by a name that no group has."""
+    """A function that returns the hosts of a pattern; the controller is in no group of Ansible's inventory."""
     return lambda pattern: [*means.resolve(pattern), *([CONTROLLER] if pattern in (CONTROLLER, "*") else [])]

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run is begun with, kept in its folder: recipe, playbook, hosts and scriptlets, as they are at this moment.
+"""Copy what a run begins with into its folder: recipe, playbook, hosts and the digests of scriptlets.
 
-Secrets are masked. What cannot be kept holds up no run: an export of the run says what is missing.
+Secrets are masked. Where something cannot be copied the run goes on, and an export of the run says what is missing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templat
 
 FOLDER = "begun"
 RECIPES, PLAYBOOK, HOSTS, SCRIPTLETS = "recipe", "playbook.yml", "hosts.json", "scriptlets.json"
-# How a host is reached. Nothing else of the inventory is kept: there are passwords in it.
+# How a host is reached. Nothing else of the inventory is copied: it may hold passwords.
 CONNECTION = ("ansible_connection", "ansible_host", "ansible_port", "ansible_user", "ansible_network_os")
 
 
@@ -40,7 +40,7 @@ Texts = Iterable[tuple[str, bytes]]
 
 
 def write_snapshot(run: Run, plays: Sequence[Any], hosts: Mapping[str, Any]) -> None:
-    """Write it all, once; `hosts` are Ansible's hosts by their names."""
+    """Write the copies; `hosts` are Ansible's hosts by their names."""
     folder = run.folder / FOLDER
     with suppress(OSError, RackError, ValueError):
         folder.mkdir(mode=0o700)
@@ -52,7 +52,7 @@ def write_snapshot(run: Run, plays: Sequence[Any], hosts: Mapping[str, Any]) -> 
 
 
 def _write(path: Path, text: bytes) -> None:
-    """The whole text, or no file."""
+    """Write the whole text; where there is no room for it, leave no file."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
         try:
@@ -70,7 +70,7 @@ def _masked(run: Run, mask: Mask, text: bytes) -> bytes:
 
 
 def _secrets(run: Run, used: Sequence[Said], folders: tuple[Path, ...]) -> Iterator[str]:
-    """What steps, hooks and parameters themselves say that a journal hides."""
+    """The secrets that stand in steps, hooks and the defaults of parameters."""
     names = SecretNames(run.settings.secret_keys)
     params = run.inputs.recipe.get("params") or {}
     yield from literal(secrets_in(None, {name: said.get("default") for name, said in params.items()}, names))
@@ -82,7 +82,7 @@ def _secrets(run: Run, used: Sequence[Said], folders: tuple[Path, ...]) -> Itera
 
 
 def _as_written(secrets: Iterable[str]) -> Iterator[str]:
-    """As they may stand in YAML, which doubles a quote between quotes; it has the other forms in common with JSON."""
+    """The forms of secrets in a YAML file: as they are, and with each quote doubled, as between quotes."""
     for text in secrets:
         yield from (text, text.replace("'", "''"))
 
@@ -96,13 +96,13 @@ def _texts(run: Run, plays: Sequence[Any], hosts: Mapping[str, Any]) -> Iterator
 
 
 def recipe_files(path: str, digest: str) -> list[tuple[str, bytes]]:
-    """The recipe's file and those that it includes, under the names that they are kept by.
+    """The recipe's file and those that it includes, with the names of their copies.
 
-    Nothing where they are not what was compiled, by the digest, or cannot be read.
+    Empty where they cannot be read, or are not what was compiled, which `digest` tells.
     """
     try:
         text = Path(path).read_bytes()
-        if digest == f"sha256:{sha256(text).hexdigest()}":  # a recipe without includes, or one that has not been any
+        if digest == f"sha256:{sha256(text).hexdigest()}":  # a recipe without includes
             return [(_inside(path, {}), text)]
         # a recipe without includes does not pay for these
         from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.source_files import included
@@ -120,7 +120,7 @@ def recipe_files(path: str, digest: str) -> list[tuple[str, bytes]]:
 
 
 def _inside(path: str, taken: Mapping[str, Any]) -> str:
-    """The path itself where it leads down from here; otherwise the file's name, with a number if that is taken."""
+    """The name of the copy: the path itself if it leads down from here, otherwise a number and the file's name."""
     parts = PurePosixPath(path)
     plain = path.isprintable() and "\\" not in path
     if plain and not parts.is_absolute() and ".." not in parts.parts and str(parts) not in taken:
@@ -129,9 +129,9 @@ def _inside(path: str, taken: Mapping[str, Any]) -> str:
 
 
 def _host(host: Any) -> dict[str, Any]:
-    """Its groups, and how it is reached as far as the inventory itself says so, in plain text."""
-    said = {name: host.vars[name] for name in CONNECTION if name in host.vars}
-    reached = {name: str(value) for name, value in said.items() if isinstance(value, str | int)}
+    """A host's groups, and those of its own inventory variables that say how it is reached."""
+    variables = {name: host.vars[name] for name in CONNECTION if name in host.vars}
+    reached = {name: str(value) for name, value in variables.items() if isinstance(value, str | int)}
     return {"groups": sorted(group.name for group in host.get_groups()), **reached}
 
 
@@ -145,7 +145,7 @@ def _used(run: Run, plays: Sequence[Any]) -> Iterator[Said]:
 
 
 def _scriptlets(used: Iterable[Said], folders: tuple[Path, ...]) -> dict[str, str]:
-    """The digest of each scriptlet, by its name; of one that cannot be found its stage will tell."""
+    """The digest of each scriptlet, by its name. One that cannot be found is left out: its stage reports it."""
     found: dict[str, str] = {}
     for said in used:
         if said.get("type") != ANSIBLE:

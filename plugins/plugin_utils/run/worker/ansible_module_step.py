@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A step that is a module or an action of Ansible's, run by the one executor in Ansible's worker."""
+"""Run a step that is a module or an action of Ansible's, by the executor in Ansible's worker."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ Result = dict[str, Any]
 Emit = Callable[[dict[str, Any]], None]
 
 NORMAL = "ansible.legacy.normal"
-NO_FILES = ("temporary directory", "No space left", "failed to transfer file", "failed to open file")
+FILE_PROBLEMS = ("temporary directory", "No space left", "failed to transfer file", "failed to open file")
 PROBE = 'f={folder}/probe-$$; mkdir -p "$f" && head -c 65536 /dev/zero >"$f/x"; s=$?; rm -rf "$f"; exit $s'
-VERDICTS = ("unreachable", "failed", "skipped")  # words of a result; the first that is true is the verdict
-EARLY = {"failed": AnsibleActionFail, "skipped": AnsibleActionSkip}
+VERDICTS = ("unreachable", "failed", "skipped")  # fields of a result; the first that is true is the verdict
+EARLY_ENDS = {"failed": AnsibleActionFail, "skipped": AnsibleActionSkip}
 
 
 def as_module(action: ActionBase, task_vars: Mapping[str, Any], *, secret: bool) -> Program:
-    """How the step of this task is run: in a child of the executor, over the connection of `action`.
+    """The program of the step: the executor calls it in a child process, which uses the connection of `action`.
 
-    With `secret` the module logs nothing of its arguments on the host.
+    With `secret` the module logs none of its arguments on the host.
     """
 
     def program(step: Mapping[str, Any], payload_files: PayloadFiles) -> Result:
@@ -63,14 +63,14 @@ def as_module(action: ActionBase, task_vars: Mapping[str, Any], *, secret: bool)
         name, keys = str(step["module"]), [str(key) for key in step.get("writes") or ()]
 
         def run(params: Result, ctx: ContextView) -> tuple[str, str]:
-            result = _plain(_execute(_handler(action, name, params, secret=secret), task_vars))
+            result = _to_json(_execute(_handler(action, name, params, secret=secret), task_vars))
             for key in keys if not result.get("skipped") else ():
                 ctx.set(key, result)
             return next((word for word in VERDICTS if result.get(word)), "passed"), _reason(result)
 
         def call(params: Result, ctx: ContextView, emit: Emit) -> NoReturn:
             _leave_ansible(action)
-            verdict, reason = _judged(lambda: run(params, ctx), action)
+            verdict, reason = _verdict(lambda: run(params, ctx), action)
             sys.stdout.flush()
             sys.stderr.flush()
             emit({"kind": "ending", "verdict": verdict, "reason": reason[:LONGEST_MESSAGE]})
@@ -82,9 +82,9 @@ def as_module(action: ActionBase, task_vars: Mapping[str, Any], *, secret: bool)
 
 
 def _leave_ansible(action: ActionBase) -> None:
-    """What is shown goes to the step's own output: a child that is killed must not hold the queue of the workers.
+    """Send what Ansible shows to the step's own output, and find files by paths relative to the project.
 
-    Files that are named by a relative path are those of the project.
+    Ansible's queue of what workers show has a lock, which a child that is killed would keep.
     """
     Display()._final_q = None
     action._loader.set_basedir(str(Path.cwd()))
@@ -95,20 +95,20 @@ def _stream(number: int) -> TextIO:
     return os.fdopen(number, "w", 1, errors="backslashreplace", closefd=False)
 
 
-def _judged(run: Callable[[], tuple[str, str]], action: ActionBase) -> tuple[str, str]:
+def _verdict(run: Callable[[], tuple[str, str]], action: ActionBase) -> tuple[str, str]:
     try:
         return run()
     except AnsibleError as error:
-        return _kept_out(error, action)
-    except BaseException as error:  # a plugin may raise anything, and nobody is behind this to take it
+        return _verdict_of_error(error, action)
+    except BaseException as error:  # a plugin may raise anything, and nothing else catches it here
         traceback.print_exc()
         return "error", f"{type(error).__name__}: {error}"
 
 
-def _kept_out(error: AnsibleError, action: ActionBase) -> tuple[str, str]:
-    """Verdict and reason where Ansible could not do what the module needs."""
+def _verdict_of_error(error: AnsibleError, action: ActionBase) -> tuple[str, str]:
+    """Verdict and reason where Ansible raised an error instead of running the module to its end."""
     text = str(error)
-    if any(sign in text for sign in NO_FILES):
+    if any(sign in text for sign in FILE_PROBLEMS):
         problem = _folder_problem(action)
         if problem:
             return "error", problem
@@ -122,22 +122,22 @@ def _kept_out(error: AnsibleError, action: ActionBase) -> tuple[str, str]:
 
 
 def _folder_problem(action: ActionBase) -> str:
-    """Why Ansible cannot put files into its temporary folder, which it tells only to who asks for more words."""
+    """Why Ansible cannot put files into its temporary folder, which its own error says only with -vvv; else empty."""
     try:
         folder = action._remote_expand_user(str(action.get_shell_option("remote_tmp", default=USUAL_TMP)), False)
         done = action._low_level_execute_command(PROBE.format(folder=shlex.quote(folder)), sudoable=False)
     except AnsibleError:
         return ""
-    said = (str(done["stderr"]).strip() or str(done["stdout"]).strip()).rpartition("\n")[2].rpartition(": ")[2]
-    return f"the temporary folder {folder} of Ansible's modules cannot be used: {said}" if done["rc"] else ""
+    message = (str(done["stderr"]).strip() or str(done["stdout"]).strip()).rpartition("\n")[2].rpartition(": ")[2]
+    return f"the temporary folder {folder} of Ansible's modules cannot be used: {message}" if done["rc"] else ""
 
 
 def _handler(action: ActionBase, name: str, params: Result, *, secret: bool) -> ActionBase:
-    """The action plugin for a module, as Ansible itself chooses it for a task."""
+    """The action plugin that runs a module, chosen as Ansible does it for a task."""
     task = action._task.copy()
     task.action, task.args = name, params
     if secret:
-        task.no_log = action._play_context.no_log = True  # what a module answers is shown at -vvv otherwise
+        task.no_log = action._play_context.no_log = True  # at -vvv Ansible shows what a module answers
     loaders = action._shared_loader_obj
     return loaders.action_loader.get(
         _handler_name(name, loaders),
@@ -163,8 +163,8 @@ def _handler_name(name: str, loaders: Any) -> str:
 def _execute(handler: ActionBase, task_vars: Mapping[str, Any]) -> Result:
     try:
         found: Result = handler.run(task_vars=task_vars)
-    except AnsibleAction as error:  # how a plugin ends early; newer Ansibles do not say in the result how
-        found = {**{word: True for word, kind in EARLY.items() if isinstance(error, kind)}, "msg": str(error)}
+    except AnsibleAction as error:  # a plugin ended early; in newer versions the result does not say how
+        found = {**{word: True for word, kind in EARLY_ENDS.items() if isinstance(error, kind)}, "msg": str(error)}
         found |= error.result
     finally:
         handler.cleanup()
@@ -172,20 +172,20 @@ def _execute(handler: ActionBase, task_vars: Mapping[str, Any]) -> Result:
 
 
 def _files(args: Mapping[str, Any]) -> dict[str, str]:
-    """The digest of the project's file that `src` names; where else Ansible may find one is its own affair."""
+    """The digest of the project's file that `src` names; files that Ansible finds elsewhere have none."""
     src = args.get("src")
-    there = isinstance(src, str) and Path(src).is_file()
-    return {str(src): digest_of(Path(str(src)))} if there else {}
+    exists = isinstance(src, str) and Path(src).is_file()
+    return {str(src): digest_of(Path(str(src)))} if exists else {}
 
 
-def _plain(result: Result) -> Result:
-    """The result as JSON, without what is Ansible's own: how it was called, and what it is to do with the rest."""
+def _to_json(result: Result) -> Result:
+    """The result as JSON values, without Ansible's own fields."""
     native = transform_to_native_types(result)
-    kept = {key: value for key, value in native.items() if key != "invocation" and not key.startswith("_ansible_")}
-    for empty in [name for name in ("warnings", "deprecations") if not kept.get(name)]:
-        kept.pop(empty, None)
-    plain: Result = json.loads(json.dumps(kept, default=str))
-    return plain
+    fields = {key: value for key, value in native.items() if key != "invocation" and not key.startswith("_ansible_")}
+    for empty in [name for name in ("warnings", "deprecations") if not fields.get(name)]:
+        fields.pop(empty, None)
+    converted: Result = json.loads(json.dumps(fields, default=str))
+    return converted
 
 
 def _reason(result: Result) -> str:
@@ -193,7 +193,7 @@ def _reason(result: Result) -> str:
 
 
 def _digest(action: ActionBase, name: str) -> str:
-    """Of the module's and the action plugin's files, and of the Ansible that runs them."""
+    """The digest of the module's and the action plugin's files, and of Ansible's version."""
     loaders = action._shared_loader_obj
     found = (
         loaders.module_loader.find_plugin_with_context(name),
@@ -207,10 +207,10 @@ def _digest(action: ActionBase, name: str) -> str:
 
 
 def run_module(request: Request, run: Run, halted: Callable[[], str], *, check: bool) -> HostAnswer:
-    """Run the one step of a stage in this process; the answer has its records, as a host's would.
+    """Run the only step of a stage in this process; the answer has its records, as the answer of a host would.
 
-    `halted` tells why nothing may go on, empty where it may. With `check` it blocks nothing: a module that has no check
-    mode of its own is skipped by Ansible.
+    `halted` returns why the step must stop, empty where it may go on. With `check` the step blocks no others: Ansible
+    skips a module that has no check mode.
     """
     records: list[Result] = []
     with TemporaryDirectory(dir=run.folder) as folder:
@@ -226,7 +226,10 @@ def run_module(request: Request, run: Run, halted: Callable[[], str], *, check: 
 
 
 def _unpack(request: Request, work: str) -> None:
-    """The hooks' files, where the executor looks for files and Python for modules; this process has one task only."""
+    """Unpack the files of hooks where the executor looks for them; Python finds modules there, too.
+
+    `sys.path` is not restored: this process runs only one task.
+    """
     for name, path in request.files:
         target = Path(work, name)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The salt of a project: what digests of secrets are made with, kept apart from the results that hold these digests.
+"""The salt of a project, with which digests of secrets are made.
 
-Whoever has the store could try out short passwords on a plain digest. Two controllers with salts of their own do not
-use each other's results of steps with secrets again; copy the file where they should.
+It is kept apart from the results that hold these digests: with a digest alone, whoever can read the store could try out
+short passwords. Controllers with different salts do not reuse each other's results of steps with secrets; copy the file
+where they should.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ NAME = "salt"
 
 
 def salt_beside(runs: Path) -> str:
-    """The salt beside the folder of runs, in hexadecimal; made where it is missing. Raises UsageError."""
+    """The salt beside the folder of runs, in hexadecimal; it is made where it is missing.
+
+    Raises UsageError where the file cannot be used.
+    """
     path = runs.parent / NAME
     try:
         try:
@@ -51,15 +55,15 @@ def _read(path: Path) -> bytes:
 
 
 def _make(path: Path) -> None:
-    """Whole at once, and only once: several workers may begin at the same time."""
+    """Make the file complete and once only: several workers may begin at the same time."""
     make_private(path.parent)
-    part = path.with_name(f".{NAME}.{os.getpid()}.{secrets.token_hex(4)}")
-    file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    partial = path.with_name(f".{NAME}.{os.getpid()}.{secrets.token_hex(4)}")
+    file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         os.write(file, secrets.token_bytes(SIZE))
         os.fsync(file)
         with suppress(FileExistsError):
-            path.hardlink_to(part)
+            path.hardlink_to(partial)
     finally:
         os.close(file)
-        part.unlink()
+        partial.unlink()

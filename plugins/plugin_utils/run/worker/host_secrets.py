@@ -2,12 +2,15 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a host has to hide in a stage, and what only memory knows of the context that its steps read.
+"""The secrets that a host has to hide in a stage, and the real values of masked keys that its steps read.
 
-Secret for a host are: the recipe's secret parameters, what steps of any host have registered by now, the values of its
-variables that came out of a vault, its passwords for Ansible's connection, variables, arguments and keys with the name
-of a secret (the setting `secret_keys`), what no_log options hold, and all arguments where the task itself has no_log;
-and of what is secret for other hosts, what its arguments show.
+Secret for a host are
+
+- the recipe's secret parameters, and what steps of any host have registered by now,
+- the values of its variables that came out of a vault, and its passwords for Ansible's connection,
+- variables, arguments and keys with the name of a secret (the setting `secret_keys`),
+- the values of no_log options, and all arguments where the task itself has no_log,
+- those secrets of other hosts that its arguments show.
 """
 
 from __future__ import annotations
@@ -39,17 +42,17 @@ PASSWORDS = ("password", "become_pass")  # as Ansible's own options name them
 
 
 def add_secrets(stage: HostStage, message: dict[str, Any]) -> None:
-    """Put into the message what its host must hide, what it needs for that, and what the context really holds."""
-    concealed, names = stage.run.secret_registry, SecretNames(stage.run.settings.secret_keys)
+    """Add the secrets and the salt of digests to the message for a host; put in the real values of masked keys."""
+    registry, names = stage.run.secret_registry, SecretNames(stage.run.settings.secret_keys)
     hooks = [hook for found in (message.get("hooks") or {}).values() for hook in found]
-    said = [
+    literals = [
         secret
         for each in (*message["steps"], *hooks)
         for secret in literal_secrets_of(each, each.get("options"), names)
     ]
-    concealed.hide(stage.host, [*_of_host(stage, names), *said])
-    concealed.hide(stage.host, _of_others(stage, hooks))
-    found = {*stage.run.inputs.secrets, *concealed.secrets_for(stage.host), *_of_task(stage)}
+    registry.hide(stage.host, [*_of_host(stage, names), *literals])
+    registry.hide(stage.host, _of_others(stage, hooks))
+    found = {*stage.run.inputs.secrets, *registry.secrets_for(stage.host), *_of_task(stage)}
     found.update(_revealed(stage, message["context"]))
     message["secrets"] = sorted(found)
     message["secret_keys"] = list(stage.run.settings.secret_keys)
@@ -58,29 +61,29 @@ def add_secrets(stage: HostStage, message: dict[str, Any]) -> None:
 
 
 def has_secrets(stage: HostStage) -> bool:
-    """Whether a module that runs as this part must log nothing."""
+    """Whether a module that runs as this stage must log nothing."""
     names = SecretNames(stage.run.settings.secret_keys)
-    said = {"steps": [{word: step.get(word) for word in ("args", *LOOPS)} for step in stage.steps]}
+    values = {"steps": [{word: step.get(word) for word in ("args", *LOOPS)} for step in stage.steps]}
     known = stage.run.inputs.secrets or stage.run.secret_registry.secrets_for(stage.host) or _of_others(stage)
-    return bool([*secrets_in(None, said, names)] or known or [*_of_host(stage, names)] or stage.action._task.no_log)
+    return bool([*secrets_in(None, values, names)] or known or [*_of_host(stage, names)] or stage.action._task.no_log)
 
 
 def _of_host(stage: HostStage, names: SecretNames) -> Iterator[str]:
-    """What Ansible knows of the host and nobody may see; its arguments may show values of other hosts' vaults."""
+    """The secrets among the host's variables and passwords, and vault values in its arguments, also of other hosts."""
     variables = own_variables(stage.task_vars)
     yield from VaultValues(stage.action._loader).values_in([variables, stage.steps])
-    variables.pop(RECIPE, None)  # it says of a parameter with such a name what it is for
+    variables.pop(RECIPE, None)  # its declarations of parameters have such names, but no values
     yield from literal(secrets_in(None, variables, names))
     yield from literal(_passwords(stage.action))
 
 
 def _of_others(stage: HostStage, hooks: Sequence[Mapping[str, Any]] = ()) -> list[str]:
-    """The secrets of other hosts that a template has brought into what this one is given."""
+    """The secrets of other hosts that a template has brought into this host's arguments."""
     return secrets_shown_in(stage.run.secret_registry.others_of(stage.host), [*stage.steps, *hooks])
 
 
 def _passwords(action: Any) -> Iterator[str]:
-    """Those that Ansible logs in and becomes another user with, asked for or set, wherever it has them from."""
+    """The passwords with which Ansible logs in and becomes another user, wherever it has them from."""
     connection = action._connection
     plugins: tuple[Any, ...] = (connection, getattr(connection, "become", None))
     for plugin, name in zip(plugins, PASSWORDS, strict=True):
@@ -93,18 +96,18 @@ def _passwords(action: Any) -> Iterator[str]:
 
 
 def _of_task(stage: HostStage) -> list[str]:
-    """With no_log all arguments are secret, in this stage."""
+    """The arguments of the stage, if its task has no_log."""
     if not stage.action._task.no_log:
         return []
     return [*literal(text for step in stage.steps for text in long_texts_of(step.get("args") or {}))]
 
 
 def _revealed(stage: HostStage, context: Mapping[str, Any]) -> Iterator[str]:
-    """Put in what is written masked; the secrets of other hosts that come with their keys."""
-    concealed = stage.run.secret_registry
-    concealed.reveal(stage.host, context["own"])
-    concealed.reveal("", context["run"])
+    """Put the real values of masked keys into `context`; returns secrets of other hosts that come with their keys."""
+    registry = stage.run.secret_registry
+    registry.reveal(stage.host, context["own"])
+    registry.reveal("", context["run"])
     for host, held in context["hosts"].items():
-        if concealed.reveal(host, held):
+        if registry.reveal(host, held):
             text = json.dumps(held)
-            yield from (secret for secret in concealed.secrets_for(host) if json.dumps(secret)[1:-1] in text)
+            yield from (secret for secret in registry.secrets_for(host) if json.dumps(secret)[1:-1] in text)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A host's part of a stage, and what the host is asked for it."""
+"""A stage on one host, and the request that is sent to the host for it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Locks = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class HostStage:
-    """What of a stage is for one host: its steps there, and the locks of theirs that hosts share."""
+    """A stage on one host: its steps there, and the locks that these steps share with other hosts."""
 
     run: Run
     number: int
@@ -49,7 +49,7 @@ class HostStage:
 
     @property
     def is_module(self) -> bool:
-        """Whether it is a module of Ansible's, which is a stage of its own."""
+        """Whether its one step is a module of Ansible's; such a step is always a stage of its own."""
         return bool(self.steps[0].get("type") == ANSIBLE)
 
     @property
@@ -63,13 +63,16 @@ class HostStage:
         return bool(getattr(self.action._connection, "become", None))
 
     def variable(self, name: str) -> Any:
-        """A variable of the host, None where it has none; what runs once for the run has none at all."""
+        """A variable of the host, None where it has no such variable, or where the stage runs once for the run."""
         value = None if self.host == RUN_HOST else self.task_vars.get(name)
         return transform_to_native_types(self.action._templar.template(value))
 
 
 def request_of(stage: HostStage, program: Program | None) -> Request:
-    """The request for the stage, as things are now. Raises RackError where an argument is wrong."""
+    """The request for the stage, by the results and the context of now.
+
+    `program` runs a module of Ansible's, None for other stages. Raises RackError where an argument is wrong.
+    """
     run, host, settings = stage.run, stage.host, stage.run.settings
     inputs = StageInputs(
         run_id=run.run_id,
@@ -93,7 +96,7 @@ def request_of(stage: HostStage, program: Program | None) -> Request:
     request = make_request(stage.number, stage.steps, inputs, program)
     for step in request.message["steps"]:
         if "invalid" in step:
-            step["invalid"] = run.hidden(step["invalid"])  # an argument that is wrong is told as it is
+            step["invalid"] = run.hidden(step["invalid"])  # the reason shows a wrong argument as it is
     add_secrets(stage, request.message)
     return request
 
@@ -111,7 +114,7 @@ def _is_sure(end: StepEnd | None) -> bool:
 
 
 def _others(stage: HostStage) -> dict[str, Any]:
-    """Of the other hosts, what these steps read: a step of the run all, one of a host what it names with @."""
+    """The context of other hosts that the steps read: all of it for a step of the run, else the keys named with @."""
     context, planned = stage.run.context, stage.run.steps
     if stage.host == RUN_HOST:
         return {name: context.held(name) for name in context.hosts() if name}
@@ -120,11 +123,11 @@ def _others(stage: HostStage) -> dict[str, Any]:
 
 
 def _recipe(stage: HostStage, *, with_hooks: bool) -> Mapping[str, Any]:
-    """What is said of the whole recipe; the arguments of hooks may hold templates, as those of steps."""
+    """The fields of the recipe; templates in the arguments of hooks are filled in, as in those of steps."""
     recipe = stage.run.inputs.recipe
     if not recipe.get("hooks"):
         return recipe
     if not with_hooks:
         return {**recipe, "hooks": {}}
-    said = stage.action._templar.template(mark(stage.task_vars[RECIPE]["hooks"]))
-    return {**recipe, "hooks": unmark(transform_to_native_types(said))}
+    hooks = stage.action._templar.template(mark(stage.task_vars[RECIPE]["hooks"]))
+    return {**recipe, "hooks": unmark(transform_to_native_types(hooks))}

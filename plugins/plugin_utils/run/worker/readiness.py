@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the stages before mean for one that starts on a host: which steps may not, and whether any may."""
+"""Whether the steps of a stage may start on a host, by the results of the stages before."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Steps = Iterable[Mapping[str, Any]]
 
 
 def blocking_verdicts(run: Run, steps: Steps, host: str) -> dict[str, str]:
-    """The dependencies on steps of earlier stages that block, by their labels, with the verdict or what else does."""
+    """The dependencies on earlier stages that block: by their labels, the verdict or the reason."""
     steps = list(steps)
     here = {step["name"] for step in steps}
     said = (said for step in steps for said in step.get("depends_on") or ())
@@ -31,9 +31,9 @@ def blocking_verdicts(run: Run, steps: Steps, host: str) -> dict[str, str]:
 
 
 def _blocking(run: Run, needed: Dependency, host: str) -> str:
-    """The verdict of the first result that blocks, or why none could be enough; empty where all is fulfilled.
+    """The verdict of the first result that blocks, or why there can never be enough; empty where nothing blocks.
 
-    A step that is no part of this run, by its tags or for want of a host, blocks nothing, as in any playbook.
+    A step that is left out by its tags, or has no host in this run, blocks nothing, as in any playbook.
     """
     planned = run.steps.get(needed.step)
     if planned is None or not planned.hosts or needed.step in run.left_out:
@@ -48,7 +48,7 @@ def _blocking(run: Run, needed: Dependency, host: str) -> str:
 
 
 def _ends(run: Run, needed: Dependency, planned: RunStep, host: str) -> Iterator[StepEnd | None]:
-    """How the step ended where it has to have passed: on this host, or on all of its hosts, or on some of them."""
+    """How the needed step ended: on this host, on all of its hosts, or on those of a pattern; None without a result."""
     ended = run.results.ended
     if not needed.is_wide and host in planned.hosts:
         yield ended.get((needed.step, host))
@@ -71,7 +71,7 @@ def halt_reason(run: Run, host: str) -> str:
 
 
 def wrong_password_reason(run: Run, host: str) -> str:
-    """Why nobody should try to become another user on this host again; empty where one may.
+    """Why no step should try to become another user on this host; empty where none has shown a wrong password.
 
     Each try with a wrong password counts against the account, which may be locked for it.
     """
@@ -85,13 +85,13 @@ def _blocks(end: StepEnd | None) -> bool:
 
 
 def startable(run: Run, steps: Steps, host: str) -> list[Mapping[str, Any]]:
-    """The steps that may start as far as is known before: for the others no lock is worth waiting for."""
+    """The steps that may start by what is known now; the stage waits for the locks of these only."""
     steps = list(steps)
     blocking, reason = blocking_verdicts(run, steps, host), halt_reason(run, host)
-    return [step for step in steps if step.get("always") or not (reason or _is_out(step, blocking))]
+    return [step for step in steps if step.get("always") or not (reason or _cannot_start(step, blocking))]
 
 
-def _is_out(step: Mapping[str, Any], blocking: Mapping[str, str]) -> bool:
+def _cannot_start(step: Mapping[str, Any], blocking: Mapping[str, str]) -> bool:
     needed = map(label_of, step.get("depends_on") or ())
     return bool(step.get("skip")) or step.get("when") is False or any(label in blocking for label in needed)
 

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Locks that hosts share: named resources of which a stage holds a slot from before its host is asked to its end.
+"""Locks that hosts share: a stage holds a slot of each named resource while its host works.
 
-A slot is a file in the run's folder, held by `flock`, so that a worker that is killed frees it. It says since when it
-is free, or that it is held: a holder that was killed could not say when it stopped.
+A slot is a file in the run's folder that is locked by `flock`, so that a worker that is killed frees it. The file says
+that the slot is held, or since when it is free. A holder that was killed has left it as held, so the time at which
+others find it counts.
 """
 
 from __future__ import annotations
@@ -26,12 +27,15 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import
 
 PAUSE = 0.1  # seconds between two looks at slots that are taken
 HELD = b"held"
-WIDTH = 20  # bytes that a slot says
+WIDTH = 20  # bytes in the file of a slot
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Resource:
-    """What is locked: the lock's name and, where it is one of many, which."""
+    """What is locked: the lock's name and, where there is one for each value of a variable, the value.
+
+    `capacity` holders may use it at once. After each, it rests for `settle_sec` seconds.
+    """
 
     name: str
     value: str
@@ -50,9 +54,9 @@ def resources(
     host: str,
     variable: Callable[[str], Any],
 ) -> list[Resource]:
-    """What these steps take, in the order in which all take it, so that no two ever wait for each other.
+    """The resources of these steps, sorted: all stages lock in one order, so that no two wait for each other.
 
-    `variable` gives a variable of the host. Raises UsageError where the host has no such one.
+    `variable` returns a variable of the host. Raises UsageError where the host lacks one.
     """
     names = {name for step in steps for name in step.get("locks") or () if name in locks}
     return sorted(_resource(name, locks[name], host, variable) for name in names)
@@ -68,7 +72,7 @@ def _resource(name: str, lock: Mapping[str, Any], host: str, variable: Callable[
 
 @contextmanager
 def holding_locks(wanted: Iterable[Resource], folder: Path, wait: Callable[[float], None]) -> Iterator[None]:
-    """Hold a slot of each resource; `wait` sleeps, and raises once nobody should wait any more."""
+    """Hold a slot of each resource; `wait` sleeps for seconds, and raises where the stage must not wait any more."""
     with ExitStack() as held:
         for resource in wanted:
             held.enter_context(_slot(resource, folder, wait))
@@ -81,24 +85,24 @@ def _slot(resource: Resource, folder: Path, wait: Callable[[float], None]) -> It
     while (slot := _free_slot(resource, folder)) is None:
         wait(PAUSE)
     try:
-        _say(slot, HELD)
+        _mark(slot, HELD)
         yield
     finally:
-        _say_free(slot)
+        _mark_free(slot)
         os.close(slot)
 
 
 def _free_slot(resource: Resource, folder: Path) -> int | None:
-    """A slot that is free and has settled, taken; None where there is none now."""
+    """Lock a slot that is free and has rested; returns its descriptor, None where there is none now."""
     for path in resource.slots(folder):
         slot = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if _is_taken(slot) and _has_settled(slot, resource.settle_sec):
+        if _try_lock(slot) and _has_rested(slot, resource.settle_sec):
             return slot
         os.close(slot)
     return None
 
 
-def _is_taken(slot: int) -> bool:
+def _try_lock(slot: int) -> bool:
     try:
         fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -106,16 +110,16 @@ def _is_taken(slot: int) -> bool:
     return True
 
 
-def _has_settled(slot: int, settle_sec: float) -> bool:
-    said = os.pread(slot, WIDTH, 0).strip()
-    if said == HELD:
-        _say_free(slot)
-    return not said or not settle_sec or (said != HELD and time.monotonic() - float(said) >= settle_sec)
+def _has_rested(slot: int, settle_sec: float) -> bool:
+    mark = os.pread(slot, WIDTH, 0).strip()
+    if mark == HELD:
+        _mark_free(slot)
+    return not mark or not settle_sec or (mark != HELD and time.monotonic() - float(mark) >= settle_sec)
 
 
-def _say_free(slot: int) -> None:
-    _say(slot, b"%.3f" % time.monotonic())  # the same for all processes, whatever becomes of the clock
+def _mark_free(slot: int) -> None:
+    _mark(slot, b"%.3f" % time.monotonic())  # one clock for all processes, which nobody can set
 
 
-def _say(slot: int, text: bytes) -> None:
-    os.pwrite(slot, text.ljust(WIDTH), 0)  # one write of one length: nobody reads half of it
+def _mark(slot: int, text: bytes) -> None:
+    os.pwrite(slot, text.ljust(WIDTH), 0)  # one write of a fixed length: nobody reads a part of it

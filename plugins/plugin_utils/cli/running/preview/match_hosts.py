@@ -20,7 +20,7 @@ from ansible.plugins.loader import init_plugin_loader
 
 VAULT = b"$ANSIBLE_VAULT"
 UNREADABLE = "the inventory cannot be read: {}"
-ENCRYPTED = "{} is encrypted, and for a look nobody is asked for its password"
+ENCRYPTED = "{} is encrypted; only the run itself asks for the vault password"
 
 
 def answer(wanted: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from ansible.template import trust_as_template
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import TrustError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.begin_run import begin_run
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.check_compiled import Compiled, asked_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.check_compiled import Compiled, trust_request_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import outline
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import pinned_code
@@ -55,7 +55,7 @@ def becoming(made: Any, user: str | None = None) -> Any:
 def asked(*plays: Any, settings: Settings | None = None, about: Any = None, **extra_vars: Any) -> TrustRequest:
     found = means(an_inventory(**extra_vars))
     compiled = Compiled(plays, outline(plays, found.resolve), about or ABOUT, ())
-    return asked_of(compiled, settings or GUARDED, found)
+    return trust_request_of(compiled, settings or GUARDED, found)
 
 
 def test_what_runs_where():
@@ -104,13 +104,13 @@ def test_variables_can_make_every_task_become():
     variables._inventory.get_host("r2").set_variable("ansible_become", True)
     made = play(task(1, DISK), variables=variables)
     found = means(variables)
-    uses = asked_of(Compiled([made], outline([made], found.resolve), ABOUT, ()), GUARDED, found).uses
+    uses = trust_request_of(Compiled([made], outline([made], found.resolve), ABOUT, ()), GUARDED, found).uses
     assert uses == (Use("disk.usage", "", ("r1", "r3")), Use("disk.usage", "root", ("r2",)))
 
 
 def of_inventory(variables: Any, *made: Any) -> tuple[Use, ...]:
     found = means(variables)
-    return asked_of(Compiled(made, outline(made, found.resolve), ABOUT, ()), GUARDED, found).uses
+    return trust_request_of(Compiled(made, outline(made, found.resolve), ABOUT, ()), GUARDED, found).uses
 
 
 def test_a_variable_of_the_host_that_it_is_delegated_to_counts():

@@ -17,7 +17,7 @@ import yaml
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.ansible_module_step import _kept_out
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.ansible_module_step import _verdict_of_error
 from ansible_collections.rack.recipes.tests.unit.plugins.run_playbooks import play
 
 CFG = "[defaults]\ncallbacks_enabled = rack.recipes.recorder\ninject_facts_as_vars = false\n"
@@ -143,17 +143,17 @@ NO_FOLDER = "Failed to create temporary directory. In some cases, you may have b
     ],
 )
 def test_why_a_module_could_not_be_run(tmp_path: Path, error: AnsibleError, expected: tuple[str, str]):
-    assert _kept_out(error, Shell(tmp_path / "tmp's")) == expected
+    assert _verdict_of_error(error, Shell(tmp_path / "tmp's")) == expected
     assert not [*tmp_path.glob("*/probe*")]
 
 
 def test_a_temporary_folder_that_will_not_do_is_named(tmp_path: Path):
     (tmp_path / "file").write_text("")
     for error in (AnsibleConnectionFailure(NO_FOLDER), AnsibleError("failed to transfer file to /x/y")):
-        verdict, reason = _kept_out(error, Shell(tmp_path / "file"))
+        verdict, reason = _verdict_of_error(error, Shell(tmp_path / "file"))
         wanted = f"the temporary folder {tmp_path}/file of Ansible's modules cannot be used: Not a directory"
         assert (verdict, reason) == ("error", wanted)
-    assert _kept_out(AnsibleConnectionFailure(NO_FOLDER), Shell("", is_lost=True))[0] == "error"
+    assert _verdict_of_error(AnsibleConnectionFailure(NO_FOLDER), Shell("", is_lost=True))[0] == "error"
 
 
 def test_one_that_skips_itself_leaves_its_key_as_it_was(tmp_path: Path):

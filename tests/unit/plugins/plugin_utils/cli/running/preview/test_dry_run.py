@@ -247,7 +247,7 @@ def test_an_inventory_that_only_the_run_can_read(lab: Path):
     preview = json.loads(done.out)["preview"]
     assert done.code == 0
     assert preview["hosts"] == []
-    told = "locked.yml is encrypted, and for a look nobody is asked for its password"
+    told = "locked.yml is encrypted; only the run itself asks for the vault password"
     assert preview["problem"] == f"the inventory cannot be read: {told}"
 
 

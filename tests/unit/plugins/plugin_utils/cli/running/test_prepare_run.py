@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import parse_command_line
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepare_run import _recorded, prepare
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepare_run import _recorded_params, prepare
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.resumed_run import ResumedRun
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
@@ -37,14 +37,14 @@ EARLIER = ResumedRun(
 
 
 def test_parameters_hold_unless_they_are_given_anew():
-    assert _recorded(EARLIER, DECLARED, {"token", "url"}) == {"vlan": 12}
-    assert _recorded(None, DECLARED, ()) == {}
+    assert _recorded_params(EARLIER, DECLARED, {"token", "url"}) == {"vlan": 12}
+    assert _recorded_params(None, DECLARED, ()) == {}
 
 
 def test_what_no_record_holds_has_to_be_given_again():
     """A parameter may be secret by its name, or hold a secret: its default would be another value."""
     with pytest.raises(UsageError) as caught:
-        _recorded(EARLIER, DECLARED, {"vlan"})
+        _recorded_params(EARLIER, DECLARED, {"vlan"})
     assert str(caught.value) == "--resume: no record holds the secret in token, url: give it again by --param-file"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.dry_run import _time
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.dry_run import _duration_text
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.output_formats import FORMATS, plan_to_data
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call, make_project
@@ -296,4 +296,4 @@ def test_canary_and_batches_take_longer(past: Path, lab: Path):
     ],
 )
 def test_times(seconds: float | None, text: str):
-    assert _time(seconds) == text
+    assert _duration_text(seconds) == text

@@ -10,7 +10,17 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import dataframes
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables import columns
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import database_errors
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import DATABASES
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema import tables
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.step_columns import STEP_COLUMNS, Kind, Source
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing import bulk_insert, record_to_rows
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.store import conftest as store_tests
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = ROOT / "plugins"
@@ -53,3 +63,39 @@ def test_the_page_on_verdicts_names_those_of_the_table():
 def test_the_report_s_page_colours_no_verdict_that_the_table_lacks():
     style = (PLUGINS / "plugin_utils" / "report" / "writers" / "static" / "report.css").read_text()
     assert set(re.findall(r"\.v-([a-z]+)", style)) <= set(VERDICTS)
+
+
+def test_every_kind_of_column_is_known_to_all_that_handle_columns():
+    assert set(tables.TYPES) == set(Kind), "store/schema/tables.py"
+    assert set(dataframes.KINDS) == set(Kind), "analysis/dataframes.py"
+    used = {column.kind for column in STEP_COLUMNS if column.source is not Source.PLAN}
+    assert used <= set(record_to_rows.CONVERTERS), "store/writing/record_to_rows.py"
+
+
+def test_every_column_of_a_result_gets_its_value_from_somewhere():
+    record = {"host": "r1", "step": "a", "n": 1}
+    row = record_to_rows.step_row("R1", record, {})
+    assert len(row) == len(STEP_COLUMNS) + 1
+    planned = {column.name for column in STEP_COLUMNS if column.source is Source.PLAN}
+    source = Path(record_to_rows.__file__).read_text()
+    assert not {name for name in planned if f'"{name}":' not in source}, "store/writing/record_to_rows.py, step_row"
+
+
+@pytest.mark.parametrize("table", ["NOT_PASSED", "FLAKES", "SLOWEST", "VERDICTS"])
+def test_the_report_shows_columns_that_results_have(table: str):
+    derived = {"first"}  # by analysis/retries_and_reuse.py
+    names = {column.name for column in getattr(columns, table)}
+    assert names - derived <= set(dataframes.STEPS), f"report/tables/columns.py, {table}"
+
+
+@pytest.mark.parametrize("name", DATABASES)
+def test_a_database_is_known_to_all_that_differ_by_database(name: str):
+    driver = DATABASES[name].driver
+    for part in ("PASSING", "ADVICE", "CODES"):
+        assert driver in getattr(database_errors, part), f"store/database/database_errors.py, {part}"
+    assert name in bulk_insert.UPSERTS, "store/writing/bulk_insert.py, UPSERTS"
+    assert f"`{name}://" in (ROOT / "docs" / "store.md").read_text(), "docs/store.md"
+    servers = {"mysql": "mariadb"}
+    assert servers.get(name, name) in {"sqlite", *store_tests.SERVERS}, (
+        "tests/unit/plugins/plugin_utils/store/conftest.py"
+    )

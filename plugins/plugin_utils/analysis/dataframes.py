@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils import errors
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.step_columns import STEP_COLUMNS, Kind
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -28,33 +29,19 @@ Row = Mapping[str, Any]
 TEXT = ANY = "object"
 WHOLE, REAL = "Int64", "float64"
 
-STEPS = {
-    "host": TEXT,
-    "step": TEXT,
-    "stage": WHOLE,
-    "idx": WHOLE,
-    "scope": TEXT,
-    "verdict": TEXT,
-    "reason": TEXT,
-    "started": TEXT,
-    "seconds": REAL,
-    "tries": WHOLE,
-    "exit_code": WHOLE,
-    "user_sec": REAL,
-    "system_sec": REAL,
-    "max_rss_kib": WHOLE,
-    "in_blocks": WHOLE,
-    "out_blocks": WHOLE,
-    "stderr": TEXT,
-    "attempts": ANY,
-    "flake": ANY,
-    "checks": WHOLE,
-    "instances": WHOLE,
-    "parent": TEXT,
-    "source_run": TEXT,
-    "rounds": ANY,
-    "hooks": ANY,
+KINDS = {
+    Kind.NAME: TEXT,
+    Kind.TEXT: TEXT,
+    Kind.INTEGER: WHOLE,
+    Kind.COUNT: WHOLE,
+    Kind.SIZE: WHOLE,
+    Kind.REAL: REAL,
+    Kind.FLAG: ANY,
+    Kind.OBJECT: ANY,
+    Kind.LIST: ANY,
+    Kind.ATTEMPTS: ANY,
 }
+STEPS = {column.name: KINDS[column.kind] for column in STEP_COLUMNS if column.is_in_frames}
 MEASUREMENTS = {
     "host": TEXT,
     "step": TEXT,

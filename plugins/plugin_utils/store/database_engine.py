@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -33,16 +34,36 @@ if TYPE_CHECKING:
 
 type Kinds = Mapping[str, Callable[[URL], Engine]]
 
-WRITERS: Kinds = {"sqlite": sqlite.writer, "mysql": mysql.engine, "postgresql": postgresql.engine}
-READERS: Kinds = {**WRITERS, "sqlite": sqlite.reader}
-DRIVERS = {
-    "mysql": "mysql+pymysql",
-    "mariadb": "mysql+pymysql",
-    "mariadb+pymysql": "mysql+pymysql",
-    "postgresql": "postgresql+psycopg",
-    "postgres": "postgresql+psycopg",
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A kind of database: how it is opened, the Python package that speaks to it, and other names for it in a URL.
+
+    `package` is what `pip install` is given to bring the driver.
+    """
+
+    writer: Callable[[URL], Engine]
+    reader: Callable[[URL], Engine]
+    driver: str
+    package: str = "rack-recipes"
+    aliases: tuple[str, ...] = ()
+
+
+DATABASES = {
+    "sqlite": Database(sqlite.writer, sqlite.reader, "sqlite3"),
+    "mysql": Database(mysql.engine, mysql.engine, "pymysql", aliases=("mariadb", "mariadb+pymysql")),
+    "postgresql": Database(
+        postgresql.engine, postgresql.engine, "psycopg", "'rack-recipes[postgresql]'", aliases=("postgres",)
+    ),
 }
-PACKAGES = {"sqlite": "rack-recipes", "mysql": "rack-recipes", "postgresql": "'rack-recipes[postgresql]'"}
+WRITERS: Kinds = {name: database.writer for name, database in DATABASES.items()}
+READERS: Kinds = {name: database.reader for name, database in DATABASES.items()}
+DRIVERS = {
+    scheme: f"{name}+{database.driver}"
+    for name, database in DATABASES.items()
+    for scheme in (name, *database.aliases)
+    if name != "sqlite"  # SQLAlchemy finds Python's own driver
+}
 PATIENCE = 10.0  # seconds for a server that is not there yet, or for others that migrate the same store
 
 
@@ -82,7 +103,7 @@ def opened(text: str, kinds: Kinds) -> Engine:
             store = kinds[kind](url)
     except ImportError as error:
         raise StoreError(
-            f"{shown(url)}: no driver: {error}: `pip install {PACKAGES[kind]}` brings one for {kind}://"
+            f"{shown(url)}: no driver: {error}: `pip install {DATABASES[kind].package}` brings one for {kind}://"
         ) from error
     sql.event.listen(store, "do_connect", partial(_connect, url))
     return store

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import batched
 from operator import itemgetter
@@ -23,6 +23,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries
     read,
     with_output,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.step_columns import STEP_COLUMNS, Cached
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 
 if TYPE_CHECKING:
@@ -32,10 +33,8 @@ if TYPE_CHECKING:
 MOST = 20  # results of one key and host; one whose inputs come back after more others than these runs again
 AT_ONCE = 500  # names in one statement: databases limit its parameters
 
-# The fields of records. Those of the second kind are only there where they say something.
+# The fields of the other records.
 DELTA = ("host", "step", "attempt", "scope", "key", "after", "based_on", "who", "time")
-STEP_ALWAYS = ("host", "step", "stage", "verdict", "reason", "started", "seconds", "attempts")
-STEP_SOMETIMES = ("blocks", "flake", "checks", "instances", "parent", "inputs", "rounds", "hooks", "tags")
 MEASURED = ("name", "value", "unit")
 JUDGED = ("limits", "distance", "verdict")
 
@@ -154,13 +153,16 @@ def _delta_record(row: Result, host: str, stage: int | None) -> Result:
 
 
 def _step_record(row: Result, measured: Sequence[Result]) -> Result:
-    said: Mapping[str, Any] = {**{field: row[field] for field in STEP_SOMETIMES}, "from": row["source_run"]}
     return {
         "kind": "step",
-        **{field: row[field] for field in STEP_ALWAYS},
+        **_fields(row, Cached.ALWAYS),
         "measurements": [_measurement(entry) for entry in sorted(measured, key=itemgetter("n"))],
-        **{field: value for field, value in said.items() if value},
+        **{field: value for field, value in _fields(row, Cached.IF_SET).items() if value},
     }
+
+
+def _fields(row: Result, cached: Cached) -> Result:
+    return {column.field or column.name: row[column.name] for column in STEP_COLUMNS if column.cached is cached}
 
 
 def _measurement(row: Result) -> Result:

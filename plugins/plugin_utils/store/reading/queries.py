@@ -14,6 +14,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import reading
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.step_columns import STEP_COLUMNS, Kind
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_to_rows import OUTPUTS
 
@@ -193,7 +194,7 @@ def _count(number: int | None) -> int:
     return number or 0
 
 
-# How the columns are decoded that do not hold what they mean.
+# How to decode the columns whose values in the store are not the values that they stand for.
 RUN: Decoders = {
     "counts": _object,
     "versions": _object,
@@ -204,14 +205,13 @@ RUN: Decoders = {
     "checks": _count,
     "pinned": bool,
 }
-STEP: Decoders = {
-    "attempts": json.loads,
-    "blocks": bool,
-    "flake": bool,
-    "checks": _count,
-    "rounds": _object,
-    "hooks": _list,
-    "tags": _list,
+KINDS: Mapping[Kind, Callable[[Any], Any]] = {
+    Kind.COUNT: _count,
+    Kind.FLAG: bool,
+    Kind.OBJECT: _object,
+    Kind.LIST: _list,
+    Kind.ATTEMPTS: json.loads,
 }
+STEP: Decoders = {column.name: KINDS[column.kind] for column in STEP_COLUMNS if column.kind in KINDS}
 CONFLICT: Decoders = {"before": decoded, "after": decoded, "other": decoded, "fields": decoded}
 MEASURED: Decoders = {"value": json.loads, "limits": decoded}

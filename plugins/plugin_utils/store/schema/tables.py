@@ -12,15 +12,21 @@ by row, which doubles the time that many rows take.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.column_types import long_text, name
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.step_columns import (
+    STEP_COLUMNS,
+    Kind,
+    StepColumn,
+)
 
 if TYPE_CHECKING:
-    from sqlalchemy import ForeignKeyConstraint, MetaData, Table
+    from sqlalchemy import BigInteger, Boolean, Column, Double, ForeignKeyConstraint, MetaData, Table
 
 HEAD = "0004"  # the newest migration
 
@@ -98,43 +104,43 @@ def _steps(metadata: MetaData) -> Table:
         "steps",
         metadata,
         sql.Column("run_id", name()),
-        sql.Column("host", name()),
-        sql.Column("step", name()),
-        sql.Column("stage", sql.BigInteger),
-        sql.Column("idx", sql.BigInteger),
-        sql.Column("scope", name()),
-        sql.Column("verdict", name(), nullable=False),
-        sql.Column("reason", long_text()),
-        sql.Column("started", name()),
-        sql.Column("seconds", sql.Double),
-        sql.Column("tries", sql.BigInteger),
-        sql.Column("exit_code", sql.BigInteger),
-        sql.Column("user_sec", sql.Double),
-        sql.Column("system_sec", sql.Double),
-        sql.Column("max_rss_kib", sql.BigInteger),
-        sql.Column("in_blocks", sql.BigInteger),
-        sql.Column("out_blocks", sql.BigInteger),
-        sql.Column("voluntary_switches", sql.BigInteger),
-        sql.Column("involuntary_switches", sql.BigInteger),
-        sql.Column("stdout", long_text()),
-        sql.Column("stderr", long_text()),
-        sql.Column("attempts", long_text()),
-        sql.Column("blocks", sql.Boolean),
-        sql.Column("flake", sql.Boolean),
-        sql.Column("checks", sql.BigInteger),
-        sql.Column("instances", sql.BigInteger),
-        sql.Column("parent", name()),
-        sql.Column("inputs", name()),
-        sql.Column("source_run", name()),
-        sql.Column("cache_key", name()),
-        sql.Column("rounds", long_text()),
-        sql.Column("hooks", long_text()),
-        sql.Column("tags", long_text()),
+        *(_step_column(column) for column in STEP_COLUMNS),
         sql.PrimaryKeyConstraint("run_id", "host", "step"),
         _of_run(),
         sql.Index(None, "step", "host", "started"),
         sql.Index(None, "cache_key", "host", "inputs"),
     )
+
+
+def _step_column(column: StepColumn) -> Column[Any]:
+    options: dict[str, Any] = {"nullable": False} if column.name == "verdict" else {}
+    return sql.Column(column.name, TYPES[column.kind](), **options)
+
+
+def _real() -> type[Double[Any]]:
+    return sql.Double
+
+
+def _integer() -> type[BigInteger]:
+    return sql.BigInteger
+
+
+def _boolean() -> type[Boolean]:
+    return sql.Boolean
+
+
+TYPES: Mapping[Kind, Callable[[], Any]] = {
+    Kind.NAME: name,
+    Kind.TEXT: long_text,
+    Kind.INTEGER: _integer,
+    Kind.COUNT: _integer,
+    Kind.SIZE: _integer,
+    Kind.REAL: _real,
+    Kind.FLAG: _boolean,
+    Kind.OBJECT: long_text,
+    Kind.LIST: long_text,
+    Kind.ATTEMPTS: long_text,
+}
 
 
 def _context(metadata: MetaData) -> Table:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import Delta
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record, json_text
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.column_types import NAME_LENGTH
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.step_columns import STEP_COLUMNS, Kind, Source
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 
 if TYPE_CHECKING:
@@ -134,45 +135,28 @@ END: Fields = {
     "exit_code": ("exit_code", integer),
     "counts": ("counts", _json_object),
 }
-STEP: Fields = {
-    "host": ("host", name),
-    "step": ("step", name),
-    "stage": ("stage", integer),
-    "verdict": ("verdict", name),
-    "reason": ("reason", storable),
-    "started": ("started", name),
-    "seconds": ("seconds", number),
-    "tries": ("attempts", size),
-    "blocks": ("blocks", flag),
-    "flake": ("flake", flag),
-    "checks": ("checks", integer),
-    "instances": ("instances", integer),
-    "parent": ("parent", name),
-    "inputs": ("inputs", name),
-    "source_run": ("from", name),
-    "rounds": ("rounds", _some_object),
-    "hooks": ("hooks", _some_list),
-    "tags": ("tags", _some_list),
-}
-ATTEMPT: Fields = {
-    **{
-        column: (column, integer)
-        for column in (
-            "exit_code",
-            "max_rss_kib",
-            "in_blocks",
-            "out_blocks",
-            "voluntary_switches",
-            "involuntary_switches",
-        )
-    },
-    "user_sec": ("user_sec", number),
-    "system_sec": ("system_sec", number),
-    "stdout": ("stdout", storable),
-    "stderr": ("stderr", storable),
+CONVERTERS: Mapping[Kind, Callable[[Any], Any]] = {
+    Kind.NAME: name,
+    Kind.TEXT: storable,
+    Kind.INTEGER: integer,
+    Kind.COUNT: integer,
+    Kind.SIZE: size,
+    Kind.REAL: number,
+    Kind.FLAG: flag,
+    Kind.OBJECT: _some_object,
+    Kind.LIST: _some_list,
 }
 
 
+def _step_fields(source: Source) -> Fields:
+    return {
+        column.name: (column.field or column.name, CONVERTERS[column.kind])
+        for column in STEP_COLUMNS
+        if column.source is source
+    }
+
+
+STEP, ATTEMPT = _step_fields(Source.RECORD), _step_fields(Source.ATTEMPT)
 ARTIFACT: Fields = {
     "host": ("host", name),
     "step": ("step", name),

@@ -20,6 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+JOURNAL = "journal.jsonl"  # the name of the file, on hosts and in the folders of runs
 START = b'{"_":"'
 REST = len(b'{"_":"LLLLLLLLCCCCCCCC",')
 _compact = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode

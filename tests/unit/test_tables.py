@@ -53,6 +53,13 @@ def test_a_verdict_that_nothing_gives_yet_stands_in_the_table_only():
     assert not [path for path in SOURCES if "waived" in path.read_text()]
 
 
+def test_the_name_of_the_journal_and_the_modes_of_private_files_are_written_once():
+    written = re.compile(r'"journal\.jsonl"|\b0o[67]00\b')
+    controllers = PLUGINS / "plugin_utils"
+    sources = {path for path in SOURCES if path.is_relative_to(controllers) and written.search(path.read_text())}
+    assert sources == {controllers / "private_files.py"}
+
+
 def test_the_page_on_verdicts_names_those_of_the_table():
     page = (ROOT / "docs" / "architecture.md").read_text()
     section = page.partition("\n## Verdicts\n")[2].partition("\n## ")[0]

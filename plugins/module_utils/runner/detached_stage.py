@@ -10,7 +10,7 @@ import os
 import time
 
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import write_all
-from ansible_collections.rack.recipes.plugins.module_utils.journal_record import encode
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL, encode
 from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders import remove
 
 TYPE_CHECKING = False
@@ -74,7 +74,7 @@ class DetachedStage:
     def begin(self) -> None:
         """The runner starts: leave its number, and open what it works with."""
         self._put("runner", _identity(os.getpid()))
-        self._journal = os.open(self.path("journal.jsonl"), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._journal = os.open(self.path(JOURNAL), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._lease = os.open(self.path("lease"), os.O_RDONLY)
 
     def write(self, record: dict[str, Any]) -> None:
@@ -188,7 +188,7 @@ class DetachedStage:
 
     def _size(self) -> int:
         try:
-            return os.stat(self.path("journal.jsonl")).st_size
+            return os.stat(self.path(JOURNAL)).st_size
         except FileNotFoundError:
             return 0
 
@@ -223,7 +223,7 @@ class DetachedStage:
     def journal_from(self, offset: int) -> tuple[bytes, bool]:
         """Whole records from `offset` on, about `ANSWER` bytes at most, and whether more of the journal follows."""
         try:
-            with open(self.path("journal.jsonl"), "rb") as journal:
+            with open(self.path(JOURNAL), "rb") as journal:
                 journal.seek(offset)
                 data = journal.read(ANSWER) + journal.readline()
                 more = bool(journal.read(1))

@@ -12,6 +12,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import patiently, translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import PATIENCE
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
@@ -30,7 +31,7 @@ def is_pinned(folder: Path) -> bool:
 def pin(folder: Path, *, pinned: bool) -> None:
     """Mark a run's folder, or take the mark away. Raises OSError."""
     if pinned:
-        (folder / MARK).touch(0o600)
+        (folder / MARK).touch(FILE_MODE)
     else:
         (folder / MARK).unlink(missing_ok=True)
 

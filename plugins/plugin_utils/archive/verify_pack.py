@@ -12,6 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive import ssh_signatures
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.hash_chain import HashChain
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest import (
@@ -33,7 +34,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pack_formats 
     read_folder,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import JOURNAL
 
 SIGNED = f"{SUMS}{SIGNATURE}"
 PARSED = frozenset({MANIFEST, SUMS, SIGNED})  # the files of a pack whose content is needed

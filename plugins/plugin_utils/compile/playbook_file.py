@@ -18,6 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook impo
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.make_plan import NO_OPTIONS, make_plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, PlanOptions
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, FOLDER_MODE
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import load
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 
@@ -53,9 +54,9 @@ def write_playbook(plan: Plan, settings: Settings) -> Path:
     target = folder / f"{Path(plan.recipe.path).stem}-{sha256(text).hexdigest()[:12]}.yml"
     try:
         for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
-            missing.mkdir(0o700, exist_ok=True)
+            missing.mkdir(FOLDER_MODE, exist_ok=True)
         partial = folder / f".{target.name}.{os.getpid()}"
-        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE), "wb") as file:  # noqa: PTH123
             file.write(text)
         partial.replace(target)
     except OSError as error:

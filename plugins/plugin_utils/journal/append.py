@@ -16,13 +16,13 @@ from pathlib import Path
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import compressed
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record, encode
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, make_private
 
 Target = str | os.PathLike[str] | int
 Wait = Callable[[float], object]
 
 APPENDING = os.O_WRONLY | os.O_APPEND
 PAUSE = 0.5  # seconds between two attempts
-PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700  # modes: for the owner alone
 
 
 class ShortWriteError(JournalError):
@@ -77,13 +77,6 @@ def insist(target: Target, records: Iterable[Record], patience: float, wait: Wai
             return
 
 
-def make_private(folder: Path) -> None:
-    """Make the folder and those above it that are missing, each for its owner alone. Raises OSError."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    for path in reversed(missing):
-        path.mkdir(PRIVATE_FOLDER, exist_ok=True)
-
-
 @contextmanager
 def _opened(target: Target) -> Iterator[int]:
     if isinstance(target, int):
@@ -104,7 +97,7 @@ def _made(path: Path) -> int:
     if compressed(path).exists():
         raise JournalError(f"{path}: its run is over and the journal compressed, nothing can be added to it")
     make_private(path.parent)
-    return os.open(path, APPENDING | os.O_CREAT, PRIVATE_FILE)
+    return os.open(path, APPENDING | os.O_CREAT, FILE_MODE)
 
 
 def _write(target: Target, descriptor: int, lines: list[bytes]) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE
 
 SUFFIX = ".gz"
 CHUNK = 2**20  # bytes
@@ -99,7 +100,7 @@ def _write[T](path: Path, fill: Callable[[IO[bytes]], T], times: tuple[float, fl
     """Make a file whole, on the disk, or not at all."""
     partial = path.with_name(f".{path.name}.partial")
     try:
-        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as target:  # noqa: PTH123
+        with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE), "wb") as target:  # noqa: PTH123
             filled = fill(target)
             target.flush()
             os.fsync(target.fileno())

@@ -18,7 +18,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FOLDER_MODE
 from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.run_results import RecipeResult, read_result
 
 CALL = "from ansible_collections.rack.recipes.plugins.plugin_utils.cli.main import main; main()"
@@ -50,7 +52,7 @@ def run_command(words: Sequence[str], project: Path, env: Mapping[str, str] | No
     except ValueError:
         answer = {"status": "error", "reason": f"rack-recipes run said:\n{done.stdout}{done.stderr}".strip()}
     run_id = answer.get("run_id")
-    return CommandEnd(done.returncode, answer, str(_runs(project, whole) / run_id / "journal.jsonl") if run_id else "")
+    return CommandEnd(done.returncode, answer, str(_runs(project, whole) / run_id / JOURNAL) if run_id else "")
 
 
 def _runs(project: Path, env: Mapping[str, str]) -> Path:
@@ -93,7 +95,7 @@ class RecipeRunner:
         options: Sequence[str] = (),
     ) -> RecipeResult:
         """Run a recipe to its end, whatever that is."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         words = [str(self._written("recipe.yml", recipe) if isinstance(recipe, Mapping) else Path(recipe))]
         words += ["--inventory", os.fspath(inventory)] if inventory is not None else []
         words += ["--param-file", str(self._written("params.json", params))] if params else []

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import current
 
 NAME = "report.json"
@@ -58,6 +59,6 @@ def _note(files: list[str] | None = None, error: str = "") -> None:
     with suppress(UsageError, OSError):
         run = current()
         said = {"error": run.hidden(error)} if error else {"files": [run.hidden(path) for path in files or ()]}
-        descriptor = os.open(run.folder / NAME, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = os.open(run.folder / NAME, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE)
         with open(descriptor, "wb") as file:  # noqa: PTH123
             file.write(json.dumps(said).encode())

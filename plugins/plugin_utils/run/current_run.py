@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_hooks import MergeHooks
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
@@ -102,7 +103,7 @@ class Run:
     @property
     def path(self) -> Path:
         """The journal's file."""
-        return self.folder / "journal.jsonl"
+        return self.folder / JOURNAL
 
     def catch_up(self, show: Callable[[Record], object] = lambda _record: None) -> None:
         """Fold in what the journal gained; `show` is given the records that are only there to be read."""

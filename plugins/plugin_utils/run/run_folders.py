@@ -15,12 +15,13 @@ from operator import itemgetter
 from pathlib import Path
 from typing import BinaryIO
 
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import compressed
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE
 
-JOURNAL = "journal.jsonl"
 LOCK = "lock"
 
 
@@ -93,7 +94,7 @@ def is_held(folder: Path) -> bool:
 
 
 def _locked(folder: Path) -> BinaryIO:
-    lock = open(os.open(folder / LOCK, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "ab")  # noqa: PTH123, SIM115
+    lock = open(os.open(folder / LOCK, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, FILE_MODE), "ab")  # noqa: PTH123, SIM115
     if not _can_lock(lock):
         lock.close()
         raise UsageError(f"run {folder.name} still goes on: its controller is alive")

@@ -30,6 +30,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.pack_
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.ssh_signatures import sign
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FOLDER_MODE
 
 PARTIAL = ".partial"  # the end of the name of a folder in which a pack is being made
 
@@ -105,9 +106,9 @@ def _staging(target: Path) -> Iterator[Path]:
     """A folder in which the pack is made, on the disk of its target. Those of killed exports are removed."""
     folder = target.with_name(f".{target.name}.{os.getpid()}{PARTIAL}")
     try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        target.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         _remove_leftovers(target)
-        folder.mkdir(mode=0o700)
+        folder.mkdir(mode=FOLDER_MODE)
     except OSError as error:
         raise UsageError(f"{target}: it cannot be written: {error.strerror}") from error
     try:

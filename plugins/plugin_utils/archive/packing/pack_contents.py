@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.hash_chain import HashChain
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.manifest import (
     CHUNK,
@@ -34,6 +35,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.resul
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import UNREADABLE, opened, reason
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FOLDER_MODE
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfers import FOLDER as ARTIFACTS
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.run_snapshot import (
     FOLDER,
@@ -42,7 +44,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.run_snap
     RECIPES,
     SCRIPTLETS,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import JOURNAL, begun
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import begun
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import is_behind
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
 
@@ -81,7 +83,7 @@ class _Pack:
     def path(self, name: str) -> Path:
         """The path of a file of the pack; the folder above it is made."""
         path = self.folder / name
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         return path
 
 
@@ -90,7 +92,7 @@ def gather(source: PackSource, folder: Path) -> dict[str, Any]:
 
     Raises RackError or OSError.
     """
-    folder.mkdir(mode=0o700)
+    folder.mkdir(mode=FOLDER_MODE)
     pack = _Pack(folder, source)
     results = _add_results(pack)
     run = status_of(folder / RESULTS)

@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import json_text
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FOLDER_MODE
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers.csv import harmless
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import translated
@@ -50,7 +51,7 @@ class ResultWriter:
         self._opened: dict[str, tuple[IO[str], Any]] = {}
 
     def __enter__(self) -> Self:
-        self._folder.mkdir(mode=0o700)
+        self._folder.mkdir(mode=FOLDER_MODE)
         for table in tables().metadata.tables.values():
             lines = self._open(f"{table.name}.jsonl", "utf-8")
             sheet = csv.writer(self._open(f"{table.name}.csv", "utf-8-sig"), lineterminator="\r\n")

@@ -21,7 +21,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pinned_runs i
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pruning.run_index import HIDDEN, IndexedRun
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, StoreError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal import compressed_journal
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import held
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import (

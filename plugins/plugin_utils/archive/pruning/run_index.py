@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pinned_runs import is_pinned
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import exists
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import JOURNAL, begun
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import begun
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import read
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables

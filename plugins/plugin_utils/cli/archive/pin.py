@@ -61,10 +61,10 @@ def _folder(runs: Path, start: str) -> Path | None:
 
 def _pin_stored(options: argparse.Namespace, folder: Path | None) -> str:
     """Mark the run in the store. Returns its id, empty where the store does not have it. Raises StoreError."""
+    from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive import pinned_runs
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import JOURNAL
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import run_of
 
     with opened(options) as store:  # reading only: this makes no store

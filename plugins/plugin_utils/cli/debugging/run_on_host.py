@@ -12,14 +12,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import parser_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.scriptlet_run import Record, ScriptletRun
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.inventory_hosts import inventory_hosts
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run import start_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import make_private
 
 
 def run_on_host(debug_run: ScriptletRun, options: argparse.Namespace) -> tuple[list[Record], dict[str, Any]]:
@@ -34,7 +35,7 @@ def run_on_host(debug_run: ScriptletRun, options: argparse.Namespace) -> tuple[l
     asked = parser_of("run").parse([str(recipe), *_options(debug_run, options, folder)])
     asked.ansible = options.ansible
     answer, _code = start_run(asked, show_summary=False)
-    journal = runs / answer["run_id"] / "journal.jsonl"
+    journal = runs / answer["run_id"] / JOURNAL
     records: list[Record] = [line.record for line in JournalReader(journal).read() if line.record is not None]
     return records, {"run_id": answer["run_id"]}
 

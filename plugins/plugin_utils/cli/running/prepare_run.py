@@ -25,10 +25,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values import unknown, values
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Param
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_playbook import extra_vars
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values import GIVEN
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import is_guarded
-
-PARAMS = "rack_recipes_params"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ def _recorded_params(
 
 def _params_of_extra_vars(variables: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters in the extra variable `rack_recipes_params`, which the command would replace otherwise."""
-    given = variables.get(PARAMS)
+    given = variables.get(GIVEN)
     return dict(given) if isinstance(given, Mapping) else {}
 
 

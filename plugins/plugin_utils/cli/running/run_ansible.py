@@ -15,8 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.debug_output import Trace
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepare_run import PARAMS, PreparedRun, prepare
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.prepare_run import PreparedRun, prepare
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run_answer import (
     NOT_REPORTED,
     answer_of,
@@ -24,7 +25,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run_answe
     report_of,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import write_playbook
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_playbook import (
     PlaybookCommand,
     arguments,
@@ -36,9 +37,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.forward_
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Progress, StatusLine
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import summarize
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.warm_start import WarmStart
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values import GIVEN
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import leave_dead_terminal
 
-JOURNAL, LOG = "journal.jsonl", "ansible.log"
+LOG = "ansible.log"
 AT_ONCE = 0.2  # seconds between two flushes into the store with --flush-now
 
 
@@ -77,7 +79,7 @@ def _run(
 ) -> int:
     """Run Ansible and show the progress; return Ansible's exit code."""
     log = folder / LOG
-    log.touch(0o600)
+    log.touch(FILE_MODE)
     with (
         _live_output(options, folder / JOURNAL) as tick,
         _private_variables(folder, _variables(options, prepared)) as private,
@@ -102,7 +104,7 @@ def _requested_extras(options: argparse.Namespace, prepared: PreparedRun, folder
 def _variables(options: argparse.Namespace, prepared: PreparedRun) -> dict[str, Any]:
     """Return the variables that the run is given; empty ones are left out."""
     wanted = {
-        PARAMS: dict(prepared.params),
+        GIVEN: dict(prepared.params),
         "rack_recipes_resume": prepared.earlier.run_id if prepared.earlier else "",
         "rack_recipes_resume_from": prepared.resume_from,
         "rack_recipes_context": options.context,

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colours import painter
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import printable
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, StoreError, UsageError
@@ -61,13 +62,13 @@ def answer_of(summary: Summary, code: int, log: Path, number: int = 0) -> tuple[
     answer = summary.to_data()
     if number and summary.status == "interrupted":
         if NOT_IN_STORE in log.read_text(encoding="utf-8", errors="replace"):
-            answer["journal"] = str(log.with_name("journal.jsonl"))
+            answer["journal"] = str(log.with_name(JOURNAL))
         return {**answer, "reason": _ended_by(number)}, BY_SIGNAL + number
     if code != NOT_STORED:
         reason = _why_interrupted(log) if summary.status == "interrupted" else _why_none_passed(summary)
         return {**answer, **({"reason": reason} if reason else {})}, summary.exit_code
     reason = _why_not_writable(log) or _why_not_stored(log)
-    answer.update(status="not stored", reason=reason, journal=str(log.with_name("journal.jsonl")))
+    answer.update(status="not stored", reason=reason, journal=str(log.with_name(JOURNAL)))
     return answer, NOT_STORED
 
 

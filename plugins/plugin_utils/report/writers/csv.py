@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FOLDER_MODE
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table
 
@@ -24,7 +25,7 @@ NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 def write(tables: Sequence[Table], folder: Path) -> list[Path]:
     """Write `csv/<table>.csv` for each table into the folder."""
     target = folder / "csv"
-    target.mkdir(mode=0o700)
+    target.mkdir(mode=FOLDER_MODE)
     return [_write(table, target / f"{table.name}.csv") for table in tables]
 
 

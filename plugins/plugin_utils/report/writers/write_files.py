@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import PRIVATE_FILE, PRIVATE_FOLDER
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, FOLDER_MODE
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats import FORMATS, WRITERS
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table
 
@@ -29,7 +29,7 @@ def write(tables: Sequence[Table], folder: Path, formats: Sequence[str] = FORMAT
     """
     writers = [_writer(name) for name in dict.fromkeys(formats)]
     try:
-        folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".report-", dir=folder) as temporary:
             made = Path(temporary)
             paths = [path for writer in writers for path in writer(tables, made)]
@@ -50,9 +50,9 @@ def _writer(name: str) -> Writer:
 def _place(made: Path, path: Path) -> bool:
     """Move a finished file to its place; an equal one that is there already stays."""
     if path.is_file() and not path.is_symlink() and cmp(made, path, shallow=False):
-        path.chmod(PRIVATE_FILE)
+        path.chmod(FILE_MODE)
         return False
-    path.parent.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
-    made.chmod(PRIVATE_FILE)
+    path.parent.mkdir(mode=FOLDER_MODE, exist_ok=True)
+    made.chmod(FILE_MODE)
     made.replace(path)
     return True

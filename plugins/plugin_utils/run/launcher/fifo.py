@@ -16,11 +16,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE
+
 
 @contextmanager
 def served_by_fifo(path: Path, data: bytes) -> Iterator[None]:
     """Serve `data` at `path` to the first reader; at the end of the block the path is gone in any case."""
-    os.mkfifo(path, 0o600)
+    os.mkfifo(path, FILE_MODE)
     writer = Thread(target=_write, args=(path, data), daemon=True)
     writer.start()
     try:

@@ -18,6 +18,7 @@ from ansible import context
 from ansible.utils.vars import transform_to_native_types
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.plugin_utils.context import context_file
@@ -25,8 +26,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_hooks i
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_policies import to_record
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append, make_private
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RECIPE, Run, RunInputs, RunStep
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values import (
     all_secrets,
@@ -182,7 +184,7 @@ def _new_run(settings: Settings, planned: PlayOutline, given: RunInputs, reusabl
     folder = Path(settings.runs) / run_id
     make_private(folder)
     hold(folder)
-    journal = JournalReader(folder / "journal.jsonl")
+    journal = JournalReader(folder / JOURNAL)
     hosts = tuple(planned.hosts)
     run = Run(run_id, folder, settings, hosts, planned.steps, Context(run_id), journal, given, reusable)
     run.stages = frozenset(planned.tasks)

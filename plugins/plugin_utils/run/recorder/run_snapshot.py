@@ -20,6 +20,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames, secrets_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, FOLDER_MODE
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import stage_tasks
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.literal_secrets import (
@@ -43,7 +44,7 @@ def write_snapshot(run: Run, plays: Sequence[Any], hosts: Mapping[str, Any]) -> 
     """Write the copies; `hosts` are Ansible's hosts by their names."""
     folder = run.folder / FOLDER
     with suppress(OSError, RackError, ValueError):
-        folder.mkdir(mode=0o700)
+        folder.mkdir(mode=FOLDER_MODE)
         used, folders = [*_used(run, plays)], tuple(map(Path, run.settings.scriptlets))
         mask = Mask(_as_written(_secrets(run, used, folders)))
         for name, text in _texts(run, plays, hosts):
@@ -53,8 +54,8 @@ def write_snapshot(run: Run, plays: Sequence[Any], hosts: Mapping[str, Any]) -> 
 
 def _write(path: Path, text: bytes) -> None:
     """Write the whole text; where there is no room for it, leave no file."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123
+    path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE), "wb") as file:  # noqa: PTH123
         try:
             file.write(text)
             file.flush()

@@ -16,6 +16,7 @@ import time
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import ROOT
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import FLUSH_SOON
@@ -55,7 +56,7 @@ class StoreWriterClient:
         path = os.pathsep.join(filter(None, (ROOT, os.environ.get("PYTHONPATH"))))
         patience = self._timeout * SHARE
         arguments = [str(run.path), str(run.settings.flush_interval), str(run.settings.flush_deltas), str(patience)]
-        (run.folder / LOG).touch(0o600)
+        (run.folder / LOG).touch(FILE_MODE)
         with (run.folder / LOG).open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", f"from {PROGRAM} import main; main()", *arguments],

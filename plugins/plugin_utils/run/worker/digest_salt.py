@@ -18,7 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, make_private
 
 SIZE = 32  # bytes
 WHAT = "salt of the digests of secrets"
@@ -58,7 +58,7 @@ def _make(path: Path) -> None:
     """Make the file complete and once only: several workers may begin at the same time."""
     make_private(path.parent)
     partial = path.with_name(f".{NAME}.{os.getpid()}.{secrets.token_hex(4)}")
-    file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    file = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE_MODE)
     try:
         os.write(file, secrets.token_bytes(SIZE))
         os.fsync(file)

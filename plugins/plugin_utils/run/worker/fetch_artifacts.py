@@ -22,8 +22,8 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.artifacts import LARGEST, PIECE
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import write_all
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfers import FOLDER, transfer
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
 
@@ -124,7 +124,7 @@ class ArtifactDownload:
         self._sum = sha256()
         make_private(self._target.parent)
         make_private(self._path.parent)
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, FILE_MODE)
         self._has_earlier_part = self._read_earlier_part()
 
     def _read_earlier_part(self) -> bool:

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, make_private
 
 PAUSE = 0.1  # seconds between two looks at slots that are taken
 HELD = b"held"
@@ -95,7 +95,7 @@ def _slot(resource: Resource, folder: Path, wait: Callable[[float], None]) -> It
 def _free_slot(resource: Resource, folder: Path) -> int | None:
     """Lock a slot that is free and has rested; returns its descriptor, None where there is none now."""
     for path in resource.slots(folder):
-        slot = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        slot = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
         if _try_lock(slot) and _has_rested(slot, resource.settle_sec):
             return slot
         os.close(slot)

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import make_private
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, make_private
 
 MOUNTS = Path("/proc/self/mountinfo")
 
@@ -26,7 +26,7 @@ def prepare(path: Path) -> None:
     try:
         make_private(path.parent)
         refuse_network(path)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, FILE_MODE))
     except OSError as error:
         raise StoreError(f"{path}: {error.strerror}") from error
 

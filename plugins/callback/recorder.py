@@ -71,11 +71,21 @@ options:
   debug:
     description:
       - Whether what the steps do is shown in detail, a line each with run, step and host - parameters, changes of the
-        context, subprocesses, changed local variables, tracebacks. Secrets are masked.
+        context, subprocesses, output, changed local variables, tracebacks. Secrets are masked.
     default: false
     type: bool
     ini: [{section: rack_recipes, key: debug}]
     env: [{name: RACK_RECIPES_DEBUG}]
+  log_level:
+    description:
+      - How much of that is told. C(error) has attempts that ended in failed or error; C(warning) has also marginal ones
+        and what steps write to stderr; C(info) has also arguments, processes, changes of the context and all other
+        ends; C(debug) is everything, as with O(debug).
+    default: ""
+    choices: ["", debug, info, warning, error]
+    type: str
+    ini: [{section: rack_recipes, key: log_level}]
+    env: [{name: RACK_RECIPES_LOG_LEVEL}]
   secret_keys:
     description:
       - Patterns, separated by colons, of the names of arguments, parameters, variables and keys of the context whose

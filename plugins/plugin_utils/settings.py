@@ -20,6 +20,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ansible_collections.rack.recipes.plugins.module_utils.log_levels import LEVELS
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
 
 SECTION = "rack_recipes"
@@ -33,6 +34,7 @@ MEANING: dict[str, str] = {
     "reconnect_timeout": "seconds for which a host and its controller wait for each other",
     "slots": "how many parallel steps a host runs at once",
     "debug": "whether what steps do is told in detail",
+    "log_level": "how much of what steps do is told",
     "locked": "whether only what the lock file has is run",
     "policy": "the file that says who may do what",
     "merge": "what becomes of writes of a key that meet",
@@ -75,6 +77,7 @@ class Settings:
     reconnect_timeout: float = 120.0
     slots: int = 4
     debug: bool = False
+    log_level: str = ""
     locked: bool = False
     policy: str = ""
     merge: Rules = ()
@@ -244,6 +247,13 @@ def _merge_rule(keys: str, policy: Any) -> tuple[str, str]:
     return pattern, name
 
 
+def _level(value: Any) -> str:
+    found = _text(value).strip().lower()
+    if found not in LEVELS:
+        raise ValueError
+    return found
+
+
 TEXT = Kind("text", _text)
 SECONDS = Kind("a number of seconds above 0", _seconds)
 COUNT = Kind("a whole number above 0", _count)
@@ -264,4 +274,7 @@ KINDS = {
     "tuple[str, ...]": FOLDERS,
     "Rules": MERGE_RULES,
 }
-OWN_KINDS = {"secret_keys": Kind("patterns, separated by colons", _separated(":"))}
+OWN_KINDS = {
+    "secret_keys": Kind("patterns, separated by colons", _separated(":")),
+    "log_level": Kind(f"one of {', '.join(LEVELS)}", _level),
+}

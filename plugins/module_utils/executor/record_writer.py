@@ -10,6 +10,7 @@ import json
 import time
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
+from ansible_collections.rack.recipes.plugins.module_utils.log_levels import logged_events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class RecordWriter:
         self._head = {"stage": request["stage"], "n": 0, "host": request["host"]}
         self._secrets = secrets
         self._write = write
-        self.is_debug = bool(request.get("debug"))
+        self._logged = logged_events(request)
 
     @property
     def mask(self) -> Mask | None:
@@ -62,7 +63,7 @@ class RecordWriter:
         """A step has changed a key."""
         change = {**change, "after": self._secrets.change(change), "who": self.hidden(change["who"])}
         self._write({"kind": "delta", **self._head, "step": step, "attempt": attempt, **change})
-        if self.is_debug:
+        if self.logs("set"):
             values = f"{_short(self._secrets.shown(change['key'], before))} -> {_short(change['after'])}"
             self.log(step, attempt, "set", f"{change['key']} by {change['who']}: {values}")
 
@@ -70,7 +71,7 @@ class RecordWriter:
         """A step has attached a file, which is kept."""
         named = {**attached, **{name: self.hidden(attached[name]) for name in ("name", "media_type", "who")}}
         self._write({"kind": "artifact", **self._head, "step": step, "attempt": attempt, **named})
-        if self.is_debug:
+        if self.logs("attach"):
             self.log(step, attempt, "attach", f"{named['name']}: {attached['size']} bytes, {attached['sha256']}")
 
     def step(self, step: Step, verdict: str, reason: str, tried: TriedStep | None, *, blocks: bool) -> None:
@@ -110,8 +111,12 @@ class RecordWriter:
 
         return masked_ends(text, mask)
 
+    def logs(self, event: str) -> bool:
+        """Whether the log of this run shows such an event: a word of LEVELS."""
+        return event in self._logged
+
     def log(self, step: str, attempt: int, event: str, text: str) -> None:
-        """Something has happened that only --debug tells."""
+        """Write what has happened, without secrets; only for an event that is wanted, see `logs`."""
         head = {"kind": "log", **self._head, "step": step, "attempt": attempt, "time": now()}
         self._write({**head, "event": event, "text": self.hidden(text)})
 

@@ -11,6 +11,7 @@ import secrets
 import sys
 from typing import TYPE_CHECKING
 
+from ansible_collections.rack.recipes.plugins.module_utils.log_levels import LEVELS
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.argument_parser import OptionalNumber
 
 if TYPE_CHECKING:
@@ -24,6 +25,18 @@ LARGEST_SEED = 2**32
 def examples(command: argparse.ArgumentParser, *lines: str) -> None:
     """Show these command lines as examples below the options."""
     command.epilog = "\n".join(["examples:", *(f"  {line}" for line in lines)])
+
+
+def add_log_level(group: argparse._ActionsContainer, default: str = "") -> None:
+    """Add the option that says how much of what steps do is shown."""
+    group.add_argument(
+        "--log-level",
+        choices=tuple(LEVELS),
+        default=default,
+        help="show less of it: error has attempts that ended in failed or error; warning also what steps write to "
+        "stderr; info also their arguments, processes and changes of the context; debug is everything"
+        + (f" (default: {default})" if default else ", as --debug"),
+    )
 
 
 def step_names(text: str) -> list[str]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     # What a child becomes: a program as argument list and environment, or a fork of the executor.
     Program = Union[tuple[list[str], dict[str, str]], Fork]
 
+ATOMIC = 4096  # bytes that a pipe takes whole, whoever else writes into it
 LARGEST_EVENT = 64 * 1024 * 1024  # bytes of JSON
 IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)  # by Python, and so by what it starts
 
@@ -84,3 +85,11 @@ class EventWriter:
             raise ValueError(f"{name}: {len(data)} bytes of JSON, a step can hand over {LARGEST_EVENT} at once")
         with self._lock:
             write_all(self.events, data)
+
+    def at_once(self, event: dict[str, Any]) -> None:
+        """Send one event of a process; also from a fork, in which nobody may hold the lock. A long one is cut short."""
+        data = json.dumps(event).encode() + b"\n"
+        if len(data) > ATOMIC:
+            more = len(event["argv"]) - 1
+            data = json.dumps({**event, "argv": [event["argv"][0][:500], f"... {more} more"]}).encode() + b"\n"
+        os.write(self.events, data)

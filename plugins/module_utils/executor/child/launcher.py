@@ -13,6 +13,7 @@ import sys
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child import exec_program
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
+from ansible_collections.rack.recipes.plugins.module_utils.log_levels import log_level, logged_events
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +45,10 @@ class Launcher:
         self.work = work
         self.cache = cache
         self.secrets = StageSecrets(request)
-        self.is_debug = bool(request.get("debug"))
+        self.log_level: str = log_level(request)
+        logged = logged_events(request)
+        self.is_debug = "variables" in logged
+        self._traces_processes = "process" in logged
         self._own = {
             "RACK_RUN": self.run,
             "RACK_HOST": self.host,
@@ -106,9 +110,29 @@ class Launcher:
             ctx.send_to(self._told_of(emit))
             ctx.hide_by(self.secrets)
             ctx.limit_to(step.get("reads"))
-            run_class(load, ctx, params, emit, method)
+            run_class(load, ctx, params, self._traced(emit) if self._traces_processes else emit, method)
 
         return program
+
+    def _traced(self, emit: exec_program.EventWriter) -> exec_program.Emit:
+        """`emit`, after which the processes are known that the scriptlet starts in this child."""
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.child.process_trace import ProcessTrace
+
+        trace = ProcessTrace(emit, emit.at_once)
+        trace.install()
+
+        def last(event: dict[str, Any]) -> None:
+            trace.tell_running()
+            emit(event)
+
+        return last
+
+    def command(self, step: Step) -> list[str]:
+        """The argument list of a step's own process, as far as it is a program; for a log."""
+        if step["kind"] not in PROGRAMS:
+            return []
+        path = os.path.join(self.work, step["file"])
+        return [*self._interpreters.get(path, ()), path]
 
     def _call(self, step: Step, ctx: ContextView, params: dict[str, Any], _method: str) -> Program:
         if "sandbox" in step:

@@ -156,7 +156,7 @@ def python(
         "request": {
             "run": launcher.run,
             "host": launcher.host,
-            "debug": launcher.is_debug,
+            "log_level": launcher.log_level,
             "secrets": launcher.secrets.known,
             "secret_keys": launcher.secrets.patterns,
         },

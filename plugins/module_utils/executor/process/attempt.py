@@ -39,6 +39,7 @@ LOOK = 0.1  # seconds between two inspections
 LEFT_IN_PIPES = 64  # reads after the end: a descendant that still prints must not hold the step up
 SHOWN = 20000
 BY_SIGNAL = 128  # a shell's exit code for a signal, less the signal
+PROCESSES = 1000  # that an attempt has started, as far as they are kept for a log
 NEVER = float("inf")
 
 
@@ -55,6 +56,8 @@ class Attempt:
         self.stderr = OutputCapture()
         self.ending: Event | None = None
         self.measurements: list[Event] = []
+        self._processes: list[Event] = []
+        self._unkept = 0  # processes beyond those
         self.secrets = 0  # that it has registered
         self.stopped = ""
         self.is_waiting = False  # it passed by itself, but does not fulfil `until` yet
@@ -75,7 +78,7 @@ class Attempt:
         self._timeout = timeout
         self._inspect: Callable[[], str] | None = None
         self._look = NEVER
-        self.started = time.monotonic()
+        self.started = self.ended = time.monotonic()
         self.deadline = self.started + timeout if timeout else NEVER
 
     @property
@@ -141,6 +144,11 @@ class Attempt:
             self.secrets += len(event["texts"])
             if self._conceal:
                 self._conceal(event["texts"])
+        elif kind == "process":
+            if len(self._processes) < PROCESSES:
+                self._processes.append(event)
+            else:
+                self._unkept += 1
         else:
             self._change(event)
 
@@ -212,6 +220,7 @@ class Attempt:
 
         One that could not be killed, as of another user, has used nothing that is known.
         """
+        self.ended = time.monotonic()
         self.kill(signal.SIGKILL)
         self._drain()
         pipes, self.pipes = self.pipes, {}
@@ -220,10 +229,15 @@ class Attempt:
         code = os.waitstatus_to_exitcode(status)
         self.exit_code, self.signal = (code, 0) if code >= 0 else (0, -code)
 
-    def told(self) -> str:
-        """How the child has ended, for a log."""
+    def end_in_words(self, argv: list[str]) -> str:
+        """How the child, which is the program of `argv`, has ended; for a log."""
         end = f"signal {self.signal}" if self.signal else f"exit code {self.exit_code}"
-        return f"process {self.pid} ended with {end}"
+        return _process_in_words({"pid": self.pid, "argv": argv, "end": end, "seconds": self.ended - self.started})
+
+    def processes_in_words(self) -> list[str]:
+        """What the child has told of the processes that it started itself; for a log."""
+        more = [f"{self._unkept} more processes"] if self._unkept else []
+        return [*map(_process_in_words, self._processes), *more]
 
     def cpu_seconds(self) -> float:
         """What it, and all that it waited for, have used so far as is known."""
@@ -271,6 +285,16 @@ def _started(program: Program, opened: list[int]) -> int:
     if not pid:
         _become(program, opened)
     return pid
+
+
+def _process_in_words(event: Event) -> str:
+    name = f"process {event['pid'] or 'unknown'}"
+    argv = f" {json.dumps(event['argv'], ensure_ascii=False)}" if event["argv"] else ""
+    if "end" not in event:
+        return f"{name} becomes{argv}"
+    if not event["end"]:
+        return f"{name}{argv}: nobody has waited for its end"
+    return f"{name}{argv}, after {event['seconds']:.3f} s, ended with {event['end']}"
 
 
 def _sent(send: Callable[[int, int], None], target: int, number: int) -> bool:

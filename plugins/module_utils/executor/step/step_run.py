@@ -134,7 +134,7 @@ class StepRun:
         if self.state.hooks:
             self.hooked = []
             yield from self._hooks("pre_step")
-        if self.state.records.is_debug:
+        if self.state.records.logs("start"):
             self._log("start", shown(self.step.get("options"), given))
         attempt = yield from run_child(self.state, self.step, self.ctx, given, self._change)
         verdict, reason = self._judged(attempt)
@@ -142,11 +142,7 @@ class StepRun:
         self.known = self.known if self.attempts else len(self.state.secrets)
         record = attempt.record(verdict, reason, moment, self.state.records.mask)
         self._keep({**record, **more})
-        if self.state.records.is_debug:
-            if record["stderr"]:
-                self._log("stderr", record["stderr"])
-            self._log("process", attempt.told())
-            self._log("end", f"{verdict}: {reason}" if reason else verdict)
+        self._log_attempt(attempt, record)
         self.about["verdict"] = verdict
         if self.state.hooks:
             yield from self._hooks("post_step")
@@ -190,6 +186,20 @@ class StepRun:
 
     def _change(self, change: Record) -> None:
         self.state.change(self.step["name"], self.tries, change)
+
+    def _log_attempt(self, attempt: Attempt, record: Record) -> None:
+        """Log what an attempt has started and printed, and how it ended; at its end, when all secrets are known."""
+        records = self.state.records
+        if records.logs("process"):
+            for text in attempt.processes_in_words():
+                self._log("process", text)
+        for stream in ("stdout", "stderr"):
+            if record[stream] and records.logs(stream):
+                self._log(stream, record[stream])
+        if records.logs("process"):
+            self._log("process", attempt.end_in_words(self.state.launcher.command(self.step)))
+        if records.logs("end") or records.logs(f"end {record['verdict']}"):
+            self._log("end", ": ".join(filter(None, (record["verdict"], record["reason"]))))
 
     def _log(self, event: str, text: str) -> None:
         self.state.records.log(self.step["name"], self.tries, event, text)

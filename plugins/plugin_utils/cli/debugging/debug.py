@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_log_level, examples
 
 
 def add_debug(command: argparse.ArgumentParser) -> None:
@@ -43,6 +43,7 @@ def add_debug(command: argparse.ArgumentParser) -> None:
         default=[],
         help="inventory with the host; may be repeated",
     )
+    add_log_level(command, default="debug")
     command.add_argument(
         "--pdb",
         action="store_true",

@@ -41,7 +41,7 @@ def run_locally(debug_run: ScriptletRun, *, pdb: bool) -> list[Record]:
 
     With `pdb` it stops in the debugger. Raises UsageError if its arguments are wrong.
     """
-    request = _request(debug_run, debug=not pdb)
+    request = _request(debug_run, "" if pdb else debug_run.log_level)
     records: list[Record] = []
 
     def collect(record: Record) -> None:
@@ -59,7 +59,7 @@ def run_locally(debug_run: ScriptletRun, *, pdb: bool) -> list[Record]:
     return records
 
 
-def _request(debug_run: ScriptletRun, *, debug: bool) -> Request:
+def _request(debug_run: ScriptletRun, log_level: str) -> Request:
     entry = debug_run.entry
     step = {
         "name": debug_run.name,
@@ -79,7 +79,7 @@ def _request(debug_run: ScriptletRun, *, debug: bool) -> Request:
         own=_versioned(debug_run.own),
         run=_versioned(debug_run.run),
         hosts={host: _versioned(keys) for host, keys in debug_run.hosts.items()},
-        debug=debug,
+        log_level=log_level,
     )
     request = make_request(1, [step], around)
     if "invalid" in request.message["steps"][0]:

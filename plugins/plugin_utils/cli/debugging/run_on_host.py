@@ -60,7 +60,11 @@ def _step(debug_run: ScriptletRun) -> dict[str, Any]:
 
 
 def _options(debug_run: ScriptletRun, options: argparse.Namespace, folder: Path) -> Iterator[str]:
-    yield from ("--debug", *(word for path in options.inventory for word in ("--inventory", path)))
+    yield from (
+        "--log-level",
+        debug_run.log_level,
+        *(word for path in options.inventory for word in ("--inventory", path)),
+    )
     if debug_run.own or debug_run.run:
         yield from ("--context", str(_write_context(debug_run, options.host, options.inventory, folder)))
     yield from ("--json",) if options.json else ()

@@ -47,6 +47,7 @@ class ScriptletRun:
     own: Mapping[str, Any] = field(default_factory=dict)
     run: Mapping[str, Any] = field(default_factory=dict)
     hosts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    log_level: str = "debug"
 
     @property
     def name(self) -> str:
@@ -88,7 +89,7 @@ def _debug_run(options: argparse.Namespace) -> ScriptletRun:
     entry = _find_entry(options, folders)
     words = (split_assignment("--arg", word) for word in options.arg)
     args = {**_args(options.args), **{name: _value(entry, name, text) for name, text in words}}
-    return ScriptletRun(entry, folders, args, **_context(options, entry))
+    return ScriptletRun(entry, folders, args, **_context(options, entry), log_level=options.log_level)
 
 
 def _context(options: argparse.Namespace, entry: ScriptletEntry) -> dict[str, Any]:

@@ -11,7 +11,12 @@ from contextlib import nullcontext
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, add_selection, examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import (
+    add_db,
+    add_log_level,
+    add_selection,
+    examples,
+)
 
 
 def add_run(command: argparse.ArgumentParser) -> None:
@@ -125,8 +130,10 @@ def _add_mode(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--debug",
         action="store_true",
-        help="tell on stderr what steps do: parameters, changes of the context, subprocesses, variables, tracebacks",
+        help="show on stderr what steps do: arguments, changes of the context, subprocesses with exit codes and times, "
+        "output line by line, variables, tracebacks",
     )
+    add_log_level(group)
     group.add_argument(
         "-v", "--verbose", action="count", default=0, help="show Ansible's own output; repeat it for more details"
     )

@@ -109,6 +109,7 @@ def _variables(options: argparse.Namespace, prepared: PreparedRun) -> dict[str, 
         "rack_recipes_resume_from": prepared.resume_from,
         "rack_recipes_context": options.context,
         "rack_recipes_debug": options.debug,
+        "rack_recipes_log_level": options.log_level,
         "rack_recipes_slots": options.parallel,
         "rack_recipes_flush_interval": AT_ONCE if options.flush_now else None,
         "rack_recipes_report": options.report,
@@ -146,7 +147,7 @@ def _playbook_command(
 
 @contextmanager
 def _live_output(options: argparse.Namespace, journal: Path) -> Iterator[Callable[[], None]]:
-    """Yield a function that shows what is new: the progress on a terminal, and with --debug what steps do.
+    """Yield a function that shows what is new: the progress on a terminal, and what steps do if that is asked for.
 
     With --verbose Ansible's own output shows all of it.
     """
@@ -154,7 +155,7 @@ def _live_output(options: argparse.Namespace, journal: Path) -> Iterator[Callabl
         Progress.of(journal),
         StatusLine(sys.stderr) if not options.json and not options.verbose else None,
     )
-    trace = Trace.of(journal, sys.stderr) if options.debug and not options.verbose else None
+    trace = Trace.of(journal, sys.stderr) if (options.debug or options.log_level) and not options.verbose else None
 
     def show() -> None:
         if trace is not None and trace.has_more():

@@ -91,6 +91,7 @@ def request_of(stage: HostStage, program: Program | None) -> Request:
         halted=halt_reason(run, host),
         check=stage.is_check and not stage.is_module,  # Ansible's modules have a check mode of their own
         debug=settings.debug,
+        log_level=settings.log_level,
         offers=run.reusable.offers(stage.steps, host),
     )
     request = make_request(stage.number, stage.steps, inputs, program)

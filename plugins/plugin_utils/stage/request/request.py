@@ -63,6 +63,7 @@ class StageInputs:
     halted: str = ""
     check: bool = False
     debug: bool = False
+    log_level: str = ""
     offers: Mapping[str, Sequence[Data]] = field(default_factory=dict)
 
 
@@ -122,6 +123,7 @@ def make_request(number: int, steps: Sequence[Data], inputs: StageInputs, progra
         "halted": inputs.halted,
         "check": inputs.check,
         "debug": inputs.debug,
+        **({"log_level": inputs.log_level} if inputs.log_level else {}),
         "offers": dict(inputs.offers),
         "locks": {name: _lock_message(name, lock) for name, lock in locks.items()},
         "collected": list(inputs.collected),

@@ -76,6 +76,7 @@ def test_nothing_set():
         ("reconnect_timeout", "7", 7.0),
         ("slots", "16", 16),
         ("debug", "yes", True),
+        ("log_level", "Warning", "warning"),
         ("merge", "power.*=deep_merge:limits_v1 = fail", (("power.*", "deep_merge"), ("limits_v1", "fail"))),
         ("merge", "*=hook site.merge_power:", (("*", "hook site.merge_power"),)),
         ("debug", "False", False),

@@ -7,8 +7,13 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
 
+import pytest
+
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process import attempt
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import OK, python
 
@@ -94,3 +99,115 @@ def test_scriptlets_know_of_it(work):
 
 def test_otherwise_it_is_quiet(work):
     assert logs(work.run(work.script(OK))) == []
+
+
+class Starts(Scriptlet):
+    def run(self, ctx, params):
+        import subprocess
+
+        print("first line\nsecond line")
+        subprocess.run(["sh", "-c", "exit 3"], check=False)
+        subprocess.run("true; kill -9 $$", shell=True, check=False)
+        os.system("exit 4")
+        pid = os.fork()
+        if not pid:
+            os.execv("/bin/sh", ["sh", "-c", "exit 5"])
+        os.waitpid(pid, 0)
+        os.waitid(os.P_PID, os.posix_spawn("/bin/sh", ["sh", "-c", "exit 6"], os.environ), os.WEXITED)
+        self.left = subprocess.Popen(["sleep", "hunter2"])
+        subprocess.run(["echo", "hunter2"], stdout=subprocess.DEVNULL, check=True)
+
+
+def of_event(ran, event):
+    """The texts of a log, with the numbers and times that differ from run to run as N and T."""
+    texts = [record["text"] for record in logs(ran) if record["event"] == event]
+    return [re.sub(r"process \d+", "process N", re.sub(r"after \d+\.\d{3} s", "after T", text)) for text in texts]
+
+
+def test_the_processes_that_a_class_starts_are_told_with_arguments_and_exit_codes(work):
+    ran = work.run(python(Starts), debug=True, secrets=["hunter2"])
+    assert ran.outcome == ("passed", "")
+    assert of_event(ran, "process") == [
+        'process N ["sh", "-c", "exit 3"], after T, ended with exit code 3',
+        'process N ["/bin/sh", "-c", "true; kill -9 $$"], after T, ended with signal 9',
+        'process unknown ["sh", "-c", "exit 4"], after T, ended with exit code 4',
+        'process N becomes ["sh", "-c", "exit 5"]',
+        'process N ["a fork of Python"], after T, ended with exit code 5',
+        'process N ["sh", "-c", "exit 6"], after T, ended with exit code 6',
+        'process N ["echo", "********"], after T, ended with exit code 0',
+        'process N ["sleep", "********"]: nobody has waited for its end',
+        "process N, after T, ended with exit code 0",
+    ]
+    assert of_event(ran, "stdout") == ["first line\nsecond line\n"]
+
+
+def test_the_program_of_a_step_is_told_with_its_arguments(work):
+    ran = work.run(work.script(f"#!/bin/sh -e\n{OK}"), debug=True)
+    (told,) = of_event(ran, "process")
+    assert told == f'process N ["/bin/sh", "-e", "{work.folder}/script.sh"], after T, ended with exit code 0'
+    assert of_event(ran, "stdout") == ['{"status":"ok"}\n']
+
+
+def test_a_secret_that_is_registered_later_is_in_no_command_line(work):
+    def run(self, ctx, params):
+        os.system("true swordfish")
+        ctx.secret("swordfish")
+
+    ran = work.run(python(type("Later", (Scriptlet,), {"run": run})), debug=True)
+    assert of_event(ran, "process")[0].startswith('process unknown ["sh", "-c", "true ********"]')
+    assert "swordfish" not in json.dumps(ran.records)
+
+
+def test_only_so_many_processes_are_told(work, monkeypatch):
+    monkeypatch.setattr(attempt, "PROCESSES", 2)
+
+    def run(self, ctx, params):
+        for _ in range(4):
+            os.system("true")
+
+    found = of_event(work.run(python(type("Many", (Scriptlet,), {"run": run})), debug=True), "process")
+    assert found[2] == "2 more processes"
+    assert len(found) == 4
+
+
+def test_a_long_argument_list_of_a_fork_is_cut(work):
+    def run(self, ctx, params):
+        if not os.fork():
+            os.execv("/bin/true", ["true", *["x" * 100] * 100])
+        os.wait()
+
+    found = of_event(work.run(python(type("Long", (Scriptlet,), {"run": run})), debug=True), "process")
+    assert found[0] == 'process N becomes ["true", "... 100 more"]'
+
+
+@pytest.mark.parametrize(
+    ("level", "events"),
+    [
+        ("debug", {"start", "set", "process", "stdout", "stderr", "end"}),
+        ("info", {"start", "set", "process", "stderr", "end"}),
+        ("warning", {"stderr"}),
+        ("error", set()),
+    ],
+)
+def test_the_level_says_what_is_told(work, level, events):
+    tell = 'echo hot >&2; echo; echo \'{"status": "ok", "outputs": {"a_v1": 1}}\''
+    ran = work.run(work.script(tell), log_level=level)
+    assert {record["event"] for record in logs(ran)} == events
+
+
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error"])
+@pytest.mark.parametrize("status", ["ok", "failed", "error"])
+def test_an_end_is_told_by_its_verdict(work, level, status):
+    ran = work.run(work.script(f'echo \'{{"status": "{status}", "reason": "hot"}}\''), log_level=level)
+    is_told = status != "ok" or level in ("debug", "info")
+    assert bool(of_event(ran, "end")) == is_told
+
+
+def test_variables_are_watched_at_the_level_debug_alone(work):
+    def run(self, ctx, params):
+        total = 2 + 3
+        return total - 5
+
+    watched = type("Watched", (Scriptlet,), {"run": run})
+    assert of_event(work.run(python(watched), log_level="info"), "stderr") == []
+    assert "total = 5" in of_event(work.run(python(watched), log_level="debug"), "stderr")[0]

@@ -292,6 +292,18 @@ def test_debug_tells_what_steps_do(folder: Path):
     assert "ok_step@localhost start" not in call("run", "good.yml").err
 
 
+@pytest.mark.parametrize(("level", "shown"), [("info", True), ("error", False)])
+def test_the_level_of_the_log_says_how_much_is_told(folder: Path, level: str, shown: bool):
+    done = call("run", "good.yml", "--log-level", level)
+    assert ("ok_step@localhost start" in done.err) == shown
+    assert "ok_step@localhost stdout" not in done.err
+
+
+def test_the_output_and_the_program_of_a_step_are_told(folder: Path):
+    lines = call("run", "good.yml", "--debug").err.splitlines()
+    assert [line for line in lines if "ok_step@localhost process: process " in line and "exit code 0" in line]
+
+
 def test_results_are_stored_at_once_where_it_is_asked_for(folder: Path):
     done = call("run", "good.yml", "--flush-now")
     assert call("show", run_id(done), "--json").answer["run"]["status"] == "passed"

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The page about security says what is done against each threat, and each line names a test that shows it."""
+"""The page about security: each line names a test, and the tests that it names exist."""
 
 from __future__ import annotations
 

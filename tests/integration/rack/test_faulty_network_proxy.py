@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The network that fails, in front of a server that says everything twice."""
+"""The faulty network proxy, in front of a server that answers everything twice."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
 
 """Each feature of the language as a recipe that runs on two or three SSH hosts.
 
-A case is `cases/NAME.yml`, whose first comments say what it needs, and `cases/NAME.json`, what it comes to;
+A case is `cases/NAME.yml`, whose first comments say what it needs, and `cases/NAME.json`, its expected results;
 `--update` writes the latter.
 """
 

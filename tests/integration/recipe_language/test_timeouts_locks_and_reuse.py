@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What verdicts alone do not show: no process left, no secret told, no lock held twice, results used again."""
+"""What verdicts alone do not show: no process is left, no secret is shown, locks exclude, results are reused."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The report's page in a real browser: quiet, safe, accessible, and it does what it says.
+"""The report's page in a real browser: it makes no requests, is safe and accessible, and its controls work.
 
 Needs the Python packages playwright and axe-playwright-python (for axe-core, which it carries), and Debian's packages
 chromium and fonts-dejavu-core.

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The report of a run by every way to it: at the run's end, by command, by role and by module."""
+"""The report of a run in every way to get it: at the run's end, by command, by role and by module."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The context crosses steps, stages and hosts, by references, templates, facts and run-scoped steps."""
+"""Values of the context reach other steps, stages and hosts: by references, templates, facts and run-scoped steps."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Playbooks as a team writes them: several recipes, stages in roles and in included files, reports beside them."""
+"""Playbooks as a team writes them: with several recipes, with stages in roles and in included files, with reports."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What goes wrong on one host is told for that host, with its reason, and costs the others nothing."""
+"""A failure on one host is reported for that host, with its reason, and does not affect the others."""
 
 from __future__ import annotations
 

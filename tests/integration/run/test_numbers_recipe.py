@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The main job: numbers.yml, by every way in, gives the same results in the store."""
+"""The recipe numbers.yml gives the same results in the store, however it is started."""
 
 from __future__ import annotations
 

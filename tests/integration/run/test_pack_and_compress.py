@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A run that was made by Ansible, packed, compressed, and gone on with."""
+"""A run by Ansible that is packed, compressed, and resumed."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A recipe that cannot be run ends with exit code 2 and one clear error, and nothing is run."""
+"""A wrong recipe ends with exit code 2 and a clear error, and nothing is run."""
 
 from __future__ import annotations
 

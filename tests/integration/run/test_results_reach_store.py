@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Results reach the store, during a long run and at its end; where they cannot, the run says so and loses nothing."""
+"""Results reach the store, during a long run and at its end. If they cannot, the run says so and loses nothing."""
 
 from __future__ import annotations
 

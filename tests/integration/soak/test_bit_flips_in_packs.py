@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Packs in which a single bit was flipped, anywhere: none passes."""
+"""Packs in which any single bit was flipped: `verify` finds each."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A controller that is killed at any moment, and the run that goes on from there."""
+"""A controller is killed at any moment, and another run resumes."""
 
 from __future__ import annotations
 

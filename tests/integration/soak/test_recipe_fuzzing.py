@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Recipe files that were damaged at random: each can be planned, or is refused with the place of what is wrong."""
+"""Randomly damaged recipe files: each can be planned, or is refused with the place of the error."""
 
 from __future__ import annotations
 

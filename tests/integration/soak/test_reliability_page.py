@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""docs/reliability.md: nobody has changed it by hand, and the tests that it names are there."""
+"""docs/reliability.md is made of the figures, and the tests that it names exist."""
 
 from __future__ import annotations
 

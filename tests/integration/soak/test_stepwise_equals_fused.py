@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One task a step gives the same as one task a stage: for generated recipes, and for those that we ship."""
+"""One task a step gives the same results as one task a stage, for random recipes and for those that we ship."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What makes a run that goes on bring its results into the store: an interval, deltas, a signal, a command, a step."""
+"""What makes a run store its results while it goes on: an interval, deltas, a signal, a command, a step."""
 
 from __future__ import annotations
 

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Disks without a free page, and disks that may only be read: of the controller and of hosts, at the start and later.
+"""Full and read-only disks of the controller and of hosts, from the start and later.
 
-Each is a file system of its own, so that the kernel itself says no.
+Each disk is a file system of its own, so that the kernel itself refuses to write.
 """
 
 from __future__ import annotations

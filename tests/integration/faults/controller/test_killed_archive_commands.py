@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Commands that are killed while they remove, compress or pack runs: nothing is lost, and the next call makes good."""
+"""Commands killed while they remove, compress or pack runs. Nothing is lost, and the next call finishes the work."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whatever ends a controller, each result that it has received is in its journal, and what it had started ends too."""
+"""Controllers that are killed or stopped: every result that they received is in the journal, and their steps end."""
 
 from __future__ import annotations
 

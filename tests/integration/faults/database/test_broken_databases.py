@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Databases that break in every way: the run goes on, and the store ends as that of an undisturbed run.
+"""Databases that fail in many ways: the run goes on, and at its end the store equals that of an undisturbed run.
 
 Each fault is injected while the run waits at its gate, unless it is there from the start. The stages must end while it
 lasts. Then it is mended, and the run stores all that there is; or it stays until the run has ended with exit code 5,

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a store's URL says of encryption reaches its driver: real servers that take nothing else."""
+"""Encryption options in a store's URL reach the driver. The servers are real and accept only encrypted connections."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Racks of a hundred real hosts, and of a thousand as their journal: the work grows with them, and no faster."""
+"""A hundred real hosts, and the journal of a thousand hosts: the time grows in proportion to their number."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Several controllers that work with one database at once: nothing is lost, nothing is there twice."""
+"""Several controllers that use one database at the same time: nothing is lost, and nothing is stored twice."""
 
 from __future__ import annotations
 

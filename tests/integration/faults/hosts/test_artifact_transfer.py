@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What steps attach comes whole to the controller, also through a connection that is cut in the middle of a file."""
+"""Attached files arrive complete on the controller, even if the connection is cut in the middle of a file."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What befalls a host is told for that host by its true reason; what it had finished is kept, and the others go on.
+"""A fault of a host is reported for it with the true reason. Its finished results are kept, and other hosts go on.
 
 Many hosts of one run have a fault each, and one has none: that one must not notice.
 """

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whatever a step prints or sets: bounds with a note, head and tail kept, and no memory for it."""
+"""Very large or odd output and values of a step: cut with a note, head and tail are kept, and memory is bounded."""
 
 from __future__ import annotations
 

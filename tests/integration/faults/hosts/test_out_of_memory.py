@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A host without memory left: the kernel kills a step, what a step started, or the executor itself, and it is told."""
+"""A host out of memory: the kernel kills a step, a process of a step, or the executor, and the reason says so."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whatever a run writes is for its user alone, whatever their umask is: on the controller and on the host."""
+"""Only the user of a run can read its files, whatever the umask is, on the controller and on the host."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a host says is data, wherever it goes: never a template, a reference, a formula, markup or a path."""
+"""Text from a host is data everywhere: never a template, a reference, a formula, markup or a path."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Secrets that are planted at every entry are in no byte that a run writes, on the controller and on its hosts."""
+"""Secrets are planted at every input. No byte that a run writes contains them, on the controller and on its hosts."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is not trusted is not run, by whichever way it is started; and what was trusted is not exchanged meanwhile."""
+"""Untrusted code is not run, however the run is started. Trusted code cannot be exchanged while a run goes on."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the tests of the bench work with: a job of two hosts and three steps, and the findings of a short bench."""
+"""Fixtures for tests of the benchmark: a job of two hosts and three steps, and the findings of a short benchmark."""
 
 from __future__ import annotations
 

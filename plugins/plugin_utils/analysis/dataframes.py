@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The rows of one run as pandas frames, hosts and steps in the order in which people read them.
+"""The rows of one run as pandas data frames, with hosts and steps in the order in which people read them.
 
-pandas is imported inside the functions: it takes longer to load than everything else here together.
+pandas is imported inside the functions, since it takes longer to load than everything else here.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ RUNS = {"run_id": TEXT, "test_id": TEXT, "started": TEXT, "ended": TEXT, "status
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """What the store holds of one run, as its `load` gives it; `runs` are the runs that it may be seen beside."""
+    """The rows of one run, as store/reading/queries.py returns them; `runs` are all runs, to compare it with."""
 
     run: Row
     steps: Sequence[Row] = ()
@@ -99,10 +99,11 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """`Rows` with fixed columns and types. `host` and `step` are ordered categories; the run itself is host "".
+    """`Rows` as data frames with fixed columns and types. `host` and `step` are ordered categories.
 
-    An instance of a looped step comes after it; `planned` is the step that it is an instance of, of other steps the
-    step itself. A measurement's `value` is exact and of any type, its `number` the float to reckon with, if it is one.
+    The run itself is the host "". The instances of a looped step come after it. Their `planned` is the looped step;
+    that of any other step is the step itself. The `value` of a measurement is exact and of any type. Its `number` is
+    the value as a float, or NaN.
     """
 
     run: Row
@@ -115,7 +116,7 @@ class Frames:
 
 
 def frames(rows: Rows) -> Frames:
-    """Unknown columns are left out, missing ones are empty: an older store still gives a report.
+    """The data frames of a run. Unknown columns are left out and missing ones are empty, so older stores work too.
 
     Raises UsageError where pandas is missing.
     """
@@ -135,7 +136,7 @@ def frames(rows: Rows) -> Frames:
 
 
 def natural(text: str) -> tuple[Sequence[str | int], str]:
-    """Sort key by which r2 comes before r10."""
+    """A sort key by which r2 comes before r10."""
     parts = re.split(r"([0-9]{1,18})", text)
     return [int(part) if odd % 2 else part for odd, part in enumerate(parts)], text
 
@@ -159,7 +160,7 @@ def _planned(frame: DataFrame, parents: Mapping[str, str]) -> DataFrame:
 
 
 def installed() -> AbstractContextManager[None]:
-    """Turn an import that fails into a UsageError that says what to install."""
+    """Turn a failing import into a UsageError that says what to install."""
     return errors.installed("a report cannot be made", UsageError)
 
 
@@ -167,9 +168,9 @@ def _frame(rows: Sequence[Row], types: Mapping[str, str]) -> DataFrame:
     with installed():
         import pandas as pd
 
-    # Text stays Python text: a string type of Arrow's refuses lone surrogates.
+    # Text stays Python text, since the string type of Arrow refuses lone surrogates.
     frame = pd.DataFrame(list(rows), columns=list(types), dtype=object)
-    frame = frame.where(frame.notna(), None)  # a column that is missing is all NaN, which is true
+    frame = frame.where(frame.notna(), None)  # a missing column is NaN, which counts as true
     return frame.astype({name: kind for name, kind in types.items() if kind != TEXT})
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Measured values against their limits: how near they are, in numbers that can be compared, and in words."""
+"""Measured values and their limits: how near a value is to its limit, and the limits in words."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ if TYPE_CHECKING:
 VERDICTS = (FAILED, MARGINAL, PASSED)  # of a criterion
 UNJUDGED = len(SEVERITY)
 SEVERAL = "differ"
-"""Stands for the limits of a criterion that are not the same everywhere."""
+"""Shown instead of limits that are not the same on all hosts."""
 
 
 def values(measurements: DataFrame) -> DataFrame:
-    """Every measured value: those with limits first, the gravest and the nearest to its limit at the top."""
+    """Every measured value. Those with limits come first, by verdict and the nearest to its limit first."""
     return _nearest_first(_judged(measurements), ["host", "step", "n"])
 
 
 def criteria(measurements: DataFrame) -> DataFrame:
-    """A row for each criterion (step as planned, name, unit), the gravest and the nearest to its limit first.
+    """A row for each criterion (planned step, name, unit), by verdict and the nearest to its limit first.
 
-    `limits`, how many `values` and how many of them `failed`, were `marginal` or `passed`; the worst `verdict`; and of
-    the value that is nearest to its limit, or furthest beyond it, `value`, `distance`, `margin` and `nearest_host`.
+    Each row has the `limits`, the number of `values`, how many of them `failed`, were `marginal` or `passed`, and the
+    worst `verdict`. The columns `value`, `distance`, `margin` and `nearest_host` are those of the value that is nearest
+    to its limit, or furthest beyond it.
     """
     judged = values(measurements[measurements["verdict"].notna()]).fillna({"unit": ""})
     by = ["planned", "name", "unit"]
@@ -56,7 +57,7 @@ def _worst(verdicts: Series) -> str:
 
 
 def _judged(measurements: DataFrame) -> DataFrame:
-    """The measurements with `margin`, and their limits in words."""
+    """The measurements with their `margin`, and with their limits in words."""
     rows = zip(measurements["limits"], measurements["distance"], measurements["number"], strict=True)
     margins = [margin(limits or {}, distance, number) for limits, distance, number in rows]
     words: list[Any] = [in_words(limits) if limits else None for limits in measurements["limits"]]
@@ -64,16 +65,16 @@ def _judged(measurements: DataFrame) -> DataFrame:
 
 
 def _nearest_first(frame: DataFrame, then: list[str]) -> DataFrame:
-    """The gravest verdict first, of equal ones the nearest to its limit; what was not judged comes last."""
+    """Sort by verdict and then by distance to the limit; values without a verdict come last."""
     order = [rank(verdict) if verdict else UNJUDGED for verdict in frame["verdict"]]
     return frame.assign(order=order).sort_values(["order", "margin", *then], kind="stable", ignore_index=True)
 
 
 def margin(limits: Mapping[str, Any], distance: float | None, value: float) -> float:
-    """How far a value is inside its limits, in percent of the room that they leave it; negative outside.
+    """How far a value is inside its limits, in percent of the permitted range; negative outside.
 
-    The room is the range between two bounds, a tolerance, or else the size of the one bound. NaN where there is none,
-    as for 0 errors of at most 0: such a value is not near to anything.
+    The permitted range is that between two bounds, a tolerance, or the size of a single bound. The margin is NaN where
+    the range is 0, as for 0 errors of at most 0.
     """
     if distance is None or not isfinite(distance):
         return nan

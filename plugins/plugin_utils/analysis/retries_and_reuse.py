@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How results came about: by a retry, in rounds, from an earlier run; and hooks that went wrong beside them."""
+"""Results after a retry, results of repeated steps, results of earlier runs, and hooks that did not pass."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 STATISTICS = ("count", "min", "mean", "max", "stdev", "p95")
-"""What a step with rounds measures over them: `NAME.mean` for its measurement `NAME`."""
+"""The statistics that a repeated step measures over its rounds, for example `NAME.mean` for `NAME`."""
 
 NOTHING = (None,) * (len(STATISTICS) + 1)
 
@@ -24,7 +24,7 @@ Place = tuple[str, str]  # host, step
 
 
 def flakes(steps: DataFrame) -> DataFrame:
-    """Results that passed after a try that had not, with what `first` went wrong."""
+    """Results that passed after a failed try; `first` says what went wrong first."""
     counted = results(steps)
     found = counted[counted["flake"].map(bool).astype(bool)]
     first: list[Any] = [_first_failure(attempts or ()) for attempts in found["attempts"]]
@@ -37,7 +37,7 @@ def _first_failure(attempts: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 def reused(steps: DataFrame) -> DataFrame:
-    """Results of earlier runs that were used again, by step as planned, verdict and `source_run`."""
+    """Results of earlier runs that were used again, by planned step, verdict and `source_run`."""
     counted = results(steps)
     grouped = counted[counted["source_run"].notna()].groupby(
         ["planned", "verdict", "source_run"], observed=True, sort=True
@@ -47,7 +47,7 @@ def reused(steps: DataFrame) -> DataFrame:
 
 
 def hooks(steps: DataFrame) -> DataFrame:
-    """Hooks that did not pass, by step as planned, `hook`, `when`, verdict and reason; the gravest first."""
+    """Hooks that did not pass, by planned step, `hook`, `when`, verdict and reason; the gravest first."""
     import pandas as pd
 
     names = ["hook", "when", "verdict", "reason"]
@@ -64,7 +64,7 @@ def hooks(steps: DataFrame) -> DataFrame:
 
 
 def rounds(steps: DataFrame, measurements: DataFrame) -> DataFrame:
-    """What was done over and over: `rounds` and how many `passed`, and the statistics of each measurement over them."""
+    """Repeated steps: how many `rounds`, how many of them `passed`, and the statistics of each measurement."""
     import pandas as pd
 
     measured = _statistics(measurements[over_rounds(steps, measurements)])
@@ -78,7 +78,7 @@ def rounds(steps: DataFrame, measurements: DataFrame) -> DataFrame:
 
 
 def over_rounds(steps: DataFrame, measurements: DataFrame) -> Series:
-    """Which measurements are statistics over the rounds of their step."""
+    """Marks for each measurement whether it is a statistic over the rounds of its step."""
     import pandas as pd
 
     repeated = set(_rows(_repeated(steps), "host", "step"))
@@ -94,12 +94,12 @@ def _repeated(steps: DataFrame) -> DataFrame:
 
 
 def _statistics(measurements: DataFrame) -> dict[Place, list[tuple[Any, ...]]]:
-    """For each host and step a row for each measurement: its name, unit, and the `STATISTICS` but for the count."""
+    """For each host and step the measurements, each with its name, its unit and its `STATISTICS` without the count."""
     found: dict[Place, dict[str, dict[str, Any]]] = {}
     for host, step, name, unit, number in _rows(measurements, "host", "step", "name", "unit", "number"):
         base, _dot, statistic = str(name).rpartition(".")
         told = found.setdefault((host, step), {}).setdefault(base, {"unit": None})
-        told |= {statistic: number, "unit": told["unit"] or unit}  # a count may have none
+        told |= {statistic: number, "unit": told["unit"] or unit}  # a count may have no unit
     return {
         place: [(name, told["unit"], *map(told.get, STATISTICS[1:])) for name, told in names.items()]
         for place, names in found.items()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the frames of a run say: counts, reasons, times of steps, spread of measurements."""
+"""Statistics of one run, from its data frames: counts, reasons, times of steps, spread of measurements."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def results(steps: DataFrame) -> DataFrame:
-    """What counts: of a looped step its instances, and not the step itself."""
+    """The results that are counted: the instances of a looped step, and not the step itself."""
     return steps[~_looped(steps)]
 
 
@@ -35,18 +35,18 @@ def not_passed(steps: DataFrame) -> DataFrame:
 
 
 def reasons(steps: DataFrame) -> DataFrame:
-    """What `not_passed` holds, gathered where the same is said."""
+    """The rows of `not_passed`, grouped by verdict, step and reason."""
     return _gathered(not_passed(steps))
 
 
 def not_run(steps: DataFrame) -> DataFrame:
-    """Results that were skipped or blocked, gathered where the same is said."""
+    """Skipped and blocked results, grouped by verdict, step and reason."""
     counted = results(steps)
     return _gathered(counted[counted["verdict"].isin(NOT_TRIED)])
 
 
 def _gathered(found: DataFrame) -> DataFrame:
-    """By `verdict`, `step` (as planned) and `reason`: how many `results` and `hosts`, and the `first_host`."""
+    """Group by `verdict`, planned `step` and `reason`: number of `results` and of `hosts`, and the `first_host`."""
     by = ["verdict", "planned", "reason"]
     grouped = found.fillna({"reason": ""}).groupby(by, observed=True, sort=True)
     gathered = grouped.agg(results=("host", "size"), hosts=("host", "nunique"), first_host=("host", "first"))
@@ -55,16 +55,16 @@ def _gathered(found: DataFrame) -> DataFrame:
 
 
 def matrix(steps: DataFrame) -> DataFrame:
-    """Verdicts, a row for each host and a column for each planned step; empty where it is not meant for the host."""
+    """Verdicts, with a row for each host and a column for each planned step; empty for steps of other hosts."""
     planned = steps[steps["parent"].isna()]
     ordered = planned.assign(step=planned["step"].cat.remove_unused_categories())
     return ordered.pivot(index="host", columns="step", values="verdict")
 
 
 def by_step(steps: DataFrame) -> DataFrame:
-    """A row for each step: results by kind of verdict, how many were retried, seconds, and the slowest host.
+    """A row for each step: numbers of results by verdict and of retries, seconds, and the slowest host.
 
-    A looped step has the number of its `instances` over all hosts instead of results, which are theirs.
+    A looped step has the number of its `instances` on all hosts; the results are counted for the instances only.
     """
     verdict = steps["verdict"]
     counted = ~_looped(steps)
@@ -97,7 +97,7 @@ def slowest(steps: DataFrame, limit: int = 50) -> DataFrame:
 
 
 def by_measurement(measurements: DataFrame) -> DataFrame:
-    """A row for each step, name and unit: hosts, values, least, median and greatest number, and whose they are."""
+    """A row for each step, name and unit: number of hosts and values, least, median and greatest value, their hosts."""
     by = ["step", "name", "unit"]
     filled = measurements.fillna({"unit": ""})
     grouped = filled.groupby(by, observed=True)
@@ -111,7 +111,7 @@ def by_measurement(measurements: DataFrame) -> DataFrame:
 
 
 def _timed(steps: DataFrame) -> DataFrame:
-    """What was tried in this run; of a looped step, which has no tries of its own, an instance was."""
+    """The results that ran in this run. A looped step has no tries: there an instance must have been tried."""
     tried = (steps["tries"] > 0).fillna(value=False).astype(bool)
     of_it = tried.groupby([steps["host"], steps["planned"]], observed=True).transform("any")
     is_own = steps["seconds"].notna() & steps["source_run"].isna() & steps["verdict"].isin(RAN)
@@ -127,7 +127,7 @@ def _looped(steps: DataFrame) -> Series:
 
 
 def _retried(steps: DataFrame) -> Series:
-    """Tries of a step that has rounds are mostly these."""
+    """Whether a result needed a retry. The tries of a repeated step are mostly its rounds, so they do not count."""
     again = (steps["tries"] > 1).fillna(value=False).astype(bool)
     return (again & ~steps["rounds"].map(bool).astype(bool)) | steps["flake"].map(bool).astype(bool)
 

@@ -2,7 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Write to a journal: many records in one write, so that writers never mix and a killed one tears at most its last."""
+"""Append records to a journal.
+
+All records of a call go out in one write. So the records of several writers never mix, and a writer that is killed
+leaves at most one unfinished record.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +30,7 @@ PAUSE = 0.5  # seconds between two attempts
 
 
 class ShortWriteError(JournalError):
-    """Not all of the records reached the file: the first `safe` of them did, the others must be appended again."""
+    """Only the first `safe` records reached the file; the others must be appended again."""
 
     def __init__(self, where: str, why: str, safe: int, records: int) -> None:
         super().__init__(where, why, safe, records)  # all in args: it pickles
@@ -38,12 +42,13 @@ class ShortWriteError(JournalError):
 
 
 def append(target: Target, records: Iterable[Record], *, sync: bool = False) -> int:
-    """Append the records to the journal at a path, or open for appending as a file descriptor; returns the bytes.
+    """Append the records to a journal; returns the number of bytes written.
 
-    A missing file is made with its missing folders, for their owner alone. With `sync` the records are on the
-    disk when this returns, without it in the kernel's hands (they survive a crash of this process, not of the
-    machine). Raises JournalError, nothing written, where the file cannot be opened or a record is none, and
-    ShortWriteError where only some of the records reached it.
+    `target` is the path of the journal, or a file descriptor that is open for appending. A missing file is made, with
+    its missing folders, for its owner alone. With `sync` the records are on the disk when this returns. Without it
+    they survive a crash of this process, but not one of the machine. Raises JournalError where the file cannot be
+    opened or something is not a record; nothing is written then. Raises ShortWriteError where only some of the records
+    reached the file.
     """
     lines = [encode(record) for record in records]
     try:
@@ -57,9 +62,10 @@ def append(target: Target, records: Iterable[Record], *, sync: bool = False) -> 
 
 
 def insist(target: Target, records: Iterable[Record], patience: float, wait: Wait = time.sleep) -> None:
-    """Append the records, and try again for `patience` seconds where they cannot be written, as on a full disk.
+    """Append the records; where they cannot be written, as on a full disk, try again for `patience` seconds.
 
-    Each of them gets there once, however often it is tried. `wait` sleeps, and raises once nobody should wait any more.
+    Each record is written once, however many attempts it takes. `wait` is called with the seconds between two attempts;
+    it sleeps, or raises an exception to give up early.
     Raises JournalError as `append` does.
     """
     rest = list(records)
@@ -93,7 +99,7 @@ def _opened(target: Target) -> Iterator[int]:
 
 
 def _made(path: Path) -> int:
-    """A new journal, but for none that was compressed: a file beside it would hide all that it holds."""
+    """Make a new journal. Raises JournalError beside a compressed one: the new file would hide its records."""
     if compressed(path).exists():
         raise JournalError(f"{path}: its run is over and the journal compressed, nothing can be added to it")
     make_private(path.parent)
@@ -101,7 +107,7 @@ def _made(path: Path) -> int:
 
 
 def _write(target: Target, descriptor: int, lines: list[bytes]) -> None:
-    """One write for all: what is left of a short one is not sent after it, as others may have written meanwhile."""
+    """Write all lines at once. The rest of a short write is not written here: others may have written meanwhile."""
     ends = list(accumulate(map(len, lines), initial=0))
     try:
         written = os.write(descriptor, b"".join(lines))

@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The journal of a run that is over as `journal.jsonl.gz`: read under its plain name, written to no more.
+"""The journal of a finished run, compressed to `journal.jsonl.gz`. It can be read, but not written to.
 
-Of the two files the plain one counts while it is there; at every moment one of them is whole.
+Callers always give the path of the plain file. Where both files exist, the plain one counts. At every moment one of
+them is whole.
 """
 
 from __future__ import annotations
@@ -25,46 +26,46 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import 
 SUFFIX = ".gz"
 CHUNK = 2**20  # bytes
 LEVEL = 6
-UNREADABLE = (OSError, EOFError, zlib.error)  # what reading either form may raise
+UNREADABLE = (OSError, EOFError, zlib.error)  # what reading a journal may raise, plain or compressed
 
 
 def compressed(path: Path) -> Path:
-    """The compressed form's file of the journal at `path`."""
+    """The path of the compressed file for the journal at `path`."""
     return path.with_name(path.name + SUFFIX)
 
 
 def exists(path: Path) -> bool:
-    """Whether there is a journal, in either form."""
+    """Whether there is a journal, plain or compressed."""
     return path.exists() or compressed(path).exists()
 
 
 def is_compressed(path: Path) -> bool:
-    """Whether only the compressed form is there."""
+    """Whether only the compressed file exists."""
     return not path.exists() and compressed(path).exists()
 
 
 def opened(path: Path) -> BinaryIO:
-    """The journal's bytes, whichever form it has; one of `UNREADABLE` is raised where it cannot be read."""
+    """Open the journal for reading its plain bytes. Raises one of `UNREADABLE` where it cannot be read."""
     try:
         return path.open("rb")
     except FileNotFoundError:
         if not compressed(path).exists():
             raise
-    import gzip  # who reads no compressed journal does without
+    import gzip  # only those who read a compressed journal pay for this import
 
     return cast("BinaryIO", BufferedReader(gzip.open(compressed(path), "rb"), CHUNK))
 
 
 def reason(error: BaseException) -> str:
-    """Why a journal cannot be read, for one of `UNREADABLE`."""
+    """Why a journal cannot be read, in words; `error` is one of `UNREADABLE`."""
     return getattr(error, "strerror", None) or f"damaged: {error}"
 
 
 def compress(path: Path) -> int:
-    """Replace a journal that nobody writes to by its compressed form; returns how many bytes that saves.
+    """Replace a journal that nobody writes to by a compressed file; returns how many bytes that saves.
 
-    The plain file goes when the other one is on the disk and was read back. Raises JournalError, the plain file
-    untouched, also where somebody wrote to it meanwhile.
+    The plain file is removed only after the compressed one is on the disk and was read back. Raises JournalError where
+    that fails or somebody wrote to the journal meanwhile; the plain file is untouched then.
     """
     with _translated(path), path.open("rb") as plain:
         status = os.fstat(plain.fileno())
@@ -79,7 +80,7 @@ def compress(path: Path) -> int:
 
 
 def restore(path: Path) -> None:
-    """Bring back the plain form, if only the compressed one is there, so that it can be written to. JournalError."""
+    """Unpack the journal, if only the compressed file exists, so that it can be written to. Raises JournalError."""
     if not is_compressed(path):
         return
     with _translated(path):
@@ -97,7 +98,7 @@ def _translated(path: Path) -> Iterator[None]:
 
 
 def _write[T](path: Path, fill: Callable[[IO[bytes]], T], times: tuple[float, float] | None) -> T:
-    """Make a file whole, on the disk, or not at all."""
+    """Write a file so that it is on the disk as a whole or not at all; returns what `fill` returns."""
     partial = path.with_name(f".{path.name}.partial")
     try:
         with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE), "wb") as target:  # noqa: PTH123
@@ -115,7 +116,7 @@ def _write[T](path: Path, fill: Callable[[IO[bytes]], T], times: tuple[float, fl
 
 
 def _compress(plain: IO[bytes], target: IO[bytes]) -> str:
-    """Compress the one into the other; returns the digest of what was read. The same bytes give the same bytes."""
+    """Compress `plain` into `target`; returns the digest of what was read. The same input gives the same output."""
     import gzip
 
     digest = sha256()
@@ -142,7 +143,7 @@ def _verify(path: Path, digest: str) -> None:
 
 
 def _refuse_growth(path: Path, plain: IO[bytes], size: int) -> None:
-    """Keep the plain form, or bring it back, where it has more than was compressed."""
+    """Raise JournalError where the plain file grew while it was compressed; it is kept, or restored, in that case."""
     if os.fstat(plain.fileno()).st_size == size:
         return
     if not path.exists():
@@ -153,7 +154,7 @@ def _refuse_growth(path: Path, plain: IO[bytes], size: int) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """A name that was given or taken is on the disk only after this."""
+    """Make sure that created, renamed and removed files of the folder are so on the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

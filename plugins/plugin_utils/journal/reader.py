@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Read a journal while others write to it: finished records, each once, whatever killed writers left between them."""
+"""Read a journal while others write to it: each finished record once, without what killed writers left."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_jo
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record, TornError, decode
 
 NAMED = 5  # damaged lines
-NUMBERED = frozenset({"artifact", "delta", "step"})  # the kinds of which a repeated one is left out
+NUMBERED = frozenset(
+    {"artifact", "delta", "step"}
+)  # the kinds of records that have numbers; a repeated one is left out
 
 
 def damage(journal: Path, lines: Sequence[int]) -> str:
-    """For people: which lines of a journal are damaged; empty for none."""
+    """A sentence that names the damaged lines of a journal; empty if there are none."""
     named = few([*map(str, lines)], NAMED)
     return f"{journal} has damaged lines, which cannot be read: {named}" if named else ""
 
 
 class Line(NamedTuple):
-    """One finished line: its record, or None and why it is set aside. `start` and `end` are offsets in bytes."""
+    """One finished line: its record, or None and the reason why it has none. `start` and `end` are offsets in bytes."""
 
     start: int
     end: int
@@ -37,13 +39,12 @@ class Line(NamedTuple):
 
 
 class JournalReader:
-    """Reads on from where it stopped, also in a journal that was compressed.
+    """Reads a journal; each call goes on where the last one stopped, even if the journal was compressed meanwhile.
 
-    `offset`, in bytes of the plain form, is where the read part of the journal ends; the lines yielded and those left
-    out lie before it. `set_aside` counts the lines that are no records. Those that a killed writer left torn are
-    expected among them; `damaged` are the numbers of the others, altered or foreign, as lines of the file from 1.
-    Started in the middle of a journal, a follower counts lines from there, cannot know which records were there before,
-    and may repeat them.
+    `offset` is where the part that was read ends, in bytes of the plain file. `set_aside` counts the lines without a
+    record. Some of these are torn, since a writer was killed; that is normal. `damaged` has the numbers of the other
+    ones, which were altered or come from elsewhere, counted from 1. A reader that starts in the middle of a journal
+    counts lines from there, and may repeat records that were there before.
     """
 
     def __init__(self, path: str | PathLike[str], offset: int = 0) -> None:
@@ -55,10 +56,10 @@ class JournalReader:
         self._seen: dict[tuple[str, int, str], int] = {}
 
     def read(self, until: int = sys.maxsize) -> Iterator[Line]:
-        """The lines finished since the last call; an unfinished one at the end waits. Raises JournalError.
+        """The lines that were finished since the last call. Raises JournalError where the file cannot be read.
 
-        No line that starts at the offset `until` or behind it is read. Empty lines are left out, and records that
-        were there before (same kind, stage, host and n above 0).
+        An unfinished line at the end is left for the next call. Lines that start at the offset `until` or later are not
+        read. Empty lines are left out, and so are repeated records (same kind, stage, host and the same n above 0).
         """
         try:
             with opened(self.path) as journal:
@@ -89,6 +90,6 @@ class JournalReader:
         if not number:
             return True
         place = (record["kind"], record["stage"], record["host"])
-        seen = self._seen.get(place, 0)  # bit n: number n was there; numbers may come late, after a damaged line
+        seen = self._seen.get(place, 0)  # bit n: number n was read; numbers may come out of order, after a damaged line
         self._seen[place] = seen | 1 << number
         return not seen >> number & 1

@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a record of a run's journal must hold; its form on disk is that of the journals on the hosts."""
+"""Which fields a record of a run's journal must have, and how a record is written and read.
+
+A line has the same form as in the journals on the hosts (`module_utils/journal_record.py`).
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ __all__ = ["FIELDS", "Record", "TornError", "decode", "encode", "json_text"]
 
 Record = dict[str, Any]
 
-# The fields that a record of each kind must have; more may stand beside them, and more kinds may come.
+# The fields that a record of each kind must have. A record may have more fields, and there may be more kinds.
 FIELDS: Mapping[str, Mapping[str, type]] = {
     "run": {"run": str, "time": str},
     "delta": {
@@ -73,17 +76,17 @@ FIELDS: Mapping[str, Mapping[str, type]] = {
     "end": {"time": str, "status": str},
 }
 
-_NUMBERED_AT_MOST = 2**24  # a follower remembers one bit for each number
+_NUMBERED_AT_MOST = 2**24  # a reader remembers one bit for each number
 _HEAD = re.compile(rb'\{"_":"([0-9a-f]{8})([0-9a-f]{8})",')
 _EMPTY = b'{"_":"0000000000000000",'
 
 
 class TornError(JournalError):
-    """The beginning of a record, as a killed writer leaves it: its rest was never written."""
+    """Only the beginning of a record is there, because its writer was killed."""
 
 
 def encode(record: Record) -> bytes:
-    """The record as it stands in the file, with both newlines. Raises JournalError for what is no record."""
+    """The record as bytes, with a newline before and after it. Raises JournalError for what is not a record."""
     if not _well_formed(record):
         raise JournalError(f"not a record for a journal: {_fault(record)}")
     try:
@@ -93,9 +96,9 @@ def encode(record: Record) -> bytes:
 
 
 def decode(line: bytes) -> Record:
-    """The record on one line, newlines at its ends or not. Raises JournalError with what is wrong with it.
+    """The record on one line, with or without newlines at its ends.
 
-    For the beginning of one it is a TornError.
+    Raises JournalError with what is wrong with the line, and TornError for the beginning of a record.
     """
     line = line.strip(b"\n")
     content = without_checksum(line)
@@ -135,7 +138,7 @@ def _damage(line: bytes) -> JournalError:
 
 
 def _is_short(rest: bytes, length: int, checksum: int) -> bool:
-    """Whether there is less than was to be written; what is whole all the same was altered."""
+    """Whether the end is missing. A line that is complete JSON in spite of a wrong length was altered instead."""
     return len(rest) < length and crc32(rest) != checksum and not _is_whole(rest)
 
 

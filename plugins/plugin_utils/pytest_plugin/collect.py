@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A recipe file as a collection of tests: one for each instance of a step on each host."""
+"""A recipe file as a collection of tests: one test for each step, or instance of a looped step, on each host."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ Record = Mapping[str, Any]
 
 
 class StepFailed(Exception):
-    """A step that did not pass; its text is the whole message."""
+    """A step did not pass; the text is the whole message."""
 
 
 class RecipeFile(pytest.File):
-    """A recipe. It is run as a whole, once, when the first of its tests wants to know how it ended."""
+    """A recipe file. The whole recipe is run once, when its first test runs."""
 
     expectation: Expectation
     _result: RecipeResult | None = None
 
     def collect(self) -> Iterator[RecipeItem]:
-        """The tests, without running anything."""
+        """The tests of the recipe; nothing is run."""
         try:
             self.expectation = expect(self.path, self.project, self._inventories(), self._params())
         except RackError as error:
@@ -52,7 +52,7 @@ class RecipeFile(pytest.File):
         return project_of(self.path, self.config.rootpath)
 
     def _inventories(self) -> tuple[str, ...]:
-        """As they were given, but for files: those are relative to where pytest was called."""
+        """The inventories of the command line; paths are relative to the folder in which pytest was called."""
         folder = self.config.invocation_params.dir
         given: list[str] = self.config.getoption("rack_inventory")
         return tuple(str(folder / name) if (folder / name).exists() else name for name in given)
@@ -62,7 +62,7 @@ class RecipeFile(pytest.File):
         return dict(word.split("=", 1) for word in given)
 
     def result(self) -> RecipeResult:
-        """How the run ended."""
+        """The result of the run, which is started by the first call."""
         if self._result is None:
             words = [*self._words()]
             if "PYTEST_XDIST_TESTRUNUID" in os.environ:  # the workers of one session have folders side by side
@@ -73,7 +73,7 @@ class RecipeFile(pytest.File):
         return self._result
 
     def _words(self) -> Iterator[str]:
-        """What the command is given: of the steps only those that are wanted, and what they need."""
+        """The arguments of the command. If only some tests are selected, only their steps and what these need run."""
         inside = self.path.is_relative_to(self.project)
         yield str(self.path.relative_to(self.project) if inside else self.path)
         for inventory in self._inventories():
@@ -89,7 +89,7 @@ class RecipeFile(pytest.File):
                 yield from ("--only", step)
 
     def teardown(self) -> None:
-        """After the last of its tests: whether the run as a whole has something to say that none of them could."""
+        """After the last test: fail if the run did not pass although no test says why."""
         problem = self._result.unexplained() if self._result and self._result.run_id else ""
         if problem:
             pytest.fail(problem, pytrace=False)
@@ -121,34 +121,34 @@ class RecipeItem(pytest.Item):
         if record["verdict"] == "skipped":
             raise _skipped(record.get("reason") or "skipped")
         if record["verdict"] not in PASSING:
-            raise StepFailed("\n".join(_told(self.expected, result)))
+            raise StepFailed("\n".join(_explanation(self.expected, result)))
 
     def _show(self, record: Record) -> None:
-        """What pytest shows below a failure, and with -rA of all."""
+        """Add the output of the last try, which pytest shows below a failure, and with -rA for all tests."""
         last = (record.get("attempts") or [{}])[-1]
         for stream in ("stdout", "stderr"):
             if last.get(stream):
                 self.add_report_section("call", stream, last[stream])
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Our own message as it is; a mistake of the plugin's as pytest shows it."""
+        """The message of a step that did not pass; any other exception is shown as pytest does."""
         if isinstance(excinfo.value, StepFailed):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[os.PathLike[str] | str, int | None, str]:
-        """Where the step stands in the recipe."""
+        """The place of the step in the recipe."""
         place = self.expected.place
         return self.path, place.line - 1, self.name
 
 
 def _skipped(reason: str) -> BaseException:
-    """A skip that has the place of the step, and not that of this line."""
+    """A skip that is reported at the place of the step, not at this line."""
     return pytest.skip.Exception(reason, _use_item_location=True)
 
 
-def _told(expected: Expected, result: RecipeResult) -> Iterator[str]:
-    """Why a step did not pass: its verdict and reason, what was judged, what was tried, and its instances."""
+def _explanation(expected: Expected, result: RecipeResult) -> Iterator[str]:
+    """Why a step did not pass: its verdict, reason, criteria, tries and instances, one line each."""
     record = result.steps[expected.instance, expected.host]
     yield f"{expected.instance} on {expected.host or 'the run'}: {record['verdict']}"
     yield from _indented(record.get("reason") or "gave no reason")
@@ -171,7 +171,7 @@ def _criterion(measured: Record) -> str:
 
 
 def _instance(name: str, record: Record) -> Iterator[str]:
-    """An instance that nobody could know of before the run: it has no test of its own to say this."""
+    """An instance that was not known before the run, so that it has no test of its own."""
     yield f"  {name}: {record['verdict']}: {record.get('reason', '')}"
     last = (record.get("attempts") or [{}])[-1]
     for stream in ("stdout", "stderr"):

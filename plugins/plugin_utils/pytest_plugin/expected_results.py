@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which results a recipe will have, as far as they are known before it is run."""
+"""Which results a recipe will have, as far as that is known before it is run."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, 
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values import values
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Step
 
-NOBODY = "?"  # the host of a step whose pattern matches none
+NOBODY = "?"  # stands for the host of a step whose pattern matches no host
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """One result: an instance of a step on a host, "" for the run.
+    """One result: an instance of a step on a host; the host of the run is "".
 
-    The instances of a loop over something that only the run knows are one result, that of the step.
+    Where the instances of a loop are not known before the run, the looped step is one result.
     """
 
     step: str
@@ -43,7 +43,7 @@ class Expected:
 
     @property
     def name(self) -> str:
-        """What the test is called: `measure[eth0][leaf1]`."""
+        """The name of the test, for example `measure[eth0][leaf1]`."""
         return f"{self.instance}[{self.host}]" if self.host else self.instance
 
 
@@ -61,14 +61,14 @@ class Expectation:
 
 
 def expect(recipe: Path, project: Path, inventories: tuple[str, ...], params: Mapping[str, str]) -> Expectation:
-    """What the recipe, run in the folder `project`, should have as results. Raises RackError."""
+    """The results that the recipe should have if it is run in the folder `project`. Raises RackError."""
     with chdir(project):
         plan = plan_of(str(recipe))
     steps = [planned.step for planned in plan.steps]
     declared = plan.recipe.params
     given = {name: text for name, text in params.items() if name in declared}
     valued = {name: param for name, param in declared.items() if name in given or not param.required}
-    known = values(valued, given, texts=True)  # that others have no value is told by the run
+    known = values(valued, given, texts=True)  # the run itself reports a parameter without a value
     patterns = [step.hosts or plan.recipe.hosts for step in steps]
     hosts = _hosts(tuple(sorted({*patterns})), inventories, project)
     expected = (_results(step, hosts.of(pattern), known) for step, pattern in zip(steps, patterns, strict=True))
@@ -77,7 +77,7 @@ def expect(recipe: Path, project: Path, inventories: tuple[str, ...], params: Ma
 
 @cache
 def _hosts(patterns: tuple[str, ...], inventories: tuple[str, ...], project: Path) -> InventoryHosts:
-    """The hosts of the patterns. Raises UsageError for an inventory that cannot be read."""
+    """The hosts that match the patterns. Raises UsageError for an inventory that cannot be read."""
     with chdir(project):
         found = inventory_hosts(inventories, None, patterns)
     if problem := found.problem or found.refusal:
@@ -92,7 +92,7 @@ def _results(step: Step, hosts: Sequence[str], params: Mapping[str, Any]) -> Ite
 
 
 def _instances(step: Step, params: Mapping[str, Any]) -> list[str]:
-    """The names of a step's instances; the step's own where it has none, or nobody knows yet."""
+    """The names of a step's instances; the step's own name if it has none or they are not known yet."""
     if step.loop is None and not step.matrix:
         return [step.name]
     empty = ContextView(step.name, "", step.scope, {}, {}, {}, lambda _event: None)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Pytest itself: `ansible-test sanity` imports each file of a collection where nothing is that it needs."""
+"""Pytest, or a stand-in where it is missing: `ansible-test sanity` imports each file without its requirements."""
 
 from __future__ import annotations
 

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The plugin for pytest: recipe files as tests, and fixtures to test scriptlets and recipes with.
+"""The plugin for pytest: recipe files become tests, and fixtures help to test scriptlets and recipes.
 
-Pytest loads it in every environment that has this package, so all that is slow to import waits until it is needed.
+Pytest loads it in every environment that has this package. So slow imports are inside the functions.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SUFFIXES = (".yml", ".yaml")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The options of the command line, and the one of pytest's own configuration."""
+    """Add the options of the command line, and the one in pytest's configuration file."""
     group = parser.getgroup("rack.recipes")
     group.addoption(
         "--rack-inventory",
@@ -45,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse what cannot be an inventory or a parameter, before anything is collected."""
+    """Refuse wrong inventories and parameters before anything is collected."""
     for name in config.getoption("rack_inventory"):
         if "," not in name and not (config.invocation_params.dir / name).exists():
             raise pytest.UsageError(f"--rack-inventory: expected a file, a folder or a list of hosts, got {name!r}")
@@ -65,7 +65,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """A recipe file as tests: one whose name says so, or one that is named on the command line."""
+    """Collect a recipe file: its name matches a pattern, or it is given on the command line."""
     if not _is_recipe(file_path, parent):
         return None
     from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.collect import RecipeFile
@@ -85,7 +85,7 @@ def _is_recipe(path: Path, parent: pytest.Collector) -> bool:
 
 
 def _is_named_so(path: Path, config: pytest.Config) -> bool:
-    """Whether a pattern fits: one with a slash is for the path below pytest's root, one without for the name."""
+    """Whether a pattern matches: one with a slash the path below pytest's root, one without a slash the name."""
     patterns: list[str] = config.getini(FILES)
     below = path.relative_to(config.rootpath) if path.is_relative_to(config.rootpath) else path
     return any(fnmatch(str(below) if "/" in pattern else path.name, pattern) for pattern in patterns)
@@ -93,7 +93,7 @@ def _is_named_so(path: Path, config: pytest.Config) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
-    """A step's duration is that of the step: the whole run is behind the first test of its file."""
+    """Report the step's own duration; otherwise the first test of a file would have that of the whole run."""
     report = yield
     seconds = getattr(item, "rack_seconds", None)
     if call.when == "call" and seconds is not None:
@@ -102,7 +102,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:
-    """A verdict that is not the expected one, with its reason in full."""
+    """Explain an unexpected verdict with its whole reason."""
     reason = getattr(left, "reason", "")
     if op != "==" or not isinstance(left, str) or not reason:
         return None

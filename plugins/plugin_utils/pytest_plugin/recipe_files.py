@@ -16,7 +16,7 @@ INNER = "orchestrator"  # a project may have its scriptlets in orchestrator/scri
 
 
 def looks_like_recipe(path: Path) -> bool:
-    """Whether a YAML file has what every recipe has at its top: `test_meta` and `steps`."""
+    """Whether a YAML file has the keys that every recipe has at its top: `test_meta` and `steps`."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -25,9 +25,9 @@ def looks_like_recipe(path: Path) -> bool:
 
 
 def project_of(path: Path, root: Path) -> Path:
-    """The project that a file belongs to: the nearest folder around it with scriptlets or an ansible.cfg.
+    """The project of a file: the nearest folder above it with scriptlets or an ansible.cfg.
 
-    Where there is none up to `root`, it is `root`; of a file elsewhere it is the file's own folder.
+    If there is none up to `root`, it is `root`. For a file that is not below `root`, it is the folder of the file.
     """
     inside = path.is_relative_to(root)
     return next(filter(_is_project, _around(path, root)), root if inside else path.parent)

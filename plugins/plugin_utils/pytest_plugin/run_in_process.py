@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A scriptlet's class, run in this process as the executor runs it in a child: same arguments, same verdicts."""
+"""Run the class of a scriptlet in this process, with the same arguments and verdicts as in a run."""
 
 from __future__ import annotations
 
@@ -26,12 +26,16 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.optiona
 from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.run_results import Verdict
 
 Judged = tuple[str, str]
-NOT_OURS = (KeyboardInterrupt, pytest.fail.Exception, pytest.skip.Exception)  # they end the test, not the scriptlet
+NOT_OURS = (
+    KeyboardInterrupt,
+    pytest.fail.Exception,
+    pytest.skip.Exception,
+)  # they end the test, and say nothing about the scriptlet
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a scriptlet ended, as a run would have it: `verdict`, `reason`, and what it printed on stdout."""
+    """How a scriptlet ended: the `verdict` and `reason` that a run would give, and what it printed on stdout."""
 
     verdict: Verdict
     reason: str = ""
@@ -39,13 +43,13 @@ class Outcome:
 
 
 def run_here(scriptlet: type[Scriptlet], ctx: ContextView, params: dict[str, Any]) -> Outcome:
-    """Run a class to its end; what it raises and what its envelope says becomes a verdict."""
+    """Run the class; its exceptions and its envelope become a verdict."""
     printed = Printed(sys.stdout)
     try:
         given = complete(getattr(scriptlet, "options", None), params)
         with redirect_stdout(printed), _limited(ctx, scriptlet):
             ended = _ended(scriptlet, ctx, given)
-        verdict, reason = _said(printed.getvalue(), ctx, *ended)
+        verdict, reason = _with_envelope(printed.getvalue(), ctx, *ended)
     except ValueError as error:
         verdict, reason = "error", str(error)
     reason = shortened(reason)
@@ -54,7 +58,7 @@ def run_here(scriptlet: type[Scriptlet], ctx: ContextView, params: dict[str, Any
 
 @contextmanager
 def _limited(ctx: ContextView, scriptlet: type[Scriptlet]) -> Iterator[None]:
-    """Only what it declares can be read meanwhile."""
+    """Let the scriptlet read only the keys that it declares."""
     ctx.limit_to(getattr(scriptlet, "reads", None))
     try:
         yield
@@ -63,7 +67,7 @@ def _limited(ctx: ContextView, scriptlet: type[Scriptlet]) -> Iterator[None]:
 
 
 def judged(outcome: Outcome, measured: Sequence[dict[str, Any]]) -> Outcome:
-    """The outcome of a scriptlet that has measured and checked this: the worst of its checks, where it passed."""
+    """The outcome with the verdict of the worst criterion in `measured`, if the scriptlet itself passed."""
     for verdict in (FAILED, MARGINAL):
         problems = [problem(one) for one in measured if one.get("verdict") == verdict]
         if problems and outcome.verdict == "passed":
@@ -73,13 +77,13 @@ def judged(outcome: Outcome, measured: Sequence[dict[str, Any]]) -> Outcome:
 
 
 def _ended(scriptlet: type[Scriptlet], ctx: ContextView, params: dict[str, Any]) -> Judged:
-    """How the class itself ended."""
+    """Verdict and reason of the class itself, without its envelope."""
     try:
         code = _run(scriptlet, ctx, params)
     except Failed as failed:
         return "failed", str(failed)
     except SystemExit as leaving:
-        return _left(leaving.code)
+        return _after_exit(leaving.code)
     except NOT_OURS:
         raise
     except BaseException as error:
@@ -89,8 +93,8 @@ def _ended(scriptlet: type[Scriptlet], ctx: ContextView, params: dict[str, Any])
     return ("error", f"run returned {code}") if code else ("passed", "")
 
 
-def _left(code: object) -> Judged:
-    """As Python does at `sys.exit`: a number is the exit code, anything else but nothing is a message."""
+def _after_exit(code: object) -> Judged:
+    """Verdict and reason after `sys.exit`: a number is an exit code, and any other value but None is a message."""
     if isinstance(code, int) or code is None:
         return ("error", f"left with exit code {code}") if code else ("passed", "")
     return "error", str(code)
@@ -107,8 +111,8 @@ def _run(scriptlet: type[Scriptlet], ctx: ContextView, params: dict[str, Any]) -
     return code or 0
 
 
-def _said(stdout: str, ctx: ContextView, verdict: str, reason: str) -> Judged:
-    """What the envelope says, where there is one, over how the class ended."""
+def _with_envelope(stdout: str, ctx: ContextView, verdict: str, reason: str) -> Judged:
+    """Verdict and reason of the envelope, if there is one; otherwise those of the class."""
     capture = OutputCapture()
     capture.add(stdout.encode("utf-8", "backslashreplace"))
     envelope = read_envelope(capture, needed=False, secret=ctx.secret)
@@ -119,7 +123,7 @@ def _said(stdout: str, ctx: ContextView, verdict: str, reason: str) -> Judged:
 
 
 class Printed(io.StringIO):
-    """Keeps what is printed, and prints it."""
+    """A stream that prints everything and keeps a copy."""
 
     def __init__(self, target: IO[str]) -> None:
         super().__init__()

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run came to, for tests to look at."""
+"""The result of a run, for tests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Record = dict[str, Any]
 
 
 class Verdict(str):
-    """A verdict that tells its reason where pytest shows it."""
+    """A verdict as text, whose representation in pytest's output includes the reason."""
 
     __slots__ = ("reason",)
     reason: str
@@ -38,7 +38,7 @@ class Verdict(str):
 
 
 class ResultTable(dict[Place, Any]):
-    """Something of each (name, host), host "" for the run; by the name alone where there is one host only."""
+    """Values by (name, host); the host of the run is "". Where a name has one host only, the name alone is enough."""
 
     def __missing__(self, key: object) -> Any:
         if not isinstance(key, str):
@@ -60,9 +60,9 @@ class ResultTable(dict[Place, Any]):
 class RecipeResult:
     """How a recipe ended.
 
-    `exit_code` and `status` are those of `rack-recipes run`; `reason` says why nothing was run or stored. The tables
-    are by (step, host) and by (key, host), with an instance of a loop under its own name: `verdicts`, `reasons`,
-    `measurements` (of each name its value, unit, limits and so on), `context`, and `steps`, the records of the journal.
+    `exit_code` and `status` are those of `rack-recipes run`. `reason` says why nothing was run or stored. `verdicts`,
+    `reasons`, `measurements` (for each name its value, unit, limits and so on) and `steps` (the records of the journal)
+    are tables by (step, host); instances of a loop have their own names. `context` is a table by (key, host).
     """
 
     exit_code: int
@@ -84,7 +84,7 @@ class RecipeResult:
 
     @property
     def measurements(self) -> Mapping[Place, dict[str, Record]]:
-        """What each step measured and judged, by name."""
+        """The measurements of each step, by their names."""
         return ResultTable(
             (place, {measured["name"]: measured for measured in record.get("measurements") or ()})
             for place, record in self.steps.items()
@@ -99,7 +99,7 @@ class RecipeResult:
         return "\n".join([head, *([f"  {self.reason}"] if self.reason else []), *lines]) + ">"
 
     def unexplained(self) -> str:
-        """Why the run did not pass where no step says so: it checked nothing, or its results were not stored."""
+        """Why the run did not pass, if no step says so: it checked nothing, or its results were not stored."""
         explained = any(record["verdict"] not in HARMLESS for record in self.steps.values())
         if not self.exit_code or (explained and not self.reason):
             return ""
@@ -109,7 +109,7 @@ class RecipeResult:
 
 
 def read_result(exit_code: int, answer: Mapping[str, Any], journal: Path | None) -> RecipeResult:
-    """The result of a run that ended with this exit code and answer; without a journal nothing was run."""
+    """The result of a run that ended with this exit code and JSON answer; `journal` is None if nothing was run."""
     status, reason = answer.get("status", "error"), answer.get("reason", "")
     if journal is None:
         return RecipeResult(exit_code, status, reason=reason)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Open the store: the engine for a URL, set up so that every database keeps and returns the same."""
+"""Open the store: the table of databases, and the engine for a URL. Every database stores and returns the same."""
 
 from __future__ import annotations
 
@@ -64,25 +64,25 @@ DRIVERS = {
     for scheme in (name, *database.aliases)
     if name != "sqlite"  # SQLAlchemy finds Python's own driver
 }
-PATIENCE = 10.0  # seconds for a server that is not there yet, or for others that migrate the same store
+PATIENCE = 10.0  # seconds to wait for a server that is starting, or for another process that migrates the store
 
 
 def engine(url: str, patience: float = PATIENCE) -> Engine:
-    """The store at a URL, made where it is missing and migrated to the newest schema.
+    """The store at a URL. It is made if it is missing, and migrated to the newest schema.
 
-    Takes `sqlite:///PATH`, `mysql://` and `mariadb://` (both with PyMySQL), and `postgresql://` (with psycopg).
-    Waits up to `patience` seconds for what may pass. Raises StoreError, the password masked.
+    `url` is `sqlite:///PATH`, `mysql://` or `mariadb://` (both with PyMySQL), or `postgresql://` (with psycopg). Errors
+    that may pass are waited out for up to `patience` seconds. Raises StoreError, with the password masked.
     """
     return prepared(opened(url, WRITERS), upgrade, patience)
 
 
 def reader(url: str, patience: float = PATIENCE) -> Engine:
-    """The store at a URL for reading only: nothing is made or migrated. Raises StoreError, also for an old schema."""
+    """The store at a URL, for reading only. Nothing is made or migrated. Raises StoreError, also for an old schema."""
     return prepared(opened(url, READERS), require_newest, patience)
 
 
 def prepared(store: Engine, prepare: Callable[[Engine], object], patience: float = PATIENCE) -> Engine:
-    """The same engine once `prepare` has been called with it; closed where that fails. Raises StoreError."""
+    """Call `prepare` with the engine and return the engine. If the call fails, close it and raise StoreError."""
     try:
         with translated(store.url):
             patiently(lambda: prepare(store), patience)
@@ -93,7 +93,7 @@ def prepared(store: Engine, prepare: Callable[[Engine], object], patience: float
 
 
 def opened(text: str, kinds: Kinds) -> Engine:
-    """An engine for a URL, of one of these kinds, before it was used. Raises StoreError."""
+    """A new engine for a URL; `kinds` has the function that makes one for each database. Raises StoreError."""
     url = _parsed(text)
     kind = url.get_backend_name()
     if kind not in kinds:
@@ -110,14 +110,14 @@ def opened(text: str, kinds: Kinds) -> Engine:
 
 
 def _connect(url: URL, dialect: Any, _record: object, words: Any, options: Any) -> Any:
-    """Connect as SQLAlchemy does; drivers check only now what stands in the URL."""
+    """Connect as SQLAlchemy does. Drivers check the options of the URL only here."""
     with _options_checked(url):
         return dialect.connect(*words, **options)
 
 
 @contextmanager
 def _options_checked(url: URL) -> Iterator[None]:
-    """Turn what drivers raise about a URL's options into StoreError."""
+    """Turn errors of drivers about options of the URL into StoreError."""
     try:
         yield
     except (TypeError, ValueError, OSError) as error:
@@ -134,7 +134,7 @@ def _parsed(text: str) -> URL:
         _refuse_second_at(text, url)
     except StoreError:  # SQLAlchemy is missing
         raise
-    except Exception:  # whatever it is, its text and its trace may hold the password
+    except Exception:  # the text and the traceback of any error may contain the password
         raise StoreError(
             "the store's URL cannot be read: expected sqlite:///PATH, mysql://USER:PASSWORD@HOST/DATABASE or "
             "postgresql://..., special characters in the password percent-encoded as in a web address"
@@ -143,6 +143,6 @@ def _parsed(text: str) -> URL:
 
 
 def _refuse_second_at(text: str, url: URL) -> None:
-    """With a second @ behind the user's name, a part of the password would be taken for the host, and be shown."""
+    """Raise ValueError for an unescaped @ in the password: its rest would be taken for the host, and be shown."""
     if url.get_backend_name() != "sqlite" and text.partition("://")[2].partition(":")[2].count("@") > 1:
         raise ValueError("@")

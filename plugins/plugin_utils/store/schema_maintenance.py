@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Care for a store's schema: what `rack-recipes db` asks and does, each by the store's URL."""
+"""What `rack-recipes db` does: show, check and migrate the schema of the store at a URL."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 
 
 class Schema(NamedTuple):
-    """The revision that a store is at, or was at, None for an empty database; and the newest that is known here."""
+    """The revision of a store's schema, None for an empty database, and the newest revision that is known here."""
 
     held: str | None
     newest: str = HEAD
 
 
 def current(url: str, patience: float = engines.PATIENCE) -> Schema:
-    """Which schema the store has; nothing is made or migrated. Raises StoreError where it cannot be read."""
+    """Which schema the store has. Nothing is made or migrated. Raises StoreError where it cannot be read."""
     return Schema(_asked(url, engines.READERS, upgrades.current, patience))
 
 
 def upgrade(url: str, patience: float = engines.PATIENCE) -> Schema:
-    """Migrate the store to the newest schema with all that it holds; returns the one that it had before.
+    """Migrate the store to the newest schema, with all its data; returns the schema that it had before.
 
-    Whatever opens a store for writing does the same. A store that is missing is made. Raises StoreError, also for a
-    schema that only a newer rack.recipes knows.
+    Opening a store for writing does the same. A missing store is made. Raises StoreError, also for a schema of a newer
+    rack.recipes.
     """
     return Schema(_asked(url, engines.WRITERS, upgrades.upgrade, patience))
 
 
 def check(url: str, patience: float = engines.PATIENCE) -> list[str]:
-    """In which ways the store's schema is not the newest one, a line each; nothing is changed. Raises StoreError."""
+    """The differences between the store's schema and the newest one, one line each. Raises StoreError."""
     return _asked(url, engines.READERS, differences, patience)
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a database says when it refuses: which faults pass by themselves, and what a user reads of the others."""
+"""Errors of databases: which ones may pass by themselves, and what users read of the others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
     from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-# Codes of the faults after which the same transaction may succeed.
+# Codes of the errors after which the same transaction may succeed later.
 PASSING: Mapping[str, frozenset[int | str]] = {
     "sqlite3": frozenset(
         {
@@ -84,7 +84,7 @@ ADVICE: Mapping[str, Mapping[int | str, str]] = {
     },
 }
 
-# psycopg gives no code for a server that refuses a connection, only its words.
+# When a server refuses a connection, psycopg gives no code but only the text of the error.
 REFUSALS: Mapping[str, re.Pattern[str]] = {
     "28P01": re.compile(r"FATAL: .*password authentication failed"),
     "28000": re.compile(r"FATAL: .*(role .* does not exist|not permitted to log in|no pg_hba\.conf entry)"),
@@ -96,22 +96,24 @@ KNOWN_ROW = "23505"
 
 
 class TooBigError(StoreError):
-    """One row alone is more than the database takes in a statement."""
+    """A single row is longer than the database allows in one statement."""
 
 
 @contextmanager
 def translated(url: URL) -> Iterator[None]:
-    """Turn SQLAlchemy's errors into StoreError: the database without its password, its words, what to do."""
+    """Turn SQLAlchemy's errors into StoreError, which has the URL without password, the error and what to do."""
     try:
         yield
     except sql.exc.SQLAlchemyError as error:
-        raise StoreError(f"{shown(url)}: {reason(error, url)}") from None  # its text may quote values or the URL
+        raise StoreError(
+            f"{shown(url)}: {reason(error, url)}"
+        ) from None  # the original text may quote values or the URL
 
 
 def shown(url: URL) -> str:
-    """The URL as it may be printed: no password, nor options, among which one may stand too.
+    """The URL for people, without the password and without options, which may contain a password too.
 
-    That of a SQLite file that is only read has its path as a URI in it, which nobody gave.
+    An SQLite file that is opened for reading only has a URI as its path; the path itself is shown.
     """
     if url.query.get("uri") and url.database:
         url = url.set(database=unquote(url.database.removeprefix("file:")))
@@ -119,7 +121,7 @@ def shown(url: URL) -> str:
 
 
 def reason(error: SQLAlchemyError, url: URL) -> str:
-    """The database's own words, and what to do where that is known."""
+    """The text of the database's error, and what to do about it if that is known."""
     if not isinstance(error, sql.exc.DBAPIError) or error.orig is None:
         return without_secrets(str(error), url)
     driver, code = _origin(error)
@@ -129,24 +131,24 @@ def reason(error: SQLAlchemyError, url: URL) -> str:
 
 
 def is_passing(error: DBAPIError) -> bool:
-    """Whether the same may succeed a little later."""
+    """Whether the same transaction may succeed a little later."""
     driver, code = _origin(error)
     return error.connection_invalidated or code in PASSING.get(driver, ())
 
 
 def may_be_too_big(error: DBAPIError) -> bool:
-    """Whether a statement longer than the server takes may be the cause; above its limit it mostly hangs up."""
+    """Whether the cause may be a statement that is too long: MySQL then often just closes the connection."""
     driver, code = _origin(error)
     return driver == "pymysql" and code in {1153, 2006, 2013}
 
 
 def met_known_row(error: DBAPIError) -> bool:
-    """Whether a row that was written as a new one was there already, on a database that is told so by this error."""
+    """Whether a row that was written as a new one exists already. Only PostgreSQL is asked to report that."""
     return _origin(error) == ("psycopg", KNOWN_ROW)
 
 
 def patiently[T](call: Callable[[], T], patience: float) -> T:
-    """Call, and again while it meets a passing fault, for up to `patience` seconds; the last fault is raised."""
+    """Call; after a passing error call again, for up to `patience` seconds. The last error is raised."""
     deadline = time.monotonic() + patience
     pause = 0.02
     while True:
@@ -155,7 +157,7 @@ def patiently[T](call: Callable[[], T], patience: float) -> T:
         except sql.exc.DBAPIError as error:
             if not is_passing(error) or time.monotonic() > deadline:
                 raise
-        wait = pause * random.uniform(0.5, 1)  # noqa: S311  # two that met in a deadlock part ways
+        wait = pause * random.uniform(0.5, 1)  # noqa: S311  # so that two transactions in a deadlock do not meet again
         time.sleep(max(0.0, min(wait, deadline - time.monotonic())))
         pause = min(pause * 2, 1.0)
 
@@ -168,7 +170,7 @@ def _origin(error: DBAPIError) -> tuple[str, int | str]:
 
 
 def _sqlstate(raised: Any) -> str | None:
-    """Its code; one that fits where psycopg has none because no connection came about, or because it broke."""
+    """The code of an error; where psycopg has none, as for a failed or broken connection, one that fits."""
     if raised.sqlstate or type(raised).__name__ != "OperationalError":
         return raised.sqlstate  # type: ignore[no-any-return]
     return next((code for code, words in REFUSALS.items() if words.search(str(raised))), LOST)
@@ -179,7 +181,7 @@ def _last_argument(raised: Any) -> str:
 
 
 CODES: Mapping[str, Callable[[Any], Any]] = {
-    "sqlite3": lambda raised: getattr(raised, "sqlite_errorcode", 0) & 0xFF,  # of an extended code the primary one
+    "sqlite3": lambda raised: getattr(raised, "sqlite_errorcode", 0) & 0xFF,  # the primary code of an extended one
     "pymysql": lambda raised: next(iter(raised.args), 0),
     "psycopg": _sqlstate,
 }
@@ -191,7 +193,7 @@ WORDS: Mapping[str, Callable[[Any], str]] = {
 
 
 def without_secrets(text: str, url: URL) -> str:
-    """A text without the password, also one among the options."""
+    """The text with all passwords of the URL masked, those in its options too."""
     options = [value for name, value in url.normalized_query.items() if "pass" in name.lower()]
     secrets = [str(url.password or ""), *(secret for value in options for secret in value)]
     for secret in sorted(filter(None, secrets), key=len, reverse=True):

@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""SQLAlchemy's names, as `sql.select`: they are imported when the first is used, so that its lack can be explained.
+"""SQLAlchemy's names, such as `sql.select`. SQLAlchemy is imported when the first of them is used.
 
-Whoever only checks this collection's files, or shows its documentation, has none of the packages that a store needs.
+So this collection can be imported without SQLAlchemy, for example to check it or to show its documentation. And an
+error about the missing package can say what to do.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> Any:
-        """Python asks this for a name that is not here yet. Raises StoreError where SQLAlchemy is missing."""
+        """Python calls this for a name that is not in the module. Raises StoreError where SQLAlchemy is missing."""
         if name not in __all__:
             raise AttributeError(name)
         with installed():
@@ -79,5 +80,5 @@ __all__ = (
 
 
 def installed() -> AbstractContextManager[None]:
-    """Turn an import that fails into a StoreError that says what to install."""
+    """Turn a failing import into a StoreError that says what to install."""
     return errors.installed("results cannot be stored or read", StoreError)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""PostgreSQL, through psycopg: waits that end, and COPY as a statement like any other."""
+"""PostgreSQL, through psycopg: all waits have a limit, and COPY can be executed like any other statement."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 DEFAULTS = {
     "client_encoding": "utf8",
     "connect_timeout": "10",
-    "keepalives_idle": "20",  # these four end the wait for a server that is gone without a word
+    "keepalives_idle": "20",  # these four limit the wait for a server that has disappeared
     "keepalives_interval": "10",
     "keepalives_count": "4",
     "tcp_user_timeout": "60000",
-    "options": "-c lock_timeout=50s",  # as MySQL has it; without it a row's lock is waited for for ever
+    "options": "-c lock_timeout=50s",  # the same as MySQL's; by default the wait for a lock has no limit
 }
-COPY = "COPY "  # how the statements begin whose rows go by PostgreSQL's protocol for bulk data
+COPY = "COPY "  # statements that begin so send their rows by the protocol for bulk data
 ENCODING = "UTF8"
 
 
 def engine(url: URL) -> Engine:
-    """An engine for a database that is there; the URL may set what `DEFAULTS` would."""
+    """An engine for an existing database. Options in the URL win over `DEFAULTS`."""
     defaults = {name: value for name, value in DEFAULTS.items() if name not in url.query}
     opened = sql.create_engine(
         url.update_query_dict(defaults),
@@ -47,7 +47,7 @@ def _refuse_other_encodings(connection: Any, record: object) -> None:
     encoding = connection.info.parameter_status("server_encoding")
     if encoding != ENCODING:
         name = connection.info.dbname
-        connection.close()  # the pool does not know it yet
+        connection.close()  # the pool would not close it
         raise StoreError(
             f"the database {name} holds texts as {encoding}, which lacks characters: "
             f"CREATE DATABASE ... ENCODING '{ENCODING}' TEMPLATE template0 makes one that has all"
@@ -55,7 +55,7 @@ def _refuse_other_encodings(connection: Any, record: object) -> None:
 
 
 def _copy(cursor: Any, statement: str, rows: Iterable[tuple[Any, ...]], context: object) -> bool:
-    """Whether the statement was a COPY: then its rows are written. psycopg executes it only in this way."""
+    """Write the rows of a COPY, which psycopg executes in this way only; returns whether the statement was one."""
     if not statement.startswith(COPY):
         return False
     with cursor.copy(statement) as copy:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Connections that only read, and so hold up no writer."""
+"""Connections that only read, so that no writer has to wait for them."""
 
 from __future__ import annotations
 

@@ -20,11 +20,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_o
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
 
-WAIT = 5.0  # seconds that SQLite itself waits for another writer, before a fault that is tried again
+WAIT = 5.0  # seconds that SQLite waits for another writer before it reports an error, after which we try again
 
 
 def writer(url: URL) -> Engine:
-    """An engine for a file, made where it is missing. Raises StoreError, also on a network file system."""
+    """An engine for a file, which is made if it is missing. Raises StoreError, also on a network file system."""
     path = _path(url)
     sqlite_file.prepare(path)
     opened = sql.create_engine(url.set(database=str(path)), hide_parameters=True, connect_args={"timeout": WAIT})
@@ -34,7 +34,7 @@ def writer(url: URL) -> Engine:
 
 
 def reader(url: URL) -> Engine:
-    """An engine for a file that is there, which cannot write. Raises StoreError where it is missing."""
+    """An engine that can only read an existing file. Raises StoreError where the file is missing."""
     path = _path(url)
     if not path.exists():
         raise StoreError(f"{shown(url)}: there is no store yet, it is made by the first run")
@@ -44,7 +44,7 @@ def reader(url: URL) -> Engine:
 
 
 def _is_still(path: Path) -> bool:
-    """Whether nobody has the store open, and the log that SQLite reads it with can neither be found nor made."""
+    """Whether the store is closed and its folder read-only, so that SQLite cannot make the log that it reads with."""
     log, index = (path.with_name(f"{path.name}-{part}") for part in ("wal", "shm"))
     is_open = log.exists() and (index.exists() or log.stat().st_size > 0)
     return not is_open and not os.access(path.parent, os.W_OK)
@@ -57,15 +57,15 @@ def _path(url: URL) -> Path:
 
 
 def _set_up(connection: Any, record: object) -> None:
-    connection.isolation_level = None  # so that only BEGIN begins, and DDL is rolled back with the rest
+    connection.isolation_level = None  # transactions begin with BEGIN only, and DDL is rolled back with the rest
     try:
         for pragma in ("foreign_keys = on", "synchronous = normal", "journal_mode = wal"):
             connection.execute(f"PRAGMA {pragma}")
-    except BaseException:  # the pool does not know it yet
+    except BaseException:  # the pool would not close it
         connection.close()
         raise
 
 
 def _begin(connection: Connection) -> None:
-    """A transaction that turns from reading to writing fails at once when another wrote: begin as a writer."""
+    """Begin as a writer: a transaction that reads first and then writes fails if another one wrote in between."""
     connection.exec_driver_sql("BEGIN" if is_reading(connection) else "BEGIN IMMEDIATE")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The SQLite store's file: made for its owner alone, and only where SQLite's write-ahead log works."""
+"""The file of an SQLite store. It is made for its owner alone, and only where SQLite's write-ahead log works."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import 
 
 MOUNTS = Path("/proc/self/mountinfo")
 
-# The log lies in memory that the processes share, which these file systems cannot give two machines.
+# The log needs memory that all processes share. On these file systems two machines cannot share any.
 NETWORK = frozenset(
     {"9p", "afs", "beegfs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "gfs2", "gpfs", "lustre", "ncpfs"}
     | {"nfs", "nfs4", "ocfs2", "smb3", "smbfs"}
@@ -22,7 +22,7 @@ NETWORK = frozenset(
 
 
 def prepare(path: Path) -> None:
-    """Make the file and its folders where they are missing; raises StoreError, also on a network file system."""
+    """Make the file and its folders if they are missing. Raises StoreError, also on a network file system."""
     try:
         make_private(path.parent)
         refuse_network(path)
@@ -32,7 +32,7 @@ def prepare(path: Path) -> None:
 
 
 def refuse_network(path: Path) -> None:
-    """Raise StoreError where the folder lies on a file system on which a SQLite store can be damaged."""
+    """Raise StoreError if the file is on a file system on which an SQLite store can be damaged."""
     kind = file_system(path.parent)
     if kind in NETWORK:
         raise StoreError(
@@ -42,7 +42,7 @@ def refuse_network(path: Path) -> None:
 
 
 def file_system(folder: Path) -> str:
-    """The type of the file system that holds the folder, as `mount` names it; empty where that is not known."""
+    """The type of the folder's file system, as `mount` names it; empty if it is not known."""
     device = folder.stat().st_dev
     number = f"{os.major(device)}:{os.minor(device)}"
     try:

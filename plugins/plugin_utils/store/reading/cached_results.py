@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Results under cache keys, as the journal had them, for steps that need not run again."""
+"""Results under cache keys, as records of the journal, for steps that need not run again."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine, Table
     from sqlalchemy.sql import ColumnElement
 
-MOST = 20  # results of one key and host; one whose inputs come back after more others than these runs again
+MOST = 20  # results that are kept for one key and host, each with other inputs; for older inputs the step runs again
 AT_ONCE = 500  # names in one statement: databases limit its parameters
 
 # The fields of the other records.
@@ -44,8 +44,8 @@ Place = tuple[str, str, str]  # run, host, step
 def cached(engine: Engine, keys: Collection[str]) -> list[Result]:
     """The newest result of each cache key, host and inputs that may be used again, the newest first.
 
-    Each has `key`, `step`, `host`, `run`, `inputs`, `ended` and `records`: its delta and step records, those of its
-    instances too and its own step record last, numbered (`n`) from 1. Raises StoreError.
+    Each result has `key`, `step`, `host`, `run`, `inputs`, `ended` and `records`. These are the delta and step records
+    of the step and its instances, numbered (`n`) from 1, the step's own step record last. Raises StoreError.
     """
     found = _newest(engine, keys)
     records = _Records(engine, found)
@@ -64,7 +64,7 @@ def cached(engine: Engine, keys: Collection[str]) -> list[Result]:
 
 
 def _newest(engine: Engine, keys: Collection[str]) -> list[Result]:
-    """Rows of `steps`, at most `MOST` of a key and host."""
+    """Rows of `steps`, at most `MOST` for each key and host."""
     table = tables().steps
     newest = (table.c.started.desc(), table.c.run_id.desc())
     place = sql.func.row_number().over(partition_by=[table.c.cache_key, table.c.host, table.c.inputs], order_by=newest)
@@ -90,13 +90,13 @@ def _counted(seen: dict[tuple[str, str], int], what: tuple[str, str]) -> int:
 def _ended(started: str, seconds: float) -> str:
     try:
         ended = datetime.fromisoformat(started) + timedelta(seconds=seconds)
-    except (ValueError, OverflowError):  # not written by our executor
+    except (ValueError, OverflowError):  # it was not written by our executor
         return started
     return ended.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 class _Records:
-    """The records of all results that were found, read run by run."""
+    """The records of the results that were found. They are read with one set of queries for each run."""
 
     def __init__(self, engine: Engine, found: Iterable[Result]) -> None:
         self._engine = engine
@@ -110,7 +110,7 @@ class _Records:
             self._read(run_id, steps)
 
     def of(self, place: Place) -> list[Result]:
-        """The records of one result, numbered."""
+        """The numbered records of one result."""
         run_id, host, step = place
         ends = sorted(self._steps[place], key=lambda row: (row["step"] == step, row["started"] or "", row["step"]))
         places = [(run_id, host, row["step"]) for row in ends]
@@ -122,7 +122,7 @@ class _Records:
         return [{**record, "n": number} for number, record in enumerate(records, 1)]
 
     def _read(self, run_id: str, steps: Collection[str]) -> None:
-        """The steps with their instances, and then what each of these changed and measured."""
+        """Read the steps with their instances, and what each of them changed and measured."""
         known = tables()
         ends = [
             row

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Read results back from the store, as plain lists of dicts; JSON is decoded."""
+"""Read results from the store, as plain lists of dicts with JSON decoded. All functions raise StoreError."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ Decoders = Mapping[str, Callable[[Any], Any]]
 
 
 def runs(engine: Engine) -> list[Result]:
-    """All runs, the newest first; what is JSON in the store is decoded, an empty dict or list where it is missing."""
+    """All runs, the newest first. JSON columns are decoded; a missing one is an empty dict or list."""
     return read(engine, sql.select(tables().runs).order_by(*newest_first()), RUN)
 
 
 def run(engine: Engine, run_id: str) -> Result:
-    """One run. Raises UsageError where the store has none of this id."""
+    """The run with this id. Raises UsageError where the store has none."""
     found = read(engine, _of(tables().runs, run_id), RUN)
     if not found:
         raise UsageError(f"there is no run {run_id!r} in the store")
@@ -40,7 +40,7 @@ def run(engine: Engine, run_id: str) -> Result:
 
 
 def flakes(engine: Engine, run_ids: Collection[str]) -> dict[str, int]:
-    """How many steps of each run passed only when they were tried again; runs without any are left out."""
+    """How many steps of each run passed only after a retry; runs without such steps are left out."""
     table = tables().steps
     counted = sql.func.count().label("flakes")
     query = sql.select(table.c.run_id, counted).where(
@@ -50,13 +50,13 @@ def flakes(engine: Engine, run_ids: Collection[str]) -> dict[str, int]:
 
 
 def newest(engine: Engine) -> str | None:
-    """The id of the run that started last; None in an empty store."""
+    """The id of the run that started last; None if the store has no runs."""
     found = read(engine, sql.select(tables().runs.c.run_id).order_by(*newest_first()).limit(1), {})
     return found[0]["run_id"] if found else None
 
 
 def find(engine: Engine, start: str) -> str:
-    """The id that is `start`, or the only one that begins with it. Raises UsageError for none and for several."""
+    """The run id that equals `start`, or the only one that begins with it. Raises UsageError for none or several."""
     column = tables().runs.c.run_id
     query = sql.select(column).where(sql.func.substr(column, 1, len(start)) == start).order_by(*newest_first())
     ids = [row["run_id"] for row in read(engine, query, {})]
@@ -71,14 +71,14 @@ def find(engine: Engine, start: str) -> str:
 def steps(engine: Engine, run_id: str) -> list[Result]:
     """How each step of a run ended on each host, in the order of the recipe; `attempts` as in the journal.
 
-    Instances of a looped step stand beside it and name it as their `parent`.
+    The instances of a looped step are listed too; they name the step as their `parent`.
     """
     table = tables().steps
     return with_output(read(engine, _of(table, run_id).order_by(table.c.idx, table.c.step, table.c.host), STEP))
 
 
 def with_output(rows: list[Result]) -> list[Result]:
-    """Rows of `steps`, decoded by `STEP`, with the output of each last attempt back in it."""
+    """Put the columns with the output of the last attempt back into `attempts`; `rows` are decoded rows of `steps`."""
     for row in rows:
         for attempt in row["attempts"][-1:]:
             attempt |= {output: row[output] for output in OUTPUTS if row[output] is not None}
@@ -86,7 +86,7 @@ def with_output(rows: list[Result]) -> list[Result]:
 
 
 def context(engine: Engine, run_id: str) -> list[Result]:
-    """The newest value of each key of each host, and of the run (host ""); `value` is decoded."""
+    """The newest value of each key of each host and of the run (its host is ""); `value` is decoded."""
     table = tables().context
     place = (table.c.key, table.c.host)
     newest = sql.select(sql.func.max(table.c.seq)).where(table.c.run_id == run_id).group_by(*place)
@@ -96,9 +96,9 @@ def context(engine: Engine, run_id: str) -> list[Result]:
 
 
 def history(engine: Engine, run_id: str, key: str | None = None, host: str | None = None) -> list[Result]:
-    """Every change of a run in its order, or only those of a key, or of a host (the run's own: ""), or of both.
+    """The changes of keys in a run, in their order, optionally only those of one key or of one host ("" is the run).
 
-    `before` and `after` are decoded; a first value, of version 1, has None before it.
+    `before` and `after` are decoded; `before` is None for the first value of a key (version 1).
     """
     table = tables().context
     query = _of(table, run_id)
@@ -110,17 +110,17 @@ def history(engine: Engine, run_id: str, key: str | None = None, host: str | Non
 
 
 def conflicts(engine: Engine, run_id: str) -> list[Result]:
-    """The writes that met others, by their number, values decoded.
+    """The writes of a key that another write had changed in between, by their number, values decoded.
 
-    `outcome` is `kept`, `refused` or `merged`, by the `policy`; `other` is the value that stands neither in `before`
-    nor in `after`; `fields` are those that both writes had changed, of which the later one was taken.
+    By the `policy` a write was `kept`, `refused` or `merged` (`outcome`). `other` is the third value, which is neither
+    in `before` nor in `after`. `fields` are those that both writes had changed; there the later write won.
     """
     table = tables().conflicts
     return read(engine, _of(table, run_id).order_by(table.c.seq), CONFLICT)
 
 
 def hosts(engine: Engine, run_id: str) -> list[str]:
-    """The hosts that a run has results or keys of, sorted."""
+    """The hosts with results or keys in a run, sorted."""
     both = tables().steps, tables().context
     queries = [sql.select(table.c.host).where(table.c.run_id == run_id).distinct() for table in both]
     found = {row["host"] for query in queries for row in read(engine, query, {})}
@@ -128,7 +128,7 @@ def hosts(engine: Engine, run_id: str) -> list[str]:
 
 
 def origins(engine: Engine, run_id: str) -> dict[int, str]:
-    """Which host made a change of a key of the run that met another one, by its number; not of those refused."""
+    """For each conflict over a key of the run, by its number, the host that wrote; refused writes are left out."""
     changes, met = tables().context, tables().conflicts
     of_conflicts = sql.select(met.c.seq).where(met.c.run_id == run_id)
     query = sql.select(changes.c.seq, changes.c.origin).where(
@@ -138,9 +138,9 @@ def origins(engine: Engine, run_id: str) -> dict[int, str]:
 
 
 def measurements(engine: Engine, run_id: str) -> list[Result]:
-    """What the steps of a run measured; `value` is as it was measured, integers exact.
+    """What the steps of a run measured. `value` is exactly what was measured, integers of any size included.
 
-    `limits`, `distance` and `verdict` are those of a criterion, None for what was only measured.
+    `limits`, `distance` and `verdict` belong to the criterion; they are None for a value that has none.
     """
     table = tables().measurements
     exact = [column for column in table.c if column.name not in {"value", "text"}]
@@ -149,17 +149,17 @@ def measurements(engine: Engine, run_id: str) -> list[Result]:
 
 
 def artifacts(engine: Engine, run_id: str) -> list[Result]:
-    """The files that the steps of a run left with it, by step, host and the order in which they were attached.
+    """The files that the steps of a run attached, by step, host and the order in which they were attached.
 
-    `path` is relative to the run's folder, None where the bytes did not arrive; `note` says why. `masked` tells whether
-    secrets were taken out, None where the run had none.
+    `path` is relative to the run's folder, and None for a file that did not arrive; `note` says why. `masked`
+    says whether secrets were removed from the file; it is None where the run had no secrets.
     """
     table = tables().artifacts
     return read(engine, _of(table, run_id).order_by(table.c.step, table.c.host, table.c.n), {})
 
 
 def newest_first() -> tuple[ColumnElement[Any], ...]:
-    """The order of runs by their start."""
+    """Sort runs by their start, the newest first."""
     table = tables().runs
     return table.c.started.desc(), table.c.run_id.desc()
 
@@ -169,7 +169,7 @@ def _of(table: Table, run_id: str) -> Select[Any]:
 
 
 def read(engine: Engine, query: Select[Any], decoders: Decoders) -> list[Result]:
-    """The rows of a query, decoded; raises StoreError."""
+    """The rows of a query. The columns in `decoders` are decoded with its functions. Raises StoreError."""
     with translated(engine.url), reading(engine) as connection:
         rows = [dict(row) for row in connection.execute(query).mappings()]
     for row in rows:
@@ -178,7 +178,7 @@ def read(engine: Engine, query: Select[Any], decoders: Decoders) -> list[Result]
 
 
 def decoded(text: str | None) -> Any:
-    """JSON text as a value; None where there is none."""
+    """The value of a JSON text; None for None."""
     return None if text is None else json.loads(text)
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Bring a store to the newest schema. Alembic is slow to import and waits until there is something to migrate."""
+"""Bring a store to the newest schema. Alembic is slow to import, so that is done only if there is a migration."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 MIGRATIONS = Path(__file__).with_name("migrations")
 VERSION_TABLE = "alembic_version"
 
-# How one migration keeps others out, and lets them in again; SQLite's transaction does so by itself.
+# The SQL by which one migration keeps others out, and that to let them in again. SQLite needs none: its transaction
+# keeps others out.
 LOCKS: Mapping[str, tuple[str, str]] = {
     "mysql": ("SELECT GET_LOCK('rack.recipes.upgrade', 600)", "SELECT RELEASE_LOCK('rack.recipes.upgrade')"),
     "postgresql": ("SELECT pg_advisory_xact_lock(hashtext('rack.recipes.upgrade'))", ""),  # until the commit
@@ -31,9 +32,9 @@ LOCKS: Mapping[str, tuple[str, str]] = {
 
 
 def upgrade(engine: Engine, migrations: Path = MIGRATIONS, head: str = HEAD) -> str | None:
-    """Migrate the store to `head` with all that it holds, safe beside others that do the same.
+    """Migrate the store to the revision `head`, with all its data. Several processes may do so at the same time.
 
-    Returns the revision that it was at, None for an empty database. Raises StoreError for a newer schema.
+    Returns the revision before, None for an empty database. Raises StoreError for a newer schema.
     """
     held = current(engine)
     if held == head:
@@ -47,7 +48,7 @@ def upgrade(engine: Engine, migrations: Path = MIGRATIONS, head: str = HEAD) -> 
 
 
 def require_newest(engine: Engine) -> None:
-    """Raise StoreError unless the store has the newest schema."""
+    """Raise StoreError if the store does not have the newest schema."""
     held = current(engine)
     _refuse_unknown(engine.url, held, MIGRATIONS, HEAD)
     if held != HEAD:
@@ -59,13 +60,13 @@ def require_newest(engine: Engine) -> None:
 
 
 def current(engine: Engine) -> str | None:
-    """The revision that the store is at; None for an empty database."""
+    """The revision of the store's schema; None for an empty database."""
     with reading(engine) as connection:
         return version(connection)
 
 
 def version(connection: Connection) -> str | None:
-    """The revision of the database behind a connection; None for an empty one."""
+    """The revision of the schema of the database behind a connection; None for an empty database."""
     if not sql.inspect(connection).has_table(VERSION_TABLE):
         return None
     held: str | None = connection.scalar(sql.text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Hold a live schema against the newest one: what somebody changed by hand, or a migration did not bring."""
+"""Compare the schema of a store with the newest one, to find manual changes and failed migrations."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ TRIGGERS = "SELECT tgname FROM pg_trigger WHERE tgrelid = 'runs'::regclass AND t
 
 
 def differences(engine: Engine) -> list[str]:
-    """In which ways the store's schema is not the newest one, a line each; tables of others do not count.
+    """The differences between the store's schema and the newest one, one line each; other tables are ignored.
 
-    Raises StoreError where Alembic, which compares them, is missing.
+    Raises StoreError where Alembic is missing, which compares the schemas.
     """
     with sql.installed():
         from alembic.autogenerate import compare_metadata
@@ -43,12 +43,12 @@ def _is_ours(name: str | None, kind: str, parents: Mapping[str, Any]) -> bool:
 
 
 def _is_compared(part: Any, name: str | None, kind: str, reflected: bool, other: object) -> bool:
-    """On PostgreSQL a trigger stands for one of the foreign keys."""
+    """Leave out one foreign key: PostgreSQL has a trigger instead of it."""
     return not (kind == "foreign_key_constraint" and part.table.name == "context")
 
 
 def _collations(connection: Connection) -> Iterator[str]:
-    """By them databases tell names apart; Alembic does not compare them."""
+    """Compare the collations of columns, which decide whether two names are equal; Alembic does not compare them."""
     inspected = sql.inspect(connection)
     held_tables = inspected.get_table_names()
     for table in tables().metadata.sorted_tables:
@@ -61,7 +61,7 @@ def _collations(connection: Connection) -> Iterator[str]:
 
 
 def _collation(kind: Any, dialect: Dialect) -> str | None:
-    """The one that a type of ours has on this database, if it has any."""
+    """The collation of one of our column types on this database; None if it has none."""
     return getattr(kind.load_dialect_impl(dialect), "collation", None) if isinstance(kind, sql.TypeDecorator) else None
 
 
@@ -72,7 +72,7 @@ def _missing_trigger(connection: Connection) -> list[str]:
 
 
 def _lines(found: Iterable[Any]) -> Iterator[str]:
-    """Alembic groups what concerns one column in a list, and names the indexes of a missing table too."""
+    """A line for each difference. Alembic lists the indexes of a missing table too; these are left out."""
     parts = [part for difference in found for part in (difference if isinstance(difference, list) else [difference])]
     missing = {about[0].name for kind, *about in parts if kind == "add_table"}
     for kind, *about in parts:
@@ -86,7 +86,7 @@ def _index(index: Any) -> str:
 
 
 def _type(schema: str | None, table: str, column: str, about: object, held: Any, wanted: Any) -> str:
-    """Nothing where only the order differs, which has a line of its own."""
+    """Empty if only the collation differs, which has a line of its own."""
     differs = str(held).partition(" COLLATE")[0] != str(wanted)
     return f"{table}: the column {column} is {held}, expected {wanted}" if differs else ""
 

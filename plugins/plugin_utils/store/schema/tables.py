@@ -4,10 +4,10 @@
 
 """The store's tables, as the newest migration leaves them.
 
-Times are ISO 8601 text in UTC, JSON is text as well (databases reorder or round what they know as JSON), sizes
-are in the units that the columns' names and the journal give. What a record does not say is NULL. A run's rows go with
-its row in `runs`: by the foreign keys, on PostgreSQL for `context` by a trigger, since it looks up a foreign key row
-by row, which doubles the time that many rows take.
+Times are ISO 8601 text in UTC. JSON is text too, since databases reorder or round values of a JSON type. Sizes are in
+the units that the columns' names and the journal give. What a record does not have is NULL. When a row of `runs` is
+deleted, all other rows of the run are deleted by foreign keys. On PostgreSQL a trigger does that for `context`: there a
+foreign key is checked for each row, which doubles the time to write many rows.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Tables:
 
 @cache
 def tables() -> Tables:
-    """The tables, the same ones for every caller; `metadata` holds them all."""
+    """The tables; every caller gets the same objects."""
     metadata = sql.MetaData(naming_convention=NAMES)
     return Tables(
         metadata,

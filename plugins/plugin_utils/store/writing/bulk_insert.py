@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Write rows in bulk, such that writing them again changes nothing."""
+"""Write many rows at once. Writing the same rows again changes nothing."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
 type Insert = Callable[[Table], Any]
 
-# A row of these tables says what happened, and never changes: one that is there stays, which costs SQLite 8 % less.
+# Rows of these tables never change. So an existing row is not updated, which saves SQLite 8 %.
 FIXED = frozenset({"context", "conflicts"})
-KEPT = frozenset({"pinned"})  # what is said of a row that is there, and not by its journal
-COPYING = frozenset({"postgresql"})  # what takes several times as many rows by COPY as by INSERT
-FEW = 50  # rows that are not worth a table to put them into first
+KEPT = frozenset({"pinned"})  # columns that the store itself sets, and no journal
+COPYING = frozenset({"postgresql"})  # databases that write several times as many rows by COPY as by INSERT
+FEW = 50  # up to so many rows a temporary table is not worth it
 
 
 class Statements(NamedTuple):
-    """What writes rows: `insert` is executed for all of them, the others once."""
+    """The SQL to write rows: `insert` is executed with all rows, `before` and `after` once."""
 
     insert: str
     before: str = ""
@@ -41,17 +41,17 @@ class Statements(NamedTuple):
 
 
 def write(connection: Connection, table: Table, rows: Sequence[Row], *, are_new: bool = False) -> None:
-    """Write all rows; one that is there already is updated, or stays where it cannot have changed.
+    """Write all rows. A row that exists already is updated, except in tables whose rows never change.
 
-    Where rows `are_new` none of them should be there: a database that takes them faster then may refuse all of them
-    because of one that is (`faults.met_known_row`).
+    `are_new` says that none of the rows should exist yet, which some databases can use to be faster. They then refuse
+    all rows if one exists after all (`database_errors.met_known_row`).
     """
     if not rows:
         return
     statements = _statements(connection.dialect, table, len(rows), are_new=are_new)
     if statements.before:
         connection.exec_driver_sql(statements.before)
-    # With text and tuples SQLite takes twice as many as with a Core insert.
+    # SQLite writes twice as many rows with text and tuples as with a Core insert.
     connection.exec_driver_sql(statements.insert, list(rows))
     if statements.after:
         connection.exec_driver_sql(statements.after)
@@ -66,7 +66,7 @@ def _statements(dialect: Dialect, table: Table, rows: int, *, are_new: bool) -> 
 
 
 def upsert(dialect: Dialect, table: Table) -> str:
-    """The SQL that inserts a row, its values in the order of the table's columns, or updates the one that is there."""
+    """The SQL that inserts a row, or updates an existing one. Values are in the order of the table's columns."""
     return str(_upsert(dialect, table).compile(dialect=dialect))
 
 
@@ -87,7 +87,7 @@ def _on_conflict(inserted: Any, key: list[str], changing: list[str]) -> Any:
 
 
 def _on_duplicate_key(inserted: Any, key: list[str], changing: list[str]) -> Any:
-    """MySQL has no other way to leave a row as it is: INSERT IGNORE would let wrong data pass as well."""
+    """Update an existing row. To leave it as it is, set its key to itself: INSERT IGNORE would hide wrong data too."""
     return inserted.on_duplicate_key_update({c: inserted.inserted[c] for c in changing or key[:1]})
 
 
@@ -104,7 +104,7 @@ def _copy(dialect: Dialect, table: Table, target: str) -> str:
 
 
 def _staged(dialect: Dialect, table: Table) -> Statements:
-    """COPY knows no row that is there: into a table of this transaction first, and from there what is missing."""
+    """COPY cannot update. So copy into a temporary table first, and insert or update from there."""
     staged = f"staged_{table.name}"
     source: Any = sql.select(*(sql.column(column.name) for column in table.columns)).select_from(sql.text(staged))
     return Statements(
@@ -115,7 +115,7 @@ def _staged(dialect: Dialect, table: Table) -> Statements:
 
 
 def forget_measurements(connection: Connection, run_id: str, steps: Iterable[tuple[str, str]]) -> None:
-    """Delete what (host, step) pairs measured: a step that is recorded again may have measured less."""
+    """Delete the measurements of these (host, step) pairs: a step that is recorded again may have fewer of them."""
     table = tables().measurements
     for host, step in sorted(steps):
         connection.execute(
@@ -124,7 +124,7 @@ def forget_measurements(connection: Connection, run_id: str, steps: Iterable[tup
 
 
 def refuse_too_big(engine: Engine, error: DBAPIError, batch: Iterable[tuple[Table, Sequence[Row]]]) -> None:
-    """Raise TooBigError where one row alone is the cause of the error; PyMySQL splits where they are many."""
+    """Raise TooBigError if a single row is too long for the server. PyMySQL splits statements with many rows itself."""
     if not may_be_too_big(error):
         return
     with engine.connect() as connection:
@@ -142,5 +142,5 @@ def refuse_too_big(engine: Engine, error: DBAPIError, batch: Iterable[tuple[Tabl
 
 
 def _start(row: Row) -> str:
-    """The first columns, enough to know the row."""
+    """The first columns, which are enough to recognise the row."""
     return ", ".join(str(value) for value in row[:5])

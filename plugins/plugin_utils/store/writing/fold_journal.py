@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a journal comes to in the store: the rows that its records make, one final row a step and host."""
+"""Turn the records of a journal into the rows of the store: one row for each step and host, and their changes."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Tally(NamedTuple):
 
 @dataclass(slots=True)
 class Batch:
-    """Rows that wait to be written in one transaction; `again` are the steps that had a row before."""
+    """Rows to be written in one transaction. `again` are the steps that may have a row in the store already."""
 
     records: int = 0
     context: list[Row] = field(default_factory=list)
@@ -84,7 +84,7 @@ class Batch:
 
 
 class JournalFold:
-    """Takes a run's records in the order of the journal and gathers their rows, the newest state of the run beside."""
+    """Gets the records of a run in the order of the journal, and collects their rows and the state of the run."""
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
@@ -92,7 +92,7 @@ class JournalFold:
         self._run: dict[str, Any] = {"run_id": run_id, "status": "running"}
         self._planned: dict[str, dict[str, Any]] = {}
         self._recorded: dict[str, dict[str, Counted]] = {}  # by host and step
-        self._counted: dict[Counted, Counted] = {}  # equal ones are one object
+        self._counted: dict[Counted, Counted] = {}  # one object for equal ones, to save memory
         self._artifacts: dict[tuple[str, str, int], dict[str, Any]] = {}  # columns by host, step, n
         self._attached: dict[tuple[int, str, str], list[dict[str, Any]]] = {}  # the same by stage, host, digest
         self._offsets: dict[str, float | None] = {}  # of the hosts' clocks
@@ -118,19 +118,19 @@ class JournalFold:
             batch.records += 1
 
     def tally(self) -> Tally:
-        """How many rows the records taken so far come to."""
+        """How many rows all records added so far make."""
         hosts = self._recorded.values()
         measured = sum(counted.measurements for steps in hosts for counted in steps.values())
         return Tally(self._changes, sum(map(len, hosts)), measured, self._conflicts, len(self._artifacts))
 
     def run_row(self, journal: str, offset: int) -> Row:
-        """The run's row as of now; with it the journal is stored up to `offset`."""
+        """The current row of the run. Once it is written, the journal counts as stored up to the byte `offset`."""
         counted = {"next_seq": self._context.seq + 1, "checks": self._checks}
         place = {"journal": storable(journal), "journal_offset": offset}
         return in_order(tables().runs, self._run | counted | place)
 
     def _add_run(self, record: Record, batch: Batch | None) -> None:
-        """A run that is taken up again is running again, and started when it first did."""
+        """The run begins, or goes on; in that case it is running again and keeps its first start."""
         self._context.fold(record)
         steps = (step for step in record.get("steps") or () if isinstance(step, dict))
         self._planned |= {step["name"]: step for step in steps if isinstance(step.get("name"), str)}
@@ -148,7 +148,7 @@ class JournalFold:
         self._run |= taken(END, record)
 
     def _add_delta(self, record: Record, batch: Batch | None) -> None:
-        """A write that was refused has changed nothing, and is a conflict only; a merge has a time of ours."""
+        """Rows of a change and of a conflict. A refused write is a conflict only. A merge has the controller's time."""
         offset = self._offsets.get(record["host"]) if record["kind"] == "delta" else None
         for delta in self._context.fold(record):
             is_change = delta.outcome != REFUSED
@@ -162,11 +162,11 @@ class JournalFold:
                     batch.conflicts.append(conflict_row(row, delta))
 
     def _add_clock(self, record: Record, batch: Batch | None) -> None:
-        """How far a host's clock is ahead holds for all that it says from now on."""
+        """Remember how far a host's clock is ahead: it goes into the rows of its later changes."""
         self._offsets[intern(record["host"])] = number(record["offset"])
 
     def _add_artifact(self, record: Record, batch: Batch | None) -> None:
-        """A file that a step has attached; where it is, a transfer record tells."""
+        """The row of an attached file. Its path comes later, with the transfer record."""
         columns = {"run_id": self.run_id, **taken(ARTIFACT, record)}
         place = (columns["host"], columns["step"], columns["n"])
         self._artifacts[place] = columns
@@ -175,7 +175,7 @@ class JournalFold:
             batch.artifacts[place] = in_order(tables().artifacts, columns)
 
     def _add_transfer(self, record: Record, batch: Batch | None) -> None:
-        """A file has arrived, or has not: one for all who have attached it."""
+        """Note where a file is, or why it is missing, for all steps of the host that attached this content."""
         for columns in self._attached.get((record["stage"], record["host"], record["sha256"]), ()):
             columns.update(taken(TRANSFER, record))
             if batch:
@@ -183,7 +183,7 @@ class JournalFold:
                 batch.artifacts[place] = in_order(tables().artifacts, columns)
 
     def _add_step(self, record: Record, batch: Batch | None) -> None:
-        """The row of the record that counts; a write that was refused makes an error of what the host said."""
+        """Update the row of a step, if the record counts. A refused write makes its verdict an error."""
         record = self._context.refusals.final_record(record)
         host, step = place = intern(name(record["host"]) or ""), intern(name(record["step"]) or "")
         recorded = self._recorded.setdefault(host, {})

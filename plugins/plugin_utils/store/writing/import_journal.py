@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Bring what is new in a run's journal into the store, whatever the store holds of it already."""
+"""Bring what is new in a run's journal into the store."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
-    """When a batch is written, and for how many seconds a fault that may pass is waited out."""
+    """How large a batch may get, and for how many seconds a write is tried again after a passing fault."""
 
     records: int = 20_000
     size: int = 8 * 2**20  # bytes of journal
@@ -44,10 +44,10 @@ class BatchLimits:
 
 
 class Imported(NamedTuple):
-    """What one pass did: rows written, and the offset up to which the journal is stored, both 0 if there was nothing.
+    """What an import did: the rows that it wrote, and the byte up to which the journal is stored now.
 
-    `set_aside` counts the lines of the whole journal that are no records, torn ones too; `damaged` are the numbers of
-    the altered and foreign ones.
+    `set_aside` counts all lines of the journal without a record, torn ones too. `damaged` are the numbers of those that
+    were altered or come from elsewhere.
     """
 
     run_id: str
@@ -58,16 +58,16 @@ class Imported(NamedTuple):
 
 
 def import_journal(engine: Engine, journal: str | os.PathLike[str], limits: BatchLimits = BatchLimits()) -> Imported:
-    """Bring everything new in the journal into the store; raises StoreError or JournalError.
+    """Bring everything new in the journal into the store. Raises StoreError or JournalError.
 
-    It is written in batches, each in one transaction with its place in the journal, so that it can be killed at
-    any moment and called again.
+    It is written in batches. Each batch is one transaction, which also notes how far the journal is stored. So an
+    import may be killed at any moment and called again.
     """
     return JournalImport(engine, journal, limits).catch_up()
 
 
 def is_behind(engine: Engine, journal: str | os.PathLike[str], limits: BatchLimits = BatchLimits()) -> bool:
-    """Whether the journal holds something that the store does not; nothing is written.
+    """Whether the journal has something that the store lacks; nothing is written.
 
     Raises StoreError or JournalError.
     """
@@ -75,7 +75,7 @@ def is_behind(engine: Engine, journal: str | os.PathLike[str], limits: BatchLimi
 
 
 class JournalImport:
-    """Follows one journal for as long as its run lasts: what was read stays in mind from one call to the next."""
+    """Follows one journal for as long as its run lasts; what was read is remembered from one call to the next."""
 
     def __init__(self, engine: Engine, journal: str | os.PathLike[str], limits: BatchLimits = BatchLimits()) -> None:
         self._engine = engine
@@ -86,12 +86,12 @@ class JournalImport:
         self._fold: JournalFold | None = None
         self._batch = Batch()
         self._stored = 0
-        self._are_new = True  # until a row that was to be written was there already
+        self._are_new = True  # false once a row was in the store already
 
     def catch_up(self, patience: float | None = None) -> Imported:
-        """Store what the journal gained. After a StoreError call again: nothing is lost, nothing written twice.
+        """Store what the journal gained. It may be called again after a StoreError: nothing is lost or stored twice.
 
-        `patience` takes the place of the limits' for this once.
+        `patience`, in seconds, replaces that of the limits for this call.
         """
         self._patience = self._limits.patience if patience is None else patience
         try:
@@ -99,7 +99,7 @@ class JournalImport:
                 return self._catch_up()
         except StoreError as error:
             raise type(error)(f"{error}; the results are safe in {self._journal}") from None
-        except BaseException:  # it may have been stopped between reading a record and taking it
+        except BaseException:  # it may have been stopped after reading a record and before adding it
             self._fold = None
             raise
 
@@ -111,12 +111,12 @@ class JournalImport:
 
     @property
     def damaged(self) -> tuple[int, ...]:
-        """The numbers of the altered and foreign lines in what was read of the journal."""
+        """The numbers of the damaged lines in the part of the journal that was read."""
         return tuple(self._follower.damaged)
 
     def _catch_up(self) -> Imported:
         fold = self._fold = self._fold or patiently(self._resume, self._patience)
-        rows = self._flush(fold)  # what an earlier call could not write
+        rows = self._flush(fold)  # what an earlier call failed to write
         for line in self._follower.read():
             if line.record:
                 fold.add(line.record, self._batch)
@@ -128,7 +128,7 @@ class JournalImport:
         return Imported(fold.run_id, self._stored, rows, self._follower.set_aside, self.damaged)
 
     def _resume(self) -> JournalFold:
-        """Fold what is stored already without writing it; all is written again if the store does not hold it whole."""
+        """Read the part of the journal that is stored already. Start anew if the store lacks some of it."""
         run_id = name(run_of(self._journal)) or ""
         self._stored, held = stored(self._engine, run_id)
         self._follower, self._batch, fold = JournalReader(self._journal), Batch(), JournalFold(run_id)
@@ -141,7 +141,7 @@ class JournalImport:
         return JournalFold(run_id)
 
     def _is_held(self, told: Tally, held: Tally) -> bool:
-        """Whether the store has what the journal told; of one that was damaged since it may have more, which stays."""
+        """Whether the store has all rows of the journal. It may have more where the journal was damaged since."""
         return held == told or (bool(self.damaged) and all(map(ge, held, told)))
 
     def _is_full(self) -> bool:
@@ -149,7 +149,7 @@ class JournalImport:
         return self._batch.records >= self._limits.records or waiting >= self._limits.size
 
     def _flush(self, fold: JournalFold) -> int:
-        """Write the batch and the place in the journal in one transaction; returns the number of rows."""
+        """Write the batch and the offset in the journal in one transaction; returns the number of rows."""
         offset = self._follower.offset
         if offset == self._stored:
             return 0
@@ -160,7 +160,7 @@ class JournalImport:
         return sum(len(rows) for _table, rows in batch)
 
     def _write(self, run_id: str, batch: list[tuple[Table, list[Row]]]) -> None:
-        """As rows that nobody knows; once one was there already, because another follows too, each is looked for."""
+        """Write the rows as new ones, which is faster. Once one existed already, write all of them as updates."""
         try:
             self._write_once(run_id, batch)
         except sql.exc.DBAPIError as error:
@@ -171,7 +171,7 @@ class JournalImport:
             self._write_once(run_id, batch)
 
     def _write_once(self, run_id: str, batch: list[tuple[Table, list[Row]]]) -> None:
-        """The run's row comes first: there others that follow the same journal wait."""
+        """The run's row is written first: its lock makes other writers of the same run wait."""
         with self._engine.begin() as connection:
             for table, rows in batch[:1]:
                 write(connection, table, rows)
@@ -182,19 +182,19 @@ class JournalImport:
 
 
 def run_of(journal: Path) -> str:
-    """The id of the journal's run: as its first whole `run` record has it, or else its folder's name."""
+    """The id of the journal's run: that of its first `run` record, or else the name of its folder."""
     records = (line.record for line in JournalReader(journal).read() if line.record)
     return next((record["run"] for record in records if record["kind"] == "run"), journal.parent.name)
 
 
 def stored(engine: Engine, run_id: str) -> tuple[int, Tally]:
-    """Up to where a run's journal is stored, and how many rows of it there are."""
+    """The byte up to which a run's journal is stored, and how many rows of the run there are."""
     known = tables()
     counts = [
         sql.select(sql.func.count()).select_from(table).where(table.c.run_id == run_id).scalar_subquery()
         for table in (known.context, known.steps, known.measurements, known.conflicts, known.artifacts)  # as in Tally
     ]
     offset = sql.select(known.runs.c.journal_offset).where(known.runs.c.run_id == run_id).scalar_subquery()
-    with reading(engine) as connection:  # all at once: others may write meanwhile
+    with reading(engine) as connection:  # one statement, since others may write meanwhile
         place, *held = connection.execute(sql.select(offset, *counts)).one()
         return place or 0, Tally(*held)

@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Turn journal records and deltas into rows, such that every database takes them and keeps the same.
+"""Turn journal records and deltas into rows that every database accepts and stores alike.
 
-What a database cannot hold is replaced here: NUL in texts becomes U+2400 (its picture), a lone surrogate U+FFFD,
-an integer beyond 64 bits or a number that is none NULL. JSON texts need none of it, they carry escapes.
+What some database cannot hold is replaced here. In texts, NUL becomes U+2400 (a picture of it) and a lone surrogate
+U+FFFD. An integer of more than 64 bits and a number that is not finite become NULL. JSON texts have escapes for all of
+these and stay as they are.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ Row = tuple[Any, ...]
 
 NUL_PICTURE = "\u2400"
 REPLACEMENT = "\ufffd"
-OUTPUTS = ("stdout", "stderr")  # in columns for a step's last attempt, so its entry in `attempts` has none
+OUTPUTS = ("stdout", "stderr")  # of the last attempt: they have columns of their own, and are left out in `attempts`
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_DIGEST = 16  # characters of it that stand for the rest of a name that is too long
+_DIGEST = 16  # characters of the digest at the end of a name that was too long
 
 
 def storable(value: Any) -> str | None:
-    """Text without what some database refuses; None stays, other values become JSON."""
+    """The text without what some database refuses. None stays None; other values become JSON."""
     if value is None:
         return None
     text = value if isinstance(value, str) else json_text(value)
@@ -47,7 +48,7 @@ def storable(value: Any) -> str | None:
 
 
 def name(value: Any) -> str | None:
-    """A short text that fits its column: the end of a longer one gives way to its digest."""
+    """A text that fits into a column for names. The end of a longer one is replaced by a digest."""
     if value is None:
         return None
     return _name(value if isinstance(value, str) else json_text(value))
@@ -82,17 +83,17 @@ def mapping(value: Any) -> Mapping[str, Any]:
 
 
 def size(value: Any) -> int:
-    """How many there are in a list or mapping; 0 for anything else."""
+    """How many entries a list or mapping has; 0 for anything else."""
     return len(value) if isinstance(value, Sequence | Mapping) else 0
 
 
 def flag(value: Any) -> bool | None:
-    """True where it is so; None for anything else."""
+    """True for True; None for anything else."""
     return True if value is True else None
 
 
 def truth(value: Any) -> bool | None:
-    """True or false; None for anything else."""
+    """The value if it is a bool; None for anything else."""
     return value if isinstance(value, bool) else None
 
 
@@ -108,7 +109,7 @@ def _some_list(value: Any) -> str | None:
     return json_text(value) if isinstance(value, list) and value else None
 
 
-# Which field of a record goes into which column, and how.
+# For each column the field of the record, and how its value is converted.
 Fields = Mapping[str, tuple[str, Callable[[Any], Any]]]
 RUN: Fields = {
     "started": ("time", name),
@@ -173,13 +174,13 @@ TRANSFER: Fields = {"path": ("path", storable), "note": ("note", lambda note: st
 
 
 def taken(fields: Fields, record: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns that a record fills."""
+    """The values of the columns that a record has fields for."""
     return {column: convert(record.get(field)) for column, (field, convert) in fields.items()}
 
 
 @cache
 def names_of(table: Table) -> tuple[str, ...]:
-    """The names of its columns, in their order."""
+    """The names of the table's columns, in their order."""
     return (*table.columns.keys(),)
 
 
@@ -189,9 +190,9 @@ def in_order(table: Table, columns: Mapping[str, Any]) -> Row:
 
 
 def delta_row(run_id: str, delta: Delta, host: str, clock_offset: float | None = None) -> Row:
-    """The row of `context`; `host` is the one that made the change, as the record has it.
+    """The row of `context` for a change that `host` made.
 
-    `clock_offset` are the seconds that its clock was ahead of the controller's, None where nobody knows.
+    `clock_offset` is by how many seconds the host's clock was ahead of the controller's; None if that is not known.
     """
     return (
         run_id,
@@ -213,7 +214,7 @@ def delta_row(run_id: str, delta: Delta, host: str, clock_offset: float | None =
 
 
 def conflict_row(row: Row, delta: Delta) -> Row:
-    """The row of `conflicts` for a delta that met another write; `row` is the one of `context` for it."""
+    """The row of `conflicts` for a delta that met another write; `row` is its row of `context`."""
     told = {
         "policy": _name(delta.policy),
         "outcome": delta.outcome,
@@ -225,12 +226,12 @@ def conflict_row(row: Row, delta: Delta) -> Row:
 
 
 def checks_of(record: Record) -> int:
-    """How many criteria the record's step judged itself: those of a looped step are its instances'."""
+    """How many criteria were judged. For a looped step it is 0, since its instances have records of their own."""
     return 0 if integer(record.get("instances")) else max(integer(record.get("checks")) or 0, 0)
 
 
 def step_row(run_id: str, record: Record, planned: Mapping[str, Any]) -> Row:
-    """The row of `steps`; `planned` is the step as the run's record lists it."""
+    """The row of `steps`; `planned` is the step as the run record describes it."""
     attempts = [attempt for attempt in record.get("attempts") or () if isinstance(attempt, dict)]
     last = attempts[-1] if attempts else {}
     kept = [*attempts[:-1], {field: value for field, value in last.items() if field not in OUTPUTS}]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How Alembic runs the migrations: on the connection that run_migrations.py hands over."""
+"""Alembic's entry point: it runs the migrations on the connection that run_migrations.py passes."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ def run() -> None:
         context.run_migrations()
 
 
-if __name__ == "env_py":  # as Alembic names it; whoever imports it to check it has no database at hand
+if __name__ == "env_py":  # the name that Alembic gives it; a tool that only imports the file has no database
     run()

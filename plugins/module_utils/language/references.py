@@ -103,7 +103,7 @@ def resolve(value: Any, scope: Scope) -> Any:
 
 def plain(text: str) -> str:
     """The text for people: references without `${` and `}`."""
-    return re.sub(REFERENCE, lambda match: plain(match[0][2:-1]) if _parts(match) else match[0], text)
+    return re.sub(REFERENCE, lambda match: plain(match[0][2:-1]) if parse(match) else match[0], text)
 
 
 def _references(value: Any) -> Iterator[Parts]:
@@ -120,15 +120,15 @@ def _references(value: Any) -> Iterator[Parts]:
 
 def _references_of(text: str) -> Iterator[Parts]:
     for match in re.finditer(REFERENCE, text):
-        parts = _parts(match)
+        parts = parse(match)
         if parts:
             yield parts
         if match[2]:
             yield from _references_of(match[2])
 
 
-def _parts(match: re.Match[str]) -> Parts | None:
-    """What a `${...}` refers to; None where it is plain text."""
+def parse(match: re.Match[str]) -> Parts | None:
+    """The word or key, the path and the host of a match of REFERENCE; None where it is plain text."""
     inner, given = match.groups()
     path, at, host = (inner, "@", given) if given else inner.partition("@")
     first, *rest = path.split(".")
@@ -162,7 +162,7 @@ def _fill_in(text: str, scope: Scope) -> Any:
 
 
 def _value(match: re.Match[str], scope: Scope) -> Any:
-    parts = _parts(match)
+    parts = parse(match)
     if parts is None:
         return match[0] if not match[2] else f"${{{match[1]}@{_fill_in(match[2], scope)}}}"
     word, path, host = parts

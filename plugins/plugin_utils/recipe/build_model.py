@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Checked data -> the parts of a Recipe."""
+"""Builds the parts of a Recipe from data that the schema has checked."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ type Data = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """What a file and those that it includes hold together: steps in their order, locks, places, the included files.
+    """What a file and the files that it includes hold together.
 
-    `also` has the limits that these ask of the file's parameters.
+    `steps` are in order. `contents` has the bytes of the included files. `also` has the limits that these set for the
+    file's parameters.
     """
 
     steps: tuple[Step, ...]
@@ -43,7 +44,7 @@ class Whole:
 
 
 def numbered(document: Document) -> Iterator[tuple[int, int, Data]]:
-    """Each step as it is in the file: its number there, its idx, itself. Without an idx it follows the one above it."""
+    """Each step of the file with its index there and its `idx`. Without an `idx` it follows the step above it."""
     idx = 0
     for index, step in enumerate(document.data["steps"]):
         idx = int(step.get("idx", idx + 1))
@@ -51,7 +52,7 @@ def numbered(document: Document) -> Iterator[tuple[int, int, Data]]:
 
 
 def in_order(steps: Iterable[Step]) -> tuple[Step, ...]:
-    """Steps by their idx, those with the same one as they stand in the file."""
+    """Steps ordered by their `idx`; those with the same `idx` stay in the order of the file."""
     return tuple(sorted(steps, key=lambda step: step.idx))
 
 
@@ -67,7 +68,7 @@ def step_of(data: Data, idx: int, place: Place) -> Step:
 
 
 def test_meta(data: Data) -> TestMeta:
-    """Who tests what."""
+    """The data that names the test."""
     return from_data(TestMeta, data)
 
 
@@ -77,7 +78,7 @@ def params(document: Document) -> dict[str, Param]:
 
 
 def param(name: str, data: Data) -> Param:
-    """One parameter, its default as its type has it."""
+    """One parameter, with its default converted to its type."""
     found = param_from_data(name, data)
     if found.default is None or is_open(found.default):
         return found

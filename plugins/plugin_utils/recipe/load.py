@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Text -> Recipe: the one way into this project.
+"""Loads recipes: `load` a file, `parse` its bytes.
 
-`load` takes a file, `parse` its bytes. Whatever these hold, the answer is a Recipe or RecipeErrors.
+Whatever the bytes are, the result is a Recipe, or RecipeErrors is raised.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader im
 
 
 def load(path: str) -> Recipe:
-    """The recipe in a file; raises RecipeErrors with everything that is wrong with it, each with its place."""
+    """The recipe in a file. Raises RecipeErrors with all of its mistakes and their places."""
     return parse(read_bytes(path), path)
 
 
 def parse(text: bytes, name: str) -> Recipe:
-    """The recipe in a file's bytes, `name` being the file's in errors, from which includes are found; RecipeErrors."""
+    """The recipe in a file's bytes. Errors and paths of includes use the file's `name`. Raises RecipeErrors."""
     document = read(text, name)
     check_top(document)
     data, found = document.data, whole(document)
@@ -54,7 +54,7 @@ def parse(text: bytes, name: str) -> Recipe:
 
 
 def whole(document: Document) -> Whole:
-    """The steps of a file, and of all that it includes."""
+    """The contents of a file and of all that it includes."""
     if any("include" in step for step in document.data["steps"]):
         # a recipe without includes does not pay for this import
         from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.expand import expand
@@ -64,7 +64,7 @@ def whole(document: Document) -> Whole:
 
 
 def digest(text: bytes, contents: Sequence[bytes]) -> str:
-    """What tells one version of a recipe from another: of its bytes, and of the files that it includes."""
+    """The digest of a recipe, made of its bytes and of the files that it includes."""
     made = hashlib.sha256(text)
     for content in contents:
         made.update(hashlib.sha256(content).digest())

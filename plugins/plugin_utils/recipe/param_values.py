@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Values of a recipe's parameters: types and limits judged, texts converted, defaults filled in."""
+"""Values of a recipe's parameters: checks types and limits, converts texts, and fills in defaults."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution i
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, quoted, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import read_value
 
-OF, TYPE = "of", "type"  # besides limits, in what an included recipe asks
+OF, TYPE = "of", "type"  # words of `Param.also` beside limits
 MASK = "********"
 NO_NAMES = SecretNames()
 NUMBER = re.compile(r"[-+]?[0-9]{1,400}(\.[0-9]{1,400})?([eE][-+]?[0-9]{1,4})?")
@@ -35,7 +35,7 @@ TRUTHS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("f
 
 
 class WrongError(ValueError):
-    """A value that a parameter does not take: what was expected, and what was found."""
+    """A value that a parameter does not accept: what was expected, and what was found."""
 
     def __init__(self, expected: str, got: str) -> None:
         super().__init__(f"expected {expected}, got {got}")
@@ -44,7 +44,7 @@ class WrongError(ValueError):
 
 
 class DefaultError(WrongError):
-    """A default that is wrong once its references are filled in, and the name of its parameter."""
+    """A default that is wrong once its references are filled in; has the name of the parameter."""
 
     def __init__(self, name: str, expected: str, got: str) -> None:
         super().__init__(expected, got)
@@ -54,12 +54,12 @@ class DefaultError(WrongError):
 def values(
     declared: Mapping[str, Param], given: Mapping[str, Any], *, texts: bool, names: SecretNames = NO_NAMES
 ) -> dict[str, Any]:
-    """The value of every declared parameter: the one given, or its default with references to others filled in.
+    """The value of every declared parameter: the given one, or the default with references to others filled in.
 
-    With `texts` a text is converted to the parameter's type, as from a command line: `12` to a number, a list or a
-    mapping as YAML or JSON. Raises UsageError with all that is wrong: unknown names, values that are missing, of
-    another type, or outside of their limits. Secret values are not in its text, nor those with one of the `names` of
-    secrets.
+    With `texts`, a text is converted to the parameter's type, as values of a command line are: `12` to a number, YAML
+    or JSON to a list or a mapping. Raises UsageError with all mistakes: unknown names, and values that are missing, of
+    another type, or outside of their limits. It shows no values of secret parameters, nor of those that have one of
+    the `names` of secrets.
     """
     declared = {name: replace(param, secret=param.secret or names.match(name)) for name, param in declared.items()}
     problems = [*unknown(declared, given)]
@@ -86,12 +86,12 @@ def values(
 
 
 def beyond_includes(declared: Mapping[str, Param], found: Mapping[str, Any]) -> Iterator[str]:
-    """Values that the included recipes which take them would refuse."""
+    """What included recipes would refuse of the values that they get."""
     for name in found:
         for place, asked in declared[name].also.items():
             text = asked.get(OF, f"${{params.{name}}}")
             try:
-                _hold(asked, Substitution(found).fill(text))
+                _check_limits(asked, Substitution(found).fill(text))
             except (SubstitutionError, WrongError) as error:
                 include, _dot, inner = place.rpartition(".")
                 is_secret = any(each not in declared or declared[each].secret for each in names_in(text, "params"))
@@ -100,8 +100,8 @@ def beyond_includes(declared: Mapping[str, Param], found: Mapping[str, Any]) -> 
                 yield f"{taken}: expected {error.expected}, got {MASK if is_secret else error.got}"
 
 
-def _hold(asked: Condition, value: Any) -> None:
-    """Raise WrongError for a value that an included recipe would refuse; one that is open yet is not judged."""
+def _check_limits(asked: Condition, value: Any) -> None:
+    """Raise WrongError for a value that an included recipe would refuse. An open value is not checked yet."""
     if is_open(value):
         return
     limits = {word: bound for word, bound in asked.items() if word in PARAM_LIMITS}
@@ -112,7 +112,7 @@ def _hold(asked: Condition, value: Any) -> None:
 
 
 def unknown(declared: Mapping[str, Param], given: Mapping[str, Any]) -> Iterator[str]:
-    """Names that the recipe does not have."""
+    """The names of parameters that the recipe does not have, as messages."""
     for name in map(str, given):
         if name not in declared:
             near = closest(name, tuple(declared))
@@ -121,7 +121,7 @@ def unknown(declared: Mapping[str, Param], given: Mapping[str, Any]) -> Iterator
 
 
 def value_of(param: Param, value: Any, *, texts: bool = False) -> Any:
-    """A value as the parameter takes it; raises WrongError, without the value of a secret."""
+    """A value converted for a parameter. Raises WrongError, which does not show the value of a secret."""
     try:
         return fitted(param.type, param.limits, value, texts=texts)
     except WrongError as error:
@@ -129,13 +129,13 @@ def value_of(param: Param, value: Any, *, texts: bool = False) -> Any:
 
 
 def fitted(kind: str, limits: Mapping[str, Any], value: Any, *, texts: bool) -> Any:
-    """A value as a type and limits take it, with `texts` a text as what it says; raises WrongError."""
+    """A value of a type, within limits; with `texts`, a text is converted first. Raises WrongError."""
     read = READERS[kind](value) if texts and isinstance(value, str) else value
     return limited(limits, typed(kind, read))
 
 
 def typed(kind: str, value: Any) -> Any:
-    """A copy of a value as plain data of a type; raises WrongError."""
+    """A copy of a value as plain data of a type. Raises WrongError where it is of another type."""
     if value is None or not FITS[kind](value):
         raise WrongError(KINDS[kind], shown(value) if isinstance(value, PLAIN) else f"a {type(value).__name__}")
     try:
@@ -146,11 +146,11 @@ def typed(kind: str, value: Any) -> Any:
 
 
 def limited(limits: Mapping[str, Any], value: Any) -> Any:
-    """A value that holds its limits; raises WrongError with the first that it does not."""
+    """The value. Raises WrongError with the first limit that it does not meet."""
     for word, bound in limits.items():
         try:
             verdict = judge({word: bound}, value)[0]
-        except ValueError:  # a limit that says nothing of such a value, which is wrong in the declaration
+        except ValueError:  # such a limit cannot be applied to such a value; the check of the declaration reports it
             continue
         if verdict != "passed":
             raise WrongError(in_words(word, bound), shown(value))
@@ -158,20 +158,20 @@ def limited(limits: Mapping[str, Any], value: Any) -> Any:
 
 
 def in_words(word: str, bound: Any) -> str:
-    """What a limit asks for."""
+    """What a limit expects, for an error message."""
     words = listed(map(shown, bound)) if isinstance(bound, list) else bound if word == "matches" else plain_shown(bound)
     return f"{LIMIT_WORDS[word]} {words}"
 
 
 def plain_shown(value: Any) -> str:
-    """A number or text in few words."""
+    """A number or a text, for an error message."""
     return shown(value).removeprefix("the number ")
 
 
 def defaults(declared: Mapping[str, Param], given: Mapping[str, Any], budget: Budget | None = None) -> dict[str, Any]:
-    """The values of all other parameters that have a default, in which references to parameters are filled in.
+    """The defaults of the parameters that are not given, with references to other parameters filled in.
 
-    Raises DefaultError where these do not give what a parameter must be.
+    Raises DefaultError where a default is then of the wrong type or outside of its limits.
     """
     found: dict[str, Any] = {}
     waiting = {name: param.default for name, param in declared.items() if name not in given and not param.required}
@@ -182,7 +182,7 @@ def defaults(declared: Mapping[str, Param], given: Mapping[str, Any], budget: Bu
 
 
 def default_of(param: Param, default: Any, filling: Substitution) -> Any:
-    """A default without references to parameters; raises DefaultError."""
+    """A default with its references to parameters filled in. Raises DefaultError."""
     try:
         value = filling.fill(default)
         return value if is_open(value) else value_of(param, value)
@@ -191,7 +191,7 @@ def default_of(param: Param, default: Any, filling: Substitution) -> Any:
 
 
 def is_open(value: Any) -> bool:
-    """Whether a value is known only later: it holds a reference or a Jinja expression."""
+    """Whether a value becomes known only later, since it holds a reference or a Jinja expression."""
     if isinstance(value, str):
         return any(sign in value for sign in OPENINGS)
     items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
@@ -214,7 +214,7 @@ def truth(text: str) -> Any:
 
 
 def structure(text: str) -> Any:
-    """What a text holds as YAML, or the text where it is none."""
+    """The value that a text is as YAML, or the text where it is no YAML."""
     try:
         return read_value(text)
     except RecipeErrors:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A recipe as it was written: what is tested, where, in which order, and what must hold."""
+"""A recipe as frozen dataclasses: what is tested, where, in which order, and what must hold."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place
 StepType = Literal["python", "shell", "native", "ansible"]
 Scope = Literal["host", "run"]
 Path = tuple[str | int, ...]
-Condition = Mapping[str, Any]  # as written: a value and what must hold for it
+Condition = Mapping[str, Any]  # as in the recipe: a value and its criteria
 
 
 @dataclass(frozen=True, slots=True)
 class TestMeta:
     """Who tests what, and why."""
 
-    __test__: ClassVar[bool] = False  # by its name pytest would take it for a class of tests
+    __test__: ClassVar[bool] = False  # pytest takes a class with such a name for tests
 
     test_id: str
     tester: str = ""
@@ -34,10 +34,11 @@ class TestMeta:
 
 @dataclass(frozen=True, slots=True)
 class Param:
-    """A parameter of the recipe. `limits` holds what a value must fulfil, in the words of a condition.
+    """A parameter of the recipe.
 
-    `also` has the limits of parameters of included recipes that take its value, by their names: `burn.minutes`; where
-    they take a part of it, or a text that it is put into, also that text as `of`, and their `type`.
+    `limits` has the criteria that a value must meet. `also` has those of the parameters of included recipes that get
+    the value, by their names, such as `burn.minutes`. Where such a parameter gets a part of the value, or a text around
+    it, `also` has that text as `of` and the parameter's `type`, too.
     """
 
     name: str
@@ -54,9 +55,9 @@ class Param:
 class Dependency:
     """A step that has to pass before another one starts.
 
-    `hosts` says where: empty for this host (every host of the step where it does not run here), `all` for every host
-    of the step, otherwise those of them that match a pattern. `quorum` is how many of these have to have passed, a
-    number or a share such as "80%"; None for all.
+    `hosts` says on which hosts: `all` means every host of that step, a pattern those of them that match it. Empty means
+    the host of the waiting step, or every host of that step where it does not run on this one. `quorum` is on how many
+    of these it has to pass: a number, a share such as "80%", or None for all.
     """
 
     step: str
@@ -65,7 +66,7 @@ class Dependency:
 
     @property
     def is_wide(self) -> bool:
-        """Whether it says itself on which hosts the step has to pass."""
+        """Whether it names hosts or a quorum, and so may wait for other hosts."""
         return bool(self.hosts) or self.quorum is not None
 
     @property
@@ -95,11 +96,11 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How a step is tried again, times in seconds.
+    """How a step is tried again. Times are in seconds.
 
-    At most `max` tries in all (None: no limit but the deadline). The pause starts with `delay_sec` and grows by the
-    factor `backoff` up to `max_delay_sec`. `on` names the verdicts that are tried again. With `until` conditions a
-    try that passed counts only once they hold; after `deadline_sec` no further try is made.
+    `max` limits the number of tries, None leaves that to the deadline. The pause between two tries is `delay_sec` at
+    first, and grows by the factor `backoff` up to `max_delay_sec`. `on` names the verdicts after which there is another
+    try. With `until`, a try passes only where these conditions hold. After `deadline_sec` there is no further try.
     """
 
     max: int | None = 1
@@ -113,7 +114,10 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """How often a step is done over: `count` rounds, for `for_sec` seconds, or until conditions hold."""
+    """How often a step is repeated: `count` rounds, for `for_sec` seconds, or until conditions hold.
+
+    `delay_sec` is the pause between two rounds.
+    """
 
     count: int | None = None
     for_sec: float | None = None
@@ -123,7 +127,7 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a step may use, each None for no limit of ours."""
+    """The resources that a step may use. None sets no limit."""
 
     cpu_sec: float | None = None
     memory_mib: int | None = None
@@ -134,7 +138,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """What a step may do in its sandbox beside reading the host's files: reach its network, and write below paths."""
+    """What a step in a sandbox may do beside reading files: use the network, and write below some paths."""
 
     network: bool = False
     write: tuple[str, ...] = ()
@@ -142,7 +146,7 @@ class Sandbox:
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """What must hold after a step ended well; `none` where its author says that nothing is checked."""
+    """What must hold after a step that ended without an error. `none` states that nothing is checked."""
 
     ctx_has_keys: tuple[str, ...] = ()
     values: tuple[Condition, ...] = ()
@@ -151,7 +155,7 @@ class Success:
 
 @dataclass(frozen=True, slots=True)
 class CacheKey:
-    """A result may be used again under this name for `expires_sec` seconds (None: for ever)."""
+    """The name under which a result may be reused, for `expires_sec` seconds (None: for ever)."""
 
     key: str
     expires_sec: float | None = None
@@ -159,7 +163,11 @@ class CacheKey:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """A named resource: so many steps may hold it at once, per `of` (`host`, `run`, or a variable of the inventory)."""
+    """A named resource that at most `capacity` steps hold at a time.
+
+    There is one for each `of`: `run`, `host`, or a value of an inventory variable of that name. After each use it rests
+    for `settle_sec` seconds.
+    """
 
     name: str
     capacity: int = 1
@@ -180,7 +188,7 @@ class Hook:
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """The hosts that go first: the first `count` of them, or those that match `hosts`."""
+    """The hosts that run first: the first `count` of them, or those that match `hosts`."""
 
     count: int | None = None
     hosts: str = ""
@@ -190,10 +198,11 @@ class Canary:
 class Step:
     """One use of a scriptlet, or of an Ansible module.
 
-    `timeout` is in seconds, None for no limit; `hosts` None for the recipe's. `when` is true, false, a Jinja
-    expression, or conditions that all have to hold. `loop` is a list, or a reference to one; `matrix` gives a list, or
-    a reference to one, for each of its names. `become` names the user that the step runs as, empty for the one that
-    is logged in.
+    `timeout` is in seconds, None for no limit. `hosts` is a pattern, None for the recipe's hosts. `when` is true,
+    false, a Jinja expression, or conditions that all have to hold. `loop` is a list or a reference to one. `matrix` has
+    a list, or a reference to one, by name. `become` is the user that the step runs as, empty for the one who logs in.
+
+    A new field is also described in the JSON schema. `recipe/serialize.py` reads and writes it by its type.
     """
 
     idx: int
@@ -229,14 +238,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A whole recipe, its steps in the order in which they are meant: by `idx`, then as in the file.
+    """A whole recipe, with the steps of the recipes that it includes. Steps are ordered by `idx`, then as in the file.
 
-    Included recipes are in it already. `path` is as the user gave it, `digest` is `sha256:<hex>` of the bytes of the
-    file and of all that it includes, `files` has the SHA-256 of each of them, in hex. `places` holds the line and
-    column of every value, keyed by its path, e.g. `("steps", 0, "args", "src")` with the index of the step in the
-    *file*; a mapping's keys are at `(..., key, -1)`. A step of an included recipe is known by
-    `("included", <its name>, ...)`. `merge` has the merge policy of each pattern of keys: where writes meet, the first
-    pattern that matches decides.
+    `path` is as the user gave it. `digest` is `sha256:<hex>` of the file and of all that it includes; `files` has the
+    SHA-256 of each of these files, in hex. `time_box` is in seconds.
+    `places` has the line and column of every value by its path, such as `("steps", 0, "args", "src")` with the index of
+    the step in the *file*. The key of a mapping is at `(..., key, -1)`. A step of an included recipe is at
+    `("included", <its name>, ...)`. `merge` has a merge policy for each pattern of keys. Where two writes conflict, the
+    first pattern that matches decides.
     """
 
     path: str

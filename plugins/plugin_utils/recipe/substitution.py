@@ -87,11 +87,10 @@ class Substitution:
     def _value(self, found: re.Match[str], path: Path) -> Any:
         if found[2]:
             return f"${{{found[1]}@{as_text(self._text(found[2], path))}}}"
-        word, _dot, name = found[1].partition(".")
-        name, *parts = name.split(".")
-        if word != "params" or name not in self.values:
+        word, parts, _host = references.parse(found) or ("", [], "")
+        if word != "params" or parts[0] not in self.values:
             return found[0]
-        value = value_at(self.values[name], parts, found[0], path)
+        value = value_at(self.values[parts[0]], parts[1:], found[0], path)
         self.budget.spend(value, path)
         return value
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The run in this process: known to the recorder, to lookups, and, as it was at their fork, to Ansible's workers."""
+"""The run of this process. The recorder and lookups use it; workers inherit it as it is when they are forked."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.reusable_re
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_registry import SecretRegistry
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 
-RECIPE = "rack_recipes_recipe"  # the variable in which compiled plays say what holds for all steps
+RECIPE = "rack_recipes_recipe"  # the variable of compiled plays that holds what is common to all steps
 RUN_HOST = ""  # the host of a step that runs once for the run
 
 Record = dict[str, Any]
@@ -31,10 +31,11 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class RunStep:
-    """A step of this run and the hosts that it is meant for, none where no host of this run is.
+    """A step of this run.
 
-    `elsewhere` are the keys that it reads of other hosts; `optional` says that its failure blocks nothing. Results
-    under its `cache_key` are used for `expires_sec` seconds, None for ever.
+    `hosts` are those of this run that the step is for; there may be none. `elsewhere` has the keys that it reads of
+    other hosts. `optional` is whether its failure blocks nothing. Results under its `cache_key` are reused for
+    `expires_sec` seconds, None for ever.
     """
 
     name: str
@@ -50,11 +51,12 @@ class RunStep:
 
 @dataclass(frozen=True, slots=True)
 class RunInputs:
-    """What a run was asked: the recipe as the compiled plays tell it, the values of its parameters, Ansible's options.
+    """What a run starts with.
 
-    `secrets` are sent to all hosts; `mask` hides them and more; `warnings` is what the user is to know of that.
-    `patterns` has the hosts of each pattern that a step names; those of `canary` go first.
-    `unknown_hosts` are in the context that it starts with, and not in the run.
+    `recipe` is the recipe's part of the compiled plays, `params` the values of its parameters, `options` the user's
+    options. `secrets` are sent to all hosts; `mask` hides these and more. `warnings` are for the user. `patterns` has
+    the hosts of each pattern that a step names. `canary` has the hosts that run first. `unknown_hosts` are hosts of the
+    imported context that are not in this run.
     """
 
     recipe: Mapping[str, Any] = field(default_factory=dict)
@@ -69,16 +71,16 @@ class RunInputs:
 
     @property
     def is_check(self) -> bool:
-        """Whether it is to run in Ansible's check mode."""
+        """Whether the run is in Ansible's check mode."""
         return bool(self.options.get("check"))
 
 
 @dataclass
 class Run:
-    """One run: where it is kept, what is planned, and what is known of it so far.
+    """One run: its folder, its plan, and its state so far.
 
-    `left_out` names the steps that tags leave out; `stages` has the ids of the tasks that were planned; `started` is
-    a reading of the monotonic clock.
+    `left_out` names the steps that tags leave out. `stages` has the ids of the planned stage tasks. `started` is a
+    reading of the monotonic clock, in seconds.
     """
 
     run_id: str
@@ -94,7 +96,7 @@ class Run:
     results: Results = field(default_factory=Results)
     left_out: set[str] = field(default_factory=set)
     merges: MergeHooks = field(default_factory=MergeHooks)
-    _last_words: list[Record] = field(default_factory=list, init=False)
+    _final_records: list[Record] = field(default_factory=list, init=False)
     started: float = field(default_factory=time.monotonic)
     secret_registry: SecretRegistry = field(default_factory=SecretRegistry)
     unwritable: str = ""  # why nothing can be added to the journal
@@ -106,32 +108,32 @@ class Run:
         return self.folder / JOURNAL
 
     def catch_up(self, show: Callable[[Record], object] = lambda _record: None) -> None:
-        """Fold in what the journal gained; `show` is given the records that are only there to be read."""
+        """Read the new records of the journal into this run. `show` gets those that are only for people (`log`)."""
         for line in self.journal.read():
             record = line.record
             if record is None:
                 continue
             if record["kind"] == "step":
-                self._take_step(record)
+                self._add_step(record)
             elif record["kind"] == "log":
                 show(record)
             else:
                 for delta in self.context.fold(record):
                     self.merges.add(record, delta, self.context)
 
-    def _take_step(self, record: Record) -> None:
-        ruled = self.context.refusals.final_record(record)
-        if ruled is not record:
-            self._last_words.append(ruled)
-        self.results.add(ruled)
+    def _add_step(self, record: Record) -> None:
+        final = self.context.refusals.final_record(record)
+        if final is not record:
+            self._final_records.append(final)
+        self.results.add(final)
 
     def to_append(self) -> list[Record]:
-        """What follows for the journal from what was folded: the last words on steps, and what merge hooks made."""
-        words, self._last_words = self._last_words, []
-        return [*words, *self.merges.records(self.context)]
+        """The records that the journal needs after `catch_up`: final ones of steps, and results of merge hooks."""
+        final, self._final_records = self._final_records, []
+        return [*final, *self.merges.records(self.context)]
 
     def hidden(self, text: str) -> str:
-        """A text without any secret that is known by now."""
+        """A text with all secrets masked that are known by now."""
         return self.secret_registry.hidden(self.inputs.mask.mask(text))
 
     def missing(self) -> list[tuple[RunStep, str]]:
@@ -152,12 +154,12 @@ _HOLDER = _Holder()
 
 
 def set_current(run: Run | None) -> None:
-    """Make `run` the one that this process is about."""
+    """Make `run` the run of this process."""
     _HOLDER.run = run
 
 
 def refuse(error: Exception) -> None:
-    """Remember why there is no run, for all who ask for it."""
+    """Set why there is no run: `current` raises this."""
     _HOLDER.refusal = UsageError(str(error))
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The values of a recipe's parameters in a run: from its declarations, as the compiled plays have them, to secrets."""
+"""The values of a recipe's parameters in a run, and the secrets among them. Compiled plays declare the parameters."""
 
 from __future__ import annotations
 
@@ -32,53 +32,52 @@ Declared = Mapping[str, Mapping[str, Any]]
 def param_values(
     declared: Declared, extra_vars: Mapping[str, Any], fill: Callable[[Any], Any], names: SecretNames = NO_NAMES
 ) -> dict[str, Any]:
-    """The value of each parameter: of `rack_recipes_params`, else of an extra var of its name, else its default.
+    """The value of each parameter: from `rack_recipes_params`, else from an extra var of its name, else its default.
 
-    `fill` fills in Ansible's templates. Raises UsageError with all that is wrong, but no value with a name of `names`.
+    `fill` fills in Ansible's templates. Raises UsageError with all mistakes; it shows no value with one of the `names`
+    of secrets.
     """
     given = extra_vars.get(GIVEN) or {}
     if not isinstance(given, Mapping):
         raise UsageError(f"{GIVEN} (values of the recipe's parameters): expected a mapping, got {kind_of(given)}")
     if not declared and not given:
         return {}
-    from ansible.utils.vars import (
-        transform_to_native_types,
-    )  # not in the command, where Ansible is a process of its own
+    # the command must not load Ansible, which runs in a process of its own
+    from ansible.utils.vars import transform_to_native_types
 
     from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values import values  # 20 ms
 
     named = {name: extra_vars[name] for name in declared if name in extra_vars}
     filled = transform_to_native_types(fill({**named, **given})) if named or given else {}
-    return values(
-        {name: param_from_data(name, data) for name, data in declared.items()}, filled, texts=True, names=names
-    )
+    params = {name: param_from_data(name, data) for name, data in declared.items()}
+    return values(params, filled, texts=True, names=names)
 
 
 def kind_of(given: object) -> str:
-    """What was given instead of a mapping: not which, since nobody knows yet what in it is secret."""
+    """The kind of a value that is no mapping. The value itself is not shown, since it may be secret."""
     return "a text" if isinstance(given, str) else "a list" if isinstance(given, Sequence) else "a single value"
 
 
 def masked(declared: Declared, values: Mapping[str, Any], mask: Mask) -> dict[str, Any]:
-    """The values as they may be shown and kept: one may hold another, that is secret."""
+    """The values with secrets masked, to be shown and stored. A value that contains a secret is masked in part."""
     return {name: MASKED if declared[name].get("secret") else mask.mask_value(value) for name, value in values.items()}
 
 
 def all_secrets(
     declared: Declared, values: Mapping[str, Any], names: SecretNames, vaulted: Mapping[str, Sequence[str]]
 ) -> tuple[str, ...]:
-    """What all hosts have to hide, since they get it with the parameters; some of these may hold a vault's values."""
+    """The texts that every host has to hide: secrets among the parameters, and values of vaults that these contain."""
     shown = secrets_shown_in({each for found in vaulted.values() for each in found}, values)
     return tuple(sorted({*secrets_of(declared, values, names), *shown}))
 
 
 def password_in(url: str) -> list[str]:
-    """The password in the URL of a database, as it is and as it stands there, which no host ever needs."""
+    """The password in the URL of a database, as it is written and decoded. No host ever needs it."""
     found = URL_PASSWORD.match(url)
     return [] if found is None else [*dict.fromkeys((found.group(1), unquote(found.group(1))))]
 
 
 def secrets_of(declared: Declared, values: Mapping[str, Any], names: SecretNames = NO_NAMES) -> tuple[str, ...]:
-    """The texts that nobody may see: of secret parameters, and what has the name of a secret, also inside of others."""
+    """The secret texts: those of secret parameters, and values with the name of a secret, at any depth."""
     found = {text for name, value in values.items() if declared[name].get("secret") for text in texts_of(value)}
     return tuple(sorted(filter(None, found.union(secrets_in(None, values, names)))))

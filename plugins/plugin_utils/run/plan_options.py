@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the extra vars ask of a run: choices of its plan, and the earlier run to go on from."""
+"""The options of a run that come as extra vars: those of its plan, and the earlier run that it continues."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ REUSE = {
 
 @dataclass(frozen=True, slots=True)
 class RequestedPlan:
-    """The run to go on from, the step from which everything runs anew, and the file with the context to start with.
+    """The run to continue, the step from which all steps run anew, and the file with the context to start with.
 
-    Each is empty where it is not asked for.
+    Each is empty where the user has not set it.
     """
 
     resume: str = ""
@@ -42,12 +42,12 @@ class RequestedPlan:
 
     @classmethod
     def of(cls, variables: Mapping[str, Any]) -> RequestedPlan:
-        """As the extra vars have it. Raises UsageError."""
+        """Read from extra vars. Raises UsageError."""
         return cls(**converted(REUSE, variables))
 
 
 def plan_options(variables: Mapping[str, Any]) -> PlanOptions:
-    """As the extra vars have it, by the names of the command line's options. Raises UsageError."""
+    """The plan's options, which have the same names on the command line. Raises UsageError."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import (
         PlanOptions,  # 5 ms, which no run needs
     )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From the compiled plays to a run: its steps, its hosts, its folder, the first record of its journal."""
+"""Begins a run: checks the compiled plays, makes the run's folder, and writes the first records of its journal."""
 
 from __future__ import annotations
 
@@ -52,45 +52,45 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import EarlierRun
 
 META = ("path", "digest", "test_id", "tester", "description")
-TOLD = ("labels", "references", "time_box", "fail_fast")  # what the run's record says of the recipe beside these
-ASKED = {"check": "check", "limit": "subset", "tags": "tags", "skip_tags": "skip_tags"}  # our word, Ansible's
+OPTIONS_OF_RECIPE = ("labels", "references", "time_box", "fail_fast")  # also in the run's record, where they are set
+ANSIBLE_OPTIONS = {"check": "check", "limit": "subset", "tags": "tags", "skip_tags": "skip_tags"}  # our word, Ansible's
 
 
-def begin_run(plays: Sequence[Any], settings: Settings, means: AnsibleApi) -> Run:
+def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi) -> Run:
     """Start the run of plays with stage tasks.
 
-    Raises UsageError, and no run is begun, where no host or no step is left, a parameter is wrong, or the run to go on
-    from cannot be; TrustError where the policy or the lock file does not allow it.
+    Raises UsageError where no host or no step is left, a parameter is wrong, or the run to continue cannot be used.
+    Raises TrustError where the policy or the lock file does not allow the run. In both cases no run is begun.
     """
-    planned = outline(plays, means.resolve)
-    _check(planned, plays)
+    play_outline = outline(plays, ansible_api.resolve)
+    _check(play_outline, plays)
     recipe = transform_to_native_types(dict(plays[0].vars.get(RECIPE) or {}))
     rules = merge_rules(recipe, settings)
-    pin(_checked(plays, planned, recipe, rules, settings, means) if is_guarded(settings) else None)
-    wanted = RequestedPlan.of(means.extra_vars)
+    pin(_pins(plays, play_outline, recipe, rules, settings, ansible_api) if is_guarded(settings) else None)
+    wanted = RequestedPlan.of(ansible_api.extra_vars)
     declared = recipe.get("params") or {}
     names = SecretNames(settings.secret_keys)
-    values = param_values(declared, means.extra_vars, means.fill, names)
-    vaulted, problem = means.vaulted(planned.hosts)
+    values = param_values(declared, ansible_api.extra_vars, ansible_api.fill, names)
+    vaulted, problem = ansible_api.vaulted(play_outline.hosts)
     secrets = all_secrets(declared, values, names, vaulted)
-    earlier = _earlier(settings, wanted, recipe, planned)
+    earlier = _earlier(settings, wanted, recipe, play_outline)
     hooks = load_hooks(rules, [*map(Path, settings.scriptlets)])
     imported = context_file.read(wanted.context) if wanted.context else context_file.ExportedContext()
     given = RunInputs(
         recipe=recipe,
         params=values,
         secrets=secrets,
-        mask=Mask([*secrets, *password_in(settings.db), *_known(vaulted, planned.hosts)]),
+        mask=Mask([*secrets, *password_in(settings.db), *_vault_values(vaulted, play_outline.hosts)]),
         warnings=(problem,) if problem else (),
-        options={**recipe.get("options", {}), **_asked_of_ansible(), **_asked_of_us(wanted)},
-        patterns=planned.patterns,
-        canary=_canary(recipe.get("canary") or {}, tuple(planned.hosts), means.resolve),
-        unknown_hosts=tuple(host for host in imported.hosts if host not in planned.hosts),
+        options={**recipe.get("options", {}), **_ansible_options(), **_own_options(wanted)},
+        patterns=play_outline.patterns,
+        canary=_canary(recipe.get("canary") or {}, tuple(play_outline.hosts), ansible_api.resolve),
+        unknown_hosts=tuple(host for host in imported.hosts if host not in play_outline.hosts),
     )
-    run = _new_run(settings, planned, given, ReusableResults(earlier))
+    run = _new_run(settings, play_outline, given, ReusableResults(earlier))
     run.merges = MergeHooks(hooks)
-    run.secret_registry.hide_of_absent(_known(vaulted, vaulted.keys() - planned.hosts))
-    for host in planned.hosts:
+    run.secret_registry.hide_of_absent(_vault_values(vaulted, vaulted.keys() - play_outline.hosts))
+    for host in play_outline.hosts:
         run.secret_registry.hide(host, vaulted.get(host, ()))
     merge = to_record(rules, {policy: hook.digest for policy, hook in hooks.items()})
     append(run.path, [{**_first_record(run), **({"merge": merge} if merge else {})}, *_imported(run, imported)])
@@ -99,104 +99,104 @@ def begin_run(plays: Sequence[Any], settings: Settings, means: AnsibleApi) -> Ru
     return run
 
 
-def _checked(
+def _pins(
     plays: Sequence[Any],
-    planned: PlayOutline,
+    play_outline: PlayOutline,
     recipe: Mapping[str, Any],
     rules: Sequence[tuple[str, str]],
     settings: Settings,
-    means: AnsibleApi,
+    ansible_api: AnsibleApi,
 ) -> Pins | None:
-    """The files that a run may send that a policy or a lock file guards. Raises TrustError."""
+    """The digests of the files that a run with a policy or a lock file may send. Raises TrustError."""
     # a run without either does not pay for this import
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.check_compiled import Compiled, check_plays
 
-    return check_plays(Compiled(plays, planned, recipe, rules), settings, means)
+    return check_plays(Compiled(plays, play_outline, recipe, rules), settings, ansible_api)
 
 
-def _known(vaulted: Mapping[str, Sequence[str]], hosts: Iterable[str]) -> Iterator[str]:
-    """What these hosts have in vaults."""
+def _vault_values(vaulted: Mapping[str, Sequence[str]], hosts: Iterable[str]) -> Iterator[str]:
+    """The values that these hosts have in vaults."""
     return (text for host in hosts for text in vaulted.get(host, ()))
 
 
 def _earlier(
-    settings: Settings, wanted: RequestedPlan, recipe: Mapping[str, Any], planned: PlayOutline
+    settings: Settings, wanted: RequestedPlan, recipe: Mapping[str, Any], play_outline: PlayOutline
 ) -> EarlierRun | None:
-    """The run to go on from, if any. Raises UsageError."""
+    """The run to continue, if there is one. Raises UsageError."""
     if not wanted.resume and not wanted.resume_from:
         return None
-    # only a run that goes on from one pays for this import
+    # only a run that continues another one pays for this import
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import find_earlier
 
-    return find_earlier(Path(settings.runs), wanted.resume, wanted.resume_from, recipe, planned.needs)
+    return find_earlier(Path(settings.runs), wanted.resume, wanted.resume_from, recipe, play_outline.needs)
 
 
 def merge_rules(recipe: Mapping[str, Any], settings: Settings) -> tuple[tuple[str, str], ...]:
-    """Which policy holds for which keys: the recipe's rules come before those of the settings."""
-    said = (recipe.get("context") or {}).get("merge") or {}
-    return (*said.items(), *settings.merge)
+    """The merge policies with their patterns of keys. Those of the recipe come before those of the settings."""
+    rules = (recipe.get("context") or {}).get("merge") or {}
+    return (*rules.items(), *settings.merge)
 
 
 def _imported(run: Run, imported: context_file.ExportedContext) -> list[dict[str, Any]]:
-    """The context to start with, without secrets, as all that is in a journal; steps get what it really was."""
+    """The records of the imported context, with secrets masked. The secret registry gives steps the real values."""
     names, found = SecretNames(run.settings.secret_keys), []
     for record in context_file.deltas(imported, run.hosts, now()):
         value = record["after"]
         texts: list[str] = []
         shown = run.inputs.mask.mask_value(names.mask_key(record["key"], value, texts))
         if shown != value:
-            told = {"key": record["key"], "scope": record["scope"], "value": value, "shown": shown}
-            run.secret_registry.add(record["host"], [told, *({"secret": text} for text in texts)])
+            entry = {"key": record["key"], "scope": record["scope"], "value": value, "shown": shown}
+            run.secret_registry.add(record["host"], [entry, *({"secret": text} for text in texts)])
         found.append({**record, "after": shown})
     return found
 
 
-def _asked_of_us(wanted: RequestedPlan) -> dict[str, str]:
+def _own_options(wanted: RequestedPlan) -> dict[str, str]:
     return {"context": wanted.context} if wanted.context else {}
 
 
-def _check(planned: PlayOutline, plays: Sequence[Any]) -> None:
-    if not planned.hosts:
-        said = (play.hosts if isinstance(play.hosts, list) else [play.hosts] for play in plays)
-        listed = ", ".join(dict.fromkeys(repr(str(pattern)) for patterns in said for pattern in patterns))
+def _check(play_outline: PlayOutline, plays: Sequence[Any]) -> None:
+    if not play_outline.hosts:
+        written = (play.hosts if isinstance(play.hosts, list) else [play.hosts] for play in plays)
+        listed = ", ".join(dict.fromkeys(repr(str(pattern)) for patterns in written for pattern in patterns))
         raise UsageError(f"no host matches {listed} here, see the inventory and --limit")
-    if len(planned.left_out) == len(planned.steps):
-        raise UsageError(f"no host of this run matches the hosts of any step: {', '.join(planned.left_out)}")
+    if len(play_outline.left_out) == len(play_outline.steps):
+        raise UsageError(f"no host of this run matches the hosts of any step: {', '.join(play_outline.left_out)}")
 
 
-def _canary(said: Mapping[str, Any], hosts: tuple[str, ...], resolve: Resolve) -> tuple[str, ...]:
-    """The hosts that go first, in the order of the run."""
-    if "hosts" not in said:
-        return hosts[: said.get("count", 1)] if said else ()
-    named = frozenset(resolve(said["hosts"]))
+def _canary(canary: Mapping[str, Any], hosts: tuple[str, ...], resolve: Resolve) -> tuple[str, ...]:
+    """The hosts that run first, in the order of the run."""
+    if "hosts" not in canary:
+        return hosts[: canary.get("count", 1)] if canary else ()
+    named = frozenset(resolve(canary["hosts"]))
     return tuple(host for host in hosts if host in named)
 
 
-def _asked_of_ansible() -> dict[str, Any]:
-    """The options of ansible-playbook that say what of a recipe is run, as far as they were given."""
-    found = ((word, context.CLIARGS.get(option)) for word, option in ASKED.items())
+def _ansible_options() -> dict[str, Any]:
+    """The options of ansible-playbook that choose what is run, as far as the user has set them."""
+    found = ((word, context.CLIARGS.get(option)) for word, option in ANSIBLE_OPTIONS.items())
     given = {word: list(value) if isinstance(value, tuple) else value for word, value in found if value}
     return {word: value for word, value in given.items() if value != ["all"]}
 
 
-def _new_run(settings: Settings, planned: PlayOutline, given: RunInputs, reusable: ReusableResults) -> Run:
+def _new_run(settings: Settings, play_outline: PlayOutline, given: RunInputs, reusable: ReusableResults) -> Run:
     run_id = chosen_run_id()
     folder = Path(settings.runs) / run_id
     make_private(folder)
     hold(folder)
     journal = JournalReader(folder / JOURNAL)
-    hosts = tuple(planned.hosts)
-    run = Run(run_id, folder, settings, hosts, planned.steps, Context(run_id), journal, given, reusable)
-    run.stages = frozenset(planned.tasks)
+    hosts = tuple(play_outline.hosts)
+    run = Run(run_id, folder, settings, hosts, play_outline.steps, Context(run_id), journal, given, reusable)
+    run.stages = frozenset(play_outline.tasks)
     run.secret_registry = SecretRegistry(shared=True)  # before any worker is forked
     return run
 
 
 def _first_record(run: Run) -> dict[str, Any]:
     recipe, earlier = run.inputs.recipe, run.reusable.earlier
-    told = {
+    optional = {
         "params": masked(recipe.get("params") or {}, run.inputs.params, run.inputs.mask),
-        **{name: recipe.get(name) for name in TOLD},
+        **{name: recipe.get(name) for name in OPTIONS_OF_RECIPE},
         "canary": list(run.inputs.canary),
         "options": dict(run.inputs.options),
         "resumes": earlier.run_id if earlier else "",
@@ -208,7 +208,7 @@ def _first_record(run: Run) -> dict[str, Any]:
         "recipe": {name: recipe[name] for name in META if name in recipe},
         "hosts": list(run.hosts),
         "steps": [_step(step) for step in run.steps.values()],
-        **{name: value for name, value in told.items() if value},
+        **{name: value for name, value in optional.items() if value},
         "controller": socket.gethostname(),
         "user": getpass.getuser(),
         "versions": {

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The compiled plays as Ansible has them: their stage tasks, and what these plan on which hosts."""
+"""The outline of the compiled plays as Ansible has loaded them: their stage tasks, the steps and their hosts."""
 
 from __future__ import annotations
 
@@ -31,9 +31,11 @@ Hosts = tuple[str, ...]
 
 @dataclass(slots=True)
 class PlayOutline:
-    """What all plays plan: their hosts in order, the steps, and the hosts of each pattern that a step names.
+    """The outline of all plays.
 
-    `stages` has the names of the steps by the number of their stage, `tasks` the ids of the stage tasks.
+    `hosts` are in order. `patterns` has the hosts of each pattern that a step names. `needs` has the names of the steps
+    that each step depends on. `stages` has the names of the steps by the number of their stage, `tasks` the ids of the
+    stage tasks.
     """
 
     hosts: dict[str, None] = field(default_factory=dict)
@@ -50,19 +52,19 @@ class PlayOutline:
 
 
 def stage_tasks(play: Any) -> list[Any]:
-    """The stage tasks of an Ansible play, in their order; what is included while it runs is not known yet."""
+    """The stage tasks of an Ansible play, in order, without what is included only while it runs."""
     return [task for task in _all_tasks(play) if task.resolved_action == STAGE]
 
 
 def checkpoints(plays: Iterable[Any]) -> frozenset[str]:
-    """The ids of the flush tasks behind which there are stages."""
+    """The ids of the flush tasks that come before the last stage."""
     tasks = [task for play in plays for task in _all_tasks(play)]
     last = max((place for place, task in enumerate(tasks) if task.resolved_action == STAGE), default=0)
     return frozenset(task._uuid for task in tasks[:last] if task.resolved_action == FLUSH)
 
 
 def _all_tasks(play: Any) -> Iterator[Any]:
-    """In the order in which Ansible runs them: a role that a play lists comes before the play's own tasks."""
+    """All tasks in the order in which Ansible runs them: the roles that a play lists come before its own tasks."""
     listed = (role for role in play.roles if not role.from_include)
     blocks = (*play.pre_tasks, *(block for role in listed for block in _role_blocks(role)), *play.tasks)
     for block in (*blocks, *play.post_tasks):
@@ -76,7 +78,7 @@ def _role_blocks(role: Any) -> Iterator[Any]:
 
 
 def _tasks(item: Any) -> Iterator[Any]:
-    """The tasks of a block, but for those that are only for its failure."""
+    """The tasks of a block, without those for its failure (`rescue`)."""
     if not hasattr(item, "block"):
         yield item
         return
@@ -85,7 +87,7 @@ def _tasks(item: Any) -> Iterator[Any]:
 
 
 def outline(plays: Sequence[Any], resolve: Resolve) -> PlayOutline:
-    """What these plays plan. A stage may be in several of them: the canary's, and the one of the other hosts.
+    """The outline of these plays. A stage may be in several: in that of the canary, and in that of the other hosts.
 
     Raises UsageError for a task that is no stage, for a field that no step has, for a number that two stages have, and
     for plays of two recipes.
@@ -100,21 +102,20 @@ def outline(plays: Sequence[Any], resolve: Resolve) -> PlayOutline:
             _add_stage(found, task)
             for step in task.args["steps"]:
                 check_step(step)
-                _add(found, int(task.args["number"]), step, _narrowed(found, step, here, resolve))
+                _add(found, int(task.args["number"]), step, _hosts_of(found, step, here, resolve))
     return found
 
 
 def _check_recipe(plays: Sequence[Any]) -> None:
     """Playbooks may be imported into one another, but a run is of one recipe. Raises UsageError."""
-    recipes = {
-        said.get("digest"): str(said.get("path") or OWN) for said in (play.vars.get(RECIPE) or {} for play in plays)
-    }
+    described = [play.vars.get(RECIPE) or {} for play in plays]
+    recipes = {recipe.get("digest"): str(recipe.get("path") or OWN) for recipe in described}
     if len(recipes) > 1:
         raise UsageError(f"a playbook runs one recipe, and this has stages of {' and of '.join(recipes.values())}")
 
 
 def _add_stage(found: PlayOutline, task: Any) -> None:
-    """Raises UsageError where another stage has the number: what one of them did would be taken for the other's."""
+    """Add a stage. Raises UsageError where another one has its number: their results could not be told apart."""
     number, names = int(task.args["number"]), [str(step["name"]) for step in task.args["steps"]]
     same = found.stages.setdefault(number, names)
     if same != names:
@@ -128,11 +129,11 @@ def _add(found: PlayOutline, stage: int, step: Step, hosts: Hosts) -> None:
         before = found.steps[name]
         found.steps[name] = replace(before, hosts=tuple(dict.fromkeys((*before.hosts, *hosts))))
         return
-    found.steps[name] = _planned(name, stage, step, hosts)
+    found.steps[name] = _run_step(name, stage, step, hosts)
     found.needs[name] = {need.step for need in dependencies(step)}
 
 
-def _planned(name: str, stage: int, step: Step, hosts: Hosts) -> RunStep:
+def _run_step(name: str, stage: int, step: Step, hosts: Hosts) -> RunStep:
     cache = from_data(CacheKey, step.get("cache_key") or "")
     return RunStep(
         name,
@@ -147,8 +148,8 @@ def _planned(name: str, stage: int, step: Step, hosts: Hosts) -> RunStep:
     )
 
 
-def _narrowed(found: PlayOutline, step: Step, hosts: Hosts, resolve: Resolve) -> Hosts:
-    """Where a step runs, of the hosts of its play; all patterns that it names are looked up on the way."""
+def _hosts_of(found: PlayOutline, step: Step, hosts: Hosts, resolve: Resolve) -> Hosts:
+    """The hosts of its play that a step runs on. Adds all patterns that the step names to `found`."""
     for need in dependencies(step):
         _match(found, need.hosts, resolve)
     if step.get("scope") == "run":
@@ -158,7 +159,7 @@ def _narrowed(found: PlayOutline, step: Step, hosts: Hosts, resolve: Resolve) ->
 
 
 def _match(found: PlayOutline, pattern: str, resolve: Resolve) -> frozenset[str] | None:
-    """The hosts that match; None for a pattern that leaves out none."""
+    """The hosts that match a pattern; None for a pattern that leaves out no host."""
     if pattern in ("", "all"):
         return None
     if pattern not in found.patterns:
@@ -167,9 +168,9 @@ def _match(found: PlayOutline, pattern: str, resolve: Resolve) -> frozenset[str]
 
 
 def select_by_tags(play: Any) -> Iterator[str]:
-    """The steps that --tags or --skip-tags leave out, by Ansible's own rules for a task with that name and these tags.
+    """The steps that --tags or --skip-tags leave out, by Ansible's rules for a task with a step's name and tags.
 
-    A stage keeps the tags of its other steps only: one skipped step must not take its whole stage along.
+    The stage's task keeps only the tags of its other steps. Otherwise one skipped step would skip the whole stage.
     """
     for task in stage_tasks(play):
         if not _is_whole(task, play):
@@ -177,7 +178,7 @@ def select_by_tags(play: Any) -> Iterator[str]:
 
 
 def _is_whole(task: Any, play: Any) -> bool:
-    """Whether all steps run since nobody speaks of tags, neither the user nor a step."""
+    """Whether all steps of a stage run, since neither the user nor a step uses tags."""
     is_asked = set(play.only_tags) != {"all"} or bool(play.skip_tags)
     is_tagged = any(step.get("tags") for step in task.args["steps"])
     return not is_asked and not is_tagged and bool(task.evaluate_tags(play.only_tags, play.skip_tags, {}))

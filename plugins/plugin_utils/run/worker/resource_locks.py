@@ -24,6 +24,8 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, make_private
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Lock
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import from_data
 
 PAUSE = 0.1  # seconds between two looks at slots that are taken
 HELD = b"held"
@@ -59,15 +61,14 @@ def resources(
     `variable` returns a variable of the host. Raises UsageError where the host lacks one.
     """
     names = {name for step in steps for name in step.get("locks") or () if name in locks}
-    return sorted(_resource(name, locks[name], host, variable) for name in names)
+    return sorted(_resource(from_data(Lock, locks[name], name=name), host, variable) for name in names)
 
 
-def _resource(name: str, lock: Mapping[str, Any], host: str, variable: Callable[[str], Any]) -> Resource:
-    of = lock.get("of", "run")
-    value = "" if of == "run" else variable(of)
+def _resource(lock: Lock, host: str, variable: Callable[[str], Any]) -> Resource:
+    value = "" if lock.of == "run" else variable(lock.of)
     if value is None:
-        raise UsageError(f"lock {name}: {host or 'the run'} has no variable {of!r}, of which it is one each")
-    return Resource(name, json.dumps(value, sort_keys=True), lock.get("capacity", 1), lock.get("settle_sec", 0.0))
+        raise UsageError(f"lock {lock.name}: {host or 'the run'} has no variable {lock.of!r}, of which it is one each")
+    return Resource(lock.name, json.dumps(value, sort_keys=True), lock.capacity, lock.settle_sec)
 
 
 @contextmanager

@@ -91,6 +91,14 @@ def test_a_task_that_is_no_stage(arguments: dict[str, Any]):
         planned(play(stage))
 
 
+def test_a_field_that_no_step_has():
+    stage = task(1)
+    stage.args = {"number": 1, "steps": [{"name": "a", "module": "x", "retry": {"max": 3, "delay": 1}}]}
+    with pytest.raises(UsageError) as caught:
+        planned(play(stage))
+    assert str(caught.value) == "step 'a', retry: expected a known field, got 'delay' (did you mean 'delay_sec'?)"
+
+
 def test_what_a_step_needs_and_where():
     needs = [
         "a",

@@ -88,27 +88,27 @@ def values(
 def beyond_includes(declared: Mapping[str, Param], found: Mapping[str, Any]) -> Iterator[str]:
     """What included recipes would refuse of the values that they get."""
     for name in found:
-        for place, asked in declared[name].also.items():
-            text = asked.get(OF, f"${{params.{name}}}")
+        for place, wanted in declared[name].also.items():
+            text = wanted.get(OF, f"${{params.{name}}}")
             try:
-                _check_limits(asked, Substitution(found).fill(text))
+                _check_limits(wanted, Substitution(found).fill(text))
             except (SubstitutionError, WrongError) as error:
                 include, _dot, inner = place.rpartition(".")
                 is_secret = any(each not in declared or declared[each].secret for each in names_in(text, "params"))
-                part = "which" if OF not in asked else f"of which {quoted(text)}"
-                taken = f"parameter {name!r}, {part} is {inner!r} of the include {include!r}"
-                yield f"{taken}: expected {error.expected}, got {MASK if is_secret else error.got}"
+                part = "which" if OF not in wanted else f"of which {quoted(text)}"
+                what = f"parameter {name!r}, {part} is {inner!r} of the include {include!r}"
+                yield f"{what}: expected {error.expected}, got {MASK if is_secret else error.got}"
 
 
-def _check_limits(asked: Condition, value: Any) -> None:
+def _check_limits(wanted: Condition, value: Any) -> None:
     """Raise WrongError for a value that an included recipe would refuse. An open value is not checked yet."""
     if is_open(value):
         return
-    limits = {word: bound for word, bound in asked.items() if word in PARAM_LIMITS}
-    if TYPE in asked:
-        fitted(asked[TYPE], limits, value, texts=True)
+    limits = {word: bound for word, bound in wanted.items() if word in PARAM_LIMITS}
+    if TYPE in wanted:
+        convert_value(wanted[TYPE], limits, value, texts=True)
     else:
-        limited(limits, value)
+        within_limits(limits, value)
 
 
 def unknown(declared: Mapping[str, Param], given: Mapping[str, Any]) -> Iterator[str]:
@@ -123,15 +123,15 @@ def unknown(declared: Mapping[str, Param], given: Mapping[str, Any]) -> Iterator
 def value_of(param: Param, value: Any, *, texts: bool = False) -> Any:
     """A value converted for a parameter. Raises WrongError, which does not show the value of a secret."""
     try:
-        return fitted(param.type, param.limits, value, texts=texts)
+        return convert_value(param.type, param.limits, value, texts=texts)
     except WrongError as error:
         raise WrongError(error.expected, MASK if param.secret else error.got) from None
 
 
-def fitted(kind: str, limits: Mapping[str, Any], value: Any, *, texts: bool) -> Any:
+def convert_value(kind: str, limits: Mapping[str, Any], value: Any, *, texts: bool) -> Any:
     """A value of a type, within limits; with `texts`, a text is converted first. Raises WrongError."""
     read = READERS[kind](value) if texts and isinstance(value, str) else value
-    return limited(limits, typed(kind, read))
+    return within_limits(limits, typed(kind, read))
 
 
 def typed(kind: str, value: Any) -> Any:
@@ -145,7 +145,7 @@ def typed(kind: str, value: Any) -> Any:
     return int(plain) if kind == "int" else plain
 
 
-def limited(limits: Mapping[str, Any], value: Any) -> Any:
+def within_limits(limits: Mapping[str, Any], value: Any) -> Any:
     """The value. Raises WrongError with the first limit that it does not meet."""
     for word, bound in limits.items():
         try:

@@ -23,8 +23,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values i
     WrongError,
     defaults,
     is_open,
-    limited,
     value_of,
+    within_limits,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Condition, Param, Path
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Node
@@ -70,7 +70,7 @@ class OuterParams:
         default = self._known.get(source.name)
         if default is not None and not is_open(default):
             try:
-                limited(param.limits, default)
+                within_limits(param.limits, default)
             except WrongError as error:
                 raise WrongError(error.expected, f"{value}, which is {error.got} by default") from None
 

@@ -18,8 +18,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values i
     READERS,
     WrongError,
     is_open,
-    limited,
     typed,
+    within_limits,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.conditions import (
@@ -104,7 +104,7 @@ def wrong_default(node: Node, kind: str, value: Any) -> Iterator[RecipeError]:
         yield node.error(("default",), error.expected, error.got + remark, near)
         return
     try:
-        limited({word: node.data[word] for word in PARAM_LIMITS if word in node.data}, plain)
+        within_limits({word: node.data[word] for word in PARAM_LIMITS if word in node.data}, plain)
     except WrongError as error:
         yield node.error(("default",), error.expected, error.got)
 

@@ -198,7 +198,7 @@ def braces(word: str, schema: Schema) -> Iterator[Any]:
         yield f"{{{{ {text} }}}}"
 
 
-def dotted_name(word: str, _schema: Schema) -> Iterator[Any]:
+def dotted(word: str, _schema: Schema) -> Iterator[Any]:
     """The dotted name of a scriptlet for the path of its file."""
     yield FOLDERS.sub("", word.strip()).replace("/", ".")
 
@@ -220,7 +220,7 @@ def split(word: str, _schema: Schema) -> Iterator[Any]:
     yield re.split(r"[,\s]+", word.strip())
 
 
-def key_value_pairs(word: str, _schema: Schema) -> Iterator[Any]:
+def key_values(word: str, _schema: Schema) -> Iterator[Any]:
     """Arguments as Ansible takes them in one line: `src=data.csv limit=5`."""
     parts = [part.partition("=") for part in word.split()]
     if all(name and mark for name, mark, _value in parts):
@@ -253,19 +253,7 @@ def wrapped(value: Any, schema: Schema) -> Iterator[Any]:
 
 
 GUESSES: dict[type, tuple[Guess, ...]] = {
-    str: (
-        one_of,
-        number,
-        seconds,
-        mebibytes,
-        share,
-        braces,
-        dotted_name,
-        cleaned_name,
-        split,
-        key_value_pairs,
-        wrapped,
-    ),
+    str: (one_of, number, seconds, mebibytes, share, braces, dotted, cleaned_name, split, key_values, wrapped),
     int: (boolean, percentile, wrapped),
     float: (percentile, wrapped),
     list: (joined, wrapped),

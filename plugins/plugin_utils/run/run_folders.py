@@ -44,7 +44,7 @@ def _by_start(journals: list[Path]) -> list[Path]:
 
 def _started(journal: Path) -> str:
     try:
-        return str(begun(journal).get("time", ""))
+        return str(run_record(journal).get("time", ""))
     except JournalError:  # an error is raised where this run is used
         return ""
 
@@ -64,7 +64,7 @@ def journal_of(runs: Path, start: str = "") -> Path:
     return exact[0] if exact else found[-1]
 
 
-def begun(journal: Path) -> Record:
+def run_record(journal: Path) -> Record:
     """The journal's run record, empty where there is none."""
     records: Iterator[Record | None] = map(itemgetter(2), JournalReader(journal).read())
     return next((record for record in records if record and record["kind"] == "run"), {})

@@ -44,7 +44,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.run_snap
     RECIPES,
     SCRIPTLETS,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import begun
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import run_record
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import is_behind
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
 
@@ -96,7 +96,7 @@ def gather(source: PackSource, folder: Path) -> dict[str, Any]:
     pack = _Pack(folder, source)
     results = _add_results(pack)
     run = status_of(folder / RESULTS)
-    record = begun(source.journal) if source.journal else {}
+    record = run_record(source.journal) if source.journal else {}
     _add_run_snapshot(pack, record)
     _add_versions(pack, run, record)
     _add_artifacts(pack)

@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.journal_record import
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pinned_runs import is_pinned
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import exists
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import begun
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import run_record
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import read
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
@@ -75,7 +75,7 @@ def _folders(runs: Path) -> Iterator[Path]:
 def _from_folder(folder: Path, rows: Mapping[str, Mapping[str, Any]]) -> IndexedRun | None:
     """The run of a folder; None where the folder was removed meanwhile."""
     try:
-        record = begun(folder / JOURNAL) if exists(folder / JOURNAL) else {}
+        record = run_record(folder / JOURNAL) if exists(folder / JOURNAL) else {}
         row = rows.get(run_id := str(record.get("run", folder.name)), {})
         started = record.get("time") or row.get("started") or _utc_text_of(folder.stat().st_mtime)
         has_begun = bool(record or row) or _has_records(folder / JOURNAL)

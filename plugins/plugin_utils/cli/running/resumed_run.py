@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import begun, journal_of, journals
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import journal_of, journals, run_record
 
 LAST = "last"
 
@@ -49,7 +49,7 @@ def earlier_run(runs: Path, start: str, recipe: str) -> ResumedRun:
 
 
 def _begun(journal: Path) -> ResumedRun | None:
-    record = begun(journal)
+    record = run_record(journal)
     return _earlier(record) if record else None
 
 

@@ -54,15 +54,15 @@ class Compiled:
                 yield from ((task, step) for step in task.args["steps"])
 
 
-def check_plays(compiled: Compiled, settings: Settings, means: AnsibleApi) -> Pins | None:
+def check_plays(compiled: Compiled, settings: Settings, api: AnsibleApi) -> Pins | None:
     """The files that these plays may send, None for all.
 
     Raises TrustError for what is not allowed, CatalogError for a scriptlet that cannot be found.
     """
-    return check_run(trust_request_of(compiled, settings, means), settings, _with_controller(means))
+    return check_run(trust_request_of(compiled, settings, api), settings, _with_controller(api))
 
 
-def trust_request_of(compiled: Compiled, settings: Settings, means: AnsibleApi) -> TrustRequest:
+def trust_request_of(compiled: Compiled, settings: Settings, api: AnsibleApi) -> TrustRequest:
     """What the plays are about to run, on which hosts and as which users."""
     folders = tuple(map(Path, settings.scriptlets))
     declared = compiled.recipe.get("hooks") or {}
@@ -70,7 +70,7 @@ def trust_request_of(compiled: Compiled, settings: Settings, means: AnsibleApi) 
     steps = [(task, step, _entry(step, folders)) for task, step in compiled.steps()]
     path, merges = str(compiled.recipe.get("path") or ""), merge_hooks(compiled.rules, settings)
     modules = (full_name(str(step["module"])) for _task, step, entry in steps if entry is None)
-    where = _where(means, with_users=bool(settings.policy))
+    where = _where(api, with_users=bool(settings.policy))
     return TrustRequest(
         action=action_on(path, settings),
         recipe=path,
@@ -100,7 +100,7 @@ def _uses(
     return (Use(name, who.user, tuple(hosts), who.unsure) for (name, who), hosts in places.items())
 
 
-def _where(means: AnsibleApi, *, with_users: bool) -> Where:
+def _where(api: AnsibleApi, *, with_users: bool) -> Where:
     """A function that returns the host on which a task really runs for a host, and the user that it becomes there.
 
     `with_users` is false where no policy needs the users.
@@ -111,18 +111,18 @@ def _where(means: AnsibleApi, *, with_users: bool) -> Where:
     def variables(task: Any, name: str) -> Data:
         play = task.get_play()
         if (name, id(play)) not in of_play:
-            of_play[name, id(play)] = means.vars_of(name, play)
+            of_play[name, id(play)] = api.vars_of(name, play)
         own = task.get_vars()
-        return {**of_play[name, id(play)], **own, **means.extra_vars} if own else of_play[name, id(play)]
+        return {**of_play[name, id(play)], **own, **api.extra_vars} if own else of_play[name, id(play)]
 
     def look(task: Any, host: str) -> tuple[str, BecomeUsers]:
         place = host or CONTROLLER
         if not with_users:
             return place, BecomeUsers()
         if task.delegate_to:
-            place = str(means.fill(task.delegate_to, variables(task, place)))
+            place = str(api.fill(task.delegate_to, variables(task, place)))
         known = variables(task, place)
-        return place, become_users(task, known, lambda value: means.fill(value, known))
+        return place, become_users(task, known, lambda value: api.fill(value, known))
 
     def where(task: Any, host: str) -> tuple[str, BecomeUsers]:
         if (id(task), host) not in of_task:
@@ -132,6 +132,6 @@ def _where(means: AnsibleApi, *, with_users: bool) -> Where:
     return where
 
 
-def _with_controller(means: AnsibleApi) -> Callable[[str], Sequence[str]]:
+def _with_controller(api: AnsibleApi) -> Callable[[str], Sequence[str]]:
     """A function that returns the hosts of a pattern; the controller is in no group of Ansible's inventory."""
-    return lambda pattern: [*means.resolve(pattern), *([CONTROLLER] if pattern in (CONTROLLER, "*") else [])]
+    return lambda pattern: [*api.resolve(pattern), *([CONTROLLER] if pattern in (CONTROLLER, "*") else [])]

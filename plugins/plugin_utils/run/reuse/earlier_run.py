@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_jo
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader, Line
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record, decode
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Place, Results, StepEnd
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import begun, hold, journal_of, journals
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import hold, journal_of, journals, run_record
 
 Offer = dict[str, Any]
 Needs = Mapping[str, Collection[str]]  # the steps that each step depends on
@@ -137,7 +137,7 @@ def find_earlier(runs: Path, resume: str, resume_from: str, recipe: Mapping[str,
 
 def _newest(runs: Path, recipe: Mapping[str, Any]) -> Path:
     for path in reversed(journals(runs)):
-        if _is_same(recipe, begun(path).get("recipe", {})):
+        if _is_same(recipe, run_record(path).get("recipe", {})):
             return path
     raise UsageError(f"there is no earlier run of {_named(recipe)} in {runs}")
 

@@ -16,12 +16,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import compress
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import (
-    begun,
     held,
     hold,
     is_held,
     journal_of,
     journals,
+    run_record,
 )
 
 NAMES = ("20260101-a", "20260101-ab", "20260102-c")
@@ -70,7 +70,7 @@ def test_a_compressed_journal_is_found_by_its_plain_name(tmp_path: Path):
     compress(tmp_path / "R1/journal.jsonl")
     (tmp_path / "R2/journal.jsonl.gz").touch()  # a kill leaves both
     assert journals(tmp_path) == [tmp_path / "R1/journal.jsonl", tmp_path / "R2/journal.jsonl"]
-    assert [begun(path)["run"] for path in journals(tmp_path)] == ["R1", "R2"]
+    assert [run_record(path)["run"] for path in journals(tmp_path)] == ["R1", "R2"]
     assert journal_of(tmp_path, "R1") == tmp_path / "R1/journal.jsonl"
 
 

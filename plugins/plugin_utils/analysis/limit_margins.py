@@ -48,8 +48,8 @@ def criteria(measurements: DataFrame) -> DataFrame:
 
 
 def _same(limits: Series) -> str:
-    told = set(limits)
-    return str(told.pop()) if len(told) == 1 else SEVERAL
+    found = set(limits)
+    return str(found.pop()) if len(found) == 1 else SEVERAL
 
 
 def _worst(verdicts: Series) -> str:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From a run in the store to the files of its report."""
+"""Make the report of a run in the store."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 
 def make(engine: Engine, run_id: str, folder: Path, formats: Sequence[str] = FORMATS) -> dict[Path, bool]:
-    """Write the report of a run into a folder; the paths, each with whether its file changed.
+    """Write the report of a run into a folder; returns the paths, each with whether its file changed.
 
-    Raises UsageError for a run or a format that is not known, where a file cannot be written or a package is missing,
-    RackError where a cell would be lost, StoreError where reading fails.
+    Raises UsageError for an unknown run or format, for a file that cannot be written and for a missing package.
+    Raises RackError where a cell would be lost, and StoreError where the store cannot be read.
     """
     return write(tables(frames(read(engine, run_id))), folder, formats)
 
 
 def read(engine: Engine, run_id: str) -> Rows:
-    """All that a report needs of a run."""
+    """Read all rows that a report needs. Raises UsageError for an unknown run, and StoreError."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 
     return Rows(

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What became of a run's report, from the task that writes it to the command that asked for it.
+"""The file by which the task that writes a report tells the command how that ended.
 
-Whatever that task comes to, the play goes on, so that a report changes no verdict: only a file can tell the command.
+A report must not change a verdict, so the play goes on even if the report fails. Only a file can tell the command.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ReportStatus:
-    """The paths of the report's files, or why there are none."""
+    """The paths of the report's files, or the reason why there are none."""
 
     files: tuple[str, ...] = ()
     error: str = ""
 
 
 def writing_status(write: Callable[[], Result]) -> Result:
-    """What `write` returns, whose `files` are noted in the folder of this run; so is the text of what it raises."""
+    """Call `write` and return its result. Its `files`, or the text of its exception, are noted in the run's folder."""
     try:
         result = write()
     except Exception as error:
@@ -46,7 +46,7 @@ def writing_status(write: Callable[[], Result]) -> Result:
 
 
 def read(folder: Path) -> ReportStatus | None:
-    """The note in a run's folder; None where there is none, or only a part of one."""
+    """The status that is noted in a run's folder; None where there is none, or an unfinished one."""
     try:
         data = json.loads((folder / NAME).read_bytes())
     except (OSError, ValueError):
@@ -55,7 +55,7 @@ def read(folder: Path) -> ReportStatus | None:
 
 
 def _note(files: list[str] | None = None, error: str = "") -> None:
-    """Without a run that is recorded nobody waits for it; where the disk is full, its lack tells enough."""
+    """Write the status. Nobody needs it without a recorded run; on a full disk the missing file says enough."""
     with suppress(UsageError, OSError):
         run = current()
         said = {"error": run.hidden(error)} if error else {"files": [run.hidden(path) for path in files or ()]}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The form in which every writer gets a run: named tables whose cells are plain Python values."""
+"""The tables that every writer of a report gets; their cells are plain Python values."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`name` is for programs, `title` for people. Times are ISO 8601 UTC text, seconds and numbers int or float.
+    """One column: `name` is for programs, `title` for people.
 
-    A log is text whose end matters most.
+    Times are ISO 8601 text in UTC, seconds and numbers are int or float. A log is text whose end matters most.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table of a report; None is an empty cell. A `record` has one row and reads better turned on its side."""
+    """One table of a report; None is an empty cell. A table with the layout `record` has one row, shown as a list."""
 
     name: str
     title: str

@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options im
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-RUN = "run"  # how the run itself is called where hosts are listed
+RUN = "run"  # shown instead of a host for keys of the run itself
 
 Row = Mapping[str, Any]
 
@@ -173,7 +173,7 @@ def export(options: argparse.Namespace) -> Answer:
 
 
 def _entries(store: Engine, run_id: str, seq: int | None) -> list[dict[str, Any]]:
-    """The run's keys after the change `seq`. Raises UsageError where it has none of this number."""
+    """The run's keys after the change `seq`. Raises UsageError where the run has no such change."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 
@@ -185,7 +185,7 @@ def _entries(store: Engine, run_id: str, seq: int | None) -> list[dict[str, Any]
 
 
 def state_at(changes: Sequence[Row], seq: int | None) -> list[dict[str, Any]]:
-    """Each key's last change up to the one with number `seq`, with its `value`; all of them where it is None."""
+    """The last change of each key, with its `value`, among those up to number `seq`, or among all for None."""
     last = {(one["key"], one["host"]): one for one in changes if seq is None or one["seq"] <= seq}
     left_out = {"before", "after", "run_id"}
     return [
@@ -195,7 +195,7 @@ def state_at(changes: Sequence[Row], seq: int | None) -> list[dict[str, Any]]:
 
 
 def change_lines(found: Sequence[Row]) -> Iterator[str]:
-    """Changed fields as a table, nothing where there are none."""
+    """The changed fields as a table; nothing if there are none."""
     if found:
         rows = ((one["key"], one["host"] or RUN, one["field"], *_sides(one)) for one in found)
         yield _table(("key", "host", "field", "first", "second"), rows)
@@ -211,7 +211,7 @@ def _place(host: str | None) -> str | None:
 
 
 def _elsewhere(key: str, entries: Sequence[Row]) -> str:
-    """Where a key is that was looked for in another place, or which one was meant."""
+    """A hint for a key that was not found: the hosts that have it, or a similar key."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.argument_parser import hint
 
     places = sorted(entry["host"] or RUN for entry in entries if entry["key"] == key)
@@ -219,7 +219,7 @@ def _elsewhere(key: str, entries: Sequence[Row]) -> str:
 
 
 def _check_host(host: str | None, store: Engine, *run_ids: str) -> None:
-    """Refuse a host that none of the runs had; not one without keys, which sees those of the run."""
+    """Raise UsageError for a host that none of the runs had. A host without keys is fine: it sees those of the run."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.argument_parser import hint
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
@@ -233,7 +233,7 @@ def _check_host(host: str | None, store: Engine, *run_ids: str) -> None:
 
 
 def _values(entries: Sequence[Row]) -> dict[str, Any]:
-    """The value of each key, a host's own before the run's."""
+    """The value of each key; a host's own key wins over that of the run."""
     return {entry["key"]: entry["value"] for entry in sorted(entries, key=lambda entry: bool(entry["host"]))}
 
 
@@ -242,7 +242,7 @@ def _before(change: Row) -> str:
 
 
 def _clock(offset: float | None) -> str:
-    """By how much a clock is ahead; nothing where nobody knows."""
+    """By how much a clock is ahead; empty if that is not known."""
     return "" if offset is None else f"{offset:+.3f} s"
 
 

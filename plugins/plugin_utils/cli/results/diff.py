@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options im
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import printable
 
 NOTABLE = 10.0  # percent
-SHORTEST = 0.1  # seconds: below, a step's duration is mostly chance
+SHORTEST = 0.1  # seconds: smaller changes of a duration are mostly chance
 NONE = "no change"
 
 Row = Mapping[str, Any]
@@ -151,7 +151,7 @@ def _sides(row: Row) -> tuple[str, str, str]:
 
 
 def _is_notable(row: Row, percent: float) -> bool:
-    """What has no share, such as a text or a new measurement, always is."""
+    """Whether a change is large enough; one without a percentage, such as a text or a new measurement, always is."""
     return bool(abs(row.get("percent", percent)) >= percent)
 
 
@@ -171,7 +171,7 @@ def _table(title: str, titles: Sequence[str], rows: Sequence[Sequence[object]], 
 
 
 def _titled(title: str, parts: Iterator[str] | Sequence[str], none: str = NONE) -> Iterator[str]:
-    """What there is under its title, or a line that says that there is nothing."""
+    """The parts under their title, or a line that says that there are none."""
     text = "".join(parts)
     yield f"\n{title}:\n{text}" if text else f"\n{title}: {none}\n"
 

@@ -38,7 +38,7 @@ def flush(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 
     journal = journal_of(Path(settings.load().runs), options.run)
-    if not is_held(journal.parent):  # which could not write its end, as on a full disk
+    if not is_held(journal.parent):  # it may have had no room for its end record, as on a full disk
         end_abandoned_run(journal)
     with opened(options, writing=True) as store:
         done = import_journal(store, journal)

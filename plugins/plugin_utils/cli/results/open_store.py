@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The store and the runs in it, as the commands about results open them."""
+"""Open the store and find runs in it, for the commands about results."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(options: argparse.Namespace, *, writing: bool = False) -> Iterator[Engine]:
-    """The store that --db or the settings name; it is made and migrated where it is written to."""
+    """The store that --db or the settings name. It is made and migrated only for writing."""
     store = (engine if writing else reader)(options.db or settings.load().db)
     try:
         yield store
@@ -36,9 +36,9 @@ def opened(options: argparse.Namespace, *, writing: bool = False) -> Iterator[En
 
 
 def run_id_of(store: Engine, start: str, db: str | None = None) -> str:
-    """The run whose id begins so; the newest one for an empty text. `db` is the URL that was given with --db.
+    """The id of the run that begins with `start`; for an empty text that of the newest run.
 
-    Raises UsageError.
+    `db` is the URL that was given with --db. Raises UsageError where there is no such run, or several.
     """
     try:
         found = queries.find(store, start) if start else queries.newest(store)
@@ -50,7 +50,7 @@ def run_id_of(store: Engine, start: str, db: str | None = None) -> str:
 
 
 def _where_else(start: str, db: str | None) -> str:
-    """How to bring a run into the store whose journal is here; empty where there is none."""
+    """A hint how to store a run whose journal is here; empty if there is none."""
     found = [path for path in journals(Path(settings.load().runs)) if path.parent.name.startswith(start)]
     if len(found) != 1:
         return ""

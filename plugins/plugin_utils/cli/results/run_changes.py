@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What two runs differ in: verdicts, durations, measurements, context. Plain lists of dicts in and out."""
+"""Compare two runs: verdicts, durations, measurements, context. Rows and changes are plain dicts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MEASUREMENT = ("step", "host", "name", "unit", "number")  # what makes two measu
 
 
 def run_changes(first: Row, second: Row) -> list[Change]:
-    """What is not the same about the two runs themselves."""
+    """The fields of the two runs themselves that differ."""
     return [
         {"field": name, **_sides(first.get(name), second.get(name))}
         for name in ABOUT
@@ -39,7 +39,7 @@ def run_changes(first: Row, second: Row) -> list[Change]:
 
 
 def verdict_changes(first: Sequence[Row], second: Sequence[Row]) -> list[Change]:
-    """The (step, host) pairs with another verdict, or that only one run has; `reason` is that of the later one."""
+    """The (step, host) pairs whose verdicts differ, or that only one run has; `reason` is that of the later run."""
     return [
         {**place, **sides(before, after, "verdict"), "reason": (after or before or {}).get("reason", "")}
         for place, before, after in _pairs(first, second, ("step", "host"))
@@ -48,7 +48,7 @@ def verdict_changes(first: Sequence[Row], second: Sequence[Row]) -> list[Change]
 
 
 def duration_changes(first: Sequence[Row], second: Sequence[Row]) -> list[Change]:
-    """How long each (step, host) that ran in both runs took in each, in seconds, the largest change first."""
+    """The seconds in both runs of each (step, host) that ran in both, the largest change first."""
     pairs = (pair for pair in _pairs(first, second, ("step", "host")) if pair[1] and pair[2])
     found = [
         {**place, **sides(before, after, "seconds"), **_percent(before["seconds"], after["seconds"])}
@@ -59,12 +59,12 @@ def duration_changes(first: Sequence[Row], second: Sequence[Row]) -> list[Change
 
 
 def _ran(row: Row) -> bool:
-    """Whether it was tried, and in its own run: one that is used again has the time of another."""
+    """Whether a step ran in this run; the time of a result that is used again is that of another run."""
     return bool(row["tries"]) and not row["source_run"]
 
 
 def measurement_changes(first: Sequence[Row], second: Sequence[Row]) -> list[Change]:
-    """The measurements that are not the same, or that only one run has."""
+    """The measurements that differ, or that only one run has."""
     found = _pairs([*_numbered(first)], [*_numbered(second)], MEASUREMENT)
     return [
         {
@@ -103,7 +103,7 @@ def _is_worse(before: Row | None, after: Row | None, good: Container[str]) -> bo
 
 
 def context_changes(first: Sequence[Row], second: Sequence[Row]) -> list[Change]:
-    """The fields of keys that are not the same; a key that only one run has is one change, with an empty `field`."""
+    """The fields of keys that differ; a key that only one run has is one change with an empty `field`."""
     return [
         {**place, **change}
         for place, before, after in _pairs(first, second, ("key", "host"))
@@ -128,7 +128,7 @@ def _is_other(before: Field | None, after: Field | None) -> bool:
 
 
 def _is_other_container(before: Field | None, after: Field | None) -> bool:
-    """Whether something is told of a mapping or a list that is told by none of what is in it."""
+    """Whether a mapping or a list itself has changed in a way that its fields do not show."""
     values = [field.value for field in (before, after) if field]
     if len(values) < 2:
         return not values[0]
@@ -138,7 +138,7 @@ def _is_other_container(before: Field | None, after: Field | None) -> bool:
 
 
 def _is_reordered(before: list[Any], after: list[Any]) -> bool:
-    """Items go by their names, so that their order is none of their fields."""
+    """Whether named items have another order: they are compared by name, so their fields do not show it."""
     names = parts(before), parts(after)
     first, second = ([name for name in side if name in other] for side, other in (names, names[::-1]))
     return first != second
@@ -151,14 +151,14 @@ def _field_sides(before: Field | None, after: Field | None) -> Change:
 def _pairs(
     first: Iterable[Row], second: Iterable[Row], keys: Sequence[str]
 ) -> Iterator[tuple[Change, Row | None, Row | None]]:
-    """The rows of two lists that belong together, in the order of the lists."""
+    """The rows of two lists with the same values of `keys`, as pairs; None where only one list has the row."""
     sides = [{tuple(row[key] for key in keys): row for row in rows} for rows in (first, second)]
     for place in dict.fromkeys([*sides[0], *sides[1]]):
         yield dict(zip(keys, place, strict=True)), sides[0].get(place), sides[1].get(place)
 
 
 def sides(before: Row | None, after: Row | None, name: str) -> Change:
-    """A field of both rows as `before` and `after`, each only where there is a row."""
+    """A field of both rows as `before` and `after`; a side without a row is left out."""
     both = (("before", before), ("after", after))
     return {side: row[name] for side, row in both if row is not None}
 
@@ -168,7 +168,7 @@ def _sides(before: Any, after: Any) -> Change:
 
 
 def _numbered(rows: Sequence[Row]) -> Iterator[Row]:
-    """A step may measure one thing several times: the first belongs to the first."""
+    """Number the measurements of a step with the same name, so that they are compared in their order."""
     seen: Counter[tuple[str, ...]] = Counter()
     for row in rows:
         place = (row["step"], row["host"], row["name"], row["unit"])
@@ -185,11 +185,11 @@ def _grown(before: Row | None, after: Row | None) -> Change:
 
 
 def _percent(before: Any, after: Any) -> Change:
-    """By how much a number has grown; nothing where that cannot be said."""
+    """By how many percent a number has grown; empty for other values and for growth from 0."""
     numbers = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in (before, after))
     return {"percent": round(100 * (after - before) / abs(before), 2)} if numbers and before else {}
 
 
 def _same(first: Any, second: Any) -> bool:
-    """Whether both are the same JSON: to Python 1, 1.0 and true are equal."""
+    """Whether two values are the same JSON; in Python 1, 1.0 and True would be equal."""
     return json.dumps(first, sort_keys=True) == json.dumps(second, sort_keys=True)

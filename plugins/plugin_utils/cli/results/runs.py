@@ -39,12 +39,12 @@ def runs(options: argparse.Namespace) -> Answer:
     if options.json:
         return {"runs": found}, 0
     names = ("run_id", "status", "test_id", "recipe", "started")
-    rows = [(*(run[name] or "-" for name in names), told(run, run["flakes"])) for run in found]
+    rows = [(*(run[name] or "-" for name in names), summary_of(run, run["flakes"])) for run in found]
     return to_text(TITLES, rows, painter(sys.stdout)), 0
 
 
-def told(run: Mapping[str, Any], flakes: int) -> str:
-    """The counts of a run's verdicts and of its flakes, the run that it went on with, whether it is pinned."""
+def summary_of(run: Mapping[str, Any], flakes: int) -> str:
+    """In words: counts of verdicts and flakes, the run that was resumed, and whether the run is pinned."""
     counts = ", ".join(f"{number} {verdict}" for verdict, number in run["counts"].items())
     again = f"{flakes} of them after a retry" if flakes else ""
     resumes = run["resumes"] and f"resumes {run['resumes']}"

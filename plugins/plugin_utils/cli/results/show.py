@@ -66,14 +66,14 @@ def show(options: argparse.Namespace) -> Answer:
 
 
 def _head(run: Row, steps: Sequence[Row]) -> Iterator[str]:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.runs import told
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.runs import summary_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colours import painter
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import printable
 
     status = painter(sys.stdout)(run["status"], run["status"])
     flakes = sum(bool(step["flake"]) for step in steps if not step["instances"])
     about = [printable(run[name]) for name in ("test_id", "recipe") if run[name]]  # stages by hand have neither
-    yield "  ".join([f"run {run['run_id']}", status, *about, told(run, flakes)]) + "\n"
+    yield "  ".join([f"run {run['run_id']}", status, *about, summary_of(run, flakes)]) + "\n"
     for name in ("params", "labels", "options"):
         given = ", ".join(f"{key}={_written(value)}" for key, value in run[name].items())
         if given:
@@ -91,7 +91,7 @@ def _steps(shown: Sequence[Row], steps: Sequence[Row]) -> Iterator[str]:
             step["step"],
             step["host"] or "run",
             f"{step['seconds']:.3f} s",
-            "; ".join(_told(step, instances[step["step"], step["host"]])),
+            "; ".join(_remarks(step, instances[step["step"], step["host"]])),
         )
         for step in sorted(shown, key=lambda step: step["verdict"] in PASSING)
     ]
@@ -99,12 +99,12 @@ def _steps(shown: Sequence[Row], steps: Sequence[Row]) -> Iterator[str]:
 
 
 def _is_plain(step: Row) -> bool:
-    """Whether it passed, and at once."""
+    """Whether it passed at the first try."""
     return step["verdict"] in PASSING - {"marginal"} and not step["flake"]
 
 
-def _told(step: Row, instances: Sequence[Row]) -> Iterator[str]:
-    """All that is to be said of how a step ended, beside its verdict."""
+def _remarks(step: Row, instances: Sequence[Row]) -> Iterator[str]:
+    """What is shown of how a step ended, beside its verdict."""
     if step["reason"]:
         yield str(step["reason"])
     if step["flake"] and not step["instances"]:
@@ -121,7 +121,7 @@ def _told(step: Row, instances: Sequence[Row]) -> Iterator[str]:
 
 
 def _criteria(measured: Sequence[Row]) -> Iterator[str]:
-    """The criteria that are not simply fulfilled."""
+    """The criteria that did not hold, or only just."""
     rows = [
         (
             one["verdict"],
@@ -144,7 +144,7 @@ def _limits(limits: Mapping[str, Any] | None) -> str:
 
 
 def _conflicts(conflicts: Sequence[Row]) -> Iterator[str]:
-    """The writes that met others: with both values, and what became of them."""
+    """The conflicting writes, with both values and the outcome."""
     rows = [
         (
             one["key"],
@@ -163,7 +163,7 @@ def _conflicts(conflicts: Sequence[Row]) -> Iterator[str]:
 
 
 def _other(conflict: Row) -> str:
-    """The value that is in neither place, and the fields of which the later one was taken."""
+    """The third value of a conflict, and the fields that both writes had changed."""
     fields = (
         f"both changed {', '.join(name or 'all of it' for name in conflict['fields'])}" if conflict["fields"] else ""
     )

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From the frames of a run to the one set of tables that every writer takes."""
+"""Turn the data frames of a run into the tables that every writer gets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def tables(frames: Frames) -> tuple[Table, ...]:
-    """Every table of a report, in reading order; a table without rows is there too."""
+    """Every table of a report, in reading order, also those without rows."""
     return (
         Table("summary", "Summary", of.SUMMARY, (summary(frames),), layout="record"),
         *_of_results(frames.steps),

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From a frame to the cells of a table: plain Python values, None where there is nothing."""
+"""Turn a data frame into the cells of a table: plain Python values, None for an empty cell."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 RUN_SCOPED = "(run)"
-"""Stands for the host where a step or a key belongs to the run as a whole."""
+"""Shown as the host of a step or a key that belongs to the run as a whole."""
 
 STDERR_LINES, STDERR_CHARACTERS = 20, 2000
 
 
 def rows(frame: DataFrame, columns: tuple[Column, ...]) -> tuple[Row, ...]:
-    """The frame's columns of these names, row by row."""
+    """The rows of the frame, with the columns of these names."""
     return tuple(zip(*(_cells(frame[column.name], column) for column in columns), strict=True))
 
 
@@ -36,7 +36,7 @@ def _cells(series: Series, column: Column) -> list[Any]:
 
 
 def _number(value: Any) -> Any:
-    """Whole numbers without a point, and what is no number as text: a measurement may be anything."""
+    """A whole number as int, and a value that is not a number as text: a measurement may be anything."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
         return int(value)
     is_plain = value is None or (isinstance(value, int | float | str) and not isinstance(value, bool))
@@ -49,7 +49,7 @@ def to_json(value: Any) -> str:
 
 
 def tail(text: str) -> str:
-    """The last lines of a log, with the number of characters that were left out before them."""
+    """The last lines of a log, with a note of how many characters were left out before them."""
     stripped = text.rstrip()
     end = "\n".join(stripped.split("\n")[-STDERR_LINES:])[-STDERR_CHARACTERS:]
     left_out = len(stripped) - len(end)

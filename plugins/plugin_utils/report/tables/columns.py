@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which columns each table has, and what is said about it."""
+"""The columns of each table, and the sentence that explains the table."""
 
 from __future__ import annotations
 

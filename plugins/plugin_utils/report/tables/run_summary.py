@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The run as a whole: what it was, how it ended, and the runs before it."""
+"""The summary of a run, and the earlier runs of the same test."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAST_RUNS = 20
 
 
 def summary(frames: Frames) -> Row:
-    """The one row of the cover."""
+    """The single row of the table `summary`."""
     run, counted = frames.run, run_statistics.results(frames.steps)
     known = {
         **run,
@@ -49,7 +49,7 @@ def _text(value: Any) -> str:
 
 
 def past_runs(frames: Frames) -> tuple[Row, ...]:
-    """The last earlier runs of the same test."""
+    """The rows of the table `past_runs`: the last earlier runs of the same test."""
     run, runs = frames.run, frames.runs
     twins = runs[(runs["test_id"] == run.get("test_id")) & (runs["started"] < (run.get("started") or ""))]
     newest = twins.sort_values(["started", "run_id"], ascending=False).head(PAST_RUNS)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A report as CSV files, one for each table: every row, numbers with every digit, no text that a spreadsheet runs."""
+"""A report as CSV files, one for each table, with all rows and digits. A spreadsheet runs none of the text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text impo
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table
 
 FORMULA = re.compile(r" *[=+\-@\t\r\n＝＋－＠]")
-"""How a text starts that a spreadsheet may take for a formula."""
+"""Matches the start of a text that a spreadsheet may take for a formula."""
 
 NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
@@ -39,7 +39,7 @@ def _write(table: Table, path: Path) -> Path:
 
 
 def harmless(value: Any) -> Any:
-    """Numbers as they are; text with an apostrophe in front where a spreadsheet would run it."""
+    """The value; text that a spreadsheet would run gets an apostrophe in front."""
     if not isinstance(value, str):
         return value
     text = visible(value)

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A report as an Excel workbook: a sheet for each table, nothing lost without a note.
+"""A report as an Excel workbook with a sheet for each table. Whatever does not fit is noted.
 
-Rows go out one by one (`constant_memory`), so that a large run needs no large memory.
+Rows are written one by one (`constant_memory`), so that a large run does not need much memory.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
 
 MOST_ROWS, MOST_COLUMNS, MOST_TEXT = 1_048_576, 16_384, 32_767
 MOST_DIGITS = 15
-"""Digits that Excel keeps of a number; a longer whole number stays text."""
+"""Digits that Excel keeps of a number; a longer whole number is written as text."""
 
 PLAIN_TEXT = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 NUMBER_FORMATS: dict[Kind, str] = {"seconds": "0.000", "time": "yyyy-mm-dd hh:mm:ss.000"}
 WIDTHS: dict[Kind, int] = {"seconds": 12, "number": 11, "time": 24, "verdict": 13}
 GROUNDS = {"marginal": {"bg_color": "#fff3dc"}}
-"""What passes is quiet, but for what nearly did not."""
+"""Verdicts that pass have no background, except these."""
 
 NARROW, WIDE, SAMPLE = 8, 60, 200
-"""Least and greatest width of a column of text in letters, and how many rows it is judged by."""
+"""Least and greatest width of a text column in letters, and from how many rows it is estimated."""
 
 
 class Styles:
@@ -84,7 +84,7 @@ def write(tables: Sequence[Table], folder: Path) -> list[Path]:
 
 
 def _properties(summary: Table) -> dict[str, Any]:
-    """Fixed by the run, so that the same run gives the same file."""
+    """The document properties. They depend on the run only, so that the same run gives the same file."""
     run = summary.record()
     ended = when(run["ended"] or run["started"])
     created = ended if isinstance(ended, datetime) else datetime(2000, 1, 1)  # noqa: DTZ001 (Excel knows no zones)
@@ -159,7 +159,7 @@ def _for_paper(sheet: Worksheet) -> None:
 
 
 def _narrowed(table: Table) -> tuple[Sequence[Column], Sequence[Row]]:
-    """The columns that Excel can hold; the last one then says how many are missing."""
+    """The columns that Excel can hold. If there are more, the last one says how many are missing."""
     if len(table.columns) <= MOST_COLUMNS:
         return table.columns, table.rows
     kept = MOST_COLUMNS - 1
@@ -173,7 +173,7 @@ def _put(sheet: Worksheet, row: int, values: Iterable[Any], look: Format | None 
 
 
 def _cells(rows: Sequence[Row], columns: Sequence[Column]) -> Iterator[Row]:
-    """Column by column: hosts, steps and verdicts repeat, and each is looked at once."""
+    """Convert column by column: hosts, steps and verdicts repeat, and each value is converted once."""
     parts = zip(*rows, strict=True) if rows else ()
     return zip(*map(_column, parts, (column.kind for column in columns)), strict=True)
 
@@ -186,7 +186,7 @@ def _column(values: Sequence[Any], kind: Kind) -> list[Any]:
 
 
 def cell(value: Any, kind: Kind) -> Any:
-    """A value as Excel can hold it: text stays text, times are UTC, what it would round or refuse is text."""
+    """A value as Excel can hold it: times in UTC, and as text whatever Excel would round or refuse."""
     if isinstance(value, str):
         return when(value) if kind == "time" else fit(visible(value))
     if isinstance(value, int):
@@ -195,9 +195,9 @@ def cell(value: Any, kind: Kind) -> Any:
 
 
 def when(text: str) -> datetime | str:
-    """An ISO time as UTC without a zone, which Excel does not know; the text where it is none.
+    """An ISO time as UTC without a zone, which Excel does not know; a text that is not a time stays text.
 
-    Excel would round to the milliseconds that it shows, the other formats cut.
+    Milliseconds are cut, as in the other formats; Excel would round them.
     """
     try:
         moment = datetime.fromisoformat(text).astimezone(UTC).replace(tzinfo=None)
@@ -207,7 +207,7 @@ def when(text: str) -> datetime | str:
 
 
 def fit(text: str) -> str:
-    """At most as many UTF-16 units as a cell holds, with a note of what was cut."""
+    """The text, cut with a note if it has more UTF-16 units than a cell holds."""
     if len(text) <= MOST_TEXT // 2 or len(text.encode("utf-16-le")) // 2 <= MOST_TEXT:
         return text
     note = f"… [cut: {len(text):,} characters in all]"
@@ -223,7 +223,7 @@ def _width(place: int, column: Column, rows: Sequence[Row]) -> int:
 
 
 def _verdict_columns(columns: Sequence[Column]) -> Iterator[tuple[int, int]]:
-    """First and last place of each stretch of columns that hold verdicts."""
+    """First and last index of each group of adjacent columns with verdicts."""
     for kind, stretch in groupby(enumerate(columns), key=lambda pair: pair[1].kind):
         places = [pair[0] for pair in stretch]
         if kind == "verdict":

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A report as one HTML file that needs nothing else: no network, no font, no library."""
+"""A report as one HTML file that needs no network, no font and no library."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import
 
 STATIC = Path(__file__).parent / "static"
 MOST_ROWS, FIRST_ROWS = 2000, 1000
-"""A table of up to `MOST_ROWS` is on the page as a whole, of a longer one the `FIRST_ROWS`."""
+"""A table with more than `MOST_ROWS` rows shows only the first `FIRST_ROWS`."""
 
 MOST_CHARACTERS = 400_000
-"""Of one table's cells: no log makes the page slow."""
+"""Characters in all cells of one table, so that long logs do not make the page slow."""
 
 MOST_IN_CELL = 1000
 MOST_IN_LINE = 100
 WIDE_FROM = 36
-"""Characters from which on a cell asks for a wide column."""
+"""A cell with more characters needs a wide column."""
 
 TABLES = (
     "reasons", "not_passed", "not_run", "flakes", "criteria", "steps", "rounds", "reused", "hooks", "slowest",
@@ -42,11 +42,11 @@ CODE = frozenset({
     "host", "step", "key", "first_host", "slowest_host", "min_host", "max_host", "nearest_host", "run_id", "source_run",
     "hook",
 })  # fmt: skip
-"""Columns whose cells are names from a program."""
+"""Columns whose cells are shown in the font for code."""
 
 
 class Cell(NamedTuple):
-    """A cell ready to print: `look` is the look of a verdict, `last` the last line of a log."""
+    """A cell of the page: `look` is the verdict like which it is shown, `last` the last line of a log."""
 
     text: str
     css: str = ""
@@ -56,7 +56,7 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PageView:
-    """A table as the page shows it: `rows` is what fitted, `total` how many there are."""
+    """A table of the page: `rows` are those that fit, `total` is how many the table has."""
 
     table: Table
     heads: tuple[Column, ...]
@@ -82,7 +82,7 @@ def write(tables: Sequence[Table], folder: Path) -> list[Path]:
 
 
 def render(tables: Sequence[Table]) -> str:
-    """The page; the same tables give the same bytes."""
+    """The text of the page; the same tables give the same text."""
     by_name = named(tables)
     style = verdict_colours.css() + (STATIC / "report.css").read_text(encoding="utf-8")
     script = (STATIC / "report.js").read_text(encoding="utf-8")
@@ -109,7 +109,7 @@ def render(tables: Sequence[Table]) -> str:
 
 
 def _printed(value: Any) -> Any:
-    """Whatever the template prints, it hides nothing; escaping follows."""
+    """Make invisible characters visible in all that the template prints; Jinja escapes it afterwards."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
@@ -131,7 +131,7 @@ def _fitting(table: Table) -> Iterator[list[Cell]]:
 
 
 def cell(value: Any, column: Column) -> Cell:
-    """One value as the page prints it."""
+    """A value as a cell of the page."""
     text = cut(shown(value, column.kind), MOST_IN_CELL, at_end=column.kind != "log")
     if column.kind == "verdict":
         return Cell(text, "", verdict_colours.style_of(str(value)) if value else "")
@@ -175,14 +175,14 @@ def _charts(by_name: dict[str, Table]) -> dict[str, Markup]:
 
 
 def _planned(by_name: dict[str, Table]) -> Table:
-    """The steps that are columns of the matrix: without instances."""
+    """The table of steps without the instances of looped steps."""
     steps = by_name["steps"]
     names = {column.name for column in by_name["matrix"].columns[1:]}
     return replace(steps, rows=tuple(row for row in steps.rows if row[steps.place("step")] in names))
 
 
 def _data(matrix: Table) -> dict[str, list[str]]:
-    """What the page's script must know: names for the heat map, the order of the verdicts."""
+    """The data for the page's script: names for the heat map, and the order of the verdicts."""
     return {
         "hosts": [visible(row[0]) for row in matrix.rows],
         "steps": [visible(column.name) for column in matrix.columns[1:]],

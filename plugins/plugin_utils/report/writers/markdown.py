@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A report as one Markdown file that fits into a comment on GitHub or GitLab: what did not pass, and why."""
+"""A report as one Markdown file that is short enough for a comment on GitHub or GitLab."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ROOM = {
     "conflicts": 2_000,
     "artifacts": 2_000,
 }
-"""Tables, in the order of the file, and the characters each may fill: a comment holds 65,536."""
+"""The tables in the order of the file, and how many characters each may fill; a comment holds 65,536."""
 
 MOST_ROWS = {"slowest": 10}
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?")
@@ -51,14 +51,14 @@ def write(tables: Sequence[Table], folder: Path) -> list[Path]:
 
 
 def render(tables: Sequence[Table]) -> str:
-    """The file's text; rows that do not fit are counted, never dropped in silence."""
+    """The text of the file. A note says how many rows do not fit."""
     by_name = named(tables)
     lines = chain(_head(by_name["summary"]), *(_section(by_name[name]) for name in ROOM))
     return "".join(f"{line}\n" for line in lines)
 
 
 def plain(text: str, *, at_end: bool = True) -> str:
-    """Text that Markdown shows as it is, on one line, cut `at_end` or at its start: no markup, link or mention."""
+    """Text on one line that Markdown shows as it is, without markup, links or mentions; cut at its end or its start."""
     one_line = cut(visible(text), MOST_IN_CELL, at_end=at_end).replace("\n", "⏎").replace("\t", " ")
     escaped = _SPECIAL.sub(r"\\\g<0>", escape(one_line, quote=False))
     return escaped.replace("@", "&#64;<!-- -->")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Charts as SVG made here: no script, sharp in print, colours by class so that a style sheet decides them."""
+"""Charts as SVG, without scripts. Colours are set by class, so that the style sheet decides them."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model im
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_colours import style_of
 
 WIDTH = 1120
-"""Pixels that a chart may fill from side to side."""
+"""The width of a chart in pixels."""
 
 LETTER = 7.3
-"""Pixels of one letter of a label."""
+"""The width of a letter of a label in pixels."""
 
 LABEL_LETTERS = 30
 LEAST_ACROSS, MOST_ACROSS = 5.0, 56.0
 DOWN = ((40, 24), (100, 14), (400, 5), (10**9, 2))
-"""Pixels of a row of a heat map, by how many rows it has."""
+"""Pairs: up to so many rows of a heat map, each row is so many pixels high."""
 
 SLANT = 0.72
-"""How far a slanted label reaches sideways and up, of its length."""
+"""The width and height of a slanted label as a share of its length."""
 
 GRID_FROM = 6
-"""Pixels of a cell from which on lines part the cells of a heat map."""
+"""Cells of a heat map with at least so many pixels are separated by lines."""
 
 SYMBOLS_FROM = 14
-"""Pixels of a cell from which on it shows its symbol."""
+"""Cells of a heat map with at least so many pixels show the symbol of their verdict."""
 
 MOST_BARS = 40
 BAR = 24
 LEAST_TIME = 0.001
-"""Seconds that a chart spans at least."""
+"""The shortest time axis in seconds."""
 
 TICKS = 5
 CLOCK = (15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 28800, 43200, 86400)
-"""Seconds between two ticks of an axis that are round on a clock."""
+"""Distances between two ticks of a time axis that are round on a clock, in seconds."""
 
 
 def element(name: str, *content: str, **attributes: object) -> Markup:
-    """One SVG element; content and attribute values are made harmless unless they are markup already."""
+    """One SVG element; content and attribute values are escaped unless they are markup already."""
     pairs = "".join(f' {key.strip("_").replace("_", "-")}="{_harmless(value)}"' for key, value in attributes.items())
     return Markup(f"<{name}{pairs}>{''.join(map(_harmless, content))}</{name}>")
 
@@ -59,7 +59,7 @@ def _harmless(value: object) -> Markup:
 
 
 def label(text: str, letters: int = LABEL_LETTERS) -> str:
-    """The text, or its two ends where it is too long for a label."""
+    """The text of a label; of a text that is too long, its beginning and its end."""
     plain = visible(text).replace("\n", "⏎")
     half = (letters - 1) // 2
     return plain if len(plain) <= letters else f"{plain[:half]}…{plain[-half:]}"
@@ -81,7 +81,7 @@ def _picture(css: str, width: float, height: float, title: str, *content: str, *
 
 
 def proportions(counts: Table) -> Markup:
-    """One bar over the whole width, divided among the verdicts."""
+    """One bar, divided by the shares of the verdicts."""
     parts, left = [], 0.0
     for verdict, results, share in counts.rows:
         width = share / 100 * WIDTH
@@ -100,8 +100,8 @@ def proportions(counts: Table) -> Markup:
 def heat_map(matrix: Table) -> tuple[Markup, Markup]:
     """Head (names of the steps) and body (a row for each host) of the matrix of verdicts.
 
-    Passed is the ground on which all others are painted, equal neighbours in a row as one piece, a path for each
-    verdict: thousands of hosts stay small.
+    The ground means passed. On it there is one path for each other verdict, and equal neighbours in a row are one piece
+    of it. So the picture stays small even for thousands of hosts.
     """
     hosts, steps = [row[0] for row in matrix.rows], [column.name for column in matrix.columns[1:]]
     left, right = _label_width(hosts), _label_width(steps) * SLANT
@@ -133,7 +133,7 @@ def _cells(matrix: Table, across: float, down: int) -> Iterator[Markup]:
 
 
 def _pieces(rows: Sequence[Row]) -> dict[str, tuple[str, int]]:
-    """The path of each verdict but passed, in units of a cell, and how many cells it covers."""
+    """For each verdict but passed: its path, in units of a cell, and how many cells it covers."""
     paths: dict[str, list[str]] = {}
     cells: dict[str, int] = {}
     for y, row in enumerate(rows):
@@ -182,7 +182,7 @@ def _step_names(steps: Sequence[str], left: float, across: float, width: float) 
 
 
 def bars(steps: Table) -> Markup:
-    """Median and longest time of each step; of many steps those that took longest."""
+    """Median and longest time of the steps; if there are too many, of those that took longest."""
     place = steps.place
     timed = [row for row in steps.rows if row[place("max")] is not None]
     longest = {row[0] for row in sorted(timed, key=lambda row: -row[place("max")])[:MOST_BARS]}

@@ -25,6 +25,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_
     TRANSFER,
     Row,
     checks_of,
+    columns_from,
     conflict_row,
     delta_row,
     in_order,
@@ -34,7 +35,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_
     number,
     step_row,
     storable,
-    taken,
 )
 
 if TYPE_CHECKING:
@@ -137,15 +137,15 @@ class JournalFold:
         started = self._run.get("started")
         self._run = {
             "run_id": self.run_id,
-            **taken(RECIPE, mapping(record.get("recipe"))),
-            **taken(RUN, record),
+            **columns_from(RECIPE, mapping(record.get("recipe"))),
+            **columns_from(RUN, record),
             "status": "running",
         }
         if started:
             self._run["started"] = started
 
     def _add_end(self, record: Record, batch: Batch | None) -> None:
-        self._run |= taken(END, record)
+        self._run |= columns_from(END, record)
 
     def _add_delta(self, record: Record, batch: Batch | None) -> None:
         """Rows of a change and of a conflict. A refused write is a conflict only. A merge has the controller's time."""
@@ -167,7 +167,7 @@ class JournalFold:
 
     def _add_artifact(self, record: Record, batch: Batch | None) -> None:
         """The row of an attached file. Its path comes later, with the transfer record."""
-        columns = {"run_id": self.run_id, **taken(ARTIFACT, record)}
+        columns = {"run_id": self.run_id, **columns_from(ARTIFACT, record)}
         place = (columns["host"], columns["step"], columns["n"])
         self._artifacts[place] = columns
         self._attached.setdefault((record["stage"], record["host"], record["sha256"]), []).append(columns)
@@ -177,7 +177,7 @@ class JournalFold:
     def _add_transfer(self, record: Record, batch: Batch | None) -> None:
         """Note where a file is, or why it is missing, for all steps of the host that attached this content."""
         for columns in self._attached.get((record["stage"], record["host"], record["sha256"]), ()):
-            columns.update(taken(TRANSFER, record))
+            columns.update(columns_from(TRANSFER, record))
             if batch:
                 place = (columns["host"], columns["step"], columns["n"])
                 batch.artifacts[place] = in_order(tables().artifacts, columns)

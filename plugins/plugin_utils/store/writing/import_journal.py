@@ -82,7 +82,7 @@ class JournalImport:
         self._journal = Path(journal).absolute()
         self._limits = limits
         self._patience = limits.patience
-        self._follower = JournalReader(self._journal)
+        self._reader = JournalReader(self._journal)
         self._fold: JournalFold | None = None
         self._batch = Batch()
         self._stored = 0
@@ -107,37 +107,37 @@ class JournalImport:
         """Whether there is something to store."""
         with translated(self._engine.url):
             patiently(self._resume, self._patience)
-        return next(self._follower.read(), None) is not None
+        return next(self._reader.read(), None) is not None
 
     @property
     def damaged(self) -> tuple[int, ...]:
         """The numbers of the damaged lines in the part of the journal that was read."""
-        return tuple(self._follower.damaged)
+        return tuple(self._reader.damaged)
 
     def _catch_up(self) -> Imported:
         fold = self._fold = self._fold or patiently(self._resume, self._patience)
         rows = self._flush(fold)  # what an earlier call failed to write
-        for line in self._follower.read():
+        for line in self._reader.read():
             if line.record:
                 fold.add(line.record, self._batch)
             if self._is_full():
                 rows += self._flush(fold)
         rows += self._flush(fold)
-        if not self._follower.offset:
+        if not self._reader.offset:
             self._fold = None  # the journal will name its run
-        return Imported(fold.run_id, self._stored, rows, self._follower.set_aside, self.damaged)
+        return Imported(fold.run_id, self._stored, rows, self._reader.set_aside, self.damaged)
 
     def _resume(self) -> JournalFold:
         """Read the part of the journal that is stored already. Start anew if the store lacks some of it."""
         run_id = name(run_of(self._journal)) or ""
         self._stored, held = stored(self._engine, run_id)
-        self._follower, self._batch, fold = JournalReader(self._journal), Batch(), JournalFold(run_id)
-        for line in self._follower.read(until=self._stored):
+        self._reader, self._batch, fold = JournalReader(self._journal), Batch(), JournalFold(run_id)
+        for line in self._reader.read(until=self._stored):
             if line.record:
                 fold.add(line.record)
-        if self._follower.offset == self._stored and self._is_held(fold.tally(), held):
+        if self._reader.offset == self._stored and self._is_held(fold.tally(), held):
             return fold
-        self._follower, self._stored = JournalReader(self._journal), 0
+        self._reader, self._stored = JournalReader(self._journal), 0
         return JournalFold(run_id)
 
     def _is_held(self, told: Tally, held: Tally) -> bool:
@@ -145,12 +145,12 @@ class JournalImport:
         return held == told or (bool(self.damaged) and all(map(ge, held, told)))
 
     def _is_full(self) -> bool:
-        waiting = self._follower.offset - self._stored
+        waiting = self._reader.offset - self._stored
         return self._batch.records >= self._limits.records or waiting >= self._limits.size
 
     def _flush(self, fold: JournalFold) -> int:
         """Write the batch and the offset in the journal in one transaction; returns the number of rows."""
-        offset = self._follower.offset
+        offset = self._reader.offset
         if offset == self._stored:
             return 0
         waiting = [(tables().runs, [fold.run_row(str(self._journal), offset)]), *self._batch.tables()]

@@ -173,7 +173,7 @@ ARTIFACT: Fields = {
 TRANSFER: Fields = {"path": ("path", storable), "note": ("note", lambda note: storable(note) or None)}
 
 
-def taken(fields: Fields, record: Mapping[str, Any]) -> dict[str, Any]:
+def columns_from(fields: Fields, record: Mapping[str, Any]) -> dict[str, Any]:
     """The values of the columns that a record has fields for."""
     return {column: convert(record.get(field)) for column, (field, convert) in fields.items()}
 
@@ -215,14 +215,14 @@ def delta_row(run_id: str, delta: Delta, host: str, clock_offset: float | None =
 
 def conflict_row(row: Row, delta: Delta) -> Row:
     """The row of `conflicts` for a delta that met another write; `row` is its row of `context`."""
-    told = {
+    merge = {
         "policy": _name(delta.policy),
         "outcome": delta.outcome,
         "other": delta.other,
         "fields": json_text(list(delta.both)) if delta.both else None,
     }
     met = dict(zip(names_of(tables().context), row, strict=True))
-    return in_order(tables().conflicts, met | told)
+    return in_order(tables().conflicts, met | merge)
 
 
 def checks_of(record: Record) -> int:
@@ -237,8 +237,8 @@ def step_row(run_id: str, record: Record, planned: Mapping[str, Any]) -> Row:
     kept = [*attempts[:-1], {field: value for field, value in last.items() if field not in OUTPUTS}]
     columns = {
         "run_id": run_id,
-        **taken(STEP, record),
-        **taken(ATTEMPT, last),
+        **columns_from(STEP, record),
+        **columns_from(ATTEMPT, last),
         "idx": integer(planned.get("idx")),
         "scope": name(planned.get("scope") or ("host" if record["host"] else "run")),
         "cache_key": None if record.get("parent") else name(planned.get("cache_key")),

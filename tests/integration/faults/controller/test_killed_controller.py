@@ -579,12 +579,12 @@ def test_nothing_locked_or_connected_crosses_a_fork(held: Path, rack: Any, start
     wait_for_steps(words)
     wait_for("the store is open", (found.folder / "results.db").exists)
     workers = [pid for pid in found.processes() if parent_of(pid) == found.child.pid and os.getpgid(pid) == pid]
-    workers = [pid for pid in workers if b"follower" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    workers = [pid for pid in workers if b"store_writer" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
     assert len(workers) == len(HOSTS)
-    (follower,) = {pid for pid in found.processes() if parent_of(pid) == found.child.pid} - {*workers}
+    (store_writer,) = {pid for pid in found.processes() if parent_of(pid) == found.child.pid} - {*workers}
     mine = {target for target in targets(found.child.pid) if target.endswith("/lock")}
     assert mine
-    theirs = {target for target in targets(follower, (0, 1)) if target.startswith("pipe:")}
+    theirs = {target for target in targets(store_writer, (0, 1)) if target.startswith("pipe:")}
     assert len(theirs) == 2
     for worker in workers:
         opened = targets(worker)

@@ -171,7 +171,7 @@ def storable(text: str) -> str:
 
 
 def bounded(text: str) -> str:
-    """A value in a message of which people are to see no more than its beginning: `shortened` cuts it, once masked."""
+    """Mark a long value in a message. `shortened` cuts it later, after secrets were masked."""
     return text if len(text) <= SHOWN else f"{LONG}{text}{END}"
 
 

@@ -84,15 +84,15 @@ class ContextView:
         self._made: set[tuple[str, str]] = set()  # scope and key
 
     def send_to(self, emit: Emit) -> None:
-        """From now on hand changes to `emit`: in a forked child they must cross a pipe."""
+        """Hand changes to `emit` from now on, such as to the pipe of a forked child."""
         self._emit = emit
 
     def keep_on(self, open_shelf: Callable[[], ArtifactStore]) -> None:
-        """From now on keep what is attached where this says; until then only its digest is made."""
+        """Keep attached files in this store from now on. Without one only their digest is computed."""
         self._open_shelf = open_shelf
 
     def hide_by(self, secrets: Secrets) -> None:
-        """From now on these, the secrets of the run, are taken out of texts."""
+        """Mask these secrets in texts from now on."""
         self._secrets = secrets
 
     def limit_to(self, reads: list[str] | None) -> None:
@@ -126,7 +126,7 @@ class ContextView:
         return self.hidden(text) != text
 
     def handed_over(self) -> dict[str, Any]:
-        """What another process makes the same view of: all that it is made of but where changes go."""
+        """The arguments with which another process makes the same view, without `emit`."""
         keys = {"own": self._own, "run": self._run, "others": self._others}
         return {"step": self.step, "host": self.host, "scope": self.scope, **keys}
 
@@ -194,10 +194,10 @@ class ContextView:
 
     def measure(self, name: str, value: Any, unit: str = "") -> None:
         """Record one measured value with its unit."""
-        self.take_measurement({"name": name, "value": value, "unit": unit})
+        self.add_measurement({"name": name, "value": value, "unit": unit})
 
-    def take_measurement(self, given: Any) -> None:
-        """Record what an envelope gives as a measurement; raises ValueError for what is none."""
+    def add_measurement(self, given: Any) -> None:
+        """Record one of the `measurements` of an envelope. Raises ValueError for what is none."""
         if not isinstance(given, dict) or not isinstance(given.get("name"), str) or "value" not in given:
             raise ValueError(f"a measurement needs a name and a value, got {bounded(repr(given))}")
         name = storable(given["name"])
@@ -216,10 +216,10 @@ class ContextView:
         `limits` are the words of a condition: eq, ne, min, max, within, one_of, matches, quantile, warn. The step's
         verdict is the worst of its criteria. Raises ValueError for a value that cannot be compared.
         """
-        return self.take_check({**limits, "name": name, "value": value, "unit": unit})
+        return self.add_check({**limits, "name": name, "value": value, "unit": unit})
 
-    def take_check(self, given: Any) -> str:
-        """Record what an envelope gives as a check, as `check` does; raises ValueError for what is none."""
+    def add_check(self, given: Any) -> str:
+        """Record one of the `checks` of an envelope and return its verdict. Raises ValueError for what is none."""
         from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import measurement
 
         if not isinstance(given, dict) or not isinstance(given.get("name"), str) or "value" not in given:
@@ -239,7 +239,7 @@ class ContextView:
         """
         return self._attach(name, media_type, lambda shelf: shelf.keep(source))
 
-    def take_artifact(self, given: Any) -> dict[str, Any]:
+    def add_artifact(self, given: Any) -> dict[str, Any]:
         """Attach the file of the working folder that an envelope gives; raises ValueError for what is none."""
         if not isinstance(given, dict) or not isinstance(given.get("path"), str):
             raise ValueError(f"an artifact needs a name and a path, got {bounded(repr(given))}")

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a scriptlet does, told while it does it: only a step that is run with --debug imports this."""
+"""Logs to stderr what a scriptlet does while it runs. Only a step that is run with --debug imports this."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MOST = 2000  # lines about variables of one call, after which they are not watched any more
 LONGEST = 400  # letters of one value
 OURS = "ansible_collections.rack.recipes.plugins.module_utils."
-CALLER = ("self", "ctx", "params")  # told once, as what the method was given
+CALLER = ("self", "ctx", "params")  # logged once, as what the method was given
 
 
 def traced(method: Callable[..., Any], scriptlet: Any, *args: Any) -> Any:
@@ -75,7 +75,7 @@ def _codes(method: Any) -> Iterator[CodeType]:
 
 
 def shown_of(scriptlet: Any, ctx: Any, params: Any) -> Shown:
-    """How values are told of a scriptlet that is given these: without its secrets, and without those of the run."""
+    """The writer of values for a scriptlet with these parameters: it hides the scriptlet's and the run's secrets."""
     secrets = secrets_of(getattr(scriptlet, "options", None) or {}, params)
     return Shown(secrets, getattr(ctx, "hidden", str))
 

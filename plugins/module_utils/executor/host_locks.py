@@ -20,7 +20,7 @@ NEVER = float("inf")
 
 
 class HostLocks:
-    """Who holds how much of what; a resource that was given back still has to settle before it is free."""
+    """How much of each resource is free. One that was released has to settle for some seconds before it is free."""
 
     def __init__(self, declared: dict[str, dict[str, Any]]) -> None:
         self._free: dict[str, int] = {name: lock.get("capacity", 1) for name, lock in declared.items()}
@@ -29,7 +29,7 @@ class HostLocks:
 
     @property
     def are_settling(self) -> bool:
-        """Whether there will be more of a resource, without anybody's doing."""
+        """Whether a released resource still has to settle."""
         return bool(self._settling)
 
     @property
@@ -41,18 +41,18 @@ class HostLocks:
         """A resource that the step needs and that is not free; empty where it can take all."""
         return next((name for name in self._of(step) if self._free[name] < 1), "")
 
-    def take(self, step: Step) -> None:
-        """The step holds what it needs."""
+    def acquire(self, step: Step) -> None:
+        """Take one of each resource that the step needs."""
         for name in self._of(step):
             self._free[name] -= 1
 
-    def give_back(self, step: Step) -> None:
-        """The step has ended."""
+    def release(self, step: Step) -> None:
+        """Release what the step holds: it has ended."""
         for name in self._of(step):
             heappush(self._settling, (time.monotonic() + self._settle[name], name))
 
-    def settled(self) -> Iterator[str]:
-        """Each resource of which there is more by now."""
+    def freed(self) -> Iterator[str]:
+        """The resources that have settled by now, each once for every one that is free again."""
         moment = time.monotonic()
         while self.due <= moment:
             name = heappop(self._settling)[1]
@@ -60,5 +60,5 @@ class HostLocks:
             yield name
 
     def _of(self, step: Step) -> list[str]:
-        """Others are held by whoever asks this host."""
+        """The resources of this host. Locks of the whole run are held by the controller."""
         return [name for name in step.get("locks") or () if name in self._free]

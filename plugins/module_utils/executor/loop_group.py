@@ -37,7 +37,7 @@ NAMED = 10
 
 
 class LoopGroup:
-    """A looped step from its start to the end of its last instance; it has what is recorded of a trial."""
+    """A looped step, from its start to the end of its last instance. It has the fields that are recorded of a step."""
 
     def __init__(self, step: Step, state: StageState) -> None:
         self.step = step
@@ -49,7 +49,7 @@ class LoopGroup:
         self.checks = 0
         self.more: Record = {}
         self.instances: list[Step] = []
-        self._bench = state
+        self._state = state
         self._scope = Scope(state.context.view(step), state.params, {"step": {"name": step["name"]}})
         self._ends: list[tuple[str, str, str, bool]] = []
 
@@ -75,7 +75,7 @@ class LoopGroup:
         return None if found else ("skipped", EMPTY)
 
     def _not_unfolded(self, problem: str) -> Outcome:
-        if not self._bench.is_check:
+        if not self._state.is_check:
             return "error", problem
         self.passes_dependents = True
         return "skipped", f"check mode: its loop needs what only a run gives: {problem}"
@@ -83,7 +83,7 @@ class LoopGroup:
     def _hide_labels(self) -> None:
         """A label that shows a secret becomes a number: names are everywhere."""
         for index, step in enumerate(self.instances):
-            if self._bench.records.hidden(step["name"]) != step["name"]:
+            if self._state.records.hidden(step["name"]) != step["name"]:
                 step["name"] = f"{self.step['name']}[{index}]"
 
     def reused(self) -> list[ReusedResult]:
@@ -91,24 +91,24 @@ class LoopGroup:
         inputs = self._inputs()
         if inputs:
             self.more["inputs"] = inputs
-        if not inputs or self.step["name"] not in self._bench.offers:
+        if not inputs or self.step["name"] not in self._state.offers:
             return []
         from ansible_collections.rack.recipes.plugins.module_utils.executor.step.reuse import reuse
 
-        return reuse(self._bench, self.step, inputs)
+        return reuse(self._state, self.step, inputs)
 
     def _inputs(self) -> str:
-        """Over the inputs of all instances, as they are now; empty where an instance needs what another one sets."""
+        """The digest over the inputs of all instances, as they are now. Empty where one needs what another one sets."""
         if "digest" not in self.step:
             return ""
         found = []
         for step in self.instances:
-            scope = Scope(self._scope.ctx, self._bench.params, {**step["words"], "step": {"name": step["name"]}})
+            scope = Scope(self._scope.ctx, self._state.params, {**step["words"], "step": {"name": step["name"]}})
             try:
-                found.append([step["name"], inputs_of(self._bench, step, arguments_of(step, scope), scope)])
+                found.append([step["name"], inputs_of(self._state, step, arguments_of(step, scope), scope)])
             except InvalidStep:
                 return ""
-        return fingerprint("", found, {}, self._bench.host, {})
+        return fingerprint("", found, {}, self._state.host, {})
 
     def end(self, step: Step, verdict: str, reason: str, step_run: Any) -> Outcome | None:
         """An instance has its verdict; after the last one the outcome of the step."""
@@ -119,7 +119,7 @@ class LoopGroup:
         return self._outcome() if len(self._ends) == len(self.instances) else None
 
     def _outcome(self) -> Outcome:
-        """The worst verdict; what its author lets pass is no bad one."""
+        """The worst verdict of the instances. One that does not block what depends on it does not count as bad."""
         bad = [
             (name, verdict) for name, verdict, _reason, passes in self._ends if verdict not in PASSING and not passes
         ]

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What is written of a stage: deltas, artifacts, steps, with --debug what happened meanwhile; all without secrets."""
+"""Writes the records of a stage without secrets: deltas, artifacts, steps, and the log where one is wanted."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class RecordWriter:
         self._write(record)
 
     def _without_secrets(self, measurement: Record) -> Record:
-        """Where one side of a comparison is hidden, the distance would tell it by the other."""
+        """A measurement without secrets. Beside a hidden value or limit the distance is left out: it tells that."""
         hide = self._secrets.hidden_value
         hidden = {name: value if name == "verdict" else hide(value) for name, value in measurement.items()}
         if "distance" in hidden and any(hidden.get(name) != measurement.get(name) for name in COMPARED):
@@ -98,7 +98,7 @@ class RecordWriter:
         return hidden
 
     def _hidden_texts(self, attempt: Record, *, is_new: bool) -> Record:
-        """Where a secret `is_new` to the attempt, half of one may stand where its output was cut."""
+        """An attempt without secrets. If a secret `is_new`, half of it may stand where the output was cut before."""
         hide = self._hidden_ends if is_new else self.hidden
         texts = {name: (hide if name in OUTPUT else self.hidden)(attempt[name]) for name in TEXTS if name in attempt}
         return {**attempt, **texts}
@@ -122,7 +122,7 @@ class RecordWriter:
 
 
 def _of(tried: TriedStep) -> Record:
-    """What a trial has to tell; fields that most steps do without only where they say something."""
+    """The fields of a step that ran. Those that most steps do not need are left out where they are empty."""
     fields = {
         "started": tried.time,
         "seconds": round(time.monotonic() - tried.started, 6),

@@ -46,15 +46,15 @@ class Scheduler:
             return None
         return self.waiting[self._ready[0]]
 
-    def take(self) -> Step:
-        """The step that `next` tells, which starts, or is given up."""
+    def pop(self) -> Step:
+        """Remove and return the step that `next` returns: it starts, or has its verdict."""
         place = heappop(self._ready)
         if self._alone and self._alone[-1] == place:
             self._alone.pop()
         return self.waiting.pop(place)
 
     def expand(self, step: Step, instances: list[Step]) -> None:
-        """Instances of the step that was taken come in its place; it ends after them."""
+        """Put the instances of the step that was popped in its place. The step itself ends after them."""
         first = self._places[step["name"]] + 1
         places = range(first, first + len(instances))
         self.waiting.update(zip(places, instances))
@@ -64,11 +64,11 @@ class Scheduler:
             self._alone += reversed(places)
 
     def park(self, resource: str) -> None:
-        """The step that `next` tells has to wait for a resource; those behind it may come first."""
+        """Set the step that `next` returns aside until there is more of a resource; steps behind it may start first."""
         self._parked.setdefault(resource, []).append(heappop(self._ready))
 
     def unpark(self, resource: str) -> None:
-        """There is more of a resource."""
+        """Let the steps start that were set aside for a resource."""
         for place in self._parked.pop(resource, ()):
             if place in self.waiting:
                 heappush(self._ready, place)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The context of a stage on its host: what its steps see, what they change, and what they have read."""
+"""The context of a stage on its host: what its steps see, and what they change."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class StageContext:
         self._known = len(secrets)  # when the digests were made
 
     def view(self, step: Step) -> ContextView:
-        """The context as `step` sees it; until it says where its changes go, it can make none."""
+        """The context as `step` sees it. No change can be made before `send_to` says where changes go."""
         own = self._own if step["scope"] == "host" else self._run
         view = ContextView(step["name"], self._host, step["scope"], own, self._run, self._others, _refused)
         view.hide_by(self._secrets)
@@ -48,8 +48,8 @@ class StageContext:
     def _place(self, change: Record) -> Keys:
         return self._run if change["scope"] == "run" else self._own
 
-    def take(self, change: Record) -> Any:
-        """A key has changed, by a running step or by its envelope; the value that it had before."""
+    def apply(self, change: Record) -> Any:
+        """Set a key to what a step or its envelope has set it to. Returns the value that it had before."""
         place, key = self._place(change), change["key"]
         version, before = place.get(key, (0, None))
         place[key] = [version + 1, change["after"]]
@@ -58,7 +58,7 @@ class StageContext:
         return before
 
     def read_by(self, step: Step) -> dict[str, Any]:
-        """What decides what the step reads: the values of the keys that it names, else a digest of all keys."""
+        """What the step can read: the values of the keys that it declares, else digests of all keys."""
         keys = step.get("reads")
         own = self._own if step["scope"] == "host" else self._run
         if keys is None:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One stage on one host: its steps in order, in parallel where allowed, each tried, judged and recorded."""
+"""Runs one stage on one host: its steps in order, in parallel where that is allowed, each run, judged and recorded."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ NEVER_STARTS = "cannot start: what it waits for cannot start before it"
 class StageRun:
     """Runs the steps of a request; `write` receives each record.
 
-    `alive` tells whether to go on, `halted` why not, empty where the controller has said nothing. Raises ValueError
+    `alive` says whether to go on. `halted` says why the controller wants the end, if it does. Raises ValueError
     where a step has a field that the executor does not know.
     """
 
@@ -81,7 +81,7 @@ class StageRun:
             self._end_all()
 
     def _has_to_settle(self) -> bool:
-        """Whoever comes after this stage may use its resources at once."""
+        """Whether a resource still has to settle: the next stage may use it at once."""
         return self.locks.are_settling and not self.state.lost
 
     def _wait(self, ended: int) -> None:
@@ -95,7 +95,7 @@ class StageRun:
                 self._unwatch(pipe)
 
     def _look_around(self) -> None:
-        """See what has become of the lease and of each trial."""
+        """Check the lease, and each step that runs."""
         moment = time.monotonic()
         if moment >= self.next_look:
             self.next_look = moment + TICK
@@ -112,7 +112,7 @@ class StageRun:
         self.has_child_ended = False
 
     def _look_at(self, step_run: StepRun, attempt: Attempt) -> None:
-        """A child may have ended, its time may be up, or it has run for so long that its output has to be taken."""
+        """Check whether a child has ended, its time is up, or its pipes have to be read from now on."""
         if attempt.has_ended():
             for pipe in attempt.pipes:
                 self._unwatch(pipe)
@@ -127,8 +127,8 @@ class StageRun:
             self.poll.unregister(pipe)
 
     def _start_ready(self) -> None:
-        """Start what may start now, in the order of the plan; settle what is blocked, or can never start."""
-        for resource in self.locks.settled():
+        """Start what may start now, in the order of the plan. What is blocked, or can never start, gets its verdict."""
+        for resource in self.locks.freed():
             self.schedule.unpark(resource)
         step = self.schedule.next()
         while step is not None:
@@ -139,7 +139,7 @@ class StageRun:
             if missing:
                 self.schedule.park(missing)
             else:
-                self._start(self.schedule.take(), settled or self.conditions.closed(step))
+                self._start(self.schedule.pop(), settled or self.conditions.closed(step))
             step = self.schedule.next()
         if not self.step_runs and not self.locks.are_settling:
             self._drop(NEVER_STARTS)
@@ -156,16 +156,16 @@ class StageRun:
         elif "loop" in step or "matrix" in step:
             self._unfold(step)
         else:
-            self.locks.take(step)
+            self.locks.acquire(step)
             self.step_runs.append(StepRun(step, self.state))
             self._advance(self.step_runs[-1])
 
     def _advance(self, step_run: StepRun) -> None:
-        """Let a trial live until it has to wait; at its end the step has its verdict."""
+        """Advance a step until it has to wait. At its end it has its verdict."""
         outcome = step_run.advance()
         if outcome:
             self.step_runs.remove(step_run)
-            self.locks.give_back(step_run.step)
+            self.locks.release(step_run.step)
             self._settle(step_run.step, *outcome, step_run)
 
     def _unfold(self, step: Step) -> None:
@@ -187,7 +187,7 @@ class StageRun:
             self.schedule.expand(step, loop_group.instances)
 
     def _settle(self, step: Step, verdict: str, reason: str, tried: TriedStep | None = None) -> None:
-        """Record a step's verdict, as it was `tried` or not."""
+        """Record a step's verdict; `tried` is what ran, None where nothing did."""
         blocks = self.conditions.end(step, verdict, passes_dependents=tried is not None and tried.passes_dependents)
         self.state.records.step(step, verdict, reason, tried, blocks=blocks)
         if "parent" not in step:
@@ -203,7 +203,7 @@ class StageRun:
             self._settle(step, "error", reason)
 
     def _give_up(self) -> None:
-        """The controller is gone, or wants it: end what runs, and leave the rest untried."""
+        """End what runs, and start nothing more: the controller is gone, or wants the end."""
         reason = self.state.lost = self.halted() or LOST
         self._drop(f"not run: {reason}")
         for step_run in self.step_runs:
@@ -213,7 +213,7 @@ class StageRun:
                 step_run.waits_for.stop(f"stopped: {reason}")
 
     def _end_all(self) -> None:
-        """Leave nothing behind where the executor itself fails."""
+        """Kill the processes of all steps that still run, as after a failure of the executor itself."""
         for step_run in self.step_runs:
             attempt = step_run.waits_for
             if not isinstance(attempt, float) and attempt.usage is None:

@@ -4,13 +4,13 @@
 
 """The secrets of a stage: those that it was given, and those that its steps register while they run.
 
-What is known when a step starts, or registered by it before, is in nothing that it leaves: not in deltas, measurements,
-reasons, captured output or logs, in whatever form `language.masks` finds it, nor in the environment of a child. What a
-step registers (`ctx.secret`, or `secrets` in an envelope) counts from then on, for what it has printed before as well,
-which is masked at its end. A key that it has set before stays as it was written.
+A secret that is known is masked in all that a step leaves: deltas, measurements, reasons, captured output and logs, in
+every form that `masking.mask` finds. It is not in the environment of a child either. A step registers secrets by
+`ctx.secret`, by `secrets` in an envelope, or by a value under the name of a secret. They count from then on, and for
+what the step has printed before, which is masked at its end. A key that was set before stays as it was written.
 
-The controller is told of what was registered, and of the values of keys that are written masked, apart from the
-records: by an entry `{"secret": text}` or `{"key", "scope", "value", "shown"}`. Entries are in memory alone.
+The controller gets what was registered, and the real values of keys that are written masked, apart from the records: as
+entries `{"secret": text}` or `{"key", "scope", "value", "shown"}`. Entries are kept in memory only.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
 
 class StageSecrets:
-    """What nobody may see. `told` are the entries for the controller; each goes to `tell` as well, if there is one."""
+    """What nobody may see. `entries` are for the controller; `send` gets each as well, if there is one."""
 
     def __init__(self, request: Mapping[str, Any]) -> None:
-        self.told: list[Entry] = []
-        self.tell: Callable[[Entry], None] | None = None
+        self.entries: list[Entry] = []
+        self.send: Callable[[Entry], None] | None = None
         self._known: dict[str, None] = dict.fromkeys(filter(None, request.get("secrets") or ()))
         self._registered: set[str] = set()
         self.patterns: list[str] = list(request.get("secret_keys") or ())
@@ -52,7 +52,7 @@ class StageSecrets:
 
     @property
     def known(self) -> list[str]:
-        """All of them, for a process of a step's own."""
+        """All secrets, for a new Python that runs a step in a sandbox."""
         return list(self._known)
 
     @property
@@ -90,7 +90,7 @@ class StageSecrets:
         return self.hidden(text) != text
 
     def add(self, texts: Iterable[str]) -> None:
-        """Hide these, too; who else is told of them is somebody else's affair."""
+        """Hide these texts, too. The controller is not told of them."""
         new = [text for text in texts if text and text not in self._known]
         if new:
             self._known.update(dict.fromkeys(new))
@@ -104,12 +104,12 @@ class StageSecrets:
             self.add(found)
 
     def register(self, texts: Iterable[str]) -> None:
-        """A step says that these are secrets: from now on nobody may see them, here or on any other host."""
+        """Hide these texts, here and, by way of the controller, on all other hosts."""
         new = [text for text in texts if text and text not in self._registered]
         self.add(new)
         for text in new:
             self._registered.add(text)
-            self._tell({"secret": text})
+            self._add_entry({"secret": text})
 
     def shown(self, key: str, value: Any) -> Any:
         """A value of a key as it may be written: nothing of it where the key has the name of a secret."""
@@ -149,18 +149,18 @@ class StageSecrets:
         value = change["after"]
         shown = self.shown(change["key"], value)
         if shown is not value and shown != value:
-            self._tell({"key": change["key"], "scope": change["scope"], "value": value, "shown": shown})
+            self._add_entry({"key": change["key"], "scope": change["scope"], "value": value, "shown": shown})
         return shown
 
-    def _tell(self, entry: Entry) -> None:
-        self.told.append(entry)
-        if self.tell is not None:
-            self.tell(entry)
+    def _add_entry(self, entry: Entry) -> None:
+        self.entries.append(entry)
+        if self.send is not None:
+            self.send(entry)
 
     def key_for(self, value: Any) -> bytes:
-        """What a digest of a JSON value is made with, so that nobody can find a secret in it by trying; else empty.
+        """The key for the digest of a JSON value with secrets, so that nobody finds these by trying. Else it is empty.
 
-        Without the salt of the project it is like no other: what has such a digest is never the same again.
+        Without the salt of the project the key is random: no other digest of the same value is equal.
         """
         mask = self.mask
         if mask is None or json.dumps(mask.mask_value(value)) == json.dumps(value):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class StageState:
-    """The request, its context and records, and what starts children; `lost` says why nothing goes on."""
+    """The request, its context and records, and the launcher of children. `lost` says why the stage ends early."""
 
     def __init__(self, request: dict[str, Any], launcher: Launcher, write: Callable[[Record], None]) -> None:
         self.host: str = request["host"]
@@ -38,9 +38,12 @@ class StageState:
         self.marks = ProcessMarks()
 
     def change(self, step: str, attempt: int, change: Record) -> None:
-        """A key is changed, or a file attached, by a running step or by its envelope."""
+        """Take a change of a key, or an attached file, from a running step or from its envelope.
+
+        Raises ValueError for a key whose text shows a secret.
+        """
         if "sha256" in change:
             self.records.artifact(step, attempt, change)
         else:
             self.secrets.check_key(change["key"])
-            self.records.delta(step, attempt, change, self.context.take(change))
+            self.records.delta(step, attempt, change, self.context.apply(change))

@@ -53,7 +53,7 @@ class StartConditions:
         return None
 
     def _is_of_less(self, step: Step) -> bool:
-        """Where all steps have one priority, none goes on."""
+        """Whether a step gives way to more important ones. If all have the same priority, all do."""
         return not self._priority or step.get("priority", 0) < self._priority
 
     def end(self, step: Step, verdict: str, *, passes_dependents: bool = False) -> bool:

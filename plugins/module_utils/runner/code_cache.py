@@ -31,10 +31,10 @@ def add_payload(payload: str) -> None:
     """Let our packages be found in the payload too, wherever this code itself came from."""
     if payload not in sys.path:
         sys.path.append(payload)
-        sys.meta_path.append(Carried(payload))
+        sys.meta_path.append(PayloadFinder(payload))
 
 
-class Carried:
+class PayloadFinder:
     """Finds in the payload what the folder of a package of ours does not have, also of packages that are kept."""
 
     def __init__(self, payload: str) -> None:
@@ -53,8 +53,8 @@ def content_of(payload: str, name: str) -> bytes:
     return zipimporter(payload).get_data(os.path.join(payload, name))
 
 
-class Kept:
-    """Finds modules among those that were read at once: a file for each costs 0.1 ms, and a stage needs thirty."""
+class CacheFinder:
+    """Finds modules in one file that was read at once: opening a file for each of thirty costs 0.1 ms each."""
 
     def __init__(self, codes: dict[str, bytes]) -> None:
         self._codes = codes
@@ -80,11 +80,11 @@ class Kept:
         exec(marshal.loads(self._codes[module.__name__]), vars(module))  # noqa: S102, S302 - only this user can write it
 
 
-def use_kept() -> None:
-    """Import the executor from what is kept of it for this Python, if anything is and this code came from there."""
+def use_cached() -> None:
+    """Import the executor from its cached code for this Python, where there is some beside this file."""
     try:
         with open(os.path.join(_root(), BUNDLE), "rb") as file:
-            finder = Kept(marshal.loads(file.read()))  # noqa: S302
+            finder = CacheFinder(marshal.loads(file.read()))  # noqa: S302
     except (OSError, ValueError, EOFError, TypeError):
         return
     sys.meta_path.insert(0, finder)
@@ -95,7 +95,7 @@ def _root() -> str:
     return __file__.rpartition("/ansible_collections/")[0]
 
 
-def keep_code(base: str, payload: str, digest: str, files: list[str]) -> None:
+def cache_code(base: str, payload: str, digest: str, files: list[str]) -> None:
     """Keep the payload's `files`, compiled, where the next start looks for them. Raises OSError."""
     folder = os.path.join(base, PREFIX + digest)
     if os.path.isdir(folder):

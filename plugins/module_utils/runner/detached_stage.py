@@ -61,7 +61,7 @@ class DetachedStage:
         return True
 
     def renew(self) -> None:
-        """Say that the controller is there. Where there is no room for that, a stage runs on till its lease is up."""
+        """Renew the lease: the controller is there. If a full disk prevents it, the stage ends with its lease."""
         try:  # noqa: SIM105 - a target would pay for contextlib
             self._put_lease()
         except OSError:
@@ -85,7 +85,7 @@ class DetachedStage:
         self._flush()
 
     def _flush(self) -> str:
-        """Write what waits for it; why that could not be done, such as a full disk, after which it waits in memory."""
+        """Write the records that wait in memory. Returns why that failed, such as a full disk; they wait on then."""
         try:
             while self._unwritten:
                 del self._unwritten[: os.write(self._journal, self._unwritten)]
@@ -94,7 +94,7 @@ class DetachedStage:
         return ""
 
     def pid(self) -> int:
-        """The runner's number, also after the stage's end; 0 where that process is gone."""
+        """The process number of the runner, also after the stage's end. 0 where that process is gone."""
         for said in (self._read("runner"), self._read("ended")):
             first = said.partition(b" ")[0]
             if first.isdigit() and said == _identity(int(first)):
@@ -108,7 +108,10 @@ class DetachedStage:
         return not self.halted() and time.monotonic() - float(os.pread(self._lease, 20, 0)) <= seconds
 
     def _note_oom_kills(self) -> None:
-        """Of a stage that lasts: who finds its runner killed can then tell whether that was for want of memory."""
+        """Note how many processes the kernel has killed so far for lack of memory.
+
+        If the runner is killed later, the count tells whether that may have been the reason.
+        """
         from ansible_collections.rack.recipes.plugins.module_utils.executor.process.oom_kills import oom_kills
 
         self._notes_oom_kills = False
@@ -118,7 +121,7 @@ class DetachedStage:
             pass
 
     def starved(self) -> str:
-        """Of a stage whose runner was killed: that it may have been for want of memory, in brackets; else empty."""
+        """Whether lack of memory may have killed the runner: a remark in brackets, or an empty text."""
         noted = self._read(OOM_KILLS)
         if not noted:
             return ""
@@ -127,7 +130,7 @@ class DetachedStage:
         return since(int(noted))
 
     def halt(self, reason: str, *, begun: bool) -> None:
-        """Have the runner end its steps. A stage that has not begun, its message being on the way, never does."""
+        """Ask the runner to end its steps. A stage whose request is still on its way will never begin."""
         if begun:
             self._put(HALT, reason.encode("utf-8", "backslashreplace"))
         else:
@@ -204,7 +207,7 @@ class DetachedStage:
         return "killed" if runner.split()[-1] == boot_id() else "rebooted"
 
     def _state_at_start(self) -> str:
-        """Whoever makes the folder leads the stage to its runner within moments, or was killed before."""
+        """The state of a stage that has no runner yet: it starts within moments, or what should start it was killed."""
         try:
             age = time.time() - os.stat(self.folder).st_mtime
         except FileNotFoundError:
@@ -212,7 +215,7 @@ class DetachedStage:
         return "running" if age < STARTING else "killed"
 
     def end_leftovers(self) -> None:
-        """Of a stage whose runner was killed: end what its steps have started, which nobody else would."""
+        """Kill what the steps of a stage have started whose runner was killed."""
         pid, started, boot = self._read("runner").split() or (b"0", b"0", b"")
         if boot == boot_id():
             from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_marks import marks_of
@@ -278,13 +281,13 @@ def _is_due(stamp: str) -> bool:
 
 
 def boot_id() -> bytes:
-    """What tells one run of this machine's kernel from the next."""
+    """The id of this boot of the machine."""
     with open("/proc/sys/kernel/random/boot_id", "rb") as file:
         return file.read().strip()
 
 
 def _identity(pid: int) -> bytes:
-    """What no other process has ever had: a number alone is used again. Empty where the process has ended."""
+    """Process number, start time and boot: together they are never used again. Empty where the process has ended."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as stat:
             state, *fields = stat.read().rpartition(b")")[2].split()

@@ -12,7 +12,8 @@ controller that lost an answer may simply ask again.
 
 Asked to `end` a stage, for a reason, it has its steps ended first, and answers as ever.
 
-What is told in memory alone (`runner.memory`) is in that last line as `concealed`, sealed with the key of the request.
+Secrets that were registered (`runner.secret_channel`) are in that last line as `concealed`, encrypted with the key of
+the request.
 
 Asked for artifacts of a stage that is there, it answers with records of their pieces instead.
 """
@@ -29,9 +30,9 @@ import time
 
 from ansible_collections.rack.recipes.plugins.module_utils.runner.code_cache import (
     add_payload,
+    cache_code,
     content_of,
-    keep_code,
-    use_kept,
+    use_cached,
 )
 from ansible_collections.rack.recipes.plugins.module_utils.runner.detached_stage import (
     ARTIFACTS,
@@ -41,7 +42,11 @@ from ansible_collections.rack.recipes.plugins.module_utils.runner.detached_stage
     forget,
 )
 from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders import PROGRAMS, base_folder, find_folder
-from ansible_collections.rack.recipes.plugins.module_utils.runner.secret_channel import SecretChannel, kept_by, sealed
+from ansible_collections.rack.recipes.plugins.module_utils.runner.secret_channel import (
+    SecretChannel,
+    entries_of,
+    sealed,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -96,9 +101,9 @@ def _pieces(detached: DetachedStage, wanted: list[tuple[str, int]]) -> tuple[str
 
 
 def _concealed(request: dict[str, Any]) -> dict[str, str]:
-    """What only memory holds; read after the records that it belongs to."""
+    """The registered secrets, encrypted. They are read after the records that they belong to."""
     folder = find_folder(request["id"], request.get("tmp", "")) if "seal" in request else None
-    data = kept_by(DetachedStage(folder).pid()) if folder else b""
+    data = entries_of(DetachedStage(folder).pid()) if folder else b""
     return {"concealed": sealed(bytes.fromhex(request["seal"]), data)} if data else {}
 
 
@@ -153,7 +158,7 @@ def _run(request: dict[str, Any], detached: DetachedStage, payload: str, tell: i
         try:
             forget(base, request["collected"])
             clean(base)
-            keep_code(base, payload, request["code"]["digest"], request["code"]["files"])
+            cache_code(base, payload, request["code"]["digest"], request["code"]["files"])
         finally:
             memory.linger(detached.folder, lambda: detached.leased(request["lease"]))
     finally:
@@ -161,7 +166,7 @@ def _run(request: dict[str, Any], detached: DetachedStage, payload: str, tell: i
 
 
 def _run_stage(request: dict[str, Any], detached: DetachedStage, memory: SecretChannel) -> None:
-    use_kept()
+    use_cached()
     # A poll does without these.
     from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
     from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import StageRun
@@ -170,7 +175,7 @@ def _run_stage(request: dict[str, Any], detached: DetachedStage, memory: SecretC
     sys.path[:] = filter(None, sys.path)  # the working folder holds files of the project, whatever their names
     programs = os.path.join(os.path.dirname(detached.folder), PROGRAMS)
     launcher = Launcher(request, detached.work, programs, detached.path(ARTIFACTS))
-    launcher.secrets.tell = memory.keep
+    launcher.secrets.send = memory.keep
     gc.freeze()  # what was imported stays, and was imported with the search for garbage put off
     gc.enable()
     StageRun(request, launcher, detached.write, lambda: detached.leased(request["lease"]), detached.halted).run()
@@ -194,7 +199,7 @@ def _unpack(names: list[str], payload: str, work: str) -> None:
 
 
 def _tell_end(tell: int) -> None:
-    """A daemon that a step left behind may hold this pipe, so its end alone says nothing."""
+    """Say that the stage has ended. Closing the pipe is not enough: a daemon that a step left may hold it open."""
     try:  # noqa: SIM105 - a target would pay for contextlib
         os.write(tell, b".")
     except BrokenPipeError:  # nobody waits any more

@@ -2,13 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a stage has to tell its controller and no file may hold: secrets that its steps have registered.
+"""How a stage sends its controller what no file may hold: the secrets that its steps have registered.
 
 The runner keeps it in an anonymous file in memory, which other processes of the same user find among its descriptors.
 So the same question gets the same answer for as long as the runner lives: after the stage's end it stays until its
 folder was collected, or the lease is up. With the runner, killed or rebooted, it is gone, and is never told.
 
-It is sealed on its way, by a key that came with the question: what a host answers is shown by Ansible at -vvv.
+It is encrypted on its way, with a key that came with the question: Ansible shows what a host answers at -vvv.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ class SecretChannel:
         write_all(self._file, json.dumps(entry).encode() + b"\n")
 
     def linger(self, folder: str, leased: Callable[[], bool]) -> None:
-        """Stay as long as somebody may ask: no longer than the stage's folder, nor than the lease."""
+        """Keep this process as long as somebody may ask: until the stage's folder is removed, or its lease is up."""
         while self._file >= 0 and os.path.exists(folder) and leased():
             time.sleep(LOOK)
 
 
-def kept_by(pid: int) -> bytes:
+def entries_of(pid: int) -> bytes:
     """The entries of a runner; nothing where it has none, or is gone."""
     for path in _descriptors_of(pid) if pid else ():
         try:
@@ -84,7 +84,7 @@ def unsealed(key: bytes, text: str) -> list[Entry]:
 
 
 def _crossed(key: bytes, nonce: bytes, data: bytes) -> bytes:
-    """Each byte with one of a stream that key and nonce make: the same again gives back the data."""
+    """The data XORed with a stream of bytes made of key and nonce. The same call again gives back the data."""
     from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import hmac
 
     blocks = range(-(-len(data) // BLOCK))

@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import bounded, shortened
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import OutputCapture
-from ansible_collections.rack.recipes.plugins.module_utils.executor.step.judge import take
+from ansible_collections.rack.recipes.plugins.module_utils.executor.step.judge import apply_envelope
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.scriptlet_result import VERDICTS, read_envelope
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import FAILED, MARGINAL, problem
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
@@ -118,7 +118,7 @@ def _with_envelope(stdout: str, ctx: ContextView, verdict: str, reason: str) -> 
     envelope = read_envelope(capture, needed=False, secret=ctx.secret)
     if envelope is None or (envelope["status"] == "ok" and verdict != "passed"):
         return verdict, reason
-    take(envelope, ctx)
+    apply_envelope(envelope, ctx)
     return VERDICTS[envelope["status"]], str(envelope.get("reason") or "")
 
 

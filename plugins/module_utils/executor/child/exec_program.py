@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Inside a forked child: leave the executor behind, tell it what happens, become a program."""
+"""Inside a forked child: detach from the executor, send it events, and become a program."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Launcher:
         self._interpreters: dict[str, list[str]] = {}
 
     def start(self, step: Step, ctx: ContextView, params: dict[str, Any], method: str = "run") -> tuple[bytes, Program]:
-        """What the child is to read, and to become; a Python class may only have to validate.
+        """What the child reads on stdin, and what it becomes; `method` is run, or validate for a Python class.
 
         Raises OSError where a file of the stage is missing, ValueError where it cannot be given its arguments.
         """
@@ -73,7 +73,7 @@ class Launcher:
         return sys.modules[SANDBOX]
 
     def _box(self, step: Step, *shown: str) -> list[str]:
-        """What a program of the step is started by, if anything. Raises ValueError where it has no sandbox."""
+        """The arguments that start the step's sandbox; empty without one. Raises ValueError if there can be none."""
         return self.sandbox.box(step["sandbox"], self.work, shown) if "sandbox" in step else []
 
     @property
@@ -107,7 +107,7 @@ class Launcher:
             limit()
             if self.is_debug:
                 os.environ.update(self._own)
-            ctx.send_to(self._told_of(emit))
+            ctx.send_to(self._hiding(emit))
             ctx.hide_by(self.secrets)
             ctx.limit_to(step.get("reads"))
             run_class(load, ctx, params, self._traced(emit) if self._traces_processes else emit, method)
@@ -141,23 +141,23 @@ class Launcher:
 
         def program(emit: exec_program.EventWriter) -> NoReturn:
             limit()
-            ctx.send_to(self._told_of(emit))
+            ctx.send_to(self._hiding(emit))
             step["call"](params, ctx, emit)
             os._exit(0)
 
         return program
 
-    def _told_of(self, emit: exec_program.Emit) -> exec_program.Emit:
-        """`emit`, in a child that hides at once what it registers itself, such as from programs that it starts."""
+    def _hiding(self, emit: exec_program.Emit) -> exec_program.Emit:
+        """`emit`, after which this child itself hides what it has registered."""
 
-        def told(event: dict[str, Any]) -> None:
+        def hiding(event: dict[str, Any]) -> None:
             if event["kind"] == "secret":
                 self.secrets.add(event["texts"])
             elif event["kind"] == "delta":
                 self.secrets.add_value(event["key"], event["after"])
             emit(event)
 
-        return told
+        return hiding
 
     def _script(self, step: Step, params: dict[str, Any]) -> Program:
         path = os.path.join(self.work, step["file"])
@@ -201,9 +201,9 @@ class Launcher:
 def variables(
     options: dict[str, Any] | None, params: dict[str, Any], shows: Callable[[str], bool] | None = None
 ) -> dict[str, str]:
-    """The parameters for the environment of a program, which others here could see: so no secret is among them.
+    """The parameters as variables for the environment of a program, without secrets: other users could see these.
 
-    Nor is a long one. Those are on stdin alone. `shows` tells whether a secret can be seen in a text.
+    Long values are left out, too. A program gets all of them on stdin. `shows` says whether a text shows a secret.
     """
     found: dict[str, str] = {}
     for name, value in params.items():

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a step may use: set in its child, and named where it wanted more."""
+"""The limits of a step: set in its child, and named in the reason where it reached one."""
 
 from __future__ import annotations
 

@@ -50,8 +50,8 @@ ALWAYS = (
 FIRST = ("--", "/bin/sh", "-c", '"$@"; exit $?', "sh")
 BOOT = "import marshal,sys;f=open({},'rb');sys.path[:]=marshal.load(f);{}from {} import inside;inside(f,{})"
 ADD_CODE = (
-    "from ansible_collections.rack.recipes.plugins.module_utils.runner.code_cache import add_payload,use_kept;"
-    "add_payload({!r});use_kept();"
+    "from ansible_collections.rack.recipes.plugins.module_utils.runner.code_cache import add_payload,use_cached;"
+    "add_payload({!r});use_cached();"
 )
 
 

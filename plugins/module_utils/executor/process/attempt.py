@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One try of one step, seen from outside: a child in a session of its own, its pipes, its deadline, its end."""
+"""One try of one step as its parent sees it: a child in its own session, its pipes, its deadline, its end."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ NEVER = float("inf")
 
 
 class Attempt:
-    """A running child. `change` receives what it changes in the context, `conceal` the texts that nobody may see."""
+    """A running child. `change` gets each change of the context, `conceal` the texts that it registers as secret."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Attempt:
 
     @property
     def due(self) -> float:
-        """When it has to be looked at, if nothing happens before."""
+        """The moment of the monotonic clock at which it has to be checked, unless it ends before."""
         return min(self.deadline, self._look if self.is_watched else self.started + QUIET)
 
     def start(self, stdin: bytes, program: Program, mark: int = 0) -> None:
@@ -106,7 +106,7 @@ class Attempt:
         self.pipes = dict(zip(opened[1::2], takers))
 
     def read(self, pipe: int) -> int:
-        """Take what one pipe holds now, and tell how much that was; 0 at its end. It waits where it is empty."""
+        """Read what one pipe holds now; blocks while it is empty. Returns the number of bytes, 0 at its end."""
         data = os.read(pipe, CHUNK)
         if data:
             self.pipes[pipe](data)
@@ -131,10 +131,10 @@ class Attempt:
             self._measured += len(line)
         if self._measured > exec_program.LARGEST_EVENT:
             raise ValueError(f"more than {exec_program.LARGEST_EVENT} bytes of measurements")
-        self.take(event)
+        self.receive(event)
 
-    def take(self, event: Event) -> None:
-        """Take what the step, or its envelope, has to tell."""
+    def receive(self, event: Event) -> None:
+        """Take one event of the step or of its envelope."""
         kind = event.pop("kind")
         if kind == "ending":
             self.ending = event
@@ -153,7 +153,7 @@ class Attempt:
             self._change(event)
 
     def stop(self, reason: str) -> None:
-        """Ask the child's whole group to end, or whom `ask` asks; who does not within a few seconds is killed."""
+        """Ask the child's process group to end, or call `ask`. What still runs after some seconds is killed."""
         if not self.stopped:
             self.stopped = reason
             self.deadline = time.monotonic() + GRACE
@@ -163,11 +163,11 @@ class Attempt:
                 self.kill(signal.SIGTERM)
 
     def inspect_by(self, inspect: Callable[[], str]) -> None:
-        """From time to time ask whether the child has to be stopped, and why."""
+        """Call `inspect` again and again: it returns why the child has to be stopped, empty where it need not."""
         self._inspect, self._look = inspect, self.started
 
     def check(self) -> bool:
-        """Stop the child if it has to be; whether from now on somebody has to read what it prints."""
+        """Stop the child if its time is up. Returns whether its pipes have to be read from now on."""
         moment = time.monotonic()
         if moment >= self.deadline:
             self.stop(f"timed out after {self._timeout or 0:g} s")
@@ -183,14 +183,14 @@ class Attempt:
         return False
 
     def _note_oom_kills(self) -> None:
-        """The kernel counts them: whether there was one while this child ran is known by what it told before."""
+        """Note how many processes the kernel has killed so far for lack of memory, to compare it at the end."""
         from ansible_collections.rack.recipes.plugins.module_utils.executor.process.oom_kills import oom_kills
 
         self._oom_kills = oom_kills()
 
     @property
     def ended_by(self) -> set[int]:
-        """The signals that may have ended it: a shell in between makes an exit code of one."""
+        """The signals that may have ended it. A shell turns the signal of its child into an exit code."""
         return {self.signal, self.exit_code - BY_SIGNAL}
 
     def starved(self) -> str:
@@ -218,7 +218,7 @@ class Attempt:
     def finish(self) -> None:
         """After the child's end: end its group, empty its pipes, and keep what it has used.
 
-        One that could not be killed, as of another user, has used nothing that is known.
+        A child that could not be killed, as one of another user, has no figures of use.
         """
         self.ended = time.monotonic()
         self.kill(signal.SIGKILL)
@@ -240,11 +240,11 @@ class Attempt:
         return [*map(_process_in_words, self._processes), *more]
 
     def cpu_seconds(self) -> float:
-        """What it, and all that it waited for, have used so far as is known."""
+        """CPU seconds of the child and of all processes that it waited for."""
         return self.usage.ru_utime + self.usage.ru_stime if self.usage else 0.0
 
     def _drain(self) -> None:
-        """Take what is left in the pipes: a daemon may go on writing into them."""
+        """Read what is left in the pipes, but not for ever: a daemon may go on writing into them."""
         poll = select.poll()
         for pipe in self.pipes:
             poll.register(pipe, select.POLLIN)

@@ -68,7 +68,7 @@ class Cgroup:
         }
 
 
-def made(name: str) -> Cgroup | None:
+def create_cgroup(name: str) -> Cgroup | None:
     """A new group below this process's own; None where the host has none, or does not let this user make one."""
     own = [line.partition("::")[2] for line in _read("/proc/self", "cgroup").splitlines() if line.startswith("0::")]
     for root in ROOTS:

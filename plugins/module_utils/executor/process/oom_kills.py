@@ -11,7 +11,7 @@ UNKNOWN = -1
 
 
 def oom_kills() -> int:
-    """How many it has killed since it was started; `UNKNOWN` where it does not say, as before Linux 4.13."""
+    """How many processes the kernel has killed since its start. `UNKNOWN` before Linux 4.13, which does not count."""
     try:
         with open(VMSTAT, "rb") as file:
             told = file.read().partition(b"\noom_kill ")[2].split(None, 1)
@@ -21,7 +21,7 @@ def oom_kills() -> int:
 
 
 def since(before: int) -> str:
-    """For people, in brackets: how many it has killed since there were that many; empty for none."""
+    """For people, in brackets: how many it has killed since it had killed `before`; empty for none."""
     more = oom_kills() - before
     if before == UNKNOWN or more <= 0:
         return ""

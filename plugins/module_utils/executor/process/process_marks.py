@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A mark on every process that comes of a step, which none loses by accident.
+"""A mark on every process that a step starts, which no process loses by accident.
 
-It is the soft limit of CPU time for real-time processes, a number so large that it limits nothing. Unlike a parent, a
-session or a variable it stays through double forks, `setsid`, `env -i` and other programs.
+The mark is the soft limit of CPU time for real-time processes. The number is so large that it limits nothing. A process
+keeps it through double forks, `setsid`, `env -i` and `exec`, unlike its parent, its session or a variable.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Every process that comes of a step, wherever it went, found by its mark and killed.
+"""Finds all processes that a step has started, by their mark, and kills them.
 
-Where the kernel knows no marks, or they cannot be set, the session and the tree of processes have to do.
+Where the kernel has no marks, or they cannot be set, the session and the tree of processes are used instead.
 """
 
 from __future__ import annotations
@@ -36,17 +36,17 @@ def count(mark: int) -> int:
 
 
 def sweep(marks: range, leader: int = 0) -> Generator[float, None, str]:
-    """Kill all that have one of `marks`, and all that come of `leader`; gives the moments to go on at.
+    """Kill all processes with one of `marks`, and all that descend from `leader`. Yields the moments to go on at.
 
-    At the end it tells what could not be killed, for people; empty where nothing is left. One look is not enough: a
-    process can start another one between being seen and being killed.
+    Returns what could not be killed, for people; empty where nothing is left. It looks more than once: a process can
+    start another one after it was seen and before it is killed.
     """
     until = time.monotonic() + PATIENCE
     while True:
         look = Look(marks, leader)
         while look.goes_on() and time.monotonic() < until:
             yield time.monotonic()
-        found = look.found | look.loop_group()
+        found = look.found | look.kill_descendants()
         if not found:
             return ""
         if time.monotonic() >= until:
@@ -55,7 +55,7 @@ def sweep(marks: range, leader: int = 0) -> Generator[float, None, str]:
 
 
 def end_all(marks: range, leader: int = 0) -> str:
-    """The same without a break."""
+    """Do the same at once. Returns what could not be killed."""
     sweeping = sweep(marks, leader)
     while True:
         try:
@@ -80,19 +80,19 @@ class Look:
         self._seen.update(new)
         return sum(map(self._is_gone, new)) > 0
 
-    def loop_group(self) -> set[int]:
+    def kill_descendants(self) -> set[int]:
         """Kill all in the leader's session, and all that descend from these, by their parents and sessions."""
         if not self._leader:
             return set()
-        loop_group = {pid for pid, (_parent, session) in self._parents.items() if session == self._leader}
+        descendants = {pid for pid, (_parent, session) in self._parents.items() if session == self._leader}
         size = -1
-        while size < len(loop_group):
-            size = len(loop_group)
-            above = loop_group | {self._leader}
-            loop_group |= {pid for pid, (parent, _session) in self._parents.items() if parent in above}
-        for pid in loop_group:
+        while size < len(descendants):
+            size = len(descendants)
+            above = descendants | {self._leader}
+            descendants |= {pid for pid, (parent, _session) in self._parents.items() if parent in above}
+        for pid in descendants:
             _kill(pid)
-        return loop_group
+        return descendants
 
     def _is_gone(self, pid: int) -> bool:
         """Kill a process that has a mark, and remember what was found; True where it had ended by itself before."""

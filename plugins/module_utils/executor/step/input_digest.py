@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What decides how a step ends, as one number: where it is the same again, an earlier verdict counts."""
+"""The digest of all inputs of a step. An earlier result may be reused where it is the same again."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def inputs_of(state: StageState, step: Step, params: Record, scope: Scope) -> str:
     """The fingerprint of the scriptlet, its arguments and files, what it reads, and what judges it.
 
-    Empty for a scriptlet without a digest, which runs by itself. From here on secrets among the arguments are known.
+    Empty for a scriptlet without a digest. Secrets among the arguments are hidden from now on.
     """
     state.secrets.add_arguments(step.get("options"), params)
     if "digest" not in step:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How an attempt ended: from what its child did and said, and from its criteria, to a verdict with its reason."""
+"""Judges an attempt by how its child ended, by its envelope and by the criteria: gives verdict and reason."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _said(attempt: Attempt, ctx: ContextView, secrets: StageSecrets) -> Judged:
             return ending["verdict"], ending["reason"]
         if attempt.exit_code:
             raise ValueError(f"the envelope says ok, but the exit code is {attempt.exit_code}")
-    take(envelope, ctx)
+    apply_envelope(envelope, ctx)
     return VERDICTS[envelope["status"]], str(envelope.get("reason") or "")
 
 
@@ -114,7 +114,7 @@ def _exit(attempt: Attempt, mask: Mask | None) -> str:
     return f" (exit code {attempt.exit_code}{': ' + log if log else ''})"
 
 
-def take(envelope: dict[str, Any], ctx: ContextView) -> None:
+def apply_envelope(envelope: dict[str, Any], ctx: ContextView) -> None:
     """Put into the context what an envelope gives; raises ValueError for what cannot be."""
     outputs = envelope.get("outputs") or {}
     if isinstance(outputs, dict):
@@ -125,11 +125,11 @@ def take(envelope: dict[str, Any], ctx: ContextView) -> None:
         if absent:
             raise ValueError(f"the envelope names outputs that were never set: {', '.join(absent)}")
     for item in envelope.get("measurements") or ():
-        ctx.take_measurement(item)
+        ctx.add_measurement(item)
     for item in envelope.get("checks") or ():
-        ctx.take_check(item)
+        ctx.add_check(item)
     for item in envelope.get("artifacts") or ():
-        ctx.take_artifact(item)
+        ctx.add_artifact(item)
 
 
 def _check(attempt: Attempt, scope: Scope, success: Success) -> Judged:

@@ -43,10 +43,10 @@ class ReusedResult:
         self.more: Record = {name: record[name] for name in (*KEPT, "inputs") if name in record}
         self.more["from"] = offer["run"]
         if offer["kind"] == "resume":
-            self._advance(record)
+            self._keep_times(record)
 
-    def _advance(self, record: Record) -> None:
-        """A run that goes on where another one stopped tells of a step's tries and time as that one did."""
+    def _keep_times(self, record: Record) -> None:
+        """A resumed run shows the attempts and times of the earlier run."""
         self.time, self.attempts = record["started"], record["attempts"]
         self.more.update({name: record[name] for name in WHOLE if name in record})
 
@@ -68,7 +68,11 @@ def reuse(state: StageState, step: Step, inputs: str) -> list[ReusedResult]:
 
 
 def _fitting(state: StageState, step: Step, inputs: str) -> Record | None:
-    """A failure is never taken from a cache, nor from anywhere what a secret was taken out of, or registered by."""
+    """The first offer with these inputs that may be reused, or None.
+
+    A result that did not pass is never taken from a cache. One that registered secrets, or whose values are masked, is
+    never reused.
+    """
     for offer in state.offers[step["name"]]:
         values = [record["after"] for record in offer["records"] if record["kind"] == "delta"]
         is_usable = offer["kind"] != "cache" or offer["verdict"] in PASSING
@@ -79,7 +83,7 @@ def _fitting(state: StageState, step: Step, inputs: str) -> Record | None:
 
 
 def _change_again(state: StageState, record: Record) -> None:
-    """What is there now may have another version."""
+    """Make a change again, based on the version that the key has now."""
     made = {name: record[name] for name in ("scope", "key", "after")}
     version = state.context.version(made)
     change = {**made, "based_on": version, "who": record["who"], "time": now()}

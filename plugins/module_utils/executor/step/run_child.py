@@ -38,9 +38,9 @@ def run_child(
     change: Callable[[Record], None],
     method: str = "run",
 ) -> Moments:
-    """Start a child and wait for its end; gives the attempt, after its end. Raises Unfit where it cannot start."""
+    """Start a child, wait for its end and return the attempt. Raises InvalidStep if it cannot start."""
     attempt = Attempt(step.get("timeout"), change, state.secrets.register)
-    ctx.send_to(attempt.take)
+    ctx.send_to(attempt.receive)
     ctx.keep_on(state.launcher.shelf)
     group = _group() if step.get("limits") else None
     try:
@@ -49,7 +49,7 @@ def run_child(
     except (ValueError, OSError) as error:
         if group:
             group.end()
-        raise InvalidStep(_told(error)) from None
+        raise InvalidStep(_error_text(error)) from None
     if "sandbox" in step:
         attempt.ask = state.launcher.sandbox.ask
     if "processes" in step.get("limits", ()):
@@ -72,12 +72,12 @@ def run_child(
 
 
 def _group() -> Cgroup | None:
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.cgroup import made
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.cgroup import create_cgroup
 
-    return made(f"rack-recipes-{os.getpid()}-{time.monotonic_ns()}")
+    return create_cgroup(f"rack-recipes-{os.getpid()}-{time.monotonic_ns()}")
 
 
-def _told(error: ValueError | OSError) -> str:
+def _error_text(error: ValueError | OSError) -> str:
     """The error for people, as a shell would say it."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror

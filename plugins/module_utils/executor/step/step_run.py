@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One step's life, from its start to its verdict."""
+"""Runs one step, from its start to its verdict."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ FIRST, LAST, BETWEEN = 5, 15, 100  # attempts whose records are kept; between th
 class StepRun:
     """A step, or an instance of one, that is being tried.
 
-    `waits_for` is what it waits for. `more` are the fields of its record that most steps do without. It `lets_pass`
-    what depends on it though it did not pass, where its author has decided so.
+    `waits_for` is a child, or a moment of the monotonic clock. `more` has the fields of its record that most steps do
+    not need. With `passes_dependents` it does not block what depends on it, although it did not pass.
     """
 
     def __init__(self, step: Step, state: StageState) -> None:
@@ -57,7 +57,7 @@ class StepRun:
         self._generator = self._generate()
 
     def advance(self) -> Outcome | None:
-        """Live until there is something to wait for; at the end verdict and reason."""
+        """Go on until there is something to wait for, and return None. At the end return verdict and reason."""
         try:
             self.waits_for = next(self._generator)
         except StopIteration as end:
@@ -84,7 +84,7 @@ class StepRun:
             return "error", str(invalid)
 
     def _hide(self, args: Record) -> None:
-        """The secrets among arguments are known before anything is told of them."""
+        """Hide the secrets among arguments, before anything shows them."""
         self.state.secrets.add_arguments(self.step.get("options"), args)
 
     def _reused(self, params: Record) -> Outcome | None:
@@ -123,7 +123,7 @@ class StepRun:
         return retry(self, params, place)
 
     def attempt(self, params: Record | None, place: Record) -> StepGenerator:
-        """Try once; its record has `place`, which try it was. Raises Unfit."""
+        """Try once; its record has `place`, which try it was. Raises InvalidStep."""
         self.tries += 1
         self.about["attempt"] = self.tries
         given = params
@@ -158,7 +158,7 @@ class StepRun:
         return verdict, reason if verdict in PASSING else reason + self._exceeded(attempt, reason) + attempt.starved()
 
     def count_secrets(self, attempt: Attempt) -> None:
-        """A step that registered secrets, or whose hooks did, is never reused: no record could register them again."""
+        """Count the secrets that a step or its hooks registered. Such a step is never reused: no record holds them."""
         if attempt.secrets:
             self.more["secrets"] = self.more.get("secrets", 0) + attempt.secrets
 
@@ -171,7 +171,7 @@ class StepRun:
         return f" ({limit})" if limit else ""
 
     def _keep(self, record: Record) -> None:
-        """Keep the record of an attempt; of very many, all that tell something, in bounded memory."""
+        """Keep the record of an attempt. Of very many attempts the first, the last and some bad ones are kept."""
         self.attempts.append(record)
         if len(self.attempts) > FIRST + LAST:
             leaving = self.attempts[-LAST - 1]
@@ -206,7 +206,7 @@ class StepRun:
 
 
 def arguments_of(step: Step, scope: Scope) -> Record:
-    """The arguments as they are now, complete; raises Unfit."""
+    """The arguments with references resolved and defaults filled in. Raises InvalidStep."""
     try:
         return complete(step.get("options"), resolve(step["args"], scope))
     except ValueError as error:
@@ -214,7 +214,7 @@ def arguments_of(step: Step, scope: Scope) -> Record:
 
 
 def unmet_condition(step: Step, scope: Scope) -> str:
-    """Which condition of the step's own does not hold; empty where it is wanted. Raises Unfit where that is unknown."""
+    """Which of the step's own conditions does not hold; empty where all do. Raises InvalidStep if it is unknown."""
     if "invalid" in step:
         raise InvalidStep(step["invalid"])
     when = step.get("when", True)

@@ -222,7 +222,7 @@ def run_module(request: Request, run: Run, halted: Callable[[], str], *, check: 
         record["n"] = n
         if check:
             record.pop("blocks", None)
-    return HostAnswer("ended", 0, tuple(records), concealed=tuple(launcher.secrets.told))
+    return HostAnswer("ended", 0, tuple(records), concealed=tuple(launcher.secrets.entries))
 
 
 def _unpack(request: Request, work: str) -> None:

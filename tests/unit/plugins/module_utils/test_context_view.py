@@ -207,7 +207,7 @@ def test_measurements():
     view = Seen()
     view.measure("rx", 12, "frames")
     view.measure("note", {"a": [1]})
-    view.take_measurement({"name": "tx", "value": None, "unit": None})
+    view.add_measurement({"name": "tx", "value": None, "unit": None})
     assert [tuple(event.values()) for event in view.events] == [
         ("measurement", "rx", 12, "frames"),
         ("measurement", "note", {"a": [1]}, ""),
@@ -232,7 +232,7 @@ def test_measurements():
 )
 def test_what_is_no_measurement(given, error):
     with pytest.raises(ValueError) as caught:
-        Seen().take_measurement(given)
+        Seen().add_measurement(given)
     assert str(caught.value) == error
 
 
@@ -241,7 +241,7 @@ def test_checks():
     assert view.check("rx", 2.5, "ms", min=3, max=9) == "failed"
     assert view.check("tx", [1, 2, 3], quantile=0.5, max=2, warn={"max": 1}) == "marginal"
     assert view.check("mode", "b", one_of=("a", "b")) == "passed"
-    assert view.take_check({"name": "n", "value": 1, "unit": None, "eq": 1}) == "passed"
+    assert view.add_check({"name": "n", "value": 1, "unit": None, "eq": 1}) == "passed"
     assert [tuple(event.values()) for event in view.events] == [
         ("measurement", "rx", 2.5, "ms", {"min": 3, "max": 9}, -0.5, "failed"),
         ("measurement", "tx", 2, "", {"max": 2, "warn": {"max": 1}}, 0, "marginal"),
@@ -267,7 +267,7 @@ def test_checks():
 def test_what_is_no_check(given, error):
     view = Seen()
     with pytest.raises(ValueError) as caught:
-        view.take_check(given)
+        view.add_check(given)
     assert str(caught.value) == error
     assert view.events == []
 
@@ -306,7 +306,7 @@ def test_an_envelope_attaches_a_file_of_the_working_folder(tmp_path):
     (tmp_path / "work" / "a.log").write_text("x")
     view = Seen()
     view.keep_on(lambda: ArtifactStore(str(tmp_path / "kept"), str(tmp_path / "work")))
-    found = view.take_artifact({"name": "b.log", "path": "a.log"})
+    found = view.add_artifact({"name": "b.log", "path": "a.log"})
     assert (found["name"], found["size"], view.events[0]["media_type"]) == ("b.log", 1, "")
 
 
@@ -332,7 +332,7 @@ def test_by_itself_a_view_only_makes_the_digest(tmp_path, monkeypatch):
 def test_what_is_no_artifact(given, error):
     view = Seen()
     with pytest.raises(ValueError) as caught:
-        view.take_artifact(given)
+        view.add_artifact(given)
     assert str(caught.value) == error
     assert view.events == []
 

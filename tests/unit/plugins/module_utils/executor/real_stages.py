@@ -123,7 +123,7 @@ class Work:
         whole = request(*steps, **fields)
         launcher = self.launcher(whole)
         StageRun(whole, launcher, records.append, alive, halts).run()
-        return Ran(records, launcher.secrets.told)
+        return Ran(records, launcher.secrets.entries)
 
 
 def children_of(pid):

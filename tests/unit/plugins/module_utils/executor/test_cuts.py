@@ -26,10 +26,10 @@ PLAIN = string.ascii_letters + string.digits
 ODD = PLAIN + "+/=-_.:'\"\\ \n\t%{}ä€😀"
 # Each is to end badly, or to print much, with a secret that lies wherever a message or an output is cut.
 IN_PYTHON = {
-    "measurement": lambda ctx, key, _text: ctx.take_measurement(key),
-    "check": lambda ctx, key, _text: ctx.take_check(key),
+    "measurement": lambda ctx, key, _text: ctx.add_measurement(key),
+    "check": lambda ctx, key, _text: ctx.add_check(key),
     "limit of a check": lambda ctx, key, _text: ctx.check("n", key, max=1),
-    "artifact": lambda ctx, key, _text: ctx.take_artifact(key),
+    "artifact": lambda ctx, key, _text: ctx.add_artifact(key),
     "artifact's name": lambda ctx, key, _text: ctx.attach(key + "/", b"x"),
     "media type": lambda ctx, key, _text: ctx.attach("x", b"x", media_type=key + "é"),
     "context key": lambda ctx, key, _text: ctx.set(key, 1),

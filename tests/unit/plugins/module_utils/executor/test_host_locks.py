@@ -47,24 +47,24 @@ def test_who_holds_what():
     locks = HostLocks({"pdu": {"capacity": 2, "settle_sec": 0}, "fan": {}})
     one = {"locks": ["pdu", "fan", "rack"]}
     assert locks.missing(one) == ""
-    locks.take(one)
+    locks.acquire(one)
     assert (locks.missing(one), locks.missing({"locks": ["pdu"]}), locks.missing({})) == ("fan", "", "")
     assert (locks.are_settling, locks.due) == (False, NEVER)
-    locks.give_back(one)
+    locks.release(one)
     assert locks.are_settling
-    assert sorted(locks.settled()) == ["fan", "pdu"]
+    assert sorted(locks.freed()) == ["fan", "pdu"]
     assert locks.missing(one) == ""
 
 
 def test_a_resource_has_to_settle():
     locks = HostLocks({"pdu": {"capacity": 1, "settle_sec": 0.2}})
     step = {"locks": ["pdu"]}
-    locks.take(step)
-    locks.give_back(step)
-    assert (list(locks.settled()), locks.missing(step)) == ([], "pdu")
+    locks.acquire(step)
+    locks.release(step)
+    assert (list(locks.freed()), locks.missing(step)) == ([], "pdu")
     assert 0 < locks.due - time.monotonic() <= 0.2
     time.sleep(0.21)
-    assert (list(locks.settled()), locks.missing(step)) == (["pdu"], "")
+    assert (list(locks.freed()), locks.missing(step)) == (["pdu"], "")
 
 
 def test_steps_of_one_resource_do_not_overlap(work):

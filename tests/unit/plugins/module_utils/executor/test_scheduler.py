@@ -24,7 +24,7 @@ def offered(schedule):
     """All steps that can be taken now, in the order offered."""
     names = []
     while schedule.next() is not None:
-        names.append(schedule.take()["name"])
+        names.append(schedule.pop()["name"])
     return names
 
 
@@ -81,7 +81,7 @@ def test_what_waits_for_itself_is_never_offered():
 
 def test_ends_after_a_drop_offer_nothing():
     schedule = Scheduler([step("a"), step("b", "a")])
-    schedule.take()
+    schedule.pop()
     schedule.drop()
     schedule.end("a")
     schedule.end("b")
@@ -90,7 +90,7 @@ def test_ends_after_a_drop_offer_nothing():
 
 def test_instances_come_in_the_place_of_their_step():
     schedule = Scheduler([step("a"), step("b"), step("c", "a")])
-    schedule.expand(schedule.take(), [step("a[1]"), step("a[2]")])
+    schedule.expand(schedule.pop(), [step("a[1]"), step("a[2]")])
     assert offered(schedule) == ["a[1]", "a[2]", "b"]
     schedule.end("a")
     assert offered(schedule) == ["c"]
@@ -98,14 +98,14 @@ def test_instances_come_in_the_place_of_their_step():
 
 def test_instances_of_a_step_that_runs_alone_run_alone():
     schedule = Scheduler([alone("a"), alone("b"), step("c")])
-    schedule.expand(schedule.take(), [alone("a[1]"), alone("a[2]")])
+    schedule.expand(schedule.pop(), [alone("a[1]"), alone("a[2]")])
     assert schedule.next()["name"] == "a[1]"
     assert offered(schedule) == ["a[1]", "a[2]", "b", "c"]
 
 
 def test_a_parked_step_is_overtaken_until_there_is_more():
     schedule = Scheduler([step("a"), step("b"), step("c"), step("d", "b")])
-    assert schedule.take()["name"] == "a"
+    assert schedule.pop()["name"] == "a"
     schedule.park("pdu")
     assert offered(schedule) == ["c"]
     schedule.unpark("fan")
@@ -143,7 +143,7 @@ def test_every_step_comes_once_and_after_all_it_needs(seed):
         found = schedule.next()
         if found is not None and (not running or (found["parallel"] and all(each["parallel"] for each in running))):
             assert set(found["depends_on"]) <= set(ended)
-            running.append(schedule.take())
+            running.append(schedule.pop())
         else:
             last = running.pop(dice.randrange(len(running)))
             ended.append(last["name"])
@@ -159,6 +159,6 @@ def test_the_cost_of_a_step_does_not_grow(parallel):
     schedule = Scheduler([step(names[0]), *steps])
     for name in names:
         assert schedule.next()["name"] == name
-        schedule.take()
+        schedule.pop()
         schedule.end(name)
     assert time.process_time() - started < 5  # about 0.3; with a look at all that wait it would take an hour

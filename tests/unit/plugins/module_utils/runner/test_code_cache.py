@@ -25,7 +25,7 @@ def payload(tmp_path):
 
 
 def keep(base, payload):
-    code_cache.keep_code(str(base), payload, "1", [MODULE])
+    code_cache.cache_code(str(base), payload, "1", [MODULE])
 
 
 def files_of(base):

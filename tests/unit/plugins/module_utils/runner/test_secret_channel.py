@@ -16,7 +16,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.runner.secret_channel import (
     SecretChannel,
-    kept_by,
+    entries_of,
     sealed,
     unsealed,
 )
@@ -59,12 +59,12 @@ def test_an_empty_one_is_nothing():
 
 def test_it_is_found_in_the_process_that_keeps_it():
     memory = SecretChannel()
-    before = kept_by(os.getpid())
+    before = entries_of(os.getpid())
     memory.keep({"secret": "ü"})
     memory.keep({"secret": "b"})
-    assert kept_by(os.getpid())[len(before) :].splitlines() == [b'{"secret": "\\u00fc"}', b'{"secret": "b"}']
+    assert entries_of(os.getpid())[len(before) :].splitlines() == [b'{"secret": "\\u00fc"}', b'{"secret": "b"}']
     os.close(memory._file)
-    assert kept_by(0) == kept_by(1 << 22) == b""
+    assert entries_of(0) == entries_of(1 << 22) == b""
 
 
 def test_a_file_that_is_closed_meanwhile_hides_nothing(monkeypatch):
@@ -72,7 +72,7 @@ def test_a_file_that_is_closed_meanwhile_hides_nothing(monkeypatch):
     monkeypatch.setattr(os, "listdir", lambda folder: ["999999", *listed(folder)])
     memory = SecretChannel()
     memory.keep({"secret": "c"})
-    assert kept_by(os.getpid()).splitlines()[-1:] == [b'{"secret": "c"}']
+    assert entries_of(os.getpid()).splitlines()[-1:] == [b'{"secret": "c"}']
     os.close(memory._file)
 
 

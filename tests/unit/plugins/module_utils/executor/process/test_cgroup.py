@@ -19,7 +19,7 @@ DAEMON = f"(setsid sh -c '{BUSY}; touch done' &); while [ ! -e done ]; do sleep 
 @pytest.fixture
 def real():
     """A group of this host; none where this user may not make one."""
-    made = cgroup.made(f"rack-recipes-test-{os.getpid()}")
+    made = cgroup.create_cgroup(f"rack-recipes-test-{os.getpid()}")
     if made is None:
         pytest.skip("no control groups for this user")
     made.end()
@@ -65,7 +65,7 @@ def test_without_limits_there_is_none(work):
 
 def test_a_host_that_has_none(work, monkeypatch):
     monkeypatch.setattr(cgroup, "ROOTS", ("/nowhere",))
-    assert cgroup.made("x") is None
+    assert cgroup.create_cgroup("x") is None
     assert "group" not in attempt_of(work.run(work.script(OK, limits={"open_files": 100})))
 
 
@@ -74,7 +74,7 @@ def test_one_that_may_hold_no_others(monkeypatch, tmp_path):
     monkeypatch.setattr(cgroup, "ROOTS", (str(tmp_path),))
     monkeypatch.setattr(cgroup, "_read", lambda *_path: "0::/\n")
     (tmp_path / "x").touch()
-    assert cgroup.made("x") is None
+    assert cgroup.create_cgroup("x") is None
 
 
 def test_all_figures_that_a_host_may_have(tmp_path):

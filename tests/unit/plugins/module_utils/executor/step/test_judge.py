@@ -37,7 +37,7 @@ def ended(stdout="", stderr="", ending=None, exit_code=0, signal=0, stopped=""):
     attempt.stdout.add(stdout.encode())
     attempt.stderr.add(stderr.encode())
     attempt.ending, attempt.exit_code, attempt.signal, attempt.stopped = ending, exit_code, signal, stopped
-    ctx = ContextView("s", "r1", "host", {"old_v1": [1, 1]}, {}, {}, attempt.take)
+    ctx = ContextView("s", "r1", "host", {"old_v1": [1, 1]}, {}, {}, attempt.receive)
     return attempt, Scope(ctx, {}, {"step": {"name": "s"}})
 
 

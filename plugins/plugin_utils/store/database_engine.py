@@ -8,62 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import (
-    lazy_sqlalchemy as sql,
-)
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import (
-    mysql,
-    postgresql,
-    sqlite,
-)
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import (
-    patiently,
-    shown,
-    translated,
-    without_secrets,
-)
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.all_databases import DATABASES, SCHEMES
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import patiently, translated
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.store_url import shown, without_secrets
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.run_migrations import require_newest, upgrade
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
 
-type Kinds = Mapping[str, Callable[[URL], Engine]]
+type Openers = Mapping[str, Callable[[URL], Engine]]
 
 
-@dataclass(frozen=True, slots=True)
-class Database:
-    """A kind of database: how it is opened, the Python package that speaks to it, and other names for it in a URL.
-
-    `package` is what `pip install` is given to bring the driver.
-    """
-
-    writer: Callable[[URL], Engine]
-    reader: Callable[[URL], Engine]
-    driver: str
-    package: str = "rack-recipes"
-    aliases: tuple[str, ...] = ()
-
-
-DATABASES = {
-    "sqlite": Database(sqlite.writer, sqlite.reader, "sqlite3"),
-    "mysql": Database(mysql.engine, mysql.engine, "pymysql", aliases=("mariadb", "mariadb+pymysql")),
-    "postgresql": Database(
-        postgresql.engine, postgresql.engine, "psycopg", "'rack-recipes[postgresql]'", aliases=("postgres",)
-    ),
-}
-WRITERS: Kinds = {name: database.writer for name, database in DATABASES.items()}
-READERS: Kinds = {name: database.reader for name, database in DATABASES.items()}
-DRIVERS = {
-    scheme: f"{name}+{database.driver}"
-    for name, database in DATABASES.items()
-    for scheme in (name, *database.aliases)
-    if name != "sqlite"  # SQLAlchemy finds Python's own driver
-}
+WRITERS: Openers = {name: kind.writer for name, kind in DATABASES.items()}
+READERS: Openers = {name: kind.reader for name, kind in DATABASES.items()}
 PATIENCE = 10.0  # seconds to wait for a server that is starting, or for another process that migrates the store
 
 
@@ -92,15 +54,15 @@ def prepared(store: Engine, prepare: Callable[[Engine], object], patience: float
     return store
 
 
-def opened(text: str, kinds: Kinds) -> Engine:
-    """A new engine for a URL; `kinds` has the function that makes one for each database. Raises StoreError."""
+def opened(text: str, openers: Openers) -> Engine:
+    """A new engine for a URL; `openers` has the function that makes one for each database. Raises StoreError."""
     url = _parsed(text)
     kind = url.get_backend_name()
-    if kind not in kinds:
-        raise StoreError(f"{shown(url)}: expected one of {', '.join(kinds)}, not {kind}")
+    if kind not in openers:
+        raise StoreError(f"{shown(url)}: expected one of {', '.join(openers)}, not {kind}")
     try:
         with _options_checked(url):
-            store = kinds[kind](url)
+            store = openers[kind](url)
     except ImportError as error:
         raise StoreError(
             f"{shown(url)}: no driver: {error}: `pip install {DATABASES[kind].package}` brings one for {kind}://"
@@ -129,7 +91,7 @@ def _options_checked(url: URL) -> Iterator[None]:
 def _parsed(text: str) -> URL:
     try:
         url = sql.make_url(text)
-        url = url.set(drivername=DRIVERS.get(url.drivername, url.drivername))
+        url = url.set(drivername=SCHEMES.get(url.drivername, url.drivername))
         url.get_dialect()
         _refuse_second_at(text, url)
     except StoreError:  # SQLAlchemy is missing

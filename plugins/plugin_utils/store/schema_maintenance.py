@@ -45,7 +45,7 @@ def check(url: str, patience: float = engines.PATIENCE) -> list[str]:
     return _asked(url, engines.READERS, differences, patience)
 
 
-def _asked[T](url: str, kinds: engines.Kinds, question: Callable[[Engine], T], patience: float) -> T:
+def _asked[T](url: str, kinds: engines.Openers, question: Callable[[Engine], T], patience: float) -> T:
     answers: list[T] = []
     engines.prepared(engines.opened(url, kinds), lambda store: answers.append(question(store)), patience).dispose()
     return answers[-1]

@@ -26,9 +26,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import (
     patiently,
-    shown,
     translated,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.store_url import shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import PATIENCE
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_kind import NAME_LENGTH, DatabaseKind
 
 if TYPE_CHECKING:
-    from sqlalchemy import URL, Connection, Engine
+    from sqlalchemy import URL, Connection, Dialect, Engine
+    from sqlalchemy.types import TypeEngine
 
 DEFAULTS = {
     "charset": "utf8mb4",
@@ -48,3 +50,59 @@ def _limit_statements(connection: Connection, cursor: Any, *call: Any) -> None:
     """Limit the length of a statement: PyMySQL would put more rows into one than the server allows."""
     limit = connection.info["max_allowed_packet"] - STATEMENT_MARGIN
     cursor.max_stmt_length = min(type(cursor).max_stmt_length, limit)
+
+
+def _on_duplicate_key(inserted: Any, key: list[str], changing: list[str]) -> Any:
+    """Update an existing row. To leave it as it is, set its key to itself: INSERT IGNORE would hide wrong data too."""
+    return inserted.on_duplicate_key_update({c: inserted.inserted[c] for c in changing or key[:1]})
+
+
+def _text_type(dialect: Dialect) -> TypeEngine[Any]:
+    """LONGTEXT, since TEXT ends at 64 KB and JSON is reordered."""
+    from sqlalchemy.dialects.mysql import LONGTEXT  # each dialect takes 20 ms to import
+
+    return dialect.type_descriptor(LONGTEXT())
+
+
+def _name_type(dialect: Dialect) -> TypeEngine[Any]:
+    """The collations that compare bytes, also trailing spaces; otherwise `ABC` and `abc ` would be equal."""
+    from sqlalchemy.dialects.mysql import VARCHAR
+
+    is_mariadb = getattr(dialect, "is_mariadb", False)
+    collation = "utf8mb4_nopad_bin" if is_mariadb else "utf8mb4_0900_bin"
+    return dialect.type_descriptor(VARCHAR(NAME_LENGTH, charset="utf8mb4", collation=collation))
+
+
+KIND = DatabaseKind(
+    name="mysql",
+    writer=engine,
+    reader=engine,
+    driver="pymysql",
+    aliases=("mariadb", "mariadb+pymysql"),
+    code_of=lambda raised: next(iter(raised.args), 0),
+    passing=frozenset(
+        {
+            1021,  # disk full
+            1040,  # too many connections
+            1053,  # the server is shutting down
+            1114,  # table full
+            1205,  # lock wait timeout
+            1213,  # deadlock
+            2003,  # no server
+            2006,  # the server has gone away
+            2013,  # connection lost
+        }
+    ),
+    too_big=frozenset({1153, 2006, 2013}),  # it often just closes the connection
+    advice={
+        1044: "the user has no right to this database",
+        1045: "check user and password",
+        1049: "create it first: CREATE DATABASE ... CHARACTER SET utf8mb4",
+        1142: "the user lacks a right on this table",
+        1290: "the server is read-only",
+    },
+    upsert=_on_duplicate_key,
+    migration_lock=("SELECT GET_LOCK('rack.recipes.upgrade', 600)", "SELECT RELEASE_LOCK('rack.recipes.upgrade')"),
+    text_type=_text_type,
+    name_type=_name_type,
+)

@@ -6,11 +6,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_kind import (
+    DatabaseKind,
+    last_argument,
+    name_type,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
@@ -26,6 +33,14 @@ DEFAULTS = {
 }
 COPY = "COPY "  # statements that begin so send their rows by the protocol for bulk data
 ENCODING = "UTF8"
+# When a server refuses a connection, psycopg gives no code but only the text of the error.
+REFUSALS: Mapping[str, re.Pattern[str]] = {
+    "28P01": re.compile(r"FATAL: .*password authentication failed"),
+    "28000": re.compile(r"FATAL: .*(role .* does not exist|not permitted to log in|no pg_hba\.conf entry)"),
+    "3D000": re.compile(r"FATAL: .*database .* does not exist"),
+    "42501": re.compile(r"FATAL: .*permission denied"),
+}
+LOST = "08000"
 
 
 def engine(url: URL) -> Engine:
@@ -66,3 +81,48 @@ def _copy(cursor: Any, statement: str, rows: Iterable[tuple[Any, ...]], context:
 
 def _copy_one(cursor: Any, statement: str, row: tuple[Any, ...], context: object) -> bool:
     return _copy(cursor, statement, [row], context)
+
+
+def _sqlstate(raised: Any) -> str | None:
+    """The code of an error; where psycopg has none, as for a failed or broken connection, one that fits."""
+    if raised.sqlstate or type(raised).__name__ != "OperationalError":
+        return raised.sqlstate  # type: ignore[no-any-return]
+    return next((code for code, words in REFUSALS.items() if words.search(str(raised))), LOST)
+
+
+KIND = DatabaseKind(
+    name="postgresql",
+    writer=engine,
+    reader=engine,
+    driver="psycopg",
+    package="'rack-recipes[postgresql]'",
+    aliases=("postgres",),
+    code_of=_sqlstate,
+    message_of=lambda raised: raised.diag.message_primary or last_argument(raised).partition("\n")[0],
+    passing=frozenset(
+        {
+            LOST,  # no connection, or no longer
+            "25P03",  # idle for too long in a transaction
+            "40001",  # two transactions that cannot both be
+            "40P01",  # deadlock
+            "53100",  # disk full
+            "53300",  # too many connections
+            "55P03",  # lock wait timeout
+            "57P01",  # the server is shutting down
+            "57P02",  # another process of it crashed
+            "57P03",  # it is starting
+        }
+    ),
+    known_row="23505",
+    advice={
+        "25006": "the server is read-only",
+        "28000": "check user and password",
+        "28P01": "check user and password",
+        "3D000": "create it first: CREATE DATABASE ... ENCODING 'UTF8'",
+        "42501": "the user lacks a right on this table or schema",
+        "53100": "the disk is full",
+    },
+    copies=True,
+    migration_lock=("SELECT pg_advisory_xact_lock(hashtext('rack.recipes.upgrade'))", ""),  # until the commit
+    name_type=partial(name_type, collation="C"),
+)

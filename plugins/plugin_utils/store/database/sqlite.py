@@ -14,8 +14,9 @@ from urllib.parse import quote
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import sqlite_file
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_kind import DatabaseKind
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import is_reading
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.store_url import shown
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
@@ -69,3 +70,27 @@ def _set_up(connection: Any, record: object) -> None:
 def _begin(connection: Connection) -> None:
     """Begin as a writer: a transaction that reads first and then writes fails if another one wrote in between."""
     connection.exec_driver_sql("BEGIN" if is_reading(connection) else "BEGIN IMMEDIATE")
+
+
+KIND = DatabaseKind(
+    name="sqlite",
+    writer=writer,
+    reader=reader,
+    driver="sqlite3",
+    is_in_python=True,
+    code_of=lambda raised: getattr(raised, "sqlite_errorcode", 0) & 0xFF,  # the primary code of an extended one
+    passing=frozenset(
+        {
+            5,  # SQLITE_BUSY: another writer, for longer than the connection waits
+            6,  # SQLITE_LOCKED
+            13,  # SQLITE_FULL: the disk
+        }
+    ),
+    advice={
+        8: "the file or its folder is read-only",
+        11: "the file is damaged; restore it, the runs' journals bring back what is missing",
+        13: "the disk is full",
+        14: "check that its folder exists and may be written",
+        26: "the file is not an SQLite database",
+    },
+)

@@ -10,53 +10,39 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.all_databases import DATABASES
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_kind import NAME_LENGTH
 
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
     from sqlalchemy.types import TypeDecorator, TypeEngine
 
-NAME_LENGTH = 255
-
 
 @cache
 def long_text() -> TypeDecorator[str]:
-    """A text of any length. On MySQL it is LONGTEXT, since TEXT ends at 64 KB and JSON is reordered."""
+    """A text of any length."""
 
     class LongText(sql.TypeDecorator[str]):
         impl = sql.Text
         cache_ok = True
 
         def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-            """Import a dialect only where it is used: each one takes 20 ms."""
-            if dialect.name != "mysql":
-                return dialect.type_descriptor(sql.Text())
-            from sqlalchemy.dialects.mysql import LONGTEXT
-
-            return dialect.type_descriptor(LONGTEXT())
+            """The type of the database that is used."""
+            return DATABASES[dialect.name].text_type(dialect)
 
     return LongText()
 
 
 @cache
 def name() -> TypeDecorator[str]:
-    """A short text that is compared and sorted byte by byte, as SQLite does.
-
-    Databases otherwise compare by the rules of a language; to MySQL `ABC` and `abc ` would be equal.
-    """
+    """A short text that is compared and sorted byte by byte, and not by the rules of a language."""
 
     class Name(sql.TypeDecorator[str]):
         impl = sql.String(NAME_LENGTH)
         cache_ok = True
 
         def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-            """Choose the collation that compares bytes, also trailing spaces; its name differs between databases."""
-            if dialect.name != "mysql":
-                collation = "C" if dialect.name == "postgresql" else None
-                return dialect.type_descriptor(sql.String(NAME_LENGTH, collation=collation))
-            from sqlalchemy.dialects.mysql import VARCHAR
-
-            is_mariadb = getattr(dialect, "is_mariadb", False)
-            collation = "utf8mb4_nopad_bin" if is_mariadb else "utf8mb4_0900_bin"
-            return dialect.type_descriptor(VARCHAR(NAME_LENGTH, charset="utf8mb4", collation=collation))
+            """The type of the database that is used."""
+            return DATABASES[dialect.name].name_type(dialect)
 
     return Name()

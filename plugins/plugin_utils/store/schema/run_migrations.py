@@ -6,15 +6,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.all_databases import DATABASES
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import reading
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.store_url import shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import HEAD
 
 if TYPE_CHECKING:
@@ -22,13 +23,6 @@ if TYPE_CHECKING:
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 VERSION_TABLE = "alembic_version"
-
-# The SQL by which one migration keeps others out, and that to let them in again. SQLite needs none: its transaction
-# keeps others out.
-LOCKS: Mapping[str, tuple[str, str]] = {
-    "mysql": ("SELECT GET_LOCK('rack.recipes.upgrade', 600)", "SELECT RELEASE_LOCK('rack.recipes.upgrade')"),
-    "postgresql": ("SELECT pg_advisory_xact_lock(hashtext('rack.recipes.upgrade'))", ""),  # until the commit
-}
 
 
 def upgrade(engine: Engine, migrations: Path = MIGRATIONS, head: str = HEAD) -> str | None:
@@ -84,7 +78,7 @@ def _refuse_unknown(url: URL, held: str | None, migrations: Path, head: str) -> 
 
 @contextmanager
 def _alone(connection: Connection) -> Iterator[None]:
-    lock, unlock = LOCKS.get(connection.dialect.name, ("", ""))
+    lock, unlock = DATABASES[connection.dialect.name].migration_lock
     if lock:
         connection.execute(sql.text(lock))
     try:

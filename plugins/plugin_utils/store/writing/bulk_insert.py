@@ -6,16 +6,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.all_databases import DATABASES
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import (
     TooBigError,
     may_be_too_big,
-    shown,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.store_url import shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_to_rows import Row
 
@@ -28,7 +29,6 @@ type Insert = Callable[[Table], Any]
 # Rows of these tables never change. So an existing row is not updated, which saves SQLite 8 %.
 FIXED = frozenset({"context", "conflicts"})
 KEPT = frozenset({"pinned"})  # columns that the store itself sets, and no journal
-COPYING = frozenset({"postgresql"})  # databases that write several times as many rows by COPY as by INSERT
 FEW = 50  # up to so many rows a temporary table is not worth it
 
 
@@ -58,7 +58,7 @@ def write(connection: Connection, table: Table, rows: Sequence[Row], *, are_new:
 
 
 def _statements(dialect: Dialect, table: Table, rows: int, *, are_new: bool) -> Statements:
-    if dialect.name not in COPYING:
+    if not DATABASES[dialect.name].copies:
         return Statements(upsert(dialect, table))
     if are_new:
         return Statements(_copy(dialect, table, table.name))
@@ -77,25 +77,7 @@ def _upsert(dialect: Dialect, table: Table, source: Any = None) -> Any:
     )
     insert = import_module(f"sqlalchemy.dialects.{dialect.name}").insert  # each dialect costs 20 ms to import
     inserted = insert(table) if source is None else insert(table).from_select(list(table.columns), source)
-    return UPSERTS[dialect.name](inserted, key, changing)
-
-
-def _on_conflict(inserted: Any, key: list[str], changing: list[str]) -> Any:
-    if not changing:
-        return inserted.on_conflict_do_nothing(index_elements=key)
-    return inserted.on_conflict_do_update(index_elements=key, set_={c: inserted.excluded[c] for c in changing})
-
-
-def _on_duplicate_key(inserted: Any, key: list[str], changing: list[str]) -> Any:
-    """Update an existing row. To leave it as it is, set its key to itself: INSERT IGNORE would hide wrong data too."""
-    return inserted.on_duplicate_key_update({c: inserted.inserted[c] for c in changing or key[:1]})
-
-
-UPSERTS: Mapping[str, Callable[[Any, list[str], list[str]], Any]] = {
-    "sqlite": _on_conflict,
-    "postgresql": _on_conflict,
-    "mysql": _on_duplicate_key,
-}
+    return DATABASES[dialect.name].upsert(inserted, key, changing)
 
 
 def _copy(dialect: Dialect, table: Table, target: str) -> str:

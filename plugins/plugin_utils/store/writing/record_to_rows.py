@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import Delta
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record, json_text
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.column_types import NAME_LENGTH
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_kind import NAME_LENGTH
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.step_columns import STEP_COLUMNS, Kind, Source
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 

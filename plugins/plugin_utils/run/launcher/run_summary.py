@@ -61,7 +61,7 @@ def summarize(path: Path) -> Summary:
         if record["kind"] == "end":
             last = record
         elif record["kind"] == "step":
-            results.add(record)
+            results.add(context.refusals.final_record(record))
         elif record["kind"] == "warning":
             warnings.append(record["text"])
         elif record["kind"] in files:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import opened, restore
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader, Line
@@ -37,6 +38,7 @@ class EarlierRun:
         self._anew = anew
         self._journal = JournalReader(path)
         self._results = Results()
+        self._context = Context()
         self._lines: dict[Place, list[tuple[int, int]]] = defaultdict(list)
         self._instances: dict[Place, dict[str, None]] = defaultdict(dict)
         self._missing_artifacts: dict[tuple[int, str], dict[str, Record]] = defaultdict(
@@ -55,10 +57,11 @@ class EarlierRun:
                 self._index(line, line.record)
 
     def _index(self, line: Line, record: Record) -> None:
+        self._context.fold(record)
         if record["kind"] in OFFERED_KINDS:
             self._lines[record["step"], record["host"]].append((line.start, line.end))
         if record["kind"] == "step":
-            self._results.add(record)
+            self._results.add(self._context.refusals.final_record(record))
             if record.get("parent"):
                 self._instances[record["parent"], record["host"]][record["step"]] = None
         elif record["kind"] == "run":

@@ -107,6 +107,14 @@ def test_a_result_counts_more_than_a_guess(tmp_path: Path):
         assert summarize(journal(folder, first(), *records)).problems == (("a", "r1", "failed", "hot"),)
 
 
+def test_a_refused_write_fails_its_step_although_the_recorder_was_killed_before_it_said_so(tmp_path: Path):
+    rules = {**first(), "merge": [{"keys": "r_v1", "policy": "fail"}]}
+    writes = [{**delta("r_v1", host, host, scope="run"), "step": "a"} for host in ("r1", "r2")]
+    found = summarize(journal(tmp_path, rules, *writes, step("a", "r1", n=2), step("a", "r2", n=2)))
+    ((name, host, verdict, _reason),) = found.problems
+    assert (name, host, verdict) == ("a", "r2", "error")
+
+
 def test_of_a_looped_step_the_instances_are_told(tmp_path: Path):
     instances = [step("a[x]", "r1", parent="a"), step("a[y]", "r1", "failed", 2, "hot", parent="a")]
     found = summarize(journal(tmp_path, first(), *instances, step("a", "r1", "failed", 3, "a[y]", instances=2)))

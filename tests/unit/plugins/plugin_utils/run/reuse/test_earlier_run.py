@@ -49,6 +49,18 @@ def passed(name: str, host: str = "r1", n: int = 1, **fields: Any) -> dict[str, 
     return step(name, host, n=n, inputs=INPUTS, **fields)
 
 
+def test_a_step_whose_write_was_refused_is_not_offered(tmp_path: Path):
+    """The recorder was killed before it said so."""
+    path = tmp_path / "R0" / "journal.jsonl"
+    rules = {**first(*STEPS, run_id="R0"), "recipe": RECIPE, "merge": [{"keys": "r_v1", "policy": "fail"}]}
+    writes = [delta("r_v1", host, host, scope="run") for host in ("r1", "r2")]
+    append(path, [rules, *writes, passed("a", n=2), passed("a", "r2", 2)])
+    found = EarlierRun(path)
+    found.catch_up()
+    assert found.offer("a", "r1") is not None
+    assert found.offer("a", "r2") is None
+
+
 def test_a_result_that_passed_is_offered_with_its_changes(tmp_path: Path):
     mine = [delta("a.key_v1", 1), delta("a.key_v1", 2, n=2, based_on=1), passed("a", n=3)]
     others = [delta("a.key_v1", 3, host="r2"), passed("a", "r2", 2)]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.all_databases import DATABASES
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_kind import NAME_LENGTH
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_kind import NAME_LENGTH, DatabaseKind
 
 if TYPE_CHECKING:
     from sqlalchemy import Dialect
@@ -28,7 +28,7 @@ def long_text() -> TypeDecorator[str]:
 
         def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
             """The type of the database that is used."""
-            return DATABASES[dialect.name].text_type(dialect)
+            return _kind(dialect).text_type(dialect)
 
     return LongText()
 
@@ -43,6 +43,11 @@ def name() -> TypeDecorator[str]:
 
         def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
             """The type of the database that is used."""
-            return DATABASES[dialect.name].name_type(dialect)
+            return _kind(dialect).name_type(dialect)
 
     return Name()
+
+
+def _kind(dialect: Dialect) -> DatabaseKind:
+    """The kind of database; SQLAlchemy shows types by a dialect of no database, which is as plain as SQLite's."""
+    return DATABASES.get(dialect.name, DATABASES["sqlite"])

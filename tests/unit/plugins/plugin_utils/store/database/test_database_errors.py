@@ -362,7 +362,7 @@ def test_a_database_that_is_only_read_is_told(emptied: MariaDB, root: Any, opene
         root.execute("SET GLOBAL read_only = 0")
 
 
-@pytest.mark.parametrize("place", [(JournalFold, "take"), (JournalImport, "_write")], ids=["read", "written"])
+@pytest.mark.parametrize("place", [(JournalFold, "add"), (JournalImport, "_write")], ids=["read", "written"])
 def test_what_is_interrupted_can_be_taken_up(
     store: Engine, journal: Written, monkeypatch: pytest.MonkeyPatch, place: tuple[type, str]
 ) -> None:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_marks import ProcessMarks
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.descendant_marks import ProcessMarks
 from ansible_collections.rack.recipes.plugins.module_utils.executor.record_writer import RecordWriter
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_context import StageContext
 

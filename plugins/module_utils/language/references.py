@@ -244,7 +244,7 @@ def _on_all(key: str, path: list[str], ctx: Context) -> dict[str, Any]:
 
 
 def _majority(found: dict[str, Any]) -> Any:
-    from ansible_collections.rack.recipes.plugins.module_utils.language.numbers import identity
+    from ansible_collections.rack.recipes.plugins.module_utils.language.exact_numbers import identity
 
     votes: dict[Any, list[str]] = {}
     for host, value in found.items():
@@ -257,7 +257,7 @@ def _majority(found: dict[str, Any]) -> Any:
 
 
 def _median(found: dict[str, Any]) -> Any:
-    from ansible_collections.rack.recipes.plugins.module_utils.language.numbers import is_number, quantile
+    from ansible_collections.rack.recipes.plugins.module_utils.language.exact_numbers import is_number, quantile
 
     for host, value in found.items():
         if not is_number(value):

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.module_utils.language.numbers import is_number, quantile
+from ansible_collections.rack.recipes.plugins.module_utils.language.exact_numbers import is_number, quantile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -218,7 +218,7 @@ class DetachedStage:
         """Kill what the steps of a stage have started whose runner was killed."""
         pid, started, boot = self._read("runner").split() or (b"0", b"0", b"")
         if boot == boot_id():
-            from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_marks import marks_of
+            from ansible_collections.rack.recipes.plugins.module_utils.executor.process.descendant_marks import marks_of
             from ansible_collections.rack.recipes.plugins.module_utils.executor.process.reaper import end_all
 
             end_all(marks_of(int(pid), int(started)))

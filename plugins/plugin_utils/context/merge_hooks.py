@@ -20,7 +20,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import as_reason, check_value
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.module_utils.time_limit import time_limit
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.merge_hook_files import find_merge_hook
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.find_merge_hook import find_merge_hook
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import MERGED, Delta
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_policies import hook_of, hooks_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context

@@ -23,7 +23,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launch
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.merge_hook_files import find_merge_hook
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.find_merge_hook import find_merge_hook
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve import find
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.trusted_files import PROJECT, check_trusted

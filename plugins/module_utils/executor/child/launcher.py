@@ -99,7 +99,7 @@ class Launcher:
         if "sandbox" in step:
             boxed: Fork = self.sandbox.python(self, step, ctx, params, method, _limiter(step))
             return boxed
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.child.python_class import run_class
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.child.run_python_class import run_class
 
         load, limit = _loader(step), _limiter(step)
 
@@ -175,7 +175,7 @@ class Launcher:
         return program
 
     def _native(self, step: Step, params: dict[str, Any]) -> Program:
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.child.binary import run_native
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.child.run_binary import run_native
 
         source = os.path.join(self.work, step["file"])
         os.stat(source)
@@ -235,7 +235,7 @@ def has_secret(spec: dict[str, Any]) -> bool:
 
 
 def _loader(step: Step) -> Callable[[], type[Scriptlet]]:
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.python_class import load_class
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.run_python_class import load_class
 
     if "class" in step:
         return lambda: step["class"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from errno import ESRCH
 
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_marks import FIRST_MARK
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.descendant_marks import FIRST_MARK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -32,10 +32,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_
     follow,
     start,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.fifo import served_by_fifo
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.forward_signals import SignalForwarder
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Progress, StatusLine
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import summarize
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.secrets_fifo import served_by_fifo
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.warm_start import WarmStart
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values import GIVEN
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import leave_dead_terminal

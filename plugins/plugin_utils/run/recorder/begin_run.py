@@ -109,7 +109,10 @@ def _pins(
 ) -> Pins | None:
     """The digests of the files that a run with a policy or a lock file may send. Raises TrustError."""
     # a run without either does not pay for this import
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.check_compiled import Compiled, check_plays
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.check_compiled_plays import (
+        Compiled,
+        check_plays,
+    )
 
     return check_plays(Compiled(plays, play_outline, recipe, rules), settings, ansible_api)
 

@@ -17,12 +17,12 @@ POLL = (f"{HERE}.runner.main",)
 STAGE = (*POLL, f"{HERE}.executor.stage_run", f"{HERE}.executor.child.launcher")
 # What only some stages need: each costs the others nothing.
 RARE = (
-    *(f"{HERE}.executor.child.{name}" for name in ("resource_limits", "binary", "python_class", "sandbox")),
+    *(f"{HERE}.executor.child.{name}" for name in ("resource_limits", "run_binary", "run_python_class", "sandbox")),
     *(f"{HERE}.executor.step.{name}" for name in ("retry", "step_hooks", "reuse", "check_mode")),
     f"{HERE}.executor.loop_group",
-    f"{HERE}.executor.single_step",
+    f"{HERE}.executor.run_single_step",
     *(f"{HERE}.executor.process.{name}" for name in ("reaper", "procfs")),
-    *(f"{HERE}.language.{name}" for name in ("criteria", "numbers", "loops", "retry_and_repeat")),
+    *(f"{HERE}.language.{name}" for name in ("criteria", "exact_numbers", "loops", "retry_and_repeat")),
     *(f"{HERE}.masking.{name}" for name in ("text_edges", "mask")),
 )
 SLOW = {

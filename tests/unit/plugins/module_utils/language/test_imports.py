@@ -12,7 +12,7 @@ import sys
 
 HERE = "ansible_collections.rack.recipes.plugins.module_utils"
 LANGUAGE = f"{HERE}.language"
-MODULES = ("references", "numbers", "criteria", "loops", "fingerprint", "retry_and_repeat")
+MODULES = ("references", "exact_numbers", "criteria", "loops", "fingerprint", "retry_and_repeat")
 THERE = ("json", "re", "time", "bisect", "itertools", "binascii", "functools", "__future__")
 
 

@@ -20,13 +20,13 @@ from hypothesis import strategies as st
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import judge
-from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import ContextDigest, fingerprint
-from ansible_collections.rack.recipes.plugins.module_utils.language.numbers import (
+from ansible_collections.rack.recipes.plugins.module_utils.language.exact_numbers import (
     difference,
     identity,
     inside_percent,
     quantile,
 )
+from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import ContextDigest, fingerprint
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope, keys_in, resolve
 from ansible_collections.rack.recipes.plugins.module_utils.language.retry_and_repeat import RoundFigures
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask

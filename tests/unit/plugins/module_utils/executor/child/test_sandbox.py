@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child import sandbox
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process import attempt, process_marks, reaper
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process import attempt, descendant_marks, reaper
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import (
     OK,
     children_of,
@@ -309,7 +309,7 @@ def test_a_timeout_leaves_nothing_behind(work, python, monkeypatch, text, kind):
     assert ran.outcome == ("error", "timed out after 1.5 s")
     assert (work.folder / "begun").exists()
     assert children_of(os.getpid()) == []
-    own = process_marks.marks_of(os.getpid(), process_marks._started_at())
+    own = descendant_marks.marks_of(os.getpid(), descendant_marks._started_at())
     left = [pid for pid in reaper.procfs.others() if _mark(pid) in own and is_alive(pid)]
     assert left == []
 
@@ -352,7 +352,7 @@ def test_it_ends_with_the_executor(work):
     until = time.monotonic() + 20
     while not (work.folder / "begun").exists() and time.monotonic() < until:
         time.sleep(0.02)
-    mark = process_marks.marks_of(pid, int(reaper.procfs.stat_of(pid)[19]))
+    mark = descendant_marks.marks_of(pid, int(reaper.procfs.stat_of(pid)[19]))
     assert any(_mark(each) in mark for each in reaper.procfs.others())
     os.kill(pid, 9)
     os.waitpid(pid, 0)

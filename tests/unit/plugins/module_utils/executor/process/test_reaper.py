@@ -14,7 +14,7 @@ import time
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor import stage_run
-from ansible_collections.rack.recipes.plugins.module_utils.executor.process import attempt, process_marks, reaper
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process import attempt, descendant_marks, reaper
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import (
     OK,
@@ -72,7 +72,7 @@ def marked(mark_range):
 
 
 def own_marks():
-    return process_marks.marks_of(os.getpid(), process_marks._started_at())
+    return descendant_marks.marks_of(os.getpid(), descendant_marks._started_at())
 
 
 @pytest.mark.parametrize("way", list(WAYS))
@@ -173,9 +173,9 @@ def test_a_step_of_a_later_stage_has_another_mark(files):
 
 
 def test_the_mark_is_taken_back(work):
-    before = resource.getrlimit(process_marks.MARK)
+    before = resource.getrlimit(descendant_marks.MARK)
     work.run(work.script(OK))
-    assert resource.getrlimit(process_marks.MARK) == before
+    assert resource.getrlimit(descendant_marks.MARK) == before
 
 
 def test_without_a_controller_nothing_is_left(files, monkeypatch):
@@ -199,12 +199,12 @@ def test_an_executor_that_fails_leaves_nothing(files):
 
 
 def test_marks_are_apart():
-    one, other = process_marks.marks_of(1, 5), process_marks.marks_of(4_194_303, 10**9)
+    one, other = descendant_marks.marks_of(1, 5), descendant_marks.marks_of(4_194_303, 10**9)
     assert not set(range(one.start, one.start + 3)) & set(range(other.start, other.start + 3))
     assert max(one.stop, other.stop) < 2**63
-    assert process_marks.marks_of(1, 5) == process_marks.marks_of(1, 5 + 0x10000)
-    assert len(one) == process_marks.MOST
-    assert one.stop <= process_marks.marks_of(1, 6).start or one.start >= process_marks.marks_of(1, 6).stop
+    assert descendant_marks.marks_of(1, 5) == descendant_marks.marks_of(1, 5 + 0x10000)
+    assert len(one) == descendant_marks.MOST
+    assert one.stop <= descendant_marks.marks_of(1, 6).start or one.start >= descendant_marks.marks_of(1, 6).stop
 
 
 @pytest.mark.parametrize("leader", [0, 1, os.getsid(0)])
@@ -212,9 +212,9 @@ def test_whoever_started_this_process_is_spared(monkeypatch, leader):
     killed = []
     monkeypatch.setattr(reaper, "PATIENCE", 0.0)
     monkeypatch.setattr(reaper, "_kill", killed.append)
-    monkeypatch.setattr(reaper.procfs, "mark_of", lambda _pid: process_marks.FIRST_MARK)
+    monkeypatch.setattr(reaper.procfs, "mark_of", lambda _pid: descendant_marks.FIRST_MARK)
     child = os.posix_spawnp("sleep", ["sleep", "600"], os.environ)
-    reaper.end_all(range(process_marks.FIRST_MARK, process_marks.FIRST_MARK + 1), leader)
+    reaper.end_all(range(descendant_marks.FIRST_MARK, descendant_marks.FIRST_MARK + 1), leader)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     assert child in killed
@@ -229,7 +229,7 @@ def test_who_died_while_it_was_looked_at_may_have_started_another(work, monkeypa
         looks.append(1)
         return others() if len(looks) > 1 else iter([starter])
 
-    own = process_marks.ProcessMarks()
+    own = descendant_marks.ProcessMarks()
     mark = own.put()
     starter = os.posix_spawnp("sh", ["sh", "-c", "sleep 600 & echo $! > pids"], os.environ)
     own.remove()

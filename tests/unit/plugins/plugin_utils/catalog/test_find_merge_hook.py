@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.merge_hook_files import find_merge_hook
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.find_merge_hook import find_merge_hook
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
 
 FOLDERS = [Path("scriptlets"), Path("more")]

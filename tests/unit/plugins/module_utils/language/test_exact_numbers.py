@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.language.numbers import (
+from ansible_collections.rack.recipes.plugins.module_utils.language.exact_numbers import (
     difference,
     identity,
     inside_percent,

@@ -19,7 +19,10 @@ from ansible.template import trust_as_template
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import TrustError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.begin_run import begin_run
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.check_compiled import Compiled, trust_request_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.check_compiled_plays import (
+    Compiled,
+    trust_request_of,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import outline
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import pinned_code

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.fifo import served_by_fifo
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.secrets_fifo import served_by_fifo
 
 
 @pytest.mark.parametrize("size", [0, 7, 1_000_000])

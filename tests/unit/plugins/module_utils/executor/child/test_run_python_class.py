@@ -16,7 +16,7 @@ import threading
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child import exec_program
-from ansible_collections.rack.recipes.plugins.module_utils.executor.child.python_class import load_class
+from ansible_collections.rack.recipes.plugins.module_utils.executor.child.run_python_class import load_class
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import python
 

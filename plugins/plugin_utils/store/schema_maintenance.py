@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.store import database_engine as engines
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema import run_migrations as upgrades
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.run_migrations import HEAD
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.schema_differences import differences
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import HEAD
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -274,4 +274,6 @@ def test_every_drop_in_is_in_the_catalog():
     sources = {path for path in ROOT.rglob("*.*") if path.suffix in {".py", ".sh", ".awk", ".c"}}
     found = {entry.path.resolve() for entry in list_all([ROOT])}
     assert sources <= found
+    sidecars = set(ROOT.rglob("*.yml"))
+    assert {path.with_suffix("") for path in sidecars} <= {path.with_suffix("") for path in sources}
     assert load_errors([ROOT]) == ()

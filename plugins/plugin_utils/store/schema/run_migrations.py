@@ -16,13 +16,20 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.all_databases import DATABASES
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import reading
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.store_url import shown
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import HEAD
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 VERSION_TABLE = "alembic_version"
+
+
+def revisions(migrations: Path) -> list[str]:
+    """The revisions that the files of a folder of migrations lead to, the newest last."""
+    return sorted(path.name.partition("_")[0] for path in (migrations / "versions").glob("[0-9]*.py"))
+
+
+HEAD = revisions(MIGRATIONS)[-1]
 
 
 def upgrade(engine: Engine, migrations: Path = MIGRATIONS, head: str = HEAD) -> str | None:
@@ -68,8 +75,7 @@ def version(connection: Connection) -> str | None:
 
 
 def _refuse_unknown(url: URL, held: str | None, migrations: Path, head: str) -> None:
-    known = {path.name.partition("_")[0] for path in (migrations / "versions").glob("[0-9]*.py")}
-    if held and held not in known:
+    if held and held not in revisions(migrations):
         raise StoreError(
             f"{shown(url)}: its schema is {held}, made by a newer rack.recipes (this one knows up to {head}): "
             "install that version, or set rack_recipes_db to another store"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import reading
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.run_migrations import version
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import HEAD, tables
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.run_migrations import HEAD, version
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Dialect, Engine

@@ -28,8 +28,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.step_col
 if TYPE_CHECKING:
     from sqlalchemy import BigInteger, Boolean, Column, Double, ForeignKeyConstraint, MetaData, Table
 
-HEAD = "0004"  # the newest migration
-
 NAMES = {
     "pk": "pk_%(table_name)s",
     "fk": "fk_%(table_name)s_%(column_0_name)s",

@@ -150,6 +150,11 @@ def test_the_executor_knows_each_field_of_a_step_that_is_sent(name: str):
     assert (name in NOT_SENT) != (RENAMED.get(name, name) in step_fields.OF_STEP)
 
 
+@pytest.mark.parametrize("name", sorted({*SCHEMA["$defs"]["step"]["properties"], *NOT_SENT}))
+def test_a_step_has_each_field_of_the_schema_and_of_what_is_not_sent(name: str):
+    assert name in COMPILED_FIELDS | {field.name for field in fields(Step)}, "recipe/recipe_model.py, Step"
+
+
 STEP = {"name": "a", "module": "m"}
 
 

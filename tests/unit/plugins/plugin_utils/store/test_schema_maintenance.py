@@ -14,8 +14,7 @@ from sqlalchemy import Engine, text
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.store import schema_maintenance
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import WRITERS, opened
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.run_migrations import MIGRATIONS, upgrade
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import HEAD
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.run_migrations import HEAD, MIGRATIONS, upgrade
 
 
 def test_a_store_is_made_and_then_left_alone(url: str) -> None:

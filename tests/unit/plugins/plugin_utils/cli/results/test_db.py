@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import create_engine, text
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import HEAD
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.run_migrations import HEAD
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
 
 URL = "sqlite:///new.db"

@@ -21,12 +21,13 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import WRITERS, engine, reader
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import opened as unprepared
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.run_migrations import (
+    HEAD,
     MIGRATIONS,
     upgrade,
     version,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.schema_differences import differences
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import HEAD, tables
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import delta, whole_run
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.store.all_rows import everything

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import Engine, text
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.run_migrations import VERSION_TABLE
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.run_migrations import HEAD, VERSION_TABLE
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.schema_differences import differences
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import HEAD
 
 if TYPE_CHECKING:
     from database_servers import MariaDB, PostgreSQL

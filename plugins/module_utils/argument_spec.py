@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A scriptlet's arguments against the Ansible argument spec that it declares, without Ansible."""
+"""Checks and converts a scriptlet's arguments by the Ansible argument spec that it declares, without Ansible."""
 
 from __future__ import annotations
 
@@ -22,11 +22,14 @@ if TYPE_CHECKING:
 TRUE = ("yes", "on", "1", "true", "y", "t")
 FALSE = ("no", "off", "0", "false", "n", "f")
 HIDDEN = "********"
-OF_ELEMENTS = ("options", "choices", "no_log")  # what the spec of a list says of its elements
+OF_ELEMENTS = ("options", "choices", "no_log")  # parts of a list's spec that hold for its elements
 
 
 class WrongError(ValueError):
-    """A value that an argument does not take: its name, with a path where it is inside, what was expected and found."""
+    """A value that an argument does not take.
+
+    `name` is the argument, or the path to a value inside it, as in `ports[0].speed`. `expected` and `got` are in words.
+    """
 
     def __init__(self, name: str, expected: str, got: str) -> None:
         super().__init__(f"argument {name!r}: expected {expected}, got {got}")
@@ -36,7 +39,7 @@ class WrongError(ValueError):
 
 
 def problems_of_names(options: Options, given: Mapping[str, object]) -> list[tuple[str, str]]:
-    """Names that are missing or unknown, each with what is wrong; known before any value is."""
+    """The names that are missing or unknown, each with what is wrong. Values are not checked."""
     found: list[tuple[str, str]] = []
     if not given.keys() <= options.keys():
         accepted = {*options, *(alias for spec in options.values() for alias in spec.get("aliases", ()))}
@@ -48,14 +51,14 @@ def problems_of_names(options: Options, given: Mapping[str, object]) -> list[tup
 
 
 def spec_of(options: Options, name: str) -> Spec | None:
-    """What is declared of an argument, by whichever of its names; None where it is none."""
+    """The spec of the argument with this name or alias; None where there is none."""
     if name in options:
         return options[name]
     return next((spec for spec in options.values() if name in spec.get("aliases", ())), None)
 
 
 def _given(name: str, spec: Spec, given: Mapping[str, object]) -> object:
-    """The value of an argument, under whichever of its names it was given; None where it was not."""
+    """The value of an argument, given under its name or an alias; None where it was not given."""
     value = given.get(name)
     if value is None and "aliases" in spec:
         return next((given[alias] for alias in spec["aliases"] if given.get(alias) is not None), None)
@@ -63,7 +66,7 @@ def _given(name: str, spec: Spec, given: Mapping[str, object]) -> object:
 
 
 def _unknown(name: str, accepted: set[str]) -> str:
-    from difflib import get_close_matches  # only a mistake pays for it
+    from difflib import get_close_matches  # slow to load, and only a mistake needs it
 
     near = get_close_matches(name, sorted(accepted), n=1)
     hint = f", did you mean {near[0]!r}?" if near else f"; it takes {', '.join(sorted(accepted)) or 'none'}"
@@ -71,9 +74,10 @@ def _unknown(name: str, accepted: set[str]) -> str:
 
 
 def complete(options: Options | None, given: Mapping[str, object], inside: str = "") -> dict[str, object]:
-    """The arguments with defaults and types as declared; raises ValueError that names the faulty one.
+    """The arguments with defaults filled in and values converted; without `options`, as they were given.
 
-    `inside` is what stands before the names in an error: these may be the options of an option.
+    Raises ValueError, which names the faulty argument. `inside` is put before this name: for the options of an option
+    it is the path to them, with a dot at its end.
     """
     if options is None:
         return dict(given)
@@ -90,7 +94,11 @@ def _complete_one(path: str, name: str, spec: Spec, given: Mapping[str, object])
 
 
 def converted(path: str, spec: Spec, value: object) -> object:
-    """A value as its spec wants it, with all that is inside of it; raises ValueError, mostly a WrongError."""
+    """A value, with all that is inside it, converted and checked by its spec.
+
+    `path` is its name in errors. Raises WrongError for a value that does not fit, and ValueError for a missing or
+    unknown name inside it or for an unknown type.
+    """
     value = convert(path, value, spec.get("type", "str"), secret=bool(spec.get("no_log")))
     if isinstance(value, list) and "elements" in spec:
         inner = {"type": spec["elements"], **{name: spec[name] for name in OF_ELEMENTS if name in spec}}
@@ -111,7 +119,10 @@ def _check_choices(path: str, spec: Spec, value: object) -> None:
 
 
 def convert(name: str, value: object, kind: str, *, secret: bool = False) -> object:
-    """`value` as the type that Ansible calls `kind`; raises WrongError, which does not show a `secret`."""
+    """`value` as the type that Ansible calls `kind`.
+
+    Raises WrongError where it cannot be converted, which does not show a `secret`, and ValueError for an unknown type.
+    """
     if kind not in CONVERSIONS:
         raise ValueError(f"argument {name!r}: {kind!r} is no type of an argument")
     try:
@@ -121,7 +132,7 @@ def convert(name: str, value: object, kind: str, *, secret: bool = False) -> obj
 
 
 def shown(options: Options | None, params: Mapping[str, object]) -> str:
-    """Complete arguments as JSON, without what must not be logged."""
+    """Complete arguments as JSON, with `********` for what must not be logged."""
     return json.dumps({name: _without_secrets((options or {}).get(name, {}), value) for name, value in params.items()})
 
 
@@ -145,7 +156,7 @@ def _str(value: object) -> str:
 
 
 def _path(value: object) -> str:
-    """As Ansible does: `~` and variables are those of the user on the host."""
+    """A path in which `~` and variables are expanded for the user on the host, as Ansible does."""
     return os.path.expanduser(os.path.expandvars(_str(value)))
 
 

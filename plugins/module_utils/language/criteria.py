@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Conditions on values: whether they hold, how far the value is inside its limits, and the same in words."""
+"""Conditions on values: whether they hold, how far a value is inside its limits, and both in words."""
 
 from __future__ import annotations
 
@@ -29,25 +29,26 @@ if TYPE_CHECKING:
     Condition = dict[str, Any]
     Number = Union[int, float]
     Show = Callable[[Any], str]
-    Held = tuple[bool, Optional[Number]]  # and the distance to the limit: positive inside, None where there is none
+    Held = tuple[bool, Optional[Number]]  # whether a limit holds, and the distance to it (None without)
 
 PASSED, MARGINAL, FAILED = "passed", "marginal", "failed"
-PATIENCE = 5.0  # seconds for a regular expression, of which some take years on a text of thirty characters
+PATIENCE = 5.0  # seconds for a regular expression: some take years on a text of thirty characters
 
 
 def judge(condition: Condition, value: Any) -> tuple[str, str, Number | None]:
-    """Verdict (`passed`, `marginal` or `failed`), what is wrong, and the distance to the nearest hard limit.
+    """The verdict (`passed`, `marginal` or `failed`), what is wrong, and the distance to the nearest hard limit.
 
-    The distance is in the unit of the value: positive inside, negative outside, None where there is no such thing, as
-    for texts. Raises ValueError for a value or a limit that cannot be compared.
+    What is wrong is empty where the verdict is `passed`. The limits under `warn` are not hard. The distance is in the
+    unit of the value: positive inside, negative outside, None where there is none, as for texts. Raises ValueError for
+    a value or a limit that cannot be compared.
     """
     return _judge(condition, _measured(condition, value))
 
 
 def evaluate(condition: Condition, scope: Scope) -> dict[str, Any]:
-    """The measurement that a criterion makes: its value, limits, distance and verdict, as the journal holds it.
+    """The measurement of a criterion, as the journal holds it: name, value, unit, limits, distance and verdict.
 
-    Without a name of its own it is called as the value that it refers to. Raises ValueError as `judge` does, and for
+    A criterion without a name is named after the value that it refers to. Raises ValueError as `judge` does, and for
     a reference that leads nowhere.
     """
     given = resolve(condition, scope)
@@ -56,7 +57,7 @@ def evaluate(condition: Condition, scope: Scope) -> dict[str, Any]:
 
 
 def measurement(name: str, value: Any, condition: Condition) -> dict[str, Any]:
-    """The same for a value that is there already, and limits without references."""
+    """The measurement that `evaluate` returns, for a value that is known and a condition without references."""
     try:
         value = _measured(condition, value)
         verdict, _problem, distance = _judge(condition, value)
@@ -68,7 +69,7 @@ def measurement(name: str, value: Any, condition: Condition) -> dict[str, Any]:
 
 
 def problem(measured: dict[str, Any]) -> str:
-    """What is wrong with what `evaluate` measured, with its name; empty where it passed."""
+    """The name of a measurement of `evaluate` and what is wrong with it; empty where it passed."""
     if measured["verdict"] == PASSED:
         return ""
     return f"{measured['name']}: {_judge({**measured['limits'], 'unit': measured['unit']}, measured['value'])[1]}"
@@ -84,7 +85,7 @@ def holds(conditions: Iterable[Condition], scope: Scope) -> str:
 
 
 def describe(condition: Condition) -> str:
-    """A condition as it is written, in one line."""
+    """A condition for people, in one line, with its references as they are written."""
     unit = condition.get("unit") or ""
 
     def show(value: Any) -> str:
@@ -102,7 +103,10 @@ def _name(condition: Condition) -> str:
 
 
 def _measured(condition: Condition, value: Any) -> Any:
-    """The value that the limits are for: with `quantile` it is that quantile of a list."""
+    """The value to judge: `value` itself, or with `quantile` that quantile of it.
+
+    Raises ValueError for a quantile that is not from 0 to 1, and for a value that is no list of numbers.
+    """
     if "quantile" not in condition:
         return value
     share = condition["quantile"]
@@ -129,7 +133,7 @@ def _judge(condition: Condition, value: Any) -> tuple[str, str, Number | None]:
 
 
 def _compare(limits: Condition, value: Any, unit: str) -> tuple[str, Number | None]:
-    """What is wrong, the first in the order of LIMITS, and the smallest distance."""
+    """What is wrong by the first limit that fails, in the order of LIMITS, and the smallest distance."""
     if not limits or not limits.keys() <= LIMITS.keys():
         raise ValueError(_not_limits(limits))
     wrong, distances = "", []
@@ -219,7 +223,7 @@ def _one_of(value: Any, bound: Any) -> Held:
 
 
 def _nearness(value: Any, bounds: list[Any]) -> Number | None:
-    """0 where the number is one of the bounds, else how far it is from the nearest, as a negative number."""
+    """0 where the value is one of the bounds, else minus its distance to the nearest; None where there is no number."""
     if not is_number(value):
         return None
     return max((0 - abs(difference(value, bound)) for bound in bounds if is_number(bound)), default=None)
@@ -242,14 +246,14 @@ def _matches(value: Any, bound: Any) -> Held:
 
 
 class Criterion:
-    """A word of a condition that judges its value. `LIMITS` has one for each word, and nothing else describes them.
+    """A word of a condition that judges its value. `LIMITS` describes every such word, and nothing else does.
 
-    `compare(value, bound)` tells whether the value holds the bound, and its distance to it; it raises ValueError for
-    what cannot be compared. `wrong` says, between the value and the bound, what is wrong where it does not hold.
+    `compare(value, bound)` returns whether the value holds the bound, and its distance to it. It raises ValueError for
+    what cannot be compared. `wrong` stands between value and bound in the message that the bound does not hold.
     `takes` is what the recipe gives as the bound: `any` value, a `number`, a `list`, a `text` without references, or a
-    `mapping`. `bound_in_words(bound, show)` is the bound for people, in which `show` writes each value. `room` is what
-    a criterion leaves to numbers, for their margin: `low` or `high` for one end of a range, `tolerance` for a distance
-    from a number, empty for no such thing.
+    `mapping`. `bound_in_words(bound, show)` returns the bound for people; `show` writes each value in it. `room` is how
+    the bound limits a number, from which margins are computed: `low` or `high` for one end of a range, `tolerance` for
+    a distance from a number, empty where it does not.
     """
 
     def __init__(

@@ -2,9 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Numbers exactly as they are written, and JSON values that are equal as JSON.
+"""Exact arithmetic on numbers as they are written, and equality of JSON values.
 
-A float stands for the shortest decimal number that reads back as it: 1.1 is within 10 % of 1, and 9 - 8.9 is 0.1.
+A float stands for the shortest decimal number that reads back as the same float. So 1.1 is within 10 % of 1, and
+9 - 8.9 is 0.1.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ LARGEST_FLOAT = 1.7976931348623157e308
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is a JSON number: true, to Python an integer, is none."""
+    """Whether a value is a finite JSON number. True and false are none, although they are integers in Python."""
     return isinstance(value, (int, float)) and value is not True and value is not False and abs(value) <= LARGEST_FLOAT
 
 
 def identity(value: Any) -> Hashable:
-    """Equal for equal JSON values, whatever the order of keys: 1 and 1.0 are equal, 1 and true are not."""
+    """A key that is equal for equal JSON values, whatever the order of names: 1 and 1.0 are equal, 1 and true not."""
     if isinstance(value, bool):
         return bool, value
     if isinstance(value, dict):
@@ -39,19 +40,19 @@ def identity(value: Any) -> Hashable:
 
 
 def difference(one: Number, other: Number) -> Number:
-    """`one - other`; of integers it is one, unless it is too wide for a database."""
+    """`one - other`; an integer for two integers, unless it is too large for a database."""
     (first, second), exponent = _aligned(one, other)
     return _number(first - second, exponent, whole=_are_integers(one, other))
 
 
 def inside(value: Number, centre: Number, by: Number) -> Number:
-    """How far `value` is from leaving `centre` plus or minus `by`; negative outside."""
+    """How far `value` is inside the range `centre` plus or minus `by`; negative outside."""
     (given, middle, reach), exponent = _aligned(value, centre, by)
     return _number(reach - abs(given - middle), exponent, whole=_are_integers(value, centre, by))
 
 
 def inside_percent(value: Number, centre: Number, percent: Number) -> Number:
-    """How far `value` is from being more than `percent` of `centre` away from it; negative outside."""
+    """How far `value` is inside the range `centre` plus or minus `percent` % of it; negative outside."""
     (given, middle, share), exponent = _aligned(value, centre, percent)
     hundred: int = 10 ** (2 - exponent)
     margin = abs(middle) * share - abs(given - middle) * hundred
@@ -59,7 +60,7 @@ def inside_percent(value: Number, centre: Number, percent: Number) -> Number:
 
 
 def quantile(values: list[Number], share: Number) -> Number:
-    """The quantile of at least one number, between neighbours by linear interpolation (numpy's default)."""
+    """The quantile of at least one number; `share` is from 0 to 1. It is interpolated linearly (numpy's default)."""
     ordered = sorted(values)
     (part,), exponent = _aligned(share)
     scale: int = 10**-exponent
@@ -76,7 +77,7 @@ def _are_integers(*values: Number) -> bool:
 
 
 def _aligned(*values: Number) -> tuple[list[int], int]:
-    """Integers that give the values when multiplied by 10 to the power of the exponent, which is not above 0."""
+    """An integer for each value, and an exponent of at most 0: the value is the integer times `10**exponent`."""
     pairs = [(value, 0) if isinstance(value, int) else _decimal(value) for value in values]
     lowest = min(0, *(exponent for _digits, exponent in pairs))
     return [digits * 10 ** (exponent - lowest) for digits, exponent in pairs], lowest
@@ -89,7 +90,7 @@ def _decimal(value: float) -> tuple[int, int]:
 
 
 def _number(digits: int, exponent: int, *, whole: bool) -> Number:
-    """The nearest number that JSON and databases hold."""
+    """`digits * 10**exponent` as the nearest number that JSON and databases hold; `exponent` is at most 0."""
     scale: int = 10**-exponent
     if whole and digits % scale == 0 and -LARGEST <= digits // scale < LARGEST:
         return digits // scale

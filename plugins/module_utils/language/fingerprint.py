@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Fingerprints: whether a step would do the same again, since all that goes into it is the same.
+"""Fingerprints: a step with the same fingerprint would do the same again, since all that goes into it is the same.
 
-They are kept with the results. Where a secret goes into one, it is an HMAC with a key that is kept apart from these: a
-plain digest would tell whoever tries out short passwords which of them was used.
+They are kept with the results. Where a secret goes into a fingerprint, it is an HMAC, and its key is kept elsewhere.
+A plain digest would confirm a short password to somebody who tries many.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Callable
 
-    KeyFor = Callable[[Any], bytes]  # the key for the digest of a value, empty for a plain one
+    KeyFor = Callable[[Any], bytes]  # the HMAC key for a value; empty for a plain digest
 
 WIDTH = 2**256
 BLOCK = 64  # bytes that SHA-256 takes at once
@@ -34,15 +34,15 @@ def fingerprint(
 ) -> str:
     """`sha256:...` over the scriptlet's digest, its arguments, the context that it reads, the host, and its files.
 
-    It is the same for equal JSON, whatever the order of keys. 1, 1.0 and true are different: a scriptlet can see that.
-    Where `key_for` has a key for what goes into it, it is `hmac:...`.
+    It is the same for equal JSON, whatever the order of names. But 1, 1.0 and true differ, since a scriptlet can tell
+    them apart. It is `hmac:...` where `key_for` returns a key for the arguments and the context.
     """
     key = key_for([args, dict(read)])
     return f"{'hmac' if key else 'sha256'}:{_digest([digest, args, dict(read), host, dict(files)], key).hex()}"
 
 
 class ContextDigest:
-    """A digest of a whole context, for steps that may read any key of it; a change of one key costs only that key."""
+    """A digest of a whole context, for steps that may read any key. A change of one key digests only that key again."""
 
     def __init__(self, values: Mapping[str, Any], key_for: KeyFor = _plain) -> None:
         self._key_for = key_for
@@ -50,7 +50,7 @@ class ContextDigest:
         self._sum = sum(self._parts.values()) % WIDTH
 
     def set(self, key: str, value: Any) -> None:
-        """The key has this value from now on."""
+        """Change the digest for a new or changed value of a key."""
         part = self._part(key, value)
         self._sum = (self._sum + part - self._parts.get(key, 0)) % WIDTH
         self._parts[key] = part
@@ -68,7 +68,7 @@ def _digest(value: Any, key: bytes) -> bytes:
 
 
 def hmac(key: bytes, data: bytes) -> bytes:
-    """HMAC-SHA-256 with a key of up to 64 bytes; Python's own would load OpenSSL."""
+    """The HMAC-SHA-256 of `data` with a key of up to 64 bytes; Python's own `hmac` would load OpenSSL."""
     whole = key.ljust(BLOCK, b"\0")
     inner = sha256(bytes(byte ^ 0x36 for byte in whole) + data)
     return sha256(bytes(byte ^ 0x5C for byte in whole) + inner)
@@ -82,7 +82,7 @@ def sha256(data: bytes) -> bytes:
 
 @cache
 def _hash() -> Any:
-    """SHA-256 by Python's own code where it has it: hashlib loads OpenSSL, 3 ms."""
+    """SHA-256 from Python's own code where it has it, since `hashlib` loads OpenSSL, which takes 3 ms."""
     for name in ("_sha2", "_sha256"):
         try:
             return __import__(name).sha256

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The instances of a step with a loop or a matrix: how each is named, and what `${item}` and the like mean in it."""
+"""The instances of a step with a loop or a matrix: the name of each, and the values of `${item}` and the like in it."""
 
 from __future__ import annotations
 
@@ -25,10 +25,11 @@ SHORT = re.compile(r"[A-Za-z0-9_.:/-]{1,40}")
 
 
 def instances(name: str, loop: Any, matrix: Any, scope: Scope) -> list[Instance]:
-    """Name and words of each instance of the step `name`: `measure[eth0]` with `item` and `index`.
+    """The name of each instance of the step `name`, such as `measure[eth0]`, and its words.
 
-    `loop` is a list or a reference to one; or it is None and `matrix` maps names to such lists, the last name varying
-    fastest. Raises ValueError for what is no list, and for more than 10,000 instances.
+    The words are `index` and `item`, or `index` and `matrix`. `loop` is a list or a reference to one. Where it is None,
+    `matrix` maps names to such lists, and the last name varies fastest. Raises ValueError for what is no list, and for
+    more than 10,000 instances.
     """
     words = _of_matrix(matrix, scope) if loop is None else _of_loop(loop, scope)
     taken: dict[str, int] = {}
@@ -73,7 +74,7 @@ def _check_count(count: int) -> None:
 
 
 def _label(value: Any, index: int) -> str:
-    """The value where it is short and plain, for a mapping its `name`, else the place in its list."""
+    """The value, or the `name` of a mapping, where that is short and plain; else its index in its list."""
     if isinstance(value, dict):
         value = value.get("name")
     if isinstance(value, (bool, int, float)):

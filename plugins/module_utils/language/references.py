@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any, Callable, Protocol
 
-    Parts = tuple[str, list[str], str]  # word or key, path, what stands after @
+    Parts = tuple[str, list[str], str]  # word or key, path, host after @ (empty without)
 
     class Context(Protocol):
-        """What references need of the context; a ContextView is one."""
+        """The part of a context that references use; a ContextView has it."""
 
         def __contains__(self, key: object) -> bool: ...
 
@@ -48,16 +48,16 @@ if TYPE_CHECKING:
 
 
 REFERENCE = r"\$\{([^${}\s]+)(?:@(\$\{[^${}\s]+\}))?\}"  # compiled by the first text that needs it
-OPENINGS = ("${", "{{", "{%", "{#")  # of references, and of what Ansible fills in: such a text is no value yet
-WORDS = {"params": 1, "item": 0, "index": 0, "matrix": 1, "step": 1}  # and how long a path each needs at least
-FOREIGN = "$\0{"  # stands for "${" where it is a text from a host, and no reference; neither can hold a NUL
+OPENINGS = ("${", "{{", "{%", "{#")  # of references and of Ansible's templates: a text with one is no value yet
+WORDS = {"params": 1, "item": 0, "index": 0, "matrix": 1, "step": 1}  # with the fewest parts that the path of each has
+FOREIGN = "$\0{"  # stands for a "${" that came from a host and is no reference; neither can hold a NUL
 LISTED = 10
 
 
 class Scope:
-    """What references mean at one point: the context, the values of parameters, and the words of a step's instance.
+    """The values that references can use: those of the context, of parameters, and of the words of a step's instance.
 
-    `words` may have `item` and `index` or `matrix` of a loop, and `step`, a mapping with `name`, `attempt` and so on.
+    `words` may have `index` and `item` or `matrix` of a loop, and `step`, a mapping with `name`, `attempt` and so on.
     """
 
     def __init__(self, ctx: Context, params: dict[str, Any], words: dict[str, Any]) -> None:
@@ -66,34 +66,34 @@ class Scope:
 
 
 def keys_in(value: Any) -> set[str]:
-    """The context keys that `value` refers to, however deep, of this host or of others."""
+    """The context keys that `value` refers to, however deep, on this host or on others."""
     return {word for word, _path, _host in _references(value) if word not in WORDS}
 
 
 def keys_of_others(value: Any) -> set[str]:
-    """The context keys that `value` reads with @, of whatever host."""
+    """The context keys that `value` refers to with @, on whatever host."""
     return {word for word, _path, host in _references(value) if host}
 
 
 def hosts_in(value: Any) -> set[str]:
-    """What stands after @ in `value`: names of hosts, `majority`, `median`; nothing for names that references give."""
+    """What `value` has after @: names of hosts, `majority`, `median`. A reference after @ is left out."""
     return {host for _word, _path, host in _references(value) if host and not host.startswith("${")}
 
 
 def names_in(value: Any, word: str) -> set[str]:
-    """The names that `value` refers to behind `word`: for `params` and `${params.vlan}` it is `vlan`."""
+    """The names that follow `word` in the references of `value`: for `params`, `${params.vlan}` gives `vlan`."""
     return {path[0] for found, path, _host in _references(value) if found == word and path}
 
 
 def resolve(value: Any, scope: Scope) -> Any:
-    """`value` with its references filled in; raises ValueError for one that leads nowhere.
+    """`value` with its references filled in. Raises ValueError for a reference that leads nowhere.
 
-    A text that is one reference becomes the value itself, of any type; inside a longer text a value is put as text.
+    A text that is one reference becomes the value itself, of any type. In a longer text, a value is written as text.
     """
     if isinstance(value, str):
         if "${" in value:
             return _fill_in(value, scope)
-        return value.replace(FOREIGN, "${") if FOREIGN in value else value  # Ansible's trust in it stays with it
+        return value.replace(FOREIGN, "${") if FOREIGN in value else value  # unchanged, it keeps Ansible's trust
     if isinstance(value, dict):
         return {name: resolve(item, scope) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -140,7 +140,7 @@ def parse(match: re.Match[str]) -> Parts | None:
 
 
 def _key_parts(parts: list[str], host: str) -> Parts | None:
-    """A key ends with the first part that has a version."""
+    """The key, the path and the host. The key ends with the first part that has a version; None where none has."""
     for number, part in enumerate(parts, 1):
         name, _v, version = part.rpartition("_v")
         if name and version.isdigit():
@@ -189,7 +189,7 @@ def _of_context(key: str, ctx: Context) -> Any:
 
 
 def _walk(name: str, value: Any, path: list[str]) -> Any:
-    """What the path leads to in the value of `name`."""
+    """The value at `path` in the value of `name`; raises ValueError where there is none."""
     for part in path:
         try:
             value = value[int(part)] if isinstance(value, list) else value[part]
@@ -200,7 +200,7 @@ def _walk(name: str, value: Any, path: list[str]) -> Any:
 
 
 def _inside(part: str, value: Any) -> str:
-    """What there is instead."""
+    """The end of a message that `value` has no `part`: what it has instead."""
     if isinstance(value, dict):
         return hint(part, value)
     return f": it is a list of {len(value)}" if isinstance(value, list) else f": it is {shown(value)}"
@@ -212,8 +212,8 @@ def shown(value: Any) -> str:
 
 
 def hint(word: str, known: Iterable[str]) -> str:
-    """The nearest of the known words, else what there is."""
-    from difflib import get_close_matches  # slow to load, and only a mistake pays for it
+    """The end of a message that `word` is not known: the nearest of the known words, else a list of them."""
+    from difflib import get_close_matches  # slow to load, and only a mistake needs it
 
     names = sorted(known)
     near = get_close_matches(word, names, 1)
@@ -231,7 +231,7 @@ def _elsewhere(key: str, path: list[str], host: Any, ctx: Context) -> Any:
 
 
 def _on_all(key: str, path: list[str], ctx: Context) -> dict[str, Any]:
-    """The value on each host that has it; raises ValueError where none has."""
+    """The value at `path` on each host that has it, by host name; raises ValueError where none has."""
     found = {}
     for host, value in ctx.values(key).items():
         try:

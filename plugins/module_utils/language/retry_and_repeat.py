@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A step that is tried again, and one that is repeated: the pause before the next try, figures over all rounds."""
+"""The pause before the next try of a step that is retried, and figures over all rounds of a step that is repeated."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ if TYPE_CHECKING:
     Number = Union[int, float]
     Measurement = dict[str, Any]
 
-KEPT = 10_000  # values of one measurement, for its p95
+KEPT = 10_000  # values of one measurement that are kept for its p95
 LONGEST = 7 * 24 * 3600.0  # seconds
 
 
 def delay(retry: dict[str, Any], tries: int) -> float:
-    """Seconds to wait after so many tries (1 or more): growing by the factor `backoff`, never more than a week."""
+    """The seconds to wait after this many `tries` (1 or more).
+
+    They grow by the factor `backoff` with each try, up to `max_delay_sec`, or up to a week where that is not given.
+    """
     first = float(retry.get("delay_sec") or 0.0)
     most = retry.get("max_delay_sec")
     try:
@@ -38,7 +41,7 @@ class RoundFigures:
         self._series: dict[tuple[str, str], Series] = {}
 
     def add(self, measurements: Iterable[Measurement]) -> None:
-        """Take what one round measured; what is no number counts nowhere."""
+        """Add the measurements of one round; a value that is no number is ignored."""
         for given in measurements:
             if is_number(given["value"]):
                 name = given["name"], given.get("unit") or ""
@@ -47,7 +50,7 @@ class RoundFigures:
                 self._series[name].add(given["value"])
 
     def measurements(self) -> list[Measurement]:
-        """`NAME.count`, `NAME.min` and so on, each a measurement with its unit; a count has none."""
+        """`NAME.count`, `NAME.min` and so on, each a measurement with its unit; a count has no unit."""
         return [
             {"name": f"{name}.{figure}", "value": value, "unit": "" if figure == "count" else unit}
             for (name, unit), series in self._series.items()
@@ -58,9 +61,9 @@ class RoundFigures:
 class Series:
     """The values of one measurement in a bounded memory.
 
-    Mean and deviation are of the differences to the first value (Welford's method), so that they keep their digits
-    far from zero too. The deviation is the population's (divided by the count). Beyond 10,000 values there is no p95:
-    one that stands for a sample of the rounds would look like the others.
+    Mean and deviation are computed from the differences to the first value (Welford's method). So they keep their
+    digits far from zero too. The deviation is the population's (divided by the count). Beyond 10,000 values there is
+    no p95: the p95 of a part of the rounds would look like that of all.
     """
 
     def __init__(self, first: Number) -> None:
@@ -71,7 +74,7 @@ class Series:
         self._kept: list[Number] = []
 
     def add(self, value: Number) -> None:
-        """One more value."""
+        """Add one more value."""
         self.count += 1
         self.min, self.max = min(self.min, value), max(self.max, value)
         offset = value - self._first
@@ -82,7 +85,7 @@ class Series:
             self._kept.append(value)
 
     def figures(self) -> dict[str, Number]:
-        """Count, min, mean, max, stdev and p95, in this order; those that are too large for a number are left out."""
+        """Count, min, mean, max, stdev and p95, in this order. A figure that is too large for a number is left out."""
         mean = self._first + self._mean
         stdev = (self._squares / self.count) ** 0.5
         found: dict[str, Number] = {"count": self.count, "min": self.min, "mean": mean, "max": self.max, "stdev": stdev}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Secrets in texts and values, replaced by `********` in whatever form they come."""
+"""Masking: secrets in texts and JSON values are replaced by `********`, in any form that they may have there."""
 
 from __future__ import annotations
 
@@ -18,27 +18,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
-SHORTEST = 3  # characters of a secret that is looked for inside of texts
+SHORTEST = 3  # characters: a shorter secret is not looked for inside texts
 MARGIN = " \t\r"
 LINE_END = re.compile(r"\n")
 ESCAPED_END = re.compile(r"\n|(?:\\{1,8}r)?\\{1,8}n")
 SPACE = re.compile(r"[ \t\r\n\f\v]+")
 PIECE = re.compile(r"\\+|.", re.DOTALL)
-MARGIN_OF_ERROR = 16  # characters: a part of a text may begin or end within the white space of a form
+MARGIN_OF_ERROR = 16  # characters: a part of a text may begin or end in the white space inside a secret
 UNQUOTED = re.compile(r"[A-Za-z0-9]")
-# White space inside of a secret: wrapped, escaped, or quoted for a URL. All repetitions of what can also be the
-# beginning of a secret have a bound: the time is linear in the text.
+# White space inside a secret: as it is or as a line break, escaped, or quoted for a URL. A repetition of something that
+# a secret can also begin with has an upper bound. So the time is linear in the length of the text.
 BLANK = r"(?:\s|\+|%20|%0[9A-Da-d]|\\{1,8}(?:[nrtfv]|(?:u00|x)(?:20|0[9A-Da-d])))"
 GAP = f"{BLANK}*"
-# The two characters that the alphabets of base64 do not share, in both and quoted: at the beginning, and further on.
+# The two characters in which the alphabets of base64 differ. For each: its patterns where a match begins, and its
+# pattern further on. They match the characters of both alphabets, as they are and quoted.
 BASE64 = {"+": ([r"\+", "-", "%2[Bb]"], r"(?:[+-]|%2[Bb])"), "/": (["/", "_", "%2[Ff]"], r"(?:\\{0,8}/|_|%2[Ff])")}
 
 
 class Mask:
     """Replaces secrets as they are, quoted for JSON or for a URL, in base64 or hexadecimal, also broken over lines.
 
-    One of fewer than 3 characters, which could be part of any word, is replaced only where it is the whole text.
-    False where there are no secrets.
+    A secret of fewer than 3 characters could be part of any word. It is replaced only where it is the whole text.
+    A mask without secrets is false.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:
@@ -53,28 +54,31 @@ class Mask:
         return bool(self._whole)
 
     def mask(self, text: str) -> str:
-        """The text without secrets."""
+        """The text with each secret replaced by `********`."""
         if text in self._whole:
             return MASKED
         places = self.places(text)
         return _replaced(text, places) if places else text
 
     def places(self, text: str) -> list[tuple[int, int]]:
-        """Start and end of every secret in the text, in order."""
+        """Start and end (exclusive) of every secret in the text, in order."""
         return [] if self._pattern is None else _places(text, self._pattern)
 
     @property
     def longest(self) -> int:
-        """As many characters as any form of a secret can have, without the white space that may be in it.
+        """An upper bound for the length of any form of any secret, not counting white space inside it.
 
-        Only who masks a part of a text wants to know.
+        Only the masking of a part of a text needs this, so it is computed at its first use.
         """
         if self._longest < 0:
             self._longest = max(map(_longest, self._whole), default=0) if self._pattern else 0
         return self._longest
 
     def mask_value(self, value: Any) -> Any:
-        """The JSON value without secrets, in names of mappings too; a number is replaced where all of it is one."""
+        """The JSON value with its secrets replaced, also in the names of mappings.
+
+        A number is replaced only where it is equal to a secret.
+        """
         if isinstance(value, str):
             return self.mask(value)
         if isinstance(value, dict):
@@ -84,7 +88,7 @@ class Mask:
         return MASKED if self._is_secret_number(value) else value
 
     def _mask_mapping(self, value: dict[str, Any]) -> dict[str, Any]:
-        """Of names that become the same, each but the first gets a number: no entry is lost."""
+        """The mapping with its names and values masked. A masked name that is taken gets a number: no entry is lost."""
         masked: dict[str, Any] = {}
         numbers: dict[str, int] = {}
         for name, item in value.items():
@@ -96,7 +100,7 @@ class Mask:
         return masked
 
     def _is_secret_number(self, value: Any) -> bool:
-        """By what it is worth, with either sign: 1234.0 tells 1234."""
+        """Whether a number is equal to a secret, apart from its sign: 1234.0 and -1234 both disclose 1234."""
         if value is None or isinstance(value, bool):
             return False
         if self._numbers is None:
@@ -105,7 +109,10 @@ class Mask:
 
 
 def _numbers(secret: str) -> Iterator[int | float]:
-    """What a text is as a number, without its sign; a large one is two, since a float has fewer digits."""
+    """The text as an integer and as a float, without its sign; nothing where it is short, zero or no number.
+
+    The two differ for a large number, since a float has fewer digits.
+    """
     for kind in (int, float) if len(secret) >= SHORTEST else ():
         try:
             number = abs(kind(secret))
@@ -116,7 +123,10 @@ def _numbers(secret: str) -> Iterator[int | float]:
 
 
 def _places(text: str, pattern: re.Pattern[str]) -> list[tuple[int, int]]:
-    """Where the pattern is found, broken over lines or not; the ends of these may be escaped, as in JSON."""
+    """Start and end of every match in the text, also of one that is broken over lines.
+
+    The line ends may be real ones, or escaped as in JSON.
+    """
     places = list(_in_lines(pattern, text, LINE_END) if "\n" in text else _found(pattern, text))
     if "\\" in text and ESCAPED_END.search(text):
         places = _merged([*places, *_in_lines(pattern, text, ESCAPED_END)])
@@ -124,7 +134,7 @@ def _places(text: str, pattern: re.Pattern[str]) -> list[tuple[int, int]]:
 
 
 def _merged(places: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Places that overlap as one."""
+    """The places in order, with those that overlap or touch joined into one."""
     merged: list[tuple[int, int]] = []
     for begin, end in sorted(places):
         if merged and begin <= merged[-1][1]:
@@ -150,7 +160,7 @@ def _found(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
 
 
 def _in_lines(pattern: re.Pattern[str], text: str, line_end: re.Pattern[str]) -> Iterator[tuple[int, int]]:
-    """Start and end of every secret in the lines of a text, which are joined without their margins."""
+    """Start and end in `text` of every secret that its lines hold when they are joined without their margins."""
     parts, joined_starts, shifts = [], [], []
     in_text = in_joined = 0
     for end, after in (*(found.span() for found in line_end.finditer(text)), (len(text), 0)):
@@ -180,7 +190,10 @@ def _replaced(text: str, places: Iterable[tuple[int, int]]) -> str:
 
 
 def _forms(secret: str) -> Iterator[str]:
-    """Regular expressions for the forms of a secret. Each begins with a character: these are searched fast."""
+    """Regular expressions for the forms of a secret; none for one of fewer than 3 characters.
+
+    Each begins with a literal character, since `re` finds such expressions fast.
+    """
     words = [PIECE.findall(word) for word in SPACE.split(secret) if word]
     if sum(map(len, SPACE.split(secret))) < SHORTEST:
         return
@@ -198,7 +211,7 @@ def _word(pieces: list[str]) -> str:
 
 
 def _first(piece: str) -> list[str]:
-    """A character, or a run of backslashes, where a match can begin."""
+    """The expressions for the first piece of a secret, which is a character or a run of backslashes."""
     if UNQUOTED.match(piece):
         return [re.escape(piece)]
     if piece[0] == "\\":
@@ -208,7 +221,10 @@ def _first(piece: str) -> list[str]:
 
 
 def _later(before: str, piece: str) -> str:
-    """The same behind another one, where it can have backslashes of its own before it."""
+    """The expression for a piece of a secret that follows the piece `before`, which is empty at the start of a word.
+
+    The piece may have escaping backslashes in front of it, unless `before` is itself a run of backslashes.
+    """
     if UNQUOTED.match(piece):
         return re.escape(piece)
     if piece[0] == "\\":
@@ -222,7 +238,7 @@ def _percent(character: str) -> str:
 
 
 def _escape(character: str) -> str:
-    """As JSON or Python escape it, as a character or as bytes, without the first backslash."""
+    """The expression for a character that JSON or Python escaped, whole or as bytes, without the first backslash."""
     if character == "\b":
         return "(?:b|u0008|x08)"
     units = character.encode("utf-16-be", "surrogatepass")
@@ -242,7 +258,7 @@ def _any_case(digits: str) -> str:
 
 
 def _longest(secret: str) -> int:
-    """As many characters as any of its forms can have: with all backslashes, and escaped byte by byte."""
+    """An upper bound for the length of any form of a secret: with all backslashes, and escaped byte by byte."""
     data = secret.encode("utf-8", "surrogatepass")
     coded = (b2a_base64(bytes(ahead) + data).decode() for ahead in range(3))
     in_base64 = max(len(text) + 8 * (text.count("+") + text.count("/")) for text in coded)
@@ -258,12 +274,18 @@ def _width(piece: str) -> int:
 
 
 def in_base64(data: bytes, ahead: int) -> str:
-    """What base64 makes of `data` behind `ahead` other bytes, without the characters that it shares with others."""
+    """The base64 of `data` after `ahead` other bytes (0 to 2).
+
+    Characters that also depend on bytes before or after `data` are left out.
+    """
     return b2a_base64(bytes(ahead) + data, newline=False).decode()[-(-8 * ahead // 6) : 8 * (ahead + len(data)) // 6]
 
 
 def _base64(data: bytes, ahead: int) -> Iterator[str]:
-    """The same in all alphabets, with what may stand for the character that it shares with what is behind it."""
+    """The expressions for `in_base64` in all alphabets.
+
+    Where the last character also depends on the bytes after `data`, any character fits there.
+    """
     text = in_base64(data, ahead)
     rest = "".join(BASE64[character][1] if character in BASE64 else character for character in text[1:])
     shared = "[A-Za-z0-9+/_-]?={0,2}" if 8 * (ahead + len(data)) % 6 else ""

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Names that say that what stands under them is a secret, and the secrets among the arguments of a step."""
+"""Names that mark their values as secrets, and the secrets among the arguments of a step."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from typing import Any
 
 MASKED = "********"
-SHORTEST = 4  # characters of a value that is a secret for its name, or its place: a shorter one is part of any text
+SHORTEST = 4  # characters of a value that is a secret by its name or place: a shorter one may be part of any text
 LONGEST = 16384  # characters of a secret, a private key for example
-MOST = 1000  # that are registered at once
+MOST = 1000  # secrets that are registered at once
 DEEP = (dict, list, tuple)
 CONTAINERS = frozenset((dict, list))  # of JSON data
-COMMON = frozenset(("true", "false", "null", "none"))  # no secret, whatever they are the value of
+COMMON = frozenset(("true", "false", "null", "none"))  # never secrets, whatever the name
 
 
 class SecretNames:
@@ -31,18 +31,19 @@ class SecretNames:
         self._others = [pattern for pattern in lower if not _is_end(pattern)]
 
     def match(self, name: str) -> bool:
-        """Whether a name, of an argument, a parameter or a variable, fits one of the patterns, in whatever case."""
+        """Whether the name of an argument, a parameter or a variable fits one of the patterns; case is ignored."""
         name = name.lower()
         return name.endswith(self._ends) or (bool(self._others) and self._fits(name))
 
     def match_key(self, key: str) -> bool:
-        """The same for a key of the context, with its version or without."""
+        """Whether a context key fits one of the patterns, with its version or without."""
         return self.match(key) or self.match(key.rpartition("_v")[0])
 
     def mask_named(self, value: Any, found: list[str]) -> Any:
-        """JSON data with `********` for what stands under the name of a secret, however deep; `found` gains its texts.
+        """JSON data in which each value under the name of a secret is `********`, however deep.
 
-        The value itself where nothing has such a name. What holds neither a text nor a number is no secret.
+        The texts of these values are appended to `found`. The same object is returned where nothing is masked. A value
+        without any text or number is no secret.
         """
         if isinstance(value, dict):
             return self._mask_mapping(value, found)
@@ -64,7 +65,7 @@ class SecretNames:
         return {**value, **changed} if changed else value
 
     def mask_key(self, key: str, value: Any, found: list[str]) -> Any:
-        """The same for the value of a key of the context, of which nothing is left where the key has such a name."""
+        """The value of a context key, masked as by `mask_named`; all of it where the key is the name of a secret."""
         if value is not None and self.match_key(key):
             found += long_texts_of(value)
             return MASKED
@@ -81,7 +82,7 @@ def _is_end(pattern: str) -> bool:
 
 
 def texts_of(value: Any, *, numbers: bool = True) -> list[str]:
-    """All texts in a value, and all numbers as texts."""
+    """All texts in a value, however deep, and its numbers as texts unless `numbers` is false."""
     if isinstance(value, dict):
         return [text for item in value.values() for text in texts_of(item, numbers=numbers)]
     if isinstance(value, (list, tuple)):
@@ -92,13 +93,16 @@ def texts_of(value: Any, *, numbers: bool = True) -> list[str]:
 
 
 def long_texts_of(value: Any, *, numbers: bool = True) -> list[str]:
-    """Those of them that can be looked for in other texts."""
+    """The texts of `texts_of` that can be looked for in other texts: long enough, and no common word."""
     texts = texts_of(value, numbers=numbers)
     return [text for text in texts if len(text) >= SHORTEST and text.lower() not in COMMON]
 
 
 def check_secrets(value: Any) -> list[str]:
-    """The texts that are to be hidden of a value; raises ValueError, which shows none, for what cannot be."""
+    """The texts to hide for a secret value, each once.
+
+    Raises ValueError for bytes, and for texts that are too many, too long or too deeply nested. It shows none of them.
+    """
     try:
         texts = list(dict.fromkeys(filter(None, texts_of(value))))
     except RecursionError:
@@ -113,7 +117,10 @@ def check_secrets(value: Any) -> list[str]:
 
 
 def secrets_in(options: Mapping[str, Any] | None, params: Mapping[str, Any], names: SecretNames) -> list[str]:
-    """What no_log options hold, and the texts under names that `names` match, also deep inside of others."""
+    """The texts and numbers of `no_log` options, and the texts under names that match `names`, however deep.
+
+    `options` is the argument spec of `params`, or None.
+    """
     return list(_found(options, params, names, set()))
 
 
@@ -122,7 +129,7 @@ def _found(
 ) -> Iterator[str]:
     if (id(value), id(options)) in seen:
         return
-    seen.add((id(value), id(options)))  # variables may hold themselves, and a YAML alias is the same value many times
+    seen.add((id(value), id(options)))  # a variable may contain itself, and YAML aliases repeat the same value
     if not isinstance(value, dict):
         for item in value:
             if isinstance(item, DEEP):

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Parts of texts that are masked: half a secret at an edge is not found, so what is near one is left out."""
+"""Masking of texts that were cut. Half a secret at the cut is not found, so the text near the cut is left out."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 
 BLANKS = re.compile(f"{BLANK}+")
-NOTE = re.compile(r"(\n\[\.\.\. \d+ bytes left out \.\.\.\]\n)")  # of a capture
+NOTE = re.compile(r"(\n\[\.\.\. \d+ bytes left out \.\.\.\]\n)")  # where a capture was cut
 
 
 def masked_beginning(text: str, mask: Mask) -> str:
-    """A text without secrets, of which the end was cut off, and so without what may be the first half of one."""
+    """A text whose end was cut off, masked, and without an end that may be the first half of a secret."""
     far = len(text) - _reach(text, mask.longest, -1)
     start = far - _reach(text[:far], mask.longest, -1)
     ends = (start + end for begin, end in mask.places(text[start:]) if start + begin < far < start + end)
@@ -27,12 +27,15 @@ def masked_beginning(text: str, mask: Mask) -> str:
 
 
 def masked_ending(text: str, mask: Mask) -> str:
-    """A text without secrets, of which the beginning was cut off, and so without what may be the second half of one."""
+    """A text whose beginning was cut off, masked, and without a beginning that may be the second half of a secret."""
     return mask.mask(text[whole_from(text, mask) :])
 
 
 def masked_ends(text: str, mask: Mask) -> str:
-    """The text without secrets, also where it was cut before these were known: around a note that tells so."""
+    """The text, masked. It may have been cut before its secrets were known, with a note in place of what was cut.
+
+    Text around this note that may be half a secret is left out.
+    """
     head, *cut = NOTE.split(text, 1)
     if not cut:
         return mask.mask(text)
@@ -41,14 +44,17 @@ def masked_ends(text: str, mask: Mask) -> str:
 
 
 def whole_from(text: str, mask: Mask) -> int:
-    """Where in a text whose beginning was cut off no secret is open that may have begun before it."""
+    """The index from which a text whose beginning was cut off is safe to mask: no secret cut in half reaches it."""
     near = _reach(text, mask.longest, 1)
     end = near + _reach(text[near:], mask.longest, 1)
     return next((begin for begin, after in mask.places(text[:end]) if begin < near < after), near)
 
 
 def _reach(text: str, solid: int, step: int) -> int:
-    """How many characters from its start, or with step -1 from its end, hold at least so many that are not blank."""
+    """How many characters of the text hold at least `solid` that are not blank; all, where there are fewer.
+
+    They are counted from its start, with `step` -1 from its end.
+    """
     size = solid
     while size < len(text):
         part = text[:size] if step > 0 else text[-size:]

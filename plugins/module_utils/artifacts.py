@@ -2,7 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files that steps leave with their run: kept on the host, each under its SHA-256, until the controller has them."""
+"""Files that steps attach to their run.
+
+The host keeps each under its SHA-256 until the controller has fetched it.
+"""
 
 from __future__ import annotations
 
@@ -22,25 +25,25 @@ if TYPE_CHECKING:
 
     from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 
-    # The pieces of a source; called again, they come again.
+    # Gives the pieces of a source; each call begins with the first one again.
     Pieces = Callable[[], Iterator[bytes]]
     Source = Union[str, os.PathLike[str], bytes, bytearray, memoryview]
 
 MIB = 1024 * 1024
 LARGEST = 256 * MIB  # bytes of one artifact
 STAGE = 1024 * MIB  # bytes of all that the steps of one stage leave on one host
-MOST = 1000  # different ones of a stage on a host
+MOST = 1000  # different artifacts that one stage can leave on one host
 PIECE = MIB  # bytes that are read at once
 WINDOW = MIB  # characters that are searched for secrets at once
-HOLD = MIB // 4  # characters that wait for what follows: no form of a secret is as long
+HOLD = MIB // 4  # characters at the end of a window that wait for the next piece: longer than any form of a secret
 NAME = re.compile(r"(?!\.\.?$)[^/\x00-\x1f\x7f]{1,200}")
 MEDIA_TYPE = re.compile(r"[ -~]{0,100}")
 
 
 class ArtifactStore:
-    """Where the artifacts of a stage are kept; with an empty `folder` only their digests are made.
+    """Keeps the artifacts of a stage in `folder`. If `folder` is empty, it only computes their digests.
 
-    A path from an envelope is one inside of `work`. `mask` knows the secrets that are taken out of texts.
+    `work` is the step's working folder, in which the paths of an envelope lie. `mask` takes known secrets out of texts.
     """
 
     def __init__(self, folder: str, work: str, mask: Mask | None = None) -> None:
@@ -49,9 +52,10 @@ class ArtifactStore:
         self._mask = mask
 
     def keep(self, source: Source) -> dict[str, Any]:
-        """Keep bytes, or a file by its path: digest, size in bytes and, where there are secrets, whether it is masked.
+        """Keep `source`: bytes, or the path of a file.
 
-        Raises ValueError for what cannot be kept, with the reason.
+        Returns `sha256` and `size` in bytes; where secrets are known also `masked`, which tells whether it was masked
+        as text. Raises ValueError with the reason for what cannot be kept.
         """
         if isinstance(source, (bytes, bytearray, memoryview)):
             data = memoryview(source).cast("B")
@@ -61,9 +65,12 @@ class ArtifactStore:
         return self._keep_file(_opened(os.fspath(source), os.fspath(source)))
 
     def keep_inside(self, path: str) -> dict[str, Any]:
-        """Keep a file of the working folder, wherever links lead: no other one. Raises ValueError."""
+        """Keep a file of the working folder. Returns what `keep` does.
+
+        Raises ValueError for what cannot be kept, and where links lead out of the working folder.
+        """
         file = _opened(os.path.join(self._work, path), path)
-        real = os.readlink(f"/proc/self/fd/{file}")  # of what is open: nobody can change that any more
+        real = os.readlink(f"/proc/self/fd/{file}")  # the path of the open file, which nobody can exchange any more
         if os.path.commonpath([real, os.path.realpath(self._work)]) != os.path.realpath(self._work):
             os.close(file)
             raise ValueError(f"{path} is not inside of the step's working folder: copy it there")
@@ -102,7 +109,7 @@ class ArtifactStore:
         return found
 
     def _held(self) -> int:
-        """Bytes that are kept already; raises ValueError where there are as many files as there may be."""
+        """The number of bytes kept so far. Raises ValueError if there are `MOST` files already."""
         sizes = [entry.stat().st_size for entry in os.scandir(self._folder)]
         if len(sizes) >= MOST:
             raise ValueError(f"a stage can leave {MOST} different artifacts on a host, and has")
@@ -110,7 +117,7 @@ class ArtifactStore:
 
 
 def check_name(name: object) -> str:
-    """Return the name of an artifact; raise ValueError where it is none of a file."""
+    """Return the name of an artifact. Raises ValueError if it cannot be the name of a file."""
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise ValueError(f"an artifact needs the name of a file, such as trace.pcap, got {bounded(repr(name))}")
     try:
@@ -121,14 +128,17 @@ def check_name(name: object) -> str:
 
 
 def check_media_type(media_type: object) -> str:
-    """Return the media type; raise ValueError where it cannot be one."""
+    """Return the media type. Raises ValueError if it cannot be one."""
     if not isinstance(media_type, str) or not MEDIA_TYPE.fullmatch(media_type):
         raise ValueError(f"expected a media type such as text/csv, got {bounded(repr(media_type))}")
     return media_type
 
 
 def masked(pieces: Iterable[bytes], mask: Mask) -> Iterator[bytes]:
-    """Text in pieces without secrets, whatever piece they lie in; little of it is in memory at once."""
+    """Yield the text of `pieces` without its secrets, also those that begin in one piece and end in another.
+
+    Little of the text is in memory at once.
+    """
     decode = codecs.getincrementaldecoder("utf-8")("surrogateescape").decode
     held = ""
     for piece in pieces:
@@ -140,7 +150,7 @@ def masked(pieces: Iterable[bytes], mask: Mask) -> Iterator[bytes]:
 
 
 def _without(text: str, mask: Mask) -> tuple[str, str]:
-    """The beginning of a text without secrets, and the rest as it is: cut where no secret lies."""
+    """Cut `text` where no secret lies: the beginning without its secrets, and the rest unchanged."""
     whole = mask.mask(text)
     for place in range(len(text) - HOLD, 0, -HOLD):
         start, rest = mask.mask(text[:place]), text[place:]
@@ -180,7 +190,10 @@ def _digested(pieces: Iterable[bytes], write: Callable[[bytes], None], room: int
 
 
 def _opened(path: str, called: str) -> int:
-    """An ordinary file, open to be read: who opens a pipe would wait. Raises ValueError."""
+    """Open an ordinary file for reading and return its descriptor. A pipe is refused, since opening one could block.
+
+    Messages name the file `called`. Raises ValueError if it cannot be opened, or is no ordinary file.
+    """
     try:
         file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What may be a key and a value of the context, and which text every database takes."""
+"""Checks of the context's keys and values, and helpers for texts in messages."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ DEEPEST = 100
 LARGEST = 2**63
 LARGEST_VALUE = 1024 * 1024  # bytes of JSON text that one key can hold
 LONGEST_REASON = 4000
-LONGEST_MESSAGE = 100_000  # characters of what a child says: it has to be masked before people get the beginning of it
+LONGEST_MESSAGE = 100_000  # characters of a child's message; it is masked first, and only then cut for people
 SHOWN = 200  # characters of a value in a message
-# Around a long value in a message, until the message is masked: half a secret would not be found any more. No text that
-# a host sends as JSON, and no repr, holds a NUL.
+# These mark a long value in a message until secrets are masked. It is cut only then: half a secret would not be found.
+# No text that a host sends as JSON, and no repr, holds a NUL.
 LONG, END = "\0[[", "]]\0"
 
 
 class _Fault(Exception):
-    """What is wrong with a value; on its way up it gains the path, last part first."""
+    """What is wrong with a value. On its way up it collects the value's path, last part first."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem)
@@ -34,14 +34,14 @@ class _Fault(Exception):
 
 
 def check_key(key: object) -> str:
-    """Return `key`; raise ValueError where it is no dotted, versioned name."""
+    """Return `key`. Raises ValueError if it is no dotted name with a version."""
     if not isinstance(key, str) or not KEY.fullmatch(key):
         raise ValueError(f"expected a context key such as numbers.stats_v1, got {bounded(repr(key))}")
     return key
 
 
 def check_value(value: object, name: str = "value") -> Any:
-    """A copy of `value` as plain JSON data; raises ValueError with the path, from `name` on, of what is none."""
+    """A copy of `value` as plain JSON data. Raises ValueError for anything else, with its path from `name` on."""
     try:
         return _plain(value, 0)
     except _Fault as fault:
@@ -49,7 +49,7 @@ def check_value(value: object, name: str = "value") -> Any:
 
 
 def check_size(value: Any, name: str) -> None:
-    """Raise ValueError with the path, from `name` on, where JSON data is too large for a key."""
+    """Raise ValueError if JSON data is too large for a key. It names the path of the large part, from `name` on."""
     size = _size(value)
     if size <= LARGEST_VALUE:
         return
@@ -67,7 +67,7 @@ def check_size(value: Any, name: str) -> None:
 
 
 def _largest(value: Any) -> tuple[str, Any] | None:
-    """The path and the value of the largest part of a list or mapping; None where there is none."""
+    """The path and the value of the largest part of a list or mapping; None if it has no parts."""
     if isinstance(value, dict):
         parts = [(f".{key}", part) for key, part in value.items()]
     else:
@@ -76,7 +76,7 @@ def _largest(value: Any) -> tuple[str, Any] | None:
 
 
 def _size(value: Any) -> int:
-    """Bytes of its JSON text, exactly where they are many: most values are small, and this is asked for each."""
+    """The bytes of its JSON text. Short texts and numbers are only estimated, since this is asked for every value."""
     if isinstance(value, str) and len(value) <= LARGEST_VALUE // 8:
         return len(value)
     if not isinstance(value, (str, list, dict)):
@@ -102,7 +102,7 @@ def _text(value: str, _depth: int) -> str:
         raise _Fault(f"character {error.start} is half a surrogate pair") from None
     if "\0" in value:
         raise _Fault(f"character {value.index(chr(0))} is NUL, which PostgreSQL and many programs do not take")
-    return str.__str__(value)  # of an enumeration the text, not its name
+    return str.__str__(value)  # an enumeration's member becomes its plain text
 
 
 def _integer(value: int, _depth: int) -> int:
@@ -159,14 +159,14 @@ CHECKS: dict[type, Callable[[Any, int], object]] = {
 
 
 def copied(value: Any) -> Any:
-    """A copy of JSON data: what a scriptlet does to it changes nothing else."""
+    """A copy of JSON data, which a scriptlet can change without changing the original."""
     if isinstance(value, dict):
         return {key: copied(item) for key, item in value.items()}
     return [copied(item) for item in value] if isinstance(value, list) else value
 
 
 def storable(text: str) -> str:
-    """Any text as files and databases take it: half surrogate pairs and NUL as escapes."""
+    """The text as files and databases accept it: half surrogate pairs and NUL become escapes."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8").replace("\0", "\\x00")
 
 
@@ -176,7 +176,7 @@ def bounded(text: str) -> str:
 
 
 def shortened(text: str) -> str:
-    """A message whose `bounded` values are cut; it has no secrets any more."""
+    """The message with its `bounded` values cut. Secrets must have been masked before."""
     if LONG not in text:
         return text
     first, *parts = text.split(LONG)
@@ -188,12 +188,12 @@ def _cut(value: str, _end: str, rest: str) -> str:
 
 
 def few(names: Sequence[str], most: int, separator: str = ", ") -> str:
-    """For people: the first of the names, `most` of them, and how many more there are."""
+    """For people: the first `most` names, and how many more there are."""
     more = len(names) - most
     return separator.join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def as_reason(text: object) -> str:
-    """Any text as the reason of a verdict: storable, and short enough to be read. It has no secrets any more."""
+    """The text as a verdict's reason: storable, and short enough to read. Secrets must have been masked before."""
     whole = storable(shortened(str(text))).strip()
     return whole if len(whole) <= LONGEST_REASON else whole[: LONGEST_REASON - 3] + "..."

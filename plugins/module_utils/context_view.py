@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The context as a scriptlet sees it: read what is there, set keys, add measurements."""
+"""The context as a scriptlet sees it: it reads and sets keys, measures, checks and attaches files."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 
         @property
         def mask(self) -> Mask | None:
-            """What hides all that are known; None where there are none."""
+            """The mask for all known secrets; None if there are none."""
 
         def hidden(self, text: str) -> str:
-            """A text without them."""
+            """The text without the secrets."""
 
         def check_key(self, key: str) -> None:
-            """Raise ValueError for a key whose text shows one."""
+            """Raise ValueError if the key's text shows a secret."""
 
 
 LISTED = 10  # hosts in a message
@@ -56,9 +56,9 @@ def now() -> str:
 class ContextView:
     """One step's view of the run's context.
 
-    `own` holds the keys of the step's scope, `run` those of the run, `others` those of every host (for a step of a
-    host, the ones that it reads of others); each maps a key to `[version, value]`. Every change is handed to `emit` as
-    it is made. What is read is a copy: only `set` changes the context.
+    `own` holds the keys of the step's scope, `run` those of the run. `others` holds the keys of every host; for a step
+    of a host, only those that it reads of other hosts. Each maps a key to `[version, value]`. `emit` gets every change
+    as it is made. Values that are read are copies: only `set` changes the context.
     """
 
     def __init__(
@@ -96,9 +96,9 @@ class ContextView:
         self._secrets = secrets
 
     def limit_to(self, reads: list[str] | None) -> None:
-        """From now on let only these keys be read, and what the step itself has set; None is all.
+        """From now on allow only these keys to be read, and those that the step itself has set. None allows all.
 
-        What a step reads decides whether its result may be used again, so it has to be what it says.
+        Whether a step's result may be used again depends on what it reads, so its declaration has to be true.
         """
         self._declared = None if reads is None else frozenset(reads)
 
@@ -114,28 +114,28 @@ class ContextView:
 
     @property
     def mask(self) -> Mask | None:
-        """What hides all secrets that are known here; None where there are none."""
+        """The mask for all secrets that are known here; None if there are none."""
         return self._secrets.mask if self._secrets else None
 
     def hidden(self, text: str) -> str:
-        """A text without the secrets that are known here: for what is written where the run does not see it."""
+        """The text without the secrets that are known here. Use it for what the run itself does not mask."""
         return self._secrets.hidden(text) if self._secrets else text
 
     def shows_secret(self, text: str) -> bool:
-        """Whether a secret that is known here can be seen in a text: it belongs nowhere that others can read then."""
+        """Whether a text shows a secret that is known here. Others must not be able to read such a text."""
         return self.hidden(text) != text
 
     def handed_over(self) -> dict[str, Any]:
-        """The arguments with which another process makes the same view, without `emit`."""
+        """The arguments, except `emit`, with which another process can make the same view."""
         keys = {"own": self._own, "run": self._run, "others": self._others}
         return {"step": self.step, "host": self.host, "scope": self.scope, **keys}
 
     def secret(self, value: Any) -> Any:
-        """Let nobody see this text, or the texts and numbers in this value, from now on; returns it.
+        """Hide the texts and numbers in `value` from now on. Returns `value`.
 
-        It is masked in all that is written of this step (also in what it has printed before), of the steps after it and
-        of all later stages on every host; it is kept in memory alone. Call it before `set` or `measure` tells of it.
-        Raises ValueError for what cannot be hidden.
+        They are masked in everything that is written of this step (also in what it has printed before), of later steps,
+        and of all later stages on every host. They are kept in memory alone. Call this before `set` or `measure` gets
+        the value. Raises ValueError for what cannot be hidden.
         """
         from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import check_secrets
 
@@ -145,9 +145,10 @@ class ContextView:
         return value
 
     def get(self, key: str, default: Any = None, host: str | None = None) -> Any:
-        """The value of `key`: of this step's scope, else of the run; with `host`, of that host, else of the run.
+        """The value of `key`: in this step's scope, or else in the run's, or else `default`.
 
-        Raises ValueError for a key that is not among those that the scriptlet declares to read.
+        With `host`, that host's keys come first instead of this step's. Raises ValueError for a key that the scriptlet
+        does not declare to read.
         """
         for place in self._places(key, host):
             if key in place:
@@ -158,7 +159,7 @@ class ContextView:
         return any(key in place for place in self._places(key, None))
 
     def _places(self, key: object, host: str | None) -> list[Keys]:
-        """Where a key may be looked for; raises ValueError for one that may not be read."""
+        """The places in which to look for a key. Raises ValueError for a key that may not be read."""
         if host is not None and host != self.host:
             self._check_declared(key)
             return [self._others.get(host, {}), self._run]
@@ -170,9 +171,9 @@ class ContextView:
         return [place for _scope, place in places]
 
     def set(self, key: str, value: Any, who: str | None = None, scope: str | None = None) -> None:
-        """Set `key`, for this host or, with `scope="run"`, for the run.
+        """Set `key` for this host or, with `scope="run"`, for the run. `who` is the author, by default the step.
 
-        Raises ValueError for a value that is not JSON or too large, and for a key that is none or that shows a secret.
+        Raises ValueError if the value is not JSON or too large, and if the key is malformed or shows a secret.
         """
         scope = scope or self.scope
         if scope not in ("host", "run") or (scope == "host" and self.scope == "run"):
@@ -197,7 +198,7 @@ class ContextView:
         self.add_measurement({"name": name, "value": value, "unit": unit})
 
     def add_measurement(self, given: Any) -> None:
-        """Record one of the `measurements` of an envelope. Raises ValueError for what is none."""
+        """Record one item of an envelope's `measurements`. Raises ValueError if it is malformed."""
         if not isinstance(given, dict) or not isinstance(given.get("name"), str) or "value" not in given:
             raise ValueError(f"a measurement needs a name and a value, got {bounded(repr(given))}")
         name = storable(given["name"])
@@ -211,7 +212,7 @@ class ContextView:
         self._emit({"kind": "measurement", "name": name, "value": value, "unit": unit})
 
     def check(self, name: str, value: Any, unit: str = "", **limits: Any) -> str:
-        """Record a criterion of the scriptlet's own and return its verdict: `passed`, `marginal` or `failed`.
+        """Judge a value, record it and return its verdict: `passed`, `marginal` or `failed`.
 
         `limits` are the words of a condition: eq, ne, min, max, within, one_of, matches, quantile, warn. The step's
         verdict is the worst of its criteria. Raises ValueError for a value that cannot be compared.
@@ -219,7 +220,7 @@ class ContextView:
         return self.add_check({**limits, "name": name, "value": value, "unit": unit})
 
     def add_check(self, given: Any) -> str:
-        """Record one of the `checks` of an envelope and return its verdict. Raises ValueError for what is none."""
+        """Record one item of an envelope's `checks` and return its verdict. Raises ValueError if it is malformed."""
         from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import measurement
 
         if not isinstance(given, dict) or not isinstance(given.get("name"), str) or "value" not in given:
@@ -232,15 +233,18 @@ class ContextView:
         return verdict
 
     def attach(self, name: str, source: Source, media_type: str = "") -> dict[str, Any]:
-        """Leave a file with the run, for what is too large for a key: `source` is its path, or its content as bytes.
+        """Attach a file to the run, for data too large for a key. `source` is its path, or its content as bytes.
 
-        Returns its name, its SHA-256 and its size in bytes, which are worth a key. Raises ValueError for what cannot be
+        Returns its `name`, `sha256` and `size` in bytes, which a key can hold. Raises ValueError for what cannot be
         kept, such as a file of more than 256 MiB.
         """
         return self._attach(name, media_type, lambda shelf: shelf.keep(source))
 
     def add_artifact(self, given: Any) -> dict[str, Any]:
-        """Attach the file of the working folder that an envelope gives; raises ValueError for what is none."""
+        """Attach one item of an envelope's `artifacts`: a file of the working folder. Returns what `attach` does.
+
+        Raises ValueError if the item is malformed, or if the file cannot be kept.
+        """
         if not isinstance(given, dict) or not isinstance(given.get("path"), str):
             raise ValueError(f"an artifact needs a name and a path, got {bounded(repr(given))}")
         return self._attach(
@@ -266,7 +270,7 @@ class ContextView:
         return {"name": called, "sha256": found["sha256"], "size": found["size"]}
 
     def value_on(self, key: str, host: str) -> Any:
-        """The value of `key` on one host; raises ValueError where it has none. Keys of the run are on no host."""
+        """The value of `key` on one host. Raises ValueError if it has none. Keys of the run belong to no host."""
         self._check_declared(key)
         found = self._keys_on(host)
         if key in found:
@@ -276,7 +280,10 @@ class ContextView:
         raise ValueError(f"{host} has no key {key}, {instead}")
 
     def values(self, key: str) -> dict[str, Any]:
-        """The value of `key` on each host that has it, by host name; in a step of a host, on those that it may see."""
+        """The value of `key` on each host that has it, by host name.
+
+        A step of a host sees itself and the hosts whose keys it reads.
+        """
         self._check_declared(key)
         return {host: copied(self._keys_on(host)[key][1]) for host in self._having(key)}
 
@@ -302,5 +309,5 @@ class ContextView:
 
 
 def _same(before: Any, after: Any) -> bool:
-    """Whether both are the same JSON: to Python 1, 1.0 and true are equal."""
+    """Whether both are the same JSON. Python's `==` would not do: it takes 1, 1.0 and True for equal."""
     return json.dumps(before, sort_keys=True) == json.dumps(after, sort_keys=True)

@@ -24,14 +24,17 @@ if TYPE_CHECKING:
 
     Say = Callable[[str], None]
 
-MOST = 2000  # lines about variables of one call, after which they are not watched any more
+MOST = 2000  # lines about the variables of one call; then they are no longer watched
 LONGEST = 400  # letters of one value
 OURS = "ansible_collections.rack.recipes.plugins.module_utils."
 CALLER = ("self", "ctx", "params")  # logged once, as what the method was given
 
 
 def traced(method: Callable[..., Any], scriptlet: Any, *args: Any) -> Any:
-    """Call `method(scriptlet, ..., ctx, params)` and log to stderr what it is given, sets, changes and ends with."""
+    """Call `method(scriptlet, ..., ctx, params)` and return what it returns or raise what it raises.
+
+    Its arguments, its changes of the context and of variables, and its end are logged to stderr.
+    """
     ctx, params = args[-2:]
     shown = shown_of(scriptlet, ctx, params)
     say = prefixed(ctx, shown)
@@ -50,7 +53,11 @@ def traced(method: Callable[..., Any], scriptlet: Any, *args: Any) -> Any:
 
 
 def watched(run: Callable[..., Any], scriptlet: Any, ctx: Any, params: Any) -> Any:
-    """Call a scriptlet's bound method `run(ctx, params)` and log to stderr which variables of its files change."""
+    """Call a scriptlet's bound method `run(ctx, params)` and return what it returns.
+
+    Changes of the variables in its files are logged to stderr, unless a debugger or a measurement of coverage is at
+    work.
+    """
     files = files_of(type(scriptlet))
     if not files or sys.gettrace() is not None:
         return run(ctx, params)
@@ -60,13 +67,16 @@ def watched(run: Callable[..., Any], scriptlet: Any, ctx: Any, params: Any) -> A
 
 
 def files_of(kind: type) -> set[str]:
-    """Where the methods of a class and of those above it are written, but for ours: `run` may be one of these."""
+    """The files in which the methods of a class and of its bases are written, except our own files.
+
+    All bases count, since `run` may be the method of a base.
+    """
     authored = (above for above in kind.__mro__ if not above.__module__.startswith(OURS))
     return {code.co_filename for above in authored for method in vars(above).values() for code in _codes(method)}
 
 
 def _codes(method: Any) -> Iterator[CodeType]:
-    """The code of a method, or of the one that it wraps; anything else, which may answer to every name, has none."""
+    """The code of a method or, where it wraps another, of the wrapped one; nothing for anything else."""
     method = method.fget if isinstance(method, property) else getattr(method, "__func__", method)
     while isinstance(method, FunctionType) and "__wrapped__" in vars(method):
         method = vars(method)["__wrapped__"]
@@ -75,13 +85,13 @@ def _codes(method: Any) -> Iterator[CodeType]:
 
 
 def shown_of(scriptlet: Any, ctx: Any, params: Any) -> Shown:
-    """The writer of values for a scriptlet with these parameters: it hides the scriptlet's and the run's secrets."""
+    """The formatter of values for a scriptlet with these parameters. It hides the scriptlet's and the run's secrets."""
     secrets = secrets_of(getattr(scriptlet, "options", None) or {}, params)
     return Shown(secrets, getattr(ctx, "hidden", str))
 
 
 def prefixed(ctx: Any, shown: Shown) -> Say:
-    """A function that writes lines to stderr, each with run, step and host before it."""
+    """A function that writes lines to stderr, each beginning with run, step and host."""
     where = (os.environ.get("RACK_RUN"), getattr(ctx, "step", ""), getattr(ctx, "host", ""))
     head = " ".join(word or "-" for word in where)
 
@@ -93,7 +103,7 @@ def prefixed(ctx: Any, shown: Shown) -> Say:
 
 
 def secrets_of(options: dict[str, Any], params: Any) -> list[str]:
-    """The texts that `no_log` options hold, those inside of others too."""
+    """The texts in the values of `no_log` options, suboptions included."""
     if not isinstance(params, dict):
         return []
     found: list[str] = []
@@ -115,9 +125,10 @@ def _texts(value: Any) -> list[str]:
 
 
 class Shown(reprlib.Repr):
-    """Values as text for a log: bounded, and without secrets, which are taken out before anything is cut off.
+    """Formats values for a log: shortened, and without secrets. Secrets are taken out before anything is cut.
 
-    So are those that `hide` knows; for what is told later it is asked again.
+    `secrets` are the scriptlet's own. `hide` takes out those that the run knows; it is called for every text, since the
+    run may learn more of them.
     """
 
     def __init__(self, secrets: list[str], hide: Callable[[str], str] = str) -> None:
@@ -128,7 +139,7 @@ class Shown(reprlib.Repr):
         self._mask, self._hide = Mask(self.secrets), hide
 
     def masked(self, text: str) -> str:
-        """A text without secrets."""
+        """The text without secrets."""
         return self._hide(self._mask.mask(text))
 
     def repr_str(self, x: str, level: int) -> str:
@@ -136,7 +147,7 @@ class Shown(reprlib.Repr):
         return super().repr_str(self.masked(x), level)
 
     def repr_dict(self, x: dict[Any, Any], level: int) -> str:
-        """A mapping; an environment holds what nobody should see, under any name."""
+        """A mapping. Of an environment only the size is shown, since any of its variables may hold a secret."""
         return f"<an environment of {len(x)} variables>" if _is_environment(x) else super().repr_dict(x, level)
 
     def repr_int(self, x: int, level: int) -> str:
@@ -144,11 +155,11 @@ class Shown(reprlib.Repr):
         return repr(MASKED) if str(x) in self.secrets else super().repr_int(x, level)
 
     def repr_float(self, x: float, level: int) -> str:
-        """As a whole number."""
+        """A number, which may be a secret as well."""
         return repr(MASKED) if str(x) in self.secrets else repr(x)
 
     def repr_instance(self, x: Any, level: int) -> str:
-        """Anything else, whose own text may fail."""
+        """Anything else. Its own `repr` may fail."""
         if _is_environment(x):
             return f"<an environment of {len(x)} variables>"
         try:
@@ -159,7 +170,7 @@ class Shown(reprlib.Repr):
 
 
 def _is_environment(value: Any) -> bool:
-    """Whether most of this process's environment is in a mapping."""
+    """Whether a value is this process's environment, or a mapping that holds most of it."""
     if value is os.environ or not isinstance(value, dict):
         return value is os.environ
     there = [name for name, text in os.environ.items() if dict.get(value, name) == text]
@@ -167,7 +178,7 @@ def _is_environment(value: Any) -> bool:
 
 
 class _Changes:
-    """Tells each change of the context while its body runs: key, who set it, before and after."""
+    """A context manager that logs each change of the context: key, author, value before and after."""
 
     def __init__(self, ctx: Any, say: Say, shown: Shown) -> None:
         self.ctx = ctx
@@ -192,7 +203,7 @@ class _Changes:
 
 
 class Variables:
-    """Tells, line by line, which local variables of the functions in some files change while its body runs."""
+    """A context manager that logs, line by line, which local variables of the functions in `files` change."""
 
     def __init__(self, files: set[str], say: Say, shown: Shown) -> None:
         self.files = files
@@ -212,7 +223,7 @@ class Variables:
             sys.settrace(None)
 
     def _call(self, frame: FrameType, _event: str, _argument: object) -> Any:
-        """Python calls this for each function that is entered; what it returns is called for each line of it."""
+        """Python calls this for each function that is entered. What it returns is called for each line there."""
         if frame.f_code.co_filename not in self.files or self.lines > MOST:
             return None
         seen: dict[str, str] = {}
@@ -220,7 +231,7 @@ class Variables:
 
         def line(frame: FrameType, event: str, _argument: object) -> Any:
             nonlocal last
-            if event != "exception":  # told by whoever ends with it
+            if event != "exception":  # `traced` logs the exception
                 self._compare(frame, last, seen)
                 last = frame.f_lineno
             return line if self.lines <= MOST else None
@@ -228,9 +239,9 @@ class Variables:
         return line
 
     def _compare(self, frame: FrameType, number: int, seen: dict[str, str]) -> None:
-        """Tell what the line before has changed."""
+        """Log what the line that has just run has changed."""
         for name, value in list(frame.f_locals.items()):
-            if name in CALLER or not name.isidentifier():  # what Python keeps for itself has odd names
+            if name in CALLER or not name.isidentifier():  # Python's own variables are no identifiers
                 continue
             text = self.shown.repr(value)
             if seen.get(name) != text:

@@ -26,7 +26,7 @@ GRACE = 2.0  # seconds that a method has to clean up after its time is over
 
 
 def register_scriptlet(scriptlet: Class) -> Class:
-    """Mark a class as a scriptlet, also where it derives from none. Raises TypeError for one that cannot be run."""
+    """Register a class as a scriptlet, whatever it derives from. Raises TypeError if it has no method `run`."""
     if not callable(getattr(scriptlet, "run", None)):
         raise TypeError(f"{scriptlet.__name__} is no scriptlet: it has no method run(self, ctx, params)")
     REGISTRY[scriptlet.__name__] = scriptlet
@@ -51,16 +51,16 @@ def track_resources(run: Method) -> Method:
 
 
 def _peak() -> int:
-    """The largest memory so far, in KiB."""
+    """The peak memory of this process so far, in KiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def debug_trace(run: Method | None = None, *, force: bool = False) -> Any:
-    """Log to stderr, with --debug, what the decorated method was given, did to the context and to its variables.
+    """With --debug, log to stderr the decorated method's arguments, its changes of the context and of its variables.
 
-    Each line begins with run, step and host. Changed variables are those of the method and of the functions in its
-    file, line by line; what `no_log` options hold is masked. With `force=True` it logs without --debug, too. It may
-    stand with or without parentheses, before any method whose last arguments are `ctx` and `params`.
+    Each line begins with run, step and host. The variables are those of the method and of the functions in its file;
+    they are compared line by line. Values of `no_log` options are masked. With `force=True` it logs without --debug,
+    too. The decorator works with or without parentheses, on any method whose last arguments are `ctx` and `params`.
     """
     if run is None:
         return functools.partial(debug_trace, force=force)
@@ -78,15 +78,15 @@ def debug_trace(run: Method | None = None, *, force: bool = False) -> Any:
 
 
 class TimeIsOver(BaseException):
-    """Ends a method from inside; no Exception, since `except Exception` must not keep the method alive."""
+    """Raised inside a method to end it. It is no Exception, so that `except Exception` cannot catch it."""
 
 
 def timeout_enforce(seconds: float, grace: float = GRACE) -> Callable[[Method], Method]:
-    """End the decorated method with TimeoutError once it has run for so many seconds.
+    """End the decorated method with TimeoutError once it has run for `seconds`.
 
-    Whatever it does then, it does not pass: an exception that no `except Exception` holds up is raised in it, and
-    where it goes on for all that, the process is ended after `grace` seconds more. It needs the main thread, where
-    scriptlets run.
+    An exception that `except Exception` does not catch is raised inside the method. If the method still goes on, the
+    process is ended after `grace` more seconds. The decorator works in the main thread only, which is where scriptlets
+    run. Raises ValueError if `seconds` is not above 0.
     """
     if not seconds > 0:
         raise ValueError(f"timeout_enforce: expected a number of seconds above 0, got {seconds!r}")
@@ -104,7 +104,10 @@ def timeout_enforce(seconds: float, grace: float = GRACE) -> Callable[[Method], 
 
 
 class _Deadline:
-    """Raises TimeIsOver in its body once the time is over, and ends the process where that does not help."""
+    """A context manager that raises TimeIsOver in its body after `seconds`.
+
+    If the body goes on for `grace` seconds more, the process is ended.
+    """
 
     def __init__(self, what: str, seconds: float, grace: float) -> None:
         self.what = what
@@ -116,7 +119,7 @@ class _Deadline:
     def __enter__(self) -> None:
         import signal
 
-        self.around = signal.getitimer(signal.ITIMER_REAL)  # a deadline of the method that calls this one
+        self.around = signal.getitimer(signal.ITIMER_REAL)  # the deadline of an outer method
         self.counts = not 0 < self.around[0] <= self.seconds
         if self.counts:
             self.started = time.monotonic()
@@ -144,18 +147,18 @@ class _Deadline:
 
 
 def _arm(seconds: float, grace: float) -> None:
-    """Send SIGALRM after so many seconds and again after each `grace`; none for 0 seconds."""
+    """Send SIGALRM after `seconds`, and again every `grace` seconds. With 0 `seconds`, send none."""
     import faulthandler
     import signal
 
     signal.setitimer(signal.ITIMER_REAL, seconds, grace)
     faulthandler.cancel_dump_traceback_later()
-    if seconds:  # the last resort where no handler of a signal is run, such as in a C function that never comes back
+    if seconds:  # the last resort: in a C function that never returns, no signal handler runs
         faulthandler.dump_traceback_later(seconds + 2 * grace, exit=True, file=2)
 
 
 def _leave(reason: str) -> None:
-    """End the process at once, with an envelope: nothing behind this would write one."""
+    """End the process at once. It prints an envelope with `reason` first, since nothing else would."""
     import json
 
     os.write(1, f"\n{json.dumps({'status': 'error', 'reason': reason, 'exit_code': 1})}\n".encode())

@@ -7,8 +7,8 @@ r"""One record of a journal: a line of JSON that carries its own length and chec
     \n{"_":"LLLLLLLLCCCCCCCC","kind":"step",...}\n
 
 `LLLLLLLL` is the length and `CCCCCCCC` the CRC-32, both in hexadecimal, of the bytes after that field up to the
-closing brace. A newline stands on both sides, since a killed writer can leave a stump in the middle of a file and
-would otherwise spoil the record behind it.
+closing brace. A newline stands on both sides: a killed writer can leave half a record in the middle of a file, which
+would otherwise spoil the next record.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ascii = json.JSONEncoder(ensure_ascii=True, allow_nan=False, separators=(",", "
 
 
 def json_text(value: Any) -> str:
-    r"""The value as compact JSON that every file and database takes: a lone surrogate stays as its `\ud800` escape.
+    r"""The value as compact JSON that every file and database accepts: half a surrogate pair stays an escape, `\ud800`.
 
     Raises TypeError, ValueError or RecursionError for what is not JSON.
     """
@@ -43,24 +43,24 @@ def json_text(value: Any) -> str:
 
 
 def with_checksum(text: str) -> bytes:
-    """The bytes to append for the JSON text of an object that is not empty."""
+    """The bytes to append to a journal for `text`, a JSON object that is not empty."""
     rest = text[1:].encode()
     return b'\n{"_":"%08x%08x",%b\n' % (len(rest), crc32(rest), rest)
 
 
 def without_checksum(line: bytes) -> bytes | None:
-    """The JSON text of the record in a line without its newlines; None where the line is torn, altered or foreign."""
+    """The JSON text of the record in a line without its newlines; None if the line is no whole record."""
     rest = line[REST:]
     return b"{" + rest if line[:REST] == b'{"_":"%08x%08x",' % (len(rest), crc32(rest)) else None
 
 
 def encode(record: dict[str, Any]) -> bytes:
-    """The bytes to append for `record`, which must not be empty."""
+    """The bytes to append to a journal for `record`, which must not be empty."""
     return with_checksum(json_text(record))
 
 
 def decode(line: bytes) -> dict[str, Any] | None:
-    """The record in a line without its newlines; None where the line is torn, altered or foreign."""
+    """The record in a line without its newlines; None if the line is no whole record."""
     text = without_checksum(line)
     try:
         return None if text is None else json.loads(text)

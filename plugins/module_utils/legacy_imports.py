@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The names that scriptlets of the first proposal import; they stay importable for ever."""
+"""The module names that scriptlets of the first proposal import. They stay importable for ever."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class BaseScriptlet(Scriptlet):
-    """A scriptlet that calls its own `validate` from `run`, prints an envelope and returns an exit code."""
+    """A scriptlet of the first proposal: `run` calls `validate`, prints an envelope and returns an exit code."""
 
 
 PACKAGES = ("scriptlets", "scriptlets.core", "orchestrator")
@@ -42,25 +42,25 @@ MODULES: dict[str, dict[str, Any]] = {
 
 
 class Finder:
-    """Finds the names where nothing else in this process answers to them."""
+    """An import finder for these names. It comes last, so that real modules of the same name win."""
 
     @classmethod
     def find_spec(cls, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
-        """As Python's import asks."""
+        """The spec of a module that is known here, else None."""
         known = name in PACKAGES or name in MODULES
         return ModuleSpec(name, cls, is_package=name in PACKAGES) if known else None  # type: ignore[arg-type]
 
     @staticmethod
     def create_module(_spec: ModuleSpec) -> None:
-        """Leave it to Python."""
+        """Return None: Python then creates an ordinary module."""
 
     @staticmethod
     def exec_module(module: ModuleType) -> None:
-        """Fill in what the module is known to hold."""
+        """Fill the module with the names that it offers."""
         vars(module).update(MODULES.get(module.__name__, {}))
 
 
 def install() -> None:
-    """Make the names importable in this process, behind whatever else is."""
+    """Make the names importable in this process, after all other finders."""
     if Finder not in sys.meta_path:
         sys.meta_path.append(Finder)

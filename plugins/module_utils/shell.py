@@ -30,20 +30,20 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 
 CHUNK = 65536
-KEPT = 65536  # bytes of its stderr: its last line is a part of what it ended with
-TICK = 100  # milliseconds between two looks at a program whose pipes somebody else holds
-GRACE = 10  # of them from TERM to KILL
+KEPT = 65536  # bytes of the program's stderr that are kept, since the reason of a verdict quotes its last line
+TICK = 100  # milliseconds between two checks whether the program has ended: its pipes may stay open after its end
+GRACE = 10  # ticks from TERM to KILL
 LEFT_IN_PIPES = 64  # reads after the end: a descendant that still prints must not hold the step up
-IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)  # by Python, and so by what it starts
+IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)  # Python ignores these signals, and programs would inherit that
 PLACE = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 class ShellScriptlet(Scriptlet):
     """A scriptlet that runs one program, `command`, and reads what it prints.
 
-    `command` is a tuple of words, or a text that is split into words as a shell would do it. `{name}` in a word stands
-    for the argument of that name; as a word of its own it is left out where the argument has no value, and becomes
-    several words where it is a list. No shell is in between, so an argument stays what it is, whatever is in it.
+    `command` is a tuple of words, or a text that is split into words as a shell does it. `{name}` in a word stands for
+    the argument of that name. Where a word is `{name}` alone, an argument without a value is left out, and a list
+    becomes several words. No shell is involved, so arguments may hold any characters.
 
     With `shell = True`, `command` is a script for /bin/sh instead; it takes arguments as `$RACK_PARAM_NAME`.
 
@@ -56,7 +56,7 @@ class ShellScriptlet(Scriptlet):
     exit_codes: tuple[int, ...] = (0,)
 
     def argv(self, ctx: ContextView, params: dict[str, Any]) -> list[str]:
-        """The program and its words; override it where `command` cannot say them."""
+        """The program and its words; override it where `command` is not enough. Raises ValueError if there are none."""
         if self.shell:
             return ["/bin/sh", "-c", self.command if isinstance(self.command, str) else "\n".join(self.command)]
         words = _split(self.command) if isinstance(self.command, str) else self.command
@@ -65,15 +65,19 @@ class ShellScriptlet(Scriptlet):
         return [filled for word in words for filled in _filled(word, params)]
 
     def stdin(self, ctx: ContextView, params: dict[str, Any]) -> str:
-        """What the program reads; the place for secrets, which others on the host could see among the words."""
+        """The text that the program reads. Pass secrets here: others on the host can see a program's arguments."""
         return ""
 
     def parse(self, stdout: str, ctx: ContextView, params: dict[str, Any]) -> int | None:
-        """Set keys, measure and check by what the program printed; return and raise as `run` does."""
+        """Set keys, measure and check according to what the program printed. Returns and raises what `run` does."""
         raise NotImplementedError
 
     def run(self, ctx: ContextView, params: dict[str, Any]) -> int | None:
-        """Run the program to its end. Raises ValueError where it ended badly, or OSError where it cannot be run."""
+        """Run the program to its end. Returns its exit code, or what `parse` returns.
+
+        Raises ValueError for an unexpected exit code, or if the envelope is missing; OSError if the program cannot be
+        run.
+        """
         argv = self.argv(ctx, params)
         given = variables(self.options, params, getattr(ctx, "shows_secret", None)) if self.shell else {}
         program = Program(argv, {**os.environ, **given}, self.stdin(ctx, params))
@@ -92,9 +96,9 @@ class ShellScriptlet(Scriptlet):
 
 
 class Program:
-    """A program that runs: what it prints on stdout is kept, what it prints on stderr goes to the log at once.
+    """A running program. Its stdout is kept, its stderr is logged at once.
 
-    Raises OSError where there is no such program.
+    Raises OSError if it cannot be started.
     """
 
     def __init__(self, argv: list[str], env: dict[str, str], stdin: str) -> None:
@@ -117,7 +121,7 @@ class Program:
             self._poll.register(pipe, select.POLLIN)
 
     def finish(self) -> None:
-        """Read what it prints until it has ended; end it where this is interrupted."""
+        """Read the program's output until it has ended. If this is interrupted, the program is ended too."""
         try:
             while self._pipes and not _has_ended(self.pid):
                 self._read(TICK)
@@ -133,7 +137,7 @@ class Program:
         self.exit_code = os.waitstatus_to_exitcode(status)
 
     def _read(self, wait: int) -> bool:
-        """Take what there is after so many milliseconds at most; False where there is nothing."""
+        """Read what the pipes hold, after at most `wait` milliseconds. Returns False if there was nothing."""
         ready = self._poll.poll(wait)
         for pipe, _event in ready:
             data = os.read(pipe, CHUNK)
@@ -150,7 +154,7 @@ class Program:
 
     @property
     def ending(self) -> str:
-        """How it ended, in words."""
+        """How the program ended, in words."""
         if self.exit_code >= 0:
             return f"ended with exit code {self.exit_code}"
         try:
@@ -159,7 +163,7 @@ class Program:
             return f"was killed by signal {-self.exit_code}"
 
     def last_words(self, mask: Mask | None = None) -> str:
-        """The last line of its stderr, behind a colon; `mask` takes secrets out before it is cut."""
+        """`: ` and the last line of stderr, empty if there is none. `mask` takes secrets out before the line is cut."""
         said = self.stderr.text(4096, mask).strip().rpartition("\n")[2]
         return f": {said[:400]}" if said else ""
 
@@ -171,7 +175,7 @@ def _split(command: str) -> list[str]:
 
 
 def _filled(word: str, params: dict[str, Any]) -> list[str]:
-    """The words that a word of the command becomes."""
+    """The words that `word` becomes once its arguments are filled in."""
     alone = PLACE.fullmatch(word)
     if alone and alone.group(1) in params:
         value = params[alone.group(1)]
@@ -185,7 +189,10 @@ def _text(value: Any) -> str:
 
 
 def _lines(stdout: OutputCapture, mask: Mask | None) -> str:
-    """What was printed, with an end of its last line; of very much the end, that shows no half of a secret."""
+    """What was printed, ending in a newline.
+
+    Of very long output only the end is kept. It does not begin with half a secret.
+    """
     kept = stdout.ending()
     text = kept.decode("utf-8", "backslashreplace")
     if mask and len(kept) < stdout.size:
@@ -206,7 +213,7 @@ def _has_ended(pid: int) -> bool:
 
 
 def _end(pid: int) -> None:
-    """End a program politely, then by force."""
+    """End a program: send TERM, then KILL if it still runs."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if not _has_ended(pid):
             os.kill(pid, number)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A limit of time for what runs inside a process of ours: a regular expression, a function of the user's."""
+"""A time limit for code inside our own process, such as a regular expression or a user's function."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ if TYPE_CHECKING:
 
 
 class _IsOver(BaseException):
-    """No `except Exception` of what is limited holds it up."""
+    """The limit's time is over. `except Exception` in the limited code does not catch it."""
 
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError in what takes longer than so many seconds by the clock.
+    """Raise TimeoutError if the body takes longer than `seconds` of real time.
 
-    Python code and the matching of regular expressions are ended, a function in C that does not come back is not.
-    Signals reach the main thread only, so another one has no limit; nor has what an earlier alarm will end anyway.
+    It can end Python code and the matching of regular expressions, but no C function that does not return. Signals
+    reach the main thread only, so in other threads there is no limit. Nor is there one if an earlier alarm is due
+    sooner.
     """
     ended = False
 

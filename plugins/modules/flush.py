@@ -11,11 +11,12 @@ DOCUMENTATION = r"""
 module: flush
 short_description: Bring the results of the run into the store
 description:
-  - When this task starts, the recorder brings the journal into the store. Behind the last stage it first gives every
-    planned step a verdict; before one this is a checkpoint, which stores what there is.
-  - In a recipe it is a step of O(ignore:type=ansible), a checkpoint, too. Give it the scope V(run), so that it does
-    its work once.
-  - Fails where that was not possible; the results are safe in the journal then.
+  - When this task starts, the recorder brings the journal into the store.
+  - After the last stage, the recorder first gives every planned step a verdict. Before a stage, the task is a
+    checkpoint; it stores the results so far.
+  - In a recipe, a step of O(ignore:type=ansible) with this module is a checkpoint, too. Give it the scope V(run), so
+    that it does its work once.
+  - Fails if the results cannot be stored. They are still in the journal then.
 version_added: 0.1.0
 author: rack.recipes contributors (@rack-recipes)
 attributes:

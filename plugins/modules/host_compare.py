@@ -13,10 +13,10 @@ author: rack.recipes contributors (@rack-recipes)
 description:
   - Compares the C(host.inventory_v1) of all hosts field by field and sets the run's context key
     C(host.differences_v1). It is meant for a step with C(scope=run) that depends on M(rack.recipes.host_inventory).
-  - A field is a dotted path such as C(kernel.release) or C(links.eth0.mtu). The value that more than half of the hosts
-    hold is the majority's, and the hosts that hold another are named under C(differences).
-  - Where no value has a majority, and so always between two hosts, nobody is blamed. The field stands under
-    C(undecided) with its values and their hosts.
+  - A field is a dotted path such as C(kernel.release) or C(links.eth0.mtu). A value that more than half of the hosts
+    have is the majority's. The hosts that have another value are named under C(differences).
+  - If no value has a majority, no host is blamed. The field is listed under C(undecided), with its values and their
+    hosts. Of only two hosts that differ, neither is ever the majority.
   - A disk or a link that a host lacks is one difference, V(absent) instead of V(present).
   - One inventory alone cannot be compared. The step passes, so that a recipe also runs on a single machine, and C(note)
     says that nothing was compared. With O(fail=true) that is an error, since a check was asked for and none was made.

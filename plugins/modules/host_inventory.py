@@ -13,8 +13,8 @@ author: rack.recipes contributors (@rack-recipes)
 description:
   - Sets the context key C(host.inventory_v1) to the host's system, operating system, kernel, CPU, memory, disks and
     links, as C(/proc), C(/sys) and C(/etc/os-release) give them. It runs no command and needs no privilege.
-  - It holds only what stays as it is while the machine does, so that inventories can be compared, from run to run and
-    by M(rack.recipes.host_compare) from host to host.
+  - It holds only what stays the same while the machine does. So inventories can be compared from run to run and, by
+    M(rack.recipes.host_compare), from host to host.
   - What a machine does not have, or does not tell, is V(null) or an empty list.
   - Loop, RAM, optical and floppy drives and logical volumes are no disks here. All network interfaces but the loopback
     are links; one without a device of its own has no C(driver).

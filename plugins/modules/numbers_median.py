@@ -13,8 +13,8 @@ author: rack.recipes contributors (@rack-recipes)
 description:
   - Reads numbers from a text file and sets the context key C(numbers.median_v1).
   - The file is read as M(rack.recipes.numbers_stats) reads it.
-  - Of an even count of numbers, the median is the mean of the two in the middle, formed exactly and rounded once to
-    the nearest double. An integer result of integers stays an integer.
+  - If the count of numbers is even, the median is the mean of the two in the middle. It is computed exactly and rounded
+    once to the nearest double. An integer result of integers stays an integer.
 options:
   src:
     description: The file with the numbers. In a recipe a relative path is a file of the project.

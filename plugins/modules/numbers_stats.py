@@ -14,11 +14,11 @@ description:
   - Reads numbers from a text file and sets the context key C(numbers.stats_v1).
   - A line holds one or several numbers between commas or white space. Blank lines, and everything from C(#) to the
     end of a line, are skipped.
-  - The numbers are taken as the decimals that the file holds and are added up exactly, so that every result is the
-    true one, rounded once to the nearest double. An integer result of integers stays an integer.
+  - The numbers are read as decimals, exactly as they are written, and added up exactly. So every result is the true
+    one, rounded once to the nearest double. An integer result of integers stays an integer.
   - The variance is the population's (divided by the count).
-  - Anything that is not a finite number, an empty field between commas and a file without numbers are errors that
-    name file and line.
+  - Anything that is not a finite number is an error that names file and line; so is an empty field between commas. A
+    file without numbers is an error, too.
 options:
   src:
     description: The file with the numbers. In a recipe a relative path is a file of the project.

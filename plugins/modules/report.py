@@ -13,7 +13,7 @@ short_description: Write the report of a run
 description:
   - Reads one run from the store and writes its report as a web page, an Excel workbook, CSV files and Markdown.
   - Runs on the controller, whatever host the task is for, and connects to nothing but the store.
-  - The same run gives the same files, byte by byte; files that would not change are left alone.
+  - The same run always gives the same files, byte by byte. Files that would not change are not written again.
 version_added: 0.1.0
 author: rack.recipes contributors (@rack-recipes)
 options:
@@ -32,12 +32,12 @@ options:
     default: [html, xlsx, csv, md]
   dest:
     description:
-      - Folder of the report on the controller, relative to where Ansible was started. It is made where it is missing.
+      - Folder of the report on the controller, relative to where Ansible was started. It is made if it is missing.
       - Without it, the folder C(report) in the run's folder, C(.rack-recipes/runs/<run>/report).
     type: path
   db:
     description:
-      - URL of the store, where it is not the project's.
+      - URL of the store. Without it, the project's store.
     type: str
 attributes:
   check_mode:

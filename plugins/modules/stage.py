@@ -11,11 +11,13 @@ DOCUMENTATION = r"""
 module: stage
 short_description: Run the steps of a recipe's stage on a host
 description:
-  - Sends the steps, their scriptlets and the executor to the host in one message, and writes what it answers to the
+  - Sends the steps, their scriptlets and the executor to the host in one message, and writes the host's answers to the
     journal of the run.
   - Compiled recipes consist of such tasks; there is no need to write one by hand.
-  - A stage that takes more than a few seconds goes on apart from its connection and is polled.
-  - Files that steps attach are brought into the run's folder after the results. One that does not come is a warning.
+  - A stage that takes more than a few seconds goes on without its connection. It is asked for results from time to
+    time.
+  - Files that steps attach are copied into the run's folder after the results. A file that cannot be copied is a
+    warning.
   - A step of C(type=ansible) is a stage of its own. Its module or action is run by Ansible, over the task's connection,
     and judged as every step is.
 version_added: 0.1.0
@@ -32,8 +34,9 @@ options:
     required: true
   locks:
     description:
-      - The locks of these steps that hosts share, by name, each with C(capacity), C(of) (C(run), or a variable of the
-        inventory such as C(rack)) and C(settle_sec). The task holds a slot of each while the stage runs.
+      - The locks of these steps that hosts share, by name. Each has C(capacity), C(of) and C(settle_sec). C(of) is
+        C(run), or a variable of the inventory such as C(rack).
+      - The task holds a slot of each lock while the stage runs.
     type: dict
 attributes:
   check_mode:

@@ -11,10 +11,10 @@ DOCUMENTATION = r"""
 module: verdict
 short_description: Fail the hosts that did not pass
 description:
-  - Ends each host by the record of the run, so that recap and exit code tell the truth.
+  - Ends each host according to the record of the run, so that Ansible's recap and exit code agree with it.
   - A host with failed steps fails, a host that could not be reached is unreachable.
-  - Steps that run once for the run count for the run's first host, and so does a run in which nothing was checked, or
-    no step passed.
+  - Steps that run once for the run count for the run's first host. That host also fails if nothing was checked in the
+    run, or if no step passed.
 version_added: 0.1.0
 author: rack.recipes contributors (@rack-recipes)
 attributes:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a host answers to a question for artifacts: pieces of the files, each a record with its own checksum."""
+"""The answer of a host that is asked for artifacts: pieces of the files, each a record with its own checksum."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ ANSWER = 4 * 1024 * 1024  # bytes of artifacts in one answer
 
 
 def pieces(folder: str, wanted: Iterable[tuple[str, int]]) -> bytes:
-    """The records for the wanted artifacts, each from its offset on, as many and as much as one answer takes.
+    """The records for `wanted`, pairs of an artifact's SHA-256 and the offset in bytes from which it is asked for.
 
-    The first one is always answered for. A file that cannot be read has the reason in place of data.
+    They hold about `ANSWER` bytes of artifacts at most; the first one is always answered. The record of a file that
+    cannot be read has the reason in place of data.
     """
     room, records = ANSWER, []
     for digest, offset in wanted:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A stage that outlives its connection: its folder, its journal on the host, its lease."""
+"""A stage that goes on without its connection: its folder on the host, its journal there, its lease."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-ARTIFACTS = "artifacts"  # the folder, in a stage's, of what its steps attach
+ARTIFACTS = "artifacts"  # the folder, within a stage's, of the files that its steps attach
 LEASE = b"%020.3f"
 PAUSE = 0.05  # seconds between two looks at a stage that is waited for
-STARTING = 10.0  # seconds that a stage may be without a runner at its beginning
+STARTING = 10.0  # seconds within which the runner of a new stage has to start
 PATIENCE = 60.0  # seconds for which a full disk may keep a stage from its end
-PERIOD = 3600  # seconds between two times of looking for what can be removed
-OOM_KILLS = "oom_kills"  # the file with how many the kernel had killed for want of memory when the stage was young
+PERIOD = 3600  # seconds between two searches for stages to remove
+OOM_KILLS = "oom_kills"  # the file with the number of kills for lack of memory when the stage was young
 HALT = "halt"  # the file in which the controller says why the steps are to end
 KEPT = 24 * 3600  # seconds for which a stage can be collected after its end
-ANSWER = 8 * 1024 * 1024  # bytes of the journal in one answer, or one record that is larger
+ANSWER = 8 * 1024 * 1024  # bytes of the journal in one answer; one record may be larger
 
 
 class DetachedStage:
@@ -43,11 +43,11 @@ class DetachedStage:
         self._unwritten = bytearray()
 
     def path(self, name: str) -> str:
-        """A file of this stage."""
+        """The path of one of this stage's files."""
         return os.path.join(self.folder, name)
 
     def create(self) -> bool:
-        """Make the folder; False where the stage was started before."""
+        """Make the folder. Returns False if the stage was started before. Raises OSError if it cannot be made."""
         try:
             os.mkdir(self.folder, 0o700)
         except FileExistsError:
@@ -61,31 +61,31 @@ class DetachedStage:
         return True
 
     def renew(self) -> None:
-        """Renew the lease: the controller is there. If a full disk prevents it, the stage ends with its lease."""
+        """Renew the lease, since the controller is there. If a full disk prevents it, the stage ends with its lease."""
         try:  # noqa: SIM105 - a target would pay for contextlib
             self._put_lease()
         except OSError:
             pass
 
     def _put_lease(self) -> None:
-        """Monotonic time: a clock that is set must not end a test."""
+        """Write the time into the lease. It is monotonic time: setting the clock must not end a test."""
         self._put("lease", LEASE % time.monotonic())
 
     def begin(self) -> None:
-        """The runner starts: leave its number, and open what it works with."""
+        """Called when the runner starts: note its process number, open the journal and the lease."""
         self._put("runner", _identity(os.getpid()))
         self._journal = os.open(self.path(JOURNAL), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._lease = os.open(self.path("lease"), os.O_RDONLY)
 
     def write(self, record: dict[str, Any]) -> None:
-        """Append one record to the journal on this host, numbered."""
+        """Number a record and append it to the journal on this host."""
         self._written += 1
         record["n"] = self._written
         self._unwritten += encode(record)
         self._flush()
 
     def _flush(self) -> str:
-        """Write the records that wait in memory. Returns why that failed, such as a full disk; they wait on then."""
+        """Write the records that wait in memory. Returns why that failed, such as a full disk; they are kept then."""
         try:
             while self._unwritten:
                 del self._unwritten[: os.write(self._journal, self._unwritten)]
@@ -94,7 +94,7 @@ class DetachedStage:
         return ""
 
     def pid(self) -> int:
-        """The process number of the runner, also after the stage's end. 0 where that process is gone."""
+        """The process number of the runner, also after the stage's end. 0 if that process has ended."""
         for said in (self._read("runner"), self._read("ended")):
             first = said.partition(b" ")[0]
             if first.isdigit() and said == _identity(int(first)):
@@ -121,7 +121,7 @@ class DetachedStage:
             pass
 
     def starved(self) -> str:
-        """Whether lack of memory may have killed the runner: a remark in brackets, or an empty text."""
+        """A remark in brackets if lack of memory may have killed the runner, else an empty text."""
         noted = self._read(OOM_KILLS)
         if not noted:
             return ""
@@ -134,14 +134,17 @@ class DetachedStage:
         if begun:
             self._put(HALT, reason.encode("utf-8", "backslashreplace"))
         else:
-            self._put("ended", b"0 0 %b" % boot_id())  # as a runner's, that is nobody
+            self._put("ended", b"0 0 %b" % boot_id())  # the identity of no process
 
     def halted(self) -> str:
         """Why the controller asked for the end of the steps; empty where it has not."""
         return self._read(HALT).decode("utf-8", "replace")
 
     def end(self) -> None:
-        """The runner ends: journal and attached files stay to be collected. Raises OSError where there is no room."""
+        """Called when the runner ends. Journal and attached files stay to be collected.
+
+        Raises OSError if the journal cannot be written within `PATIENCE` seconds.
+        """
         remove(self.work)
         until = time.monotonic() + PATIENCE
         problem = self._flush()
@@ -150,15 +153,15 @@ class DetachedStage:
             problem = self._flush()
         if problem:
             raise OSError(f"the journal cannot be written: {problem}")
-        os.rename(self.path("runner"), self.path("ended"))  # unlike a new file it needs no room
+        os.rename(self.path("runner"), self.path("ended"))  # unlike a new file, a renamed one needs no room on the disk
 
     def fail(self, reason: str) -> None:
-        """The runner cannot go on; `reason` is for the controller."""
+        """Called when the runner cannot go on; `reason` is for the controller."""
         remove(self.work)
         try:
             self._put("failure", reason.encode("utf-8", "backslashreplace"))
         except OSError:
-            os.rename(self.path("lease"), self.path("full"))  # as above
+            os.rename(self.path("lease"), self.path("full"))  # a renamed file needs no room
 
     def failure(self) -> str:
         """Why the runner could not go on; empty where it could."""
@@ -181,7 +184,10 @@ class DetachedStage:
             return b""
 
     def await_end(self, seconds: float, offset: int) -> None:
-        """Renew the lease of a stage that runs, until it has ended, has much to tell, or for `seconds`."""
+        """Wait, and renew the lease, until the stage has ended or `seconds` have passed.
+
+        It also returns once the journal has `ANSWER` bytes behind `offset`.
+        """
         until = time.monotonic() + seconds
         while self.state() == "running":
             self.renew()
@@ -196,7 +202,7 @@ class DetachedStage:
             return 0
 
     def state(self) -> str:
-        """`ended`, `running`, or `unknown` (no such stage here); where the runner is gone `killed` or `rebooted`."""
+        """`ended`, `running`, or `unknown` if no such stage is here; `killed` or `rebooted` if its runner is gone."""
         runner = self._read("runner")
         if runner and runner == _identity(int(runner.split()[0])):
             return "running"
@@ -207,7 +213,7 @@ class DetachedStage:
         return "killed" if runner.split()[-1] == boot_id() else "rebooted"
 
     def _state_at_start(self) -> str:
-        """The state of a stage that has no runner yet: it starts within moments, or what should start it was killed."""
+        """The state of a stage without a runner. A young one is `running`, since its runner starts within moments."""
         try:
             age = time.time() - os.stat(self.folder).st_mtime
         except FileNotFoundError:
@@ -215,7 +221,7 @@ class DetachedStage:
         return "running" if age < STARTING else "killed"
 
     def end_leftovers(self) -> None:
-        """Kill what the steps of a stage have started whose runner was killed."""
+        """After the runner was killed: kill all processes that the stage's steps have started."""
         pid, started, boot = self._read("runner").split() or (b"0", b"0", b"")
         if boot == boot_id():
             from ansible_collections.rack.recipes.plugins.module_utils.executor.process.descendant_marks import marks_of
@@ -235,13 +241,13 @@ class DetachedStage:
         return data[: data.rfind(b"}\n") + 2] if b"}\n" in data else b"", more
 
     def is_old(self) -> bool:
-        """Whether the stage was over long ago, and nobody will collect it any more."""
+        """Whether the stage ended more than `KEPT` seconds ago, so that it will not be collected any more."""
         changed = max(os.stat(path).st_mtime for path in (self.folder, *os.scandir(self.folder)))
         return time.time() - changed > KEPT and self.state() != "running"
 
 
 def forget(base: str, collected: Iterable[str]) -> None:
-    """Remove the stages that were collected."""
+    """Remove the stages that were collected, given by the names of their folders in `base`."""
     for name in collected:
         stage = DetachedStage(os.path.join(base, name))
         if stage.state() != "running":
@@ -249,7 +255,7 @@ def forget(base: str, collected: Iterable[str]) -> None:
 
 
 def clean(base: str) -> None:
-    """Remove the stages that were over long ago. They are looked for once an hour: a host may have seen many."""
+    """Remove the stages that ended long ago. It looks for them only once an hour, since a host may hold many."""
     if not _is_due(os.path.join(base, "cleaned")):
         return
     for entry in list(os.scandir(base)):
@@ -262,7 +268,7 @@ def clean(base: str) -> None:
 
 
 def _clean(stage: DetachedStage) -> None:
-    """Its controller may have been killed with it."""
+    """Kill what is left of a killed stage, whose controller may be gone too, and remove an old one."""
     if stage.state() == "killed":
         stage.end_leftovers()
     if stage.is_old():
@@ -287,7 +293,7 @@ def boot_id() -> bytes:
 
 
 def _identity(pid: int) -> bytes:
-    """Process number, start time and boot: together they are never used again. Empty where the process has ended."""
+    """Process number, start time and boot id, which together are never used again. Empty if the process has ended."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as stat:
             state, *fields = stat.read().rpartition(b")")[2].split()

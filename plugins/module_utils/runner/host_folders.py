@@ -18,14 +18,14 @@ PROGRAMS = "programs"
 
 
 class NoFolder(OSError):
-    """No folder on this host can be written."""
+    """There is no folder on this host in which the executor can work."""
 
 
 def base_folder(tmp: str = "", use: Callable[[str], object] = str) -> str:
-    """The user's own folder on this host, made where it is missing, in `tmp` or in the usual places.
+    """The user's own folder on this host, in `tmp` or in the usual places. It is made if it is missing.
 
-    `use` does what the folder is for, and the next place is tried where it raises OSError, as for want of room.
-    Raises NoFolder with the reason of each place.
+    `use` gets the folder and does its work there. If that raises OSError, such as for lack of room, the next place is
+    tried. Raises NoFolder with the reason of each place.
     """
     reasons = []
     for folder in _candidates(tmp):
@@ -43,19 +43,19 @@ def base_folder(tmp: str = "", use: Callable[[str], object] = str) -> str:
 
 
 def find_folder(stage: str, tmp: str = "") -> str | None:
-    """The folder of a stage that was started before, in whichever base there was room for it then."""
+    """The folder of a stage that was started before, in any of the places; None if there is none."""
     places = (os.path.join(base, stage) for base in _candidates(tmp) if not _objection(base))
     return next((folder for folder in places if os.path.isdir(folder)), None)
 
 
 def _candidates(tmp: str) -> list[str]:
-    """Where a place was chosen, only that: the others may be too small, or for nobody's tests."""
+    """The user's folder in each place. If the user has chosen a place it is the only one: others may be too small."""
     places = [os.path.expandvars(os.path.expanduser(tmp))] if tmp else [*BASES, os.path.expanduser("~")]
     return [os.path.join(place, f"rack-recipes-{os.geteuid()}") for place in places]
 
 
 def _objection(folder: str) -> str:
-    """Why a folder cannot be used: somebody else may have put a link or a folder of theirs there."""
+    """Why a folder cannot be used, such as a link or a folder of another user; empty if it can."""
     try:
         found = os.lstat(folder)
     except OSError as error:
@@ -66,7 +66,7 @@ def _objection(folder: str) -> str:
 
 
 def remove(path: str, device: int | None = None) -> None:
-    """Remove a file or a folder as far as it can be removed: links are not followed, nor other devices entered."""
+    """Remove a file or folder as far as possible. It follows no links and stays on one device."""
     try:
         found = os.lstat(path)
         if not stat.S_ISDIR(found.st_mode):

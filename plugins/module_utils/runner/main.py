@@ -2,20 +2,21 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What runs on a host for a stage: start it apart from the connection, wait a little, answer with its records.
+"""Serves one request on a host: it starts a stage apart from the connection, waits a little, and answers with records.
 
-The answer on stdout is a line that marks its start, whole records of the journal from the offset asked for, and a last
-line of JSON: `{"state": ..., "offset": ..., "boot_id": ..., "clock": ...}`. `offset` is where to ask on, `clock` the
-time here and for how many seconds the question was here. The state is `running` for as long as there is more to be
-asked for. Asked to start a stage that is there, it answers for that one, so a
-controller that lost an answer may simply ask again.
+The answer on stdout has three parts: a line that marks its start, whole records of the journal from the offset asked
+for, and a last line of JSON: `{"state": ..., "offset": ..., "boot_id": ..., "clock": ...}`. `offset` is where the next
+request goes on. `clock` holds the time here, and for how many seconds the request was here. `state` is `running` as
+long as there is more to ask for.
 
-Asked to `end` a stage, for a reason, it has its steps ended first, and answers as ever.
+A request to start a stage that exists already is answered for that stage. So a controller that has lost an answer may
+simply ask again.
 
-Secrets that were registered (`runner.secret_channel`) are in that last line as `concealed`, encrypted with the key of
-the request.
+A request to `end` a stage has its steps ended first; its value is the reason. The answer is the same.
 
-Asked for artifacts of a stage that is there, it answers with records of their pieces instead.
+Registered secrets (`runner.secret_channel`) are in the last line as `concealed`, encrypted with the key of the request.
+
+A request for artifacts of a stage that exists is answered with records of their pieces instead.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ RENEWAL = 1.0  # seconds between two renewals of the lease while the controller 
 
 
 def main(arguments: bytes, payload: str) -> None:
-    """Serve one request; `payload` is the path of the zip that this code came in."""
+    """Serve one request, given as JSON. `payload` is the path of the zip file in which this code came."""
     request = json.loads(arguments)
     request["arrived"] = time.monotonic()
     add_payload(payload)
@@ -78,7 +79,7 @@ def main(arguments: bytes, payload: str) -> None:
 
 
 def _serve(request: dict[str, Any], payload: str) -> tuple[str, bytes, str]:
-    """The state, the records that are new, and the reason where the host cannot run the stage."""
+    """The stage's state, its new records, and the reason if this host cannot run the stage."""
     folder = find_folder(request["id"], request.get("tmp", ""))
     if folder is None and not {"stage", "end"} & request.keys():
         return "unknown", b"", ""
@@ -108,7 +109,7 @@ def _concealed(request: dict[str, Any]) -> dict[str, str]:
 
 
 def _created(request: dict[str, Any]) -> tuple[DetachedStage, bool]:
-    """The stage's folder where there is room for it, and whether it was made just now and not by somebody beside us."""
+    """Create the stage's folder. Returns the stage, and False if another process has created the folder just before."""
     made: list[bool] = []
     base = base_folder(
         request.get("tmp", ""), lambda base: made.append(DetachedStage(os.path.join(base, request["id"])).create())
@@ -117,7 +118,7 @@ def _created(request: dict[str, Any]) -> tuple[DetachedStage, bool]:
 
 
 def _look_at(detached: DetachedStage, offset: int) -> tuple[str, bytes, str]:
-    state, reason = detached.state(), detached.failure()  # before the journal, which is whole once it has ended
+    state, reason = detached.state(), detached.failure()  # before the journal, which is whole once the stage ended
     if state == "killed":
         detached.end_leftovers()
     records, more = detached.journal_from(offset)
@@ -129,7 +130,7 @@ def _look_at(detached: DetachedStage, offset: int) -> tuple[str, bytes, str]:
 
 
 def _start(request: dict[str, Any], detached: DetachedStage, payload: str) -> None:
-    """Start the stage in a process of its own; come back once it ended, or after `attach` seconds."""
+    """Start the stage in a process of its own. Returns once it has ended, or after `attach` seconds."""
     told, tell = os.pipe()
     if not os.fork():
         _run(request, detached, payload, tell)
@@ -142,7 +143,7 @@ def _start(request: dict[str, Any], detached: DetachedStage, payload: str) -> No
 
 
 def _run(request: dict[str, Any], detached: DetachedStage, payload: str, tell: int) -> NoReturn:
-    """The runner: a process that outlives the connection."""
+    """The runner: a process that goes on after the connection has closed. Never returns."""
     base, memory = os.path.dirname(detached.folder), SecretChannel()
     try:
         _leave_connection()
@@ -154,7 +155,7 @@ def _run(request: dict[str, Any], detached: DetachedStage, payload: str, tell: i
         except BaseException as error:
             detached.fail(_described(error, base))
         _tell_end(tell)
-        # Nobody waits any more. A host where the code cannot be kept, such as a full one, compiles it again.
+        # Nobody waits any more. If the code cannot be kept, such as on a full disk, the next stage compiles it again.
         try:
             forget(base, request["collected"])
             clean(base)
@@ -167,7 +168,7 @@ def _run(request: dict[str, Any], detached: DetachedStage, payload: str, tell: i
 
 def _run_stage(request: dict[str, Any], detached: DetachedStage, memory: SecretChannel) -> None:
     use_cached()
-    # A poll does without these.
+    # Imported here, since a request that only polls does not need them.
     from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
     from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import StageRun
 
@@ -176,13 +177,16 @@ def _run_stage(request: dict[str, Any], detached: DetachedStage, memory: SecretC
     programs = os.path.join(os.path.dirname(detached.folder), PROGRAMS)
     launcher = Launcher(request, detached.work, programs, detached.path(ARTIFACTS))
     launcher.secrets.send = memory.keep
-    gc.freeze()  # what was imported stays, and was imported with the search for garbage put off
+    gc.freeze()  # imported modules stay; garbage collection was off while they were imported
     gc.enable()
     StageRun(request, launcher, detached.write, lambda: detached.leased(request["lease"]), detached.halted).run()
 
 
 def _leave_connection() -> None:
-    """sshd waits for whoever holds the streams of a session, and ends the session's processes at hang-up."""
+    """Give up the connection's session and streams.
+
+    sshd waits for every process that holds the streams, and ends the session's processes when the connection closes.
+    """
     os.setsid()
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
@@ -190,7 +194,7 @@ def _leave_connection() -> None:
 
 
 def _unpack(names: list[str], payload: str, work: str) -> None:
-    """Write the files that travel with the stage; zipfile would cost 15 ms to import."""
+    """Write the files that came with the stage. This does without `zipfile`, which costs 15 ms to import."""
     for name in names:
         path = os.path.join(work, name)
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
@@ -207,7 +211,7 @@ def _tell_end(tell: int) -> None:
 
 
 def _described(error: BaseException, base: str) -> str:
-    """The error and where it came from: nobody sees a traceback of this process."""
+    """The error and its place in the code, since nobody sees a traceback of this process."""
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         return f"the temporary folder {base} is full"
     place = error.__traceback__

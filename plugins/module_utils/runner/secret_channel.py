@@ -2,13 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a stage sends its controller what no file may hold: the secrets that its steps have registered.
+"""Sends the controller the secrets that a stage's steps have registered. No file on a disk may hold them.
 
-The runner keeps it in an anonymous file in memory, which other processes of the same user find among its descriptors.
-So the same question gets the same answer for as long as the runner lives: after the stage's end it stays until its
-folder was collected, or the lease is up. With the runner, killed or rebooted, it is gone, and is never told.
+The runner keeps them in an anonymous file in memory. Other processes of the same user find it among the runner's
+descriptors, so the same question gets the same answer as long as the runner lives. After the stage's end the runner
+stays until its folder was collected, or until the lease is over. If the runner is killed, or the host reboots, the
+secrets are lost and never sent.
 
-It is encrypted on its way, with a key that came with the question: Ansible shows what a host answers at -vvv.
+They are encrypted on their way with a key from the request, since Ansible shows a host's answers at -vvv.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ LOOK = 0.5  # seconds between two looks at whether anybody may still ask
 
 
 class SecretChannel:
-    """The runner's side: entries, each as a line of JSON, in a file that is made for the first of them."""
+    """The runner's side: entries, each a line of JSON, in a file in memory. The first entry creates the file."""
 
     def __init__(self) -> None:
         self._file = -1
@@ -45,19 +46,19 @@ class SecretChannel:
         write_all(self._file, json.dumps(entry).encode() + b"\n")
 
     def linger(self, folder: str, leased: Callable[[], bool]) -> None:
-        """Keep this process as long as somebody may ask: until the stage's folder is removed, or its lease is up."""
+        """Wait as long as somebody may ask: until the stage's folder is removed, or `leased` returns False."""
         while self._file >= 0 and os.path.exists(folder) and leased():
             time.sleep(LOOK)
 
 
 def entries_of(pid: int) -> bytes:
-    """The entries of a runner; nothing where it has none, or is gone."""
+    """The entries of the runner with process number `pid`; empty if it has none or has ended."""
     for path in _descriptors_of(pid) if pid else ():
         try:
             if os.readlink(path).startswith(f"/memfd:{NAME} "):
                 with open(path, "rb") as file:
                     return file.read()
-        except OSError:  # it was closed meanwhile, as files of a stage that ends are
+        except OSError:  # it was closed meanwhile
             continue
     return b""
 
@@ -71,20 +72,20 @@ def _descriptors_of(pid: int) -> list[str]:
 
 
 def sealed(key: bytes, data: bytes) -> str:
-    """Data that only who has the key can read; never the same twice."""
+    """Encrypt data with the key, as text. The result is different each time."""
     nonce = os.urandom(NONCE)
     return b2a_base64(nonce + _crossed(key, nonce, data), newline=False).decode()
 
 
 def unsealed(key: bytes, text: str) -> list[Entry]:
-    """The entries that were sealed with this key. Raises ValueError for anything else."""
+    """The entries in a text that `sealed` made with the same key. Raises ValueError for anything else."""
     whole = a2b_base64(text)
     data = _crossed(key, whole[:NONCE], whole[NONCE:])
     return [json.loads(line) for line in data.splitlines()]
 
 
 def _crossed(key: bytes, nonce: bytes, data: bytes) -> bytes:
-    """The data XORed with a stream of bytes made of key and nonce. The same call again gives back the data."""
+    """The data XORed with a stream of bytes made from key and nonce. A second call restores the data."""
     from ansible_collections.rack.recipes.plugins.module_utils.language.fingerprint import hmac
 
     blocks = range(-(-len(data) // BLOCK))

@@ -4,8 +4,8 @@
 
 """What a host is made of, read from /proc and /sys without running any command.
 
-Nothing in here changes while the machine stays as it is: free memory or counters do not belong to an inventory, since
-inventories are compared. What a machine does not have, or does not tell, is None or an empty list.
+An inventory holds only what stays the same while the machine does, since inventories are compared; so there is no free
+memory and no counter in it. What a machine does not have, or does not tell, is None or an empty list.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ KIB = 1024
 
 
 class Tree:
-    """The /proc, /sys and /etc below `root`; what is absent or refuses to be read is None."""
+    """Reads the /proc, /sys and /etc below `root`. A file that is absent or cannot be read is None."""
 
     def __init__(self, root: str = "/") -> None:
         self.root = root
         self.live = os.path.realpath(root) == "/"
 
     def is_host(self) -> bool:
-        """Whether there is a host at all below the root."""
+        """Whether there is a /proc or a /sys below the root."""
         return any(os.path.isdir(self.path(name)) for name in ("proc", "sys"))
 
     def path(self, path: str) -> str:
@@ -41,7 +41,7 @@ class Tree:
         return os.path.join(self.root, path)
 
     def text(self, path: str) -> str | None:
-        """A file's text without white space around it; None also for an empty one."""
+        """A file's text without surrounding white space; None if it is empty or cannot be read."""
         try:
             with open(self.path(path), encoding="utf-8", errors="replace") as file:
                 return file.read().strip(" \t\n\0") or None
@@ -49,7 +49,7 @@ class Tree:
             return None
 
     def number(self, path: str) -> int | None:
-        """A file's text as an integer."""
+        """A file's text as an integer; None if it is none."""
         text = self.text(path)
         return int(text) if text is not None and re.fullmatch(r"-?[0-9]{1,18}", text) else None
 
@@ -61,21 +61,21 @@ class Tree:
             return []
 
     def target(self, path: str) -> str | None:
-        """The last name of what a symbolic link points to."""
+        """The last part of a symbolic link's target; None if there is no such link."""
         try:
             return os.path.basename(os.readlink(self.path(path))) or None
         except OSError:
             return None
 
     def fields(self, path: str, separator: str = ":") -> list[tuple[str, str]]:
-        """The pairs of a file that holds a name and a value a line."""
+        """The pairs of a file with one name and one value on each line."""
         lines = (self.text(path) or "").splitlines()
         pairs = (line.partition(separator) for line in lines if separator in line)
         return [(name.strip(), value.strip()) for name, _separator, value in pairs]
 
 
 def inventory(tree: Tree) -> Values:
-    """All of it, as `host.inventory_v1` holds it."""
+    """The whole inventory, as the context key `host.inventory_v1` holds it."""
     return {
         "hostname": tree.text("proc/sys/kernel/hostname"),
         "system": system(tree),
@@ -103,7 +103,7 @@ def system(tree: Tree) -> Values:
 
 
 def operating_system(tree: Tree) -> Values:
-    """Name and version as the distribution gives them."""
+    """Id, version and name as the distribution gives them."""
     fields = dict(tree.fields("etc/os-release", "=") or tree.fields("usr/lib/os-release", "="))
     known = {"id": "ID", "version": "VERSION_ID", "name": "PRETTY_NAME"}
     return {name: fields.get(field, "").strip("\"'") or None for name, field in known.items()}
@@ -132,7 +132,7 @@ def _model(fields: dict[str, str]) -> str | None:
 
 
 def _distinct(answers: Iterable[str | None]) -> int | None:
-    """How many different answers there are; -1 is the kernel's word for not knowing."""
+    """How many different answers there are; None for none. The kernel answers -1 where it does not know."""
     return len(set(answers) - {None, "-1"}) or None
 
 
@@ -143,7 +143,10 @@ def _numbers(ranges: str) -> list[int]:
 
 
 def memory(tree: Tree) -> Values:
-    """Sizes in bytes. The total lacks what the kernel keeps for itself, so twins differ by some kilobytes."""
+    """Sizes in bytes, and the number of NUMA nodes.
+
+    The total lacks what the kernel keeps for itself, so two equal machines may differ by some kilobytes.
+    """
     fields = dict(tree.fields("proc/meminfo"))
     sizes = {name: re.match(r"\d+", fields.get(name, "")) for name in ("MemTotal", "SwapTotal")}
     total, swap = (int(size[0]) * KIB if size else None for size in sizes.values())
@@ -152,7 +155,7 @@ def memory(tree: Tree) -> Values:
 
 
 def disks(tree: Tree) -> list[Values]:
-    """The disks that are devices: no loop, RAM, optical or floppy drive, no logical volume, no hidden path."""
+    """The disks that are devices: no loop, RAM, optical or floppy drives, no logical volumes, no hidden paths."""
     names = [name for name in tree.names("sys/block") if not NOT_DISKS.fullmatch(name)]
     folders = {name: f"sys/block/{name}/" for name in names}
     devices = {name: folder for name, folder in folders.items() if os.path.exists(tree.path(folder + "device"))}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which hosts are not like the others: a vote on every field of a nested value."""
+"""Finds the hosts that are not like the others: on every field of a nested value, the majority of hosts decides."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     Flat = dict[Key, "Field"]
 
 PRESENT, ABSENT = "present", "absent"
-VALUE, ITEM, CONTAINER = "value", "item", "container"  # what a field is of
+VALUE, ITEM, CONTAINER = "value", "item", "container"  # kinds of fields
 LISTED = 10
 SHOWN = 4
 
 
 class Field:
-    """One field of one host. `item` is the path of the list item that it belongs to, () for none."""
+    """One field of one host. `item` is the path of the list item in which it lies, () outside of lists."""
 
     def __init__(self, value: Any, item: Path = ()) -> None:
         self.value = value
@@ -36,10 +36,11 @@ class Field:
 
 
 def flatten(value: Any, path: Path = (), item: Path = ()) -> Iterator[tuple[Key, Field]]:
-    """The fields of a nested value, each with another key; together they are the whole value.
+    """Yield the fields of a nested value, each with a key of its own. Together they are the whole value.
 
-    A list item is a field itself, so that a missing disk is one difference and not one for each of its properties. So
-    is a mapping or a list, which matters where it is empty: elsewhere what is in it tells enough.
+    A list item is a field itself, so that a missing disk is one difference, not one for each of its properties. A
+    mapping or a list is a field too. That field matters only where it is empty: otherwise the fields inside show all
+    differences.
     """
     if isinstance(value, dict):
         yield (path, CONTAINER), Field(value, item)
@@ -58,7 +59,7 @@ def _flatten_item(value: Any, path: Path, item: Path) -> Iterator[tuple[Key, Fie
         yield (path, VALUE), Field(value, item)
         return
     yield (path, ITEM), Field(PRESENT, item)
-    if isinstance(value, dict) and isinstance(path[-1], tuple):  # by its name
+    if isinstance(value, dict) and isinstance(path[-1], tuple):  # its name is its part of the path
         for name, inner in value.items():
             if name != "name":
                 yield from flatten(inner, (*path, name), path)
@@ -67,7 +68,10 @@ def _flatten_item(value: Any, path: Path, item: Path) -> Iterator[tuple[Key, Fie
 
 
 def parts(items: list[Any]) -> list[Part]:
-    """How each item of a list is called: by its `name`, or by its index where it has none or another one has it too."""
+    """What stands in a path for each item of a list.
+
+    It is the item's `name`, or its index if it has no name or an earlier item has the same one.
+    """
     found: dict[Part, None] = {}
     for index, inner in enumerate(items):
         name = inner.get("name") if isinstance(inner, dict) else None
@@ -76,17 +80,17 @@ def parts(items: list[Any]) -> list[Part]:
 
 
 def dotted(path: Path) -> str:
-    """A path as users read it; not every other path has another text."""
+    """A path as users read it. Two different paths may have the same text."""
     text = ".".join(part[0] if isinstance(part, tuple) else str(part) for part in path)
     return text if not path or isinstance(path[0], str) else f".{text}"
 
 
 def compare(values: dict[str, Any], ignore: list[str], tolerance: dict[str, float]) -> dict[str, Any]:
-    """What the hosts differ in.
+    """Compare the hosts' values, given by host name, and return what `host.differences_v1` holds of them.
 
-    `ignore` and the names in `tolerance` are patterns of fields; a tolerance is in percent of the majority's value.
-    More than half of the hosts make a majority. Without one nobody is blamed: the field is `undecided`. A field that a
-    host lacks is null to it; the order of items with names does not count.
+    `ignore` and the names in `tolerance` are patterns of fields. A tolerance is in percent of the majority's value.
+    More than half of the hosts make a majority; a field without one is `undecided`, and no host is blamed for it. A
+    field that a host lacks counts as null. The order of items with names does not matter.
     """
     flats = {host: dict(flatten(value)) for host, value in sorted(values.items())}
     compared = [key for key in _keys(flats) if not _matches(dotted(key[0]), ignore)]
@@ -103,13 +107,13 @@ def compare(values: dict[str, Any], ignore: list[str], tolerance: dict[str, floa
 
 
 def describe_tie(undecided: dict[str, Any]) -> str:
-    """In one line, the values of a field without a majority, and their hosts."""
+    """One line with the values of a field without a majority, and their hosts."""
     parts = [f"{json.dumps(one['value'])} on {few(one['hosts'], SHOWN)}" for one in undecided["values"]]
     return f"{undecided['field']} has no majority: {few(parts, SHOWN, '; ')}"
 
 
 def describe(differences: list[dict[str, Any]], host: str) -> str:
-    """In one line, what `host` differs in."""
+    """One line with the fields in which `host` differs."""
     own = [difference for difference in differences if host in difference["hosts"]]
     parts = [
         f"{one['field']} is {json.dumps(one['hosts'][host])} instead of {json.dumps(one['majority'])}"
@@ -128,23 +132,26 @@ def _percent(name: str, tolerance: dict[str, float]) -> float:
 
 
 def _keys(flats: dict[str, Flat]) -> list[Key]:
-    """The fields of all hosts by name; mappings and lists only where one of them is empty."""
+    """The keys of all hosts' fields, sorted by name.
+
+    Mappings and lists are among them only where one of them is empty.
+    """
     found = {key for flat in flats.values() for key, field in flat.items() if key[1] != CONTAINER or not field.value}
     return sorted(found, key=lambda key: (dotted(key[0]), repr(key)))
 
 
 def _ballot(key: Key, flats: dict[str, Flat]) -> dict[str, Any]:
-    """Each host's value of a field. A host that lacks the whole item has no voice on the item's properties."""
+    """Each host's value of a field. A host that lacks the whole list item does not vote on the item's properties."""
     known = next(flat[key] for flat in flats.values() if key in flat)
     missing = Field(ABSENT if key[1] == ITEM else None)
     voters = {host: flat for host, flat in flats.items() if not known.item or (known.item, ITEM) in flat}
     ballot = {host: flat.get(key, missing).value for host, flat in voters.items()}
-    # what is in them is compared by itself
+    # Of a mapping or list only the type is compared here; its content has fields of its own.
     return {host: type(value)() for host, value in ballot.items()} if key[1] == CONTAINER else ballot
 
 
 def _vote(name: str, ballot: dict[str, Any], percent: float) -> dict[str, Any] | None:
-    """The outcome for one field; None where all agree."""
+    """The outcome for one field; None if all hosts agree."""
     groups: dict[str, list[str]] = {}
     for host, value in ballot.items():
         groups.setdefault(json.dumps(value, sort_keys=True), []).append(host)
@@ -161,7 +168,7 @@ def _vote(name: str, ballot: dict[str, Any], percent: float) -> dict[str, Any] |
 
 
 def _majority(ballot: dict[str, Any], largest: list[str], percent: float) -> Any:
-    """The value of the largest group; where values may differ a little, the median if no value has a majority."""
+    """The value of the largest group of hosts. With a tolerance, and without a majority, the median of the numbers."""
     numbers = [value for value in ballot.values() if _is_number(value)]
     if percent and 2 * len(largest) <= len(ballot) and numbers:
         return sorted(numbers)[(len(numbers) - 1) // 2]

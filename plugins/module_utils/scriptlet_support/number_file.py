@@ -4,8 +4,8 @@
 
 """The numbers of a text file, exactly as they are written there.
 
-They are decimals to us, not the nearest binary numbers: `100000000.001` is not a double, and the variance of numbers
-far from zero that lie close together is wrong from the fifth digit on once they have been rounded to doubles.
+They are read as decimals, not as doubles. A double cannot hold `100000000.001` exactly. For numbers that lie far from
+zero and close together, such rounding would make the variance wrong from the fifth digit on.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 LINES = 10000
 LARGEST = Decimal(sys.float_info.max)
-DIGITS = 5000  # enough for the square of every double; what needs more would take memory without a bound
+DIGITS = 5000  # enough for the square of every double; without a limit, memory would have none either
 WIDEST = 2**63  # the context refuses wider integers, since databases cannot hold them
 
 NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -35,7 +35,7 @@ POINT = re.compile(r"[.eE]")
 
 @contextmanager
 def exact_number() -> Iterator[None]:
-    """Decimal arithmetic that never rounds; raises ValueError where that would take thousands of digits."""
+    """Make decimal arithmetic in the body exact. Raises ValueError where that would take more than `DIGITS` digits."""
     with localcontext(Context(prec=DIGITS, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[Inexact, InvalidOperation])):
         try:
             yield
@@ -44,7 +44,7 @@ def exact_number() -> Iterator[None]:
 
 
 class NumberFile:
-    """Numbers in a file, one or several a line, between commas or white space; `#` starts a comment.
+    """The numbers in a file: one or several on a line, between commas or white space. `#` starts a comment.
 
     `whole` is true as long as every number read was written as an integer.
     """
@@ -54,7 +54,10 @@ class NumberFile:
         self.whole = True
 
     def blocks(self) -> Iterator[list[Decimal]]:
-        """The numbers, those of some thousand lines at a time; raises ValueError with file and line."""
+        """Yield the numbers, those of `LINES` lines at a time.
+
+        Raises ValueError, with file and line, for anything that is no number, and if there is none.
+        """
         first, empty = 1, True
         with open(self.path, encoding="utf-8-sig", errors="backslashreplace") as file:
             for lines in iter(lambda: list(islice(file, LINES)), []):
@@ -95,8 +98,11 @@ class NumberFile:
         return numbers
 
     def nearest(self, what: str, value: Decimal, divisor: int = 1) -> int | float:
-        """`value / divisor`: an integer of integers stays one, all else is the nearest double."""
-        if value.adjusted() < -DIGITS:  # nearest to zero, and too long to write out
+        """`value / divisor`, rounded to the nearest double. If the file holds only integers, an integer stays one.
+
+        Raises ValueError for a result that is larger than any double; the message calls it `what`.
+        """
+        if value.adjusted() < -DIGITS:  # zero is the nearest double, and the fraction would be too long to write out
             return 0.0
         over, under = value.as_integer_ratio()
         under *= divisor

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The context of one step without a run and without a host: for tests of a scriptlet by itself."""
+"""The context of one step, without a run and without a host, for tests of a single scriptlet."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.run_in_
 
 
 class RackContext(ContextView):
-    """What a scriptlet gets as `ctx`, and a test looks into.
+    """The `ctx` of a scriptlet in a test. The test can fill it before, and look into it afterwards.
 
-    `ctx[key]` is a value of the context; set one before the scriptlet reads it, with `ctx.give` for another host.
-    `measured` has the value of each measurement and check by its name, `checked` the verdict of each check, and
-    `measurements` all of both as a run records them. `changes` has what scriptlets have set, by key, and `attached` the
-    digest and size of what they have attached, by name, and `secrets` the texts that they want nobody to see.
+    `ctx[key]` reads or sets a value of the context; `ctx.give` sets one for another host. `measured` has the value of
+    each measurement and check, by name. `checked` has the verdict of each check, by name. `measurements` has all of
+    both as a run records them. `changes` has the values that scriptlets have set, by key. `attached` has the digest and
+    size of each attached file, by name. `secrets` has the texts that scriptlets want hidden.
     """
 
     def __init__(self, step: str = "step", host: str = "host") -> None:
@@ -52,7 +52,7 @@ class RackContext(ContextView):
         self.give(key, value)
 
     def give(self, key: str, value: Any, host: str = "") -> None:
-        """Set a key as an earlier step would have done, of this host or of another. Raises ValueError as `set` does."""
+        """Set a key as an earlier step would have done, on this host or on `host`. Raises ValueError as `set` does."""
         own = self._run if self.scope == "run" else self._own
         place = self._others.setdefault(host, {}) if host and host != self.host else own
         place[check_key(key)] = [1, check_value(value, key)]
@@ -68,10 +68,10 @@ class RackContext(ContextView):
         return {one["name"]: one["verdict"] for one in self.measurements if "verdict" in one}
 
     def run(self, scriptlet: type[Scriptlet], params: Mapping[str, Any] | None = None) -> Outcome:
-        """Run a scriptlet's class in this process, with its arguments checked and completed as in a run.
+        """Run a scriptlet's class in this process. Its arguments are checked and completed as in a run.
 
-        Whatever it raises becomes a verdict with its reason; the traceback of a mistake is on stderr, where pytest
-        shows it. A debugger and coverage see the scriptlet as any other code.
+        Whatever it raises becomes a verdict with a reason. The traceback of a mistake goes to stderr, where pytest
+        shows it. A debugger and a measurement of coverage see the scriptlet as any other code.
         """
         self.scope = getattr(scriptlet, "scope", "host")
         before = len(self.measurements)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Running a recipe by the command that users type."""
+"""Runs a recipe by the command that users type."""
 
 from __future__ import annotations
 
@@ -29,19 +29,22 @@ Recipe = str | os.PathLike[str] | Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class CommandEnd:
-    """How the command ended; `journal` is the path of the run's journal, "" where nothing was run."""
+    """How the command ended. `journal` is the path of the run's journal, or "" if nothing was run."""
 
     exit_code: int
     answer: dict[str, Any]
     journal: str = ""
 
     def result(self) -> RecipeResult:
-        """What the run came to."""
+        """The results of the run."""
         return read_result(self.exit_code, self.answer, Path(self.journal) if self.journal else None)
 
 
 def run_command(words: Sequence[str], project: Path, env: Mapping[str, str] | None = None) -> CommandEnd:
-    """Run `rack-recipes run` with these words in the folder `project`, to its end."""
+    """Run `rack-recipes run` with the arguments `words` in the folder `project`, and wait for its end.
+
+    `env` holds additional variables. If the command prints no JSON, its output becomes the reason of an error.
+    """
     whole = {**os.environ, **(env or {})}
     command = [sys.executable, "-c", CALL, "run", "--json", *words]
     done = subprocess.run(
@@ -56,14 +59,17 @@ def run_command(words: Sequence[str], project: Path, env: Mapping[str, str] | No
 
 
 def _runs(project: Path, env: Mapping[str, str]) -> Path:
-    """The folder of the run folders, as the command saw it."""
+    """The folder of all run folders, as the command found it."""
     given = env.get("RACK_RECIPES_RUNS")
     with chdir(project):
         return Path(given or settings.load().runs).absolute()
 
 
 def run_once(folder: Path, words: Sequence[str], project: Path) -> CommandEnd:
-    """The same, once for all processes that share `folder`: the first that asks runs it, the others wait for it."""
+    """Do what `run_command` does, but only once for all processes that share `folder`.
+
+    The first process that asks runs the command. The others wait, and get the same result.
+    """
     name = sha256(json.dumps([*words, str(project)]).encode()).hexdigest()[:16]
     with (folder / f"rack-recipes-{name}.json").open("a+", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -77,10 +83,10 @@ def run_once(folder: Path, words: Sequence[str], project: Path) -> CommandEnd:
 
 @dataclass(frozen=True, slots=True)
 class RecipeRunner:
-    """Runs recipes for one test. Run folders and store are in `folder`, all else is the project's.
+    """Runs recipes for one test. Run folders and store are in `folder`; everything else is the project's.
 
-    It is called with a recipe, a mapping or the path of a file in the project, and runs it on this machine, or on the
-    hosts of `inventory`. `params` are values for its parameters, `options` further words for `rack-recipes run`.
+    Call it with a recipe: a mapping, or the path of a file in the project. It runs on this machine, or on the hosts of
+    `inventory`. `params` are values for its parameters, `options` additional words for `rack-recipes run`.
     """
 
     folder: Path
@@ -94,7 +100,7 @@ class RecipeRunner:
         params: Mapping[str, Any] | None = None,
         options: Sequence[str] = (),
     ) -> RecipeResult:
-        """Run a recipe to its end, whatever that is."""
+        """Run a recipe to its end and return its results. A run that fails raises nothing."""
         self.folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         words = [str(self._written("recipe.yml", recipe) if isinstance(recipe, Mapping) else Path(recipe))]
         words += ["--inventory", os.fspath(inventory)] if inventory is not None else []

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     # What a child becomes: a program as argument list and environment, or a fork of the executor.
     Program = Union[tuple[list[str], dict[str, str]], Fork]
 
-ATOMIC = 4096  # bytes that a pipe takes whole, whoever else writes into it
+ATOMIC = 4096  # bytes that a pipe takes in one piece, even if other processes write into it
 LARGEST_EVENT = 64 * 1024 * 1024  # bytes of JSON
-IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)  # by Python, and so by what it starts
+IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)  # Python ignores these signals, and programs would inherit that
 
 
 def enter_child(stdin: int, stdout: int, stderr: int) -> None:
-    """Leave the executor's session, streams and signal handlers behind."""
+    """Leave the executor's session, streams and signal handlers behind. The arguments are the new streams."""
     os.setsid()
     for target, source in enumerate((stdin, stdout, stderr)):
         os.dup2(source, target)
@@ -39,7 +39,7 @@ def enter_child(stdin: int, stdout: int, stderr: int) -> None:
 
 
 def execute(argv: list[str], env: dict[str, str]) -> NoReturn:
-    """Become a program, looked up in PATH."""
+    """Become the program `argv`, looked up in PATH. Never returns: a program that cannot be run means exit code 127."""
     _take_signals()
     try:
         os.execvpe(argv[0], argv, env)
@@ -48,7 +48,7 @@ def execute(argv: list[str], env: dict[str, str]) -> NoReturn:
 
 
 def execute_file(path: str, env: dict[str, str]) -> NoReturn:
-    """Become the program in a file, also in one whose folder is mounted noexec."""
+    """Become the program in the file `path`, even if its folder is mounted noexec. Never returns, as `execute`."""
     _take_signals()
     try:
         try:
@@ -78,7 +78,7 @@ class EventWriter:
         self._lock = allocate_lock()
 
     def __call__(self, event: dict[str, Any]) -> None:
-        """Send one event, whole. Raises ValueError for one that is too large."""
+        """Send one event in one piece. Raises ValueError if it is too large."""
         data = json.dumps(event).encode() + b"\n"
         if len(data) > LARGEST_EVENT:
             name = event.get("key") or event.get("name")
@@ -87,7 +87,7 @@ class EventWriter:
             write_all(self.events, data)
 
     def at_once(self, event: dict[str, Any]) -> None:
-        """Send one event of a process; also from a fork, in which nobody may hold the lock. A long one is cut short."""
+        """Send one event about a process. It takes no lock, so a fork may call it too. A long event is cut short."""
         data = json.dumps(event).encode() + b"\n"
         if len(data) > ATOMIC:
             more = len(event["argv"]) - 1

@@ -33,9 +33,10 @@ LONGEST = 100_000  # bytes of one variable; the kernel refuses to start a progra
 
 
 class Launcher:
-    """Starts the steps of a request; `work` holds their files, `cache` the programs compiled on this host.
+    """Starts the steps of a request. `work` is the folder of their files, `cache` that of the compiled programs.
 
-    What they attach is kept in `artifacts`, if anywhere. `secrets` are the request's.
+    Attached files are kept in the folder `artifacts`; if it is empty, they are not kept. `secrets` are those of the
+    request.
     """
 
     def __init__(self, request: dict[str, Any], work: str, cache: str, artifacts: str = "") -> None:
@@ -58,9 +59,9 @@ class Launcher:
         self._interpreters: dict[str, list[str]] = {}
 
     def start(self, step: Step, ctx: ContextView, params: dict[str, Any], method: str = "run") -> tuple[bytes, Program]:
-        """What the child reads on stdin, and what it becomes; `method` is run, or validate for a Python class.
+        """What the child reads on stdin, and what it becomes. `method` is `run` or, for a Python class, `validate`.
 
-        Raises OSError where a file of the stage is missing, ValueError where it cannot be given its arguments.
+        Raises OSError if a file of the stage is missing, and ValueError if the step cannot be given its arguments.
         """
         if step["kind"] in FORKED:
             return b"", FORKED[step["kind"]](self, step, ctx, params, method)
@@ -68,7 +69,7 @@ class Launcher:
 
     @property
     def sandbox(self) -> Any:
-        """The module for steps with a sandbox, which only their stages bring along: no import statement may name it."""
+        """The module for steps with a sandbox. No import statement may name it, since only their stages have it."""
         __import__(SANDBOX)
         return sys.modules[SANDBOX]
 
@@ -78,24 +79,24 @@ class Launcher:
 
     @property
     def mask(self) -> Mask | None:
-        """What hides all secrets that are known now; None where there are none."""
+        """The mask for all secrets that are known now; None if there are none."""
         return self.secrets.mask
 
     def shelf(self) -> ArtifactStore:
-        """Where attached files are kept; few steps attach any."""
+        """The store of attached files. It is imported only when a step attaches one, which few do."""
         from ansible_collections.rack.recipes.plugins.module_utils.artifacts import ArtifactStore
 
         return ArtifactStore(self.artifacts, self.work, self.mask)
 
     def _stdin(self, step: Step, ctx: ContextView, params: dict[str, Any]) -> bytes:
-        """What a script or program reads: parameters and the context that it declares to read."""
+        """What a script or program reads: its parameters, and the keys of the context that it declares to read."""
         keys = ctx.keys() if step.get("reads") is None else step["reads"]
         context = {key: ctx.get(key) for key in keys if key in ctx}
         given = {"params": params, "context": context, "run": self.run, "step": step["name"], "host": self.host}
         return json.dumps(given, allow_nan=False).encode() + b"\n"
 
     def of_class(self, step: Step, ctx: ContextView, params: dict[str, Any], method: str) -> Fork:
-        """Run the method of a Python class."""
+        """A function with which the child runs a method of the step's Python class. Raises ValueError as `box` does."""
         if "sandbox" in step:
             boxed: Fork = self.sandbox.python(self, step, ctx, params, method, _limiter(step))
             return boxed
@@ -115,7 +116,10 @@ class Launcher:
         return program
 
     def _traced(self, emit: exec_program.EventWriter) -> exec_program.Emit:
-        """`emit`, after which the processes are known that the scriptlet starts in this child."""
+        """Report the processes that the scriptlet starts, from now on.
+
+        Returns the function that sends the last event. Before that it reports the processes that still run.
+        """
         from ansible_collections.rack.recipes.plugins.module_utils.executor.child.process_trace import ProcessTrace
 
         trace = ProcessTrace(emit, emit.at_once)
@@ -128,7 +132,7 @@ class Launcher:
         return last
 
     def command(self, step: Step) -> list[str]:
-        """The argument list of a step's own process, as far as it is a program; for a log."""
+        """The argument list of a step's own process, for a log; empty if it is no program."""
         if step["kind"] not in PROGRAMS:
             return []
         path = os.path.join(self.work, step["file"])
@@ -148,7 +152,7 @@ class Launcher:
         return program
 
     def _hiding(self, emit: exec_program.Emit) -> exec_program.Emit:
-        """`emit`, after which this child itself hides what it has registered."""
+        """`emit`, which also makes this child hide the secrets that it sends."""
 
         def hiding(event: dict[str, Any]) -> None:
             if event["kind"] == "secret":
@@ -201,9 +205,10 @@ class Launcher:
 def variables(
     options: dict[str, Any] | None, params: dict[str, Any], shows: Callable[[str], bool] | None = None
 ) -> dict[str, str]:
-    """The parameters as variables for the environment of a program, without secrets: other users could see these.
+    """The parameters as variables for the environment of a program, `RACK_PARAM_` and the name in capitals.
 
-    Long values are left out, too. A program gets all of them on stdin. `shows` says whether a text shows a secret.
+    Secrets are left out, since other users could see them; so are values of more than `LONGEST` bytes. A program gets
+    all of them on stdin. `shows` tells whether a text shows a secret.
     """
     found: dict[str, str] = {}
     for name, value in params.items():
@@ -221,7 +226,7 @@ def _fits(text: str) -> bool:
 
 
 def _interpreter(script: str) -> list[str]:
-    """What runs a script, to be called by name: the script's folder may be mounted noexec."""
+    """The words that run a script before its path. So it runs even if its folder is mounted noexec."""
     with open(script, "rb") as file:
         first = file.readline(256)
     if not first.startswith(b"#!"):
@@ -230,7 +235,7 @@ def _interpreter(script: str) -> list[str]:
 
 
 def has_secret(spec: dict[str, Any]) -> bool:
-    """Whether an option, or one inside of it, must not be seen by others."""
+    """Whether an option or one of its suboptions is secret."""
     return bool(spec.get("no_log")) or ("options" in spec and any(map(has_secret, (spec["options"] or {}).values())))
 
 
@@ -239,7 +244,7 @@ def _loader(step: Step) -> Callable[[], type[Scriptlet]]:
 
     if "class" in step:
         return lambda: step["class"]
-    if step["module"].startswith("scriptlets."):  # a drop-in: the first proposal's import lines work in it
+    if step["module"].startswith("scriptlets."):  # these may have the import lines of the first proposal
         from ansible_collections.rack.recipes.plugins.module_utils import legacy_imports
 
         legacy_imports.install()
@@ -247,7 +252,7 @@ def _loader(step: Step) -> Callable[[], type[Scriptlet]]:
 
 
 def _limiter(step: Step) -> Callable[[], None]:
-    """What a child does to be held to the step's limits."""
+    """A function with which a child sets the step's limits for itself."""
     limits = step.get("limits")
     if not limits:
         return lambda: None

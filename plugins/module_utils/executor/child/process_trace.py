@@ -2,10 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The processes that a Python scriptlet starts, reported to the executor where the log of a run shows them.
+"""Reports to the executor the processes that a Python scriptlet starts, if the log of the run shows them.
 
-Nothing that the scriptlet calls behaves differently. The audit hook sees programs that `subprocess` starts and those
-that replace a process; functions of `os` that start or wait are wrapped, since only they know numbers and exit codes.
+Nothing that the scriptlet calls behaves differently. The audit hook sees the programs that `subprocess` starts, and
+those that replace a process. Functions of `os` that start a process or wait for one are wrapped, since only they know
+process numbers and exit codes.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ FORK = ("a fork of Python",)
 
 
 class ProcessTrace:
-    """Sends an event for each process that has ended, with argument list, exit code and seconds; one for a new program.
+    """Sends an event for each process that has ended, and for each program that replaces a process.
 
-    `kind` is `process`; an event without `end` says which program a fork has become.
+    Their `kind` is `process`. The event of an end has argument list, exit code and seconds. An event without `end` says
+    which program a fork has become; it is sent by `emit_of_fork`, all others by `emit`.
     """
 
     def __init__(self, emit: Emit, emit_of_fork: Emit) -> None:
@@ -41,7 +43,7 @@ class ProcessTrace:
         self._opened: list[tuple[Any, list[str], float]] = []  # a Popen learns its number only after the audit event
 
     def install(self) -> None:
-        """Watch this process from now on, and its forks; it cannot be undone."""
+        """Watch this process and its forks from now on. It cannot be undone."""
         for name in SPAWNS:
             setattr(os, name, self._wrap_spawn(getattr(os, name)))
         spawn.posix_spawnp = os.posix_spawnp
@@ -116,7 +118,7 @@ class ProcessTrace:
             self._tell(pid, *self._running.pop(pid), end)
 
     def _name_opened(self) -> None:
-        """Count what `subprocess` has started by its process number; it uses `os.posix_spawn` for some of it."""
+        """Note the process numbers of what `subprocess` has started. It starts some of it by `os.posix_spawn`."""
         for opened, argv, started in self._opened:
             if getattr(opened, "pid", None):
                 self._running[opened.pid] = argv, started
@@ -134,7 +136,7 @@ class ProcessTrace:
 
 
 def _texts(argv: Any) -> list[str]:
-    """An argument list as texts; `subprocess` takes a text for a list of one."""
+    """An argument list as texts. As for `subprocess`, a single text is a list of one."""
     words = [argv] if isinstance(argv, (str, bytes, os.PathLike)) else list(argv)
     return [os.fsdecode(word) if isinstance(word, (str, bytes, os.PathLike)) else str(word) for word in words]
 

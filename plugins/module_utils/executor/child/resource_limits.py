@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The limits of a step: set in its child, and named in the reason where it reached one."""
+"""The limits of a step: they are set in its child, and the reason names the one that it has reached."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MIB = 1024 * 1024
 OF_SANDBOX = 2  # processes of a sandbox itself: bubblewrap, and the first one inside
 NO_MEMORY = "MemoryError|OutOfMemory|bad_alloc|(?i:(?:cannot|can't) allocate memory|out of memory|memory exhausted)"
 NO_PROCESS = "Resource temporarily unavailable|(?i:(?:cannot|can't) (?:fork|start new thread))"
-# For each limit how it is said, and by which signal or words the end of a step shows that it wanted more.
+# For each limit its words for people, and the signal or the words by which a step's end shows that it was reached.
 SIGNS: dict[str, tuple[str, int, str]] = {
     "cpu_sec": ("{:g} s of CPU time", signal.SIGXCPU, ""),
     "memory_mib": ("{:g} MiB of memory", 0, NO_MEMORY),
@@ -40,7 +40,10 @@ SIGNS: dict[str, tuple[str, int, str]] = {
 
 
 def limit(limits: Limits, group: Cgroup | None = None, *, sandboxed: bool = False) -> None:
-    """In the child: join its group, and let the kernel hold it, and each process that it starts, to the limits."""
+    """In the child: join its control group, and set the limits for itself and each process that it starts.
+
+    In a sandbox, `processes` does not count the sandbox's own.
+    """
     if group:
         group.join()
     for name, most in limits.items():
@@ -48,19 +51,19 @@ def limit(limits: Limits, group: Cgroup | None = None, *, sandboxed: bool = Fals
 
 
 def _set(what: int, soft: int, more: int = 0) -> None:
-    """The soft limit and `more` for the hard one, which only root could raise again."""
+    """Set a soft limit to `soft` and its hard limit to `soft + more`. Only root could raise a hard limit again."""
     hard = resource.getrlimit(what)[1]
     new = soft + more if hard == resource.RLIM_INFINITY else min(soft + more, hard)
     resource.setrlimit(what, (min(soft, new), new))
 
 
 def _set_cpu(most: float) -> None:
-    """Whole seconds are what the kernel counts; who goes on after the signal is killed a second later."""
+    """Limit CPU time, in whole seconds. A process that goes on after the signal is killed a second later."""
     _set(resource.RLIMIT_CPU, max(1, math.ceil(most)), 1)
 
 
 def _set_processes(most: int) -> None:
-    """The kernel counts all that the user has, this one too; root is not counted, see `too_many`."""
+    """Limit processes. The kernel counts all that the user has, this one included. For root see `too_many`."""
     _set(resource.RLIMIT_NPROC, tasks_of(os.getuid()) - 1 + most)
 
 
@@ -74,7 +77,10 @@ SETTERS: dict[str, Callable[[Any], None]] = {
 
 
 def too_many(limits: Limits, attempt: Attempt, *, sandboxed: bool = False) -> str:
-    """Why a running child has to be stopped: the kernel does not count what root starts."""
+    """Why root's running child has to be stopped: it has too many processes, which the kernel does not limit for root.
+
+    Empty if it need not be stopped.
+    """
     most = limits.get("processes")
     if most is None or os.getuid():
         return ""
@@ -83,7 +89,7 @@ def too_many(limits: Limits, attempt: Attempt, *, sandboxed: bool = False) -> st
 
 
 def exceeded(limits: Limits, attempt: Attempt, reason: str) -> str:
-    """Which limit an attempt that did not end well seems to have reached, for people; empty for none."""
+    """For people: which limit an attempt seems to have reached that did not end well; empty for none."""
     ended_by = attempt.ended_by
     if signal.SIGKILL in ended_by and attempt.cpu_seconds() >= limits.get("cpu_sec", math.inf):
         ended_by.add(signal.SIGXCPU)  # which it ignored

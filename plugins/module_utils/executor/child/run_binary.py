@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A native scriptlet inside the forked child: a program as it is, or a C file that is compiled once per digest."""
+"""A native scriptlet inside the forked child: a program that is run as it is, or a C file, compiled once per digest."""
 
 from __future__ import annotations
 
@@ -17,21 +17,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable, NoReturn
 
-LINKER = "collect2:"  # says only that there was an error
+LINKER = "collect2:"  # the linker's line says only that there was an error
 COMPILERS = ("cc", "gcc", "clang")
 
 
 def run_native(
     source: str, program: str, flags: list[str], limit: Callable[[], None], become: Callable[[str], NoReturn]
 ) -> NoReturn:
-    """Become the program, within its limits; `program` is where a compiled one is kept."""
+    """Become the program in `source`, or the one that is compiled from it. Never returns.
+
+    A compiled one is kept at `program`. `limit` sets the step's limits before `become` replaces the process.
+    """
     if not source.endswith(".c"):
         os.chmod(source, 0o700)
         limit()
         become(source)
     try:
         if not os.path.exists(program):
-            os.stat(os.path.dirname(program) or os.curdir)  # a compiler would not say as clearly that it is missing
+            os.stat(os.path.dirname(program) or os.curdir)  # a compiler's error would be less clear
             compile_source(source, program, flags)
     except (ValueError, OSError) as error:
         write_all(1, json.dumps({"status": "error", "reason": str(error), "exit_code": 1}).encode() + b"\n")
@@ -41,7 +44,7 @@ def run_native(
 
 
 def compile_source(source: str, program: str, flags: list[str]) -> None:
-    """Make `program`; what the compiler says goes to stderr. Raises ValueError with the reason where there is none."""
+    """Compile `source` to `program`; the compiler's output goes to stderr. Raises ValueError with the reason."""
     part = f"{program}.{os.getpid()}"  # not in the working folder, where a step could have put a link of this name
     log = in_memory(b"")
     _pid, status = os.waitpid(_start_compiler(["-o", part, source, *flags], log), 0)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Inside a forked child: run the step's Python class; how that ended is the last event."""
+"""Runs the step's Python class inside a forked child. The last event tells how that ended."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ DEBUG = "RACK_DEBUG"
 
 
 def run_class(load: Load, ctx: ContextView, params: dict[str, Any], emit: Emit, method: str = "run") -> NoReturn:
-    """Run a Python scriptlet, or only its `method` validate, and end this process; how it ended is the last event."""
+    """Run a Python scriptlet, or only its `validate` if `method` says so, and end this process.
+
+    The last event, of kind `ending`, has the verdict and the reason.
+    """
     sys.stdin = _stream(0, "r")
     sys.stdout, sys.stderr = printed = _stream(1, "w"), _stream(2, "w")
     verdict, reason, code = _outcome(load, ctx, params, method)
@@ -37,9 +40,9 @@ def run_class(load: Load, ctx: ContextView, params: dict[str, Any], emit: Emit, 
 
 
 def _stream(number: int, mode: str) -> IO[str]:
-    """A new stream: the inherited one may hold text of the executor, and believes to be what it was before.
+    """A new stream: the inherited one may hold text of the executor, and refers to what the descriptor was before.
 
-    It keeps no more than a line: a step that is killed has said what it did until then.
+    It buffers one line at most, so that the output of a step that is killed is not lost.
     """
     return open(number, mode, 1, encoding="utf-8", errors="backslashreplace", closefd=False)
 
@@ -52,8 +55,8 @@ def _outcome(load: Load, ctx: ContextView, params: dict[str, Any], method: str) 
         return "failed", str(failed), 1
     except SystemExit as leaving:
         return _left(leaving.code)
-    except BaseException as error:  # a scriptlet may raise anything, and nobody is behind this to take it
-        import traceback  # only a mistake pays for it
+    except BaseException as error:  # a scriptlet may raise anything, and nothing else would catch it
+        import traceback  # imported here, since only a failure needs it
 
         traceback.print_exc()
         return "error", _reason(error), 1
@@ -72,7 +75,7 @@ def _run(load: Load, ctx: ContextView, params: dict[str, Any], method: str) -> i
 
 
 def _called(scriptlet: Scriptlet, ctx: ContextView, params: dict[str, Any]) -> object:
-    """What `run` returns; with --debug its variables are watched, where it does not do that itself."""
+    """Call `run` and return what it returns. With --debug its variables are logged, unless it does that itself."""
     run = scriptlet.run
     if os.environ.get(DEBUG, "0") in ("", "0") or getattr(run, "is_traced", False):
         return run(ctx, params)
@@ -82,7 +85,7 @@ def _called(scriptlet: Scriptlet, ctx: ContextView, params: dict[str, Any]) -> o
 
 
 def _left(code: object) -> tuple[str, str, int]:
-    """As Python does at `sys.exit`: a number is the exit code, anything else is printed and makes it 1."""
+    """The outcome of `sys.exit(code)`: a number is the exit code; anything else is printed and makes it 1."""
     if not code and (code is None or isinstance(code, int)):
         return "passed", "", 0
     if isinstance(code, int):
@@ -97,7 +100,7 @@ def _reason(error: BaseException) -> str:
 
 
 def load_class(module: str, name: str) -> type[Scriptlet]:
-    """The class `name` of an importable module."""
+    """The class `name` of an importable module. Raises ValueError if it has no such scriptlet class."""
     __import__(module)
     found = getattr(sys.modules[module], name, None)
     if not isinstance(found, type) or not callable(getattr(found, "run", None)):

@@ -4,9 +4,9 @@
 
 """The sandbox of a step: bubblewrap starts its program where all files of the host can only be read.
 
-Only a stage with such a step brings this module along: nothing of the executor imports it in so many words. A Python
-class, which is run by a fork of the executor elsewhere, is run by a new Python here. That one is told in memory what to
-do: on no command line and on no disk.
+Only a stage with such a step brings this module along, so no import statement of the executor names it. Without a
+sandbox a Python class runs in a fork of the executor; in a sandbox it runs in a new Python. That one gets its orders in
+memory: they are on no command line and on no disk.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MISSING = "the sandbox needs bubblewrap, and there is no bwrap in PATH on this h
 REFUSED = "the sandbox cannot be made: {}"
 NAMESPACES = " (this user has to be allowed namespaces: see user.max_user_namespaces and the like in sysctl)"
 SIGNS = ("namespace", "uid map", "loopback", "Operation not permitted", "Permission denied")
-PRIVATE = ("/tmp", "/var/tmp", "/run")  # noqa: S108 - what the sandbox hides; sockets of services are in /run
+PRIVATE = ("/tmp", "/var/tmp", "/run")  # noqa: S108 - the sandbox hides these; sockets of services are in /run
 NEEDED = ("/run/current-system",)  # where NixOS has its programs
 NAMES = "/etc/resolv.conf"
 CODE = ("scriptlets", "ansible_collections")  # in the working folder; later steps run it, maybe without a sandbox
@@ -46,7 +46,7 @@ ALWAYS = (
     *("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
     *("--cap-drop", "ALL", "--die-with-parent", "--as-pid-1", "--unsetenv", "TMPDIR"),
 )
-# The first process of a PID namespace takes no signals, so it is a shell; whose end is the end of all that is inside.
+# The first process of a PID namespace gets no signals, so it is a shell. When it ends, all processes inside end.
 FIRST = ("--", "/bin/sh", "-c", '"$@"; exit $?', "sh")
 BOOT = "import marshal,sys;f=open({},'rb');sys.path[:]=marshal.load(f);{}from {} import inside;inside(f,{})"
 ADD_CODE = (
@@ -56,10 +56,10 @@ ADD_CODE = (
 
 
 def box(wanted: dict[str, Any], work: str, shown: tuple[str, ...] = (), kept: str = "") -> list[str]:
-    """What a program is started by; `wanted` is what the recipe says.
+    """The arguments that start a program in a sandbox; `wanted` is the recipe's `sandbox`.
 
-    Of what lies in the private folders, `shown` can be read, `kept` and the working folder can be written, too. Raises
-    ValueError where there can be no sandbox.
+    Of the files in private folders, the program can read `shown`, and also write `kept` and the working folder `work`.
+    Raises ValueError if there can be no sandbox.
     """
     private = sorted({os.path.realpath(folder) for folder in PRIVATE if os.path.isdir(folder)})
     names = os.path.realpath(NAMES) if wanted.get("network") else ""
@@ -86,7 +86,7 @@ def _program() -> str:
 
 
 def _writable(path: str) -> str:
-    """Where a path that may be written really is."""
+    """The real path of one that may be written. Raises ValueError if it does not exist or is the whole file system."""
     found = os.path.realpath(path)
     if not os.path.exists(found):
         raise ValueError(f"sandbox.write: {path}: No such file or directory")
@@ -96,14 +96,17 @@ def _writable(path: str) -> str:
 
 
 def _is_below(path: str, folders: list[str]) -> bool:
-    """Whether a path lies in one of the folders, wherever it leads, such as a Python of an environment."""
+    """Whether a path lies in one of the folders. Where a link leads does not count, such as a venv's `python`."""
     above, name = os.path.split(os.path.normpath(path))
     place = os.path.join(os.path.realpath(above), name) if os.path.isabs(path) else ""
     return any(place.startswith(folder + os.sep) for folder in folders)
 
 
 def _outermost(paths: list[str]) -> list[str]:
-    """Those that lie in no other of them: these come with it, links among them, on which nothing can be mounted."""
+    """The paths that lie in none of the others.
+
+    The rest need no mount of their own: they come with the path above them, and nothing can be mounted on a link.
+    """
     return [path for path in sorted({*paths}) if not any(path.startswith(other + os.sep) for other in paths)]
 
 
@@ -112,12 +115,12 @@ def _each(option: str, paths: list[str]) -> list[str]:
 
 
 def _pairs(option: str, paths: list[str]) -> list[str]:
-    """An option for each path, which is to be the same inside."""
+    """The option with each path twice: outside and inside, where it is the same."""
     return [word for path in paths for word in (option, path, path)]
 
 
 def runnable(path: str) -> str:
-    """How a program is called inside, also one in a folder that is mounted noexec."""
+    """The path by which a program can be run inside, even if its folder is mounted noexec."""
     if not os.statvfs(path).f_flag & os.ST_NOEXEC:
         return path
     with open(path, "rb") as file:
@@ -125,7 +128,10 @@ def runnable(path: str) -> str:
 
 
 def ask(leader: int) -> None:
-    """Ask all in a child's group to end but bubblewrap, which would end the others with it and give them no time."""
+    """Send TERM to all in a child's process group except the leader, bubblewrap.
+
+    If bubblewrap ended, it would end the others at once and give them no time.
+    """
     for pid in procfs.others():
         try:
             if pid != leader and int(procfs.stat_of(pid)[2]) == leader:
@@ -135,7 +141,7 @@ def ask(leader: int) -> None:
 
 
 def refused(attempt: Attempt, mask: Mask | None) -> str:
-    """Why bubblewrap could not start the step's program, and what to do; empty where it could."""
+    """Why bubblewrap could not start the step's program, and what to do about it; empty if it could."""
     said = " ".join(attempt.stderr.text(2000, mask).split())
     if attempt.exit_code != 1 or attempt.stdout.size or attempt.ending or not said.startswith(f"{PROGRAM}: "):
         return ""
@@ -145,7 +151,10 @@ def refused(attempt: Attempt, mask: Mask | None) -> str:
 def python(
     launcher: Launcher, step: Step, ctx: ContextView, params: dict[str, Any], method: str, limit: Callable[[], None]
 ) -> Callable[[exec_program.EventWriter], NoReturn]:
-    """What a fork of the executor does to have a Python class run in the sandbox. Raises ValueError as `box` does."""
+    """A function for a fork of the executor that runs the step's Python class in the sandbox.
+
+    Raises ValueError as `box` does.
+    """
     payload = next((path for path in sys.path if path.startswith(IN_MEMORY)), None)
     paths = sys.path[:-1] if sys.path[-1] == payload else sys.path  # `add_payload` puts it there
     places = (*paths, sys.executable, sys.prefix, sys.exec_prefix, sys.base_prefix)
@@ -186,14 +195,14 @@ def _inherited(number: int) -> int:
 
 
 def _hand_over(payload: str) -> None:
-    """Under its old name a copy of the payload: later steps take their code from the one that the executor has."""
+    """Put a copy of the payload in its place. The step cannot change the original, from which later steps take code."""
     number = int(payload[len(IN_MEMORY) :])
     with open(payload, "rb") as file:
         os.dup2(in_memory(file.read()), number)
 
 
 def inside(state: IO[bytes], events: int) -> NoReturn:
-    """In the new Python: do what a fork of the executor does elsewhere."""
+    """In the new Python: run the step's class, as a fork of the executor does without a sandbox."""
     given = marshal.load(state)  # noqa: S302 - of the executor's own
     state.close()
     os.set_inheritable(events, False)

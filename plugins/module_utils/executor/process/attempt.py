@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One try of one step as its parent sees it: a child in its own session, its pipes, its deadline, its end."""
+"""One attempt of one step, as its parent process sees it: a child in its own session, with pipes and a deadline."""
 
 from __future__ import annotations
 
@@ -33,18 +33,21 @@ if TYPE_CHECKING:
     Event = dict[str, Any]
 
 CHUNK = 65536
-QUIET = 0.01  # seconds in which most steps end: so long nobody looks at what they print, for which a pipe has room
+QUIET = 0.01  # seconds in which most steps end: until then nobody reads their pipes, which have room for the output
 GRACE = 2.0  # seconds from TERM to KILL
 LOOK = 0.1  # seconds between two inspections
 LEFT_IN_PIPES = 64  # reads after the end: a descendant that still prints must not hold the step up
 SHOWN = 20000
 BY_SIGNAL = 128  # a shell's exit code for a signal, less the signal
-PROCESSES = 1000  # that an attempt has started, as far as they are kept for a log
+PROCESSES = 1000  # processes of one attempt that are kept for a log
 NEVER = float("inf")
 
 
 class Attempt:
-    """A running child. `change` gets each change of the context, `conceal` the texts that it registers as secret."""
+    """A running child. `timeout` is in seconds; None sets no limit.
+
+    `change` gets each change of the context, `conceal` the texts that the child registers as secret.
+    """
 
     def __init__(
         self,
@@ -57,8 +60,8 @@ class Attempt:
         self.ending: Event | None = None
         self.measurements: list[Event] = []
         self._processes: list[Event] = []
-        self._unkept = 0  # processes beyond those
-        self.secrets = 0  # that it has registered
+        self._unkept = 0  # processes beyond `PROCESSES`
+        self.secrets = 0  # how many texts it has registered as secret
         self.stopped = ""
         self.is_waiting = False  # it passed by itself, but does not fulfil `until` yet
         self.exit_code = 0
@@ -74,7 +77,7 @@ class Attempt:
         self._conceal = conceal
         self._events: Lines | None = None
         self._measured = 0
-        self._oom_kills: int | None = None  # of this machine, soon after its start
+        self._oom_kills: int | None = None  # on this machine, soon after the child's start
         self._timeout = timeout
         self._inspect: Callable[[], str] | None = None
         self._look = NEVER
@@ -83,11 +86,14 @@ class Attempt:
 
     @property
     def due(self) -> float:
-        """The moment of the monotonic clock at which it has to be checked, unless it ends before."""
+        """The moment, on the monotonic clock, at which `check` has to be called unless the child ends before."""
         return min(self.deadline, self._look if self.is_watched else self.started + QUIET)
 
     def start(self, stdin: bytes, program: Program, mark: int = 0) -> None:
-        """Start the child, which has `mark`. Raises OSError where there is no room for it or no program, ValueError."""
+        """Start the child; `mark` is the one that it bears.
+
+        Raises OSError if it cannot be started, and ValueError if its arguments cannot be handed over.
+        """
         takers = [self.stdout.add, self.stderr.add]
         if callable(program):
             self._events = Lines(self._take_line, exec_program.LARGEST_EVENT)
@@ -106,7 +112,7 @@ class Attempt:
         self.pipes = dict(zip(opened[1::2], takers))
 
     def read(self, pipe: int) -> int:
-        """Read what one pipe holds now; blocks while it is empty. Returns the number of bytes, 0 at its end."""
+        """Read what one pipe holds now. Returns the number of bytes, 0 at its end. Blocks while the pipe is empty."""
         data = os.read(pipe, CHUNK)
         if data:
             self.pipes[pipe](data)
@@ -153,7 +159,7 @@ class Attempt:
             self._change(event)
 
     def stop(self, reason: str) -> None:
-        """Ask the child's process group to end, or call `ask`. What still runs after some seconds is killed."""
+        """Ask the child's process group to end: by `ask`, or else with TERM. It gets `GRACE` seconds for that."""
         if not self.stopped:
             self.stopped = reason
             self.deadline = time.monotonic() + GRACE
@@ -163,7 +169,7 @@ class Attempt:
                 self.kill(signal.SIGTERM)
 
     def inspect_by(self, inspect: Callable[[], str]) -> None:
-        """Call `inspect` again and again: it returns why the child has to be stopped, empty where it need not."""
+        """From now on call `inspect` regularly. It returns why the child has to be stopped, or an empty text."""
         self._inspect, self._look = inspect, self.started
 
     def check(self) -> bool:
@@ -190,11 +196,11 @@ class Attempt:
 
     @property
     def ended_by(self) -> set[int]:
-        """The signals that may have ended it. A shell turns the signal of its child into an exit code."""
+        """The signals that may have ended the child. A shell turns a signal of its own child into an exit code."""
         return {self.signal, self.exit_code - BY_SIGNAL}
 
     def starved(self) -> str:
-        """For people, in brackets: that the child, or one of its own, was killed for want of memory; else empty."""
+        """A remark in brackets if the child may have been killed for lack of memory, else an empty text."""
         if self._oom_kills is None or self.stopped or signal.SIGKILL not in self.ended_by:
             return ""
         from ansible_collections.rack.recipes.plugins.module_utils.executor.process.oom_kills import since
@@ -207,18 +213,18 @@ class Attempt:
             _sent(os.killpg, self.pid, number) or _sent(os.kill, self.pid, number)
 
     def has_ended(self) -> bool:
-        """Whether the child is no more, whoever holds its pipes, or has to be killed since it does not end.
+        """Whether the child has ended, or has to be killed since it does not end. Its pipes may still be open.
 
-        It stays a zombie, so its number is not used again.
+        It stays a zombie, so that its process number is not used again.
         """
         if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
             return True
         return bool(self.stopped) and time.monotonic() >= self.deadline
 
     def finish(self) -> None:
-        """After the child's end: end its group, empty its pipes, and keep what it has used.
+        """After the child's end: kill its group, empty its pipes, and keep what it has used.
 
-        A child that could not be killed, as one of another user, has no figures of use.
+        A child that could not be killed, such as one of another user, has no figures of use.
         """
         self.ended = time.monotonic()
         self.kill(signal.SIGKILL)
@@ -230,12 +236,12 @@ class Attempt:
         self.exit_code, self.signal = (code, 0) if code >= 0 else (0, -code)
 
     def end_in_words(self, argv: list[str]) -> str:
-        """How the child, which is the program of `argv`, has ended; for a log."""
+        """How the child, which runs the program `argv`, has ended; for a log."""
         end = f"signal {self.signal}" if self.signal else f"exit code {self.exit_code}"
         return _process_in_words({"pid": self.pid, "argv": argv, "end": end, "seconds": self.ended - self.started})
 
     def processes_in_words(self) -> list[str]:
-        """What the child has told of the processes that it started itself; for a log."""
+        """The processes that the child has reported to have started, each as a line for a log."""
         more = [f"{self._unkept} more processes"] if self._unkept else []
         return [*map(_process_in_words, self._processes), *more]
 
@@ -244,7 +250,7 @@ class Attempt:
         return self.usage.ru_utime + self.usage.ru_stime if self.usage else 0.0
 
     def _drain(self) -> None:
-        """Read what is left in the pipes, but not for ever: a daemon may go on writing into them."""
+        """Read what is left in the pipes. A daemon may go on writing into them, so the number of reads is limited."""
         poll = select.poll()
         for pipe in self.pipes:
             poll.register(pipe, select.POLLIN)
@@ -254,7 +260,10 @@ class Attempt:
                 return
 
     def record(self, verdict: str, reason: str, started: str, mask: Mask | None = None) -> dict[str, Any]:
-        """What is kept of this attempt: times in seconds, memory in KiB, blocks of 512 bytes."""
+        """The record of this attempt: times in seconds, memory in KiB, blocks of 512 bytes. `mask` takes secrets out.
+
+        Raises ValueError if the attempt has not ended.
+        """
         usage = self.usage
         if usage is None:
             raise ValueError("the attempt has not ended")
@@ -300,13 +309,13 @@ def _process_in_words(event: Event) -> str:
 def _sent(send: Callable[[int, int], None], target: int, number: int) -> bool:
     try:
         send(target, number)
-    except OSError:  # gone, or become somebody else's, such as a child that became sudo
+    except OSError:  # it has ended, or belongs to another user now, such as a child that became sudo
         return False
     return True
 
 
 def _become(program: Callable[[exec_program.EventWriter], NoReturn], opened: list[int]) -> NoReturn:
-    """In the child: take the pipes' other ends as streams and never come back."""
+    """In the child: take the other ends of the pipes as streams, and run `program`. Never returns."""
     stdin, stdout, stderr, events = opened[0], *opened[2::2]
     try:
         exec_program.enter_child(stdin, stdout, stderr)

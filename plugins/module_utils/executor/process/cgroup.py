@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A control group (cgroup v2) for one attempt: what all of its processes use, those too that nobody waits for.
+"""A control group (cgroup v2) for one attempt. It counts what all of its processes use, also those nobody waits for.
 
-Which figures there are is up to the host: CPU time always, memory and input and output where their controllers are
-handed down. The files are described in the kernel's Documentation/admin-guide/cgroup-v2.rst.
+Which figures there are depends on the host. CPU time is always there. Memory, and input and output, are there if the
+host delegates their controllers. The kernel's Documentation/admin-guide/cgroup-v2.rst describes the files.
 """
 
 from __future__ import annotations
@@ -21,21 +21,27 @@ PROCESSES = "cgroup.procs"
 
 
 class Cgroup:
-    """Holds a process that joins it, and all that this starts from then on."""
+    """A group in a new folder. It holds each process that joins it, and all that such a process starts afterwards.
+
+    Raises OSError if the folder cannot be made.
+    """
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
         os.mkdir(folder)
 
     def join(self) -> None:
-        """In the child: be in it. Where the host does not let it, nothing is counted, and the step runs as well."""
+        """In the child: join the group. If the host does not allow it, the step runs without being counted."""
         try:  # noqa: SIM105 - a target would pay for contextlib
             _write(self.folder, os.getpid())
         except OSError:
             pass
 
     def end(self) -> dict[str, Any]:
-        """What was used in it: seconds, KiB, bytes. Whoever is left in it goes on outside."""
+        """Remove the group and return what was used in it, in seconds, KiB and bytes.
+
+        Processes that are left in it go on in the group above.
+        """
         cpu = self._cpu()
         found = {**cpu, **self._memory(), **self._io()} if any(cpu.values()) else {}
         for pid in _read(self.folder, PROCESSES).split():
@@ -45,7 +51,7 @@ class Cgroup:
                 pass
         try:  # noqa: SIM105
             os.rmdir(self.folder)
-        except OSError:  # one that has just been started
+        except OSError:  # a process has just been started in it
             pass
         return found
 
@@ -58,7 +64,7 @@ class Cgroup:
         return {"memory_peak_kib": int(peak) // 1024} if peak else {}
 
     def _io(self) -> dict[str, Any]:
-        """Of all devices together; each is a line such as `8:0 rbytes=1 wbytes=2`."""
+        """The sums over all devices. Each has a line such as `8:0 rbytes=1 wbytes=2`."""
         pairs = [word.split("=") for word in _read(self.folder, "io.stat").split() if "=" in word]
         names = {"rbytes": "read_bytes", "wbytes": "written_bytes"}
         return {
@@ -69,14 +75,14 @@ class Cgroup:
 
 
 def create_cgroup(name: str) -> Cgroup | None:
-    """A new group below this process's own; None where the host has none, or does not let this user make one."""
+    """A new group below this process's own; None if the host has no groups or does not let this user make one."""
     own = [line.partition("::")[2] for line in _read("/proc/self", "cgroup").splitlines() if line.startswith("0::")]
     for root in ROOTS:
         above = root + own[0].rstrip("/") if own else ""
         if above and os.access(os.path.join(above, PROCESSES), os.W_OK):
             try:
                 return Cgroup(os.path.join(above, name))
-            except OSError:  # such as one that may hold no others
+            except OSError:  # such as in a group that may hold no others
                 return None
     return None
 

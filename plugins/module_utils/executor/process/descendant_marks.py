@@ -15,11 +15,11 @@ import resource
 
 MARK = resource.RLIMIT_RTTIME
 FIRST_MARK = 1 << 62
-MOST = 1 << 24  # attempts of one executor
+MOST = 1 << 24  # marks, and so attempts, of one executor
 
 
 class ProcessMarks:
-    """Marks what this process starts. No mark is used again, also where it runs one stage after the other."""
+    """Marks the processes that this process starts. No mark is used twice, even by several stages in one process."""
 
     _used = 0
 
@@ -28,7 +28,7 @@ class ProcessMarks:
         self._marks = marks_of(os.getpid(), _started_at())
 
     def put(self) -> int:
-        """A new mark, for what is started from now on."""
+        """Set a new mark for the processes that are started from now on, and return it."""
         ProcessMarks._used += 1
         mark = self._marks[ProcessMarks._used % MOST]
         try:  # noqa: SIM105 - a target would pay for contextlib
@@ -38,12 +38,15 @@ class ProcessMarks:
         return mark
 
     def remove(self) -> None:
-        """What is started from now on has no mark of ours."""
+        """Take the mark away: processes that are started from now on have none."""
         resource.setrlimit(MARK, self._before)
 
 
 def marks_of(pid: int, started: int) -> range:
-    """All marks of one executor; `started`, in ticks since boot, is for numbers that are used again."""
+    """All marks of the executor with process number `pid`.
+
+    `started` is when it started, in ticks since boot. An earlier process with the same number thus had other marks.
+    """
     first = FIRST_MARK | pid << 40 | (started & 0xFFFF) << 24
     return range(first, first + MOST)
 

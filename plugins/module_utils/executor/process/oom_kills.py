@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether the kernel has killed processes for want of memory, of the whole machine or of a control group."""
+"""How many processes the kernel has killed for lack of memory, of the whole machine or of a control group."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ UNKNOWN = -1
 
 
 def oom_kills() -> int:
-    """How many processes the kernel has killed since its start. `UNKNOWN` before Linux 4.13, which does not count."""
+    """How many processes the kernel has killed since boot; `UNKNOWN` before Linux 4.13, which does not count them."""
     try:
         with open(VMSTAT, "rb") as file:
             told = file.read().partition(b"\noom_kill ")[2].split(None, 1)
@@ -21,7 +21,7 @@ def oom_kills() -> int:
 
 
 def since(before: int) -> str:
-    """For people, in brackets: how many it has killed since it had killed `before`; empty for none."""
+    """A remark in brackets: how many processes were killed since `oom_kills` returned `before`; empty for none."""
     more = oom_kills() - before
     if before == UNKNOWN or more <= 0:
         return ""

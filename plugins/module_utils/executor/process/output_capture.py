@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a child prints and sends, with bounds on memory."""
+"""Keeps what a child prints and sends, in a limited amount of memory."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 HEAD = 16 * 1024
 TAIL = 4 * 1024 * 1024
-LOOKED_AT = 20_000  # bytes before the end, for secrets
+LOOKED_AT = 20_000  # bytes before the end that are searched for secrets
 
 
 class OutputCapture:
-    """Collects bytes; of more than `head + tail` of them only the first and the last are kept."""
+    """Collects bytes. Of more than `head + tail` bytes only the first and the last are kept."""
 
     def __init__(self, head: int = HEAD, tail: int = TAIL) -> None:
         self._head = b""
@@ -31,7 +31,7 @@ class OutputCapture:
         self.size = 0
 
     def add(self, data: bytes) -> None:
-        """Take what was read next."""
+        """Take the next data."""
         head, tail = self._limits
         self.size += len(data)
         room = head - len(self._head)
@@ -42,14 +42,15 @@ class OutputCapture:
             del self._tail[:-tail]
 
     def ending(self) -> bytes:
-        """The last bytes, as many as are kept in one piece."""
+        """The last bytes, as many as are kept without a gap."""
         tail = bytes(self._tail[-self._limits[1] :])
         return tail if self.size > len(self._head) + len(tail) else self._head + tail
 
     def text(self, limit: int, mask: Mask | None = None) -> str:
-        """For people: all of it, or of more than `limit` bytes head and tail, with a note of what was left out.
+        """The output as text for people.
 
-        `mask` takes secrets out before anything is cut off, since half a secret would not be found any more.
+        Of more than `limit` bytes it has the beginning, a note of how much was left out, and the end. `mask` takes
+        secrets out before anything is cut, since half a secret would not be found any more.
         """
         whole, half = self.ending(), limit // 2
         if self.size <= limit:
@@ -65,7 +66,7 @@ class OutputCapture:
         return _shown(f"{head}\n[... {self.size - 2 * half} bytes left out ...]\n{tail}")
 
     def _masked_ends(self, whole: bytes, limit: int, mask: Mask) -> tuple[str, str]:
-        """Beginning and end without secrets, twice the same text where that is all of it.
+        """The beginning and the end without secrets. If the whole text is short enough, both are the whole text.
 
         How much is masked depends on the limit and on the longest secret, not on what was printed.
         """
@@ -83,7 +84,7 @@ class OutputCapture:
         return shortened(head), shortened(masked_ending(_after_cut(whole[-reach:]), mask))
 
     def end(self, limit: int, mask: Mask | None = None) -> str:
-        """For people: at most so many of its last characters, without the white space behind them."""
+        """The last `limit` characters as text for people, without white space around them."""
         kept = self.ending().rstrip()
         if mask is None:
             return kept[-limit:].decode("utf-8", "backslashreplace").strip()
@@ -98,23 +99,23 @@ class OutputCapture:
 
 
 def _before_cut(data: bytes) -> str:
-    """Text without the half of a character at its end."""
+    """The bytes as text. Half a character at the end is left out."""
     return codecs.getincrementaldecoder("utf-8")("backslashreplace").decode(data)
 
 
 def _after_cut(data: bytes) -> str:
-    """Text without the half of a character, at most three bytes, at its beginning."""
+    """The bytes as text. Half a character at the beginning, at most three bytes, is left out."""
     start = next((place for place in range(min(4, len(data))) if data[place] & 0xC0 != 0x80), 0)
     return data[start:].decode("utf-8", "backslashreplace")
 
 
 def _shown(text: str) -> str:
-    """Masked text as files take it; a scriptlet may have printed a message whose values are not cut yet."""
+    """Masked text as files accept it. Its marked values are cut: a scriptlet may have printed a message with some."""
     return shortened(text).replace("\0", "\\x00")
 
 
 class Lines:
-    """Puts together the lines of what arrives in pieces, and hands them to `take`."""
+    """Puts lines together from pieces of data, and hands each line to `take`. `longest` is in bytes."""
 
     def __init__(self, take: Callable[[bytes], None], longest: int) -> None:
         self._take = take
@@ -123,7 +124,7 @@ class Lines:
         self._size = 0
 
     def add(self, data: bytes) -> None:
-        """Take what was read next; raises ValueError for a line that is too long to be kept."""
+        """Take the next data. Raises ValueError for a line that is too long to be kept."""
         *ends, rest = data.split(b"\n")
         for end in ends:
             line = b"".join((*self._pieces, end))

@@ -4,7 +4,7 @@
 
 """Finds all processes that a step has started, by their mark, and kills them.
 
-Where the kernel has no marks, or they cannot be set, the session and the tree of processes are used instead.
+Where marks cannot be set, it finds them by their session and their parents instead.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-PATIENCE = 5.0  # seconds in which whoever is killed has to go
+PATIENCE = 5.0  # seconds after which it gives up on processes that do not end
 PAUSE = 0.01
 NAMED = 5
 
@@ -36,10 +36,11 @@ def count(mark: int) -> int:
 
 
 def sweep(marks: range, leader: int = 0) -> Generator[float, None, str]:
-    """Kill all processes with one of `marks`, and all that descend from `leader`. Yields the moments to go on at.
+    """Kill all processes with one of `marks`, and all descendants of the process `leader`, if one is given.
 
-    Returns what could not be killed, for people; empty where nothing is left. It looks more than once: a process can
-    start another one after it was seen and before it is killed.
+    Yields the moments, on the monotonic clock, at which to go on. Returns a text for people with what could not be
+    killed, empty if nothing is left. It looks more than once, since a process can start another one just before it is
+    killed.
     """
     until = time.monotonic() + PATIENCE
     while True:
@@ -55,7 +56,7 @@ def sweep(marks: range, leader: int = 0) -> Generator[float, None, str]:
 
 
 def end_all(marks: range, leader: int = 0) -> str:
-    """Do the same at once. Returns what could not be killed."""
+    """Do what `sweep` does, sleeping in between. Returns what could not be killed, as `sweep` does."""
     sweeping = sweep(marks, leader)
     while True:
         try:
@@ -65,23 +66,26 @@ def end_all(marks: range, leader: int = 0) -> str:
 
 
 class Look:
-    """One look at all processes, in rounds: each looks at those only that the rounds before have not seen."""
+    """One look at all processes. It has rounds: each looks only at processes that no earlier round has seen."""
 
     def __init__(self, marks: range, leader: int) -> None:
         self.found: set[int] = set()
         self._marks = marks
         self._leader = leader
         self._parents: dict[int, tuple[int, int]] = {}
-        self._seen = procfs.ancestors()  # spared whatever they look like: nothing of ours has started us
+        self._seen = procfs.ancestors()  # never killed: no step has started this process
 
     def goes_on(self) -> bool:
-        """Kill what has a mark; True where one ended before it was looked at: it may have started another."""
+        """One round: kill the processes with a mark.
+
+        Returns whether a process had ended before it was looked at. It may have started another one.
+        """
         new = [pid for pid in procfs.others() if pid not in self._seen]
         self._seen.update(new)
         return sum(map(self._is_gone, new)) > 0
 
     def kill_descendants(self) -> set[int]:
-        """Kill all in the leader's session, and all that descend from these, by their parents and sessions."""
+        """Kill all in the leader's session, and all their descendants. Returns the numbers of the killed processes."""
         if not self._leader:
             return set()
         descendants = {pid for pid, (_parent, session) in self._parents.items() if session == self._leader}
@@ -95,7 +99,7 @@ class Look:
         return descendants
 
     def _is_gone(self, pid: int) -> bool:
-        """Kill a process that has a mark, and remember what was found; True where it had ended by itself before."""
+        """Kill a process if it has a mark, and note its parent and session. Returns whether it had already ended."""
         try:
             is_marked = procfs.mark_of(pid) in self._marks
             if is_marked:

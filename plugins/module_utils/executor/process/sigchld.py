@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Being woken as soon as a child has ended."""
+"""Wakes the executor as soon as a child has ended."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import signal
 
 
 class ChildSignal:
-    """A pipe that can be read as soon as a child has ended."""
+    """A context manager with the descriptor of a pipe that becomes readable as soon as a child has ended."""
 
     def __enter__(self) -> int:
         self._ends = os.pipe()

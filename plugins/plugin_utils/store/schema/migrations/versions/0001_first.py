@@ -4,8 +4,8 @@
 
 """The first tables: runs, steps, context, measurements, conflicts.
 
-Each statement is skipped where it is done already: MySQL commits every one by itself, so that a migration killed
-in the middle leaves some of them behind.
+A statement is skipped if it has been done already. MySQL commits each one by itself, so a migration that is killed
+halfway leaves some of them done.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def _table(table: str, *parts: SchemaItem) -> None:
 
 
 def _index(table: str, columns: list[str]) -> None:
-    """MySQL, other than MariaDB, cannot be told to create an index unless it exists."""
+    """Create an index unless it exists. MySQL, unlike MariaDB, has no `IF NOT EXISTS` for that."""
     from alembic import op
 
     index = "_".join(["ix", table, *columns])

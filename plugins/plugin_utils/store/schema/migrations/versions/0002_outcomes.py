@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a step came to its verdict: criteria with their limits, instances, rounds, earlier results that were used again.
+"""How a step came to its verdict: criteria with their limits, instances, rounds, and earlier results used again.
 
-Rows that are there keep what they hold; what nobody asked of them is NULL. Each statement is skipped where it is done
-already, as in the first migration.
+Existing rows keep their values; their new columns are NULL. A statement is skipped if it has been done already, as in
+the first migration.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 revision = "0002"
 down_revision = "0001"
 
-# A run's changes go with it. Other databases have a foreign key for this.
+# When a run is deleted, so are its changes of the context. Other databases have a foreign key for this.
 FORGET = """
 CREATE OR REPLACE FUNCTION forget_context() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -105,7 +105,7 @@ def _indexes(tables: Mapping[str, list[list[str]]]) -> None:
 
 
 def _drop_index(table: str, index: str) -> None:
-    """Only after its successor is there: MySQL needs one for the foreign key."""
+    """Drop an index. Its successor has to exist before, since MySQL needs one for the foreign key."""
     from alembic import op
 
     if index in _held_indexes(table):
@@ -121,8 +121,9 @@ def _held_indexes(table: str) -> set[str | None]:
 def _forget_by_trigger() -> None:
     from alembic import op
 
-    if op.get_bind().dialect.name != "postgresql":  # whose migration is whole or not there at all
+    if op.get_bind().dialect.name != "postgresql":
         return
+    # PostgreSQL does a migration as a whole or not at all, so no statement can have been done before.
     op.execute(FORGET)
     op.execute(TRIGGER)
     op.drop_constraint("fk_context_run_id", "context")

@@ -2,10 +2,10 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files that steps leave with the run, what became of conflicts, clocks that differ, and runs that are kept.
+"""Attached files, the outcome of conflicts, differences between clocks, and runs that are kept.
 
-Rows that are there keep what they hold; what nobody asked of them is NULL. What became of a conflict is known: the last
-write was kept, there was no other policy. Each statement is skipped where it is done already, as in the first
+Existing rows keep their values; their new columns are NULL. Only the outcome of earlier conflicts is known: the last
+write was kept, since there was no other policy. A statement is skipped if it has been done already, as in the first
 migration. A column that is added without a default rewrites no row on any database.
 """
 

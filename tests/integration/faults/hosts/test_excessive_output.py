@@ -221,7 +221,7 @@ def test_many_writers_at_once_stay_apart(printing: Path, rack: Rack):
         assert row["stderr"].splitlines() == [f"{step} logs {number}" for number in range(100)]
     assert len(found.steps) == len(names) * len(hosts)
     told = [line for line in done.stderr.splitlines() if found.run["run_id"] in line and "@" in line]
-    said = r"[0-9:.]{12} \S+ (w\d+)@(r0\d) ((start|process|end): ?.*|stderr: \1 logs \d+)"
+    said = r"[0-9:.]{12} \S+ (w\d+)@(r0\d) ((start|process|end): ?.*|stderr: \1 logs \d+|stdout: (\1 says \d+|\{.*\}))"
     labels = [re.fullmatch(said, line) for line in told]
     assert [line for line, label in zip(told, labels, strict=True) if label is None] == []
     assert {(label[1], label[2]) for label in labels if label} == set(found.steps)

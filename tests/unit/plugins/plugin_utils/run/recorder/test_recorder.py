@@ -416,7 +416,10 @@ def test_a_report_finds_in_the_store_what_there_is(recorder: Recorder, results: 
     append(current().path, [step("a", host) for host in results])
     recorder.task_starts(task(0, action="rack.recipes.report"))
     assert set(stored(current().run_id)) == {("a", host) for host in results}
-    assert queries.run(engine("sqlite:///.rack-recipes/results.db"), current().run_id)["status"] == status
+    store = engine("sqlite:///.rack-recipes/results.db")
+    found = queries.run(store, current().run_id)["status"]
+    store.dispose()
+    assert found == status
 
 
 def test_tags_hold_in_each_play(recorder: Recorder):

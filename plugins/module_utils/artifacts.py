@@ -16,7 +16,7 @@ import re
 import stat
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import bounded
-from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import write_all
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FILE_MODE, FOLDER_MODE, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,10 +94,10 @@ class ArtifactStore:
     def _written(self, pieces: Iterator[bytes]) -> dict[str, Any]:
         if not self._folder:
             return _digested(pieces, lambda _piece: None, LARGEST)
-        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        os.makedirs(self._folder, mode=FOLDER_MODE, exist_ok=True)
         room = STAGE - self._held()
         part = os.path.join(self._folder, f"part-{os.getpid()}-{id(pieces)}")
-        file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE)
         try:
             found = _digested(pieces, lambda piece: write_all(file, piece), room)
             os.rename(part, os.path.join(self._folder, found["sha256"]))

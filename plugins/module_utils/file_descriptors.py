@@ -2,11 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Writing to file descriptors, whole."""
+"""Writing to file descriptors, whole, and the modes of what only its owner may read."""
 
 from __future__ import annotations
 
 import os
+
+FILE_MODE, FOLDER_MODE = 0o600, 0o700
 
 
 def write_all(descriptor: int, data: bytes) -> None:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-FILE_MODE, FOLDER_MODE = 0o600, 0o700
+from ansible_collections.rack.recipes.plugins.module_utils import file_descriptors
+
+FILE_MODE, FOLDER_MODE = file_descriptors.FILE_MODE, file_descriptors.FOLDER_MODE
 
 
 def make_private(folder: Path) -> None:

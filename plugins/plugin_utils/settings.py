@@ -24,6 +24,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.log_levels import LEV
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
 
 SECTION = "rack_recipes"
+CONFIG = "ansible.cfg"
 MEANING: dict[str, str] = {
     "db": "URL of the store",
     "runs": "folder of the run folders",
@@ -113,11 +114,11 @@ def _candidates() -> Iterator[Path]:
     named = os.environ.get("ANSIBLE_CONFIG")
     if named is not None:
         path = Path(os.path.expandvars(named)).expanduser()
-        yield path / "ansible.cfg" if path.is_dir() else path
+        yield path / CONFIG if path.is_dir() else path
     if not Path.cwd().stat().st_mode & stat.S_IWOTH:
-        yield Path("ansible.cfg")
-    yield Path("~/.ansible.cfg").expanduser()
-    yield Path("/etc/ansible/ansible.cfg")
+        yield Path(CONFIG)
+    yield Path(f"~/.{CONFIG}").expanduser()
+    yield Path("/etc/ansible") / CONFIG
 
 
 def read_config() -> configparser.ConfigParser:

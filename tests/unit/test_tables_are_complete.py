@@ -53,11 +53,18 @@ def test_a_verdict_that_nothing_gives_yet_stands_in_the_table_only():
     assert not [path for path in SOURCES if "waived" in path.read_text()]
 
 
-def test_the_name_of_the_journal_and_the_modes_of_private_files_are_written_once():
-    written = re.compile(r'"journal\.jsonl"|\b0o[67]00\b')
-    controllers = PLUGINS / "plugin_utils"
-    sources = {path for path in SOURCES if path.is_relative_to(controllers) and written.search(path.read_text())}
-    assert sources == {controllers / "private_files.py"}
+@pytest.mark.parametrize(
+    ("written", "path"),
+    [
+        (r'"journal\.jsonl"', "module_utils/journal_record.py"),
+        (r"\b0o[67]00\b", "module_utils/file_descriptors.py"),
+        (r'"rack_recipes_recipe"', "plugin_utils/compile/task_names.py"),
+        (r'"rack_recipes_params"', "plugin_utils/run/param_values.py"),
+    ],
+)
+def test_names_of_files_and_variables_and_modes_are_written_once(written: str, path: str):
+    sources = {source for source in SOURCES if re.search(written, source.read_text())}
+    assert sources == {PLUGINS / path}
 
 
 def test_the_page_on_verdicts_names_those_of_the_table():

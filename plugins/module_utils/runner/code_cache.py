@@ -13,6 +13,7 @@ import time
 from _frozen_importlib_external import PathFinder  # importlib would cost 1 ms
 from zipimport import zipimporter
 
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FOLDER_MODE
 from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders import remove
 
 TYPE_CHECKING = False
@@ -118,7 +119,7 @@ def _unpack(folder: str, payload: str, files: list[str]) -> None:
     try:
         for name in files:
             path = os.path.join(part, name)
-            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            os.makedirs(os.path.dirname(path), mode=FOLDER_MODE, exist_ok=True)
             with open(path, "wb") as file:
                 file.write(content_of(payload, name))
             _code_of(path)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import write_all
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FILE_MODE, FOLDER_MODE, write_all
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL, encode
 from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders import remove
 
@@ -49,11 +49,11 @@ class DetachedStage:
     def create(self) -> bool:
         """Make the folder. Returns False if the stage was started before. Raises OSError if it cannot be made."""
         try:
-            os.mkdir(self.folder, 0o700)
+            os.mkdir(self.folder, FOLDER_MODE)
         except FileExistsError:
             return False
         try:
-            os.mkdir(self.work, 0o700)
+            os.mkdir(self.work, FOLDER_MODE)
             self._put_lease()
         except OSError:
             remove(self.folder)
@@ -74,7 +74,7 @@ class DetachedStage:
     def begin(self) -> None:
         """Called when the runner starts: note its process number, open the journal and the lease."""
         self._put("runner", _identity(os.getpid()))
-        self._journal = os.open(self.path(JOURNAL), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._journal = os.open(self.path(JOURNAL), os.O_WRONLY | os.O_CREAT | os.O_APPEND, FILE_MODE)
         self._lease = os.open(self.path("lease"), os.O_RDONLY)
 
     def write(self, record: dict[str, Any]) -> None:
@@ -170,7 +170,7 @@ class DetachedStage:
         return self._read("failure").decode("utf-8", "replace")
 
     def _put(self, name: str, content: bytes) -> None:
-        file = os.open(self.path(name), os.O_WRONLY | os.O_CREAT, 0o600)
+        file = os.open(self.path(name), os.O_WRONLY | os.O_CREAT, FILE_MODE)
         try:
             write_all(file, content)
         finally:
@@ -281,7 +281,7 @@ def _is_due(stamp: str) -> bool:
             return False
     except FileNotFoundError:
         pass
-    os.close(os.open(stamp, os.O_WRONLY | os.O_CREAT, 0o600))
+    os.close(os.open(stamp, os.O_WRONLY | os.O_CREAT, FILE_MODE))
     os.utime(stamp)
     return True
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import stat
 
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FOLDER_MODE
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,10 +32,10 @@ def base_folder(tmp: str = "", use: Callable[[str], object] = str) -> str:
     reasons = []
     for folder in _candidates(tmp):
         try:
-            os.makedirs(folder, mode=0o700, exist_ok=True)
+            os.makedirs(folder, mode=FOLDER_MODE, exist_ok=True)
             reason = _objection(folder)
             if not reason:
-                os.makedirs(os.path.join(folder, PROGRAMS), mode=0o700, exist_ok=True)
+                os.makedirs(os.path.join(folder, PROGRAMS), mode=FOLDER_MODE, exist_ok=True)
                 use(folder)
                 return folder
         except OSError as error:
@@ -72,7 +74,7 @@ def remove(path: str, device: int | None = None) -> None:
         if not stat.S_ISDIR(found.st_mode):
             os.unlink(path)
         elif device in (None, found.st_dev):
-            os.chmod(path, 0o700)
+            os.chmod(path, FOLDER_MODE)
             for entry in list(os.scandir(path)):
                 remove(entry.path, found.st_dev)
             os.rmdir(path)

@@ -29,6 +29,7 @@ import select
 import sys
 import time
 
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FOLDER_MODE
 from ansible_collections.rack.recipes.plugins.module_utils.runner.code_cache import (
     add_payload,
     cache_code,
@@ -197,7 +198,7 @@ def _unpack(names: list[str], payload: str, work: str) -> None:
     """Write the files that came with the stage. This does without `zipfile`, which costs 15 ms to import."""
     for name in names:
         path = os.path.join(work, name)
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        os.makedirs(os.path.dirname(path), mode=FOLDER_MODE, exist_ok=True)
         with open(path, "wb") as target:
             target.write(content_of(payload, name))
 

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.stage_task import ON_CONTROLLER, to_task
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import FLUSH, VERDICT
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import FLUSH, RECIPE_VARIABLE, VERDICT
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.yaml_text import TEMPLATE, to_yaml, verbatim
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.compiled_data import compiled_recipe
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, Stage
@@ -35,7 +35,7 @@ def to_playbook(plan: Plan) -> str:
 
 def to_plays(plan: Plan) -> tuple[Play, ...]:
     """The playbook as data: the plays that run the stages, the play that closes the run, and the verdict."""
-    variables = {"vars": {"rack_recipes_recipe": _recipe_variable(plan)}}
+    variables = {"vars": {RECIPE_VARIABLE: _recipe_variable(plan)}}
     return (*_runs(plan, variables), _close(plan, variables), _verdict(plan.recipe))
 
 

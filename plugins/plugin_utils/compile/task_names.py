@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The actions of the tasks in a compiled playbook."""
+"""The names in a compiled playbook: the actions of its tasks, and the variable of its plays."""
 
 from __future__ import annotations
 
@@ -10,3 +10,4 @@ STAGE = "rack.recipes.stage"
 FLUSH = "rack.recipes.flush"
 REPORT = "rack.recipes.report"
 VERDICT = "rack.recipes.verdict"
+RECIPE_VARIABLE = "rack_recipes_recipe"  # holds what is common to all steps

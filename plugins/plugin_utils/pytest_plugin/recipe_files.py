@@ -10,8 +10,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.settings import CONFIG
+
 TOP = re.compile(r"^[\"']?(test_meta|steps)[\"']?\s*:", re.MULTILINE)
-CONFIG, DROP_INS = "ansible.cfg", "scriptlets"
+DROP_INS = "scriptlets"
 INNER = "orchestrator"  # a project may have its scriptlets in orchestrator/scriptlets/
 
 

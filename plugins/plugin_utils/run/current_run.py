@@ -23,7 +23,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.reusable_re
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_registry import SecretRegistry
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 
-RECIPE = "rack_recipes_recipe"  # the variable of compiled plays that holds what is common to all steps
 RUN_HOST = ""  # the host of a step that runs once for the run
 
 Record = dict[str, Any]

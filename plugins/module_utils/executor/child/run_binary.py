@@ -11,7 +11,7 @@ import os
 import signal
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.spawn import spawn
-from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import in_memory, write_all
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FOLDER_MODE, in_memory, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def run_native(
     A compiled one is kept at `program`. `limit` sets the step's limits before `become` replaces the process.
     """
     if not source.endswith(".c"):
-        os.chmod(source, 0o700)
+        os.chmod(source, FOLDER_MODE)
         limit()
         become(source)
     try:

@@ -20,7 +20,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_view import C
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child import exec_program
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process import procfs
-from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import in_memory
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FOLDER_MODE, in_memory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def python(
     paths = sys.path[:-1] if sys.path[-1] == payload else sys.path  # `add_payload` puts it there
     places = (*paths, sys.executable, sys.prefix, sys.exec_prefix, sys.base_prefix)
     if launcher.artifacts:
-        os.makedirs(launcher.artifacts, mode=0o700, exist_ok=True)
+        os.makedirs(launcher.artifacts, mode=FOLDER_MODE, exist_ok=True)
     start = box(step["sandbox"], launcher.work, places, launcher.artifacts)
     given = {
         "request": {

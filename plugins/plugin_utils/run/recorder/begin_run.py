@@ -21,6 +21,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_view import n
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import RECIPE_VARIABLE
 from ansible_collections.rack.recipes.plugins.plugin_utils.context import context_file
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_hooks import MergeHooks, load_hooks
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_policies import to_record
@@ -29,7 +30,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import make_private
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RECIPE, Run, RunInputs, RunStep
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, RunInputs, RunStep
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values import (
     all_secrets,
     masked,
@@ -64,7 +65,7 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
     """
     play_outline = outline(plays, ansible_api.resolve)
     _check(play_outline, plays)
-    recipe = transform_to_native_types(dict(plays[0].vars.get(RECIPE) or {}))
+    recipe = transform_to_native_types(dict(plays[0].vars.get(RECIPE_VARIABLE) or {}))
     rules = merge_rules(recipe, settings)
     pin(_pins(plays, play_outline, recipe, rules, settings, ansible_api) if is_guarded(settings) else None)
     wanted = RequestedPlan.of(ansible_api.extra_vars)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import keys_of_others
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import FLUSH, STAGE
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import FLUSH, RECIPE_VARIABLE, STAGE
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import CacheKey
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import (
@@ -19,7 +19,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize impo
     dependencies,
     from_data,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RECIPE, RUN_HOST, RunStep
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RUN_HOST, RunStep
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import Resolve
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.step_message import check_stage
 
@@ -108,7 +108,7 @@ def outline(plays: Sequence[Any], resolve: Resolve) -> PlayOutline:
 
 def _check_recipe(plays: Sequence[Any]) -> None:
     """Playbooks may be imported into one another, but a run is of one recipe. Raises UsageError."""
-    described = [play.vars.get(RECIPE) or {} for play in plays]
+    described = [play.vars.get(RECIPE_VARIABLE) or {} for play in plays]
     recipes = {recipe.get("digest"): str(recipe.get("path") or OWN) for recipe in described}
     if len(recipes) > 1:
         raise UsageError(f"a playbook runs one recipe, and this has stages of {' and of '.join(recipes.values())}")

@@ -25,7 +25,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names 
     long_texts_of,
     secrets_in,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RECIPE
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import RECIPE_VARIABLE
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.literal_secrets import (
     LOOPS,
     literal,
@@ -72,7 +72,7 @@ def _of_host(stage: HostStage, names: SecretNames) -> Iterator[str]:
     """The secrets among the host's variables and passwords, and vault values in its arguments, also of other hosts."""
     variables = own_variables(stage.task_vars)
     yield from VaultValues(stage.action._loader).values_in([variables, stage.steps])
-    variables.pop(RECIPE, None)  # its declarations of parameters have such names, but no values
+    variables.pop(RECIPE_VARIABLE, None)  # its declarations of parameters have such names, but no values
     yield from literal(secrets_in(None, variables, names))
     yield from literal(_passwords(stage.action))
 

@@ -14,8 +14,9 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import transform_to_native_types
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import RECIPE_VARIABLE
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import StepEnd
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RECIPE, RUN_HOST, Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RUN_HOST, Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_secrets import add_secrets
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.readiness import (
     blocking_verdicts,
@@ -130,5 +131,5 @@ def _recipe(stage: HostStage, *, with_hooks: bool) -> Mapping[str, Any]:
         return recipe
     if not with_hooks:
         return {**recipe, "hooks": {}}
-    hooks = stage.action._templar.template(mark(stage.task_vars[RECIPE]["hooks"]))
+    hooks = stage.action._templar.template(mark(stage.task_vars[RECIPE_VARIABLE]["hooks"]))
     return {**recipe, "hooks": unmark(transform_to_native_types(hooks))}

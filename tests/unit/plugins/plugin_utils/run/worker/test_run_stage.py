@@ -21,11 +21,12 @@ from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import LONGEST_REASON
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import RECIPE_VARIABLE
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.run import current_run as holder
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RECIPE, Run, RunInputs, set_current
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, RunInputs, set_current
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.missing_results import UNPLANNED, UNRECORDED
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import EarlierRun
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.resource_locks import resources
@@ -240,7 +241,7 @@ def test_what_the_run_and_ansible_say_goes_to_the_host(run: Run):
     run.catch_up()
     hooks = {"pre_step": [{"module": "s", "type": "shell"}]}  # as Ansible has filled them in for the host
     host = Host(("ended", [step("b", "r1")]))
-    run_stage(host, 1, [B], {}, {**VARS, RECIPE: {"hooks": hooks}})
+    run_stage(host, 1, [B], {}, {**VARS, RECIPE_VARIABLE: {"hooks": hooks}})
     [asked] = host.asked
     assert (asked["params"], asked["secrets"]) == ({"password": "s3cret"}, ["s3cret"])
     assert 59 < asked["time_left"] <= asked["time_box"] == 60

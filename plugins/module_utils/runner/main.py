@@ -67,6 +67,8 @@ def main(arguments: bytes, payload: str) -> None:
     try:
         state, records, reason = _serve(request, payload)
     except OSError as error:
+        if error.errno == errno.ENOMEM:  # the controller names lack of memory as the cause, wherever it was met
+            raise
         state, records, reason = "refused", b"", str(error)
     clock = [round(time.time(), 6), round(time.monotonic() - request["arrived"], 6)]
     offset = request["offset"] + len(records)

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import shutil
 import signal
@@ -15,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.module_utils.runner import main
 from ansible_collections.rack.recipes.plugins.module_utils.runner.code_cache import BUNDLE
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import (
     OK,
@@ -516,3 +519,15 @@ def test_a_suspended_runner_is_still_running(host):
     os.kill(runner, signal.SIGSTOP)
     assert host.poll(attach=0).state == "running"
     assert is_alive(runner)
+
+
+def test_a_host_without_memory_gives_no_answer(monkeypatch):
+    """Wherever in the start the memory ends, the controller names the same cause."""
+
+    def serve(_request, _payload):
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM), "/var/tmp/code")
+
+    monkeypatch.setattr(main, "add_payload", lambda _payload: None)
+    monkeypatch.setattr(main, "_serve", serve)
+    with pytest.raises(OSError, match="Cannot allocate memory"):
+        main.main(json.dumps({"id": "stage", "offset": 0}).encode(), "")

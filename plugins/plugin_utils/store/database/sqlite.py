@@ -21,7 +21,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.store_
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
 
-WAIT = 5.0  # seconds that SQLite waits for another writer before it reports an error, after which we try again
+WAIT = 2.0  # seconds that SQLite waits for another writer; an error must come before the recorder gives up waiting
 
 
 def writer(url: URL) -> Engine:

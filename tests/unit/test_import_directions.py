@@ -180,7 +180,7 @@ def test_every_part_of_module_utils_has_a_layer():
 
 @pytest.mark.parametrize("path", sources("module_utils"), ids=name_of)
 def test_parts_of_module_utils_know_only_the_layers_before_them(path):
-    own = module_of(path).split(".")[0]
+    own = module_of(path).partition(".")[0]
     known = {name.split(".")[0] for name in target_imports()[module_of(path)]} - {own}
     assert {name for name in known if LAYER_OF[name] >= LAYER_OF[own]} == set()
 

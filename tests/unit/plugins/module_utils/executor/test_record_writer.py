@@ -162,7 +162,7 @@ def test_only_so_many_processes_are_told(work, monkeypatch):
     monkeypatch.setattr(attempt, "PROCESSES", 2)
 
     def run(self, ctx, params):
-        for _ in range(4):
+        for _number in range(4):
             os.system("true")
 
     found = of_event(work.run(python(type("Many", (Scriptlet,), {"run": run})), debug=True), "process")

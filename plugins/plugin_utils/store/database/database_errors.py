@@ -15,7 +15,11 @@ from typing import TYPE_CHECKING
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.all_databases import BY_DRIVER
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_kind import Code, DatabaseKind
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_kind import (
+    Code,
+    DatabaseKind,
+    last_argument,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.store_url import shown, without_secrets
 
 if TYPE_CHECKING:
@@ -43,27 +47,27 @@ def reason(error: SQLAlchemyError, url: URL) -> str:
     if not isinstance(error, sql.exc.DBAPIError) or error.orig is None:
         return without_secrets(str(error), url)
     kind, code = _origin(error)
-    advice = kind.advice.get(code, "")
-    told = kind.message_of(error.orig).strip() or "the connection is lost"
+    advice = kind.advice.get(code, "") if kind else ""
+    told = (kind.message_of if kind else last_argument)(error.orig).strip() or "the connection is lost"
     return without_secrets(f"{told} ({advice})" if advice else told, url)
 
 
 def is_passing(error: DBAPIError) -> bool:
     """Whether the same transaction may succeed a little later."""
     kind, code = _origin(error)
-    return error.connection_invalidated or code in kind.passing
+    return error.connection_invalidated or (kind is not None and code in kind.passing)
 
 
 def may_be_too_big(error: DBAPIError) -> bool:
     """Whether the cause may be a statement that is too long: MySQL then often just closes the connection."""
     kind, code = _origin(error)
-    return code in kind.too_big
+    return kind is not None and code in kind.too_big
 
 
 def met_known_row(error: DBAPIError) -> bool:
     """Whether a row that was written as a new one exists already. Only PostgreSQL is asked to report that."""
     kind, code = _origin(error)
-    return code == kind.known_row
+    return kind is not None and code == kind.known_row
 
 
 def patiently[T](call: Callable[[], T], patience: float) -> T:
@@ -81,8 +85,8 @@ def patiently[T](call: Callable[[], T], patience: float) -> T:
         pause = min(pause * 2, 1.0)
 
 
-def _origin(error: DBAPIError) -> tuple[DatabaseKind, Code]:
-    """The kind of the database that raised the error, and the error's code; 0 for an error without one."""
-    kind = BY_DRIVER[type(error.orig).__module__.partition(".")[0]]
-    code = kind.code_of(error.orig)
+def _origin(error: DBAPIError) -> tuple[DatabaseKind | None, Code]:
+    """The kind of the database that raised the error, and the error's code; None and 0 where these are not known."""
+    kind = BY_DRIVER.get(type(error.orig).__module__.partition(".")[0])
+    code = kind.code_of(error.orig) if kind else None
     return kind, code if isinstance(code, int | str) else 0

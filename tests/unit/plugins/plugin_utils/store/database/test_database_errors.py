@@ -21,13 +21,20 @@ from typing import TYPE_CHECKING, Any
 
 import pymysql
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, event, make_url, text
+from sqlalchemy.exc import OperationalError
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.store import database_engine as engines
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import sqlite
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import TooBigError
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import (
+    TooBigError,
+    is_passing,
+    may_be_too_big,
+    met_known_row,
+    reason,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.fold_journal import JournalFold
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import (
@@ -386,3 +393,10 @@ def test_what_is_interrupted_can_be_taken_up(
         following.catch_up()
     following.catch_up()
     assert everything(store) == held
+
+
+def test_an_error_of_another_driver_is_told_too() -> None:
+    """A URL may name a driver that nothing is known of, such as mysql+mysqldb."""
+    error = OperationalError("INSERT", {}, Exception(1213, "another deadlock"))
+    assert reason(error, make_url("mysql+mysqldb://rack@127.0.0.1/rack")) == "another deadlock"
+    assert not any(asked(error) for asked in (is_passing, may_be_too_big, met_known_row))

@@ -18,16 +18,21 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook impo
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.make_plan import NO_OPTIONS, make_plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, PlanOptions
-from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, FOLDER_MODE
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import load
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Recipe
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 
 
 def plan_of(recipe: str, settings: Settings | None = None, options: PlanOptions = NO_OPTIONS) -> Plan:
     """The plan of a recipe file, with the scriptlets that the project's settings trust. Raises RackError."""
-    folders = (settings or project.load()).scriptlets
     with _without_garbage_collection():
-        return make_plan(load(recipe), tuple(map(Path, folders)), options)
+        return plan_recipe(load(recipe), settings or project.load(), options)
+
+
+def plan_recipe(recipe: Recipe, settings: Settings, options: PlanOptions) -> Plan:
+    """The plan of a recipe that is read already. Raises RackError."""
+    return make_plan(recipe, tuple(map(Path, settings.scriptlets)), options)
 
 
 def playbook_of(recipe: str, settings: Settings | None = None, options: PlanOptions = NO_OPTIONS) -> str:
@@ -53,8 +58,7 @@ def write_playbook(plan: Plan, settings: Settings) -> Path:
     folder = Path(settings.runs).parent / "compiled"
     target = folder / f"{Path(plan.recipe.path).stem}-{sha256(text).hexdigest()[:12]}.yml"
     try:
-        for missing in reversed([path for path in (folder, *folder.parents) if not path.exists()]):
-            missing.mkdir(FOLDER_MODE, exist_ok=True)
+        make_private(folder)
         partial = folder / f".{target.name}.{os.getpid()}"
         with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, FILE_MODE), "wb") as file:  # noqa: PTH123
             file.write(text)

@@ -11,9 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.argument_parser import hint
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of, plan_recipe
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, PlanOptions
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Recipe
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 
 
@@ -34,14 +35,14 @@ def plan_resumed(
     asked_for = (*given.only, *([resume_from] if resume_from else ()))
     if not asked_for or not (options.only or options.skip):
         return plan
-    needed = _names(plan_of(recipe, settings, PlanOptions(only=asked_for)))
+    needed = _names(plan_recipe(plan.recipe, settings, PlanOptions(only=asked_for)))
     if resume_from:
-        _check_given(recipe, settings, given, resume_from)
+        _check_given(plan.recipe, settings, given, resume_from)
         if options.only and resume_from not in _names(plan):
             options = replace(options, only=(*options.only, resume_from))
     if not given.skip:
         options = replace(options, skip=tuple(name for name in options.skip if name not in needed))
-    return plan if options == plan.options else plan_of(recipe, settings, options)
+    return plan if options == plan.options else plan_recipe(plan.recipe, settings, options)
 
 
 def _inherited(given: PlanOptions, earlier: Mapping[str, Any]) -> PlanOptions:
@@ -55,13 +56,13 @@ def _inherited(given: PlanOptions, earlier: Mapping[str, Any]) -> PlanOptions:
     )
 
 
-def _check_given(recipe: str, settings: Settings, given: PlanOptions, step: str) -> None:
+def _check_given(recipe: Recipe, settings: Settings, given: PlanOptions, step: str) -> None:
     """Raise UsageError if this call's options leave out the step to resume from or a step that it depends on."""
-    if given.only and step not in _names(plan_of(recipe, settings, PlanOptions(only=given.only))):
+    if given.only and step not in _names(plan_recipe(recipe, settings, PlanOptions(only=given.only))):
         raise UsageError(f"--resume-from {step}: --only leaves out this step")
     if step in given.skip:
         raise UsageError(f"--resume-from {step}: --skip leaves out this step")
-    needed = _names(plan_of(recipe, settings, PlanOptions(only=(step,))))
+    needed = _names(plan_recipe(recipe, settings, PlanOptions(only=(step,))))
     if skipped := [name for name in given.skip if name in needed]:
         raise UsageError(f"--resume-from {step}: --skip leaves out {', '.join(skipped)}, which {step} needs")
 

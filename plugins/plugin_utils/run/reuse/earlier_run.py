@@ -27,8 +27,9 @@ OFFERED_KINDS = frozenset({"delta", "step"})  # the kinds of records that a reus
 
 
 class EarlierRun:
-    """The results of a run. Memory holds their places in the journal, not the records: each worker gets a copy.
+    """The results of a run.
 
+    Memory holds their places in the journal and the newest context, not the records: each worker gets a copy.
     `anew` names the steps that run again in any case.
     """
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -23,8 +23,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Dialect, Engine, Table
     from sqlalchemy.exc import DBAPIError
-
-type Insert = Callable[[Table], Any]
 
 # Rows of these tables never change. So an existing row is not updated, which saves SQLite 8 %.
 FIXED = frozenset({"context", "conflicts"})

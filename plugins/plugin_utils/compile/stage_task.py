@@ -36,6 +36,7 @@ def to_task(recipe: Recipe, stage: Stage) -> dict[str, Any]:
             "steps": [*map(_step, stage.steps)],
         },
         **(ON_CONTROLLER if stage.scope == "run" else {}),
+        **({"delegate_to": stage.delegate_to} if stage.delegate_to else {}),
         **_become(stage.become),
         "tags": _tags(stage),
     }

@@ -77,6 +77,7 @@ def _stage(number: int, group: Group) -> Stage:
         why=group.why,
         steps=tuple(group.steps),
         become=first.step.become,
+        delegate_to=first.step.delegate_to,
         locks=first.shared_locks,
         kind="" if first.entry else "ansible",
         always=first.step.always,
@@ -112,6 +113,12 @@ def _is_ansible(group: Group, step: PlannedStep) -> str:
 
 def _changes_user(group: Group, step: PlannedStep) -> str:
     return "runs as another user" if step.step.become != group.first.step.become else ""
+
+
+def _changes_delegate(group: Group, step: PlannedStep) -> str:
+    if step.step.delegate_to == group.first.step.delegate_to:
+        return ""
+    return "runs through another host" if step.step.delegate_to else "runs on its own host again"
 
 
 def _changes_locks(group: Group, step: PlannedStep) -> str:
@@ -174,6 +181,7 @@ CUTS: tuple[Callable[[Group, PlannedStep], str], ...] = (
     _closes,
     _moves,
     _is_ansible,
+    _changes_delegate,
     _changes_user,
     _changes_locks,
     _needs_many,

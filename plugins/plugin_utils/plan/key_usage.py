@@ -57,7 +57,7 @@ def key_usage_of(step: Step, entry: ScriptletEntry | None) -> KeyUsage:
 
 def templates_of(step: Step) -> tuple[str, ...]:
     """The texts in a step that Ansible fills in with values of the context."""
-    texts = _texts(_values(PARTS, step))
+    texts = _texts([*_values(PARTS, step), step.delegate_to])
     return tuple(text for text in texts if ("{{" in text or "{%" in text) and CONTEXT.search(text))
 
 

@@ -39,6 +39,7 @@ def _stage_data(stage: Stage) -> dict[str, Any]:
         "scope": stage.scope,
         "why": stage.why,
         "become": stage.become,
+        "delegate_to": stage.delegate_to,
         "locks": list(stage.locks),
         "kind": stage.kind,
         "always": stage.always,

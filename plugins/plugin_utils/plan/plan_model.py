@@ -67,9 +67,10 @@ class Stage:
     """Steps that a host runs without waiting for another one, in their order.
 
     `why` is the reason for the cut before it. `become` is the user that all of its steps run as, empty for the one who
-    logs in. `locks` are those that all of its steps take and hosts share. `kind` is "ansible" where its only step is a
-    module of Ansible's. `always` marks a stage that closes the run. `wide` marks one that looks at other hosts: it
-    starts when all of them have ended the stages before it.
+    logs in. `delegate_to` is the host that runs them on behalf of their own one, as the recipe has it. `locks` are
+    those that all of its steps take and hosts share. `kind` is "ansible" where its only step is a module of Ansible's.
+    `always` marks a stage that closes the run. `wide` marks one that looks at other hosts: it starts when all of them
+    have ended the stages before it.
     """
 
     number: int
@@ -77,6 +78,7 @@ class Stage:
     why: str
     steps: tuple[PlannedStep, ...]
     become: str = ""
+    delegate_to: str = ""
     locks: tuple[str, ...] = ()
     kind: Literal["", "ansible"] = ""
     always: bool = False

@@ -201,6 +201,7 @@ class Step:
     `timeout` is in seconds, None for no limit. `hosts` is a pattern, None for the recipe's hosts. `when` is true,
     false, a Jinja expression, or conditions that all have to hold. `loop` is a list or a reference to one. `matrix` has
     a list, or a reference to one, by name. `become` is the user that the step runs as, empty for the one who logs in.
+    `delegate_to` is the host that runs the step on behalf of its own one, a name or a Jinja expression; empty for none.
 
     A new field is also described in the JSON schema. `recipe/serialize.py` reads and writes it by its type.
     """
@@ -232,6 +233,7 @@ class Step:
     limits: Limits = Limits()
     sandbox: Sandbox | None = None
     become: str = ""
+    delegate_to: str = ""
     success: Success = Success()
     cache_key: CacheKey | None = None
 

@@ -167,7 +167,7 @@ def parts_of_step() -> dict[str, type]:
 
 def _compiled_fields() -> tuple[str, ...]:
     """In the order of a compiled playbook. The plan adds what a step waits for and why it is left out."""
-    moved = {"name", *LAST, "place", "become"}  # `become` is a keyword of the stage's task
+    moved = {"name", *LAST, "place", "become", "delegate_to"}  # the last two are keywords of the stage's task
     names = [field.name for field in fields(Step) if field.name not in moved]
     behind = names.index("depends_on") + 1
     return ("name", *names[:behind], "after", *names[behind:], *LAST, "skip")

@@ -54,7 +54,9 @@ def turns(step: Step) -> Iterator[str]:
 
 
 def stage_marks(stage: Stage) -> Iterator[str]:
-    """The user that a stage runs as, and the locks that it holds."""
+    """The host that runs a stage for others, the user that it runs as, and the locks that it holds."""
+    if stage.delegate_to:
+        yield f"through {_one_line(stage.delegate_to)}"
     if stage.become:
         yield f"as {stage.become}"
     if stage.locks:

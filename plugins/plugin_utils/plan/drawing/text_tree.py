@@ -65,7 +65,8 @@ def _lock(lock: Lock) -> str:
 
 
 def _stage_branch(plan: Plan, stage: Stage) -> Branch:
-    where = "once for the run, on the controller" if stage.scope == "run" else f"hosts {plan.recipe.hosts}"
+    once = "once for the run" if stage.delegate_to else "once for the run, on the controller"
+    where = once if stage.scope == "run" else f"hosts {plan.recipe.hosts}"
     why = "" if stage.number == 1 else f"(a new stage: its first step {stage.why})"
     title = "  ".join(filter(None, (f"stage {stage.number}", where, *stage_marks(stage), why)))
     return title, map(_step_branch, stage.steps)

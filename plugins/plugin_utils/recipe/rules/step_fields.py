@@ -130,6 +130,14 @@ def no_references_in_hosts(node: Node) -> Iterator[RecipeError]:
         yield node.error(("hosts",), expected, quoted(pattern))
 
 
+def no_references_in_delegate(step: Node) -> Iterator[RecipeError]:
+    """The host that runs a step is known before the values of its references are."""
+    delegate = text(step.data.get("delegate_to"))
+    if "${" in delegate:
+        expected = "one host without references (a Jinja expression over the host's variables can stand here)"
+        yield step.error(("delegate_to",), expected, quoted(delegate))
+
+
 def no_references_in_dependency_hosts(step: Node) -> Iterator[RecipeError]:
     """The same for patterns in `depends_on`."""
     for node in step.children("depends_on"):
@@ -141,6 +149,7 @@ RULES_BY_FIELD: dict[str, tuple[Rule, ...]] = {
     "type": (ansible_step,),
     "scope": (run_scope,),
     "hosts": (no_references_in_hosts,),
+    "delegate_to": (no_references_in_delegate,),
     "depends_on": (no_references_in_dependency_hosts,),
     "loop": (not_too_many,),
     "matrix": (not_loop_and_matrix, not_too_many),

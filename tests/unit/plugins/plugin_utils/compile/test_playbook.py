@@ -106,6 +106,7 @@ def read_back(said: dict[str, Any], task: dict[str, Any]) -> Step:
         "type": said.get("type", "python"),
         "depends_on": tuple(map(dependency, said.get("depends_on", ()))),
         "become": task.get("become_user", "root") if task.get("become") else "",
+        "delegate_to": "" if task.get("delegate_to") == "localhost" else task.get("delegate_to", ""),
     }
     if said.get("sandbox") is True:
         made["sandbox"] = Sandbox()
@@ -156,7 +157,7 @@ def test_a_stage_is_one_task_tagged_with_its_steps(recipe: Path):
         stage = stages[task["rack.recipes.stage"]["number"]]
         tags = {tag for planned in stage.steps for tag in (planned.step.name, *planned.step.tags)}
         assert sorted(task["tags"]) == sorted(tags - {"never"})
-        assert task.get("delegate_to") == ("localhost" if stage.scope == "run" else None)
+        assert task.get("delegate_to") == (stage.delegate_to or ("localhost" if stage.scope == "run" else None))
         assert sorted(task["rack.recipes.stage"].get("locks", {})) == sorted(stage.locks)
         assert len(task["name"]) <= 120
 

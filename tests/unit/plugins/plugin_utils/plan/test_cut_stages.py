@@ -125,6 +125,16 @@ CASES: list[tuple[list[PlannedStep], list[str]]] = [
         [planned("a"), planned("b", become="root"), planned("c", become="root"), planned("d")],
         [FIRST, "runs as another user", "runs as another user"],
     ),
+    (
+        [planned("a"), planned("b", delegate_to="j1"), planned("c", delegate_to="j1"), planned("d", delegate_to="j2")],
+        [FIRST, "runs through another host", "runs through another host"],
+    ),
+    ([planned("a", delegate_to="j1"), planned("b")], [FIRST, "runs on its own host again"]),
+    ([run_step("a"), run_step("b", delegate_to="j1")], [FIRST, "runs through another host"]),
+    (
+        [planned("a", writes=("a_v1",), delegate_to=LOOKUP), planned("b", delegate_to=LOOKUP)],
+        [FIRST, "uses a template over the context"],
+    ),
     ([planned("a", locks=("here",)), planned("b")], [FIRST]),
     ([planned("a"), holding("b", "pdu"), holding("c", "pdu")], [FIRST, "takes a lock that hosts share"]),
     ([holding("a", "pdu"), holding("b", "pdu", "x")], [FIRST, "takes a lock that hosts share"]),

@@ -101,7 +101,7 @@ class StageRun:
             self.next_look = moment + TICK
             self.has_child_ended = True  # a signal may have been lost
             if not self.alive():
-                self._give_up()
+                self.give_up()
         for step_run in list(self.step_runs):
             waits_for = step_run.waits_for
             if isinstance(waits_for, float):
@@ -202,7 +202,7 @@ class StageRun:
         for step in self.schedule.drop():
             self._settle(step, "error", reason)
 
-    def _give_up(self) -> None:
+    def give_up(self) -> None:
         """End what runs, and start nothing more: the controller is gone, or wants the end."""
         reason = self.state.lost = self.halted() or LOST
         self._drop(f"not run: {reason}")

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 
@@ -26,6 +27,7 @@ PATIENCE = 60.0  # seconds for which a full disk may keep a stage from its end
 PERIOD = 3600  # seconds between two searches for stages to remove
 OOM_KILLS = "oom_kills"  # the file with the number of kills for lack of memory when the stage was young
 HALT = "halt"  # the file in which the controller says why the steps are to end
+LOST = "lost"  # the file that says for which hosts of many the stage could not be run, and why
 KEPT = 24 * 3600  # seconds for which a stage can be collected after its end
 ANSWER = 8 * 1024 * 1024  # bytes of the journal in one answer; one record may be larger
 
@@ -40,7 +42,9 @@ class DetachedStage:
         self._lease = -1
         self._notes_oom_kills = True
         self._written = 0
-        self._unwritten = bytearray()
+        self._unwritten: list[bytes] = []
+        self._part = 0  # bytes of the first of these that were written
+        self._end = 0  # the journal's size after that
 
     def path(self, name: str) -> str:
         """The path of one of this stage's files."""
@@ -81,14 +85,24 @@ class DetachedStage:
         """Number a record and append it to the journal on this host."""
         self._written += 1
         record["n"] = self._written
-        self._unwritten += encode(record)
+        self._unwritten.append(encode(record))
         self._flush()
 
     def _flush(self) -> str:
-        """Write the records that wait in memory. Returns why that failed, such as a full disk; they are kept then."""
+        """Write the records that wait in memory. Returns why that failed, such as a full disk; they are kept then.
+
+        A record of which only a part was written is written again, whole, if another process has appended meanwhile.
+        """
         try:
             while self._unwritten:
-                del self._unwritten[: os.write(self._journal, self._unwritten)]
+                if self._part and os.fstat(self._journal).st_size != self._end:
+                    self._part = 0
+                self._part += os.write(self._journal, memoryview(self._unwritten[0])[self._part :])
+                if self._part == len(self._unwritten[0]):
+                    del self._unwritten[0]
+                    self._part = 0
+                else:
+                    self._end = os.fstat(self._journal).st_size
         except OSError as error:
             return str(error.strerror)
         return ""
@@ -143,9 +157,14 @@ class DetachedStage:
     def end(self) -> None:
         """Called when the runner ends. Journal and attached files stay to be collected.
 
-        Raises OSError if the journal cannot be written within `PATIENCE` seconds.
+        Raises OSError as `finish_journal` does.
         """
         remove(self.work)
+        self.finish_journal()
+        os.rename(self.path("runner"), self.path("ended"))  # unlike a new file, a renamed one needs no room on the disk
+
+    def finish_journal(self) -> None:
+        """Write the records that wait in memory. Raises OSError if that is impossible for `PATIENCE` seconds."""
         until = time.monotonic() + PATIENCE
         problem = self._flush()
         while problem and time.monotonic() < until:
@@ -153,7 +172,6 @@ class DetachedStage:
             problem = self._flush()
         if problem:
             raise OSError(f"the journal cannot be written: {problem}")
-        os.rename(self.path("runner"), self.path("ended"))  # unlike a new file, a renamed one needs no room on the disk
 
     def fail(self, reason: str) -> None:
         """Called when the runner cannot go on; `reason` is for the controller."""
@@ -168,6 +186,16 @@ class DetachedStage:
         if os.path.exists(self.path("full")):
             return f"the temporary folder {os.path.dirname(self.folder)} is full"
         return self._read("failure").decode("utf-8", "replace")
+
+    def put_lost(self, lost: dict[str, str]) -> None:
+        """Note, by host, why the process of a host could not go on; for a stage that runs for many hosts."""
+        if lost:
+            self._put(LOST, json.dumps(lost).encode())
+
+    def lost(self) -> dict[str, str]:
+        """What `put_lost` has noted."""
+        found: dict[str, str] = json.loads(self._read(LOST) or b"{}")
+        return found
 
     def _put(self, name: str, content: bytes) -> None:
         file = os.open(self.path(name), os.O_WRONLY | os.O_CREAT, FILE_MODE)

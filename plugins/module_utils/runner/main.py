@@ -14,6 +14,8 @@ simply ask again.
 
 A request to `end` a stage has its steps ended first; its value is the reason. The answer is the same.
 
+A request may have several `hosts` (`runner.host_group`). Then `lost` says, by host, why its process could not go on.
+
 Registered secrets (`runner.secret_channel`) are in the last line as `concealed`, encrypted with the key of the request.
 
 A request for artifacts of a stage that exists is answered with records of their pieces instead.
@@ -52,7 +54,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.runner.secret_channel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, NoReturn
+    from typing import Any, Callable, NoReturn
 
 MARK = "rack.recipes answer "
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
@@ -75,6 +77,8 @@ def main(arguments: bytes, payload: str) -> None:
     status = {"state": state, "offset": offset, "boot_id": boot_id().decode(), "clock": clock}
     if reason:
         status["reason"] = reason
+    if state == "ended":
+        status.update(_lost(request))
     status.update(_concealed(request))
     head = f"\n{MARK}{request['id']}\n".encode()
     sys.stdout.buffer.write(head + records + b"\n" + json.dumps(status).encode() + b"\n")
@@ -102,6 +106,13 @@ def _pieces(detached: DetachedStage, wanted: list[tuple[str, int]]) -> tuple[str
     from ansible_collections.rack.recipes.plugins.module_utils.runner.artifact_pieces import pieces
 
     return detached.state(), pieces(detached.path(ARTIFACTS), wanted), ""
+
+
+def _lost(request: dict[str, Any]) -> dict[str, Any]:
+    """Of a stage that ran for many hosts: by host, why its process could not go on."""
+    folder = find_folder(request["id"], request.get("tmp", ""))
+    lost = DetachedStage(folder).lost() if folder else {}
+    return {"lost": lost} if lost else {}
 
 
 def _concealed(request: dict[str, Any]) -> dict[str, str]:
@@ -152,8 +163,7 @@ def _run(request: dict[str, Any], detached: DetachedStage, payload: str, tell: i
         _leave_connection()
         try:
             detached.begin()
-            _unpack(request["files"], payload, detached.work)
-            _run_stage(request, detached, memory)
+            _run_stage(request, detached, payload, memory)
             detached.end()
         except BaseException as error:
             detached.fail(_described(error, base))
@@ -169,20 +179,55 @@ def _run(request: dict[str, Any], detached: DetachedStage, payload: str, tell: i
         os._exit(0)
 
 
-def _run_stage(request: dict[str, Any], detached: DetachedStage, memory: SecretChannel) -> None:
+def _run_stage(request: dict[str, Any], detached: DetachedStage, payload: str, memory: SecretChannel) -> None:
     use_cached()
     # Imported here, since a request that only polls does not need them.
     from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
     from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import StageRun
 
-    os.chdir(detached.work)
     sys.path[:] = filter(None, sys.path)  # the working folder holds files of the project, whatever their names
     programs = os.path.join(os.path.dirname(detached.folder), PROGRAMS)
-    launcher = Launcher(request, detached.work, programs, detached.path(ARTIFACTS))
-    launcher.secrets.send = memory.keep
+
+    def run(one: dict[str, Any], work: str, alive: Callable[[], bool]) -> None:
+        """Run the steps of one host in the folder `work`, as long as `alive` says so."""
+        _unpack(one["files"], payload, work)
+        os.chdir(work)
+        launcher = Launcher(one, work, programs, detached.path(ARTIFACTS))
+        launcher.secrets.send = memory.keep
+        stage_run = StageRun(one, launcher, detached.write, alive, detached.halted)
+        if "hosts" in request and not alive():  # this host had to wait for others
+            stage_run.give_up()
+        stage_run.run()
+
+    if "hosts" in request:
+        memory.open()
+        _run_hosts(request, detached, payload, run)
+    else:
+        _freeze()
+        run(request, detached.work, lambda: detached.leased(request["lease"]))
+
+
+def _run_hosts(request: dict[str, Any], detached: DetachedStage, payload: str, run: Callable[..., None]) -> None:
+    """Run the steps of many hosts, for which this machine is the delegate."""
+    from ansible_collections.rack.recipes.plugins.module_utils.runner.host_group import import_once, run_hosts
+
+    base, runner = os.path.dirname(detached.folder), os.getpid()
+
+    def alive() -> bool:
+        return os.getppid() == runner and detached.leased(request["lease"])
+
+    def run_one(one: dict[str, Any], work: str) -> None:
+        run(one, work, alive)
+        detached.finish_journal()
+
+    import_once(request, payload)
+    _freeze()
+    detached.put_lost(run_hosts(request, detached.work, run_one, lambda error: _described(error, base)))
+
+
+def _freeze() -> None:
     gc.freeze()  # imported modules stay; garbage collection was off while they were imported
     gc.enable()
-    StageRun(request, launcher, detached.write, lambda: detached.leased(request["lease"]), detached.halted).run()
 
 
 def _leave_connection() -> None:

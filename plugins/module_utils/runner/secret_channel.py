@@ -39,16 +39,23 @@ class SecretChannel:
     def __init__(self) -> None:
         self._file = -1
 
-    def keep(self, entry: Entry) -> None:
-        """Keep one more entry."""
+    def open(self) -> None:
+        """Create the file, so that processes that this one forks write into it too."""
         if self._file < 0:
             self._file = os.memfd_create(NAME)
+
+    def keep(self, entry: Entry) -> None:
+        """Keep one more entry."""
+        self.open()
         write_all(self._file, json.dumps(entry).encode() + b"\n")
 
     def linger(self, folder: str, leased: Callable[[], bool]) -> None:
         """Wait as long as somebody may ask: until the stage's folder is removed, or `leased` returns False."""
-        while self._file >= 0 and os.path.exists(folder) and leased():
+        while self._has_entries() and os.path.exists(folder) and leased():
             time.sleep(LOOK)
+
+    def _has_entries(self) -> bool:
+        return self._file >= 0 and os.fstat(self._file).st_size > 0
 
 
 def entries_of(pid: int) -> bytes:

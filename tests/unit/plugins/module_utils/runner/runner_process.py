@@ -53,6 +53,7 @@ class Answer(NamedTuple):
     boot_id: str
     reason: str = ""
     concealed: str = ""
+    lost: dict | None = None
 
     @property
     def reasons(self):

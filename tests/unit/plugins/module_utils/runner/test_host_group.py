@@ -1,0 +1,167 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One runner for many hosts: a process for each, so many at a time, one journal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.module_utils.runner import host_group
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import (
+    OK,
+    children_of,
+    has_died,
+    step,
+)
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.runner.runner_process import Host
+
+NAMES = ["bmc1", "bmc2", "bmc3"]
+SCRIPTLET = """
+import json, http.client
+from random import random
+import not_there.at_all
+"""
+PYTHON = """
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+
+class Probe(Scriptlet):
+    def run(self, ctx, params):
+        import http.client
+        ctx.set("name_v1", params["name"])
+        ctx.secret("s-" + params["name"])
+"""
+
+
+@pytest.fixture
+def delegate(tmp_path):
+    """The machine that all hosts are tested through; nothing of it runs on after the test."""
+    made = Host(tmp_path)
+    yield made
+    made.stop()
+
+
+def start(delegate, *steps, files=None, names=NAMES, at_once=32, own=None, **fields):
+    """Start steps for some hosts. `own` gives fields of the request by host."""
+    hosts = [{"host": name, **(own or {}).get(name, {})} for name in names]
+    return delegate.start(*steps, files=files, hosts=hosts, at_once=at_once, **fields)
+
+
+def script(text, name="script", **fields):
+    return step(name, kind="shell", file=f"{name}.sh", **fields), {f"{name}.sh": f"#!/bin/sh\n{text}\n{OK}"}
+
+
+def verdicts(answer):
+    found = [record for record in answer.records if record["kind"] == "step"]
+    return {record["host"]: (record["verdict"], record["reason"]) for record in found}
+
+
+def test_each_host_has_its_own_records_numbers_arguments_and_folder(delegate):
+    text = """[ ! -e mine ] || exit 9
+echo "$RACK_HOST $RACK_PARAM_NAME" >mine; sleep 0.2; cat mine
+"""
+    probe, files = script(text)
+    own = {name: {"steps": [{**probe, "args": {"name": f"n-{name}"}}]} for name in NAMES}
+    answer = start(delegate, probe, files=files, own=own)
+    assert (answer.state, answer.reason) == ("ended", "")
+    assert verdicts(answer) == dict.fromkeys(NAMES, ("passed", ""))
+    printed = {record["host"]: record["attempts"][0]["stdout"].split("\n")[0] for record in answer.records}
+    assert printed == {name: f"{name} n-{name}" for name in NAMES}
+    assert [record["n"] for record in answer.records] == [1, 1, 1]
+    assert answer.offset == os.path.getsize(delegate.base / "stage1" / "journal.jsonl")
+    assert not (delegate.base / "stage1" / "work").exists()
+
+
+def test_a_python_class_runs_for_each_host_and_its_secrets_come_back(delegate):
+    name = "ansible_collections.rack.recipes.plugins.modules.probe"
+    probe = step("probe", kind="python", module=name, function="Probe", digest="1")
+    own = {name: {"steps": [{**probe, "args": {"name": name}}]} for name in NAMES}
+    files = {f"{name.replace('.', '/')}.py": PYTHON}
+    answer = start(delegate, probe, files=files, own=own, seal="00" * 32)
+    assert verdicts(answer) == dict.fromkeys(NAMES, ("passed", ""))
+    deltas = {record["host"]: record["after"] for record in answer.records if record["kind"] == "delta"}
+    assert deltas == {name: name for name in NAMES}
+    assert answer.concealed
+
+
+def test_only_so_many_hosts_run_at_once(delegate):
+    names = [f"bmc{number}" for number in range(7)]
+    probe, files = script(
+        "mkdir -p ../../../now; touch ../../../now/$$; ls ../../../now | wc -l; sleep 0.2; rm ../../../now/$$"
+    )
+    answer = start(delegate, probe, files=files, names=names, at_once=3)
+    assert verdicts(answer) == dict.fromkeys(names, ("passed", ""))
+    seen = [int(record["attempts"][0]["stdout"].split("\n")[0]) for record in answer.records]
+    assert max(seen) == 3
+
+
+def test_a_lost_answer_can_be_asked_for_again(delegate):
+    probe, files = script("echo x >>../../../count")
+    first = start(delegate, probe, files=files)
+    assert start(delegate, probe, files=files) == first
+    assert (delegate.base / "count").read_text() == "x\n" * 3
+
+
+def test_the_end_of_the_stage_ends_all_hosts_and_starts_no_other(delegate):
+    probe, files = script("sleep 60")
+    assert start(delegate, probe, files=files, at_once=2, attach=0.5).state == "running"
+    answer = delegate.ask({"id": "stage1", "offset": 0, "attach": 60, "end": "the user has had enough"})
+    assert answer.state == "ended"
+    found = verdicts(answer)
+    assert [found[name] for name in NAMES[:2]] == [("error", "stopped: the user has had enough")] * 2
+    assert found["bmc3"] == ("error", "not run: the user has had enough")
+
+
+def test_the_end_of_the_lease_ends_all_hosts(delegate):
+    probe, files = script("sleep 60")
+    start(delegate, probe, files=files, at_once=2, attach=0, lease=1)
+    time.sleep(4)
+    answer = delegate.poll()
+    assert set(verdicts(answer)) == set(NAMES)
+    assert {verdict for verdict, _reason in verdicts(answer).values()} == {"error"}
+
+
+def host_runners(delegate):
+    (runner,) = delegate.runners()
+    return children_of(runner)
+
+
+def test_a_host_whose_process_is_killed_is_told_and_the_others_go_on(delegate):
+    probe, files = script('[ "$RACK_HOST" != bmc2 ] || exec sleep 60')
+    assert start(delegate, probe, files=files, at_once=1, attach=1).state == "running"
+    (killed,) = host_runners(delegate)
+    (left,) = children_of(killed)
+    os.kill(killed, signal.SIGKILL)
+    answer = delegate.poll()
+    assert answer.state == "ended"
+    assert verdicts(answer) == {"bmc1": ("passed", ""), "bmc3": ("passed", "")}
+    assert answer.lost == {"bmc2": host_group.KILLED}
+    assert has_died(left)
+
+
+def test_the_hosts_end_with_their_runner(delegate):
+    probe, files = script("sleep 60")
+    assert start(delegate, probe, files=files, attach=0.5).state == "running"
+    (runner,) = delegate.runners()
+    running = host_runners(delegate)
+    steps = [pid for each in running for pid in children_of(each)]
+    assert (len(running), len(steps)) == (3, 3)
+    os.kill(runner, signal.SIGKILL)
+    assert delegate.poll().state == "killed"
+    assert all(map(has_died, [*running, *steps]))
+
+
+def test_a_host_that_cannot_be_run_says_why(delegate):
+    probe, files = script("true")
+    answer = start(delegate, probe, files=files, own={"bmc2": {"steps": [{**probe, "unheard_of": 1}]}})
+    assert set(verdicts(answer)) == {"bmc1", "bmc3"}
+    assert "unheard_of" in answer.lost["bmc2"]
+
+
+def test_only_the_standard_library_is_imported_beforehand():
+    assert host_group._imported(SCRIPTLET.encode()) == ["json", "http.client", "random", "not_there.at_all"]

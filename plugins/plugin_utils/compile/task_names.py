@@ -10,4 +10,5 @@ STAGE = "rack.recipes.stage"
 FLUSH = "rack.recipes.flush"
 REPORT = "rack.recipes.report"
 VERDICT = "rack.recipes.verdict"
+CONTROLLER = "localhost"  # the host that runs what runs once for the run
 RECIPE_VARIABLE = "rack_recipes_recipe"  # holds what is common to all steps

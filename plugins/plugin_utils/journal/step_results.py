@@ -40,7 +40,7 @@ class StepEnd(NamedTuple):
     `sure` is false for a record that the recorder wrote because the host sent no result. `is_final` is true where the
     recorder overruled the host. `blocks` says whether the steps that depend on this one are blocked, `checks` how many
     criteria were judged. A looped step has `instances`; each instance has a record of its own, which names the step as
-    its `parent`.
+    its `parent`. `through` is the host that ran it on behalf of its own one.
     """
 
     verdict: str
@@ -51,6 +51,7 @@ class StepEnd(NamedTuple):
     instances: int = 0
     parent: str = ""
     is_final: bool = False
+    through: str = ""
 
     @property
     def weight(self) -> int:
@@ -84,6 +85,7 @@ class Results:
             record.get("instances", 0),
             record.get("parent", ""),
             weight == FINAL,
+            record.get("through", ""),
         )
 
     def counted(self) -> Iterator[tuple[Place, StepEnd]]:

@@ -165,8 +165,8 @@ class CacheKey:
 class Lock:
     """A named resource that at most `capacity` steps hold at a time.
 
-    There is one for each `of`: `run`, `host`, or a value of an inventory variable of that name. After each use it rests
-    for `settle_sec` seconds.
+    There is one for each `of`: `run`, `host`, `delegate` (the host that really runs the step), or a value of an
+    inventory variable of that name. After each use it rests for `settle_sec` seconds.
     """
 
     name: str

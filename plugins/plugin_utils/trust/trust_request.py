@@ -16,13 +16,13 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_fil
     drop_in_folders,
     find_candidates,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import CONTROLLER
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_policies import hook_of, hooks_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.ansible_modules import full_name, names_of
 
 RUN, DEBUG = "run", "debug"  # actions; DEBUG is also the folder of the command's recipes, beside the runs
-CONTROLLER = "localhost"  # where steps with `scope: run` and merge hooks run
 
 
 @dataclass(frozen=True, slots=True)

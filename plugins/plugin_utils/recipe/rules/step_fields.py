@@ -18,6 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_posi
 type Rule = Callable[[Node], Iterator[RecipeError]]
 
 NEED_A_BOUND = frozenset(("backoff", "max_delay_sec", "on", "until"))  # fields of retry
+OF_RUN = ("run", "delegate")  # the locks that a step of scope run can hold, by their `of`
 FULL_NAME = 3  # parts of the name of an Ansible module: namespace, collection, module
 
 
@@ -109,7 +110,7 @@ def bounded_repeat(step: Node) -> Iterator[RecipeError]:
 
 
 def known_locks(step: Node) -> Iterator[RecipeError]:
-    """Locks have to be declared. A step of scope run can only hold locks of the run."""
+    """Locks have to be declared. A step of scope run can only hold locks that need no host of its own."""
     declared = step.document.data.get("locks", {})
     for index, name in step.texts("locks"):
         lock = declared.get(name) if isinstance(declared, dict) else None
@@ -117,7 +118,7 @@ def known_locks(step: Node) -> Iterator[RecipeError]:
             near = closest(name, tuple(declared))
             known = f" ({listed(declared) or 'there are none'})" if not near else ""
             yield step.error(("locks", index), f"the name of a lock in 'locks' of this file{known}", quoted(name), near)
-        elif step.data.get("scope") == "run" and isinstance(lock, dict) and lock.get("of", "run") != "run":
+        elif step.data.get("scope") == "run" and isinstance(lock, dict) and lock.get("of", "run") not in OF_RUN:
             expected = "a lock of the run in a step of scope run, which has no host"
             yield step.error(("locks", index), expected, f"{quoted(name)}, one of each {lock['of']}")
 

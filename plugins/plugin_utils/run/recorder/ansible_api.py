@@ -26,6 +26,7 @@ class AnsibleApi:
     variables of the play, or with those that it is given.
     `vaulted` returns, by host, the texts of its variables that came out of a vault, and why some may be missing. It has
     the hosts that it is given and all others of the inventory, whose values a template can bring in.
+    `is_only_group` tells whether a name is that of a group and of no host.
     `vars_of` returns all variables of a host in a play, which takes a millisecond.
     """
 
@@ -33,6 +34,7 @@ class AnsibleApi:
     resolve: Resolve
     fill: Callable[..., Any]
     vaulted: Callable[[Iterable[str]], tuple[Mapping[str, Sequence[str]], str]] = lambda _hosts: ({}, "")
+    is_only_group: Callable[[str], bool] = lambda _name: False
     vars_of: Callable[[str, Any], Mapping[str, Any]] = lambda _host, _play: {}
 
 
@@ -63,4 +65,7 @@ def ansible_api_of(play: Any) -> AnsibleApi:
         found: Mapping[str, Any] = variables.get_vars(play=of_play, host=host)
         return found
 
-    return AnsibleApi(variables.extra_vars, resolve, fill, vaulted, vars_of)
+    def is_only_group(name: str) -> bool:
+        return name in variables._inventory.groups and name not in variables._inventory.hosts
+
+    return AnsibleApi(variables.extra_vars, resolve, fill, vaulted, is_only_group, vars_of)

@@ -31,6 +31,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, RunInputs, RunStep
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegates import group_problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values import (
     all_secrets,
     masked,
@@ -39,7 +40,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values impo
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.plan_options import RequestedPlan
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import AnsibleApi, Resolve
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import PlayOutline, outline
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import (
+    PlayOutline,
+    outline,
+    stage_tasks,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.reusable_results import ReusableResults
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import hold
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import chosen_run_id
@@ -65,6 +70,7 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
     """
     play_outline = outline(plays, ansible_api.resolve)
     _check(play_outline, plays)
+    _check_delegates(plays, ansible_api)
     recipe = transform_to_native_types(dict(plays[0].vars.get(RECIPE_VARIABLE) or {}))
     rules = merge_rules(recipe, settings)
     pin(_pins(plays, play_outline, recipe, rules, settings, ansible_api) if is_guarded(settings) else None)
@@ -166,6 +172,14 @@ def _check(play_outline: PlayOutline, plays: Sequence[Any]) -> None:
         raise UsageError(f"no host matches {listed} here, see the inventory and --limit")
     if len(play_outline.left_out) == len(play_outline.steps):
         raise UsageError(f"no host of this run matches the hosts of any step: {', '.join(play_outline.left_out)}")
+
+
+def _check_delegates(plays: Sequence[Any], ansible_api: AnsibleApi) -> None:
+    """Raise UsageError where steps are delegated to a group; what a template comes out as is checked by each stage."""
+    for task in (task for play in plays for task in stage_tasks(play)):
+        if task.delegate_to and ansible_api.is_only_group(str(task.delegate_to)):
+            names = ", ".join(str(step["name"]) for step in task.args["steps"])
+            raise UsageError(f"{names}: {group_problem(str(task.delegate_to))}")
 
 
 def _canary(canary: Mapping[str, Any], hosts: tuple[str, ...], resolve: Resolve) -> tuple[str, ...]:

@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible.errors import AnsibleError, AnsibleValueOmittedError
+
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import CONTROLLER
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import AnsibleApi
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.become_user import BecomeUsers, become_users
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import PlayOutline, stage_tasks
@@ -25,7 +28,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templat
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.ansible_modules import full_name, names_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import (
-    CONTROLLER,
     TrustRequest,
     Use,
     action_on,
@@ -120,7 +122,7 @@ def _where(api: AnsibleApi, *, with_users: bool) -> Where:
         if not with_users:
             return place, BecomeUsers()
         if task.delegate_to:
-            place = str(api.fill(task.delegate_to, variables(task, place)))
+            place = _delegate(api, task, variables(task, place)) or place
         known = variables(task, place)
         return place, become_users(task, known, lambda value: api.fill(value, known))
 
@@ -130,6 +132,19 @@ def _where(api: AnsibleApi, *, with_users: bool) -> Where:
         return of_task[id(task), host]
 
     return where
+
+
+def _delegate(api: AnsibleApi, task: Any, known: Data) -> str:
+    """The host that runs a task on behalf of another one; empty where that one does, as after `omit`.
+
+    The template itself, which is no host that a rule names, where it cannot be filled in yet.
+    """
+    try:
+        return str(api.fill(task.delegate_to, known) or "")
+    except AnsibleValueOmittedError:
+        return ""
+    except AnsibleError:
+        return str(task.delegate_to)
 
 
 def _with_controller(api: AnsibleApi) -> Callable[[str], Sequence[str]]:

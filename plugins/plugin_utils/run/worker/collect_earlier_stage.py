@@ -11,22 +11,24 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegates import told_through
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import RemoteExecutor
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import stage_id
 
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import EarlierRun
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage import HostStage
 
 
-def collect(earlier: EarlierRun, remote: RemoteExecutor, steps: Iterable[str], host: str, lease: float) -> None:
+def collect(earlier: EarlierRun, remote: RemoteExecutor, steps: Iterable[str], stage: HostStage) -> None:
     """Collect the results and artifacts of these steps that the journal lacks; wait for a stage that still runs.
 
-    `lease` is the time in seconds for which the stage goes on without being asked again. Raises Unreachable.
+    `stage` says for which host, and through which one. Raises Unreachable.
     """
-    steps = list(steps)
+    steps, host, lease = list(steps), stage.host, stage.run.settings.reconnect_timeout
     for number in earlier.unfinished(steps, host):
         for answer in remote.collect(stage_id(earlier.run_id, number, host), lease):
-            append(earlier.path, answer.records)
+            append(earlier.path, told_through(answer.records, stage.delegate))
     earlier.catch_up()
     for number, records in earlier.missing_artifacts(steps, host).items():
         _fetch(earlier, remote, stage_id(earlier.run_id, number, host), records)

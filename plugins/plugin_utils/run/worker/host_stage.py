@@ -14,9 +14,10 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import transform_to_native_types
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import RECIPE_VARIABLE
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import CONTROLLER, RECIPE_VARIABLE
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import StepEnd
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RUN_HOST, Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegates import delegate_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_secrets import add_secrets
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.readiness import (
     blocking_verdicts,
@@ -63,8 +64,18 @@ class HostStage:
         """Whether its steps run as another user than the one who logs in."""
         return bool(getattr(self.action._connection, "become", None))
 
-    def variable(self, name: str) -> Any:
-        """A variable of the host, None where it has no such variable, or where the stage runs once for the run."""
+    @property
+    def delegate(self) -> str:
+        """The host that runs its steps on behalf of its own one; empty where that one does."""
+        return delegate_of(self.action._task.delegate_to, self.host)
+
+    def of_lock(self, name: str) -> Any:
+        """The value of which there is one lock each: the host that really runs the steps, or a variable of the host.
+
+        None where the host has no such variable, or where the stage runs once for the run.
+        """
+        if name == "delegate":
+            return self.delegate or self.host or CONTROLLER
         value = None if self.host == RUN_HOST else self.task_vars.get(name)
         return transform_to_native_types(self.action._templar.template(value))
 
@@ -93,7 +104,7 @@ def request_of(stage: HostStage, program: Program | None) -> Request:
         check=stage.is_check and not stage.is_module,  # Ansible's modules have a check mode of their own
         debug=settings.debug,
         log_level=settings.log_level,
-        offers=run.reusable.offers(stage.steps, host),
+        offers=run.reusable.offers(stage.steps, host, stage.delegate),
     )
     request = make_request(stage.number, stage.steps, inputs, program)
     for step in request.message["steps"]:

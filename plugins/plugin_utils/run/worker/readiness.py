@@ -70,14 +70,18 @@ def halt_reason(run: Run, host: str) -> str:
     return next((f"canary {place} did not pass" for place in bad), "")
 
 
-def wrong_password_reason(run: Run, host: str) -> str:
-    """Why no step should try to become another user on this host; empty where none has shown a wrong password.
+def wrong_password_reason(run: Run, host: str, delegate: str = "") -> str:
+    """Why no step should try to become another user there; empty where none has shown a wrong password.
 
-    Each try with a wrong password counts against the account, which may be locked for it.
+    `delegate` is the host that runs steps on behalf of `host`, and maybe of others. Each try with a wrong password
+    counts against the account, which may be locked for it.
     """
-    ended = ((name, run.results.ended.get((name, host))) for name in run.steps)
-    wrong = (name for name, end in ended if end is not None and end.reason.startswith(WRONG_PASSWORD))
-    return next((f"{name} has shown that {WRONG_PASSWORD}: not tried again on {host}" for name in wrong), "")
+    ended = run.results.ended
+    places = ended if delegate else ((name, host) for name in run.steps)
+    ends = ((place[0], ended.get(place)) for place in places)
+    wrong = (name for name, end in ends if end and end.through == delegate and end.reason.startswith(WRONG_PASSWORD))
+    place = delegate or host
+    return next((f"{name} has shown that {WRONG_PASSWORD}: not tried again on {place}" for name in wrong), "")
 
 
 def _blocks(end: StepEnd | None) -> bool:

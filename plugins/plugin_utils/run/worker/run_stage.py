@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -17,6 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Journal
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append, insist
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfers import missing_artifacts
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RUN_HOST, Run, current
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegates import group_problem, told_through
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.missing_results import (
     UNPLANNED,
     UNRECORDED,
@@ -73,8 +75,9 @@ def run_stage(
             result = _result(stage, remote)
     except JournalError as error:  # the host keeps its results, and a run that resumes this one collects them
         result = {"changed": False, "failed": True, "msg": str(error), UNRECORDED: True}
-    # The next stage uses the interpreter that Ansible has found. The controller's would be taken for all hosts'.
-    return {**result, "ansible_facts": remote.facts} if remote.facts and host != RUN_HOST else result
+    # The next stage uses the interpreter that Ansible has found. That of another host would be taken for this one's.
+    is_own = host != RUN_HOST and not stage.delegate
+    return {**result, "ansible_facts": remote.facts} if remote.facts and is_own else result
 
 
 def _result(stage: HostStage, remote: RemoteExecutor) -> dict[str, Any]:
@@ -104,12 +107,15 @@ def _records(stage: HostStage, remote: RemoteExecutor, artifacts: list[Record]) 
     Every answer is in the journal before the next one is asked for.
     """
     records: list[Record] = []
-    wrong_password = wrong_password_reason(stage.run, stage.host) if stage.becomes else ""
+    if _is_group(stage):
+        return _record_missing(stage, remote, "error", group_problem(stage.delegate))
+    wrong_password = wrong_password_reason(stage.run, stage.host, stage.delegate) if stage.becomes else ""
     if wrong_password:
         return _record_missing(stage, remote, "blocked", wrong_password)
     lost = ("error", "the host's answer has no result of this step")
     try:
-        for number, answer in enumerate(_answers(stage, remote)):
+        for number, told in enumerate(_answers(stage, remote)):
+            answer = replace(told, records=tuple(told_through(told.records, stage.delegate)))
             _register_secrets(stage, answer)
             _record(stage, remote, answer.records if number else _with_clock(stage, answer))
             records += [record for record in answer.records if record["kind"] == "step"]
@@ -123,6 +129,12 @@ def _records(stage: HostStage, remote: RemoteExecutor, artifacts: list[Record]) 
     except RackError as error:
         lost = ("error", str(error))
     return [*records, *_record_missing(stage, remote, *lost, {record["step"] for record in records})]
+
+
+def _is_group(stage: HostStage) -> bool:
+    """Whether the delegate is a group of the inventory, which a template may come out as, and no host."""
+    known = stage.task_vars
+    return bool(stage.delegate) and stage.delegate in known["groups"] and stage.delegate not in known["hostvars"]
 
 
 def _register_secrets(stage: HostStage, answer: HostAnswer) -> None:
@@ -148,9 +160,10 @@ def _record_missing(
     stage: HostStage, remote: RemoteExecutor, verdict: str, reason: str, present: Collection[str] = ()
 ) -> list[Record]:
     """Record each step that gave no result; `present` names those that did."""
-    missing = [_missing_result(stage, step, verdict, reason) for step in stage.steps if step["name"] not in present]
+    steps = [step for step in stage.steps if step["name"] not in present]
+    missing = told_through([_missing_result(stage, step, verdict, reason) for step in steps], stage.delegate)
     _record(stage, remote, missing)
-    return missing
+    return [*missing]
 
 
 def _fetch(stage: HostStage, remote: RemoteExecutor, artifacts: list[Record]) -> list[str]:
@@ -180,14 +193,14 @@ def _answers(stage: HostStage, remote: RemoteExecutor) -> Iterator[HostAnswer]:
             return
         if run.reusable.earlier is not None:
             names = [step["name"] for step in stage.steps]
-            collect(run.reusable.earlier, remote, names, stage.host, run.settings.reconnect_timeout)
+            collect(run.reusable.earlier, remote, names, stage)
         yield from remote.stage(request_of(stage, None))
 
 
 def _resources(stage: HostStage) -> list[Resource]:
     if not stage.locks:
         return []
-    return resources(stage.locks, startable(stage.run, stage.steps, stage.host), stage.host, stage.variable)
+    return resources(stage.locks, startable(stage.run, stage.steps, stage.host), stage.host, stage.of_lock)
 
 
 def _run_module_here(stage: HostStage, remote: RemoteExecutor) -> HostAnswer:

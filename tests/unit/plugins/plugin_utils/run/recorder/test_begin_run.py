@@ -16,6 +16,7 @@ import ansible.release
 import pytest
 from ansible import context
 from ansible.module_utils.common.collections import ImmutableDict
+from ansible.template import trust_as_template
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
@@ -228,3 +229,15 @@ def test_why_nothing_is_begun(hosts: str, of_step: str | None, extra_vars: dict[
         begun(play(task(1, {"name": "a", "hosts": of_step}), hosts=hosts), **extra_vars)
     assert text in str(caught.value)
     assert not Path(".rack-recipes").exists()
+
+
+def test_steps_that_are_delegated_to_a_group_begin_nothing():
+    """Ansible would take its name for that of a host, and say that it cannot be reached."""
+    made = task(1, {"name": "a"}, {"name": "b"})
+    for name in ("r1", "unheard_of", trust_as_template("{{ groups['odd'] | first }}")):
+        made.delegate_to = name
+        begun(play(made))
+    made.delegate_to = "odd"
+    with pytest.raises(UsageError) as caught:
+        begun(play(made))
+    assert str(caught.value).startswith("a, b: delegate_to: 'odd' is a group and no host: name one host")

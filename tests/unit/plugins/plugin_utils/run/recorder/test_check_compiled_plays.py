@@ -128,6 +128,10 @@ def test_a_variable_of_the_host_that_it_is_delegated_to_counts():
     assert of_inventory(variables, play(made, hosts="r1")) == (Use("disk.usage", "r2", ("r2",)),)
     made.delegate_to = "unknown"
     assert of_inventory(variables, play(made, hosts="r1")) == (Use("disk.usage", "root", ("unknown",)),)
+    made.delegate_to = trust_as_template("{{ gone }}")
+    assert of_inventory(variables, play(made, hosts="r1")) == (Use("disk.usage", "root", ("{{ gone }}",)),)
+    made.delegate_to = trust_as_template("{{ gone | default(omit) }}")
+    assert of_inventory(variables, play(made, hosts="r1")) == (Use("disk.usage", "root", ("r1",)),)
 
 
 def test_variables_of_a_task_and_of_its_play_count():

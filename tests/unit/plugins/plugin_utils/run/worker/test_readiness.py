@@ -19,7 +19,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.readiness 
     halt_reason,
     startable,
     time_left,
+    wrong_password_reason,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_errors import WRONG_PASSWORD
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import a_run, planned, step
 
 HOSTS = ("r1", "r2", "r3", "r4")
@@ -46,6 +48,22 @@ def told(run: Run, text: str) -> Run:
 
 def on(hosts: str, quorum: Any = None, step: str = "a") -> dict[str, Any]:
     return {"step": step, "hosts": hosts, **({} if quorum is None else {"quorum": quorum})}
+
+
+@pytest.mark.parametrize(
+    ("host", "delegate", "refused"),
+    [("r1", "", ""), ("r2", "", "on r2"), ("r1", "j1", "on j1"), ("r3", "j1", "on j1"), ("r1", "j2", "")],
+)
+def test_a_wrong_password_counts_where_it_was_tried(run: Run, host: str, delegate: str, refused: str):
+    """Also for other devices that the same host speaks for: its account may be locked."""
+    records = [
+        step("a", "r1", "error", reason=WRONG_PASSWORD, through="j1"),
+        step("a", "r2", "error", 2, WRONG_PASSWORD),
+    ]
+    append(run.path, records)
+    run.catch_up()
+    reason = wrong_password_reason(run, host, delegate)
+    assert reason == (f"a has shown that {WRONG_PASSWORD}: not tried again {refused}" if refused else "")
 
 
 ALL_BUT_R2 = "a@r1:passed a@r2:failed a@r3:marginal a@r4:cached"

@@ -27,6 +27,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.run import current_run as holder
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, RunInputs, set_current
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegates import group_problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.missing_results import UNPLANNED, UNRECORDED
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import EarlierRun
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.resource_locks import resources
@@ -382,6 +383,67 @@ def test_a_lock_that_hosts_share_is_held_while_the_host_is_asked(run: Run):
     assert seen == [True]
     with slot.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+
+
+DELEGATED = {**VARS, "groups": {"jump": ["j1"]}, "hostvars": {"j1": {}, "r1": {}}, "ansible_delegated_vars": {}}
+
+
+DELEGATED_PYTHON = {**DELEGATED, "ansible_delegated_vars": {"j1": {"ansible_python_interpreter": "python3"}}}
+
+
+def through(delegate: str, *answers: Any) -> Host:
+    host = Host(*answers)
+    host._task.delegate_to = delegate
+    return host
+
+
+def test_what_ran_through_another_host_says_so(run: Run):
+    host = through(
+        "j1", ("running", [step("a", "r1", "failed", reason="bad")]), ("killed", [step("b", "r1", "skipped", n=2)])
+    )
+    result = run_stage(host, 1, [A, B], {}, DELEGATED)
+    assert result["msg"].startswith("a failed: bad (through j1)")
+    assert "ansible_facts" not in result  # they are not of this host
+    run.catch_up()
+    assert {place: (end.reason, end.through) for place, end in run.results.ended.items()} == {
+        ("a", "r1"): ("bad (through j1)", "j1"),
+        ("b", "r1"): ("", ""),
+    }
+
+
+def test_a_delegate_that_is_down_is_named(run: Run):
+    host = through("j1", AnsibleConnectionFailure("connect to host j1 port 22: Connection refused"))
+    assert run_stage(host, 1, [A], {}, DELEGATED_PYTHON)["unreachable"]
+    assert told(run) == [("a", "unreachable", "connect to host j1 port 22: Connection refused (through j1)")]
+
+
+def test_a_template_that_came_out_as_a_group(run: Run):
+    run_stage(through("jump"), 1, [A], {}, DELEGATED)
+    [(_name, verdict, reason)] = told(run)
+    assert (verdict, reason) == ("error", f"{group_problem('jump')} (through jump)")
+
+
+def test_a_lock_of_each_delegate(run: Run):
+    for delegate, value in (("j1", "j1"), ("", "r1")):
+        locks = {"bus": {"of": "delegate"}}
+        [resource] = resources(locks, [{"locks": ["bus"]}], "r1", {"delegate": value}.get)
+        host = through(delegate, ("ended", [step("a", "r1")]))
+        run_stage(host, 1, [{**A, "locks": ["bus"]}], locks, DELEGATED)
+        [slot] = resource.slots(run.folder / "locks")
+        assert slot.exists()
+
+
+def test_a_result_that_came_through_another_host_is_not_offered(run: Run):
+    offer = {"run": "R0", "inputs": "sha256:0", "verdict": "passed", "kind": "cache"}
+    made = {name: {**offer, "records": [step("a", "r1", **more)]} for name, more in OF_DELEGATES.items()}
+    run.reusable.cached = {("a", "r1"): list(made.values())}
+    for delegate, name in (("j1", "j1"), ("", "own")):
+        host = through(delegate, ("ended", [step("a", "r1")]))
+        run_stage(host, 1, [A], {}, DELEGATED)
+        assert host.asked[0]["offers"] == {"a": [made[name]]}
+
+
+OF_DELEGATES: dict[str, dict[str, str]] = {"j1": {"through": "j1"}, "j2": {"through": "j2"}, "own": {}}
 
 
 def test_a_host_without_the_variable_of_a_lock(run: Run):

@@ -32,16 +32,18 @@ Answer = tuple[dict[str, Any] | str | None, int]
 class Command:
     """One row: what the command is for, and its module below cli/.
 
-    `module` is empty for a command that only has subcommands.
+    `module` is empty for a command that only has subcommands. A command that `handles_signals` sets its own handlers
+    before it begins anything that must be cleaned up.
     """
 
     summary: str
     module: str = ""
+    handles_signals: bool = False
 
 
 GROUPS: dict[str, dict[str, Command]] = {
     "recipes": {
-        "run": Command("compile a recipe and run it", "running.run"),
+        "run": Command("compile a recipe and run it", "running.run", handles_signals=True),
         "watch": Command("show the progress of a run, from anywhere", "running.watch"),
         "plan": Command("show what would run: stages, steps, hosts, reads and writes", "recipes.plan"),
         "validate": Command("check recipes; every problem with file, line and column", "recipes.validate"),
@@ -113,6 +115,11 @@ def split_command(words: Sequence[str]) -> tuple[str, Sequence[str]]:
             raise UsageError(f"{prog}: there is no command {rest[0]!r}{hint(rest[0], valid)}; see {prog} --help")
         name, rest = f"{name} {rest[0]}".strip(), rest[1:]
     return name, rest
+
+
+def command_of(words: Sequence[str]) -> Command:
+    """Return the row of the command that a command line calls."""
+    return COMMANDS[split_command(words)[0]]
 
 
 def subcommands(name: str) -> list[str]:

@@ -10,11 +10,48 @@ import errno
 import os
 import signal
 import termios
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FLUSH_SOON = signal.SIGUSR1
 SECOND_AFTER = 1.0  # seconds; an earlier signal counts as the first one, which came a second time on another way
 BY_SIGNAL = 128  # a process that a signal ended has this exit code plus the signal's number
+
+
+@contextmanager
+def interrupt_blocked() -> Iterator[None]:
+    """Hold back an interrupt, also from a process that is started in here.
+
+    As long as Python starts it could get lost there. An Ansible that is started in here begins with HANDLE_SIGNALS.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+# Until Ansible and the recorder set their handlers, a signal ends the process with what it has to clean up. Ansible's
+# handler replaces even an interrupt that is ignored, as in the background of a script: such a one stays blocked.
+HANDLE_SIGNALS = f"""\
+import atexit, os, signal
+def end(number, frame):
+    signal.signal(number, signal.SIG_DFL)
+    atexit._run_exitfuncs()
+    os.kill(os.getpid(), number)
+for number in {[int(number) for number in ENDING]}:
+    if signal.getsignal(number) != signal.SIG_IGN:
+        signal.signal(number, end)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
+"""
+
+
+def ignore_blocked_interrupt() -> None:
+    """In Ansible's process: ignore an interrupt that HANDLE_SIGNALS has left blocked."""
+    if signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
 
 
 def leave_dead_terminal() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import (
@@ -17,6 +17,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options im
     add_selection,
     examples,
 )
+
+if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.forward_signals import SignalForwarder
 
 
 def add_run(command: argparse.ArgumentParser) -> None:
@@ -164,6 +167,23 @@ def start_run(options: argparse.Namespace, *, show_summary: bool = True) -> tupl
     A process of Ansible is started first, so that it loads while this one reads the recipe. With --verbose there is
     none: Ansible's output is shown then. Without `show_summary` nothing is printed for people at the end.
     """
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.forward_signals import (
+        NothingRun,
+        SignalForwarder,
+    )
+
+    try:
+        with SignalForwarder() as forwarder:
+            return _start(options, forwarder, show_summary=show_summary)
+    except NothingRun:
+        from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run_answer import EndedError
+
+        raise EndedError(forwarder.number) from None
+
+
+def _start(
+    options: argparse.Namespace, forwarder: SignalForwarder, *, show_summary: bool
+) -> tuple[dict[str, Any], int]:
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_playbook import environment
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.warm_start import warm_start
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import new_run_id
@@ -172,4 +192,4 @@ def start_run(options: argparse.Namespace, *, show_summary: bool = True) -> tupl
     with nullcontext() if options.verbose else warm_start(environment(run_id, options.inventory)) as warm:
         from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run_ansible import run_ansible
 
-        return run_ansible(options, run_id, warm, show_summary=show_summary)
+        return run_ansible(options, run_id, warm, forwarder, show_summary=show_summary)

@@ -45,19 +45,25 @@ AT_ONCE = 0.2  # seconds between two flushes into the store with --flush-now
 
 
 def run_ansible(
-    options: argparse.Namespace, run_id: str, warm: WarmStart | None, *, show_summary: bool = True
+    options: argparse.Namespace,
+    run_id: str,
+    warm: WarmStart | None,
+    forwarder: SignalForwarder,
+    *,
+    show_summary: bool = True,
 ) -> tuple[dict[str, Any], int]:
     """Compile the recipe, run it, and return the command's answer and exit code. Raises RackError.
 
-    `warm` is a process of Ansible that was started earlier; without one it is started now. With `show_summary` people
-    are told on stderr how the run ended.
+    `warm` is a process of Ansible that was started earlier; without one it is started now. `forwarder` has the signals
+    until Ansible has ended, and raises NothingRun. With `show_summary` people are told on stderr how the run ended.
     """
     prepared = prepare(options)
     playbook = write_playbook(prepared.plan, prepared.settings)
     folder = Path(prepared.settings.runs) / run_id
     make_private(folder)
-    with SignalForwarder() as forwarder:
-        code = _run(options, prepared, _playbook_command(options, prepared, playbook, run_id), folder, warm, forwarder)
+    forwarder.only_note()
+    code = _run(options, prepared, _playbook_command(options, prepared, playbook, run_id), folder, warm, forwarder)
+    forwarder.release()
     leave_dead_terminal()
     summary = summarize(folder / JOURNAL)
     answer, exit_code = answer_of(summary, code, folder / LOG, forwarder.number)

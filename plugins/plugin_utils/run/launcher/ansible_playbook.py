@@ -19,10 +19,12 @@ from typing import Any
 import yaml
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import ROOT, RUN_ID
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import HANDLE_SIGNALS, interrupt_blocked
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import SECTION, config_file, read_config
 
 RECORDER = "rack.recipes.recorder"
 MOST_AT_ONCE = 64
+PROGRAM = f"{HANDLE_SIGNALS}import runpy; runpy.run_module('ansible', run_name='__main__', alter_sys=True)"
 TICK = 0.1  # seconds between two looks at the journal
 
 
@@ -74,9 +76,10 @@ def environment(run_id: str, inventories: Sequence[str] = ()) -> dict[str, str]:
 
 def start(command: PlaybookCommand) -> subprocess.Popen[bytes]:
     """Start Ansible with its output on stderr, where people see it."""
-    line = [sys.executable, "-m", "ansible", "playbook", *arguments(command)]
+    line = [sys.executable, "-c", PROGRAM, "playbook", *arguments(command)]
     env = environment(command.run_id, command.inventories)
-    return subprocess.Popen(line, env=env, stdin=subprocess.DEVNULL, stdout=2, stderr=subprocess.STDOUT)
+    with interrupt_blocked():
+        return subprocess.Popen(line, env=env, stdin=subprocess.DEVNULL, stdout=2, stderr=subprocess.STDOUT)
 
 
 def follow(child: subprocess.Popen[bytes], tick: Callable[[], None]) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -17,17 +18,33 @@ from typing import Any, Self
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import ENDING, FLUSH_SOON, SECOND_AFTER
 
 
-class SignalForwarder:
-    """While its context is entered, signals to this process go to Ansible.
+class NothingRun(BaseException):
+    """A signal came before Ansible was told to run anything. No Exception, so that only the command's end takes it."""
 
-    `number` is the first signal that is to end the run, 0 where none came. A second one kills Ansible.
+
+class SignalForwarder:
+    """While its context is entered, signals to this process are the run's.
+
+    One that is to end the run raises NothingRun at first. From `only_note` on it goes to Ansible, and a second one
+    kills Ansible. `number` is the first such signal, 0 where none came.
     """
 
     def __init__(self) -> None:
         self.number = 0
         self._received_at = 0.0
+        self._is_noting = False
         self._child: subprocess.Popen[bytes] | None = None
         self._previous_handlers: dict[int, Any] = {}
+        self._previous_hook = sys.unraisablehook
+
+    def only_note(self) -> None:
+        """From now on a signal raises nothing: Ansible decides what becomes of the run.
+
+        Raises NothingRun if one came before and its exception got lost, as it does in a `__del__`.
+        """
+        self._is_noting = True
+        if self.number:
+            raise NothingRun
 
     def forward_to(self, child: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
         """Forward to this process from now on, beginning with a signal that came before; returns the process."""
@@ -36,26 +53,47 @@ class SignalForwarder:
             child.send_signal(self.number)
         return child
 
+    def release(self) -> None:
+        """Ansible has ended: signals mean what they meant before."""
+        while self._previous_handlers:
+            signal.signal(*self._previous_handlers.popitem())
+            sys.unraisablehook = self._previous_hook
+
     def __enter__(self) -> Self:
         handled = [number for number in ENDING if signal.getsignal(number) != signal.SIG_IGN]  # nohup ignores SIGHUP
         self._previous_handlers = {number: signal.signal(number, self._end) for number in handled}
         self._previous_handlers[FLUSH_SOON] = signal.signal(FLUSH_SOON, self._flush)
+        sys.unraisablehook = self._report_lost
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for number, handler in self._previous_handlers.items():
-            signal.signal(number, handler)
+        self.release()
 
     def _end(self, number: int, _frame: Any) -> None:
-        is_second = self.number and time.monotonic() - self._received_at >= SECOND_AFTER
         if not self.number:
             self.number, self._received_at = number, time.monotonic()
-            if self._child:
-                self._child.send_signal(number)
-        elif is_second and self._child:
+            self._end_first()
+        elif time.monotonic() - self._received_at >= SECOND_AFTER:
+            self._end_second(number)
+
+    def _end_first(self) -> None:
+        if self._child:
+            self._child.send_signal(self.number)
+        elif not self._is_noting:
+            raise NothingRun
+
+    def _end_second(self, number: int) -> None:
+        if self._child:
             self._child.kill()
+        else:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+
+    def _report_lost(self, lost: sys.UnraisableHookArgs) -> None:
+        if lost.exc_type is not NothingRun:  # `only_note` raises it again
+            self._previous_hook(lost)
 
     def _flush(self, _number: int, _frame: Any) -> None:
         if self._child:

@@ -13,8 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-# Where the import fails, Ansible is started anew, to print the error to its log. A signal during the import ends the
-# process. Ansible would end at the first line that it cannot write; with `Log` a full disk does not end a run.
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import HANDLE_SIGNALS, interrupt_blocked
+
+# Where the import fails, Ansible is started anew, to print the error to its log. Ansible would end at the first line
+# that it cannot write; with `Log` a full disk does not end a run.
 BOOT = """\
 import io, json, os, sys
 class Log(io.FileIO):
@@ -62,13 +64,14 @@ class WarmStart:
 @contextmanager
 def warm_start(env: Mapping[str, str]) -> Iterator[WarmStart]:
     """Start an Ansible with the environment `env`. At the end of the block it is killed, unless `go` was called."""
-    child = subprocess.Popen(
-        [sys.executable, "-c", BOOT],
-        env=dict(env),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with interrupt_blocked():
+        child = subprocess.Popen(
+            [sys.executable, "-c", HANDLE_SIGNALS + BOOT],
+            env=dict(env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
     try:
         yield WarmStart(child)
     finally:

@@ -26,6 +26,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals impor
     BY_SIGNAL,
     ENDING,
     SECOND_AFTER,
+    ignore_blocked_interrupt,
     leave_dead_terminal,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import END_LIMIT
@@ -33,6 +34,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.worker_stop imp
 
 WORKERS_LIMIT = END_LIMIT + 2.0  # seconds to wait for the workers
 PAUSE = 0.05  # seconds
+LOST_AFTER = 8.0  # seconds; Ansible waits 5 for its workers when it ends
 STARTING, STARTED = "_queue_task", "worker_prc"  # the method of Ansible's strategies, and its variable for a worker
 NOTICE = "rack.recipes.recorder: {name}: {what}; a second signal ends this at once\n"
 ENDED, STORED = "the steps on the hosts are ended", "the run is over, its results are being stored"
@@ -57,11 +59,16 @@ class SignalGuard:
         """
         self._close = close
         self._is_storing = False
+        ignore_blocked_interrupt()
+        # Ansible's own handler for an interrupt raises an exception, which may have got lost, and removes itself.
+        was_interrupted = signal.getsignal(signal.SIGINT) == signal.SIG_DFL
         for number in ENDING:
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._receive)
         enable_stop_signal()
         atexit.register(self._at_exit)
+        if was_interrupted:
+            signal.raise_signal(signal.SIGINT)
 
     def only_storing(self) -> None:
         """No stage runs any more: from now on a first signal does not keep the results from the store."""
@@ -97,22 +104,25 @@ class SignalGuard:
         self._tell_workers(number, frame)
 
     def _tell_workers(self, _number: int, frame: FrameType | None) -> None:
-        """Tell the workers and end Ansible; where it is just starting a worker, try again a moment later."""
+        """Tell the workers and end Ansible; where it is just starting a worker, try again a moment later.
+
+        Where Ansible goes on all the same, do so again.
+        """
         if not self._is_pending:
             return
         for worker in multiprocessing.active_children():
             stop_worker(worker)
-        if _is_starting(frame):
-            signal.signal(signal.SIGALRM, self._tell_workers)
-            signal.setitimer(signal.ITIMER_REAL, PAUSE)
-        elif not self._is_busy:
+        is_starting = _is_starting(frame)
+        signal.signal(signal.SIGALRM, self._tell_workers)
+        signal.setitimer(signal.ITIMER_REAL, PAUSE if is_starting else LOST_AFTER)
+        if not is_starting and not self._is_busy:
             self._end_ansible()
 
     def _end_ansible(self) -> NoReturn:
         """End Ansible by an exception.
 
         Where a signal comes at a bad moment, as in a `__del__`, Python only prints the exception. So the stop stays
-        pending and is raised again, until the process ends.
+        pending and is raised again, at the next event or by the timer, until the process ends.
         """
         raise KeyboardInterrupt if self._number == signal.SIGINT else SystemExit(BY_SIGNAL + self._number)
 

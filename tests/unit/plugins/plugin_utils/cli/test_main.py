@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -134,6 +135,48 @@ def test_an_interrupt(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr(plan, "plan", interrupted)
     assert call("plan", "good.yml", "--json") == (130, "", "")
+
+
+# Sends a signal to its own process, where a module is imported, in the callback of a weak reference.
+LOSES = f"""
+import os, signal, sys, weakref
+number, where = int(sys.argv.pop(1)), sys.argv.pop(1)
+
+class Finder:
+    def find_spec(name, path, target=None):
+        if name.endswith(where):
+            there = Finder()
+            alive = weakref.ref(there, lambda gone: os.kill(os.getpid(), number))
+            del there
+
+sys.meta_path.insert(0, Finder)
+{PROGRAM}
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "where", ["cli.command_table", "cli.running.run", "launcher.warm_start", "running.run_ansible"]
+)
+def test_no_signal_gets_lost_while_modules_are_imported(number: int, where: str):
+    line = [sys.executable, "-c", LOSES, str(int(number)), where, "run", "good.yml"]
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=60)
+    is_early = where.startswith("cli.")
+    told = "" if is_early else f"nothing was run: ended by {number.name}\n"
+    code = -number if is_early else 128 + number
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", told)
+    assert not [*Path().glob(".rack-recipes/runs/*/journal.jsonl")]
+
+
+def test_an_interrupt_of_another_command_is_an_exception():
+    program = f"""
+import os, signal, sys
+from {plan.__name__} import __name__ as name
+sys.modules[name].plan = lambda options: os.kill(os.getpid(), signal.SIGINT)
+{PROGRAM}
+"""
+    done = subprocess.run([sys.executable, "-c", program, "plan", "good.yml"], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 
 @pytest.mark.parametrize(

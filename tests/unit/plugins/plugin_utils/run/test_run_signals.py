@@ -6,9 +6,69 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
+import subprocess
+import sys
 import time
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import leave_dead_terminal
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import (
+    ENDING,
+    HANDLE_SIGNALS,
+    ignore_blocked_interrupt,
+    interrupt_blocked,
+    leave_dead_terminal,
+)
+
+WAITS = f"""{HANDLE_SIGNALS}
+import time
+atexit.register(print, "cleaned up", flush=True)
+print("ready", flush=True)
+time.sleep(2)
+print("and on", flush=True)
+"""
+
+
+def waiting() -> subprocess.Popen[str]:
+    with interrupt_blocked():
+        child = subprocess.Popen([sys.executable, "-c", WAITS], stdout=subprocess.PIPE, text=True)
+    assert child.stdout
+    assert child.stdout.readline() == "ready\n"
+    return child
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_a_signal_ends_an_ansible_that_starts(number: int):
+    with waiting() as child:
+        child.send_signal(number)
+        assert child.communicate()[0] == "cleaned up\n"
+    assert child.returncode == -number
+
+
+def test_one_that_is_ignored_does_not():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with waiting() as child:
+            child.send_signal(signal.SIGINT)
+            assert child.communicate()[0] == "and on\ncleaned up\n"
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert child.returncode == 0
+
+
+def test_it_stays_ignored_when_it_is_not_blocked_any_more():
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        ignore_blocked_interrupt()
+        assert signal.getsignal(signal.SIGINT) == before
+        with interrupt_blocked():
+            os.kill(os.getpid(), signal.SIGINT)
+            ignore_blocked_interrupt()
+            assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+            assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_to_a_terminal_that_is_gone_nothing_is_written():

@@ -16,6 +16,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher import forward_signals
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.forward_signals import (
+    NothingRun,
     SignalForwarder,
     forward_flush,
 )
@@ -62,9 +63,64 @@ def test_the_first_signal_goes_to_ansible(child: subprocess.Popen[bytes], number
 
 def test_a_signal_before_ansible_is_there_is_passed_on_then(child: subprocess.Popen[bytes]):
     with SignalForwarder() as forwarder:
+        forwarder.only_note()
         os.kill(os.getpid(), signal.SIGTERM)
         forwarder.forward_to(child)
         assert told(child) == b"15 "
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_before_that_a_signal_ends_what_is_done(number: int):
+    with SignalForwarder() as forwarder, pytest.raises(NothingRun):
+        os.kill(os.getpid(), number)
+    assert forwarder.number == number
+
+
+def test_such_an_end_that_python_loses_comes_later(capfd: pytest.CaptureFixture[str]):
+    class Loses:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before = sys.unraisablehook
+    with SignalForwarder() as forwarder:
+        Loses()
+        assert forwarder.number == signal.SIGINT
+        with pytest.raises(NothingRun):
+            forwarder.only_note()
+    assert sys.unraisablehook is before
+    assert capfd.readouterr().err == ""
+
+
+def test_another_exception_that_python_loses_is_told(monkeypatch: pytest.MonkeyPatch):
+    class Loses:
+        def __del__(self) -> None:
+            raise ValueError
+
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda lost: told.append(lost.exc_type))
+    with SignalForwarder():
+        Loses()
+    assert told == [ValueError]
+
+
+GOES_ON = f"""
+import os, signal, time
+from {forward_signals.__name__} import SignalForwarder, NothingRun
+with SignalForwarder():
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except NothingRun:
+        print("ready", flush=True)
+        time.sleep(60)
+"""
+
+
+def test_a_second_signal_ends_what_does_not_end(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+    with start(GOES_ON) as child:
+        time.sleep(forward_signals.SECOND_AFTER)
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(20) == -signal.SIGTERM
 
 
 def test_what_comes_at_once_is_the_first_one_again(child: subprocess.Popen[bytes]):

@@ -61,7 +61,14 @@ class Forgets:
         time.sleep(10)
 
 made = signal_guard.SignalGuard()
-made.watch(lambda number: print("closed", number, len(multiprocessing.active_children()), flush=True))
+if sys.argv[1] == "lost":  # by Ansible's own handler
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+if sys.argv[1] == "blocked":
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+with made.uninterrupted() if sys.argv[1] == "lost" else contextlib.nullcontext():
+    if sys.argv[1] == "lost":
+        print(os.getpid(), flush=True)
+    made.watch(lambda number: print("closed", number, len(multiprocessing.active_children()), flush=True))
 context, ready = multiprocessing.get_context("fork"), ()
 if sys.argv[1] in ("worker", "stubborn", "starting"):
     ready = os.pipe()
@@ -77,7 +84,7 @@ if sys.argv[1] == "telling":
 if sys.argv[1] == "closing":
     made.only_storing()
 try:
-    if sys.argv[1] not in ("busy", "forgotten", "starting"):
+    if sys.argv[1] not in ("busy", "forgotten", "passed over", "starting"):
         print(worker.pid if ready else os.getpid(), flush=True)
     if sys.argv[1] == "starting":
         ended = context.Process(target=int)
@@ -96,6 +103,11 @@ try:
         Forgets()
         with made.uninterrupted():
             print("done", flush=True)
+        print("and on", flush=True)
+    elif sys.argv[1] == "passed over":
+        signal_guard.LOST_AFTER = 1.0
+        Forgets()
+        time.sleep(30)
         print("and on", flush=True)
     elif sys.argv[1] == "fault":
         raise ValueError("of Ansible's own")
@@ -192,6 +204,26 @@ def test_an_end_that_python_forgets_comes_with_the_next_event():
     code, lines, stderr = main.ended()
     assert (code, lines) == (143, ["done", "closed 15 0"])
     assert "Exception ignored in" in stderr
+
+
+def test_it_comes_a_while_later_where_there_is_no_event():
+    main = Main("passed over")
+    main.child.send_signal(signal.SIGTERM)
+    code, lines, stderr = main.ended()
+    assert (code, lines) == (143, ["closed 15 0"])
+    assert "Exception ignored in" in stderr
+
+
+def test_an_interrupt_that_ansible_has_lost_ends_the_run():
+    """The handler of Ansible's own raises an exception, and leaves the next interrupt to the system."""
+    code, lines, _stderr = Main("lost").ended()
+    assert (code, lines) == (-signal.SIGINT, ["closed 2 0"])
+
+
+def test_a_blocked_interrupt_is_one_that_is_ignored():
+    main = Main("blocked")
+    main.child.send_signal(signal.SIGINT)
+    assert main.ended() == (0, ["done", "and on", "closed 0 0"], "")
 
 
 def test_a_worker_that_is_being_started_is_told_too():

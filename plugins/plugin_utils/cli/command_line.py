@@ -1,0 +1,72 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Parse the command line, call one command, print its answer, end the process with its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import (
+    Answer,
+    command_of,
+    parse_command_line,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.interrupts import raise_keyboard_interrupt
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
+
+INTERRUPTED = 130
+COMPLETE = "--complete"  # the hidden command that the completion scripts call
+
+
+def call_command(words: Sequence[str]) -> None:
+    """Run one command and end the process with its exit code. What follows `--` is passed on to ansible-playbook."""
+    given = list(words)
+    own, for_ansible = (given[: given.index("--")], given[given.index("--") + 1 :]) if "--" in given else (given, [])
+    try:
+        answer, code = _complete(given[1:]) if given[:1] == [COMPLETE] else _call(own, for_ansible)
+    except RackError as error:
+        sys.stderr.write(f"{error}\n")
+        answer = {"status": "error", "reason": str(error), "exit_code": error.exit_code} if "--json" in own else None
+        code = error.exit_code
+    except KeyboardInterrupt:
+        answer, code = None, INTERRUPTED
+    _print(answer)
+    raise SystemExit(code)
+
+
+def _call(own: Sequence[str], for_ansible: Sequence[str]) -> Answer:
+    call, options = parse_command_line(own)
+    options.ansible = for_ansible
+    if not command_of(own).handles_signals:
+        raise_keyboard_interrupt()
+    try:
+        return call(options)
+    except OSError as error:
+        raise UsageError(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
+
+
+def _complete(words: Sequence[str]) -> Answer:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shell.completion_candidates import candidates
+
+    return "\n".join(candidates(words)), 0
+
+
+def _print(answer: dict[str, Any] | str | None) -> None:
+    """Print the answer as UTF-8; the name of a file may hold bytes that are not valid UTF-8."""
+    if answer is None:
+        return
+    text = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False)
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(f"{text.removesuffix('\n')}\n".encode(errors="backslashreplace"))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), 1
+        )  # the reader has closed the pipe; without this Python reports an error at exit

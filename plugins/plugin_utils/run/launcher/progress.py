@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import exists
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Results
@@ -25,9 +26,10 @@ MOST_NAMED = 3  # of the hosts that the run waits for
 
 @dataclass
 class Progress:
-    """What the journal says so far: `about` is its run record, `end` its end record."""
+    """What the journal says so far: `about` is its run record, `end` its end record, `context` knows refused writes."""
 
     journal: JournalReader
+    context: Context = field(default_factory=Context)
     about: Mapping[str, Any] = field(default_factory=dict)
     end: Mapping[str, Any] = field(default_factory=dict)
     results: Results = field(default_factory=Results)
@@ -46,8 +48,9 @@ class Progress:
             record = line.record
             if record is None:
                 continue
+            self.context.fold(record)
             if record["kind"] == "step":
-                self.results.add(record)
+                self.results.add(self.context.refusals.final_record(record))
             elif record["kind"] == "run":
                 self.about = record
             elif record["kind"] == "end":

@@ -19,7 +19,13 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RunStep
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.progress import Progress, StatusLine
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import end, first, planned, step
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import (
+    delta,
+    end,
+    first,
+    planned,
+    step,
+)
 
 HOSTS = ("r1", "r2", "r3", "r4", "r5")
 STEPS = (planned("a", *HOSTS), planned("odd", "r1", "r3"), planned("total", "", stage=2), planned("z", *HOSTS, stage=3))
@@ -69,6 +75,19 @@ def test_a_guess_of_the_recorder_is_no_failure_where_there_is_a_result(tmp_path:
     guess = step("a", "r1", "unreachable", 0)
     told = line(tmp_path / "journal.jsonl", *done("a", "r1"), guess)
     assert "unreachable" not in told
+
+
+def test_a_refused_write_is_told_before_the_recorder_has_said_so(tmp_path: Path):
+    """The record of r2 says `passed`: it knows nothing of the write of r1."""
+    head = {**first(*STEPS, hosts=HOSTS), "merge": [{"keys": "a.key_v1", "policy": "fail"}]}
+    path = tmp_path / "journal.jsonl"
+    append(path, [head, *(delta("a.key_v1", host, host, scope="run") for host in ("r1", "r2")), *done("a", "r1", "r2")])
+    progress = Progress.of(path)
+    progress.catch_up()
+    assert "  2 of 13 steps  0 of 5 hosts done  1 error  " in progress.line()
+    append(path, [step("a", "r2", "error", 0, final=True)])
+    progress.catch_up()
+    assert "  1 error  " in progress.line()
 
 
 def test_of_a_looped_step_the_instances_are_told(tmp_path: Path):

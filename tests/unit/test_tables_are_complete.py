@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import dataframes
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables import columns
@@ -26,7 +28,7 @@ PLUGINS = ROOT / "plugins"
 DATABASE_FILES = PLUGINS / "plugin_utils" / "store" / "database"
 TABLE = PLUGINS / "module_utils" / "verdicts.py"
 SOURCES = sorted(path for path in PLUGINS.rglob("*.py") if path != TABLE)
-FEW = 3  # verdicts that one expression may name
+FEW = 3  # names that one expression may name
 
 
 def literals(path: Path) -> list[tuple[int, set[str]]]:
@@ -39,14 +41,25 @@ def literals(path: Path) -> list[tuple[int, set[str]]]:
     ]
 
 
-def test_no_other_file_has_a_list_of_verdicts():
-    lists = [
-        f"{path}:{line}: {sorted(names & set(VERDICTS))}"
+def lists_of(table: Mapping[str, object], *homes: Path) -> list[str]:
+    """Where files other than `homes` name more than a few of the table's names in one expression."""
+    return [
+        f"{path}:{line}: {sorted(names & table.keys())}"
         for path in SOURCES
+        if path not in homes
         for line, names in literals(path)
-        if len(names & set(VERDICTS)) > FEW
+        if len(names & table.keys()) > FEW
     ]
-    assert not lists, f"derive these from {TABLE}"
+
+
+def test_no_other_file_has_a_list_of_verdicts():
+    assert not lists_of(VERDICTS, TABLE), f"derive these from {TABLE}"
+
+
+def test_no_other_file_has_a_list_of_criteria():
+    home = PLUGINS / "module_utils" / "language" / "criteria.py"
+    synonyms = PLUGINS / "plugin_utils" / "recipe" / "schema" / "suggestions.py"  # of keys of every kind
+    assert not lists_of(LIMITS, home, synonyms), f"derive these from {home}"
 
 
 def test_a_verdict_that_nothing_gives_yet_stands_in_the_table_only():

@@ -253,7 +253,8 @@ class Criterion:
     `takes` is what the recipe gives as the bound: `any` value, a `number`, a `list`, a `text` without references, or a
     `mapping`. `bound_in_words(bound, show)` returns the bound for people; `show` writes each value in it. `room` is how
     the bound limits a number, from which margins are computed: `low` or `high` for one end of a range, `tolerance` for
-    a distance from a number, empty where it does not.
+    a distance from a number, empty where it does not. `expected` stands before the bound in the message that a
+    parameter expects another value; it is empty for a word that may not stand beside a parameter.
     """
 
     def __init__(
@@ -263,21 +264,23 @@ class Criterion:
         takes: str,
         bound_in_words: Callable[[Any, Show], str] = lambda bound, show: show(bound),
         room: str = "",
+        expected: str = "",
     ) -> None:
         self.compare = compare
         self.wrong = wrong
         self.takes = takes
         self.bound_in_words = bound_in_words
         self.room = room
+        self.expected = expected
 
 
 LIMITS = {
-    "eq": Criterion(_eq, "is not", "any"),
-    "ne": Criterion(_ne, "must not be", "any"),
-    "min": Criterion(_min, "is below min", "number", room="low"),
-    "max": Criterion(_max, "is above max", "number", room="high"),
+    "eq": Criterion(_eq, "is not", "any", expected="the value"),
+    "ne": Criterion(_ne, "must not be", "any", expected="any other value than"),
+    "min": Criterion(_min, "is below min", "number", room="low", expected="at least"),
+    "max": Criterion(_max, "is above max", "number", room="high", expected="at most"),
     "within": Criterion(_within, "is not within", "mapping", _tolerance, room="tolerance"),
-    "one_of": Criterion(_one_of, "is none of", "list", _choices),
-    "matches": Criterion(_matches, "does not match", "text", _pattern),
+    "one_of": Criterion(_one_of, "is none of", "list", _choices, expected="one of"),
+    "matches": Criterion(_matches, "does not match", "text", _pattern, expected="a text that matches"),
 }
 OTHERS = ("value", "name", "unit", "quantile", "warn")

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import check_value
-from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import judge
+from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS, judge
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import OPENINGS, names_in
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeErrors, UsageError
@@ -159,8 +159,9 @@ def within_limits(limits: Mapping[str, Any], value: Any) -> Any:
 
 def in_words(word: str, bound: Any) -> str:
     """What a limit expects, for an error message."""
-    words = listed(map(shown, bound)) if isinstance(bound, list) else bound if word == "matches" else plain_shown(bound)
-    return f"{LIMIT_WORDS[word]} {words}"
+    is_pattern = LIMITS[word].takes == "text"
+    words = listed(map(shown, bound)) if isinstance(bound, list) else bound if is_pattern else plain_shown(bound)
+    return f"{LIMITS[word].expected} {words}"
 
 
 def plain_shown(value: Any) -> str:
@@ -245,12 +246,4 @@ READERS: dict[str, Callable[[str], Any]] = {
     "bool": truth,
     "list": structure,
     "dict": structure,
-}
-LIMIT_WORDS = {
-    "eq": "the value",
-    "ne": "any other value than",
-    "min": "at least",
-    "max": "at most",
-    "one_of": "one of",
-    "matches": "a text that matches",
 }

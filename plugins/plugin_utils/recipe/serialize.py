@@ -17,6 +17,7 @@ from functools import cache, partial
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS as CRITERIA
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import (
     CacheKey,
@@ -34,7 +35,8 @@ Data = Mapping[str, Any]
 Convert = Callable[[Any], Any]
 Written = tuple[str, Any, Convert | None]  # a field, its default, and how its value is written
 
-PARAM_LIMITS = ("eq", "ne", "min", "max", "one_of", "matches")  # words of a condition that stand beside a parameter's
+# The words of a condition that may stand beside a parameter's own.
+PARAM_LIMITS = tuple(word for word, criterion in CRITERIA.items() if criterion.expected)
 PYTHON = "python"  # the type of a step that does not name one
 # What the data of a part does not have: its key in a mapping, its place in the file.
 OUTSIDE: Mapping[type, frozenset[str]] = {

@@ -43,6 +43,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model i
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import REFERENCE_FIELDS
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.step_fields import RULES_BY_FIELD
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import PARAM_LIMITS
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.top_level import TOP_LEVEL_ONLY
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.json_schema import (
     SCHEMA,
@@ -105,7 +106,7 @@ def test_defaults_and_examples_are_valid() -> None:
             assert all(Draft202012Validator(field).is_valid(sample) for sample in samples), name
 
 
-OF_PARAM = {"name", "required", "limits", "also", "-eq", "-ne", "-min", "-max", "-one_of", "-matches"}
+OF_PARAM = {"name", "required", "limits", "also", *(f"-{word}" for word in PARAM_LIMITS)}
 
 
 @pytest.mark.parametrize(
@@ -153,6 +154,11 @@ def test_conditions_have_the_words_that_are_judged() -> None:
     assert (
         STEP["success"]["properties"]["values"]["items"]["properties"]["warn"]["properties"].keys() == CRITERIA.keys()
     )
+
+
+def test_parameters_have_the_limits_that_the_table_has_words_for() -> None:
+    words = TOP["params"]["additionalProperties"]["properties"].keys()
+    assert words & CRITERIA.keys() == {word for word, criterion in CRITERIA.items() if criterion.expected}
 
 
 ACCEPTED = {  # what the schema lets a word take, by what the table of criteria says of it

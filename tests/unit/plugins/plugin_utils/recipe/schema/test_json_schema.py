@@ -43,7 +43,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model i
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import REFERENCE_FIELDS
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.step_fields import RULES_BY_FIELD
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import PARAM_LIMITS
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.top_level import TOP_LEVEL_ONLY
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.json_schema import (
     SCHEMA,
@@ -54,6 +53,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.json_sc
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.keyword_validators import matches
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.suggestions import SYNONYMS
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import PARAM_LIMITS
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import REFERENCE
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import MAX_ERRORS, read

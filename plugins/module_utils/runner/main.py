@@ -193,7 +193,7 @@ def _run_stage(request: dict[str, Any], detached: DetachedStage, payload: str, m
         _unpack(one["files"], payload, work)
         os.chdir(work)
         launcher = Launcher(one, work, programs, detached.path(ARTIFACTS))
-        launcher.secrets.send = memory.keep
+        launcher.secrets.send = lambda entry: memory.keep({"host": one["host"], **entry})
         stage_run = StageRun(one, launcher, detached.write, alive, detached.halted)
         if "hosts" in request and not alive():  # this host had to wait for others
             stage_run.give_up()
@@ -221,6 +221,7 @@ def _run_hosts(request: dict[str, Any], detached: DetachedStage, payload: str, r
         detached.finish_journal()
 
     import_once(request, payload)
+    detached.leased(request["lease"])  # what it imports and notes at first is imported and noted once
     _freeze()
     detached.put_lost(run_hosts(request, detached.work, run_one, lambda error: _described(error, base)))
 

@@ -27,6 +27,8 @@ _HEAD = """\
 # Ansible must not stop at a failure: the plan decides what a failed step blocks.
 KEEP_GOING = {"ignore_errors": True, "ignore_unreachable": True}
 
+ALL_HOSTS, BATCHES, DELEGATES = "all hosts", "batches", "delegates"  # kinds of plays that run stages
+
 
 def to_playbook(plan: Plan) -> str:
     """The playbook's text. The same recipe and scriptlets give the same bytes."""
@@ -44,16 +46,34 @@ def _comment(path: str) -> str:
 
 
 def _runs(plan: Plan, variables: Play) -> Iterator[Play]:
-    """The plays that run the stages. Those that wait for other hosts cannot run in batches: they get separate plays."""
+    """The plays that run the stages.
+
+    Stages that wait for other hosts cannot run in batches: they get separate plays. A stage that delegates run for many
+    hosts at once has a play of its own, too.
+    """
     recipe = plan.recipe
     batched = bool(recipe.serial or recipe.canary)
     running = (stage for stage in plan.stages if not stage.always)
-    for alone, stretch in groupby(running, key=lambda stage: batched and stage.scope == "host" and not stage.wide):
+    for kind, stretch in groupby(running, key=lambda stage: _kind_of_play(stage, batched=batched)):
         stages = [*stretch]
-        if alone:
+        if kind == BATCHES:
             yield from _batches(recipe, stages, variables)
+        elif kind == DELEGATES:
+            yield from (_delegated(recipe, stage, variables) for stage in stages)
         else:
             yield _run(recipe, stages, variables, which="all hosts" if batched else "")
+
+
+def _kind_of_play(stage: Stage, *, batched: bool) -> str:
+    if batched:
+        return BATCHES if stage.scope == "host" and not stage.wide else ALL_HOSTS
+    return DELEGATES if stage.is_grouped else ALL_HOSTS
+
+
+def _delegated(recipe: Recipe, stage: Stage, variables: Play) -> Play:
+    """The play of a stage that delegates run. Its hosts are one for each delegate; the task runs the stage for all."""
+    hosts = f"{{{{ query('rack.recipes.delegates', {stage.number}, {_quoted(recipe.hosts)}) }}}}"
+    return {**_run(recipe, [stage], variables, which="a host for each delegate"), "hosts": hosts}
 
 
 def _batches(recipe: Recipe, stages: Sequence[Stage], variables: Play) -> Iterator[Play]:

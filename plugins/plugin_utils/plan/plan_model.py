@@ -84,6 +84,14 @@ class Stage:
     always: bool = False
     wide: bool = False
 
+    @property
+    def is_grouped(self) -> bool:
+        """Whether a delegate runs it for all of its hosts at once, instead of an Ansible task for each host.
+
+        Ansible's modules, and stages that hold locks which hosts share or that close the run, have a task each.
+        """
+        return bool(self.delegate_to and self.scope == "host" and not (self.locks or self.kind or self.always))
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedHook:

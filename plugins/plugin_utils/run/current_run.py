@@ -19,6 +19,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context i
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Results
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegate_groups import DelegateGroups
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.reusable_results import ReusableResults
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_registry import SecretRegistry
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
@@ -92,6 +93,7 @@ class Run:
     inputs: RunInputs = field(default_factory=RunInputs)
     reusable: ReusableResults = field(default_factory=ReusableResults)
     stages: frozenset[str] = frozenset()
+    delegates: DelegateGroups = field(default_factory=DelegateGroups)
     results: Results = field(default_factory=Results)
     left_out: set[str] = field(default_factory=set)
     merges: MergeHooks = field(default_factory=MergeHooks)
@@ -135,6 +137,11 @@ class Run:
         """A text with all secrets masked that are known by now."""
         return self.secret_registry.hidden(self.inputs.mask.mask(text))
 
+    def representatives(self, number: int) -> list[str]:
+        """A host for each delegate of a stage; `delegates` then knows the group that it stands for."""
+        chosen = (step for step in self.steps.values() if step.stage == number and step.name not in self.left_out)
+        return self.delegates.form(number, dict.fromkeys(host for step in chosen for host in step.hosts))
+
     def missing(self) -> list[tuple[RunStep, str]]:
         """The planned (step, host) pairs that have no verdict."""
         ended = self.results.ended
@@ -143,6 +150,7 @@ class Run:
 
 class _Holder:
     run: Run | None = None
+    begin: Callable[[], object] | None = None
     refusal = UsageError(
         "no run is being recorded: set `callbacks_enabled = rack.recipes.recorder` in the section [defaults] of "
         "ansible.cfg, or ANSIBLE_CALLBACKS_ENABLED=rack.recipes.recorder in the environment"
@@ -167,3 +175,15 @@ def current() -> Run:
     if _HOLDER.run is None:
         raise _HOLDER.refusal
     return _HOLDER.run
+
+
+def set_pending(begin: Callable[[], object] | None) -> None:
+    """Set the function that begins the run; None where it has begun."""
+    _HOLDER.begin = begin
+
+
+def begin_pending() -> None:
+    """Begin the run now if its playbook has started: the hosts of the play that starts depend on it."""
+    begin, _HOLDER.begin = _HOLDER.begin, None
+    if begin is not None:
+        begin()

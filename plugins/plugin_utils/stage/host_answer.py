@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import decode
@@ -26,6 +26,7 @@ class HostAnswer:
     `state` is one of the executor's. It is `cut` where the connection ended before the answer did, and `silent` where
     there is no answer; then `reason` says what came instead. `offset` is where the next records begin, in bytes.
     `sealed` is the encrypted text of the entries that no file may hold, `concealed` the same entries once decrypted.
+    `lost` says, by host, why nothing could be run for it; only where the stage runs for many.
     `ahead` is by how many seconds the host's `clock` is ahead of this one's, None where that is unknown.
     """
 
@@ -36,6 +37,7 @@ class HostAnswer:
     boot_id: str = ""
     sealed: str = ""
     concealed: tuple[Mapping[str, Any], ...] = ()
+    lost: Mapping[str, str] = field(default_factory=dict)
     clock: Clock | None = None
     ahead: float | None = None
 
@@ -56,9 +58,14 @@ def read_answer(
         return HostAnswer("cut", 0, reason="the answer was cut off")
     records = tuple(record for line in lines if line and (record := decode(line)) is not None)
     texts = {name: status.get(name, "") for name in ("reason", "boot_id")}
-    clock = read_clock(status.get("clock"))
     return HostAnswer(
-        status["state"], status["offset"], records, **texts, sealed=status.get("concealed", ""), clock=clock
+        status["state"],
+        status["offset"],
+        records,
+        **texts,
+        sealed=status.get("concealed", ""),
+        lost=status.get("lost", {}),
+        clock=read_clock(status.get("clock")),
     )
 
 

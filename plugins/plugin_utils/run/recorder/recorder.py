@@ -24,6 +24,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run impor
     RunStep,
     refuse,
     set_current,
+    set_pending,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.debug_lines import lines_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.missing_results import (
@@ -34,6 +35,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.missing_results i
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import AnsibleApi, ansible_api_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.begin_run import begin_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.cached_results import cached_offers
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.find_delegates import delegate_finder
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import (
     checkpoints,
     select_by_tags,
@@ -90,6 +92,7 @@ class Recorder:
         self._messages: dict[tuple[int, str], str] = {}  # of failed tasks, by stage and host
         self._hosts: dict[str, Any] = {}
         set_current(None)
+        set_pending(None)
 
     def warn(self, text: str) -> None:
         """Show a warning. Where nobody can read it any more, what is left to do is still done."""
@@ -100,6 +103,13 @@ class Recorder:
         """Note all plays before the first of them starts: a run has several."""
         self._plays = playbook.get_plays()
         refuse(UsageError(NO_STAGE))
+        set_pending(lambda: self.guarded(self._begin_early))
+
+    def _begin_early(self) -> None:
+        """Begin the run before its first play starts, whose hosts are found by the run itself."""
+        first = next((play for play in self._plays if stage_tasks(play)), None)
+        if first is not None:
+            self.play_starts(first)
 
     def play_starts(self, play: Any) -> None:
         """Begin the run at its first play with stages; patterns and tags are resolved here, once for all plays.
@@ -108,16 +118,19 @@ class Recorder:
         """
         if self.run is not None or self.refused or not stage_tasks(play):
             return
+        set_pending(None)
         self._variables = play.get_variable_manager()
         settings = project.load(self._variables.extra_vars)
         plays = [each for each in self._plays if stage_tasks(each)] or [play]
         self._checkpoints = checkpoints(self._plays or [play])
         if self.guard:
             self.guard.watch(self.interrupted)
-        self.run = run = _begun(plays, settings, ansible_api_of(play))
+        api = ansible_api_of(play)
+        self.run = run = _begun(plays, settings, api)
         self._hosts = {name: self._variables._inventory.get_host(name) for name in run.hosts}
         write_snapshot(run, plays, self._hosts)
         run.left_out.update(name for each in plays for name in select_by_tags(each))
+        run.delegates.find = delegate_finder(plays, api)
         set_current(run)
         for text in start_warnings(run, self._hosts.values()):
             self._record_warning(run, text)
@@ -179,7 +192,10 @@ class Recorder:
         message = str(result.result.get("msg", ""))
         is_planned = result.task._uuid in self.run.stages
         if is_planned and (result.result.get("failed") or result.result.get("unreachable")):
-            self._messages[number, host] = message
+            group = self.run.delegates.of(number, host)
+            self._messages.update(
+                dict.fromkeys(((number, name) for name in (group.hosts if group else [host])), message)
+            )
         if result.result.get(UNRECORDED) and not self.run.unwritable:
             self.run.unwritable = message
             self._fail(message)

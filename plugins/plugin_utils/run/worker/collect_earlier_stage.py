@@ -6,32 +6,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegates import told_through
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import RemoteExecutor
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import stage_id
 
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import EarlierRun
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage import HostStage
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage import StageTask
 
 
-def collect(earlier: EarlierRun, remote: RemoteExecutor, steps: Iterable[str], stage: HostStage) -> None:
-    """Collect the results and artifacts of these steps that the journal lacks; wait for a stage that still runs.
+def collect(earlier: EarlierRun, remote: RemoteExecutor, task: StageTask) -> None:
+    """Collect the results and artifacts of the task's steps that the journal lacks; wait for a stage that still runs.
 
-    `stage` says for which host, and through which one. Raises Unreachable.
+    `task` says for which hosts, and through which one. Raises Unreachable.
     """
-    steps, host, lease = list(steps), stage.host, stage.run.settings.reconnect_timeout
-    for number in earlier.unfinished(steps, host):
-        for answer in remote.collect(stage_id(earlier.run_id, number, host), lease):
-            append(earlier.path, told_through(answer.records, stage.delegate))
+    lease = task.run.settings.reconnect_timeout
+    steps = {stage.host: [step["name"] for step in stage.steps] for stage in task.stages}
+    for number in sorted({number for host, names in steps.items() for number in earlier.unfinished(names, host)}):
+        for answer in remote.collect(task.id_of(earlier.run_id, number), lease):
+            append(earlier.path, task.told(answer.records))
     earlier.catch_up()
-    for number, records in earlier.missing_artifacts(steps, host).items():
-        _fetch(earlier, remote, stage_id(earlier.run_id, number, host), records)
+    missing: dict[int, list[Record]] = {}
+    for host, names in steps.items():
+        for number, records in earlier.missing_artifacts(names, host).items():
+            missing.setdefault(number, []).extend(records)
+    for number, records in missing.items():
+        _fetch(earlier, remote, task.id_of(earlier.run_id, number), records)
 
 
 def _fetch(earlier: EarlierRun, remote: RemoteExecutor, stage: str, records: list[Record]) -> None:

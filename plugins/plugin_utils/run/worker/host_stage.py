@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,15 +15,17 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.vars import transform_to_native_types
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import CONTROLLER, RECIPE_VARIABLE
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import StepEnd
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RUN_HOST, Run
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegates import delegate_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegates import delegate_of, told_through
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_secrets import add_secrets
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.readiness import (
     blocking_verdicts,
     halt_reason,
     time_left,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.group_request import group_id, group_request
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import (
     Program,
     Request,
@@ -39,7 +41,10 @@ Locks = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class HostStage:
-    """A stage on one host: its steps there, and the locks that these steps share with other hosts."""
+    """A stage on one host: its steps there, and the locks that these steps share with other hosts.
+
+    `template` fills in the templates of a value with the variables of this host, which are `task_vars`.
+    """
 
     run: Run
     number: int
@@ -48,6 +53,7 @@ class HostStage:
     locks: Locks
     action: ActionBase
     task_vars: Mapping[str, Any]
+    template: Callable[[Any], Any]
 
     @property
     def is_module(self) -> bool:
@@ -77,7 +83,66 @@ class HostStage:
         if name == "delegate":
             return self.delegate or self.host or CONTROLLER
         value = None if self.host == RUN_HOST else self.task_vars.get(name)
-        return transform_to_native_types(self.action._templar.template(value))
+        return transform_to_native_types(self.template(value))
+
+
+@dataclass(frozen=True, slots=True)
+class StageTask:
+    """What one task of Ansible's runs: a stage on one host or, through `delegate`, on all hosts of a group."""
+
+    stages: tuple[HostStage, ...]
+    delegate: str = ""
+
+    @property
+    def first(self) -> HostStage:
+        """The stage of the host that the task is for."""
+        return self.stages[0]
+
+    @property
+    def run(self) -> Run:
+        """The run."""
+        return self.first.run
+
+    @property
+    def number(self) -> int:
+        """The number of the stage."""
+        return self.first.number
+
+    @property
+    def id(self) -> str:
+        """The name of its folder on the host that runs it."""
+        return self.id_of(self.run.run_id, self.number)
+
+    def id_of(self, run_id: str, number: int) -> str:
+        """The name of the folder of another stage, or of another run, for the same hosts."""
+        if self.delegate:
+            return group_id(run_id, number, self.delegate)
+        return stage_id(run_id, number, self.first.host)
+
+    def request(self) -> Request:
+        """The request for the stage, by the results and the context of now. Raises RackError."""
+        requests = [request_of(stage, None) for stage in self.stages]
+        return group_request(self.id, requests, self._collected()) if self.delegate else requests[0]
+
+    def told(self, records: Sequence[Record]) -> list[Record]:
+        """The records of these hosts, which say through which host each step ran."""
+        delegates = {stage.host: stage.delegate for stage in self.stages}
+        if not any(delegates.values()):
+            return [*records]
+        return [each for record in records for each in told_through([record], delegates.get(record["host"], ""))]
+
+    def _collected(self) -> list[str]:
+        """The earlier stages of the delegate that it may forget: the journal has the results of all of their hosts."""
+        run, earlier = self.run, self.run.delegates.before(self.number, self.delegate)
+        ended = {number: _are_sure(run, number, hosts) for number, hosts in earlier.items()}
+        return [self.id_of(run.run_id, number) for number, is_sure in ended.items() if is_sure]
+
+
+def _are_sure(run: Run, number: int, hosts: Collection[str]) -> bool:
+    steps = [step for step in run.steps.values() if step.stage == number and step.name not in run.left_out]
+    return all(
+        _is_sure(run.results.ended.get((step.name, host))) for step in steps for host in step.hosts if host in hosts
+    )
 
 
 def request_of(stage: HostStage, program: Program | None) -> Request:
@@ -142,5 +207,5 @@ def _recipe(stage: HostStage, *, with_hooks: bool) -> Mapping[str, Any]:
         return recipe
     if not with_hooks:
         return {**recipe, "hooks": {}}
-    hooks = stage.action._templar.template(mark(stage.task_vars[RECIPE_VARIABLE]["hooks"]))
+    hooks = stage.template(mark(stage.task_vars[RECIPE_VARIABLE]["hooks"]))
     return {**recipe, "hooks": unmark(transform_to_native_types(hooks))}

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible.template import Templar
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import as_reason
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
@@ -18,7 +19,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Journal
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append, insist
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfers import missing_artifacts
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RUN_HOST, Run, current
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegates import group_problem, told_through
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegates import group_problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.missing_results import (
     UNPLANNED,
     UNRECORDED,
@@ -30,6 +31,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_secre
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage import (
     HostStage,
     Locks,
+    StageTask,
     Steps,
     request_of,
 )
@@ -39,11 +41,14 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.resource_l
     holding_locks,
     resources,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.stage_summary import Record, summary
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.stage_summary import (
+    Record,
+    summary,
+    task_summary,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_clock import clock_record
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import RemoteExecutor, Unreachable
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import stage_id
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import fill_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.worker_stop import WorkerStop
 
@@ -62,17 +67,19 @@ def run_stage(
     """Run the stage on the task's host; returns the task's result. Raises RackError where it cannot be tried."""
     run = current()
     host = RUN_HOST if steps[0].get("scope") == "run" else str(task_vars["inventory_hostname"])
+    stage = HostStage(run, number, host, steps, locks, action, task_vars, action._templar.template)
     if action._task._uuid not in run.stages:
-        return _refused(HostStage(run, number, host, steps, locks, action, task_vars))
-    chosen = [fill_in(step, action._templar.template) for step in steps if _is_chosen(run, step["name"], host)]
-    if not chosen:
+        return _refused(stage)
+    group = run.delegates.of(number, host)
+    members = [_for_member(stage, *member) for member in group.hosts.items()] if group else [stage]
+    stages = [chosen for each in members if (chosen := _with_chosen(each)).steps]
+    if not stages:
         return {"skipped": True, "msg": f"no step of this stage is for {host or 'this run'}"}
-    stage = HostStage(run, number, host, chosen, locks, action, task_vars)
     stop = WorkerStop()
     remote = RemoteExecutor(action, task_vars, run.settings.reconnect_timeout, stop, run.hidden)
     try:
         with stop.catch_signals():
-            result = _result(stage, remote)
+            result = _result(StageTask(tuple(stages), group.delegate if group else ""), remote)
     except JournalError as error:  # the host keeps its results, and a run that resumes this one collects them
         result = {"changed": False, "failed": True, "msg": str(error), UNRECORDED: True}
     # The next stage uses the interpreter that Ansible has found. That of another host would be taken for this one's.
@@ -80,12 +87,24 @@ def run_stage(
     return {**result, "ansible_facts": remote.facts} if remote.facts and is_own else result
 
 
-def _result(stage: HostStage, remote: RemoteExecutor) -> dict[str, Any]:
-    if stage.run.unwritable:  # what is done now could not be recorded
-        raise JournalError(stage.run.unwritable)
+def _for_member(stage: HostStage, host: str, variables: Mapping[str, Any]) -> HostStage:
+    """The same stage on another host of the delegate's, with that host's variables."""
+    template = Templar(loader=stage.action._loader, variables=variables).template
+    return replace(stage, host=host, task_vars=variables, template=template)
+
+
+def _with_chosen(stage: HostStage) -> HostStage:
+    """The stage with the steps only that are for its host; their templates are filled in."""
+    chosen = (step for step in stage.steps if _is_chosen(stage.run, step["name"], stage.host))
+    return replace(stage, steps=[fill_in(step, stage.template) for step in chosen])
+
+
+def _result(task: StageTask, remote: RemoteExecutor) -> dict[str, Any]:
+    if task.run.unwritable:  # what is done now could not be recorded
+        raise JournalError(task.run.unwritable)
     artifacts: list[Record] = []
-    result = summary(_records(stage, remote, artifacts))
-    if artifacts and (missing := _fetch(stage, remote, artifacts)):
+    result = task_summary(_records(task, remote, artifacts), [stage.host for stage in task.stages])
+    if artifacts and (missing := _fetch(task, remote, artifacts)):
         result["warnings"] = missing
     return result
 
@@ -101,25 +120,28 @@ def _refused(stage: HostStage) -> dict[str, Any]:
     return summary(missing)
 
 
-def _records(stage: HostStage, remote: RemoteExecutor, artifacts: list[Record]) -> list[Record]:
+def _records(task: StageTask, remote: RemoteExecutor, artifacts: list[Record]) -> list[Record]:
     """The step records of this stage; those of artifacts are added to `artifacts`.
 
     Every answer is in the journal before the next one is asked for.
     """
-    records: list[Record] = []
-    if _is_group(stage):
-        return _record_missing(stage, remote, "error", group_problem(stage.delegate))
-    wrong_password = wrong_password_reason(stage.run, stage.host, stage.delegate) if stage.becomes else ""
-    if wrong_password:
-        return _record_missing(stage, remote, "blocked", wrong_password)
-    lost = ("error", "the host's answer has no result of this step")
+    if _is_group(task.first):
+        problem = group_problem(task.first.delegate)
+        return _record_missing(task, remote, "error", {stage.host: problem for stage in task.stages}, ())
+    held_back = {stage.host: reason for stage in task.stages if (reason := _wrong_password(stage))}
+    records = _record_missing(task, remote, "blocked", held_back, ())
+    task = replace(task, stages=tuple(stage for stage in task.stages if stage.host not in held_back))
+    if not task.stages:
+        return records
+    lost, of_hosts = ("error", "the host's answer has no result of this step"), dict[str, str]()
     try:
-        for number, told in enumerate(_answers(stage, remote)):
-            answer = replace(told, records=tuple(told_through(told.records, stage.delegate)))
-            _register_secrets(stage, answer)
-            _record(stage, remote, answer.records if number else _with_clock(stage, answer))
+        for number, told in enumerate(_answers(task, remote)):
+            answer = replace(told, records=tuple(task.told(told.records)))
+            _register_secrets(task, answer)
+            _record(task, remote, answer.records if number else _with_clocks(task, answer))
             records += [record for record in answer.records if record["kind"] == "step"]
             artifacts += [record for record in answer.records if record["kind"] == "artifact"]
+            of_hosts = {**answer.lost}
             if answer.state in LOST:
                 lost = ("error", LOST[answer.state].format(reason=answer.reason))
     except JournalError:
@@ -128,7 +150,13 @@ def _records(stage: HostStage, remote: RemoteExecutor, artifacts: list[Record]) 
         lost = ("unreachable", str(error))
     except RackError as error:
         lost = ("error", str(error))
-    return [*records, *_record_missing(stage, remote, *lost, {record["step"] for record in records})]
+    verdict, reason = lost
+    reasons = {stage.host: of_hosts.get(stage.host, reason) for stage in task.stages}
+    return [*records, *_record_missing(task, remote, verdict, reasons, records)]
+
+
+def _wrong_password(stage: HostStage) -> str:
+    return wrong_password_reason(stage.run, stage.host, stage.delegate) if stage.becomes else ""
 
 
 def _is_group(stage: HostStage) -> bool:
@@ -137,44 +165,58 @@ def _is_group(stage: HostStage) -> bool:
     return bool(stage.delegate) and stage.delegate in known["groups"] and stage.delegate not in known["hostvars"]
 
 
-def _register_secrets(stage: HostStage, answer: HostAnswer) -> None:
-    """Have the run hide what the host has registered as secret, before a record of this answer is written."""
-    registry = stage.run.secret_registry
-    if answer.concealed and registry.add(stage.host, answer.concealed) and not registry.is_shared:
-        stage.action._display.warning(NOT_SHARED)
+def _register_secrets(task: StageTask, answer: HostAnswer) -> None:
+    """Have the run hide what the hosts have registered as secret, before a record of this answer is written."""
+    registry, hosts = task.run.secret_registry, {stage.host for stage in task.stages}
+    is_new = False
+    for entry in answer.concealed:
+        host = str(entry.get("host", task.first.host))
+        if host in hosts:  # a delegate speaks for its own hosts only
+            is_new |= registry.add(host, [entry])
+    if is_new and not registry.is_shared:
+        task.first.action._display.warning(NOT_SHARED)
 
 
-def _with_clock(stage: HostStage, answer: HostAnswer) -> Sequence[Record]:
-    """The records of a stage's first answer, behind one about the clock that their times are from."""
+def _with_clocks(task: StageTask, answer: HostAnswer) -> Sequence[Record]:
+    """The records of a stage's first answer, behind those about the clock that their times are from."""
     if answer.ahead is None:
         return answer.records
-    return (clock_record(stage.number, stage.host, answer.ahead, now()), *answer.records)
+    moment = now()
+    return (*(clock_record(task.number, stage.host, answer.ahead, moment) for stage in task.stages), *answer.records)
 
 
-def _record(stage: HostStage, remote: RemoteExecutor, records: Sequence[Record]) -> None:
+def _record(task: StageTask, remote: RemoteExecutor, records: Sequence[Record]) -> None:
     """Append the records; where that fails, as on a full disk, try again for as long as for a lost host."""
-    insist(stage.run.path, records, stage.run.settings.reconnect_timeout, remote.wait)
+    insist(task.run.path, records, task.run.settings.reconnect_timeout, remote.wait)
 
 
 def _record_missing(
-    stage: HostStage, remote: RemoteExecutor, verdict: str, reason: str, present: Collection[str] = ()
+    task: StageTask, remote: RemoteExecutor, verdict: str, reasons: Mapping[str, str], present: Collection[Record]
 ) -> list[Record]:
-    """Record each step that gave no result; `present` names those that did."""
-    steps = [step for step in stage.steps if step["name"] not in present]
-    missing = told_through([_missing_result(stage, step, verdict, reason) for step in steps], stage.delegate)
-    _record(stage, remote, missing)
-    return [*missing]
+    """Record each step that gave no result, on the hosts that have a reason; `present` are the results there are."""
+    if not task.stages:
+        return []
+    ended = {(record["host"], record["step"]) for record in present}
+    missing = [
+        _missing_result(stage, step, verdict, reasons[stage.host])
+        for stage in task.stages
+        if stage.host in reasons
+        for step in stage.steps
+        if (stage.host, step["name"]) not in ended
+    ]
+    told = task.told(missing)
+    _record(task, remote, told)
+    return told
 
 
-def _fetch(stage: HostStage, remote: RemoteExecutor, artifacts: list[Record]) -> list[str]:
+def _fetch(task: StageTask, remote: RemoteExecutor, artifacts: list[Record]) -> list[str]:
     """Fetch what the steps have attached; returns a line for each file that did not arrive."""
     # only stages that leave files pay for this import
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import fetch_artifacts
 
-    name = stage_id(stage.run.run_id, stage.number, stage.host)
-    found = fetch_artifacts(stage.run.folder, name, artifacts, lambda wanted: remote.pieces(name, wanted))
-    transfers = [{**record, "note": stage.run.hidden(record["note"])} for record in found]
-    _record(stage, remote, transfers)
+    found = fetch_artifacts(task.run.folder, task.id, artifacts, lambda wanted: remote.pieces(task.id, wanted))
+    transfers = [{**record, "note": task.run.hidden(record["note"])} for record in found]
+    _record(task, remote, transfers)
     return missing_artifacts(artifacts, transfers)
 
 
@@ -184,17 +226,16 @@ def _missing_result(stage: HostStage, step: Mapping[str, Any], verdict: str, rea
     return missing_result(stage.number, step["name"], stage.host, verdict, shown, blocks=blocks)
 
 
-def _answers(stage: HostStage, remote: RemoteExecutor) -> Iterator[HostAnswer]:
+def _answers(task: StageTask, remote: RemoteExecutor) -> Iterator[HostAnswer]:
     """The answers of the host, or of the executor here for a module of Ansible's; locks are held meanwhile."""
-    run = stage.run
-    with holding_locks(_resources(stage), run.folder / "locks", remote.wait):
-        if stage.is_module:
-            yield _run_module_here(stage, remote)
+    run = task.run
+    with holding_locks(_resources(task.first), run.folder / "locks", remote.wait):
+        if task.first.is_module:
+            yield _run_module_here(task.first, remote)
             return
         if run.reusable.earlier is not None:
-            names = [step["name"] for step in stage.steps]
-            collect(run.reusable.earlier, remote, names, stage)
-        yield from remote.stage(request_of(stage, None))
+            collect(run.reusable.earlier, remote, task)
+        yield from remote.stage(task.request())
 
 
 def _resources(stage: HostStage) -> list[Resource]:

@@ -17,6 +17,7 @@ Record = dict[str, Any]
 
 MOST_LINES = 20  # steps that passed have a line each, up to this number
 IN_A_LINE = 5
+HOSTS_IN_A_LINE = 20
 
 
 def summary(records: Iterable[Record]) -> dict[str, Any]:
@@ -35,6 +36,20 @@ def summary(records: Iterable[Record]) -> dict[str, Any]:
     reason = f"{first['step']} {first['verdict']}: {first['reason'] or 'no reason given'} ({_count(steps)})"
     kind = "unreachable" if first["verdict"] == "unreachable" else "failed"
     return {**result, "msg": reason, kind: True}
+
+
+def task_summary(records: Iterable[Record], hosts: Sequence[str]) -> dict[str, Any]:
+    """The result of a task that ran a stage for these hosts: that of the first one, and a line for each other."""
+    own: dict[str, list[Record]] = {host: [] for host in hosts}
+    for record in records:
+        own[record["host"]].append(record)
+    first, *others = ((host, summary(own[host])) for host in hosts)
+    result = first[1]
+    if others:
+        good = [host for host, other in others if not other.get("failed") and not other.get("unreachable")]
+        bad = [f"{host}: {other['msg']}" for host, other in others if host not in {*good}]
+        result["others"] = [*bad, *(f"passed  {', '.join(some)}" for some in batched(good, HOSTS_IN_A_LINE))]
+    return result
 
 
 def _count(steps: Iterable[Record]) -> str:

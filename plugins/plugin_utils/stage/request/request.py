@@ -148,8 +148,10 @@ def _step_message(step: Data, program: Program, payload_files: PayloadFiles, loc
 
 def imports_installed(message: Data) -> bool:
     """Whether a step or hook of the request is Python, which may import what is installed on the host."""
-    hooks = chain.from_iterable((message.get("hooks") or {}).values())
-    return any(one.get("kind") == "python" for one in chain(message.get("steps") or (), hooks))
+    parts = (message, *(message.get("hosts") or ()))
+    steps = (step for part in parts for step in part.get("steps") or ())
+    hooks = (hook for part in parts for found in (part.get("hooks") or {}).values() for hook in found)
+    return any(one.get("kind") == "python" for one in chain(steps, hooks))
 
 
 def wait_of(lease: float, wait: float) -> float:

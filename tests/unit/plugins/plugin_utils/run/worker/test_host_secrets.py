@@ -145,7 +145,7 @@ def test_the_secrets_of_another_host_go_where_an_argument_shows_them(run: Run):
 def test_a_module_that_is_given_a_secret_of_another_host_logs_nothing(run: Run):
     run.secret_registry.hide("r2", ["of-r2-given"])
     for text, expected in (("somebody", False), ("<of-r2-given>", True)):
-        part = HostStage(run, 1, "r1", [{**STEP, "args": {"user": text}}], {}, Host(), VARS)
+        part = HostStage(run, 1, "r1", [{**STEP, "args": {"user": text}}], {}, Host(), VARS, str)
         assert has_secrets(part) is expected
 
 
@@ -179,7 +179,7 @@ def test_a_value_that_is_written_masked_is_what_it_was(run: Run):
 def test_the_secrets_of_others_come_with_their_keys(run: Run):
     run.secret_registry.hide("r2", ["of-r2-here", "of-r2-there"])
     run.secret_registry.add("r2", [{"key": "a_v1", "scope": "host", "value": "<of-r2-here>", "shown": "<********>"}])
-    part = HostStage(run, 1, "r1", [STEP], {}, Host(), VARS)
+    part = HostStage(run, 1, "r1", [STEP], {}, Host(), VARS, str)
     message: dict[str, Any] = {
         "steps": [],
         "context": {"own": {}, "run": {}, "hosts": {"r2": {"a_v1": [1, "<********>"]}}},
@@ -240,4 +240,4 @@ def test_an_answer_without_any_has_none():
 def test_when_a_module_logs_nothing(run: Run, said: dict[str, Any], no_log: bool, expected: bool):
     host = Host()
     host._task.no_log = no_log
-    assert has_secrets(HostStage(run, 1, "r1", [{**STEP, **said}], {}, host, VARS)) is expected
+    assert has_secrets(HostStage(run, 1, "r1", [{**STEP, **said}], {}, host, VARS, str)) is expected

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.stage_summary import summary
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.stage_summary import summary, task_summary
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import step
 
 
@@ -42,3 +42,19 @@ def test_of_a_looped_step_the_instances_are_shown():
     found = summary([*instances, step("a", "r1", "failed", 3, "a[y] failed", instances=2)])
     assert found["msg"] == "a[y] failed: hot (1 passed, 1 failed)"
     assert [line.split()[3] for line in found["steps"]] == ["a[x]", "a[y]"]
+
+
+def test_a_task_for_many_hosts_names_each():
+    records = [step("a", "r1"), step("a", "r2", "failed", reason="hot"), *(step("a", f"p{n}") for n in range(21))]
+    found = task_summary(records, ["r1", "r2", *(f"p{n}" for n in range(21))])
+    assert (found["msg"], found.get("failed")) == (summary(records[:1])["msg"], None)
+    assert found["others"] == [
+        "r2: a failed: hot (1 failed)",
+        f"passed  {', '.join(f'p{n}' for n in range(20))}",
+        "passed  p20",
+    ]
+
+
+def test_a_task_for_one_host_is_as_ever():
+    records = [step("a", "r1", "failed", reason="hot")]
+    assert task_summary(records, ["r1"]) == summary(records)

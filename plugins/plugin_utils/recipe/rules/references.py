@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS as CRITERIA
-from ansible_collections.rack.recipes.plugins.module_utils.language.references import WORDS, keys_in
+from ansible_collections.rack.recipes.plugins.module_utils.language.references import WORDS, parse
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import (
@@ -24,6 +24,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node imp
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import REFERENCE
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, quoted
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
+
+if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.module_utils.language.references import Parts
 
 type Problem = tuple[str, str]  # what was expected, and the reference that was probably meant
 
@@ -91,9 +94,10 @@ def reference_errors(node: Node, path: Path, found: str, scope: KnownNames) -> I
     for start in STARTS.finditer(found):
         reference = REFERENCE.match(found, start.start())
         whole = reference[0] if reference else start[0] + found[start.end() : start.end() + 1]
-        problem = problem_of(reference, start[1], scope)
+        parts = parse(reference) if reference else None
+        problem = problem_of(parts, whole[2:-1] if reference else start[1], scope)
         if not problem and whole == found:
-            problem = misplaced(path, start[1], scope, bool(reference and is_reference(reference)))
+            problem = misplaced(path, parts, scope)
         if problem:
             yield node.error(path, problem[0], quoted(whole), problem[1])
 
@@ -111,20 +115,12 @@ def reference_texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
             yield from reference_texts(item, (*path, index))
 
 
-def is_reference(found: re.Match[str]) -> bool:
-    """Whether the executor reads it as a reference."""
-    word, *path = found[1].split(".")
-    if word in WORDS:
-        return "@" not in found[0] and all(path) and len(path) >= WORDS[word]
-    return bool(keys_in(found[0]))
-
-
-def problem_of(found: re.Match[str] | None, inner: str, scope: KnownNames) -> Problem | None:
+def problem_of(parts: Parts | None, inner: str, scope: KnownNames) -> Problem | None:
     """What is wrong with the text in braces; None where nothing is, or where it is not meant as a reference."""
-    if found and is_reference(found):
-        word, *path = found[1].partition("@")[0].split(".")
-        return word_problem(word, path, scope) if word in WORDS else key_problem(found)
-    return malformed(inner) if MEANT.match(inner) else None
+    if parts is None:
+        return malformed(inner) if MEANT.match(inner) else None
+    word, path, host = parts
+    return word_problem(word, path, scope) if word in WORDS else key_problem(".".join([word, *path]), host)
 
 
 def malformed(inner: str) -> Problem:
@@ -143,11 +139,10 @@ def malformed(inner: str) -> Problem:
     return "a reference such as ${numbers.stats_v1.mean}, without empty parts and spaces", ""
 
 
-def key_problem(found: re.Match[str]) -> Problem | None:
+def key_problem(key: str, host: str) -> Problem | None:
     """What is wrong with a reference to a context key: indexes in brackets, or an unknown word after @."""
-    key, at, host = found[1].partition("@")
     if INDEX.search(key):
-        return DOTS, f"${{{INDEX.sub(r'.\1', key)}{at}{host}}}"
+        return DOTS, f"${{{INDEX.sub(r'.\1', key)}{'@' if host else ''}{host}}}"
     word, dot, path = host.partition(".")
     if word in FUNCTIONS and dot:
         return f"the path before @{word}", f"${{{key}.{path}@{word}}}"
@@ -177,14 +172,14 @@ def unknown_name(word: str, path: list[str], scope: KnownNames) -> Problem:
     return f"{NAMES[word]}{known}", f"${{{'.'.join([word, near, *path[1:]])}}}" if near else ""
 
 
-def misplaced(path: Path, inner: str, scope: KnownNames, is_one: bool) -> Problem | None:
+def misplaced(path: Path, parts: Parts | None, scope: KnownNames) -> Problem | None:
     """What is wrong with a text in a place where only a reference to a list or a number may be."""
     kinds = types_at(path)
     if kinds is None:
         return None
-    if not is_one:
+    if parts is None:
         return WHOLE, ""
-    word, *rest = inner.split(".")
+    word, rest, _host = parts
     kind = scope.types.get(rest[0], "") if word == "params" and len(rest) == 1 else ""
     if kinds and kind and kind not in kinds:
         return f"a parameter of type {' or '.join(sorted(kinds))}", ""

@@ -214,10 +214,17 @@ def arguments_of(step: Step, scope: Scope) -> Record:
 
 
 def unmet_condition(step: Step, scope: Scope) -> str:
-    """Which of the step's own conditions does not hold; empty where all do. Raises InvalidStep if it is unknown."""
-    if "invalid" in step:
+    """Which of the step's own conditions does not hold; empty where all do.
+
+    Raises InvalidStep if that is unknown, and for a step that is invalid, unless one of them does not hold.
+    """
+    unmet = _unmet(step.get("when", True), scope)
+    if "invalid" in step and not unmet:
         raise InvalidStep(step["invalid"])
-    when = step.get("when", True)
+    return unmet
+
+
+def _unmet(when: Any, scope: Scope) -> str:
     if isinstance(when, bool):
         return "" if when else "when: false"
     from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import holds

@@ -206,11 +206,11 @@ def _digest(action: ActionBase, name: str) -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
-def run_module(request: Request, run: Run, halted: Callable[[], str], *, check: bool) -> HostAnswer:
-    """Run the only step of a stage in this process; the answer has its records, as the answer of a host would.
+def run_here(request: Request, run: Run, halted: Callable[[], str], *, check: bool) -> HostAnswer:
+    """Run a stage by the executor in this process; the answer has its records, as the answer of a host would.
 
-    `halted` returns why the step must stop, empty where it may go on. With `check` the step blocks no others: Ansible
-    skips a module that has no check mode.
+    `halted` returns why the steps must stop, empty where they may go on. With `check` the steps block no others:
+    Ansible skips a module that has no check mode.
     """
     records: list[Result] = []
     with TemporaryDirectory(dir=run.folder) as folder:

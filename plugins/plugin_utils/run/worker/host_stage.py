@@ -71,6 +71,12 @@ class HostStage:
         return bool(getattr(self.action._connection, "become", None))
 
     @property
+    def starts_programs(self) -> bool:
+        """Whether the connection starts programs on its host; those of network devices do it on the controller."""
+        connection = self.action._connection
+        return not any(getattr(connection, name, False) for name in ("force_persistence", "_remote_is_local"))
+
+    @property
     def delegate(self) -> str:
         """The host that runs its steps on behalf of its own one; empty where that one does."""
         return delegate_of(self.action._task.delegate_to, self.host)

@@ -229,6 +229,12 @@ def _missing_result(stage: HostStage, step: Mapping[str, Any], verdict: str, rea
 def _answers(task: StageTask, remote: RemoteExecutor) -> Iterator[HostAnswer]:
     """The answers of the host, or of the executor here for a module of Ansible's; locks are held meanwhile."""
     run = task.run
+    if not (task.first.is_module or task.first.starts_programs):
+        # only network devices pay for this import
+        from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.network_device import refuse_stage
+
+        yield from (refuse_stage(stage, remote.halted) for stage in task.stages)
+        return
     with holding_locks(_resources(task.first), run.folder / "locks", remote.wait):
         if task.first.is_module:
             yield _run_module_here(task.first, remote)
@@ -248,11 +254,11 @@ def _run_module_here(stage: HostStage, remote: RemoteExecutor) -> HostAnswer:
     # only steps that are modules of Ansible's pay for this import
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.ansible_module_step import (
         as_module,
-        run_module,
+        run_here,
     )
 
     program = as_module(stage.action, stage.task_vars, secret=has_secrets(stage))
     try:
-        return run_module(request_of(stage, program), stage.run, remote.halted, check=stage.is_check)
+        return run_here(request_of(stage, program), stage.run, remote.halted, check=stage.is_check)
     except OSError as error:
         raise JournalError(f"{stage.run.folder}: {error.strerror}") from error

@@ -1,0 +1,32 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Answers for a network device, which starts no programs: for such a host Ansible silently runs them on the controller.
+
+The steps that nothing keeps from being started are errors. None is started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.ansible_module_step import run_here
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage import HostStage, request_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import Request
+
+STARTS_NO_PROGRAMS = (
+    "{host} starts no programs, since its connection is {connection}: this step would run on the controller. "
+    "Name a host that runs it (delegate_to: HOST), or use a module of Ansible's (type: ansible)"
+)
+
+
+def refuse_stage(stage: HostStage, halted: Callable[[], str]) -> HostAnswer:
+    """The answer to a stage of scriptlets for a network device. `halted` returns why the steps must stop, or empty."""
+    connection = stage.action._connection.ansible_name
+    reason = STARTS_NO_PROGRAMS.format(host=stage.delegate or stage.host, connection=connection)
+    message = request_of(stage, None).message
+    steps = [{**step, "invalid": step.get("invalid", reason)} for step in message["steps"]]
+    request = Request({**message, "steps": steps, "locks": {}, "check": False}, ())
+    return run_here(request, stage.run, halted, check=stage.is_check)

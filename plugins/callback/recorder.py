@@ -161,7 +161,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:  # noqa: FBT002 - as Ansible has it
         """A task failed on a host."""
-        self.recorder.guarded(self.recorder.task_ended, result)
+        self.recorder.guarded(self.recorder.task_failed, result)
 
     def v2_runner_on_skipped(self, result: Any) -> None:
         """A task was left out on a host."""

@@ -39,9 +39,9 @@ def add_show(command: argparse.ArgumentParser) -> None:
 def show(options: argparse.Namespace) -> Answer:
     """Show one run: how each step ended on each host, what did not pass first.
 
-    With the reason: why it was skipped or blocked, which run a result was used again of, how often it was tried. Below
-    stand the criteria that did not hold, or only just, with the distance to their limits, and the files that steps have
-    attached, each with its place in the run's folder.
+    With the reason: why it was skipped or blocked, which run a result was used again of, how often it was tried,
+    through which host it ran if not on its own. Below stand the criteria that did not hold, or only just, with the
+    distance to their limits, and the files that steps have attached, each with its place in the run's folder.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
@@ -111,6 +111,8 @@ def _remarks(step: Row, instances: Sequence[Row]) -> Iterator[str]:
         yield f"flake: passed at try {step['tries']}"
     if step["source_run"] and step["source_run"] not in step["reason"]:
         yield f"from {step['source_run']}"
+    if step["through"] and f"through {step['through']}" not in step["reason"]:
+        yield f"through {step['through']}"
     if step["instances"]:
         passed = sum(instance["verdict"] in PASSING for instance in instances)
         yield f"{passed} of {step['instances']} instances passed"

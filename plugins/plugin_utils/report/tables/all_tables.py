@@ -34,7 +34,7 @@ def tables(frames: Frames) -> tuple[Table, ...]:
         *_of_results(frames.steps),
         *_of_steps(frames),
         *_of_measurements(frames),
-        _table("verdicts", "Verdicts", of.VERDICTS, frames.steps, of.ABOUT_VERDICTS),
+        _table("verdicts", "Verdicts", _of_verdicts(frames.steps), frames.steps, of.ABOUT_VERDICTS),
         _table("context", "Context keys", of.CONTEXT, frames.context, "The context as the run left it."),
         _table("conflicts", "Conflicts", of.CONFLICTS, frames.conflicts, of.ABOUT_CONFLICTS),
         _table("artifacts", "Artifacts", of.ARTIFACTS, frames.artifacts, of.ABOUT_ARTIFACTS),
@@ -82,6 +82,12 @@ def _of_measurements(frames: Frames) -> tuple[Table, ...]:
 
 def _table(name: str, title: str, columns: tuple[Column, ...], frame: DataFrame, about: str) -> Table:
     return Table(name, title, columns, rows(frame, columns), about)
+
+
+def _of_verdicts(steps: DataFrame) -> tuple[Column, ...]:
+    """The columns of the verdicts; most runs have no step that ran through another host."""
+    is_through = bool(steps["through"].notna().any())
+    return tuple(column for column in of.VERDICTS if is_through or column is not of.THROUGH)
 
 
 def _matrix(frame: DataFrame) -> Table:

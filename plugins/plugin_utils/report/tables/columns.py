@@ -18,6 +18,7 @@ MEMORY = Column("max_rss_kib", "Peak memory", "number", "KiB")
 RESULTS = Column("results", "Results", "number")
 FIRST_HOST = Column("first_host", "First host")
 FROM = Column("source_run", "From run")
+THROUGH = Column("through", "Through")
 INSTANCES = Column("instances", "Instances", "number")
 NAME, UNIT = Column("name", "Measurement"), Column("unit", "Unit")
 VALUE = Column("value", "Value", "number")
@@ -118,6 +119,7 @@ MEASUREMENTS = (
 VALUES = (HOST, STEP, NAME, VALUE, UNIT, VERDICT, LIMITS, DISTANCE, MARGIN)
 VERDICTS = (
     HOST,
+    THROUGH,
     STEP,
     VERDICT,
     REASON,

@@ -40,7 +40,7 @@ TABLES = (
 )  # fmt: skip
 CODE = frozenset({
     "host", "step", "key", "first_host", "slowest_host", "min_host", "max_host", "nearest_host", "run_id", "source_run",
-    "hook",
+    "hook", "through",
 })  # fmt: skip
 """Columns whose cells are shown in the font for code."""
 

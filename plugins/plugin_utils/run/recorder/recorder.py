@@ -183,7 +183,11 @@ class Recorder:
         with suppress(RackError):  # the stage of each host reports it
             prepare(scriptlets, tuple(map(Path, run.settings.scriptlets)), run.inputs.recipe)
 
-    def task_ended(self, result: Any) -> None:
+    def task_failed(self, result: Any) -> None:
+        """The same; where Ansible could not even begin the task, its result itself does not say that it failed."""
+        self.task_ended(result, has_failed=True)
+
+    def task_ended(self, result: Any, *, has_failed: bool = False) -> None:
         """Follow the journal after each host's stage: the first host's next task has its variables early."""
         if self.run is None or result.task.resolved_action != STAGE:
             return
@@ -191,16 +195,30 @@ class Recorder:
         number = int(result.task.args["number"])
         message = str(result.result.get("msg", ""))
         is_planned = result.task._uuid in self.run.stages
-        if is_planned and (result.result.get("failed") or result.result.get("unreachable")):
-            group = self.run.delegates.of(number, host)
-            self._messages.update(
-                dict.fromkeys(((number, name) for name in (group.hosts if group else [host])), message)
-            )
+        group = self.run.delegates.of(number, host)
+        hosts = group.hosts if group else [host]
+        if is_planned and (has_failed or result.result.get("failed") or result.result.get("unreachable")):
+            self._messages.update(dict.fromkeys(((number, name) for name in hosts), message))
         if result.result.get(UNRECORDED) and not self.run.unwritable:
             self.run.unwritable = message
             self._fail(message)
         self._catch_up(self.run)
+        if (number, host) in self._messages and not self.run.unwritable:
+            for name in hosts:
+                self._record_unbegun(self.run, number, name)
         self._set_facts(self.run, self.run.context.changed_hosts())
+
+    def _record_unbegun(self, run: Run, number: int, host: str) -> None:
+        """Give the steps of a stage that failed before it began their verdict now: other hosts may wait for it.
+
+        It fails so where a variable of its `delegate_to` is not defined.
+        """
+        ended, steps = run.results.ended, run.steps.values()
+        open_steps = [step for step in steps if step.stage == number and (step.name, host) not in ended]
+        missing = [self._missing_result(run, step, host) for step in open_steps if host in step.hosts]
+        if missing:
+            append(run.path, missing)
+            self._catch_up(run)
 
     def task_skipped(self, result: Any) -> None:
         """Record the steps that a condition of a stage task leaves out on a host."""

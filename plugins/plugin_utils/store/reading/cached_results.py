@@ -35,6 +35,7 @@ AT_ONCE = 500  # names in one statement: databases limit its parameters
 
 # The fields of the other records.
 DELTA = ("host", "step", "attempt", "scope", "key", "after", "based_on", "who", "time")
+SAME = ("cache_key", "host", "inputs", "through")  # of results of which only the newest one is used
 MEASURED = ("name", "value", "unit")
 JUDGED = ("limits", "distance", "verdict")
 
@@ -42,7 +43,7 @@ Place = tuple[str, str, str]  # run, host, step
 
 
 def cached(engine: Engine, keys: Collection[str]) -> list[Result]:
-    """The newest result of each cache key, host and inputs that may be used again, the newest first.
+    """The newest result of each cache key, host, delegate and inputs that may be used again, the newest first.
 
     Each result has `key`, `step`, `host`, `run`, `inputs`, `ended` and `records`. These are the delta and step records
     of the step and its instances, numbered (`n`) from 1, the step's own step record last. Raises StoreError.
@@ -67,7 +68,7 @@ def _newest(engine: Engine, keys: Collection[str]) -> list[Result]:
     """Rows of `steps`, at most `MOST` for each key and host."""
     table = tables().steps
     newest = (table.c.started.desc(), table.c.run_id.desc())
-    place = sql.func.row_number().over(partition_by=[table.c.cache_key, table.c.host, table.c.inputs], order_by=newest)
+    place = sql.func.row_number().over(partition_by=[table.c[name] for name in SAME], order_by=newest)
     names = ("run_id", "host", "step", "cache_key", "inputs", "started", "seconds")
     ranked = sql.select(*(table.c[name] for name in names), place.label("place")).where(
         table.c.cache_key.in_(sorted(keys)),

@@ -88,4 +88,5 @@ STEP_COLUMNS = (
     StepColumn("rounds", Kind.OBJECT, cached=Cached.IF_SET),
     StepColumn("hooks", Kind.LIST, cached=Cached.IF_SET),
     StepColumn("tags", Kind.LIST, cached=Cached.IF_SET, is_in_frames=False),
+    StepColumn("through", Kind.NAME, cached=Cached.IF_SET),
 )

@@ -62,7 +62,7 @@ def broken(*_told: object) -> None:
 def test_a_failure_at_any_event_ends_with_5(event: str, monkeypatch: pytest.MonkeyPatch):
     """Ansible would warn of it and go on to exit code 0."""
     callback = CallbackModule()
-    for name in ("playbook_starts", "play_starts", "task_starts", "task_ended", "task_skipped"):
+    for name in ("playbook_starts", "play_starts", "task_starts", "task_ended", "task_failed", "task_skipped"):
         monkeypatch.setattr(callback.recorder, name, broken)
     call = getattr(callback, event)
     call(*signature(call).parameters)

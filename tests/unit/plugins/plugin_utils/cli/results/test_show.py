@@ -82,6 +82,19 @@ def test_conflicts_are_shown_with_what_became_of_them(runs: Path):
     assert lines[2].split() == ["c_v1", "leaf2", "wire", "last_write", "kept", "1", "->", "null"]
 
 
+def test_a_result_names_the_host_that_it_came_through(runs: Path):
+    run = Writer("20261126-000000-cccccc")
+    run.begin("sha256:3", ("wire",))
+    run.step("wire", "leaf1", "failed", reason="no answer (through j1)", through="j1")
+    run.step("wire", "leaf2", through="j1")
+    run.step("wire", "leaf3")
+    run.end("failed", 1, passed=2, failed=1)
+    lines = [line.split("  ")[-1].strip() for line in call("show").out.splitlines()[-3:]]
+    assert lines == ["no answer (through j1)", "through j1", "1.000 s"]
+    found = call("show", "--json").answer["steps"]
+    assert [one["through"] for one in found] == ["j1", "j1", None]
+
+
 def test_artifacts_are_shown_with_their_place_or_why_there_is_none(runs: Path):
     run = Writer("20261126-000000-cccccc")
     run.begin("sha256:3", ("wire",))

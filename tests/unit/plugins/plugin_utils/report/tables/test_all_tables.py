@@ -25,6 +25,14 @@ def test_every_table_is_there_in_reading_order(report):
     assert [table.name for table in report] == NAMES
 
 
+def test_the_host_that_a_result_came_through_has_a_column_where_there_is_one(by_name):
+    own = {"host": "bmc1", "step": "power", "stage": 1, "idx": 1, "verdict": "passed"}
+    report = tables(frames(Rows(run={"run_id": "r"}, steps=[own, {**own, "host": "bmc2", "through": "j1"}])))
+    [verdicts] = (table for table in report if table.name == "verdicts")
+    assert verdicts.values("through") == [None, "j1"]
+    assert "through" not in {column.name for column in by_name["verdicts"].columns}
+
+
 def test_rows_are_as_wide_as_their_columns(report):
     for table in report:
         assert all(len(row) == len(table.columns) for row in table.rows)

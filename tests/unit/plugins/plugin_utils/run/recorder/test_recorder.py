@@ -152,6 +152,21 @@ def test_what_ansible_said_of_a_stage_is_the_reason_where_there_is_no_other(reco
     }
 
 
+def test_a_stage_that_ansible_could_not_begin_has_its_verdicts_at_once(recorder: Recorder):
+    """Such a result does not itself say that it failed. Steps on other hosts may wait for the verdicts."""
+    stage = task(1, {"name": "a"}, {"name": "b", "hosts": "odd"})
+    recorder.play_starts(play(stage))
+    run = current()
+    append(run.path, [step("a", "r1")])
+    for host in ("r1", "r2"):
+        recorder.task_failed(ended(stage, host, "Task failed: 'gone' is undefined"))
+    assert {place: (end.verdict, end.reason, end.blocks) for place, end in run.results.ended.items()} == {
+        ("a", "r1"): ("passed", "", False),
+        ("b", "r1"): ("error", "Task failed: 'gone' is undefined", True),
+        ("a", "r2"): ("error", "Task failed: 'gone' is undefined", True),
+    }
+
+
 def test_only_the_first_play_with_stages_begins_a_run(recorder: Recorder):
     recorder.play_starts(play(task(1, {"name": "a"})))
     run = recorder.run

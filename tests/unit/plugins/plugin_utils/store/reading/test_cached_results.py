@@ -45,6 +45,18 @@ def places(found: Iterable[Record]) -> list[tuple[str, str, str]]:
     return [(result["run"], result["host"], result["inputs"]) for result in found]
 
 
+def test_the_newest_through_each_delegate_is_offered(store: Engine, journal: Written) -> None:
+    of_days = {1: {"through": "j1"}, 2: {"through": "j2"}, 3: {"through": "j1"}, 4: {}}
+    for day, fields in of_days.items():
+        import_journal(store, journal([keyed(f"R{day}", compute="numbers"), ended(day, **fields)], f"R{day}"))
+    found = cached(store, ["numbers"])
+    assert [(one["run"], one["records"][-1].get("through")) for one in found] == [
+        ("R4", None),
+        ("R3", "j1"),
+        ("R2", "j2"),
+    ]
+
+
 def test_the_newest_of_each_host_and_inputs_is_offered(store: Engine, journal: Written) -> None:
     for run_id, records in {
         "R1": [ended(1), ended(2, "r2")],

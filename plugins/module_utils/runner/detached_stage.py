@@ -88,6 +88,10 @@ class DetachedStage:
         self._unwritten.append(encode(record))
         self._flush()
 
+    def number_anew(self) -> None:
+        """Number the records from 1 again, since those that follow are of another host."""
+        self._written = 0
+
     def _flush(self) -> str:
         """Write the records that wait in memory. Returns why that failed, such as a full disk; they are kept then.
 

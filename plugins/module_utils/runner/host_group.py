@@ -2,27 +2,28 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Runs the steps of a stage for many hosts on this one machine, which is their delegate: a process for each host.
+"""Runs the steps of a stage for many hosts on this one machine, which is their delegate.
 
-The request has what all hosts share, and under `hosts` what each of them has of its own. So many hosts are tested at a
-time as `at_once` says. The processes append to one journal, so the controller asks for all hosts at once.
+The request has what all hosts share, and under `hosts` what each of them has of its own. As many processes as
+`at_once` says take one host after the other. They append to one journal, so the controller asks for all hosts at once.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.descendant_marks import marks_of
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.reaper import end_all
-from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FOLDER_MODE
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FOLDER_MODE, in_memory, write_all
 from ansible_collections.rack.recipes.plugins.module_utils.runner.code_cache import content_of
 from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders import remove
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, NoReturn
+    from typing import Any, Callable
 
     Request = dict[str, Any]
     Run = Callable[[Request, str], None]
@@ -30,69 +31,105 @@ if TYPE_CHECKING:
 IMPORT = re.compile(rb"(?m)^[ \t]*(?:from[ \t]+([\w.]+)[ \t]+import\b|import[ \t]+([\w., \t]+))")
 OWN = "ansible_collections.rack.recipes.plugins.module_utils."
 RUN_CLASS = f"{OWN}executor.child.run_python_class"
+WIDTH = 4  # bytes of a host's number
+NOBODY = 2**32 - 1
 KILLED = "the executor was killed on the delegate before this step ended"
 FOREIGN = ("site-packages", "dist-packages")
 
 
 def run_hosts(request: Request, work: str, run: Run, describe: Callable[[BaseException], str]) -> dict[str, str]:
-    """Run the steps for every host; returns, by host, why its process could not go on, for those where it could not.
+    """Run the steps for every host; returns, by host, why it could not be done, for those where it could not.
 
     `run` runs one request in this process, in a folder of its own below `work`. `describe` gives an error's reason.
     """
-    shared = {name: value for name, value in request.items() if name not in ("hosts", "at_once")}
-    waiting = list(enumerate(request["hosts"]))[::-1]
-    running: dict[int, tuple[str, int]] = {}
-    lost: dict[str, str] = {}
-    while waiting or running:
-        while waiting and len(running) < request["at_once"]:
-            number, own = waiting.pop()
-            told, tell = os.pipe()
-            pid = os.fork()
-            if not pid:
-                _run_host({**shared, **own}, os.path.join(work, str(number)), run, describe, tell)
-            os.close(tell)
-            running[pid] = own["host"], told
-        host, reason = _ended(running)
-        if reason:
-            lost[host] = reason
-    return lost
+    return Workers(request, work, run, describe).run()
 
 
-def _run_host(request: Request, work: str, run: Run, describe: Callable[[BaseException], str], tell: int) -> NoReturn:
-    """The process of one host. Never returns."""
-    try:
+class Workers:
+    """Processes that take one host after the other. A new process for each host would cost as much as its steps."""
+
+    def __init__(self, request: Request, work: str, run: Run, describe: Callable[[BaseException], str]) -> None:
+        shared = {name: value for name, value in request.items() if name not in ("hosts", "at_once", "code")}
+        self._shared = json.dumps(shared)  # as text: what one host changes in its context is no other host's
+        self._hosts: list[Request] = request["hosts"]
+        self._places = min(request["at_once"], len(self._hosts))
+        self._work = work
+        self._run = run
+        self._describe = describe
+        # All processes read from one place of this file, so each takes another host.
+        self._waiting = in_memory(b"".join(map(_packed, range(len(self._hosts)))))
+        self._current = os.memfd_create("rack")  # which host each process has
+        self._lost = os.memfd_create("rack")  # lines: the number of a host, and why its steps could not be run
+
+    def run(self) -> dict[str, str]:
+        """Have all hosts run, as `run_hosts` says."""
+        running = {self._start(place): place for place in range(self._places)}
+        lost: dict[str, str] = {}
+        while running:
+            pid, is_killed = _first_ended()
+            place = running.pop(pid)
+            number = self._host_at(place) if is_killed else NOBODY
+            if number != NOBODY:
+                lost[self._hosts[number]["host"]] = KILLED
+                running[self._start(place)] = place
+        while (number := self._next()) != NOBODY:  # every process was killed before it could take a host
+            lost[self._hosts[number]["host"]] = KILLED
+        return {**lost, **self._told()}
+
+    def _start(self, place: int) -> int:
+        """Start a process for the hosts that wait. Returns its number."""
+        os.pwrite(self._current, _packed(NOBODY), place * WIDTH)
+        pid = os.fork()
+        if not pid:
+            try:
+                while (number := self._next()) != NOBODY:
+                    os.pwrite(self._current, _packed(number), place * WIDTH)
+                    self._run_host(number)
+                    os.pwrite(self._current, _packed(NOBODY), place * WIDTH)
+            finally:
+                os._exit(0)
+        return pid
+
+    def _run_host(self, number: int) -> None:
+        work = os.path.join(self._work, str(number))
         try:
             os.mkdir(work, FOLDER_MODE)
-            run(request, work)
+            self._run({**json.loads(self._shared), **self._hosts[number]}, work)
         except BaseException as error:
-            os.write(tell, describe(error).encode("utf-8", "backslashreplace"))
+            reason = self._describe(error).encode("utf-8", "backslashreplace").replace(b"\n", b" ")
+            write_all(self._lost, b"%d %b\n" % (number, reason))
         os.chdir("/")
         remove(work)
-    finally:
-        os._exit(0)
+
+    def _next(self) -> int:
+        """The number of the next host that waits; NOBODY where none does."""
+        data = os.read(self._waiting, WIDTH)
+        return int.from_bytes(data, "big") if data else NOBODY
+
+    def _host_at(self, place: int) -> int:
+        return int.from_bytes(os.pread(self._current, WIDTH, place * WIDTH), "big")
+
+    def _told(self) -> dict[str, str]:
+        """What the processes said before they took another host."""
+        os.lseek(self._lost, 0, os.SEEK_SET)
+        with open(self._lost, "rb") as file:
+            told = (line.partition(b" ") for line in file.read().splitlines())
+            return {self._hosts[int(number)]["host"]: reason.decode() for number, _blank, reason in told}
 
 
-def _ended(running: dict[int, tuple[str, int]]) -> tuple[str, str]:
-    """Wait until a host's process ends. Returns the host, and why the process could not go on, if so."""
+def _packed(number: int) -> bytes:
+    return number.to_bytes(WIDTH, "big")
+
+
+def _first_ended() -> tuple[int, bool]:
+    """Wait until a process ends. Returns its number, and whether it was killed; then what it has left is killed too."""
     found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)
     pid = found.si_pid  # type: ignore[union-attr]  # only WNOHANG could give None
     is_killed = found.si_code != os.CLD_EXITED  # type: ignore[union-attr]
     if is_killed:
         end_all(marks_of(pid, _started_at(pid)))  # while its number is not used again
     os.waitpid(pid, 0)
-    host, told = running.pop(pid)
-    reason = KILLED if is_killed else _read(told)
-    os.close(told)
-    return host, reason
-
-
-def _read(told: int) -> str:
-    """What the process has said. What a step left running may hold the pipe open, so it is not read to its end."""
-    os.set_blocking(told, False)
-    try:
-        return os.read(told, 65536).decode("utf-8", "replace")
-    except BlockingIOError:
-        return ""
+    return pid, is_killed
 
 
 def _started_at(pid: int) -> int:

@@ -33,7 +33,9 @@ from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scri
 class Probe(Scriptlet):
     def run(self, ctx, params):
         import http.client
+        assert "same_v1" not in ctx
         ctx.set("name_v1", params["name"])
+        ctx.set("same_v1", 1)
         ctx.secret("s-" + params["name"])
 """
 
@@ -82,10 +84,12 @@ def test_a_python_class_runs_for_each_host_and_its_secrets_come_back(delegate):
     probe = step("probe", kind="python", module=name, function="Probe", digest="1")
     own = {name: {"steps": [{**probe, "args": {"name": name}}]} for name in NAMES}
     files = {f"{name.replace('.', '/')}.py": PYTHON}
-    answer = start(delegate, probe, files=files, own=own, seal="00" * 32)
+    answer = start(delegate, probe, files=files, own=own, seal="00" * 32, at_once=2)
     assert verdicts(answer) == dict.fromkeys(NAMES, ("passed", ""))
-    deltas = {record["host"]: record["after"] for record in answer.records if record["kind"] == "delta"}
-    assert deltas == {name: name for name in NAMES}
+    deltas = {
+        (record["host"], record["key"]): record["after"] for record in answer.records if record["kind"] == "delta"
+    }
+    assert deltas == {(name, key): value for name in NAMES for key, value in (("name_v1", name), ("same_v1", 1))}
     assert answer.concealed
 
 

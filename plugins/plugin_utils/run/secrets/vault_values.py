@@ -24,7 +24,9 @@ UNKNOWN = (
 )
 TEMPLATES = ("{{", "{%")  # a template is no secret: it is filled in before anybody uses it
 SCALARS = (str, int, float)
-NOT_OWN = ("hostvars", "vars", "groups")  # variables of other hosts, or copies of the same ones
+# Variables of other hosts, their names, or copies of the same variables. There may be a thousand of each.
+PLAY_HOSTS = ("play_hosts", "ansible_play_hosts", "ansible_play_hosts_all", "ansible_play_batch")
+NOT_OWN = ("hostvars", "vars", "groups", *PLAY_HOSTS)
 
 
 def own_variables(variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,12 +20,13 @@ BY_SIGNAL = 128  # a process that a signal ended has this exit code plus the sig
 
 
 @contextmanager
-def interrupt_blocked() -> Iterator[None]:
-    """Hold back an interrupt, also from a process that is started in here.
+def ending_blocked() -> Iterator[None]:
+    """Hold back the signals that end a run, also from a process that is started in here.
 
-    As long as Python starts it could get lost there. An Ansible that is started in here begins with HANDLE_SIGNALS.
+    As long as Python starts, an interrupt could get lost there. An Ansible that is started in here begins with
+    HANDLE_SIGNALS.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         yield
     finally:
@@ -33,7 +34,8 @@ def interrupt_blocked() -> Iterator[None]:
 
 
 # Until Ansible and the recorder set their handlers, a signal ends the process with what it has to clean up. Ansible's
-# handler replaces even an interrupt that is ignored, as in the background of a script: such a one stays blocked.
+# handlers replace even those of signals that are ignored, such as an interrupt in the background of a script. So what
+# is ignored stays blocked.
 HANDLE_SIGNALS = f"""\
 import atexit, os, signal
 def end(number, frame):
@@ -47,11 +49,11 @@ for number in {[int(number) for number in ENDING]}:
 """
 
 
-def ignore_blocked_interrupt() -> None:
-    """In Ansible's process: ignore an interrupt that HANDLE_SIGNALS has left blocked."""
-    if signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+def ignore_what_is_blocked() -> None:
+    """In Ansible's process: ignore the signals that HANDLE_SIGNALS has left blocked."""
+    for number in {*ENDING} & signal.pthread_sigmask(signal.SIG_BLOCK, []):
+        signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
 
 
 def leave_dead_terminal() -> None:

@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import ROOT, RUN_ID
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import HANDLE_SIGNALS, interrupt_blocked
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import HANDLE_SIGNALS, ending_blocked
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import SECTION, config_file, read_config
 
 RECORDER = "rack.recipes.recorder"
@@ -78,7 +78,7 @@ def start(command: PlaybookCommand) -> subprocess.Popen[bytes]:
     """Start Ansible with its output on stderr, where people see it."""
     line = [sys.executable, "-c", PROGRAM, "playbook", *arguments(command)]
     env = environment(command.run_id, command.inventories)
-    with interrupt_blocked():
+    with ending_blocked():
         return subprocess.Popen(line, env=env, stdin=subprocess.DEVNULL, stdout=2, stderr=subprocess.STDOUT)
 
 

@@ -70,6 +70,8 @@ class SignalForwarder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+        if error is not None and self.number and not self._child:
+            raise NothingRun from None  # where a signal comes at a bad moment, its exception leads to another one
 
     def _end(self, number: int, _frame: Any) -> None:
         if not self.number:

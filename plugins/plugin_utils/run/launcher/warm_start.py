@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import HANDLE_SIGNALS, interrupt_blocked
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import HANDLE_SIGNALS, ending_blocked
 
 # Where the import fails, Ansible is started anew, to print the error to its log. Ansible would end at the first line
 # that it cannot write; with `Log` a full disk does not end a run.
@@ -64,7 +64,7 @@ class WarmStart:
 @contextmanager
 def warm_start(env: Mapping[str, str]) -> Iterator[WarmStart]:
     """Start an Ansible with the environment `env`. At the end of the block it is killed, unless `go` was called."""
-    with interrupt_blocked():
+    with ending_blocked():
         child = subprocess.Popen(
             [sys.executable, "-c", HANDLE_SIGNALS + BOOT],
             env=dict(env),

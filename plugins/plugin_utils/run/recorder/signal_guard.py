@@ -26,7 +26,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals impor
     BY_SIGNAL,
     ENDING,
     SECOND_AFTER,
-    ignore_blocked_interrupt,
+    ignore_what_is_blocked,
     leave_dead_terminal,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import END_LIMIT
@@ -59,7 +59,7 @@ class SignalGuard:
         """
         self._close = close
         self._is_storing = False
-        ignore_blocked_interrupt()
+        ignore_what_is_blocked()
         # Ansible's own handler for an interrupt raises an exception, which may have got lost, and removes itself.
         was_interrupted = signal.getsignal(signal.SIGINT) == signal.SIG_DFL
         for number in ENDING:

@@ -16,8 +16,8 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import (
     ENDING,
     HANDLE_SIGNALS,
-    ignore_blocked_interrupt,
-    interrupt_blocked,
+    ending_blocked,
+    ignore_what_is_blocked,
     leave_dead_terminal,
 )
 
@@ -31,7 +31,7 @@ print("and on", flush=True)
 
 
 def waiting() -> subprocess.Popen[str]:
-    with interrupt_blocked():
+    with ending_blocked():
         child = subprocess.Popen([sys.executable, "-c", WAITS], stdout=subprocess.PIPE, text=True)
     assert child.stdout
     assert child.stdout.readline() == "ready\n"
@@ -46,29 +46,31 @@ def test_a_signal_ends_an_ansible_that_starts(number: int):
     assert child.returncode == -number
 
 
-def test_one_that_is_ignored_does_not():
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+@pytest.mark.parametrize("number", ENDING)
+def test_one_that_is_ignored_does_not(number: int):
+    before = signal.signal(number, signal.SIG_IGN)
     try:
         with waiting() as child:
-            child.send_signal(signal.SIGINT)
+            child.send_signal(number)
             assert child.communicate()[0] == "and on\ncleaned up\n"
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before)
     assert child.returncode == 0
 
 
-def test_it_stays_ignored_when_it_is_not_blocked_any_more():
-    before = signal.getsignal(signal.SIGINT)
+@pytest.mark.parametrize("number", ENDING)
+def test_it_stays_ignored_when_it_is_not_blocked_any_more(number: int):
+    before = {each: signal.getsignal(each) for each in ENDING}
     try:
-        ignore_blocked_interrupt()
-        assert signal.getsignal(signal.SIGINT) == before
-        with interrupt_blocked():
-            os.kill(os.getpid(), signal.SIGINT)
-            ignore_blocked_interrupt()
-            assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
-            assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+        ignore_what_is_blocked()
+        assert {each: signal.getsignal(each) for each in ENDING} == before
+        signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+        os.kill(os.getpid(), number)
+        ignore_what_is_blocked()
+        assert {each: signal.getsignal(each) for each in ENDING} == {**before, number: signal.SIG_IGN}
+        assert not signal.pthread_sigmask(signal.SIG_BLOCK, []) & {*ENDING}
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(number, before[number])
 
 
 def test_to_a_terminal_that_is_gone_nothing_is_written():

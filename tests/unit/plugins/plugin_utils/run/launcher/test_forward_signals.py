@@ -91,6 +91,24 @@ def test_such_an_end_that_python_loses_comes_later(capfd: pytest.CaptureFixture[
     assert capfd.readouterr().err == ""
 
 
+def test_such_an_end_that_leads_to_another_exception_is_still_one():
+    """As the second attempt to close a file does, where the first one is interrupted behind its system call."""
+
+    def fail() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        finally:
+            raise OSError(9, "Bad file descriptor")
+
+    with pytest.raises(NothingRun), SignalForwarder():
+        fail()
+
+
+def test_an_error_without_a_signal_is_an_error():
+    with pytest.raises(ValueError), SignalForwarder():
+        raise ValueError
+
+
 def test_another_exception_that_python_loses_is_told(monkeypatch: pytest.MonkeyPatch):
     class Loses:
         def __del__(self) -> None:

@@ -23,7 +23,8 @@ from pathlib import Path
 import nox
 from packaging.requirements import Requirement
 
-sys.path.append("tests/rack")
+sys.path += ["tests/rack", "tests/tools"]
+import own_world
 import python_interpreters
 
 nox.needs_version = ">=2025.2.9"
@@ -36,6 +37,10 @@ PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 CONTROLLER_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 TARGET_VERSIONS = [f"{major}.{minor}" for major, minor in python_interpreters.VERSIONS]
 
+own_world.set_environment()
+if not os.access(Path.home(), os.W_OK):
+    (ROOT / ".nox" / "home").mkdir(parents=True, exist_ok=True)
+    own_world.set_home(ROOT / ".nox" / "home")
 os.environ["PATH"] = os.pathsep.join((str(Path(PYTHON).parent), os.environ["PATH"]))
 if not sys.stdout.isatty():
     os.environ["NO_COLOR"] = "1"

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,11 +24,15 @@ if TYPE_CHECKING:
     from database_servers import MariaDB, PostgreSQL
     from ssh_hosts import Rack
 
-sys.path.append(str(Path(__file__).with_name("rack")))
+sys.path += [str(Path(__file__).with_name(name)) for name in ("rack", "tools")]
+import own_world
+import slowest_tests
+import time_limit
 
-# A shell that starts the tests in the background lets them ignore both, and all that they start would, too.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+# Before any test module is imported: Ansible reads its settings when it is.
+own_world.set_process()
+HAS_OWN_ENVIRONMENT = "ANSIBLE_CONTROLLER_MIN_PYTHON_VERSION" in os.environ  # ansible-test's
+HOME = None if HAS_OWN_ENVIRONMENT else own_world.enter_environment()
 
 with contextlib.suppress(ImportError):  # not everywhere that targets' Pythons are tested
     from hypothesis import settings
@@ -82,6 +86,17 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update", action="store_true", help="write golden files anew instead of comparing with them")
+    parser.addoption("--times", type=Path, metavar="FILE", help="write how long each test took, as JSON")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(time_limit.limit_of_this_run())
+    config.pluginmanager.register(slowest_tests.SlowestTests(config.getoption("--times")))
+
+
+def pytest_unconfigure() -> None:
+    if HOME:
+        shutil.rmtree(HOME, ignore_errors=True)
 
 
 @pytest.fixture

@@ -131,7 +131,7 @@ def test_the_duration_is_that_of_the_step(tests: Path):
     inner("slow.recipe.yml")
     found = results()
     assert found["slow[localhost]"].seconds > 0.5
-    assert found["quick[localhost]"].seconds < 0.5
+    assert found["quick[localhost]"].seconds < found["slow[localhost]"].seconds
 
 
 @pytest.mark.parametrize(

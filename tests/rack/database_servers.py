@@ -30,6 +30,8 @@ from service_supervisor import ServiceError, Supervisor, free_port, program, use
 
 ADDRESS = "127.0.0.1"
 START_LIMIT = 60.0  # seconds; a server that was killed repairs its data first
+MEMORY = Path("/dev/shm")  # a file system where nothing waits for a disk
+ROOM = 2 * 1024**3  # bytes that must be free there
 
 
 class Database(ABC):
@@ -45,7 +47,7 @@ class Database(ABC):
 
     def __init__(self, folder: Path | None = None, options: Mapping[str, str] | None = None) -> None:
         self._temporary = folder is None
-        self.folder = folder.absolute() if folder else Path(tempfile.gettempdir(), f"rack-{secrets.token_hex(6)}")
+        self.folder = folder.absolute() if folder else temporary_parent() / f"rack-{secrets.token_hex(6)}"
         self.options = dict(options or {})
         self.port = free_port(ADDRESS)
         self.password = secrets.token_hex(12)
@@ -133,6 +135,15 @@ class Database(ABC):
         done = subprocess.run(command, capture_output=True, text=True, check=False, input=stdin, cwd="/")
         if done.returncode:
             raise ServiceError(f"{' '.join(command)} failed: {(done.stdout + done.stderr)[-1000:].strip()}")
+
+
+def temporary_parent() -> Path:
+    """Where the files of a server can be that is not to keep them: in memory if there is room."""
+    with contextlib.suppress(OSError):
+        found = os.statvfs(MEMORY)
+        if found.f_bavail * found.f_frsize >= ROOM and os.access(MEMORY, os.W_OK):
+            return MEMORY
+    return Path(tempfile.gettempdir())
 
 
 class MariaDB(Database):

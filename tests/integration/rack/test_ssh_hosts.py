@@ -57,9 +57,9 @@ def ansible(name: str) -> str:
 
 
 def wait_until(holds: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not holds():
-        assert time.monotonic() < deadline, "did not happen within 10 s"
+        assert time.monotonic() < deadline, "did not happen within 60 s"
         time.sleep(0.01)
 
 
@@ -114,7 +114,7 @@ def test_a_killed_host_takes_its_sessions_along_and_no_other_host(rack: Rack) ->
     session = subprocess.Popen(rack.ssh("r03", "sleep 1000"), stderr=subprocess.DEVNULL)
     before = rack.pids()
     rack.kill("r03")
-    assert session.wait(10) == 255
+    assert session.wait(60) == 255
     assert (lives(daemon), lives(other)) == (False, True)
     assert rack.pids() == {name: pid for name, pid in before.items() if name != "r03"}
     with pytest.raises(ConnectionRefusedError):
@@ -142,7 +142,7 @@ def test_stop_leaves_no_process_and_no_file() -> None:
         running = rack.processes()
         assert daemon in running
     assert [pid for pid in running if lives(pid)] == []
-    assert session.wait(10) == 255
+    assert session.wait(60) == 255
     assert not rack.folder.exists()
 
 
@@ -155,7 +155,7 @@ def test_nothing_is_left_when_the_owner_dies(tmp_path: Path, number: int, code: 
             wait_until(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text())
             child = int((tmp_path / "child").read_text())
             owner.send_signal(number)
-            assert owner.wait(10) == code
+            assert owner.wait(60) == code
         finally:
             owner.kill()
     assert lives(child) == (number == signal.SIGKILL)  # the command is not the rack's to end

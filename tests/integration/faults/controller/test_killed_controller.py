@@ -32,7 +32,7 @@ from controller_process import WAYS, Controller, running, wait_for
 
 HOSTS = ("r01", "r02")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SOON = 20.0  # seconds on a loaded machine; without an end by the controller it would be the lease's 120
+SOON = 60.0  # seconds on a loaded machine; without an end by the controller it would be the lease's 120
 HOLD = """\
 #!/bin/sh
 {first}

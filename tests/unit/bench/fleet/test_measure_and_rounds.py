@@ -85,7 +85,7 @@ def measure(tmp_path: Path, *command: str, timeout: str = "30") -> dict[str, Any
 def test_measured_command(tmp_path: Path) -> None:
     found = measure(tmp_path, "sh", "-c", "echo out; echo err >&2; sleep 0.2; exit 3")
     assert found["exit_code"] == 3
-    assert 0.2 <= found["wall"] < 5
+    assert 0.2 <= found["wall"] < 60
     assert (found["timed_out"], found["left"]) == (False, [])
     assert ((tmp_path / "out").read_text(), (tmp_path / "err").read_text()) == ("out\n", "err\n")
 
@@ -100,7 +100,7 @@ def test_command_that_takes_too_long_is_killed(tmp_path: Path) -> None:
     started = time.monotonic()
     found = measure(tmp_path, "sh", "-c", "(sleep 600 &) ; sleep 600", timeout="0.2")
     assert found["timed_out"]
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
 
 
 def test_machine_is_described() -> None:

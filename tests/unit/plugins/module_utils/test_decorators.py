@@ -118,7 +118,7 @@ def test_a_method_that_takes_too_long_ends_with_an_error_whatever_it_swallows(sw
     with pytest.raises(TimeoutError) as caught:
         Slow().stubborn(swallowed)
     assert str(caught.value) == "Slow.stubborn was ended after 0.2 s"
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
     assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
 
 

@@ -127,8 +127,16 @@ class Work:
 
 
 def children_of(pid):
-    """The processes whose parent is `pid`, zombies too."""
-    return [int(found) for found in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    """The processes whose parent is `pid`, zombies too, without the servers that other tests have started."""
+    found = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+    return [each for each in found if b"service_supervisor" not in _command_line(each)]
+
+
+def _command_line(pid):
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 def is_alive(pid):
@@ -140,8 +148,8 @@ def is_alive(pid):
     return stat.rpartition(b")")[2].split()[0] not in (b"Z", b"X")
 
 
-def has_died(pid, seconds=5):
-    """Whether a process ends within a few seconds."""
+def has_died(pid, seconds=60):
+    """Whether a process ends within some seconds."""
     until = time.monotonic() + seconds
     while is_alive(pid) and time.monotonic() < until:
         time.sleep(0.01)

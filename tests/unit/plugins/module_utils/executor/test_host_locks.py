@@ -56,14 +56,16 @@ def test_who_holds_what():
     assert locks.missing(one) == ""
 
 
-def test_a_resource_has_to_settle():
-    locks = HostLocks({"pdu": {"capacity": 1, "settle_sec": 0.2}})
+def test_a_resource_has_to_settle(monkeypatch):
+    locks = HostLocks({"pdu": {"capacity": 1, "settle_sec": 20}})
     step = {"locks": ["pdu"]}
     locks.acquire(step)
+    before = time.monotonic()
     locks.release(step)
+    after = time.monotonic()
     assert (list(locks.freed()), locks.missing(step)) == ([], "pdu")
-    assert 0 < locks.due - time.monotonic() <= 0.2
-    time.sleep(0.21)
+    assert before + 20 <= locks.due <= after + 20
+    monkeypatch.setattr(time, "monotonic", lambda: after + 20)
     assert (list(locks.freed()), locks.missing(step)) == (["pdu"], "")
 
 
@@ -106,7 +108,7 @@ def test_who_needs_it_not_does_not_wait_for_it_to_settle(work):
     assert times["c"][0] < times["b"][0]
     assert times["b"][0] - times["a"][1] >= 0.5
     assert time.monotonic() - times["b"][1] >= 0.4  # the stage leaves its resources settled
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
 
 
 def test_nothing_overtakes_a_step_that_runs_alone_and_waits(work):

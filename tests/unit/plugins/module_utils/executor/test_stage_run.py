@@ -146,7 +146,7 @@ def test_a_step_that_hangs_is_stopped(work):
 def test_a_step_is_over_when_its_process_is(work):
     started = time.monotonic()
     ran = work.run(work.script(f"sleep 600 & {OK}"), work.script(f"sleep 600 > /dev/null 2>&1 & {OK}", "quiet"))
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
     assert ran.verdicts == {"script": "passed", "quiet": "passed"}
 
 

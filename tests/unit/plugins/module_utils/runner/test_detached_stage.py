@@ -300,24 +300,25 @@ def test_a_disk_that_stays_full_is_told(running, monkeypatch):
 def test_a_stage_that_ended_is_not_waited_for(running):
     running.end()
     started = time.monotonic()
-    running.await_end(10, 0)
-    assert time.monotonic() - started < 2
+    running.await_end(100, 0)
+    assert time.monotonic() - started < 60
 
 
 def test_a_stage_that_runs_is_waited_for_and_keeps_its_lease(running):
     started = time.monotonic()
     time.sleep(0.1)
     running.await_end(0.5, 0)
-    assert 0.5 <= time.monotonic() - started < 5
-    assert running.leased(0.4)
+    seconds = time.monotonic() - started
+    assert 0.5 <= seconds < 60
+    assert running.leased(seconds - 0.1)
 
 
 def test_who_has_much_to_tell_is_not_waited_for(running, monkeypatch):
     monkeypatch.setattr(module, "ANSWER", 1000)
     running.write({"text": "x" * 1000})
     started = time.monotonic()
-    running.await_end(10, 0)
-    assert time.monotonic() - started < 2
+    running.await_end(100, 0)
+    assert time.monotonic() - started < 60
 
 
 # Cleaning

@@ -71,7 +71,7 @@ def script(name="script", text="", **fields):
     return step(name, kind="shell", file=f"{name}.sh", **fields), {f"{name}.sh": f"#!/bin/sh\n{text}\n{OK}"}
 
 
-def wait_for(condition, seconds=20):
+def wait_for(condition, seconds=60):
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until
@@ -161,7 +161,7 @@ def test_the_connection_is_free_while_a_step_runs(host):
     slow, files = script(text="sleep 60")
     started = time.monotonic()
     assert host.start(slow, files=files, attach=0.2).state == "running"
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 50
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGTERM, signal.SIGKILL])
@@ -207,7 +207,7 @@ def test_a_lost_controller_s_poll_does_not_keep_a_stage_that_is_to_end(host):
     host.start(slow, files=files, attach=0)
     polling = host.begin({"id": "stage1", "offset": 0, "attach": 30})
     host.ask({"id": "stage1", "offset": 0, "attach": 30, "end": "over"})
-    polling.communicate(timeout=20)
+    polling.communicate(timeout=60)
     assert host.poll().reasons == {"slow": "stopped: over"}
 
 

@@ -213,7 +213,7 @@ def test_a_server_that_says_nothing_is_not_waited_for_for_ever() -> None:
         started = time.monotonic()
         with pytest.raises(StoreError, match=r"Lost connection|timed out"):
             engine(f"mysql://rack:x@127.0.0.1:{port}/rack?read_timeout=1", patience=0.0)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 30
 
 
 @pytest.mark.parametrize("wrong", ["user", "password", "database"])

@@ -164,10 +164,12 @@ def test_the_kernel_counts_what_the_user_has_already(tmp_path):
     if not pid:
         os.setuid(65_534)
         resource_limits.limit({"processes": 3})
+        counted = os.getpid()
         try:
             for _more in range(2):
                 if not os.fork():
-                    time.sleep(0.5)
+                    while os.getppid() == counted:
+                        time.sleep(0.02)
                     os._exit(0)
             os.fork()
         except BlockingIOError as error:

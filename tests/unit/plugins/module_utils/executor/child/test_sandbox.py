@@ -322,14 +322,15 @@ def _mark(pid):
 
 
 @needs_sandbox
-def test_who_is_stopped_has_time_to_clean_up(work):
+def test_who_is_stopped_has_time_to_clean_up(work, monkeypatch):
     """Bubblewrap, which would end it at once, is left alone."""
+    monkeypatch.setattr(attempt, "GRACE", 100.0)
     text = "trap 'echo cleaned > cleaned; exit 1' TERM; echo > begun; while :; do sleep 0.05; done"
     started = time.monotonic()
     ran = work.run(work.script(text, timeout=1.0, sandbox={}))
     assert ran.outcome == ("error", "timed out after 1 s")
     assert (work.folder / "cleaned").exists()
-    assert time.monotonic() - started < 2.9  # less than the grace
+    assert time.monotonic() - started < 60  # less than the grace
 
 
 @needs_sandbox
@@ -349,7 +350,7 @@ def test_it_ends_with_the_executor(work):
     pid = os.fork()
     if not pid:
         work.run(work.script("echo > begun; sleep 600", sandbox={}))
-    until = time.monotonic() + 20
+    until = time.monotonic() + 60
     while not (work.folder / "begun").exists() and time.monotonic() < until:
         time.sleep(0.02)
     mark = descendant_marks.marks_of(pid, int(reaper.procfs.stat_of(pid)[19]))

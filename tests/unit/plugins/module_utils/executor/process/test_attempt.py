@@ -97,7 +97,7 @@ def test_many_events_arrive_whole_and_in_order():
 def test_a_process_in_the_background_does_not_delay_the_end(start):
     started = time.monotonic()
     attempt = run(shell(f"{start} echo $!"))
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
     assert (attempt.exit_code, attempt.stopped) == (0, "")
     assert has_died(int(attempt.stdout.text(99)))
 
@@ -106,7 +106,7 @@ def test_a_daemon_that_still_prints_does_not_delay_the_end(tmp_path):
     started = time.monotonic()
     daemon = f"setsid sh -c 'echo $$ > {tmp_path}/pid; exec yes' &"
     attempt = run(shell(f"{daemon} while [ ! -s {tmp_path}/pid ]; do sleep 0.05; done"))
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
     assert attempt.exit_code == 0
     assert has_died(int((tmp_path / "pid").read_text()))  # nobody reads from it: SIGPIPE
 
@@ -126,7 +126,7 @@ def test_a_group_is_ended_with_its_leader():
 def test_who_ignores_term_is_killed_two_seconds_later():
     started = time.monotonic()
     attempt = run(shell("trap '' TERM; while :; do sleep 0.1; done"), timeout=0.5)
-    assert 2.5 <= time.monotonic() - started < 20
+    assert 2.5 <= time.monotonic() - started < 60
     assert (attempt.stopped, attempt.signal) == ("timed out after 0.5 s", signal.SIGKILL)
 
 

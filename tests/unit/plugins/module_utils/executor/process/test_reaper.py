@@ -134,7 +134,7 @@ def test_who_cannot_be_ended_at_all_is_not_waited_for(files, monkeypatch):
     monkeypatch.setattr(reaper, "_kill", lambda _pid: None)
     started = time.monotonic()
     ran = files.run(files.script("echo $$ >> pids; exec sleep 600", timeout=0.3))
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 60
     (pid,) = pids(files)
     name = f"sleep (process {pid} of user {os.getuid()})"
     assert ran.outcome == ("error", f"timed out after 0.3 s; could not be ended: {name}")
@@ -142,7 +142,7 @@ def test_who_cannot_be_ended_at_all_is_not_waited_for(files, monkeypatch):
     os.waitpid(pid, 0)
 
 
-def wait_for(condition, seconds=10):
+def wait_for(condition, seconds=60):
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until

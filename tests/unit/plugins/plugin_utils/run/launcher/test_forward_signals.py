@@ -157,7 +157,7 @@ def test_a_second_signal_ends_ansible(child: subprocess.Popen[bytes], monkeypatc
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(0.1)
         os.kill(os.getpid(), signal.SIGINT)
-        assert child.wait(10) == -signal.SIGKILL
+        assert child.wait(60) == -signal.SIGKILL
     assert forwarder.number == signal.SIGTERM
 
 
@@ -190,7 +190,7 @@ def start(program: str) -> subprocess.Popen[bytes]:
 def test_it_reaches_a_process_that_takes_it():
     with start(TAKES) as child:
         forward_flush(child)
-        assert child.wait(20) == 7
+        assert child.wait(60) == 7
 
 
 def test_it_spares_a_process_that_does_not():
@@ -204,5 +204,5 @@ def test_it_spares_a_process_that_does_not():
 
 def test_a_process_that_has_ended_is_left_alone():
     with start("print('ready', flush=True)") as child:
-        child.wait(20)
+        child.wait(60)
     forward_flush(child)

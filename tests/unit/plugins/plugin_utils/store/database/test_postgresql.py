@@ -19,7 +19,7 @@ from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import PATIENCE, engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import (
     BatchLimits,
@@ -140,7 +140,7 @@ def test_what_a_server_refuses_is_told_at_once(
     started = time.monotonic()
     with pytest.raises(StoreError, match=says) as caught:
         engine(f"postgresql://{user}:{password or postgresql.password}@127.0.0.1:{postgresql.port}/{name}")
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < PATIENCE
     assert not [word for word in ("s3cr", "%40", "et@", postgresql.password) if word in str(caught.value)]
     assert "\n" not in str(caught.value)
 
@@ -166,7 +166,7 @@ def test_a_server_that_says_nothing_is_not_waited_for_for_ever() -> None:
         started = time.monotonic()
         with pytest.raises(StoreError, match="timeout"):
             engine(f"postgresql://x:y@127.0.0.1:{listener.getsockname()[1]}/rack?connect_timeout=2", patience=0.0)
-        assert time.monotonic() - started < 8
+        assert time.monotonic() - started < 60
 
 
 def test_a_url_may_set_what_we_would(cleared: PostgreSQL, opened: Opened) -> None:

@@ -3,6 +3,8 @@
 SETUP = tests/tools/setup.sh
 NOX = .venv/bin/python -m nox
 export PYTHON
+# What a shell has set for Python in general is not meant for the tests.
+unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONOPTIMIZE PYTHONWARNINGS PYTHONSAFEPATH PYTHONUTF8 PYTHONUNBUFFERED
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile

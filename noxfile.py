@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import nox
@@ -36,6 +36,24 @@ PYTHON = sys.executable
 PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
 CONTROLLER_VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 TARGET_VERSIONS = [f"{major}.{minor}" for major, minor in python_interpreters.VERSIONS]
+TIMES = ROOT / ".nox" / "times"
+# The tests that run beside each other: most of them wait most of the time. The last lane takes longest.
+LANES = {
+    "unit": ("tests/unit",),
+    "integration": ("tests/integration", "--ignore=tests/integration/faults"),
+    "faults": ("tests/integration/faults",),
+}
+# What depends on Ansible's own code: all of it is tested on the newest release, and on the oldest one in `make soak`.
+SLICE = ("tests/integration/run", "tests/integration/test_pytest_plugin.py")
+WHOLE = (
+    "tests/integration",
+    *(f"--ignore=tests/integration/{name}" for name in ("docs", "faults", "rack", "soak", "test_packaging.py")),
+)
+nox.options.sessions = [
+    *("ruff", "mypy", "shellcheck", "changelog", "ansible_lint", "galaxy"),
+    *("tests", f"units({TARGET_VERSIONS[0]})", f"units({TARGET_VERSIONS[-1]})", "sanity"),
+    *("core-2.20", "molecule", "bench", "slowest"),
+]
 
 own_world.set_environment()
 if not os.access(Path.home(), os.W_OK):
@@ -59,7 +77,7 @@ def mypy(session: nox.Session) -> None:
     folder = str(collections_folder())
     session.run("mypy", env={"MYPYPATH": folder})
     scripts = ("noxfile.py", "hatch_build.py", "tests/demo", "tests/rack", "tests/tools")
-    session.run("mypy", *scripts, env={"MYPYPATH": f"tests/rack:{folder}"})
+    session.run("mypy", *scripts, env={"MYPYPATH": f"tests/rack:tests/tools:{folder}"})
 
 
 @nox.session(tags=["lint"])
@@ -94,10 +112,13 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         session.run(PYTHON, "-m", "pytest", *session.posargs)
         return
-    with beside("pytest", "tests/unit") as unit_tests:  # integration tests wait most of the time
-        session.run(PYTHON, "-m", "pytest", "tests/integration")
-    if unit_tests.returncode:
-        session.error("unit tests failed")
+    TIMES.mkdir(parents=True, exist_ok=True)
+    *others, last = (("-m", "pytest", *chosen, f"--times={TIMES / name}.json") for name, chosen in LANES.items())
+    with ExitStack() as stack:
+        started = [stack.enter_context(beside(*command)) for command in others]
+        session.run(PYTHON, *last)
+    if any(process.returncode for process in started):
+        session.error("tests failed")
 
 
 @nox.session
@@ -120,24 +141,18 @@ def sanity(session: nox.Session) -> None:
 
 @nox.session(name="core-2.20", venv_backend="venv")
 def core_2_20(session: nox.Session) -> None:
-    """Integration tests on the oldest ansible-core and libraries that pyproject.toml admits."""
+    """Integration tests on the oldest ansible-core and libraries that pyproject.toml admits; -- chooses others."""
     session.install("--editable", ".", *oldest_dependencies(), *nox.project.dependency_groups(PROJECT, "test"))
-    integration(session)
+    session.run("python", "-m", "pytest", *(session.posargs or SLICE))
 
 
-@nox.session(name="core-next", venv_backend="venv", default=False)
+@nox.session(name="core-next", venv_backend="venv")
 def core_next(session: nox.Session) -> None:
     """Integration tests on the newest ansible-core that pyproject.toml admits, even one that is not released yet."""
     session.install("--editable", ".", *nox.project.dependency_groups(PROJECT, "test"))
     core = next(text for text in PROJECT["project"]["dependencies"] if text.startswith("ansible-core"))
     session.install("--pre", "--upgrade", core)
-    integration(session)
-
-
-def integration(session: nox.Session) -> None:
-    """Integration tests in the session's own environment; arguments after -- choose them."""
-    others = [f"--ignore=tests/integration/{name}" for name in ("docs", "faults", "rack", "soak", "test_packaging.py")]
-    session.run("python", "-m", "pytest", *(session.posargs or ["tests/integration", *others]))
+    session.run("python", "-m", "pytest", *(session.posargs or WHOLE))
 
 
 @nox.session
@@ -152,16 +167,31 @@ def bench(session: nox.Session) -> None:
     session.run(PYTHON, "-m", "tests.bench.fleet", *(session.posargs or ["--slice"]))
 
 
-@nox.session(default=False)
+@nox.session
+def slowest(session: nox.Session) -> None:
+    """The slowest tests of the last session `tests`, and what each is for."""
+    session.run(PYTHON, "tests/tools/slowest_tests.py", *(str(TIMES / f"{name}.json") for name in LANES))
+
+
+@nox.session
 def soak(session: nox.Session) -> None:
-    """All sweeps and the whole fleet benchmark; takes hours and writes pages of the documentation."""
+    """All sweeps, every Python and the whole fleet benchmark; takes hours and writes pages of the documentation."""
     seed = session.posargs or [str(int(time.time()))]
     sweeps = ("tests/integration/soak", "tests/integration/faults")
     session.run(PYTHON, "-m", "pytest", *sweeps, env={"RACK_SOAK": seed[0]})
     session.run(PYTHON, "-m", "tests.bench.fleet", "--write", "docs/performance.md", "--json", "docs/performance.json")
+    for version in TARGET_VERSIONS:
+        session.notify(f"units({version})", posargs=[])
+    session.notify("core-2.20", posargs=WHOLE)
 
 
-@nox.session(default=False)
+@nox.session
+def hostile(session: nox.Session) -> None:
+    """The tests from odd places: under nohup, on a busy machine, in another locale; arguments after -- choose."""
+    session.run(PYTHON, "tests/tools/hostile_worlds.py", *session.posargs)
+
+
+@nox.session
 def coverage(session: nox.Session) -> None:
     """Coverage of plugins/ by the unit tests: lines and branches."""
     session.run("coverage", "erase")
@@ -171,12 +201,15 @@ def coverage(session: nox.Session) -> None:
 
 
 @contextmanager
-def beside(module: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a Python module in the background meanwhile. Its output comes last, and it has ended when the block ends."""
+def beside(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run Python in the background meanwhile. Its output comes last, and it has ended when the block ends."""
     with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen([PYTHON, "-m", module, *arguments], stdout=said, stderr=subprocess.STDOUT)
+        process = subprocess.Popen([PYTHON, *arguments], stdout=said, stderr=subprocess.STDOUT)
         try:
             yield process
+        except BaseException:
+            process.terminate()
+            raise
         finally:
             process.wait()
             said.seek(0)

@@ -26,7 +26,7 @@ from call_rack_recipes import COMMAND, Done, environment, rack_recipes
 WAYS = ("rack-recipes", "ansible-playbook")
 HEARING = ("env", "--default-signal=HUP")  # what ignores a signal, such as tests under nohup, lets its children do so
 BASES = ("/var/tmp", "/tmp")
-PATIENCE = 60.0  # seconds
+PATIENCE = 180.0  # seconds, for a machine that does other things, too
 
 Record = dict[str, Any]
 Key = tuple[str, int, str, int]  # kind, stage, host, number

@@ -85,7 +85,7 @@ def has_begun(journal: Path) -> bool:
 
 def resumed(rack: Any, run: str) -> Done:
     """Go on; a run whose workers still end is asked again."""
-    until = time.monotonic() + 60
+    until = time.monotonic() + 180
     while True:
         done = rack_recipes("run", "slow.yml", "--json", "--resume", run, *where(rack))
         if done.code != 2 or time.monotonic() > until:

@@ -137,7 +137,7 @@ def test_at_a_checkpoint_of_the_playbook(steps: Path):
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment(**SELDOM)) as running:
         wait_for(lambda: stored_steps() == {"ok": "passed"}, "the first step is stored")
         open_gate()
-        assert running.wait(120) == 0
+        assert running.wait(180) == 0
     assert stored_steps() == {"ok": "passed", "gate": "passed"}
 
 

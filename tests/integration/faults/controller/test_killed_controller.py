@@ -28,11 +28,11 @@ import pytest
 
 import reliability_sweeps
 from call_rack_recipes import shell, write_recipe
-from controller_process import WAYS, Controller, running, wait_for
+from controller_process import PATIENCE, WAYS, Controller, running, wait_for
 
 HOSTS = ("r01", "r02")
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SOON = 60.0  # seconds on a loaded machine; without an end by the controller it would be the lease's 120
+SOON = 100.0  # seconds on a loaded machine; without an end by the controller it would be the lease's 120
 HOLD = """\
 #!/bin/sh
 {first}
@@ -309,7 +309,7 @@ def undisturbed(rack: Any, started: list[Controller]) -> float:
     began = time.monotonic()
     found = Controller.start("undisturbed", "rack-recipes", "slow.yml", rack, HOSTS)
     started.append(found)
-    assert found.child.wait(60) == 0, found.said()
+    assert found.child.wait(PATIENCE) == 0, found.said()
     return time.monotonic() - began
 
 
@@ -326,7 +326,7 @@ def kill(found: Controller, chance: random.Random) -> None:
 def resumed_when_free(found: Controller) -> Any:
     """Go on; a run of which something still ends is asked again."""
     done = found.resumed("slow.yml")
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE
     while done.code == 2 and time.monotonic() < until:
         time.sleep(0.2)
         done = found.resumed("slow.yml")
@@ -421,7 +421,7 @@ def test_a_terminal_that_is_gone(held: Path, rack: Any, started: list[Controller
         Path("open").touch()
         assert len(running(words[2])) == len(HOSTS)
         let_pass(words[2])
-        assert started[2].child.wait(60) == 0
+        assert started[2].child.wait(PATIENCE) == 0
         assert started[2].last()["status"] == "passed"
         made.done += len(started)
 
@@ -499,7 +499,7 @@ def test_a_run_folder_that_cannot_be_written(held: Path, rack: Any, started: lis
             where = {"RACK_RECIPES_RUNS": "moved/runs"}
             found = Controller.start(f"start-{way}", way, recipe, rack, HOSTS, prefix=prefix, **where)
             started.append(found)
-            assert found.child.wait(60) == 2, found.said()
+            assert found.child.wait(PATIENCE) == 2, found.said()
             assert re.search(r"moved/runs/\S+: Permission denied", found.said())
             shutil.rmtree("moved")
             made.done += 1

@@ -1,0 +1,35 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What it costs to ask devices through a delegate. Only whole sweeps are held to the goals."""
+
+from __future__ import annotations
+
+import statistics
+
+import reliability_sweeps
+from ansible_collections.rack.recipes.tests.bench import delegates
+
+
+def test_devices_behind_a_delegate() -> None:
+    devices = reliability_sweeps.count(10, 1000)
+    holds = (
+        f"`ansible.builtin.uri` takes at least {delegates.LEAST_OF_URI:g} times the CPU time of a delegated step, "
+        f"and the step at most {delegates.MOST_OF_BARE:g} times that of threads in one process that record nothing"
+    )
+    with reliability_sweeps.sweep("devices behind a delegate", holds) as made:
+        found = delegates.compared(devices, reliability_sweeps.count(1, 3))
+        ours, uri, bare = (delegates.cpu(found, way) for way in delegates.WAYS)
+        made.done = devices
+        made.found = {
+            "ms of CPU a device": round(ours, 1),
+            "uri's": round(uri, 1),
+            "of threads in one process": round(bare, 1),
+            "uri's, times": round(uri / ours, 1),
+            "of threads, times": round(ours / bare, 2),
+            "seconds for all": round(statistics.median(spent.wall for spent in found["ours"]), 1),
+        }
+        if reliability_sweeps.is_whole():
+            assert uri / ours >= delegates.LEAST_OF_URI
+            assert ours / bare <= delegates.MOST_OF_BARE

@@ -140,7 +140,7 @@ class Run:
     def representatives(self, number: int) -> list[str]:
         """A host for each delegate of a stage; `delegates` then knows the group that it stands for."""
         chosen = (step for step in self.steps.values() if step.stage == number and step.name not in self.left_out)
-        return self.delegates.form(number, dict.fromkeys(host for step in chosen for host in step.hosts))
+        return self.delegates.form(number, [*dict.fromkeys(host for step in chosen for host in step.hosts)])
 
     def missing(self) -> list[tuple[RunStep, str]]:
         """The planned (step, host) pairs that have no verdict."""

@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 Variables = Mapping[str, Any]
-# By stage number and host: the name of its delegate, empty where it has none or none can be found, and its variables.
-FindDelegate = Callable[[int, str], tuple[str, Variables]]
+# For a stage and its hosts: of each host its name, its delegate's, and its variables. The second one is empty where
+# the host has none or none can be found.
+FindDelegates = Callable[[int, Sequence[str]], Iterable[tuple[str, str, Variables]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +28,14 @@ class DelegateGroup:
 class DelegateGroups:
     """The groups of the stage that runs now, by the host that stands for its group in the play.
 
-    `find` finds the delegate of a host. Of earlier stages only the names of the hosts are kept.
+    `find` finds the delegates. Of earlier stages only the names of the hosts are kept.
     """
 
-    find: FindDelegate = lambda _number, _host: ("", {})
+    find: FindDelegates = lambda _number, _hosts: ()
     _groups: dict[tuple[int, str], DelegateGroup] = field(default_factory=dict)
     _formed: dict[int, dict[str, frozenset[str]]] = field(default_factory=dict)
 
-    def form(self, number: int, hosts: Iterable[str]) -> list[str]:
+    def form(self, number: int, hosts: Sequence[str]) -> list[str]:
         """Put the hosts of a stage into groups; returns the host that stands for each.
 
         A host without a delegate stands for itself only, and Ansible says what is wrong where something is. The
@@ -42,8 +43,7 @@ class DelegateGroups:
         """
         members: dict[str, dict[str, Variables]] = {}
         alone: list[str] = []
-        for host in hosts:
-            delegate, variables = self.find(number, host)
+        for host, delegate, variables in self.find(number, hosts):
             if delegate:
                 members.setdefault(delegate, {})[host] = variables
             else:

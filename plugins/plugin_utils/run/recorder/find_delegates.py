@@ -6,27 +6,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from ansible.errors import AnsibleError
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegate_groups import FindDelegate, Variables
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegate_groups import FindDelegates, Variables
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import AnsibleApi
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import stage_tasks
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import TEMPLATE_MARKS
 
 
-def delegate_finder(plays: Iterable[Any], api: AnsibleApi) -> FindDelegate:
-    """The function that finds delegates in these plays. It takes some milliseconds for a host."""
+def delegate_finder(plays: Iterable[Any], api: AnsibleApi) -> FindDelegates:
+    """The function that finds delegates in these plays. It takes a millisecond for a host."""
     tasks = {int(task.args["number"]): (task, play) for play in plays for task in stage_tasks(play) if task.delegate_to}
 
-    def find(number: int, host: str) -> tuple[str, Variables]:
+    def find(number: int, hosts: Sequence[str]) -> Iterator[tuple[str, str, Variables]]:
         task, play = tasks[number]
-        variables = api.vars_of(host, play)
-        try:
-            delegate = api.fill(task.delegate_to, variables)
-        except AnsibleError:  # the host's own task says so
-            delegate = ""
-        return (str(delegate) if isinstance(delegate, str) else ""), variables
+        for host in hosts:
+            variables = api.vars_of(host, play, hosts)
+            yield host, _filled(api, task.delegate_to, variables), variables
 
     return find
+
+
+def _filled(api: AnsibleApi, delegate_to: str, variables: Variables) -> str:
+    """The name of the delegate; empty where it cannot be found, which the host's own task reports."""
+    if not any(opening in delegate_to for opening in TEMPLATE_MARKS):
+        return delegate_to
+    try:
+        found = api.fill(delegate_to, variables)
+    except AnsibleError:
+        return ""
+    return str(found) if isinstance(found, str) else ""

@@ -6,14 +6,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegate_groups import DelegateGroups
 
 DELEGATES = {"a": "j1", "b": "j2", "c": "j1", "d": "", "j2": "j2"}
 
 
+def found(number: int, hosts: Sequence[str]) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    return ((host, DELEGATES[host], {"of": host, "stage": number}) for host in hosts)
+
+
 def formed() -> DelegateGroups:
-    groups = DelegateGroups(lambda number, host: (DELEGATES[host], {"of": host, "stage": number}))
-    assert groups.form(3, DELEGATES) == ["a", "b", "d"]
+    groups = DelegateGroups(found)
+    assert groups.form(3, [*DELEGATES]) == ["a", "b", "d"]
     return groups
 
 

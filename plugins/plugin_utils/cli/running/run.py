@@ -112,7 +112,7 @@ def _add_hosts(group: argparse._ArgumentGroup) -> None:
         "--forks",
         metavar="N",
         type=int,
-        help="how many hosts at once (default: Ansible's setting, else as many as there are, 64 at most)",
+        help="how many hosts at once (default: Ansible's setting, else by the cores, memory and open files of this machine)",
     )
 
 

@@ -30,6 +30,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_
     PlaybookCommand,
     arguments,
     follow,
+    forks_of,
+    is_here_only,
     start,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.forward_signals import SignalForwarder
@@ -62,7 +64,10 @@ def run_ansible(
     folder = Path(prepared.settings.runs) / run_id
     make_private(folder)
     forwarder.only_note()
-    code = _run(options, prepared, _playbook_command(options, prepared, playbook, run_id), folder, warm, forwarder)
+    command = _playbook_command(options, prepared, playbook, run_id)
+    if not options.json:
+        _tell_forks(command)
+    code = _run(options, prepared, command, folder, warm, forwarder)
     forwarder.release()
     leave_dead_terminal()
     summary = summarize(folder / JOURNAL)
@@ -73,6 +78,13 @@ def run_ansible(
     if show_summary and not options.json:
         print_summary(summary, answer)
     return answer, exit_code
+
+
+def _tell_forks(command: PlaybookCommand) -> None:
+    """Say how many hosts are tested at once, where that was chosen and there may be several hosts."""
+    forks = forks_of(command)
+    if forks.reason and not is_here_only(command):
+        sys.stderr.write(f"at most {forks.number} hosts at once ({forks.reason}); -f N sets another number\n")
 
 
 def _run(

@@ -18,12 +18,13 @@ from typing import Any
 
 import yaml
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.choose_forks import forks_in, room_here
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import ROOT, RUN_ID
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import HANDLE_SIGNALS, ending_blocked
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import SECTION, config_file, read_config
 
 RECORDER = "rack.recipes.recorder"
-MOST_AT_ONCE = 64
+FORKS_OPTION = ("-f", "--fork")  # how arguments with it begin
 PROGRAM = f"{HANDLE_SIGNALS}import runpy; runpy.run_module('ansible', run_name='__main__', alter_sys=True)"
 TICK = 0.1  # seconds between two looks at the journal
 
@@ -46,14 +47,37 @@ def arguments(command: PlaybookCommand) -> list[str]:
     """The arguments of `ansible-playbook`. Without any inventory the run is on this machine."""
     line = [str(command.playbook)]
     line += [part for inventory in command.inventories for part in ("--inventory", inventory)]
-    if not command.inventories and not _has_inventory(command.more):
+    if is_here_only(command):
         python = json.dumps({"ansible_python_interpreter": sys.executable})
         line += ["--inventory", "localhost,", "--connection", "local", "--extra-vars", python]
     line += ["--limit", command.limit] if command.limit else []
-    line += ["--forks", str(command.forks or _forks())]
+    line += ["--forks", str(forks_of(command).number)]
     line += [part for given in command.extra_vars for part in ("--extra-vars", given)]
     line += ["-" + "v" * (command.verbose - 1)] if command.verbose > 1 else []
     return [*line, *command.more]
+
+
+@dataclass(frozen=True, slots=True)
+class Forks:
+    """How many hosts at once. `reason` says how the number was chosen, empty where the user has set it."""
+
+    number: int
+    reason: str = ""
+
+
+def forks_of(command: PlaybookCommand) -> Forks:
+    """The user's choice, on the command line or in Ansible's settings; without one, what this machine has room for."""
+    configured = _configured("forks")
+    if command.forks or configured.isdigit():
+        return Forks(command.forks or int(configured))
+    room = room_here()
+    is_given = any(argument.startswith(FORKS_OPTION) for argument in command.more)
+    return Forks(forks_in(room), "" if is_given else str(room))
+
+
+def is_here_only(command: PlaybookCommand) -> bool:
+    """Whether no inventory is given, so that the run is on this machine."""
+    return not command.inventories and not _has_inventory(command.more)
 
 
 def environment(run_id: str, inventories: Sequence[str] = ()) -> dict[str, str]:
@@ -129,9 +153,3 @@ def _collections_path() -> str:
         return os.environ.get("ANSIBLE_COLLECTIONS_PATH") or default
     paths = filter(None, _configured("collections_path").split(":"))
     return ":".join(str(config.absolute().parent / Path(path).expanduser()) for path in paths) or default
-
-
-def _forks() -> int:
-    """How many hosts at once: enough for a whole rack, so that no host waits for a free process."""
-    configured = _configured("forks")
-    return int(configured) if configured.isdigit() else MOST_AT_ONCE

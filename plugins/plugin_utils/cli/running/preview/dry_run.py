@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
@@ -43,7 +44,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.output_formats import FORMATS, plan_to_data
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, PlannedStep
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values import is_open
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_playbook import MOST_AT_ONCE
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_playbook import (
+    PlaybookCommand,
+    forks_of,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values import masked, secrets_of
 
 NAMED = 8  # how many hosts are named
@@ -85,7 +89,7 @@ def _preview(options: argparse.Namespace, prepared: PreparedRun) -> Preview:
         {name: () if name in left_out else where for name, where in hosts.items()},
         _canary(plan, inventory),
         options.parallel or settings.slots,
-        options.forks or MOST_AT_ONCE,
+        forks_of(PlaybookCommand(Path(), "", forks=options.forks, more=options.ansible)).number,
     )
     return Preview(
         plan,

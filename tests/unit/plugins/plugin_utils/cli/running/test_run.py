@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -261,6 +262,14 @@ def test_verdicts_have_colours_on_a_terminal(folder: Path):
         shown.expect_exact("fail_step  \x1b[31mfailed\x1b[0m: the link")
         shown.expect_exact("1 \x1b[31mfailed\x1b[0m, 1 \x1b[32mpassed\x1b[0m")
         shown.expect(pexpect.EOF)
+
+
+def test_how_many_hosts_run_at_once_is_told_where_that_was_chosen(folder: Path, bad: Done):
+    words = ("run", "good.yml", "-i", "localhost,", "-e", "ansible_connection=local")
+    told = re.compile(r"^at most \d+ hosts at once \(\d+ cores?, .+\); -f N sets another number$", re.MULTILINE)
+    assert told.search(call(*words).err)
+    assert "at once" not in call(*words, "-f", "7").err
+    assert "at once" not in bad.err  # it has no inventory, and so one host
 
 
 def test_only_and_skip(folder: Path):

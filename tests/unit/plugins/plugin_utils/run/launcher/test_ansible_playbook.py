@@ -17,13 +17,16 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_playbook import (
     ROOT,
+    Forks,
     PlaybookCommand,
     arguments,
     environment,
     extra_vars,
     follow,
+    forks_of,
     start,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.choose_forks import Room
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.forward_signals import SignalForwarder
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.warm_start import warm_start
 
@@ -41,6 +44,7 @@ def _nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "home").mkdir()
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(f"{forks_of.__module__}.room_here", lambda: Room(1, 8 * 1024**3, 1024))
 
 
 def configure(text: str, path: str = "ansible.cfg") -> None:
@@ -84,6 +88,17 @@ def test_what_is_configured_stays(monkeypatch: pytest.MonkeyPatch):
     Path("ansible.cfg").unlink()
     monkeypatch.setenv("ANSIBLE_INVENTORY", "hosts")
     assert line(forks=2) == ["--forks", "2"]
+
+
+def test_the_number_of_hosts_at_once_says_how_it_was_chosen(monkeypatch: pytest.MonkeyPatch):
+    said = "1 core, 8.0 GiB of free memory, 1024 open files"
+    assert forks_of(asked()) == Forks(64, said)
+    assert forks_of(asked(forks=3)) == Forks(3)
+    assert forks_of(asked(more=["--flush-cache", "--force-handlers"])) == Forks(64, said)
+    for more in (["-f", "9"], ["-f9"], ["--forks", "9"], ["--forks=9"]):  # the last one counts, and it comes last
+        assert forks_of(asked(more=more)) == Forks(64)
+    monkeypatch.setenv("ANSIBLE_FORKS", "9")
+    assert forks_of(asked()) == Forks(9)
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,8 @@ def _add_hosts(group: argparse._ArgumentGroup) -> None:
         "--forks",
         metavar="N",
         type=int,
-        help="how many hosts at once (default: Ansible's setting, else by the cores, memory and open files of this machine)",
+        help="how many hosts at once (default: Ansible's setting, else what the machine's cores, memory and open files"
+        " allow)",
     )
 
 

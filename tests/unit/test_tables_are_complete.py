@@ -10,17 +10,20 @@ import ast
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import dataframes
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import Delta
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables import columns
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.all_databases import DATABASES
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema import tables
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.detail_columns import DETAIL_COLUMNS
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.step_columns import STEP_COLUMNS, Kind, Source
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing import record_to_rows
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing import record_to_rows as rows
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.store import conftest as store_tests
 
 ROOT = Path(__file__).parents[2]
@@ -96,23 +99,57 @@ def test_every_kind_of_column_is_known_to_all_that_handle_columns():
     assert set(tables.TYPES) == set(Kind), "store/schema/tables.py"
     assert set(dataframes.KINDS) == set(Kind), "analysis/dataframes.py"
     used = {column.kind for column in STEP_COLUMNS if column.source is not Source.PLAN}
-    assert used <= set(record_to_rows.CONVERTERS), "store/writing/record_to_rows.py"
+    used |= {column.kind for table in DETAIL_COLUMNS.values() for column in table}
+    assert used <= set(rows.CONVERTERS), "store/writing/record_to_rows.py"
 
 
 def test_every_column_of_a_result_gets_its_value_from_somewhere():
     record = {"host": "r1", "step": "a", "n": 1}
-    row = record_to_rows.step_row("R1", record, {})
+    row = rows.step_row("R1", record, {})
     assert len(row) == len(STEP_COLUMNS) + 1
     planned = {column.name for column in STEP_COLUMNS if column.source is Source.PLAN}
-    source = Path(record_to_rows.__file__).read_text()
+    source = Path(rows.__file__).read_text()
     assert not {name for name in planned if f'"{name}":' not in source}, "store/writing/record_to_rows.py, step_row"
 
 
-@pytest.mark.parametrize("table", ["NOT_PASSED", "FLAKES", "SLOWEST", "VERDICTS"])
+def detail_rows() -> dict[str, tuple[Any, ...]]:
+    """A row of each table of details, of records in which everything is given."""
+    place = {"run_id": "R1", "host": "r1", "step": "a", "n": 1}
+    measured = {"name": "x", "value": 1, "unit": "C", "limits": {"max": 2}, "distance": 1, "verdict": "passed"}
+    change = {"time": "T", "attempt": 1, "scope": "run", "key": "a.key_v1", "version": 2, "based_on": 0}
+    met = {"before": "1", "after": "3", "who": "a", "conflict": True, "policy": "deep_merge", "outcome": "merged"}
+    delta = Delta(**change, **met, run="R1", seq=1, host="", step="a", other="2", both=("x",))
+    attached = {"attempt": 1, "name": "a.log", "sha256": "0", "size": 1, "media_type": "text/plain", "masked": False}
+    moved = {"path": "artifacts/0", "note": "cut", "time": "T"}
+    record = place | attached | moved
+    artifact = place | rows.columns_from(rows.ARTIFACT, record) | rows.columns_from(rows.TRANSFER, record)
+    return {
+        "measurements": rows.measurement_rows("R1", {**place, "measurements": [measured]})[0],
+        "conflicts": rows.conflict_row(rows.delta_row("R1", delta, "r1"), delta),
+        "artifacts": rows.in_order(tables.tables().artifacts, artifact),
+    }
+
+
+@pytest.mark.parametrize("table", DETAIL_COLUMNS)
+def test_every_column_of_a_detail_gets_its_value_from_somewhere(table: str):
+    names = ["run_id", *(column.name for column in DETAIL_COLUMNS[table])]
+    row = dict(zip(names, detail_rows()[table], strict=True))
+    assert not [name for name, value in row.items() if value is None], "store/writing/record_to_rows.py"
+
+
+SHOWN = {  # tables of the report, and the columns that the data has which they show
+    **dict.fromkeys(("NOT_PASSED", "FLAKES", "SLOWEST", "VERDICTS"), dataframes.STEPS),
+    "VALUES": dataframes.DETAILS["measurements"],
+    "CONFLICTS": dataframes.DETAILS["conflicts"],
+    "ARTIFACTS": dataframes.DETAILS["artifacts"],
+}
+
+
+@pytest.mark.parametrize("table", SHOWN)
 def test_the_report_shows_columns_that_results_have(table: str):
-    derived = {"first"}  # by analysis/retries_and_reuse.py
+    derived = {"first", "margin"}  # by analysis/retries_and_reuse.py and analysis/limit_margins.py
     names = {column.name for column in getattr(columns, table)}
-    assert names - derived <= set(dataframes.STEPS), f"report/tables/columns.py, {table}"
+    assert names - derived <= set(SHOWN[table]), f"report/tables/columns.py, {table}"
 
 
 @pytest.mark.parametrize("name", DATABASES)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils import errors
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.detail_columns import DETAIL_COLUMNS
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.step_columns import STEP_COLUMNS, Kind
 
 if TYPE_CHECKING:
@@ -37,50 +38,20 @@ KINDS = {
     Kind.SIZE: WHOLE,
     Kind.REAL: REAL,
     Kind.FLAG: ANY,
+    Kind.TRUTH: ANY,
     Kind.OBJECT: ANY,
     Kind.LIST: ANY,
+    Kind.JSON: ANY,
+    Kind.SOME_OBJECT: ANY,
+    Kind.SOME_TEXT: TEXT,
     Kind.ATTEMPTS: ANY,
 }
 STEPS = {column.name: KINDS[column.kind] for column in STEP_COLUMNS if column.is_in_frames}
-MEASUREMENTS = {
-    "host": TEXT,
-    "step": TEXT,
-    "n": WHOLE,
-    "name": TEXT,
-    "value": ANY,
-    "unit": TEXT,
-    "limits": ANY,
-    "distance": REAL,
-    "verdict": TEXT,
+DETAILS = {
+    table: {column.field or column.name: KINDS[column.kind] for column in columns if column.is_in_frames}
+    for table, columns in DETAIL_COLUMNS.items()
 }
 CONTEXT = {"key": TEXT, "host": TEXT, "version": WHOLE, "value": ANY, "step": TEXT, "who": TEXT, "time": TEXT}
-CONFLICTS = {
-    "key": TEXT,
-    "host": TEXT,
-    "step": TEXT,
-    "based_on": WHOLE,
-    "version": WHOLE,
-    "before": ANY,
-    "after": ANY,
-    "policy": TEXT,
-    "outcome": TEXT,
-    "other": ANY,
-    "fields": ANY,
-    "time": TEXT,
-}
-ARTIFACTS = {
-    "host": TEXT,
-    "step": TEXT,
-    "attempt": WHOLE,
-    "n": WHOLE,
-    "name": TEXT,
-    "sha256": TEXT,
-    "size": WHOLE,
-    "media_type": TEXT,
-    "path": TEXT,
-    "time": TEXT,
-    "note": TEXT,
-}
 RUNS = {"run_id": TEXT, "test_id": TEXT, "started": TEXT, "ended": TEXT, "status": TEXT, "counts": ANY}
 
 
@@ -129,9 +100,9 @@ def frames(rows: Rows) -> Frames:
         steps=_planned(_ordered(_frame(rows.steps, STEPS), hosts, steps, ["host", "step"]), parents),
         measurements=_planned(_ordered(_measured(rows.measurements), hosts, steps, ["host", "step", "n"]), parents),
         context=_ordered(_frame(rows.context, CONTEXT), hosts, steps, ["key", "host"]),
-        conflicts=_ordered(_frame(rows.conflicts, CONFLICTS), hosts, steps, ["time", "key", "host"]),
+        conflicts=_ordered(_frame(rows.conflicts, DETAILS["conflicts"]), hosts, steps, ["time", "key", "host"]),
         runs=_frame(rows.runs, RUNS),
-        artifacts=_ordered(_frame(rows.artifacts, ARTIFACTS), hosts, steps, ["host", "step", "n"]),
+        artifacts=_ordered(_frame(rows.artifacts, DETAILS["artifacts"]), hosts, steps, ["host", "step", "n"]),
     )
 
 
@@ -175,7 +146,7 @@ def _frame(rows: Sequence[Row], types: Mapping[str, str]) -> DataFrame:
 
 
 def _measured(rows: Sequence[Row]) -> DataFrame:
-    frame = _frame(rows, MEASUREMENTS)
+    frame = _frame(rows, DETAILS["measurements"])
     return frame.assign(number=[_number(value) for value in frame["value"]]).astype({"number": REAL})
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
@@ -20,6 +20,15 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers.csv im
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import reading
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.detail_columns import (
+    DETAIL_COLUMNS,
+    DetailColumn,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.step_columns import (
+    JSON_KINDS,
+    STEP_COLUMNS,
+    StepColumn,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.fold_journal import Batch, JournalFold
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_to_rows import Row
@@ -30,13 +39,18 @@ if TYPE_CHECKING:
 BATCH_SIZE = 2_000  # rows between two writes
 # Columns that are no results: where the journal is, how far it was read, and whether the run is pinned.
 UNPACKED = {"runs": frozenset({"journal", "journal_offset", "next_seq", "pinned"})}
+
+
+def _json_columns(columns: Iterable[StepColumn | DetailColumn]) -> frozenset[str]:
+    return frozenset(column.name for column in columns if column.kind in JSON_KINDS)
+
+
 # Columns whose text is JSON.
 JSON: Mapping[str, frozenset[str]] = {
     "runs": frozenset({"counts", "versions", "params", "labels", "refs", "options"}),
-    "steps": frozenset({"attempts", "rounds", "hooks", "tags"}),
+    "steps": _json_columns(STEP_COLUMNS),
     "context": frozenset({"before", "after"}),
-    "measurements": frozenset({"text", "limits"}),
-    "conflicts": frozenset({"before", "after", "other", "fields"}),
+    **{table: _json_columns(columns) for table, columns in DETAIL_COLUMNS.items()},
 }
 
 Write = Callable[["Table", Sequence[Row]], None]

@@ -14,6 +14,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import reading
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.detail_columns import DETAIL_COLUMNS
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.step_columns import STEP_COLUMNS, Kind
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_to_rows import OUTPUTS
@@ -116,7 +117,7 @@ def conflicts(engine: Engine, run_id: str) -> list[Result]:
     in `before` nor in `after`. `fields` are those that both writes had changed; there the later write won.
     """
     table = tables().conflicts
-    return read(engine, _of(table, run_id).order_by(table.c.seq), CONFLICT)
+    return read(engine, _of(table, run_id).order_by(table.c.seq), DETAILS["conflicts"])
 
 
 def hosts(engine: Engine, run_id: str) -> list[str]:
@@ -145,7 +146,7 @@ def measurements(engine: Engine, run_id: str) -> list[Result]:
     table = tables().measurements
     exact = [column for column in table.c if column.name not in {"value", "text"}]
     query = sql.select(*exact, table.c.text.label("value")).where(table.c.run_id == run_id)
-    return read(engine, query.order_by(table.c.step, table.c.host, table.c.n), MEASURED)
+    return read(engine, query.order_by(table.c.step, table.c.host, table.c.n), DETAILS["measurements"])
 
 
 def artifacts(engine: Engine, run_id: str) -> list[Result]:
@@ -155,7 +156,7 @@ def artifacts(engine: Engine, run_id: str) -> list[Result]:
     says whether secrets were removed from the file; it is None where the run had no secrets.
     """
     table = tables().artifacts
-    return read(engine, _of(table, run_id).order_by(table.c.step, table.c.host, table.c.n), {})
+    return read(engine, _of(table, run_id).order_by(table.c.step, table.c.host, table.c.n), DETAILS["artifacts"])
 
 
 def newest_first() -> tuple[ColumnElement[Any], ...]:
@@ -210,8 +211,12 @@ KINDS: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.FLAG: bool,
     Kind.OBJECT: _object,
     Kind.LIST: _list,
+    Kind.JSON: decoded,
+    Kind.SOME_OBJECT: decoded,
     Kind.ATTEMPTS: json.loads,
 }
 STEP: Decoders = {column.name: KINDS[column.kind] for column in STEP_COLUMNS if column.kind in KINDS}
-CONFLICT: Decoders = {"before": decoded, "after": decoded, "other": decoded, "fields": decoded}
-MEASURED: Decoders = {"value": json.loads, "limits": decoded}
+DETAILS: Mapping[str, Decoders] = {
+    table: {column.field or column.name: KINDS[column.kind] for column in columns if column.kind in KINDS}
+    for table, columns in DETAIL_COLUMNS.items()
+}

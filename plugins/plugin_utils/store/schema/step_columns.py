@@ -23,9 +23,16 @@ class Kind(Enum):
     SIZE = auto()  # how many entries the field of the record has
     REAL = auto()
     FLAG = auto()  # true, or missing
+    TRUTH = auto()  # true, false, or missing
     OBJECT = auto()  # JSON, empty where it is missing
     LIST = auto()
+    JSON = auto()  # any value
+    SOME_OBJECT = auto()  # JSON, missing where it is empty
+    SOME_TEXT = auto()  # missing where it is empty
     ATTEMPTS = auto()  # a list of attempts, the output of the last one in columns of its own
+
+
+JSON_KINDS = frozenset((Kind.OBJECT, Kind.LIST, Kind.JSON, Kind.SOME_OBJECT, Kind.ATTEMPTS))
 
 
 class Source(Enum):

@@ -19,6 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.column_types import long_text, name
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.detail_columns import (
+    DETAIL_COLUMNS,
+    DetailColumn,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.step_columns import (
     STEP_COLUMNS,
     Kind,
@@ -26,7 +30,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.step_col
 )
 
 if TYPE_CHECKING:
-    from sqlalchemy import BigInteger, Boolean, Column, Double, ForeignKeyConstraint, MetaData, Table
+    from sqlalchemy import BigInteger, Boolean, Column, Double, ForeignKeyConstraint, Index, MetaData, Table
 
 NAMES = {
     "pk": "pk_%(table_name)s",
@@ -57,9 +61,9 @@ def tables() -> Tables:
         runs=_runs(metadata),
         steps=_steps(metadata),
         context=_context(metadata),
-        measurements=_measurements(metadata),
-        conflicts=_conflicts(metadata),
-        artifacts=_artifacts(metadata),
+        measurements=_details(metadata, "measurements", sql.Index(None, "name")),
+        conflicts=_details(metadata, "conflicts"),
+        artifacts=_details(metadata, "artifacts"),
     )
 
 
@@ -135,8 +139,12 @@ TYPES: Mapping[Kind, Callable[[], Any]] = {
     Kind.SIZE: _integer,
     Kind.REAL: _real,
     Kind.FLAG: _boolean,
+    Kind.TRUTH: _boolean,
     Kind.OBJECT: long_text,
     Kind.LIST: long_text,
+    Kind.JSON: long_text,
+    Kind.SOME_OBJECT: long_text,
+    Kind.SOME_TEXT: long_text,
     Kind.ATTEMPTS: long_text,
 }
 
@@ -165,70 +173,24 @@ def _context(metadata: MetaData) -> Table:
     )
 
 
-def _measurements(metadata: MetaData) -> Table:
+def _details(metadata: MetaData, table: str, *indexes: Index) -> Table:
+    columns = DETAIL_COLUMNS[table]
     return sql.Table(
-        "measurements",
+        table,
         metadata,
         sql.Column("run_id", name()),
-        sql.Column("host", name()),
-        sql.Column("step", name()),
-        sql.Column("n", sql.BigInteger, autoincrement=False),
-        sql.Column("name", name(), nullable=False),
-        sql.Column("value", sql.Double),
-        sql.Column("text", long_text()),
-        sql.Column("unit", name()),
-        sql.Column("limits", long_text()),
-        sql.Column("distance", sql.Double),
-        sql.Column("verdict", name()),
-        sql.PrimaryKeyConstraint("run_id", "host", "step", "n"),
+        *map(_detail_column, columns),
+        sql.PrimaryKeyConstraint("run_id", *(column.name for column in columns if column.is_key)),
         _of_run(),
-        sql.Index(None, "name"),
+        *indexes,
     )
 
 
-def _conflicts(metadata: MetaData) -> Table:
-    return sql.Table(
-        "conflicts",
-        metadata,
-        sql.Column("run_id", name()),
-        sql.Column("seq", sql.BigInteger, autoincrement=False),
-        sql.Column("key", name(), nullable=False),
-        sql.Column("host", name(), nullable=False),
-        sql.Column("based_on", sql.BigInteger),
-        sql.Column("version", sql.BigInteger),
-        sql.Column("before", long_text()),
-        sql.Column("after", long_text()),
-        sql.Column("step", name()),
-        sql.Column("time", name()),
-        sql.Column("policy", name()),
-        sql.Column("outcome", name()),  # kept, refused or merged
-        sql.Column("other", long_text()),
-        sql.Column("fields", long_text()),  # JSON: those that both had changed
-        sql.PrimaryKeyConstraint("run_id", "seq"),
-        _of_run(),
-    )
-
-
-def _artifacts(metadata: MetaData) -> Table:
-    return sql.Table(
-        "artifacts",
-        metadata,
-        sql.Column("run_id", name()),
-        sql.Column("host", name()),
-        sql.Column("step", name()),
-        sql.Column("attempt", sql.BigInteger),
-        sql.Column("n", sql.BigInteger, autoincrement=False),
-        sql.Column("name", name(), nullable=False),
-        sql.Column("sha256", name(), nullable=False),
-        sql.Column("size", sql.BigInteger),
-        sql.Column("media_type", name()),
-        sql.Column("path", long_text()),  # in the run's folder; NULL where the bytes did not arrive
-        sql.Column("time", name()),
-        sql.Column("masked", sql.Boolean),
-        sql.Column("note", long_text()),
-        sql.PrimaryKeyConstraint("run_id", "host", "step", "n"),
-        _of_run(),
-    )
+def _detail_column(column: DetailColumn) -> Column[Any]:
+    options: dict[str, Any] = {"nullable": False} if column.is_required else {}
+    if column.is_key and column.kind is Kind.INTEGER:
+        options["autoincrement"] = False
+    return sql.Column(column.name, TYPES[column.kind](), **options)
 
 
 def _of_run() -> ForeignKeyConstraint:

@@ -21,6 +21,11 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import Delta
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record, json_text
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_kind import NAME_LENGTH
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.detail_columns import (
+    DETAIL_COLUMNS,
+    DetailColumn,
+    Origin,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.step_columns import STEP_COLUMNS, Kind, Source
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 
@@ -52,6 +57,10 @@ def name(value: Any) -> str | None:
     if value is None:
         return None
     return _name(value if isinstance(value, str) else json_text(value))
+
+
+def _required_name(value: Any) -> str:
+    return name(value) or ""
 
 
 def _name(text: str) -> str:
@@ -109,8 +118,8 @@ def _some_list(value: Any) -> str | None:
     return json_text(value) if isinstance(value, list) and value else None
 
 
-# For each column the field of the record, and how its value is converted.
-Fields = Mapping[str, tuple[str, Callable[[Any], Any]]]
+Field = tuple[str, Callable[[Any], Any]]  # its name in the record, and how its value is converted
+Fields = Mapping[str, Field]  # by column
 RUN: Fields = {
     "started": ("time", name),
     "controller": ("controller", name),
@@ -144,8 +153,12 @@ CONVERTERS: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.SIZE: size,
     Kind.REAL: number,
     Kind.FLAG: flag,
+    Kind.TRUTH: truth,
     Kind.OBJECT: _some_object,
     Kind.LIST: _some_list,
+    Kind.JSON: json_text,
+    Kind.SOME_OBJECT: _some_object,
+    Kind.SOME_TEXT: lambda text: storable(text) or None,
 }
 
 
@@ -158,19 +171,18 @@ def _step_fields(source: Source) -> Fields:
 
 
 STEP, ATTEMPT = _step_fields(Source.RECORD), _step_fields(Source.ATTEMPT)
-ARTIFACT: Fields = {
-    "host": ("host", name),
-    "step": ("step", name),
-    "attempt": ("attempt", integer),
-    "n": ("n", integer),
-    "name": ("name", name),
-    "sha256": ("sha256", name),
-    "size": ("size", integer),
-    "media_type": ("media_type", name),
-    "time": ("time", name),
-    "masked": ("masked", truth),
-}
-TRANSFER: Fields = {"path": ("path", storable), "note": ("note", lambda note: storable(note) or None)}
+
+
+def _field_of(column: DetailColumn) -> Field:
+    return column.field or column.name, _required_name if column.is_required else CONVERTERS[column.kind]
+
+
+def _artifact_fields(origin: Origin) -> Fields:
+    return {column.name: _field_of(column) for column in DETAIL_COLUMNS["artifacts"] if column.origin is origin}
+
+
+ARTIFACT, TRANSFER = _artifact_fields(Origin.RECORD), _artifact_fields(Origin.TRANSFER)
+MEASURED = [_field_of(column) for column in DETAIL_COLUMNS["measurements"] if not column.is_key]
 
 
 def columns_from(fields: Fields, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -252,18 +264,6 @@ def measurement_rows(run_id: str, record: Record) -> list[Row]:
     host, step = _name(record["host"]), _name(record["step"])
     found = [entry for entry in record.get("measurements") or () if isinstance(entry, dict)]
     return [
-        (
-            run_id,
-            host,
-            step,
-            n,
-            name(entry.get("name")) or "",
-            number(entry.get("value")),
-            json_text(entry.get("value")),
-            name(entry.get("unit")),
-            _some_object(entry.get("limits")),
-            number(entry.get("distance")),
-            name(entry.get("verdict")),
-        )
+        (run_id, host, step, n, *(convert(entry.get(field)) for field, convert in MEASURED))
         for n, entry in enumerate(found, 1)
     ]

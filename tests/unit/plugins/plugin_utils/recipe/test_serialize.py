@@ -147,8 +147,8 @@ def test_the_schema_has_each_field_of_a_step(name: str):
 
 @pytest.mark.parametrize("name", sorted(COMPILED_FIELDS))
 def test_the_executor_knows_each_field_of_a_step_that_is_sent(name: str):
-    """A new one belongs into the executor's `step_fields.OF_STEP`, or into `step_message.NOT_SENT`."""
-    assert (name in NOT_SENT) != (RENAMED.get(name, name) in step_fields.OF_STEP)
+    belongs = "OF_STEP of module_utils/executor/step_fields.py, or NOT_SENT of stage/request/step_message.py"
+    assert (name in NOT_SENT) != (RENAMED.get(name, name) in step_fields.OF_STEP), f"one of both: {belongs}"
 
 
 @pytest.mark.parametrize("name", sorted({*SCHEMA["$defs"]["step"]["properties"], *NOT_SENT}))

@@ -11,7 +11,12 @@ from itertools import groupby
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.stage_task import ON_CONTROLLER, to_task
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import FLUSH, RECIPE_VARIABLE, VERDICT
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import (
+    DELEGATES_LOOKUP,
+    FLUSH,
+    RECIPE_VARIABLE,
+    VERDICT,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.yaml_text import TEMPLATE, to_yaml, verbatim
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.compiled_data import compiled_recipe
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, Stage
@@ -72,7 +77,7 @@ def _kind_of_play(stage: Stage, *, batched: bool) -> str:
 
 def _delegated(recipe: Recipe, stage: Stage, variables: Play) -> Play:
     """The play of a stage that delegates run. Its hosts are one for each delegate; the task runs the stage for all."""
-    hosts = f"{{{{ query('rack.recipes.delegates', {stage.number}, {_quoted(recipe.hosts)}) }}}}"
+    hosts = f"{{{{ query('{DELEGATES_LOOKUP}', {stage.number}, {_quoted(recipe.hosts)}) }}}}"
     return {**_run(recipe, [stage], variables, which="a host for each delegate"), "hosts": hosts}
 
 

@@ -79,7 +79,8 @@ class RunInputs:
 class Run:
     """One run: its folder, its plan, and its state so far.
 
-    `left_out` names the steps that tags leave out. `stages` has the ids of the planned stage tasks. `started` is a
+    `left_out` names the steps that tags leave out. `judged` has the host that a policy was asked about for each stage
+    and host; it is empty without a policy. `stages` has the ids of the planned stage tasks. `started` is a
     reading of the monotonic clock, in seconds.
     """
 
@@ -96,6 +97,7 @@ class Run:
     delegates: DelegateGroups = field(default_factory=DelegateGroups)
     results: Results = field(default_factory=Results)
     left_out: set[str] = field(default_factory=set)
+    judged: Mapping[tuple[int, str], str] = field(default_factory=dict)
     merges: MergeHooks = field(default_factory=MergeHooks)
     _final_records: list[Record] = field(default_factory=list, init=False)
     started: float = field(default_factory=time.monotonic)

@@ -39,6 +39,8 @@ all:
     leafs: {hosts: {leaf1: {}, leaf2: {}}}
     spines: {hosts: {spine1: {}}}
     spares: {hosts: {}}
+    bmcs: {hosts: {bmc1: {site: a, bmc_address: 192.0.2.1}}}
+    jump_a: {hosts: {jump1: {}}}
 """
 
 

@@ -21,7 +21,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_view import n
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
-from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import RECIPE_VARIABLE
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import DELEGATES_LOOKUP, RECIPE_VARIABLE
 from ansible_collections.rack.recipes.plugins.plugin_utils.context import context_file
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_hooks import MergeHooks, load_hooks
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_policies import to_record
@@ -168,7 +168,8 @@ def _own_options(wanted: RequestedPlan) -> dict[str, str]:
 def _check(play_outline: PlayOutline, plays: Sequence[Any]) -> None:
     if not play_outline.hosts:
         written = (play.hosts if isinstance(play.hosts, list) else [play.hosts] for play in plays)
-        listed = ", ".join(dict.fromkeys(repr(str(pattern)) for patterns in written for pattern in patterns))
+        patterns = dict.fromkeys(str(pattern) for patterns in written for pattern in patterns)
+        listed = ", ".join(repr(pattern) for pattern in patterns if DELEGATES_LOOKUP not in pattern)
         raise UsageError(f"no host matches {listed} here, see the inventory and --limit")
     if len(play_outline.left_out) == len(play_outline.steps):
         raise UsageError(f"no host of this run matches the hosts of any step: {', '.join(play_outline.left_out)}")
@@ -205,7 +206,7 @@ def _new_run(settings: Settings, play_outline: PlayOutline, given: RunInputs, re
     journal = JournalReader(folder / JOURNAL)
     hosts = tuple(play_outline.hosts)
     run = Run(run_id, folder, settings, hosts, play_outline.steps, Context(run_id), journal, given, reusable)
-    run.stages = frozenset(play_outline.tasks)
+    run.stages, run.judged = frozenset(play_outline.tasks), play_outline.judged
     run.secret_registry = SecretRegistry(shared=True)  # before any worker is forked
     return run
 

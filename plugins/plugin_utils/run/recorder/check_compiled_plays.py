@@ -72,7 +72,7 @@ def trust_request_of(compiled: Compiled, settings: Settings, api: AnsibleApi) ->
     steps = [(task, step, _entry(step, folders)) for task, step in compiled.steps()]
     path, merges = str(compiled.recipe.get("path") or ""), merge_hooks(compiled.rules, settings)
     modules = (full_name(str(step["module"])) for _task, step, entry in steps if entry is None)
-    where = _where(api, with_users=bool(settings.policy))
+    where = _where(api, compiled.planned.judged, with_users=bool(settings.policy))
     return TrustRequest(
         action=action_on(path, settings),
         recipe=path,
@@ -102,10 +102,10 @@ def _uses(
     return (Use(name, who.user, tuple(hosts), who.unsure) for (name, who), hosts in places.items())
 
 
-def _where(api: AnsibleApi, *, with_users: bool) -> Where:
+def _where(api: AnsibleApi, judged: dict[tuple[int, str], str], *, with_users: bool) -> Where:
     """A function that returns the host on which a task really runs for a host, and the user that it becomes there.
 
-    `with_users` is false where no policy needs the users.
+    `with_users` is false where no policy needs the users. Where one does, `judged` keeps these hosts.
     """
     of_play: dict[tuple[str, int], Data] = {}
     of_task: dict[tuple[int, str], tuple[str, BecomeUsers]] = {}
@@ -123,6 +123,7 @@ def _where(api: AnsibleApi, *, with_users: bool) -> Where:
             return place, BecomeUsers()
         if task.delegate_to:
             place = _delegate(api, task, variables(task, place)) or place
+        judged[int(task.args["number"]), host] = place
         known = variables(task, place)
         return place, become_users(task, known, lambda value: api.fill(value, known))
 

@@ -35,7 +35,7 @@ class PlayOutline:
 
     `hosts` are in order. `patterns` has the hosts of each pattern that a step names. `needs` has the names of the steps
     that each step depends on. `stages` has the names of the steps by the number of their stage, `tasks` the ids of the
-    stage tasks.
+    stage tasks. `judged` has the host that a policy was asked about for each stage and host, where there is a policy.
     """
 
     hosts: dict[str, None] = field(default_factory=dict)
@@ -44,6 +44,7 @@ class PlayOutline:
     needs: dict[str, set[str]] = field(default_factory=dict)
     stages: dict[int, list[str]] = field(default_factory=dict)
     tasks: set[str] = field(default_factory=set)
+    judged: dict[tuple[int, str], str] = field(default_factory=dict)
 
     @property
     def left_out(self) -> list[str]:

@@ -15,6 +15,7 @@ from ansible.template import Templar
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import as_reason
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import CONTROLLER
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append, insist
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfers import missing_artifacts
@@ -125,12 +126,12 @@ def _records(task: StageTask, remote: RemoteExecutor, artifacts: list[Record]) -
 
     Every answer is in the journal before the next one is asked for.
     """
-    if _is_group(task.first):
-        problem = group_problem(task.first.delegate)
-        return _record_missing(task, remote, "error", {stage.host: problem for stage in task.stages}, ())
-    held_back = {stage.host: reason for stage in task.stages if (reason := _wrong_password(stage))}
-    records = _record_missing(task, remote, "blocked", held_back, ())
-    task = replace(task, stages=tuple(stage for stage in task.stages if stage.host not in held_back))
+    records: list[Record] = []
+    for verdict, find in HOLD_BACK:
+        held_back = {stage.host: reason for stage in task.stages if (reason := find(stage))}
+        if held_back:
+            records += _record_missing(task, remote, verdict, held_back, ())
+            task = replace(task, stages=tuple(stage for stage in task.stages if stage.host not in held_back))
     if not task.stages:
         return records
     lost, of_hosts = ("error", "the host's answer has no result of this step"), dict[str, str]()
@@ -159,10 +160,21 @@ def _wrong_password(stage: HostStage) -> str:
     return wrong_password_reason(stage.run, stage.host, stage.delegate) if stage.becomes else ""
 
 
-def _is_group(stage: HostStage) -> bool:
-    """Whether the delegate is a group of the inventory, which a template may come out as, and no host."""
-    known = stage.task_vars
-    return bool(stage.delegate) and stage.delegate in known["groups"] and stage.delegate not in known["hostvars"]
+def _group(stage: HostStage) -> str:
+    """What is wrong where a template has come out as a group of the inventory and no host; empty where nothing is."""
+    name, known = stage.delegate, stage.task_vars
+    return group_problem(name) if name and name in known["groups"] and name not in known["hostvars"] else ""
+
+
+def _not_allowed(stage: HostStage) -> str:
+    """Why a template must not come out as it did: a policy has allowed what it came out as when the run began."""
+    place = stage.delegate or stage.host or CONTROLLER
+    allowed = stage.run.judged.get((stage.number, stage.host), place)
+    return "" if allowed == place else f"delegate_to: the policy was asked about {allowed}, and this is {place}"
+
+
+# Why a stage does not begin on a host, and the verdict of its steps there. The first reason counts.
+HOLD_BACK = (("error", _group), ("error", _not_allowed), ("blocked", _wrong_password))
 
 
 def _register_secrets(task: StageTask, answer: HostAnswer) -> None:

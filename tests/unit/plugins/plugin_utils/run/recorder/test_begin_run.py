@@ -241,3 +241,10 @@ def test_steps_that_are_delegated_to_a_group_begin_nothing():
     with pytest.raises(UsageError) as caught:
         begun(play(made))
     assert str(caught.value).startswith("a, b: delegate_to: 'odd' is a group and no host: name one host")
+
+
+def test_a_play_of_delegates_has_no_pattern_of_its_own():
+    plays = [play(task(number, {"name": f"s{number}"}), hosts="none") for number in (1, 2)]
+    plays[1].hosts = trust_as_template("{{ 'none' if 'rack.recipes.delegates' }}")
+    with pytest.raises(UsageError, match=r"^no host matches 'none' here, see the inventory and --limit$"):
+        begin_run(plays, Settings(), means(an_inventory()))

@@ -134,6 +134,16 @@ def test_a_variable_of_the_host_that_it_is_delegated_to_counts():
     assert of_inventory(variables, play(made, hosts="r1")) == (Use("disk.usage", "root", ("r1",)),)
 
 
+def test_what_a_policy_was_asked_about_is_kept_for_the_stages():
+    made = task(1, DISK)
+    made.delegate_to = trust_as_template("{{ 'r' ~ 2 }}")
+    found = means(an_inventory())
+    for settings, judged in ((Settings(locked=True), {}), (GUARDED, {(1, "r1"): "r2", (1, "r3"): "r2"})):
+        planned = outline([play(made, hosts="odd")], found.resolve)
+        trust_request_of(Compiled([play(made, hosts="odd")], planned, ABOUT, ()), settings, found)
+        assert planned.judged == judged
+
+
 def test_variables_of_a_task_and_of_its_play_count():
     first, second = task(1, DISK), task(2, {**DISK, "name": "again"})
     second.vars = {"ansible_become_user": "nobody"}

@@ -423,6 +423,16 @@ def test_a_template_that_came_out_as_a_group(run: Run):
     assert (verdict, reason) == ("error", f"{group_problem('jump')} (through jump)")
 
 
+def test_a_template_that_came_out_otherwise_than_the_policy_was_told(run: Run):
+    """A step may have changed the context, or a file, that it looks at."""
+    run.judged = {(1, "r1"): "j2"}
+    run_stage(through("j1"), 1, [A], {}, DELEGATED)
+    assert told(run) == [("a", "error", "delegate_to: the policy was asked about j2, and this is j1 (through j1)")]
+    run.judged = {(1, "r1"): "j1"}
+    run_stage(through("j1", ("ended", [step("a", "r1")])), 1, [A], {}, DELEGATED)
+    assert told(run)[1:] == [("a", "passed", "")]
+
+
 def test_a_lock_of_each_delegate(run: Run):
     for delegate, value in (("j1", "j1"), ("", "r1")):
         locks = {"bus": {"of": "delegate"}}

@@ -62,6 +62,7 @@ if not os.access(Path.home(), os.W_OK):
 os.environ["PATH"] = os.pathsep.join((str(Path(PYTHON).parent), os.environ["PATH"]))
 if not sys.stdout.isatty():
     os.environ["NO_COLOR"] = "1"
+MANY_HOSTS = ("--only", "many", "--hosts", "10,100,300,1000", "--steps", "20", "--rounds", "3")
 
 
 @nox.session(tags=["lint"])
@@ -179,7 +180,11 @@ def soak(session: nox.Session) -> None:
     seed = session.posargs or [str(int(time.time()))]
     sweeps = ("tests/integration/soak", "tests/integration/faults")
     session.run(PYTHON, "-m", "pytest", *sweeps, env={"RACK_SOAK": seed[0]})
-    session.run(PYTHON, "-m", "tests.bench.fleet", "--write", "docs/performance.md", "--json", "docs/performance.json")
+    fleet, figures = (PYTHON, "-m", "tests.bench.fleet"), "docs/performance.json"
+    many = Path(session.create_tmp(), "many.json").absolute()
+    session.run(*fleet, "--json", figures, "--write", "docs/performance.md")
+    session.run(*fleet, *MANY_HOSTS, "--json", str(many), "--write", str(many.with_suffix(".md")))
+    session.run(*fleet, "--render", figures, str(many), "--json", figures, "--write", "docs/performance.md")
     for version in TARGET_VERSIONS:
         session.notify(f"units({version})", posargs=[])
     session.notify("core-2.20", posargs=WHOLE)

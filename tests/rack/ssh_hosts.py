@@ -41,12 +41,11 @@ SSH_OPTIONS = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o Lo
 START_LIMIT = 10.0  # seconds
 ANSWER_LIMIT = 2.0  # seconds, for one attempt
 FOLDER_HELP = "where keys, logs, homes and inventory are (run: a temporary folder by default)"
-# HOME keeps the user's own shell start files away from each session, and the hosts' files apart.
+SHARED = "how many hosts have one sshd, at most 16, so that 1,000 hosts fit into memory (default: 1)"
+MOST_SHARED = 16  # addresses that one sshd can listen on
 SSHD_CONFIG = """\
-ListenAddress {address}:{port}
 HostKey "{folder}/host_key"
 AuthorizedKeysFile "{folder}/id.pub"
-SetEnv "HOME={folder}/{name}"
 PidFile none
 StrictModes no
 UsePAM no
@@ -60,6 +59,9 @@ MaxStartups 200
 MaxSessions 200
 Subsystem sftp internal-sftp
 """
+# HOME keeps the user's own shell start files away from each session, and the hosts' files apart.
+HOME = 'SetEnv "HOME={folder}/{name}"\n'
+HOME_OF_ONE = f"Match LocalAddress {{address}}\n{HOME}"
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class Rack:
 
     Addresses count from `first_address`. The hosts take their Python from `interpreters` (version, path) in turn,
     by default from those that are found on the machine. `within` is the command that runs sshd, as `ip netns exec` can.
+    `shared` hosts have one sshd, `MOST_SHARED` at most, so that very many fit into memory. They are killed together.
     Raises `ServiceError` when sshd is missing or a host does not answer within `START_LIMIT`.
     """
 
@@ -88,13 +91,16 @@ class Rack:
         first_address: str = FIRST_ADDRESS,
         interpreters: Mapping[str, Path] | None = None,
         within: Sequence[str] = (),
+        shared: int = 1,
     ) -> None:
         self._within = within
         self._temporary = folder is None
         self.folder = folder.absolute() if folder else Path(tempfile.gettempdir(), f"rack-{secrets.token_hex(6)}")
         self.members = {
-            host.name: host for host in _hosts(count, first_address, interpreters or python_interpreters.find())
+            host.name: host for host in _hosts(count, first_address, interpreters or python_interpreters.find(), shared)
         }
+        self._groups = {group[0]: group for group in itertools.batched(self.members, shared, strict=False)}
+        self._server = {name: server for server, group in self._groups.items() for name in group}
         self._supervisor: Supervisor | None = None
 
     @property
@@ -130,20 +136,21 @@ class Rack:
 
     def kill(self, *names: str) -> None:
         """Kill these hosts: SIGKILL to sshd and to all processes that run on them."""
-        self._kept.kill(names)
+        self._kept.kill(self._servers(names))
 
     def revive(self, *names: str) -> None:
         """Start these hosts at their old address and port, and wait until they answer."""
         sshd = program("sshd", "openssh-server")
-        command = {name: (*self._within, sshd, "-D", "-e", "-f", str(self.folder / f"{name}.conf")) for name in names}
-        self._kept.start(command)
+        start = (*self._within, sshd, "-D", "-e", "-f")
+        self._kept.start({name: (*start, str(self.folder / f"{name}.conf")) for name in self._servers(names)})
         deadline = time.monotonic() + START_LIMIT
         for name in names:
             self._wait(self.members[name], deadline)
 
     def pids(self) -> dict[str, int]:
         """The sshd of each host that lives."""
-        return self._kept.pids()
+        pids = self._kept.pids()
+        return {name: pids[server] for name, server in self._server.items() if server in pids}
 
     def processes(self) -> list[int]:
         """Every process of the rack: its supervisor, the hosts' sshd and all that runs on them."""
@@ -173,6 +180,10 @@ class Rack:
     ) -> None:
         self.stop()
 
+    def _servers(self, names: Iterable[str]) -> list[str]:
+        """The names of the services that these hosts are on."""
+        return [*dict.fromkeys(self._server[name] for name in names)]
+
     @property
     def _kept(self) -> Supervisor:
         if not self._supervisor:
@@ -187,23 +198,25 @@ class Rack:
         _make_run_folder()
         _make_keys(ssh_keygen, self.folder)
         extra = _extra(sshd, self.folder)
-        for host in self.members.values():
-            _write_config(host, self.folder, extra)
+        for name, group in self._groups.items():
+            text = _config([self.members[member] for member in group], self.folder, extra)
+            (self.folder / f"{name}.conf").write_text(text)
         self.inventory.write_text(_inventory(self.members.values(), self.folder))
 
     def _wait(self, host: Host, deadline: float) -> None:
         while not _answers(host):
             if time.monotonic() > deadline or host.name not in self.pids():
-                log = (self.folder / f"{host.name}.log").read_text(errors="replace")
+                log = (self.folder / f"{self._server[host.name]}.log").read_text(errors="replace")
                 raise ServiceError(f"{host.name} does not answer on {host.address}:{host.port}: {log[-500:].strip()}")
             time.sleep(0.01)
 
 
-def _hosts(count: int, first_address: str, interpreters: Mapping[str, Path]) -> Iterable[Host]:
-    width = max(2, len(str(count)))
+def _hosts(count: int, first_address: str, interpreters: Mapping[str, Path], shared: int) -> Iterable[Host]:
+    width, port = max(2, len(str(count))), 0
     for number, (version, path) in zip(range(count), itertools.cycle(interpreters.items())):
         address = str(ip_address(first_address) + number)
-        yield Host(f"r{number + 1:0{width}}", address, service_supervisor.free_port(address), version, path)
+        port = port if number % shared else service_supervisor.free_port(address)
+        yield Host(f"r{number + 1:0{width}}", address, port, version, path)
 
 
 def _make_keys(ssh_keygen: str, folder: Path) -> None:
@@ -216,10 +229,14 @@ def _make_keys(ssh_keygen: str, folder: Path) -> None:
             raise ServiceError(f"ssh-keygen failed in {folder}")
 
 
-def _write_config(host: Host, folder: Path, extra: str) -> None:
-    (folder / host.name).mkdir(exist_ok=True)
-    text = SSHD_CONFIG.format(folder=folder, **vars(host))
-    (folder / f"{host.name}.conf").write_text(text + extra)
+def _config(hosts: Sequence[Host], folder: Path, extra: str) -> str:
+    """The configuration of one sshd for these hosts; their home folders are made."""
+    for host in hosts:
+        (folder / host.name).mkdir(exist_ok=True)
+    listen = "".join(f"ListenAddress {host.address}:{host.port}\n" for host in hosts)
+    home = HOME if len(hosts) == 1 else HOME_OF_ONE
+    homes = "".join(home.format(folder=folder, **vars(host)) for host in hosts)
+    return listen + SSHD_CONFIG.format(folder=folder) + extra + homes
 
 
 def _extra(sshd: str, folder: Path) -> str:
@@ -285,7 +302,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _start(args: argparse.Namespace) -> int:
-    rack = Rack(args.count, args.folder, args.first_address)
+    rack = Rack(args.count, args.folder, args.first_address, shared=args.shared)
     with contextlib.ExitStack() as undo:
         undo.enter_context(rack)
         _say(rack)
@@ -303,7 +320,10 @@ def _stop(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    with Rack(args.count, args.folder, args.first_address) as rack, contextlib.ExitStack() as ending:
+    with (
+        Rack(args.count, args.folder, args.first_address, shared=args.shared) as rack,
+        contextlib.ExitStack() as ending,
+    ):
         _say(rack)
         with _undisturbed():
             child = subprocess.Popen(args.command, env={**os.environ, "RACK_INVENTORY": str(rack.inventory)})
@@ -358,6 +378,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--folder", type=Path, metavar="F", required=command is not run, help=FOLDER_HELP)
     for command in (start, run):
         command.add_argument("--count", type=int, default=8, metavar="N", help="how many hosts (default: 8)")
+        command.add_argument(
+            "--shared", type=int, default=1, metavar="N", choices=range(1, MOST_SHARED + 1), help=SHARED
+        )
         command.add_argument("--first-address", default=FIRST_ADDRESS, metavar="A", help="r01's (default: %(default)s)")
     run.add_argument("command", nargs="+", metavar="COMMAND", help="what to run, after --")
     return parser

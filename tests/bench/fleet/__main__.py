@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import BenchError, Contestant, Run, Size
+from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import MANY, BenchError, Contestant, Run, Size
 from ansible_collections.rack.recipes.tests.bench.fleet.contestants import virtual_environments
 from ansible_collections.rack.recipes.tests.bench.fleet.contestants.contestant_list import CONTESTANTS, NAMED
 from ansible_collections.rack.recipes.tests.bench.fleet.measuring import machine_facts, target_host_cpu
@@ -31,6 +31,8 @@ from ansible_collections.rack.recipes.tests.bench.fleet.page.performance_page im
 
 RACK = Path(__file__).parents[2] / "rack" / "ssh_hosts.py"
 INVENTORY = "RACK_INVENTORY"
+MOST_SERVERS = 100  # sshd processes; with more hosts, several of them share one
+RIVALS = tuple(contestant for contestant in CONTESTANTS if contestant.name != MANY)
 SLICE_CONTESTANTS, SLICE_ROUNDS = "ours,plain,floor", 2
 SPEND = "start no contestant again at a size where it has taken that many seconds (default: no limit)"
 SLICE_LIMIT = 6.0
@@ -58,7 +60,7 @@ def parsed(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--hosts", type=numbers, default=[1, 8, 32], metavar="N,...", help="default: 1,8,32")
     parser.add_argument("--steps", type=numbers, default=[20, 100], metavar="N,...", help="default: 20,100")
     parser.add_argument("--rounds", type=int, default=5, metavar="N", help="counted rounds (default: 5)")
-    parser.add_argument("--only", type=chosen, default=CONTESTANTS, metavar="NAME,...", help=f"of {', '.join(NAMED)}")
+    parser.add_argument("--only", type=chosen, default=RIVALS, metavar="NAME,...", help=f"of {', '.join(NAMED)}")
     parser.add_argument("--slice", action="store_true", help="8 x 20 of ours, plain, floor: a check for CI")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the page of documentation")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every run's figures, anew after each run")
@@ -95,7 +97,8 @@ def chosen(text: str) -> tuple[Contestant, ...]:
 
 def with_hosts(options: argparse.Namespace, words: Sequence[str]) -> int:
     """Run this command again with SSH hosts of its own, which are stopped afterwards."""
-    count = ["--count", str(max(options.hosts))]
+    most = max(options.hosts)
+    count = ["--count", str(most), *(["--shared", "16"] if most > MOST_SERVERS else [])]
     again = [sys.executable, "-m", str(__package__), *words]
     return subprocess.call([sys.executable, str(RACK), "run", *count, "--", *again])
 

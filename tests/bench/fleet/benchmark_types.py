@@ -10,6 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+MANY = "many"
+"""The name of the contestant that shows how time and memory grow with the number of hosts."""
+
 
 class BenchError(Exception):
     """The bench cannot go on; its text says why."""
@@ -80,7 +83,8 @@ class Contestant:
     names the releases of `packages`.
     `prepare` writes what the command needs. `check` returns what is wrong with a finished run, given its
     stdout and stderr, or an empty text. `works` is false where no step runs. `recorder_cpu` reads what the last run's
-    recorder used, where it is measured.
+    recorder used, where it is measured. `at_once` reads how many hosts the last run took at once; the memory of all of
+    the command's processes is measured then, too.
     """
 
     name: str
@@ -91,6 +95,7 @@ class Contestant:
     packages: tuple[str, ...] = ()
     works: bool = True
     recorder_cpu: Callable[[Job], float] | None = None
+    at_once: Callable[[Job], int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,8 @@ class Run:
     """The figures of one run: times in seconds, memory in KiB, `load` as /proc/loadavg had it before.
 
     Round 0 warms up and counts for nothing. `error` is empty where the whole work was done.
-    `recorder_cpu` is known only to the contestant that measures it.
+    `recorder_cpu`, `at_once` (hosts) and `memory_kib` (of all processes together, its peak) are known only to the
+    contestants that measure them.
     """
 
     contestant: str
@@ -113,6 +119,8 @@ class Run:
     load: float
     error: str = ""
     recorder_cpu: float | None = None
+    at_once: int | None = None
+    memory_kib: int | None = None
 
     @property
     def size(self) -> Size:

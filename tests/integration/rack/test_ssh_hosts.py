@@ -288,3 +288,15 @@ def test_a_plain_user_needs_no_root(plain_user: Callable[..., str]) -> None:
     answer = plain_user("ssh_hosts.py", "run", "--count", "2", "--", "sh", "-c", login).split()
     assert answer == ["nobody" if os.geteuid() == 0 else service_supervisor.user(), f"{answer[2]}/r02", answer[2]]
     assert processes_of(Path(answer[2])) == []
+
+
+def test_hosts_that_share_a_server_are_hosts_of_their_own(tmp_path: Path):
+    with Rack(3, tmp_path / "rack", first_address="127.0.31.1", shared=2) as rack:
+        assert [*rack.pids()] == ["r01", "r02", "r03"]
+        assert len({*rack.pids().values()}) == 2
+        homes = [run(rack.ssh(name, "echo $HOME")) for name in rack.hosts]
+        assert homes == [str(rack.folder / name) for name in rack.hosts]
+        rack.kill("r02")
+        assert [*rack.pids()] == ["r03"]
+        rack.revive("r02")
+        assert [*rack.pids()] == ["r01", "r02", "r03"]

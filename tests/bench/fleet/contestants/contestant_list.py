@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
-from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import Contestant
+from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import MANY, Contestant
 from ansible_collections.rack.recipes.tests.bench.fleet.contestants import (
     ansible_variants,
     plain_ssh,
@@ -49,6 +49,14 @@ CONTESTANTS = (
         rack_recipes.check,
         packages=OURS,
         recorder_cpu=rack_recipes.recorder_cpu,
+    ),
+    Contestant(
+        MANY,
+        "`rack-recipes run`, which chooses how many hosts it takes at once",
+        rack_recipes.many,
+        rack_recipes.check,
+        packages=OURS,
+        at_once=rack_recipes.at_once,
     ),
     Contestant(
         "noop", "a playbook of nothing", ansible_variants.noop, ansible_variants.noop_check, packages=CORE, works=False

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -58,6 +59,22 @@ def recipe(job: Job) -> str:
 def ours(job: Job) -> Command:
     """The compiled playbook, with recorder and SQLite store as a project has them."""
     return Command((str(job.programs / "ansible-playbook"), *arguments(job)), config(job))
+
+
+def many(job: Job) -> Command:
+    """The command, with nothing set that says how many hosts it takes at once."""
+    project(job)
+    file = job.folder / "ansible.cfg"
+    file.write_text(re.sub(r"^forks = .*\n", "", file.read_text(), flags=re.MULTILINE))
+    return Command((str(job.programs / "rack-recipes"), "run", "recipe.yml", "-i", str(job.inventory)), config(job))
+
+
+def at_once(job: Job) -> int:
+    """How many hosts the last run took at once, by what the command said."""
+    found = re.search(r"^at most (\d+) hosts at once", (job.folder / "stderr").read_text(), re.MULTILINE)
+    if found is None:
+        raise BenchError("rack-recipes run did not say how many hosts it takes at once")
+    return min(int(found[1]), job.size.hosts)
 
 
 def recorder(job: Job) -> Command:

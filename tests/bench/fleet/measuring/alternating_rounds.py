@@ -94,7 +94,7 @@ def one(course: Course, contestant: Contestant, job: Job, command: Command, numb
     servers = target_host_cpu.listeners(job.targets)
     step_workload.clear(job.evidence)
     load, before = runnable(), target_host_cpu.target_cpu(servers)
-    figures = measured(course, job, command)
+    figures = measured(course, job, command, ["--memory"] if contestant.at_once else [])
     target_host_cpu.wait_until_idle(servers)
     stdout, stderr = (read(job.folder / name) for name in ("stdout", "stderr"))
     error = wrong(contestant, job, figures, stdout, stderr)
@@ -111,17 +111,19 @@ def one(course: Course, contestant: Contestant, job: Job, command: Command, numb
         load=load,
         error=error,
         recorder_cpu=contestant.recorder_cpu(job) if contestant.recorder_cpu and not error else None,
+        at_once=contestant.at_once(job) if contestant.at_once and not error else None,
+        memory_kib=figures["memory_kib"],
     )
 
 
-def measured(course: Course, job: Job, command: Command) -> dict[str, Any]:
-    """Run a command under `measure_command.py`, in the job's folder."""
+def measured(course: Course, job: Job, command: Command, more: Sequence[str]) -> dict[str, Any]:
+    """Run a command under `measure_command.py`, in the job's folder; `more` are further options of that."""
     home = course.folder / "home"
     home.mkdir(exist_ok=True)
     stdout, stderr = job.folder / "stdout", job.folder / "stderr"
     limits = ["--stdout", str(stdout), "--stderr", str(stderr), "--timeout", str(course.timeout)]
     done = subprocess.run(
-        [sys.executable, str(MEASURED), *limits, "--", *command.argv],
+        [sys.executable, str(MEASURED), *limits, *more, "--", *command.argv],
         cwd=job.folder,
         env=virtual_environments.clean_environment(home, job.programs, command.env),
         stdout=subprocess.PIPE,

@@ -12,9 +12,11 @@ connection.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ctypes
 import json
 import os
+import re
 import resource
 import select
 import signal
@@ -24,6 +26,9 @@ import time
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36
+LOOK = 1.0
+"""Seconds between two looks at the memory that is in use."""
+SHARE = re.compile(r"^Pss: +(\d+) kB", re.MULTILINE)
 GRACE = 10.0
 """Seconds that a process which outlives the command may take to end by itself."""
 
@@ -45,6 +50,7 @@ def parsed(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--stdout", type=Path, required=True)
     parser.add_argument("--stderr", type=Path, required=True)
     parser.add_argument("--timeout", type=float, required=True, help="seconds")
+    parser.add_argument("--memory", action="store_true", help="also the peak of what all processes use together")
     parser.add_argument("command", nargs="+")
     return parser.parse_args(words)
 
@@ -63,7 +69,7 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
         process = subprocess.Popen(
             options.command, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True
         )
-        in_time = ended(process.pid, options.timeout)
+        in_time, memory = ended(process.pid, options.timeout, LOOK if options.memory else None)
         if not in_time:
             os.killpg(process.pid, signal.SIGKILL)
         exit_code = process.wait()
@@ -74,19 +80,40 @@ def measure(options: argparse.Namespace) -> dict[str, object]:
         "wall": wall,
         "cpu": usage.ru_utime + usage.ru_stime,
         "max_rss_kib": usage.ru_maxrss,
+        "memory_kib": memory,
         "exit_code": exit_code,
         "timed_out": not in_time,
         "left": left,
     }
 
 
-def ended(pid: int, timeout: float) -> bool:
-    """Wait for a process to end, without a polling delay; false when the time is over."""
-    descriptor = os.pidfd_open(pid)
+def ended(pid: int, timeout: float, look: float | None) -> tuple[bool, int | None]:
+    """Wait for a process to end; false when the time is over. The second is the peak of the memory in use, in KiB.
+
+    Memory is looked at every `look` seconds. With None it is not, and there is no delay by polling.
+    """
+    descriptor, deadline = os.pidfd_open(pid), time.monotonic() + timeout
+    peak = 0 if look else None
     try:
-        return bool(select.select([descriptor], [], [], timeout)[0])
+        while (left := deadline - time.monotonic()) > 0:
+            if select.select([descriptor], [], [], min(look or left, left))[0]:
+                return True, peak
+            peak = None if peak is None else max(peak, memory_in_use())
+        return False, peak
     finally:
         os.close(descriptor)
+
+
+def memory_in_use() -> int:
+    """KiB of all descendants of this process. A page that several of them share counts once."""
+    total, waiting = 0, children()
+    while waiting:
+        process = Path("/proc", str(waiting.pop()))
+        with contextlib.suppress(OSError):  # it has ended
+            total += int(SHARE.search((process / "smaps_rollup").read_text())[1])
+            for listed in process.glob("task/*/children"):
+                waiting += map(int, listed.read_text().split())
+    return total
 
 
 def end_children(grace: float) -> list[str]:

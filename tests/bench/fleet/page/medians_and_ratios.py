@@ -10,9 +10,9 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import Run, Size
+from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import MANY, Run, Size
 
-BIG, SMALL = Size(32, 100), Size(8, 20)
+BIG, SMALL, WIDE = Size(32, 100), Size(8, 20), Size(1000, 20)
 
 RECORDER_SHARE, RECORDER_START = 0.03, 0.3
 """What the recorder may take: this part of the run's CPU, and these seconds besides."""
@@ -112,6 +112,11 @@ def recorder_slope(runs: Sequence[Run], size: Size) -> Spread | None:
     return spread([1e6 * (high[number] - low[number]) / results for number in sorted(high.keys() & low.keys())])
 
 
+def cpu_a_host(runs: Sequence[Run], size: Size) -> Spread | None:
+    """Milliseconds of the controller's CPU for each host, where there are many."""
+    return spread([*by_round(runs, MANY, size, lambda run: 1000 * run.controller_cpu / size.hosts).values()])
+
+
 GOALS = (
     Goal("plain Ansible / this project", BIG, 100, against("plain")),
     Goal("plain Ansible / this project", SMALL, 12, against("plain")),
@@ -120,4 +125,5 @@ GOALS = (
     Goal("this project / (2 x floor + no-op playbook)", BIG, 1, against_floor, at_most=True),
     Goal("recorder's CPU / (3 % of the run's + 0.3 s)", BIG, 1, recorder_share, at_most=True),
     Goal("recorder's CPU a result", BIG, 25, recorder_slope, at_most=True, unit="us"),
+    Goal("controller's CPU a host", WIDE, 50, cpu_a_host, at_most=True, unit="ms"),
 )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import Run, Size
+from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import MANY, Run, Size
 from ansible_collections.rack.recipes.tests.bench.fleet.page.medians_and_ratios import (
     BIG,
     GOALS,
@@ -29,7 +29,7 @@ from ansible_collections.rack.recipes.tests.bench.fleet.page.medians_and_ratios 
 HEAD = """# Performance
 
 `python -m tests.bench.fleet --write docs/performance.md --json docs/performance.json` writes this page. The JSON file
-beside it has every single run. `tests/bench/README.md` describes the method.
+beside it has every single run. `tests/bench/README.md` describes the method, and how the part on many hosts is added.
 
 The work: each of H hosts runs S steps, one after the other. Each step is a shell script of two `printf`. Every
 contestant does all of this work over the same SSH servers. Contestants run in turns, one round after the other. Where
@@ -39,6 +39,13 @@ out, and so is a run whose work was not completely done.
 The hosts are SSH servers on loopback addresses of this one machine. So controller and hosts share its cores, and
 there is no network between them: trust the ratios, not the seconds. A figure is the median of the rounds, with the
 lowest and the highest in brackets. A ratio is computed between the two runs of the same round.
+"""
+MANY_HOSTS = """## Many hosts
+
+`rack-recipes run`, with the number of hosts at once that it chooses by itself, and cold connections. Its memory and
+CPU include those of Ansible, of the workers and of ssh; ssh keeps a connection to each host open for a minute. A page
+of memory that several processes share counts once.
+
 """
 MISSING = "-"
 
@@ -55,9 +62,9 @@ class Findings:
     versions: Mapping[str, Mapping[str, str]]
     runs: Sequence[Run]
 
-    def sizes(self) -> list[Size]:
-        """The sizes of the counted runs, the smallest first."""
-        return sorted({run.size for run in self.runs if run.round})
+    def sizes(self, *, many: bool = False) -> list[Size]:
+        """The sizes of the counted runs, the smallest first; with `many` those of the runs over many hosts."""
+        return sorted({run.size for run in self.runs if run.round and (run.contestant == MANY) == many})
 
 
 def to_json(findings: Findings) -> str:
@@ -82,12 +89,22 @@ def joined(parts: Sequence[Findings]) -> Findings:
         behind += part.rounds
     times = "; ".join(f"{part.started} to {part.ended}" for part in parts)
     machine = {**first.machine, "benches joined": f"{len(parts)}: {times}"}
-    return replace(first, ended=parts[-1].ended, rounds=behind, machine=machine, runs=tuple(runs))
+    names = {name: title for part in parts for name, title in part.contestants.items()}
+    versions = {name: packages for part in reversed(parts) for name, packages in part.versions.items()}
+    return replace(
+        first,
+        ended=parts[-1].ended,
+        rounds=behind,
+        machine=machine,
+        contestants=names,
+        versions=versions,
+        runs=tuple(runs),
+    )
 
 
 def page(findings: Findings) -> str:
     """The whole page, in Markdown."""
-    sections = (machine, contestants, goals, bounds, times, rarer, errors)
+    sections = (machine, contestants, goals, bounds, growth, times, rarer, errors)
     return "\n".join(text for text in (HEAD, *(section(findings) for section in sections)) if text)
 
 
@@ -143,9 +160,27 @@ def bounds(findings: Findings) -> str:
     return f"## Bounds at {BIG}\n\n" + table(("", "measured"), rows) if rows else ""
 
 
+def growth(findings: Findings) -> str:
+    """How time, CPU and memory grow with the number of hosts. Empty where that was not measured."""
+    sizes = findings.sizes(many=True)
+    columns: dict[str, Callable[[Run], float | None]] = {
+        "wall time, s": wall,
+        "CPU on the controller, s": lambda run: run.controller_cpu,
+        "for each host, ms": lambda run: 1000 * run.controller_cpu / run.hosts,
+        "largest process, MiB": lambda run: run.max_rss_kib / 1024,
+        "all processes, MiB": lambda run: run.memory_kib and run.memory_kib / 1024,
+        "hosts at once": lambda run: run.at_once,
+    }
+    rows = [
+        (str(size), *(shown(spread([*by_round(findings.runs, MANY, size, of).values()])) for of in columns.values()))
+        for size in sizes
+    ]
+    return MANY_HOSTS + table(("hosts x steps", *columns), rows) if rows else ""
+
+
 def times(findings: Findings) -> str:
     """The tables of times and of ratios, a row a size, a column a contestant."""
-    runs, names = findings.runs, list(findings.contestants)
+    runs, names = findings.runs, [name for name in findings.contestants if name != MANY]
 
     def figure(value: Callable[[Run], float | None]) -> Callable[[str, Size], Spread | None]:
         return lambda name, size: spread(list(by_round(runs, name, size, value).values()))

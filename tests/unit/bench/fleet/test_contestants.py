@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import (
+    BenchError,
     Job,
 )
 from ansible_collections.rack.recipes.tests.bench.fleet.contestants import (
@@ -87,6 +88,17 @@ def test_settings_merge_sections(job: Job) -> None:
     assert "strategy = free\n" in text
     assert text.count("[defaults]") == 1
     assert "pipelining = true" in text
+
+
+def test_the_command_chooses_by_itself_how_many_hosts_it_takes_at_once(job: Job) -> None:
+    command = rack_recipes.many(job)
+    assert command.argv == ("/venv/bin/rack-recipes", "run", "recipe.yml", "-i", str(job.inventory))
+    assert "forks" not in (job.folder / "ansible.cfg").read_text()
+    (job.folder / "stderr").write_text("at most 64 hosts at once (1 core); -f N sets another number\n")
+    assert rack_recipes.at_once(job) == SIZE.hosts
+    (job.folder / "stderr").write_text("")
+    with pytest.raises(BenchError, match="did not say"):
+        rack_recipes.at_once(job)
 
 
 @pytest.mark.parametrize(

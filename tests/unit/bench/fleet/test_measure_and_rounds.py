@@ -75,9 +75,9 @@ def test_idle_is_waited_for() -> None:
             target_host_cpu.wait_until_idle([os.getpid()], timeout=0.05)
 
 
-def measure(tmp_path: Path, *command: str, timeout: str = "30") -> dict[str, Any]:
+def measure(tmp_path: Path, *command: str, timeout: str = "30", more: tuple[str, ...] = ()) -> dict[str, Any]:
     files = ["--stdout", str(tmp_path / "out"), "--stderr", str(tmp_path / "err")]
-    argv = [sys.executable, str(alternating_rounds.MEASURED), *files, "--timeout", timeout, "--", *command]
+    argv = [sys.executable, str(alternating_rounds.MEASURED), *files, "--timeout", timeout, *more, "--", *command]
     found: dict[str, Any] = json.loads(subprocess.run(argv, stdout=subprocess.PIPE, check=True).stdout)
     return found
 
@@ -94,6 +94,15 @@ def test_cpu_of_orphans_counts(tmp_path: Path) -> None:
     burn = f"{sys.executable} -c 'import time\nwhile time.process_time() < 0.3: pass'"
     found = measure(tmp_path, "sh", "-c", f"({burn} &) ; exit 0")
     assert found["cpu"] >= 0.3
+
+
+def test_memory_of_all_processes_counts_while_they_run(tmp_path: Path) -> None:
+    """Each of two processes at once fills 40 MiB of its own."""
+    fill = f"{sys.executable} -c 'import time\nheld = bytearray(b\"x\") * 41943040\ntime.sleep(4)'"
+    found = measure(tmp_path, "sh", "-c", f"({fill}) & ({fill}); wait", more=("--memory",))
+    assert 80 * 1024 < found["memory_kib"] < 160 * 1024
+    assert measure(tmp_path, "true")["memory_kib"] is None
+    assert measure(tmp_path, "sleep", "60", timeout="1.5", more=("--memory",))["timed_out"]
 
 
 def test_command_that_takes_too_long_is_killed(tmp_path: Path) -> None:

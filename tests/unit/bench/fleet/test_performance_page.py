@@ -63,6 +63,21 @@ def test_goals_of_the_recorder() -> None:
     assert medians_and_ratios.recorder_share([many], Size(1, 20)) is None
 
 
+def test_growth_with_the_number_of_hosts(findings: performance_page.Findings) -> None:
+    run = dataclasses.replace(BLANK, contestant="many", controller_cpu=4.0, at_once=64, memory_kib=512 * 1024)
+    runs = [
+        dataclasses.replace(run, hosts=100, wall=9.5),
+        dataclasses.replace(run, hosts=1000, wall=80.0, controller_cpu=45.0, max_rss_kib=90 * 1024),
+    ]
+    part = dataclasses.replace(findings, contestants={"many": "the command"}, versions={"many": {}}, runs=runs)
+    text = performance_page.page(performance_page.joined([findings, part]))
+    assert "| 100 x 20 | 9.50 | 4.00 | 40.0 | 1.00 | 512 | 64.0 |\n| 1000 x 20 | 80.0 | 45.0 | 45.0 | 90.0 |" in text
+    assert "| controller's CPU a host | 1000 x 20 | at most 50 ms | 45.0 | reached |" in text
+    assert "| the command |" in text
+    assert text.count("| 1000 x 20 |") == 3  # the goal, the growth, fewer rounds: a row of its own in no other table
+    assert "## Many hosts" not in performance_page.page(findings)
+
+
 def test_figures_survive_json(findings: performance_page.Findings) -> None:
     assert performance_page.from_json(performance_page.to_json(findings)) == findings
 

@@ -79,9 +79,9 @@ class RunInputs:
 class Run:
     """One run: its folder, its plan, and its state so far.
 
-    `left_out` names the steps that tags leave out. `judged` has the host that a policy was asked about for each stage
-    and host; it is empty without a policy. `stages` has the ids of the planned stage tasks. `started` is a
-    reading of the monotonic clock, in seconds.
+    `left_out` names the steps that tags leave out. `answered` has each (stage, host) of which an answer came. `judged`
+    has the host that a policy was asked about for each stage and host; it is empty without a policy. `stages` has the
+    ids of the planned stage tasks. `started` is a reading of the monotonic clock, in seconds.
     """
 
     run_id: str
@@ -97,6 +97,7 @@ class Run:
     delegates: DelegateGroups = field(default_factory=DelegateGroups)
     results: Results = field(default_factory=Results)
     left_out: set[str] = field(default_factory=set)
+    answered: set[tuple[int, str]] = field(default_factory=set)
     judged: Mapping[tuple[int, str], str] = field(default_factory=dict)
     merges: MergeHooks = field(default_factory=MergeHooks)
     _final_records: list[Record] = field(default_factory=list, init=False)
@@ -120,6 +121,8 @@ class Run:
                 self._add_step(record)
             elif record["kind"] == "log":
                 show(record)
+            elif record["kind"] == "clock":
+                self.answered.add((record["stage"], record["host"]))
             else:
                 for delta in self.context.fold(record):
                     self.merges.add(record, delta, self.context)

@@ -12,6 +12,13 @@ from collections.abc import Callable
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.python_path import (
+    BEGUN,
+    NONE_FOUND,
+    tried_pythons,
+    without_notes,
+)
+
 SHOWN = 500  # characters of a message
 SSH_FAILED = 255
 BY_SIGNAL = range(129, 160)  # a shell's exit codes for a program that a signal has ended
@@ -33,9 +40,23 @@ REFUSALS = (
     (r"([^\n:]*): No space left on device", "no space left on the host: {0}"),
 )
 SILENT = "it ended without a word, as where Python is killed for want of memory"
+SILENT_BEFORE = "it ended without a word and before anything was run, as where the SSH server accepts no connections"
 SLOW = r"Timeout \((\d+)s\) waiting for privilege escalation prompt"
 WITHOUT_REASON = "can be reached over SSH"  # Ansible's message; one with a reason quotes ssh behind `ssh: `
-NEVER_CONNECTED = ("connect to host", "resolve", "Permission denied", "verification failed", "No route", "Exchange")
+# Messages of ssh about a host that is not there, or that lets nobody in. To try again would change nothing.
+NEVER_CONNECTED = (
+    "connect to host",
+    "resolve",
+    "Permission denied",
+    "verification failed",
+    "No route",
+    "Exchange",
+    "stdio forwarding failed",
+    "Unable to negotiate",
+    "Too many authentication failures",
+    "onfiguration option",
+    "too long for Unix domain socket",
+)
 
 
 def is_cut(code: int) -> bool:
@@ -44,23 +65,32 @@ def is_cut(code: int) -> bool:
 
 
 def no_answer(code: int, stdout: str, stderr: str, python: str, hide: Callable[[str], str] = str) -> str:
-    """Why the host's `python` gave no answer.
+    """Why the host's `python` gave no answer; it is empty where the host was to look for one.
 
     `hide` takes secrets out of its output before that is shortened. There may be some: a terminal echoes its input.
     """
     whole = f"{stdout.strip()}\n{stderr.strip()}".strip()  # a login shell writes to stdout why it refuses a login
-    output = hide(whole)[-SHOWN:]
-    too_old = re.search(re.escape(TOO_OLD) + r"([0-9.]+)", whole)
-    if too_old:
-        return f"Python is too old: {python} is {too_old[1]}, and {OLDEST} or newer is needed"
+    output = hide(without_notes(whole))[-SHOWN:]
+    if BEGUN not in whole and (old := _old_pythons(whole, python)):
+        return f"Python is too old: {', '.join(old)}, and {OLDEST} or newer is needed"
+    if NONE_FOUND in whole:
+        return f"Python is missing: there is none of {whole.partition(NONE_FOUND)[2].splitlines()[0]}"
+    python = python or next((path for path, _said in reversed(tried_pythons(whole))), "")
     if re.search(NO_MEMORY, output):
         return f"out of memory on the host: Python could not start: {output.splitlines()[-1]}"
-    if code in (NOT_RUN, NOT_FOUND) and python in output:
+    if code in (NOT_RUN, NOT_FOUND) and python and python in output:
         missing = code == NOT_FOUND and "shared librar" not in output
         return f"Python is missing: {python}" if missing else f"Python cannot be run: {output}"
     if code in BY_SIGNAL:
         return f"Python was killed on the host ({_signal(code - 128)})"
     return f"the executor did not answer (exit code {code}){': ' + output if output else ''}"
+
+
+def _old_pythons(output: str, python: str) -> list[str]:
+    """The Pythons that are too old, each with its version; `python` is the one that was started without a search."""
+    said = tried_pythons(output) or [(python, output)]
+    found = ((path, re.search(re.escape(TOO_OLD) + r"([0-9.]+)", text)) for path, text in said)
+    return [f"{path} is {version[1]}" for path, version in found if version]
 
 
 def _signal(number: int) -> str:
@@ -91,10 +121,16 @@ def is_lost(error: AnsibleError) -> bool:
     return isinstance(error, AnsibleConnectionFailure) or "ControlPersist" in str(error)
 
 
-def loss_reason(error: AnsibleError) -> str:
+def has_begun(error: AnsibleError, transport: str) -> bool:
+    """Whether the executor may have begun before the connection ended. Through other connections than ssh it may."""
+    return transport != "ssh" or BEGUN in str(error)
+
+
+def loss_reason(error: AnsibleError, transport: str = "ssh") -> str:
     """Why a connection was lost. Where ssh itself names no reason, it was not the network."""
-    reason = " ".join(str(error).split())
-    return f"{reason} {SILENT}" if reason.endswith(":") else reason
+    reason = " ".join(without_notes(str(error)).split())
+    silent = SILENT if has_begun(error, transport) else SILENT_BEFORE
+    return f"{reason} {silent}" if reason.endswith(":") else reason
 
 
 def is_never_connected(reason: str) -> bool:

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.rack.recipes.plugins.module_utils.runner.main import MARK
 from ansible_collections.rack.recipes.plugins.module_utils.runner.secret_channel import unsealed
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_errors import (
     OLDEST,
     TOO_OLD,
+    has_begun,
     is_lost,
     is_never_connected,
     lacks_reason,
@@ -32,6 +34,18 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_erro
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer, read_answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_clock import ahead
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.zip_payload import executor_code, pack
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.python_path import (
+    BEGUN,
+    FACT,
+    NONE_FOUND,
+    TO_BE_FOUND,
+    UNSUITABLE,
+    found_python,
+    python_names,
+    python_setting,
+    search_command,
+    warn_of_discovery,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import (
     Request,
     imports_installed,
@@ -51,7 +65,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.worker_stop imp
 # garbage, so the search for it is off; and the process ends without cleaning up. Each of these saves 2 ms of CPU.
 BOOT = (
     "import gc,os,sys;gc.disable();"
-    f"sys.version_info>=({OLDEST.replace('.', ',')}) or sys.exit({TOO_OLD!r}+sys.version.split()[0]);"
+    f"e=sys.stderr;sys.version_info>=({OLDEST.replace('.', ',')}) or ("
+    f"e.write({TOO_OLD!r}+sys.version.split()[0]+os.linesep),sys.exit({UNSUITABLE}));"
+    f"e.write({BEGUN!r}+os.linesep);"
     "f=sys.stdin.buffer;n,m=map(int,f.readline().split());a=f.read(n);c=f.read(m);"
     "z=os.memfd_create('rack');os.write(z,c);p='/proc/self/fd/%d'%z;u=os.geteuid();b='/var/tmp/rack-recipes-%d'%u;"
     "d=b+'/code-DIGEST';s=os.path.isdir(d) and os.lstat(b);"
@@ -63,6 +79,9 @@ POLL_WAIT = 10.0  # seconds that a poll may wait on the host for the stage's end
 END_WAIT = 5.0  # seconds that a host may take to end its steps
 END_LIMIT = 8.0  # seconds for the whole request to end them
 PAUSE = 1.0  # seconds between two tries
+TRIES_MORE = (
+    3  # of a host that lets nobody in, each after twice the pause; else as often as the connection's options say
+)
 USUAL_TMP = "~/.ansible/tmp"  # Ansible's default; not used, since shared home folders may be slow or small
 ALIVE = "-o ServerAliveInterval={interval} -o ServerAliveCountMax=3"
 LONGEST_INTERVAL = 15  # seconds
@@ -90,6 +109,15 @@ def keep_alive(connection: Any, patience: float) -> None:
         connection.set_option("ssh_extra_args", f"{given[-1]} {ALIVE.format(interval=interval)}".strip())
 
 
+def tries_more(connection: Any) -> int:
+    """How often a host that lets nobody in is tried again. Ansible itself has tried as often as the user wants."""
+    try:
+        _value, origin = connection.get_option_and_origin("reconnection_retries")
+    except (AnsibleError, AttributeError, KeyError):
+        return TRIES_MORE
+    return TRIES_MORE if origin == "default" else 0
+
+
 class Unreachable(RackError):
     """The host could not be reached, or was lost."""
 
@@ -100,6 +128,7 @@ class RemoteExecutor:
     """Sends requests to the executor on the host of a task.
 
     `reconnect_timeout` is how long a lost host is waited for, in seconds. `hide` takes secrets out of a text.
+    `was_reached` is whether the host has answered earlier in this run: if so, it counts as lost, too.
     """
 
     def __init__(
@@ -109,6 +138,7 @@ class RemoteExecutor:
         reconnect_timeout: float,
         stop: WorkerStop | None = None,
         hide: Callable[[str], str] = str,
+        was_reached: Callable[[], bool] = lambda: False,
     ) -> None:
         self._hide = hide
         self._stop = stop or WorkerStop()
@@ -119,9 +149,11 @@ class RemoteExecutor:
         self._reconnect_timeout = reconnect_timeout
         self._parent = os.getppid()
         self._key = os.urandom(32)  # the host encrypts secrets with it: at -vvv, Ansible shows an answer
+        self._was_reached = was_reached
         self._connected = False
         self._has_answered = False
         self._gone = ""  # why the host was given up
+        self._transport = str(getattr(action._connection, "transport", ""))
         keep_alive(action._connection, reconnect_timeout)
         self.facts: dict[str, Any] = {}
 
@@ -191,27 +223,47 @@ class RemoteExecutor:
         """Send a request, and send it again while a host that was reached before is lost: it gets the same answer."""
         deadline = 0.0
         lost = ""
+        tries = 0
         while True:
             try:
                 answer = self._unless_stopped(self._send, message, payload)
             except AnsibleError as error:
-                reason = loss_reason(error)
+                reason = loss_reason(error, self._transport)
                 refused = refusal(error, is_trusted=self._has_answered)
                 if refused or not is_lost(error):
                     raise RackError(refused or reason) from error
                 if isinstance(error, AnsibleAuthenticationFailure):  # each further one counts against the account
                     raise Unreachable(reason) from error
-                lacking = lacks_reason(reason)
-                self._connected = self._connected or not (lacking or is_never_connected(reason))
-                lost = reason if not lost or lacks_reason(lost) else lost
+                if not lost or lacks_reason(lost) or not (self._connected or lacks_reason(reason)):
+                    lost = reason
+                self._connected = self._is_connected(error, reason)
                 deadline = deadline or time.monotonic() + self._reconnect_timeout
-                if not (self._connected or lacking) or time.monotonic() >= deadline:
+                tries += 1
+                pause = self._pause(reason, tries, deadline)
+                if pause is None:
                     self._gone = self._why(lost)
                     raise Unreachable(self._gone) from error
-                self._unless_stopped(time.sleep, PAUSE)
+                self._unless_stopped(time.sleep, pause)
             else:
                 self._connected = self._has_answered = True
                 return answer
+
+    def _is_connected(self, error: AnsibleError, reason: str) -> bool:
+        """Whether the host was reached before it was lost. What ends before a login has run nothing."""
+        if self._connected or self._was_reached():
+            return True
+        return has_begun(error, self._transport) and not (lacks_reason(reason) or is_never_connected(reason))
+
+    def _pause(self, reason: str, tries: int, deadline: float) -> float | None:
+        """The seconds until the host is asked again; None where that is useless.
+
+        Where many hosts are behind one that lets few in at a time, each is tried again at another moment.
+        """
+        if self._connected or (self._transport != "ssh" and lacks_reason(reason)):
+            return PAUSE if time.monotonic() < deadline else None
+        if is_never_connected(reason) or tries > tries_more(self._action._connection):
+            return None
+        return float(PAUSE * 2 ** (tries - 1) * random.uniform(0.75, 1.25))  # noqa: S311 - no secret
 
     def _why(self, lost: str) -> str:
         return f"lost, and not back within {self._reconnect_timeout:g} s: {lost}" if self._connected else lost
@@ -245,12 +297,16 @@ class RemoteExecutor:
         extra = {"seal": self._key.hex(), **({"tmp": tmp} if tmp else {})}
         text = json.dumps({**message, **extra}).encode()
         data = b"%d %d\n%b%b" % (len(text), len(payload), text, payload)
-        python = self._interpreter()
         options = "" if imports_installed(message) else f"{WITHOUT_INSTALLED} "
-        command = f"{shlex.quote(python)} {options}-c {shlex.quote(boot(tmp))}"
+        python = self._interpreter()
+        command = self._command(python, f"{options}-c {shlex.quote(boot(tmp))}")
         self._is_asked = True
         sent = time.time()
         done = self._action._low_level_execute_command(command, in_data=data)
+        said = f"{done['stderr']}\n{done['stdout'].partition(MARK)[0]}"  # a terminal makes one of both streams
+        self._connected = self._connected or BEGUN in said
+        if not python:
+            self._note_discovery(said)
         answer = read_answer(message["id"], done["rc"], done["stdout"], done["stderr"], python, self._hide)
         if answer.state == "cut":
             raise AnsibleConnectionFailure(answer.reason)
@@ -267,11 +323,29 @@ class RemoteExecutor:
         return "" if folder == USUAL_TMP or self._action._is_become_unprivileged() else folder
 
     def _interpreter(self) -> str:
-        """The path of the host's Python: the one that is set, is known from before, or that Ansible discovers."""
-        known = str(self._action._templar.template(self._host_vars().get("ansible_python_interpreter") or "auto"))
-        if known.startswith("auto"):
-            known = self._discovered()
-        return known
+        """The path of the host's Python that is set, or is known from before; empty where it has to be found."""
+        setting = self._python_setting()
+        facts = {**(self._host_vars().get("ansible_facts") or {}), **self.facts}
+        return str(facts.get(FACT) or "") if setting in TO_BE_FOUND else setting
+
+    def _python_setting(self) -> str:
+        return python_setting(self._host_vars(), self._action._templar.template)
+
+    def _command(self, python: str, arguments: str) -> str:
+        """The host's command line that runs `python` with these arguments; without one, the first that will do."""
+        if python:
+            return f"{shlex.quote(python)} {arguments}"
+        shell = str(self._action._play_context.executable or "sh")
+        return search_command(python_names(self._host_vars()), arguments, shell)
+
+    def _note_discovery(self, said: str) -> None:
+        """Keep the Python that the host has found, by what it has written, as the fact that Ansible knows."""
+        found = found_python(said)
+        if found:
+            self.facts = {FACT: found}
+        if (found or NONE_FOUND in said) and not self._python_setting().endswith("_silent"):
+            host = str(self._delegate or self._task_vars.get("inventory_hostname", "unknown"))
+            warn_of_discovery(host, found, python_names(self._host_vars()))
 
     def _host_vars(self) -> Mapping[str, Any]:
         """The variables of the host that the task runs on, which for a step of the run is the controller."""
@@ -279,20 +353,3 @@ class RemoteExecutor:
             return self._task_vars
         delegated: Mapping[str, Any] = self._task_vars.get("ansible_delegated_vars", {}).get(self._delegate, {})
         return delegated
-
-    def _discovered(self) -> str:
-        facts: Mapping[str, Any] = {**(self._host_vars().get("ansible_facts") or {}), **self.facts}
-        if "discovered_interpreter_python" not in facts:
-            self._use_pipelining()
-            pong = self._action._execute_module(module_name="ansible.builtin.ping", task_vars=self._task_vars)
-            if pong.get("unreachable"):
-                raise AnsibleConnectionFailure(str(pong.get("msg", "")))
-            self.facts = facts = dict(pong.get("ansible_facts") or {})
-        return str(facts.get("discovered_interpreter_python") or "/usr/bin/python3")
-
-    def _use_pipelining(self) -> None:
-        """Ansible is to find Python even where its temporary folder is full."""
-        connection = self._action._connection
-        if getattr(connection, "has_pipelining", False):
-            with suppress(AnsibleError, KeyError):  # some have no such option
-                connection.set_option("pipelining", True)

@@ -17,6 +17,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize impo
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, RunStep
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_errors import WRONG_PASSWORD
 
+UNREACHABLE = "unreachable"
+
 Steps = Iterable[Mapping[str, Any]]
 
 
@@ -82,6 +84,17 @@ def wrong_password_reason(run: Run, host: str, delegate: str = "") -> str:
     wrong = (name for name, end in ends if end and end.through == delegate and end.reason.startswith(WRONG_PASSWORD))
     place = delegate or host
     return next((f"{name} has shown that {WRONG_PASSWORD}: not tried again on {place}" for name in wrong), "")
+
+
+def was_reached(run: Run, host: str, delegate: str) -> bool:
+    """Whether a stage before was answered by the machine that runs the host's steps, and none found it lost since.
+
+    The machine is the host's `delegate`, or the host itself where that is empty.
+    """
+    found = ((step, run.results.ended.get((step.name, host))) for step in run.steps.values())
+    tried = ((step, end) for step, end in found if end and end.through == delegate and end.verdict not in NOT_TRIED)
+    reached = [end.verdict for step, end in tried if (step.stage, host) in run.answered or end.verdict == UNREACHABLE]
+    return bool(reached) and reached[-1] != UNREACHABLE
 
 
 def _blocks(end: StepEnd | None) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -36,7 +37,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage
     Steps,
     request_of,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.readiness import startable, wrong_password_reason
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.readiness import (
+    startable,
+    was_reached,
+    wrong_password_reason,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.resource_locks import (
     Resource,
     holding_locks,
@@ -77,7 +82,8 @@ def run_stage(
     if not stages:
         return {"skipped": True, "msg": f"no step of this stage is for {host or 'this run'}"}
     stop = WorkerStop()
-    remote = RemoteExecutor(action, task_vars, run.settings.reconnect_timeout, stop, run.hidden)
+    known = partial(was_reached, run, host, stage.delegate)
+    remote = RemoteExecutor(action, task_vars, run.settings.reconnect_timeout, stop, run.hidden, known)
     try:
         with stop.catch_signals():
             result = _result(StageTask(tuple(stages), group.delegate if group else ""), remote)

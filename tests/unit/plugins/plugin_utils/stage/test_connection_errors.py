@@ -8,11 +8,17 @@ import pytest
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_errors import (
+    SILENT,
+    SILENT_BEFORE,
+    has_begun,
     is_cut,
     is_lost,
+    is_never_connected,
+    loss_reason,
     no_answer,
     refusal,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.python_path import BEGUN, NONE_FOUND, TRIES
 
 PYTHON = "/opt/python/bin/python3"
 NO_ROOM = f"{PYTHON}: error while loading shared libraries: libm.so.6: failed to map segment from shared object"
@@ -59,6 +65,63 @@ def test_why_there_is_no_answer(code: int, said: str, reason: str):
 def test_noise_hides_no_version():
     said = no_answer(1, "Welcome\n", "Banner\nrack.recipes needs Python 3.9, not 3.8.18\nBye\n", PYTHON)
     assert said == f"Python is too old: {PYTHON} is 3.8.18, and 3.9 or newer is needed"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("code", "said", "reason"),
+    [
+        (
+            96,
+            [
+                "hello",
+                f"{TRIES}/a b/python3",
+                "rack.recipes needs Python 3.9, not 3.8.18",
+                f"{TRIES}/c",
+                "sh: /c: none",
+            ],
+            "Python is too old: /a b/python3 is 3.8.18, and 3.9 or newer is needed",
+        ),
+        (
+            1,
+            [f"{TRIES}/a", "rack.recipes needs Python 3.9, not 3.8.18", f"{TRIES}/b", BEGUN, "MemoryError"],
+            "out of memory on the host: Python could not start: MemoryError",
+        ),
+        (127, [f"{NONE_FOUND}python3, python"], "Python is missing: there is none of python3, python"),
+        (126, [f"{TRIES}/a", "sh: 1: /a: denied"], "Python cannot be run: sh: 1: /a: denied"),
+        (127, [f"{TRIES}/a", "sh: 1: /a: not found"], "Python is missing: /a"),
+        (127, ["sh: 1: sudo: not found"], "the executor did not answer (exit code 127): sh: 1: sudo: not found"),
+        (137, [f"{TRIES}/a", BEGUN, "Killed"], "Python was killed on the host (SIGKILL)"),
+    ],
+)
+def test_why_a_search_gives_no_answer(code: int, said: list[str], reason: str, end: str):
+    assert no_answer(code, "", end.join([*said, ""]), "") == reason
+
+
+def test_the_reason_of_a_loss_is_ssh_s_own():
+    over = "Data could not be sent. Make sure this host can be reached over ssh: "
+    begun = AnsibleConnectionFailure(f"{over}{TRIES}/usr/bin/python3\r\n{BEGUN}\r\nclient_loop:\n send")
+    assert (loss_reason(begun), has_begun(begun, "ssh")) == (f"{over}client_loop: send", True)
+    killed, refused = AnsibleConnectionFailure(f"{over}{BEGUN}\n"), AnsibleConnectionFailure(over)
+    assert (loss_reason(killed), has_begun(killed, "ssh")) == (f"{over}{SILENT}", True)
+    assert (loss_reason(refused), has_begun(refused, "ssh")) == (f"{over}{SILENT_BEFORE}", False)
+    assert has_begun(refused, "local")
+
+
+@pytest.mark.parametrize(
+    ("said", "never"),
+    [
+        ("ssh: connect to host r1 port 22: Connection refused", True),
+        ("channel 0: open failed: connect failed: No route\r\nstdio forwarding failed\r\nConnection closed", True),
+        ("Unable to negotiate with 192.0.2.1 port 22: no matching host key type found", True),
+        ("unix_listener: path '/very/long' too long for Unix domain socket", True),
+        ("command-line: line 0: Bad configuration option: colour", True),
+        ("Connection closed by 192.0.2.1 port 22", False),
+        ("kex_exchange_identification: read: Connection reset by peer", False),
+    ],
+)
+def test_where_another_try_is_useless(said: str, never: bool):
+    assert is_never_connected(said) is never
 
 
 def test_secrets_in_what_a_terminal_shows_again_are_masked_before_it_is_cut():

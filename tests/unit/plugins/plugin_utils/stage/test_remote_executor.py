@@ -22,11 +22,14 @@ from typing import Any
 
 import pytest
 from ansible.errors import AnsibleAuthenticationFailure, AnsibleConnectionFailure, AnsibleError
+from ansible.utils.display import Display
 
 from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders import find_folder
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage import remote_executor
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_errors import SILENT_BEFORE
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.python_path import BEGUN
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import RemoteExecutor, Unreachable
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import request
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import (
@@ -74,13 +77,10 @@ class Connection:
 class Shell:
     """What an action plugin offers of its connection; `faults` are raised first, one for each command."""
 
-    def __init__(
-        self, *faults: str | Exception, delegate_to: str | None = None, pong: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, *faults: str | Exception, delegate_to: str | None = None, executable: str = "/bin/sh") -> None:
         self.faults = [*faults]
         self.commands: list[str] = []
-        self.pings = 0
-        self.pong = pong or {}
+        self._play_context = SimpleNamespace(executable=executable)
         self._task = SimpleNamespace(delegate_to=delegate_to)
         self._templar = SimpleNamespace(template=lambda value: value.replace("{{ here }}", sys.executable))
         self._connection = Connection()
@@ -100,10 +100,6 @@ class Shell:
 
     def _is_become_unprivileged(self) -> bool:
         return self.becomes_unprivileged
-
-    def _execute_module(self, module_name: str, task_vars: Any) -> dict[str, Any]:
-        self.pings += 1
-        return self.pong
 
 
 @pytest.fixture(autouse=True)
@@ -245,6 +241,61 @@ def test_where_ssh_had_not_yet_told_why_it_is_asked_again(
     assert len(shell.commands) == commands or commands is None
 
 
+CLOSED = "Data could not be sent. Make sure this host can be reached over ssh: "
+KEX = f"{CLOSED}kex_exchange_identification: Connection closed by remote host"
+CUT = f"{CLOSED}{BEGUN}\nclient_loop: send disconnect: Broken pipe"
+REFUSES = f"{CLOSED}{SILENT_BEFORE}"
+
+
+class Retries(Connection):
+    """One whose retries somebody has set, or nobody."""
+
+    def get_option_and_origin(self, _name: str) -> tuple[Any, str]:
+        return self.options.get("retries", 0), "host: r1" if "retries" in self.options else "default"
+
+
+@pytest.mark.parametrize(
+    ("faults", "options", "commands", "reason"),
+    [
+        ([KEX], {}, 4, KEX),
+        ([KEX], {"retries": 2}, 1, KEX),
+        ([CLOSED], {}, 4, REFUSES.replace("  ", " ")),
+        ([KEX, REFUSED], {}, 2, REFUSED),
+        ([CUT], {}, None, "lost, and not back within 0.2 s: " + CUT.replace(f"{BEGUN}\n", "")),
+        ([KEX, CUT, REFUSED], {}, None, "lost, and not back within 0.2 s: " + CUT.replace(f"{BEGUN}\n", "")),
+    ],
+    ids=["refused", "Ansible has tried", "without a word", "then away", "lost", "lost after it was refused"],
+)
+def test_what_ends_before_a_login_is_not_lost(
+    asked: Request, faults: list[str], options: dict[str, Any], commands: int | None, reason: str
+):
+    """A host that lets nobody in is tried again a few times. The last fault stays."""
+    shell = Shell(*faults, *[faults[-1]] * 1000)
+    shell._connection = Retries("ssh", **options)
+    with pytest.raises(Unreachable) as caught:
+        list(RemoteExecutor(shell, HERE, 0.2).stage(asked))
+    assert str(caught.value) == reason
+    assert len(shell.commands) == commands or commands is None
+
+
+def test_a_host_that_refuses_for_a_moment_is_tested(asked: Request):
+    shell = Shell(KEX, CLOSED)
+    shell._connection = Retries("ssh")
+    assert verdicts([*RemoteExecutor(shell, HERE, 60).stage(asked)]) == ["passed"]
+
+
+@pytest.mark.parametrize("fault", [KEX, CLOSED, REFUSED])
+def test_a_host_that_an_earlier_stage_reached_is_waited_for(asked: Request, fault: str):
+    """It may be rebooting."""
+    shell = Shell(*[fault] * 6)
+    shell._connection = Retries("ssh")
+    there = RemoteExecutor(shell, HERE, 60, was_reached=lambda: True)
+    assert verdicts([*there.stage(asked)]) == ["passed"]
+    shell.faults = [fault] * 1000
+    with pytest.raises(Unreachable, match=r"^lost, and not back within 0.1 s: "):
+        list(RemoteExecutor(shell, HERE, 0.1, was_reached=lambda: True).stage(asked))
+
+
 def test_a_host_that_was_there_is_waited_for_even_where_it_cannot_be_reached(
     asked: Request, monkeypatch: pytest.MonkeyPatch
 ):
@@ -271,12 +322,9 @@ def test_a_host_without_python_answers_nothing(asked: Request):
 
 
 def test_a_python_that_is_too_old_is_told(asked: Request, tmp_path: Path):
-    old = tmp_path / "python2.7"
-    say = "import sys; sys.version_info, sys.version = (2, 7, 18), '2.7.18 (default)'; exec(sys.argv[-1])"
-    old.write_text(f"#!{sys.executable}\n{say}\n")
-    old.chmod(0o755)
-    [answer] = RemoteExecutor(Shell(), {"ansible_python_interpreter": str(old)}, 60).stage(asked)
-    assert answer.reason == f"Python is too old: {old} is 2.7.18, and 3.9 or newer is needed"
+    python = old(tmp_path / "python2.7", (2, 7, 18))
+    [answer] = RemoteExecutor(Shell(), {"ansible_python_interpreter": python}, 60).stage(asked)
+    assert answer.reason == f"Python is too old: {python} is 2.7.18, and 3.9 or newer is needed"
 
 
 @pytest.mark.parametrize(
@@ -346,41 +394,106 @@ def test_ssh_notices_a_host_that_went_without_a_word(connection: Connection, pat
 
 
 FOUND = {"discovered_interpreter_python": sys.executable}
+SEARCHED = {"ansible_interpreter_python_fallback": ["/nowhere/python3", sys.executable, "unused"]}
 
 
 @pytest.mark.parametrize(
-    ("task_vars", "delegate_to", "pings"),
+    ("task_vars", "delegate_to", "is_searched"),
     [
-        (HERE, None, 0),
-        ({"ansible_facts": FOUND}, None, 0),
-        ({"ansible_python_interpreter": "auto_silent", "ansible_facts": FOUND}, None, 0),
-        ({}, None, 1),
-        ({"ansible_python_interpreter": "auto"}, None, 1),
-        ({"ansible_python_interpreter": "/of/the/host", "ansible_delegated_vars": {"localhost": HERE}}, "localhost", 0),
-        ({"ansible_python_interpreter": "/of/the/host", "ansible_delegated_vars": {"localhost": {}}}, "localhost", 1),
+        (HERE, None, False),
+        ({"ansible_facts": FOUND}, None, False),
+        ({"ansible_python_interpreter": "auto_silent", "ansible_facts": FOUND}, None, False),
+        (SEARCHED, None, True),
+        ({**SEARCHED, "ansible_python_interpreter": "auto"}, None, True),
+        ({"ansible_python_interpreter": "/of/the/host", "ansible_delegated_vars": {"j1": HERE}}, "j1", False),
+        ({"ansible_python_interpreter": "/of/the/host", "ansible_delegated_vars": {"j1": SEARCHED}}, "j1", True),
     ],
 )
 def test_the_interpreter_is_the_one_of_the_host_that_is_asked(
-    asked: Request, task_vars: dict[str, Any], delegate_to: str | None, pings: int
+    asked: Request, task_vars: dict[str, Any], delegate_to: str | None, is_searched: bool, warnings: list[str]
 ):
-    shell = Shell(delegate_to=delegate_to, pong={"ping": "pong", "ansible_facts": FOUND})
-    there = RemoteExecutor(shell, task_vars, 60)
+    shell = Shell(delegate_to=delegate_to)
+    there = RemoteExecutor(shell, {"inventory_hostname": "r1", **task_vars}, 60)
     assert verdicts([*there.stage(asked)]) == ["passed"]
-    assert shell.pings == pings
-    assert there.facts == (FOUND if pings else {})
-    assert shell.commands[0].startswith(sys.executable)
+    assert there.facts == (FOUND if is_searched else {})
+    assert len(shell.commands) == 1
+    assert shell.commands[0].startswith(sys.executable) is not is_searched
+    assert [f"Host {delegate_to or 'r1'!r} is using" in text for text in warnings] == [True] * is_searched
 
 
-def test_a_host_that_does_not_answer_a_ping_is_unreachable(asked: Request):
-    shell = Shell(pong={"unreachable": True, "msg": "Could not resolve hostname r1"})
-    with pytest.raises(Unreachable, match="Could not resolve hostname r1"):
-        [*RemoteExecutor(shell, {}, 60).stage(asked)]
+@pytest.fixture
+def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What Ansible is to warn of."""
+    told: list[str] = []
+    monkeypatch.setattr(Display, "warning", lambda _self, msg, **_more: told.append(msg))
+    return told
 
 
-def test_without_a_discovery_there_is_a_usual_place(asked: Request):
-    shell = Shell(pong={"ping": "pong"})
-    [*RemoteExecutor(shell, {}, 60).stage(asked)]
-    assert shell.commands[0].startswith("/usr/bin/python3 ")
+def test_what_was_found_is_used_from_then_on(asked: Request, monkeypatch: pytest.MonkeyPatch, warnings: list[str]):
+    monkeypatch.setattr(remote_executor, "POLL_WAIT", 0.1)
+    shell = Shell()
+    answers = [*RemoteExecutor(shell, SEARCHED, 60).stage(slow(asked, 0.5, 0.05))]
+    assert (verdicts(answers), len(warnings)) == (["passed"], 1)
+    assert [command.startswith(sys.executable) for command in shell.commands[:2]] == [False, True]
+
+
+@pytest.mark.parametrize("setting", ["auto_silent", "auto_legacy_silent"])
+def test_a_silent_search_warns_of_nothing(asked: Request, setting: str, warnings: list[str]):
+    there = RemoteExecutor(Shell(), {**SEARCHED, "ansible_python_interpreter": setting}, 60)
+    assert (verdicts([*there.stage(asked)]), there.facts, warnings) == (["passed"], FOUND, [])
+
+
+def test_the_setting_of_the_environment_counts_where_no_variable_is_set(
+    asked: Request, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("ANSIBLE_PYTHON_INTERPRETER", "/of/the/environment")
+    [answer] = RemoteExecutor(Shell(), SEARCHED, 60).stage(asked)
+    assert answer.reason == "Python is missing: /of/the/environment"
+    assert verdicts([*RemoteExecutor(Shell(), HERE, 60).stage(asked)]) == ["passed"]
+
+
+def test_a_host_where_no_python_is_found(asked: Request, warnings: list[str]):
+    names = ["/nowhere/python3", "python-of-nobody"]
+    there = RemoteExecutor(Shell(), {"ansible_interpreter_python_fallback": names, "inventory_hostname": "r1"}, 60)
+    [answer] = there.stage(asked)
+    assert answer.reason == "Python is missing: there is none of /nowhere/python3, python-of-nobody"
+    assert warnings == [f"No python interpreters found for host 'r1' (tried {names!r})."]
+    assert there.facts == {}
+
+
+def fake(path: Path, text: str, interpreter: str = sys.executable) -> str:
+    path.write_text(f"#!{interpreter}\n{text}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def old(path: Path, version: tuple[int, ...]) -> str:
+    told = ".".join(map(str, version))
+    return fake(path, f"import sys; sys.version_info, sys.version = {version}, {told!r}; exec(sys.argv[-1])")
+
+
+def test_of_several_pythons_the_first_that_is_new_enough_runs(asked: Request, tmp_path: Path, warnings: list[str]):
+    """One that cannot be started is passed over, and none of them takes the request."""
+    broken = fake(tmp_path / "broken", "no program", "/nowhere/interpreter")
+    shim = fake(tmp_path / "shim", "echo 'no such version' >&2; exit 127", "/bin/sh")
+    names = [old(tmp_path / "python3.8", (3, 8, 18)), broken, shim, sys.executable]
+    there = RemoteExecutor(Shell(), {"ansible_interpreter_python_fallback": names}, 60)
+    assert (verdicts([*there.stage(asked)]), there.facts) == (["passed"], FOUND)
+    assert len(warnings) == 1
+
+
+def test_where_all_pythons_are_too_old_each_is_named(asked: Request, tmp_path: Path):
+    names = [old(tmp_path / "python3.8", (3, 8, 18)), "/nowhere/python", old(tmp_path / "python 2", (2, 7, 18))]
+    there = RemoteExecutor(Shell(), {"ansible_interpreter_python_fallback": names}, 60)
+    [answer] = there.stage(asked)
+    told = f"Python is too old: {names[0]} is 3.8.18, {names[2]} is 2.7.18, and 3.9 or newer is needed"
+    assert (answer.state, answer.reason, there.facts) == ("silent", told, {})
+
+
+def test_a_shell_that_is_not_posix_is_not_asked_to_search(asked: Request, warnings: list[str]):
+    shell = Shell(executable="/usr/bin/fish")
+    assert verdicts([*RemoteExecutor(shell, SEARCHED, 60).stage(asked)]) == ["passed"]
+    assert shell.commands[0].startswith("/bin/sh -c ")
 
 
 def test_the_interpreter_may_be_a_template(asked: Request) -> None:

@@ -12,9 +12,12 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import encode
 from ansible_collections.rack.recipes.plugins.module_utils.runner.main import MARK
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.python_path import BEGUN, TRIES
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import TASK
 
 REASONS = {"refused": "no space left", "killed": " (out of memory: the kernel killed 1 process meanwhile)"}
+
+FOUND = f"{TRIES}/usr/bin/python3.11\n{BEGUN}\n"
 
 
 class Host:
@@ -27,7 +30,7 @@ class Host:
         self._task = SimpleNamespace(delegate_to=None, check_mode=False, no_log=False, _uuid=TASK)
         self._templar = SimpleNamespace(template=lambda value: value)
         self._loader = SimpleNamespace(_vault=SimpleNamespace(secrets=None))
-        self._play_context = SimpleNamespace(no_log=False)
+        self._play_context = SimpleNamespace(no_log=False, executable="/bin/sh")
         self._connection = SimpleNamespace(transport="test", become=None)
 
     def _low_level_execute_command(self, _command: str, in_data: bytes) -> dict[str, Any]:
@@ -42,10 +45,7 @@ class Host:
         state, records = answer
         status = {"state": state, "offset": 1, "boot_id": "b", "reason": REASONS.get(state, ""), **self.clock}
         text = f"\n{MARK}{message['id']}\n{b''.join(map(encode, records)).decode()}\n{json.dumps(status)}\n"
-        return {"rc": 0, "stdout": text, "stderr": ""}
+        return {"rc": 0, "stdout": text, "stderr": FOUND}
 
     def get_shell_option(self, _option: str, default: str) -> str:
         return default
-
-    def _execute_module(self, **_arguments: Any) -> dict[str, Any]:
-        return {"ansible_facts": {"discovered_interpreter_python": "/usr/bin/python3.11"}}

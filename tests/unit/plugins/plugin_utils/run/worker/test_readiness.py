@@ -19,9 +19,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.readiness 
     halt_reason,
     startable,
     time_left,
+    was_reached,
     wrong_password_reason,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_errors import WRONG_PASSWORD
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_clock import clock_record
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import a_run, planned, step
 
 HOSTS = ("r1", "r2", "r3", "r4")
@@ -167,3 +169,23 @@ def test_what_may_start(run: Run, results: str, names: list[str]):
         {"name": "closing", "depends_on": ["a"], "always": True},
     ]
     assert [step["name"] for step in startable(told(run, results), steps, "r2")] == names
+
+
+@pytest.mark.parametrize(
+    ("records", "delegate", "is_reached"),
+    [
+        ([], "", False),
+        ([step("a", "r1")], "", False),  # as a step that needs no connection
+        ([clock_record(1, "r1", 0.0, ""), step("a", "r1", "failed")], "", True),
+        ([clock_record(1, "r1", 0.0, ""), step("a", "r1")], "j1", False),
+        ([clock_record(1, "r1", 0.0, ""), step("a", "r1", through="j1")], "j1", True),
+        ([clock_record(1, "r1", 0.0, ""), step("a", "r1", through="j1")], "", False),
+        ([clock_record(1, "r2", 0.0, ""), step("a", "r2")], "", False),
+        ([clock_record(1, "r1", 0.0, ""), step("a", "r1"), step("odd", "r1", "unreachable", 2)], "", False),
+        ([clock_record(1, "r1", 0.0, ""), step("a", "r1"), step("odd", "r1", "blocked", 2)], "", True),
+    ],
+)
+def test_who_was_reached_before(run: Run, records: list[dict[str, Any]], delegate: str, is_reached: bool):
+    append(run.path, records)
+    run.catch_up()
+    assert was_reached(run, "r1", delegate) is is_reached

@@ -59,7 +59,15 @@ def environment(**env: object) -> dict[str, str]:
 def call(*command: object, **env: object) -> Done:
     """Run a command in the current folder to its end."""
     words = [str(word) for word in command]
-    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=TIMEOUT, env=environment(**env))
+    done = subprocess.run(
+        words,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT,
+        env=environment(**env),
+    )
     return Done(done.returncode, done.stdout, done.stderr)
 
 

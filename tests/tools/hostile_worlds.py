@@ -9,7 +9,7 @@
     python tests/tools/hostile_worlds.py --world usual --runs 20     twenty runs
     python tests/tools/hostile_worlds.py --world user --user NAME    as root: the tests as this user
 
-The world `blank` clones the last commit.
+The worlds `blank` and `user` clone the last commit.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ WAITING = (
     "tests/integration/run",
     "tests/integration/faults/hosts/test_excessive_output.py",
 )
+CLONED = ("blank", "user")  # the worlds that need a checkout of their own
 PYTEST = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
 BUSY = 4  # processes that only compute
 
@@ -114,10 +115,10 @@ def run(name: str, user: str, tests: Sequence[str]) -> tuple[str, float, int, st
     """Run the tests in a world: its name, the seconds that it took, the exit code, and pytest's last line."""
     print(f"--- {name}: {WORLDS[name].about}", flush=True)
     with ExitStack() as around:
-        checkout = around.enter_context(clone()) if name == "blank" else ROOT
+        prefix = around.enter_context(become(user)) if name == "user" else WORLDS[name].prefix
+        checkout = around.enter_context(clone(user if name == "user" else "", prefix)) if name in CLONED else ROOT
         if name == "busy":
             around.enter_context(load())
-        prefix = around.enter_context(become(user)) if name == "user" else WORLDS[name].prefix
         python = str(checkout / ".venv/bin/python")
         started = time.monotonic()
         with subprocess.Popen(
@@ -150,32 +151,24 @@ def load() -> Iterator[None]:
 
 
 @contextmanager
-def clone() -> Iterator[Path]:
-    """A clone of the last commit with an environment of its own."""
+def clone(user: str, prefix: Sequence[str]) -> Iterator[Path]:
+    """A clone of the last commit, with an environment of its own that is made behind a prefix."""
     with tempfile.TemporaryDirectory(prefix="a folder ") as folder:
         checkout = Path(folder, "my checkout")
         subprocess.run(["git", "clone", "--quiet", ROOT, checkout], check=True)
-        subprocess.run(["sh", "tests/tools/setup.sh", "test"], cwd=checkout, check=True)
+        if user:
+            subprocess.run(["chown", "-R", f"{user}:", folder], check=True)
+        subprocess.run([*prefix, "sh", "tests/tools/setup.sh", "test"], cwd=checkout, check=True)
         yield checkout
 
 
 @contextmanager
 def become(user: str) -> Iterator[tuple[str, ...]]:
-    """The prefix that becomes a user, who gets a home for this time. The checkout must be readable to all."""
+    """The prefix that becomes a user, who gets a home for this time."""
     with tempfile.TemporaryDirectory(prefix="home-") as home:
         shutil.chown(home, user)
-        switch = (
-            "setpriv",
-            f"--reuid={user}",
-            f"--regid={user}",
-            "--init-groups",
-            "env",
-            "-u",
-            "PYENV_ROOT",
-            f"HOME={home}",
-            f"USER={user}",
-        )
-        yield (*switch, "PYTHONDONTWRITEBYTECODE=1")
+        switch = ("setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups")
+        yield (*switch, "env", "-u", "PYENV_ROOT", f"HOME={home}", f"USER={user}")
 
 
 def _parser() -> argparse.ArgumentParser:

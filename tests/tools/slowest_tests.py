@@ -69,7 +69,7 @@ def table(times: Iterable[Time]) -> list[str]:
     slowest = sorted(times, key=lambda time: -time.seconds)[:SHOWN]
     if not slowest:
         return []
-    lines = [f"{time.seconds:7.1f} s  {time.name}\n           {time.purpose}" for time in slowest]
+    lines = [f"{time.seconds:7.1f} s  {time.name}\n           {time.purpose}".rstrip() for time in slowest]
     return [f"The {len(slowest)} slowest tests, with their fixtures:", *lines]
 
 

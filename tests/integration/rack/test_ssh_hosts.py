@@ -48,7 +48,9 @@ def _without_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(command: list[str]) -> str:
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+    stdin = subprocess.DEVNULL  # one of its own: ssh sets flags on it, which others would find
+    done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, check=True, timeout=60)
+    return done.stdout.strip()
 
 
 def ansible(name: str) -> str:
@@ -111,7 +113,7 @@ def test_sessions_skip_the_start_files_of_the_user(rack: Rack) -> None:
 def test_a_killed_host_takes_its_sessions_along_and_no_other_host(rack: Rack) -> None:
     daemon = int(run(rack.ssh("r03", f"cd; {DAEMON}")))
     other = int(run(rack.ssh("r04", f"cd; {DAEMON}")))
-    session = subprocess.Popen(rack.ssh("r03", "sleep 1000"), stderr=subprocess.DEVNULL)
+    session = subprocess.Popen(rack.ssh("r03", "sleep 1000"), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     before = rack.pids()
     rack.kill("r03")
     assert session.wait(60) == 255
@@ -137,7 +139,7 @@ def test_two_racks_at_once_do_not_touch_each_other(rack: Rack) -> None:
 def test_stop_leaves_no_process_and_no_file() -> None:
     with Rack(3) as rack:
         daemon = int(run(rack.ssh("r01", f"cd; {DAEMON}")))
-        session = subprocess.Popen(rack.ssh("r02", "sleep 1000"), stderr=subprocess.DEVNULL)
+        session = subprocess.Popen(rack.ssh("r02", "sleep 1000"), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until(lambda: len(rack.processes()) > 6)
         running = rack.processes()
         assert daemon in running

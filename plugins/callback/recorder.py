@@ -95,6 +95,14 @@ options:
     type: str
     ini: [{section: rack_recipes, key: secret_keys}]
     env: [{name: RACK_RECIPES_SECRET_KEYS}]
+  module_errors:
+    description:
+      - The file that says which answers of Ansible's modules are errors, in addition to those that are known. It may
+        also say which of these are no errors, and which messages mean that a device could not be reached.
+    default: ""
+    type: str
+    ini: [{section: rack_recipes, key: module_errors}]
+    env: [{name: RACK_RECIPES_MODULE_ERRORS}]
   locked:
     description:
       - Whether only recipes, scriptlets, hooks and modules are run that are as C(rack-recipes lock) wrote them down.

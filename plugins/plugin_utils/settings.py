@@ -40,6 +40,7 @@ MEANING: dict[str, str] = {
     "policy": "the file that says who may do what",
     "merge": "what becomes of writes of a key that meet",
     "secret_keys": "patterns of names whose values are secret",
+    "module_errors": "the file that says which answers of Ansible's modules are errors",
 }
 MERGE_POLICIES = ("last_write", "fail", "deep_merge")
 HOOK = "hook "  # before the dotted name of a Python file: a policy of the user's
@@ -83,6 +84,7 @@ class Settings:
     policy: str = ""
     merge: Rules = ()
     secret_keys: tuple[str, ...] = SECRET_KEYS
+    module_errors: str = ""
 
 
 def load(extra_vars: Mapping[str, Any] | None = None) -> Settings:

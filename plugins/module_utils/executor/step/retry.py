@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     Record = dict[str, Any]
 
 RETRIED = ("failed", "error")
+AWAY = "unreachable"  # a device, which may be back soon: always tried again
 NEVER = float("inf")
 
 
@@ -39,7 +40,7 @@ def retry(step_run: StepRun, params: Record | None, place: Record) -> StepGenera
         verdict, reason = yield from step_run.attempt(params, {**place, "try": tries} if tries > 1 else place)
         is_waiting = step_run.attempts[-1].get("waiting", False)
         moment = time.monotonic() + delay(rule, tries)
-        wants_more = is_waiting or verdict in rule.get("on", RETRIED)
+        wants_more = is_waiting or verdict in (AWAY, *rule.get("on", RETRIED))
         if not wants_more or tries >= most or moment > deadline:
             if has_failed and verdict in PASSING:
                 step_run.more["flake"] = True

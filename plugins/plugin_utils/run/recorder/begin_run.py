@@ -50,6 +50,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import chosen_run_id
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_registry import SecretRegistry
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.read_answer_rules import answer_rules
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.pinned_code import Pins, pin
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import is_guarded
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
@@ -71,6 +72,8 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
     play_outline = outline(plays, ansible_api.resolve)
     _check(play_outline, plays)
     _check_delegates(plays, ansible_api)
+    if settings.module_errors:
+        answer_rules(settings.module_errors)  # what is wrong with the file is known before anything is run
     recipe = transform_to_native_types(dict(plays[0].vars.get(RECIPE_VARIABLE) or {}))
     rules = merge_rules(recipe, settings)
     pin(_pins(plays, play_outline, recipe, rules, settings, ansible_api) if is_guarded(settings) else None)

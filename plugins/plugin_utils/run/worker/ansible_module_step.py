@@ -36,8 +36,11 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launch
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import StageRun
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfers import FOLDER
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage import HostStage
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_errors import refusal
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.module_answers import AnswerRules
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.read_answer_rules import answer_rules
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.project_files import digest_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import USUAL_TMP
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import PayloadFiles, Program, Request
@@ -52,33 +55,46 @@ VERDICTS = ("unreachable", "failed", "skipped")  # fields of a result; the first
 EARLY_ENDS = {"failed": AnsibleActionFail, "skipped": AnsibleActionSkip}
 
 
-def as_module(action: ActionBase, task_vars: Mapping[str, Any], *, secret: bool) -> Program:
-    """The program of the step: the executor calls it in a child process, which uses the connection of `action`.
+def as_module(stage: HostStage, *, secret: bool) -> Program:
+    """The program of the step: the executor calls it in a child process, which uses the connection of the stage's task.
 
     With `secret` the module logs none of its arguments on the host.
     """
+    action = stage.action
+    all_rules = answer_rules(stage.run.settings.module_errors)
 
     def program(step: Mapping[str, Any], payload_files: PayloadFiles) -> Result:
         payload_files.digests.update(_files(step.get("args") or {}))
         name, keys = str(step["module"]), [str(key) for key in step.get("writes") or ()]
+        rules = all_rules.of(_names(action, name))
 
         def run(params: Result, ctx: ContextView) -> tuple[str, str]:
-            result = _to_json(_execute(_handler(action, name, params, secret=secret), task_vars))
+            result = _to_json(_execute(_handler(action, name, params, secret=secret), stage.task_vars))
             for key in keys if not result.get("skipped") else ():
                 ctx.set(key, result)
-            return next((word for word in VERDICTS if result.get(word)), "passed"), _reason(result)
+            verdict = next((word for word in VERDICTS if result.get(word)), "passed")
+            said = rules.error_in(result) if verdict == "passed" else ""
+            return ("failed", said) if said else (verdict, _reason(result))
 
         def call(params: Result, ctx: ContextView, emit: Emit) -> NoReturn:
             _leave_ansible(action)
             verdict, reason = _verdict(lambda: run(params, ctx), action)
+            if verdict in ("failed", "error") and stage.tests_from_outside and rules.is_unreachable(reason):
+                verdict = "unreachable"
             sys.stdout.flush()
             sys.stderr.flush()
             emit({"kind": "ending", "verdict": verdict, "reason": reason[:LONGEST_MESSAGE]})
             os._exit(verdict not in ("passed", "skipped"))
 
-        return {"kind": "call", "call": call, "options": None, "reads": [], "digest": _digest(action, name)}
+        return {"kind": "call", "call": call, "options": None, "reads": [], "digest": _digest(action, name, rules)}
 
     return program
+
+
+def _names(action: ActionBase, name: str) -> tuple[str, ...]:
+    """The name of a module as the recipe has it, and its full name."""
+    found = action._shared_loader_obj.module_loader.find_plugin_with_context(name)
+    return name, str(found.resolved_fqcn or name)
 
 
 def _leave_ansible(action: ActionBase) -> None:
@@ -192,8 +208,8 @@ def _reason(result: Result) -> str:
     return str(result.get("msg") or result.get("skip_reason") or result.get("skipped_reason") or "")
 
 
-def _digest(action: ActionBase, name: str) -> str:
-    """The digest of the module's and the action plugin's files, and of Ansible's version."""
+def _digest(action: ActionBase, name: str, rules: AnswerRules) -> str:
+    """The digest of the module's and the action plugin's files, of Ansible's version, and of the rules for answers."""
     loaders = action._shared_loader_obj
     found = (
         loaders.module_loader.find_plugin_with_context(name),
@@ -203,6 +219,8 @@ def _digest(action: ActionBase, name: str) -> str:
     for each in found:
         if each.resolved:
             digest.update(Path(each.plugin_resolved_path).read_bytes())
+    if rules.errors:
+        digest.update(repr((rules.errors, rules.no_errors)).encode())
     return f"sha256:{digest.hexdigest()}"
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible.constants import LOCALHOST
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import transform_to_native_types
 
@@ -75,6 +76,13 @@ class HostStage:
         """Whether the connection starts programs on its host; those of network devices do it on the controller."""
         connection = self.action._connection
         return not any(getattr(connection, name, False) for name in ("force_persistence", "_remote_is_local"))
+
+    @property
+    def tests_from_outside(self) -> bool:
+        """Whether a module of Ansible's runs on another machine than the host, such as one that asks a device's API."""
+        if self.host in (RUN_HOST, *LOCALHOST):
+            return False
+        return bool(self.delegate) or self.action._connection.transport == "local" or not self.starts_programs
 
     @property
     def delegate(self) -> str:

@@ -275,7 +275,7 @@ def _run_module_here(stage: HostStage, remote: RemoteExecutor) -> HostAnswer:
         run_here,
     )
 
-    program = as_module(stage.action, stage.task_vars, secret=has_secrets(stage))
+    program = as_module(stage, secret=has_secrets(stage))
     try:
         return run_here(request_of(stage, program), stage.run, remote.halted, check=stage.is_check)
     except OSError as error:

@@ -117,7 +117,7 @@ def test_check_mode_says_so_too(run: Run, more: dict[str, Any]):
 
 def test_a_delegate_that_is_a_device_runs_nothing_for_any_of_its_hosts(run: Run):
     run.steps = {**run.steps, "a": planned("a", "r1", "r2", stage=2)}
-    run.delegates.find = lambda _number, host: ("sw2", {**VARS, "inventory_hostname": host})
+    run.delegates.find = lambda _number, hosts: [(name, "sw2", {**VARS, "inventory_hostname": name}) for name in hosts]
     run.representatives(2)
     host = a_device("sw2", _remote_is_local=True)
     host._loader = DataLoader()

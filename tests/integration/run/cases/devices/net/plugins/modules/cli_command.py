@@ -1,0 +1,21 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A module like ansible.netcommon.cli_command: whatever the device answers, it does not fail."""
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.connection import Connection, ConnectionError
+
+
+def main():
+    module = AnsibleModule({"command": {"required": True}}, supports_check_mode=True)
+    try:
+        answer = Connection(module._socket_path).get(module.params["command"])
+    except ConnectionError as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(changed=False, stdout=answer, stdout_lines=answer.splitlines())
+
+
+if __name__ == "__main__":
+    main()

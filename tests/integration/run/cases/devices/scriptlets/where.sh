@@ -1,0 +1,3 @@
+#!/bin/sh
+touch "$STARTED"
+echo '{"status": "ok"}'

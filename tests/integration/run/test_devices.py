@@ -27,8 +27,8 @@ from call_rack_recipes import Done, rack_recipes, results, write_recipe
 CASES = Path(__file__).parent / "cases" / "devices"
 SECRET = "s3cret-word"
 NO_PROGRAMS = (
-    "sw1 starts no programs, since its connection is test.net.cli: this step would run on the controller. Name a host "
-    "that runs it (delegate_to: HOST), or use a module of Ansible's (type: ansible)"
+    "the connection test.net.cli starts no programs on a device, so this step would run on the controller: "
+    "name a host that runs it (delegate_to: HOST), or use a module of Ansible's (type: ansible)"
 )
 RULES = """\
 errors:

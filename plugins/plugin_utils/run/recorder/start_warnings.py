@@ -12,7 +12,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run
 
 ADDRESS = ("ansible_host", "ansible_ssh_host")
-PORT = ("ansible_port", "ansible_ssh_port")
+PORT = ("ansible_port", "ansible_ssh_port", "ansible_httpapi_port")
 
 
 def start_warnings(run: Run, hosts: Iterable[Any]) -> Iterator[str]:

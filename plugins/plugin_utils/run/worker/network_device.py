@@ -17,15 +17,14 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer imp
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import Request
 
 STARTS_NO_PROGRAMS = (
-    "{host} starts no programs, since its connection is {connection}: this step would run on the controller. "
-    "Name a host that runs it (delegate_to: HOST), or use a module of Ansible's (type: ansible)"
+    "the connection {} starts no programs on a device, so this step would run on the controller: "
+    "name a host that runs it (delegate_to: HOST), or use a module of Ansible's (type: ansible)"
 )
 
 
 def refuse_stage(stage: HostStage, halted: Callable[[], str]) -> HostAnswer:
     """The answer to a stage of scriptlets for a network device. `halted` returns why the steps must stop, or empty."""
-    connection = stage.action._connection.ansible_name
-    reason = STARTS_NO_PROGRAMS.format(host=stage.delegate or stage.host, connection=connection)
+    reason = STARTS_NO_PROGRAMS.format(stage.action._connection.ansible_name)
     message = request_of(stage, None).message
     steps = [{**step, "invalid": step.get("invalid", reason)} for step in message["steps"]]
     request = Request({**message, "steps": steps, "locks": {}, "check": False}, ())

@@ -38,3 +38,5 @@ def test_what_is_not_known_or_meant_is_not_told():
     here = {"ansible_host": "localhost", "ansible_connection": "local"}
     assert not [*aliases_of_one_host([host("a", ansible_host=template), host("b", ansible_host=template)])]
     assert not [*aliases_of_one_host([host("a", **here), host("b", **here)])]
+    apis = [host(name, ansible_host="10.0.0.1", ansible_httpapi_port=port) for name, port in (("a", 8001), ("b", 8002))]
+    assert not [*aliases_of_one_host(apis)]

@@ -30,8 +30,8 @@ from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.worker
 
 VARS = {"inventory_hostname": "r1", "groups": {}, "hostvars": {"r1": {}, "sw2": {}}, "ansible_delegated_vars": {}}
 WHY = (
-    "{} starts no programs, since its connection is test.net.cli: this step would run on the controller. "
-    "Name a host that runs it (delegate_to: HOST), or use a module of Ansible's (type: ansible)"
+    "the connection test.net.cli starts no programs on a device, so this step would run on the controller: "
+    "name a host that runs it (delegate_to: HOST), or use a module of Ansible's (type: ansible)"
 )
 TOUCH = "#!/bin/sh\ntouch started\n"
 PYTHON = """\
@@ -81,12 +81,12 @@ def ended(run: Run, host: Host, *steps: dict[str, Any], locks: Any = None) -> li
 @pytest.mark.parametrize("kind", ["shell", "python"])
 def test_nothing_is_started_for_it(run: Run, flags: dict[str, bool], kind: str):
     Path("scriptlets/s.py").write_text(PYTHON)
-    assert ended(run, a_device(**flags), {**A, "type": kind}) == [("a", "error", WHY.format("r1"))]
+    assert ended(run, a_device(**flags), {**A, "type": kind}) == [("a", "error", WHY)]
 
 
 def test_the_connection_of_the_delegate_counts(run: Run):
     found = ended(run, a_device("sw2", _remote_is_local=True), A)
-    assert found == [("a", "error", f"{WHY.format('sw2')} (through sw2)")]
+    assert found == [("a", "error", f"{WHY} (through sw2)")]
 
 
 def test_what_would_not_be_started_has_its_usual_verdict(run: Run):
@@ -105,14 +105,14 @@ def test_what_would_not_be_started_has_its_usual_verdict(run: Run):
 
 def test_its_steps_wait_for_no_lock_and_are_not_tried_again(run: Run):
     step = {**A, "locks": ["bus"], "retry": {"max": 5, "delay_sec": 60}, "loop": [1, 2]}
-    assert ended(run, a_device(_remote_is_local=True), step, locks=LOCKS) == [("a", "error", WHY.format("r1"))]
+    assert ended(run, a_device(_remote_is_local=True), step, locks=LOCKS) == [("a", "error", WHY)]
 
 
 @pytest.mark.parametrize("more", [{}, {"loop": "${none.such_v1}"}])
 def test_check_mode_says_so_too(run: Run, more: dict[str, Any]):
     host = a_device(_remote_is_local=True)
     host._task.check_mode = True
-    assert ended(run, host, {**A, **more}) == [("a", "error", WHY.format("r1"))]
+    assert ended(run, host, {**A, **more}) == [("a", "error", WHY)]
 
 
 def test_a_delegate_that_is_a_device_runs_nothing_for_any_of_its_hosts(run: Run):
@@ -121,4 +121,4 @@ def test_a_delegate_that_is_a_device_runs_nothing_for_any_of_its_hosts(run: Run)
     run.representatives(2)
     host = a_device("sw2", _remote_is_local=True)
     host._loader = DataLoader()
-    assert ended(run, host, A) == [("a", "error", f"{WHY.format('sw2')} (through sw2)")] * 2
+    assert ended(run, host, A) == [("a", "error", f"{WHY} (through sw2)")] * 2

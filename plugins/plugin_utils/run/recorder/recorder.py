@@ -32,7 +32,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.missing_results i
     UNRECORDED,
     missing_result,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import AnsibleApi, ansible_api_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import (
+    AnsibleApi,
+    ansible_api_of,
+    fill_caches,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.begin_run import begin_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.cached_results import cached_offers
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.find_delegates import delegate_finder
@@ -137,6 +141,7 @@ class Recorder:
         self._find_cached(run)
         self._set_facts(run, run.hosts)
         self.store_writer = StoreWriterClient(run)
+        fill_caches()
         gc.freeze()  # a search for garbage in what Ansible has loaded would copy that memory in each worker
 
     def _record_warning(self, run: Run, text: str) -> None:

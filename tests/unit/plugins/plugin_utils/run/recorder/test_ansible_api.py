@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What a run that begins is told of the inventory's vaults."""
+"""What a run that begins is told of the inventory's vaults, and what it has Ansible do for all workers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret, VaultSecretsContext
 from ansible.vars.manager import VariableManager
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import ansible_api_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import (
+    ansible_api_of,
+    fill_caches,
+)
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.ansible_plays import play
 
 SECRETS = [("default", VaultSecret(b"the password of the vault"))]
@@ -44,3 +47,17 @@ def test_values_of_hosts_that_are_not_in_the_run_are_known_too(loader: DataLoade
     assert ({**found}, problem) == ({"r1": [], "localhost": [], "r2": ["of-r2-alone", "of-r2-deep"]}, "")
     loader.set_vault_secrets(None)
     assert ansible_api_of(made).vaulted(["r1"]) == ({}, "")
+
+
+@pytest.mark.parametrize("make", ["from_action_result_dict", "from_module_result_dict"])
+def test_workers_find_the_fields_of_a_result(make: str):
+    """They are in a cache of Ansible's, under the same key that Ansible itself asks for."""
+    results = pytest.importorskip("ansible._internal._task", reason="this release has no such cache").UnifiedTaskResult
+    found = results.get_result_key_to_resolved_field_mapping
+    if not hasattr(results, make):
+        pytest.skip(f"this release has no {make}")
+    found.cache_clear()
+    fill_caches()
+    before = found.cache_info().misses
+    getattr(results, make)({"changed": False})
+    assert (found.cache_info().misses, found.cache_info().hits) == (before, 1)

@@ -7,12 +7,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret, VaultSecretsContext
+from ansible.plugins.loader import connection_loader, shell_loader
 from ansible.vars.manager import VariableManager
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import (
@@ -47,6 +49,16 @@ def test_values_of_hosts_that_are_not_in_the_run_are_known_too(loader: DataLoade
     assert ({**found}, problem) == ({"r1": [], "localhost": [], "r2": ["of-r2-alone", "of-r2-deep"]}, "")
     loader.set_vault_secrets(None)
     assert ansible_api_of(made).vaulted(["r1"]) == ({}, "")
+
+
+def test_workers_look_into_no_folder_for_plugins(monkeypatch: pytest.MonkeyPatch):
+    for loader in (connection_loader, shell_loader):
+        loader._plugin_path_cache.clear()
+        loader._searched_paths.clear()
+    fill_caches()
+    monkeypatch.setattr(os, "listdir", lambda path: pytest.fail(f"{path} is read"))
+    assert connection_loader.find_plugin("local")
+    assert shell_loader.find_plugin("sh")
 
 
 @pytest.mark.parametrize("make", ["from_action_result_dict", "from_module_result_dict"])

@@ -44,3 +44,19 @@ def _told(record: Record, delegate: str) -> Record:
 def group_problem(name: str) -> str:
     """Why a name of a group cannot be that of a delegate: Ansible would try to reach a host of that name."""
     return f"delegate_to: {name!r} is a group and no host: name one host, such as {{{{ groups[{name!r}] | first }}}}"
+
+
+def starts_programs(connection: Any) -> bool:
+    """Whether a connection, or a class of connections, starts programs on its host.
+
+    For a network device Ansible silently starts them on the controller.
+    """
+    return not any(getattr(connection, flag, False) for flag in ("force_persistence", "_remote_is_local"))
+
+
+def needs_delegate(connection: str) -> str:
+    """Why a scriptlet cannot run on a network device with a connection of that name."""
+    return (
+        f"the connection {connection} starts no programs on a device, so this step would run on the controller: "
+        "name a host that runs it (delegate_to: HOST), or use a module of Ansible's (type: ansible)"
+    )

@@ -19,7 +19,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names im
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import StepEnd
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RUN_HOST, Run
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegates import delegate_of, told_through
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegates import (
+    delegate_of,
+    starts_programs,
+    told_through,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_secrets import add_secrets
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.readiness import (
     blocking_verdicts,
@@ -74,8 +78,7 @@ class HostStage:
     @property
     def starts_programs(self) -> bool:
         """Whether the connection starts programs on its host; those of network devices do it on the controller."""
-        connection = self.action._connection
-        return not any(getattr(connection, name, False) for name in ("force_persistence", "_remote_is_local"))
+        return starts_programs(self.action._connection)
 
     @property
     def tests_from_outside(self) -> bool:

@@ -11,20 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegates import needs_delegate
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.ansible_module_step import run_here
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage import HostStage, request_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import Request
 
-STARTS_NO_PROGRAMS = (
-    "the connection {} starts no programs on a device, so this step would run on the controller: "
-    "name a host that runs it (delegate_to: HOST), or use a module of Ansible's (type: ansible)"
-)
-
 
 def refuse_stage(stage: HostStage, halted: Callable[[], str]) -> HostAnswer:
     """The answer to a stage of scriptlets for a network device. `halted` returns why the steps must stop, or empty."""
-    reason = STARTS_NO_PROGRAMS.format(stage.action._connection.ansible_name)
+    reason = needs_delegate(str(stage.action._connection.ansible_name))
     message = request_of(stage, None).message
     steps = [{**step, "invalid": step.get("invalid", reason)} for step in message["steps"]]
     request = Request({**message, "steps": steps, "locks": {}, "check": False}, ())

@@ -20,12 +20,13 @@ PROGRAM = Path(__file__).with_name("match_hosts.py")
 
 @dataclass(frozen=True, slots=True)
 class InventoryHosts:
-    """The host names of each pattern, or why there are none.
+    """The host names of each pattern, or why there are none. `devices` has the connections of network devices.
 
     `problem` says why they are not known here, `refusal` why the run would have none either.
     """
 
     hosts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    devices: Mapping[str, str] = field(default_factory=dict)
     problem: str = ""
     refusal: str = ""
 

@@ -2,13 +2,19 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A program that finds the hosts of Ansible's inventory that match patterns; it reads JSON on stdin and writes JSON."""
+"""A program that finds the hosts of Ansible's inventory that match patterns, and the network devices among them.
+
+It reads JSON on stdin and writes JSON.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +22,10 @@ from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader
+from ansible.plugins.loader import connection_loader, init_plugin_loader
+from ansible.vars.manager import VariableManager
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegates import starts_programs
 
 VAULT = b"$ANSIBLE_VAULT"
 UNREADABLE = "the inventory cannot be read: {}"
@@ -24,7 +33,7 @@ ENCRYPTED = "{} is encrypted; only the run itself asks for the vault password"
 
 
 def answer(wanted: dict[str, Any]) -> dict[str, Any]:
-    """Return the hosts of each pattern, or why there are none.
+    """Return the hosts of each pattern and the connection of each network device, or why there are none.
 
     A `problem` says why only the run can know them, a `refusal` why the run cannot know them either.
     """
@@ -39,7 +48,29 @@ def answer(wanted: dict[str, Any]) -> dict[str, Any]:
         found = {pattern: [host.name for host in inventory.get_hosts(pattern)] for pattern in wanted["patterns"]}
     except AnsibleError as error:
         return {"refusal": UNREADABLE.format(error)}
-    return {"hosts": found}
+    answered: dict[str, Any] = {"hosts": found}
+    with suppress(AnsibleError):  # variables may be in a vault, whose password only the run asks for
+        answered["devices"] = dict(devices(inventory))
+    return answered
+
+
+def devices(inventory: InventoryManager) -> Iterator[tuple[str, str]]:
+    """Yield the hosts whose connection starts no programs on them, with the name of the connection.
+
+    A connection whose name is a template is not known before the run.
+    """
+    variables = VariableManager(loader=inventory._loader, inventory=inventory)
+    for host in inventory.get_hosts():
+        given = variables.get_vars(host=host, include_hostvars=False)
+        name = str(given.get("ansible_connection") or "")
+        if name and is_for_devices(name):
+            yield host.name, name
+
+
+@cache
+def is_for_devices(name: str) -> bool:
+    """Whether a connection starts no programs on its host."""
+    return not starts_programs(connection_loader.get(name, class_only=True))
 
 
 def is_encrypted(path: str) -> bool:

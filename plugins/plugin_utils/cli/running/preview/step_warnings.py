@@ -16,11 +16,13 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.s
     Results,
     StoredHistory,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, PlannedStep
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values import is_open
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Dependency
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegates import needs_delegate
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import EarlierRun, with_dependents
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import journal_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import ANSIBLE
 
 EVERY_HOST = ("", "all")
 SKIPPED, BLOCKED = "skipped", "blocked"
@@ -48,6 +50,7 @@ def warnings_of(
         if name in out:
             yield out[name]
             continue
+        yield from _without_place(planned, hosts[name], found)
         if planned.step.when is False:
             yield StepWarning(name, SKIPPED, "when: false")
         elif planned.step.when is not True:
@@ -58,6 +61,15 @@ def warnings_of(
             yield from _reused(name, hosts[name], earlier)
         if planned.step.cache_key is not None:
             yield _cached(name, planned.step.cache_key.key, hosts[name], history.cached.get(name, ()))
+
+
+def _without_place(planned: PlannedStep, hosts: Sequence[str], found: InventoryHosts) -> Iterator[StepWarning]:
+    """Yield a warning for a scriptlet on network devices, for which Ansible would run it on the controller."""
+    step = planned.step
+    devices = [host for host in hosts if host in found.devices]
+    if devices and not (step.type == ANSIBLE or step.delegate_to):
+        connections = ", ".join(dict.fromkeys(found.devices[host] for host in devices))
+        yield StepWarning(step.name, f"is an error{_on(devices, hosts)}", needs_delegate(connections))
 
 
 def _left_out(plan: Plan, hosts: Hosts, found: InventoryHosts) -> dict[str, StepWarning]:

@@ -18,6 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.run import current_run as holder
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, set_current
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegates import needs_delegate
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.run_stage import run_stage
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import request
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import (
@@ -29,10 +30,7 @@ from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minima
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.worker.scripted_host import Host
 
 VARS = {"inventory_hostname": "r1", "groups": {}, "hostvars": {"r1": {}, "sw2": {}}, "ansible_delegated_vars": {}}
-WHY = (
-    "the connection test.net.cli starts no programs on a device, so this step would run on the controller: "
-    "name a host that runs it (delegate_to: HOST), or use a module of Ansible's (type: ansible)"
-)
+WHY = needs_delegate("test.net.cli")
 TOUCH = "#!/bin/sh\ntouch started\n"
 PYTHON = """\
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.dry_run import _duration_text
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.output_formats import FORMATS, plan_to_data
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegates import needs_delegate
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call, make_project
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.two_stored_runs import (
     Writer,
@@ -263,6 +264,41 @@ def test_an_inventory_that_cannot_be_read(source: str, lab: Path):
 def test_the_configured_inventory_is_meant(lab: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("ANSIBLE_INVENTORY", str(lab / "inventory.yml"))
     assert "\nhosts: leaf1, leaf2, leaf3\n" in call("run", "burn.yml", "--dry-run").out
+
+
+DEVICES = """\
+lab:
+  hosts:
+    leaf1: {ansible_connection: device}
+    leaf2: {ansible_connection: "{{ other }}"}
+    leaf3: {ansible_connection: no_such_connection}
+"""
+CONNECTION = """\
+from ansible.plugins.connection import NetworkConnectionBase
+
+class Connection(NetworkConnectionBase):
+    transport = "device"
+"""
+
+
+def test_scriptlets_that_devices_cannot_run_are_told(lab: Path, monkeypatch: pytest.MonkeyPatch):
+    (lab / "inventory.yml").write_text(DEVICES)
+    (lab / "connections").mkdir()
+    (lab / "connections/device.py").write_text(CONNECTION)
+    monkeypatch.setenv("ANSIBLE_CONNECTION_PLUGINS", str(lab / "connections"))
+    ping = {"name": "ping", "type": "ansible", "module": "ansible.builtin.ping", "success": "none"}
+    delegated = {**OK, "name": "outside", "delegate_to": "localhost"}
+    steps = [{**OK, "name": "here"}, ping, delegated, {**OK, "name": "sum", "scope": "run"}]
+    (lab / "d.yml").write_text(json.dumps({**RECIPE, "steps": steps}))
+    notes = call("run", "d.yml", "--dry-run", "-i", "inventory.yml", "--json").answer["preview"]["notes"]
+    assert notes == [{"step": "here", "what": "is an error on 1 of 3 hosts", "why": needs_delegate("device")}]
+
+
+def test_devices_are_not_told_where_variables_are_in_a_vault(lab: Path):
+    (lab / "group_vars").mkdir()
+    (lab / "group_vars/all.yml").write_text("$ANSIBLE_VAULT;1.1;AES256\n6162\n")
+    done = call("run", "burn.yml", "--dry-run", "-i", "inventory.yml", "--json")
+    assert (done.code, done.answer["preview"]["hosts"]) == (0, ["leaf1", "leaf2", "leaf3"])
 
 
 def test_many_hosts_are_counted(lab: Path):

@@ -12,6 +12,7 @@ import random
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -109,6 +110,16 @@ def keep_alive(connection: Any, patience: float) -> None:
         connection.set_option("ssh_extra_args", f"{given[-1]} {ALIVE.format(interval=interval)}".strip())
 
 
+def use_stdin(connection: Any) -> None:
+    """Have a request sent on stdin whatever the user has set for modules.
+
+    A local connection without pipelining gives a program that asks for a password a terminal, and sends it nothing.
+    """
+    if getattr(connection, "has_pipelining", False):
+        with suppress(AnsibleError, KeyError):  # some have no such option
+            connection.set_option("pipelining", True)
+
+
 def tries_more(connection: Any) -> int:
     """How often a host that lets nobody in is tried again. Ansible itself has tried as often as the user wants."""
     try:
@@ -155,6 +166,7 @@ class RemoteExecutor:
         self._gone = ""  # why the host was given up
         self._transport = str(getattr(action._connection, "transport", ""))
         keep_alive(action._connection, reconnect_timeout)
+        use_stdin(action._connection)
         self.facts: dict[str, Any] = {}
 
     def stage(self, request: Request) -> Iterator[HostAnswer]:

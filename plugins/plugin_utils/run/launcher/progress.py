@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
@@ -22,6 +22,67 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Results
 
 MOST_NAMED = 3  # of the hosts that the run waits for
+MOST_AWAITED = 20  # where it waits for more, their names tell nothing
+
+
+@dataclass
+class OpenResults:
+    """The planned results that there are not yet, by stage and host, counted as they come.
+
+    A line of progress is drawn ten times a second. It must not look at each of 100,000 results then.
+    """
+
+    planned: dict[str, tuple[int, frozenset[str]]] = field(default_factory=dict)  # stage and hosts of each step
+    of_stages: dict[int, Counter[str]] = field(default_factory=dict)
+    of_hosts: Counter[str] = field(default_factory=Counter)
+    hosts: int = 0
+
+    @classmethod
+    def of(cls, steps: Iterable[Mapping[str, Any]]) -> OpenResults:
+        """All results of the steps of a run record."""
+        found = cls()
+        for step in steps:
+            found.planned[step["name"]] = step["stage"], frozenset(step["hosts"])
+            found.of_stages.setdefault(step["stage"], Counter()).update(step["hosts"])
+            found.of_hosts.update(filter(None, step["hosts"]))
+        found.hosts = len(found.of_hosts)
+        return found
+
+    def close(self, name: str, host: str) -> None:
+        """Take out a result that has come for the first time."""
+        stage, hosts = self.planned.get(name, (0, frozenset()))
+        if host in hosts:
+            _take_one(self.of_stages[stage], host)
+            if host:
+                _take_one(self.of_hosts, host)
+
+    @property
+    def stage(self) -> int:
+        """The first stage with an open result, or the last one."""
+        return min((stage for stage, hosts in self.of_stages.items() if hosts), default=max(self.of_stages))
+
+    def line(self) -> list[str]:
+        """The stage, the steps and the hosts that are done, and the hosts that the stage waits for."""
+        steps = sum(len(hosts) for _stage, hosts in self.planned.values())
+        left = sum(hosts.total() for hosts in self.of_stages.values())
+        return [
+            f"stage {self.stage} of {max(self.of_stages)}",
+            f"{steps - left} of {steps} steps",
+            f"{self.hosts - len(self.of_hosts)} of {self.hosts} hosts done",
+        ]
+
+    def awaited(self) -> str:
+        """The hosts that the stage waits for: their number while they are many, then the names of some."""
+        hosts = self.of_stages[self.stage]
+        count = len(hosts) - ("" in hosts)
+        shown = f"{count} hosts" if count > MOST_AWAITED else few([*filter(None, hosts)], MOST_NAMED)
+        return f"waiting for {shown}" if count else ""
+
+
+def _take_one(counter: Counter[str], name: str) -> None:
+    counter[name] -= 1
+    if not counter[name]:
+        del counter[name]
 
 
 @dataclass
@@ -33,6 +94,8 @@ class Progress:
     about: Mapping[str, Any] = field(default_factory=dict)
     end: Mapping[str, Any] = field(default_factory=dict)
     results: Results = field(default_factory=Results)
+    open: OpenResults = field(default_factory=OpenResults)
+    verdicts: Counter[str] = field(default_factory=Counter)
     started: float = field(default_factory=time.monotonic)
 
     @classmethod
@@ -50,37 +113,34 @@ class Progress:
                 continue
             self.context.fold(record)
             if record["kind"] == "step":
-                self.results.add(self.context.refusals.final_record(record))
+                self._add(self.context.refusals.final_record(record))
             elif record["kind"] == "run":
-                self.about = record
+                self.about, self.open = record, OpenResults.of(record.get("steps", ()))
             elif record["kind"] == "end":
                 self.end = record
 
+    def _add(self, record: Mapping[str, Any]) -> None:
+        place = record["step"], record["host"]
+        before = self.results.ended.get(place)
+        self.results.add(record)
+        if before is None:
+            self.open.close(*place)
+        elif not before.instances:
+            self.verdicts[before.verdict] -= 1
+        after = self.results.ended[place]
+        if not after.instances:
+            self.verdicts[after.verdict] += 1
+
     def line(self) -> str:
         """A line for a terminal: the stage, the steps and hosts that are done, failures, the hosts that are awaited."""
-        steps = self.about.get("steps", ())
-        planned = [(step["stage"], step["name"], host) for step in steps for host in step["hosts"]]
-        unfinished = [place for place in planned if place[1:] not in self.results.ended]
-        if not planned:
+        if not self.open.planned:
             return "starting"
-        stages = max(stage for stage, _step, _host in planned)
-        stage = min((stage for stage, _step, _host in unfinished), default=stages)
-        awaited = list(dict.fromkeys(host for number, _step, host in unfinished if number == stage and host))
-        hosts = len({host for _stage, _step, host in planned if host})
-        waiting = len({host for _stage, _step, host in unfinished if host})
-        parts = [
-            f"stage {stage} of {stages}",
-            f"{len(planned) - len(unfinished)} of {len(planned)} steps",
-            f"{hosts - waiting} of {hosts} hosts done",
-            self._failures(),
-            f"waiting for {few(awaited, MOST_NAMED)}" if awaited else "",
-            f"{time.monotonic() - self.started:.0f} s",
-        ]
-        return "  ".join(filter(None, parts))
+        seconds = f"{time.monotonic() - self.started:.0f} s"
+        return "  ".join(filter(None, [*self.open.line(), self._failures(), self.open.awaited(), seconds]))
 
     def _failures(self) -> str:
-        counts = Counter(end.verdict for _place, end in self.results.counted() if end.verdict not in PASSING)
-        return ", ".join(f"{number} {verdict}" for verdict, number in sorted(counts.items()))
+        counts = sorted((verdict, number) for verdict, number in self.verdicts.items() if verdict not in PASSING)
+        return ", ".join(f"{number} {verdict}" for verdict, number in counts if number)
 
 
 class StatusLine:

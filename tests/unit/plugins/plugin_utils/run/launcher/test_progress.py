@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import cProfile
 import fcntl
 import io
 import os
 import pty
 import struct
 import termios
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -69,6 +71,38 @@ ODD = done("odd", "r1", "r3")
 )
 def test_how_far_a_run_is(tmp_path: Path, records: list[dict[str, Any]], expected: str):
     assert line(tmp_path / "journal.jsonl", *records) == expected
+
+
+def test_of_many_hosts_only_their_number_is_told(tmp_path: Path):
+    hosts = [f"r{number:04}" for number in range(1000)]
+    path = tmp_path / "journal.jsonl"
+    steps = tuple(planned(name, *hosts) for name in ("a", "b"))
+    told = line(
+        path, *(step(name, host, "passed", n) for host in hosts[:979] for n, name in enumerate("ab")), steps=steps
+    )
+    assert told == "stage 1 of 1  1958 of 2000 steps  979 of 1000 hosts done  waiting for 21 hosts  0 s"
+    progress = Progress.of(path)
+    append(path, [step("a", hosts[979]), step("b", hosts[979], "failed", 2)])
+    progress.catch_up()
+    ended = "1960 of 2000 steps  980 of 1000 hosts done  1 failed"
+    assert progress.line() == f"stage 1 of 1  {ended}  waiting for r0980, r0981, r0982 and 17 more  0 s"
+
+
+def test_a_line_costs_the_same_with_many_results(tmp_path: Path):
+    """It is drawn ten times a second."""
+    few, many = (Progress.of(tmp_path / f"{count}.jsonl") for count in (100, 1000))
+    for progress, count in ((few, 100), (many, 1000)):
+        hosts = [f"r{number}" for number in range(count)]
+        append(progress.journal.path, [first(*(planned(f"s{number}", *hosts) for number in range(20)), hosts=hosts)])
+        progress.catch_up()
+    assert _calls(many.line) == _calls(few.line)
+
+
+def _calls(function: Callable[[], object]) -> int:
+    """How many calls of functions one call of this one makes."""
+    profile = cProfile.Profile()
+    profile.runcall(function)
+    return sum(entry.callcount for entry in profile.getstats())
 
 
 def test_a_guess_of_the_recorder_is_no_failure_where_there_is_a_result(tmp_path: Path):

@@ -119,7 +119,7 @@ class Progress:
             elif record["kind"] == "end":
                 self.end = record
 
-    def _add(self, record: Mapping[str, Any]) -> None:
+    def _add(self, record: dict[str, Any]) -> None:
         place = record["step"], record["host"]
         before = self.results.ended.get(place)
         self.results.add(record)

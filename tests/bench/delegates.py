@@ -160,7 +160,7 @@ def project(devices: int) -> Iterator[Path]:
             yield folder
         finally:
             server.kill()
-            server.wait()
+            server.communicate()
 
 
 def run(folder: Path, way: str, devices: int) -> Spent:

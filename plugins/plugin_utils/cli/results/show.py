@@ -50,8 +50,8 @@ def show(options: argparse.Namespace) -> Answer:
         run_id = run_id_of(store, options.run, options.db)
         run, steps, measured = (
             queries.run(store, run_id),
-            queries.steps(store, run_id),
-            queries.measurements(store, run_id),
+            queries.steps(store, run_id, attempts=options.json),
+            queries.measurements(store, run_id, only_bad=not options.json),
         )
         conflicts, artifacts = queries.conflicts(store, run_id), queries.artifacts(store, run_id)
         origins = queries.origins(store, run_id) if conflicts else {}
@@ -135,7 +135,6 @@ def _criteria(measured: Sequence[Row]) -> Iterator[str]:
             _limits(one["limits"]),
         )
         for one in measured
-        if one["verdict"] not in (None, "passed")
     ]
     if rows:
         yield "\n" + _table(("criterion", "name", "value", "to the limit", "step", "host", "limits"), rows)

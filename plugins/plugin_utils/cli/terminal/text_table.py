@@ -36,4 +36,6 @@ def _line(row: Sequence[str], widths: Sequence[int], colour: Colour | None) -> s
 
 def printable(text: str) -> str:
     """Return the text with a space for each control character: text from a host must not control the terminal."""
+    if text.isprintable():  # as nearly all are, and there may be a million
+        return text
     return "".join(letter if letter.isprintable() else " " for letter in text)

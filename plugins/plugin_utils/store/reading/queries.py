@@ -69,13 +69,18 @@ def find(engine: Engine, start: str) -> str:
     return str(ids[0])
 
 
-def steps(engine: Engine, run_id: str) -> list[Result]:
+def steps(engine: Engine, run_id: str, *, attempts: bool = True) -> list[Result]:
     """How each step of a run ended on each host, in the order of the recipe; `attempts` as in the journal.
 
-    The instances of a looped step are listed too; they name the step as their `parent`.
+    The instances of a looped step are listed too; they name the step as their `parent`. Without `attempts`, these and
+    the output are left out, which are most of what there is to read.
     """
     table = tables().steps
-    return with_output(read(engine, _of(table, run_id).order_by(table.c.idx, table.c.step, table.c.host), STEP))
+    left_out = () if attempts else ("attempts", *OUTPUTS)
+    columns = [column for column in table.c if column.name not in left_out]
+    query = sql.select(*columns).where(table.c.run_id == run_id).order_by(table.c.idx, table.c.step, table.c.host)
+    rows = read(engine, query, {name: decode for name, decode in STEP.items() if name not in left_out})
+    return with_output(rows) if attempts else rows
 
 
 def with_output(rows: list[Result]) -> list[Result]:
@@ -138,14 +143,17 @@ def origins(engine: Engine, run_id: str) -> dict[int, str]:
     return {row["seq"]: row["origin"] for row in read(engine, query, {})}
 
 
-def measurements(engine: Engine, run_id: str) -> list[Result]:
+def measurements(engine: Engine, run_id: str, *, only_bad: bool = False) -> list[Result]:
     """What the steps of a run measured. `value` is exactly what was measured, integers of any size included.
 
-    `limits`, `distance` and `verdict` belong to the criterion; they are None for a value that has none.
+    `limits`, `distance` and `verdict` belong to the criterion; they are None for a value that has none. With
+    `only_bad` there are only those whose criterion did not hold, or only just.
     """
     table = tables().measurements
     exact = [column for column in table.c if column.name not in {"value", "text"}]
     query = sql.select(*exact, table.c.text.label("value")).where(table.c.run_id == run_id)
+    if only_bad:
+        query = query.where(table.c.verdict != "passed")  # which leaves out those that have no verdict, too
     return read(engine, query.order_by(table.c.step, table.c.host, table.c.n), DETAILS["measurements"])
 
 
@@ -172,9 +180,12 @@ def _of(table: Table, run_id: str) -> Select[Any]:
 def read(engine: Engine, query: Select[Any], decoders: Decoders) -> list[Result]:
     """The rows of a query. The columns in `decoders` are decoded with its functions. Raises StoreError."""
     with translated(engine.url), reading(engine) as connection:
-        rows = [dict(row) for row in connection.execute(query).mappings()]
+        found = connection.execute(query)
+        names = [*found.keys()]
+        rows = [dict(zip(names, row, strict=True)) for row in found]
     for row in rows:
-        row |= {column: decode(row[column]) for column, decode in decoders.items()}
+        for column, decode in decoders.items():
+            row[column] = decode(row[column])
     return rows
 
 

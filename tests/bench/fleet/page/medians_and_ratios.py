@@ -117,6 +117,16 @@ def cpu_a_host(runs: Sequence[Run], size: Size) -> Spread | None:
     return spread([*by_round(runs, MANY, size, lambda run: 1000 * run.controller_cpu / size.hosts).values()])
 
 
+def cpu_of_more_hosts(runs: Sequence[Run], few: Size | None, many: Size) -> Spread | None:
+    """Milliseconds of the controller's CPU for each host that `many` has more than `few`."""
+    if few is None or few.hosts == many.hosts:
+        return None
+    low, high = (by_round(runs, MANY, size, lambda run: run.controller_cpu) for size in (few, many))
+    return spread(
+        [1000 * (high[number] - low[number]) / (many.hosts - few.hosts) for number in sorted(low.keys() & high.keys())]
+    )
+
+
 GOALS = (
     Goal("plain Ansible / this project", BIG, 100, against("plain")),
     Goal("plain Ansible / this project", SMALL, 12, against("plain")),

@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from ansible_collections.rack.recipes.tests.bench.fleet.benchmark_types import MANY, Run, Size
@@ -20,6 +21,7 @@ from ansible_collections.rack.recipes.tests.bench.fleet.page.medians_and_ratios 
     Spread,
     by_round,
     cpu,
+    cpu_of_more_hosts,
     floor_limit,
     ratio,
     spread,
@@ -44,7 +46,8 @@ MANY_HOSTS = """## Many hosts
 
 `rack-recipes run`, with the number of hosts at once that it chooses by itself, and cold connections. Its memory and
 CPU include those of Ansible, of the workers and of ssh; ssh keeps a connection to each host open for a minute. A page
-of memory that several processes share counts once.
+of memory that several processes share counts once. A further host is one more than in the row above: what a run costs
+besides its hosts is not in that figure.
 
 """
 MISSING = "-"
@@ -166,16 +169,25 @@ def growth(findings: Findings) -> str:
     columns: dict[str, Callable[[Run], float | None]] = {
         "wall time, s": wall,
         "CPU on the controller, s": lambda run: run.controller_cpu,
-        "for each host, ms": lambda run: 1000 * run.controller_cpu / run.hosts,
+        "a host, ms": lambda run: 1000 * run.controller_cpu / run.hosts,
         "largest process, MiB": lambda run: run.max_rss_kib / 1024,
         "all processes, MiB": lambda run: run.memory_kib and run.memory_kib / 1024,
         "hosts at once": lambda run: run.at_once,
     }
+
+    def found(size: Size, of: Callable[[Run], float | None]) -> str:
+        return shown(spread([*by_round(findings.runs, MANY, size, of).values()]))
+
     rows = [
-        (str(size), *(shown(spread([*by_round(findings.runs, MANY, size, of).values()])) for of in columns.values()))
-        for size in sizes
+        (
+            str(size),
+            *(found(size, of) for of in columns.values()),
+            shown(cpu_of_more_hosts(findings.runs, before, size)),
+        )
+        for before, size in pairwise([None, *sizes])
+        if size
     ]
-    return MANY_HOSTS + table(("hosts x steps", *columns), rows) if rows else ""
+    return MANY_HOSTS + table(("hosts x steps", *columns, "CPU of a further host, ms"), rows) if rows else ""
 
 
 def times(findings: Findings) -> str:

@@ -51,6 +51,7 @@ besides its hosts is not in that figure.
 
 """
 MISSING = "-"
+JOINED = "benches joined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +83,21 @@ def from_json(text: str) -> Findings:
 
 
 def joined(parts: Sequence[Findings]) -> Findings:
-    """Join the figures of several benchmarks. Rounds are renumbered, since ratios are taken within a round only."""
+    """Join the figures of several benchmarks. Rounds are renumbered, since ratios are taken within a round only.
+
+    Runs over many hosts are compared with no others: those of a later benchmark replace those of an earlier one.
+    """
     first = parts[0]
     if len(parts) == 1:
         return first
     runs, behind = list(first.runs), first.rounds
     for part in parts[1:]:
+        if MANY in part.contestants:
+            runs = [run for run in runs if run.contestant != MANY]
         runs += [replace(run, round=run.round + behind) for run in part.runs if run.round]
         behind += part.rounds
-    times = "; ".join(f"{part.started} to {part.ended}" for part in parts)
-    machine = {**first.machine, "benches joined": f"{len(parts)}: {times}"}
+    times = [time for part in parts for time in _times(part)]
+    machine = {**first.machine, JOINED: f"{len(times)}: {'; '.join(times)}"}
     names = {name: title for part in parts for name, title in part.contestants.items()}
     versions = {name: packages for part in reversed(parts) for name, packages in part.versions.items()}
     return replace(
@@ -103,6 +109,12 @@ def joined(parts: Sequence[Findings]) -> Findings:
         versions=versions,
         runs=tuple(runs),
     )
+
+
+def _times(part: Findings) -> list[str]:
+    """When it was measured: from when to when, of each benchmark that it is joined of."""
+    before = part.machine.get(JOINED, "").partition(": ")[2]
+    return before.split("; ") if before else [f"{part.started} to {part.ended}"]
 
 
 def page(findings: Findings) -> str:

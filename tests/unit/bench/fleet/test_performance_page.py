@@ -79,6 +79,19 @@ def test_growth_with_the_number_of_hosts(findings: performance_page.Findings) ->
     assert "## Many hosts" not in performance_page.page(findings)
 
 
+def test_figures_of_many_hosts_are_replaced_by_later_ones(findings: performance_page.Findings) -> None:
+    run = dataclasses.replace(BLANK, contestant="many", hosts=100)
+    slow, fast = (
+        dataclasses.replace(findings, contestants={"many": ""}, runs=[dataclasses.replace(run, wall=wall)])
+        for wall in (9.0, 8.0)
+    )
+    once = performance_page.joined([findings, slow])
+    again = performance_page.joined([once, fast])
+    assert [run.wall for run in again.runs if run.contestant == "many"] == [8.0]
+    time = "2026-01-01T00:00:00+00:00 to 2026-01-01T01:00:00+00:00"
+    assert again.machine["benches joined"] == f"3: {time}; {time}; {time}"
+
+
 def test_figures_survive_json(findings: performance_page.Findings) -> None:
     assert performance_page.from_json(performance_page.to_json(findings)) == findings
 

@@ -127,7 +127,10 @@ def bench(options: argparse.Namespace) -> int:
 def measured(options: argparse.Namespace, folder: Path) -> Findings:
     """Run everything. After each run the figures so far are saved."""
     cache = options.cache or virtual_environments.default_cache()
-    programs = {one.name: virtual_environments.programs(cache, one.name, one.requirements) for one in options.only}
+    programs = {
+        one.name: virtual_environments.programs(cache, one.environment or one.name, one.requirements)
+        for one in options.only
+    }
     hosts = target_host_cpu.described(options.inventory)
     sizes = [Size(hosts, steps) for hosts in options.hosts for steps in options.steps]
     course = Course(hosts, folder, programs, options.timeout, options.spend)

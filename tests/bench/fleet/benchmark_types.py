@@ -79,8 +79,8 @@ class Command:
 class Contestant:
     """One way to do the work.
 
-    `requirements` go into a virtual environment of its own; without any, the bench's own Python is used. The page
-    names the releases of `packages`.
+    `requirements` go into a virtual environment of its own, or into that of the contestant `environment`; without any,
+    the bench's own Python is used. The page names the releases of `packages`.
     `prepare` writes what the command needs. `check` returns what is wrong with a finished run, given its
     stdout and stderr, or an empty text. `works` is false where no step runs. `recorder_cpu` reads what the last run's
     recorder used, where it is measured. `at_once` reads how many hosts the last run took at once; the memory of all of
@@ -96,6 +96,7 @@ class Contestant:
     works: bool = True
     recorder_cpu: Callable[[Job], float] | None = None
     at_once: Callable[[Job], int] | None = None
+    environment: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,15 +15,29 @@ from ansible_collections.rack.recipes.tests.bench.fleet.contestants import (
     pyinfra_deploy,
     rack_recipes,
 )
+from ansible_collections.rack.recipes.tests.bench.fleet.contestants.unset_python import unset
 
 ANSIBLE = f"ansible-core=={version('ansible-core')}"
 """The rivals that are Ansible get the release that this project runs with, and so a like start."""
 CORE = ("python", "ansible-core")
 OURS = (*CORE, "rack-recipes", "sqlalchemy")
 
+_OURS = Contestant("ours", "this project", rack_recipes.ours, rack_recipes.check, packages=OURS)
+_PLAIN = Contestant("plain", "plain Ansible", ansible_variants.plain, ansible_variants.recap_check, (ANSIBLE,), CORE)
+_MITOGEN = Contestant(
+    "mitogen",
+    "Ansible with Mitogen",
+    ansible_variants.mitogen,
+    ansible_variants.recap_check,
+    (ANSIBLE, "mitogen"),
+    (*CORE, "mitogen"),
+)
+
 CONTESTANTS = (
-    Contestant("ours", "this project", rack_recipes.ours, rack_recipes.check, packages=OURS),
-    Contestant("plain", "plain Ansible", ansible_variants.plain, ansible_variants.recap_check, (ANSIBLE,), CORE),
+    _OURS,
+    unset(_OURS),
+    _PLAIN,
+    unset(_PLAIN),
     Contestant(
         "ara",
         "Ansible with ARA",
@@ -32,14 +46,8 @@ CONTESTANTS = (
         (ANSIBLE, "ara[server]"),
         (*CORE, "ara"),
     ),
-    Contestant(
-        "mitogen",
-        "Ansible with Mitogen",
-        ansible_variants.mitogen,
-        ansible_variants.recap_check,
-        (ANSIBLE, "mitogen"),
-        (*CORE, "mitogen"),
-    ),
+    _MITOGEN,
+    unset(_MITOGEN),
     Contestant("pyinfra", "pyinfra", pyinfra_deploy.pyinfra, pyinfra_deploy.check, ("pyinfra",), ("python", "pyinfra")),
     Contestant("floor", "`ssh HOST sh`", plain_ssh.floor, plain_ssh.check),
     Contestant(

@@ -132,6 +132,7 @@ GOALS = (
     Goal("plain Ansible / this project", SMALL, 12, against("plain")),
     Goal("pyinfra / this project", BIG, 8, against("pyinfra")),
     Goal("Mitogen / this project", BIG, 20, against("mitogen")),
+    Goal("this project, no Python set / this project", SMALL, 1.05, against("ours-auto"), at_most=True),
     Goal("this project / (2 x floor + no-op playbook)", BIG, 1, against_floor, at_most=True),
     Goal("recorder's CPU / (3 % of the run's + 0.3 s)", BIG, 1, recorder_share, at_most=True),
     Goal("recorder's CPU a result", BIG, 25, recorder_slope, at_most=True, unit="us"),

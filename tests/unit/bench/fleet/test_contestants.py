@@ -28,6 +28,7 @@ from ansible_collections.rack.recipes.tests.bench.fleet.contestants import (
     virtual_environments,
 )
 from ansible_collections.rack.recipes.tests.bench.fleet.contestants.contestant_list import CONTESTANTS, NAMED
+from ansible_collections.rack.recipes.tests.bench.fleet.measuring.target_host_cpu import write_inventory
 from ansible_collections.rack.recipes.tests.unit.bench.fleet.sample_runs import SIZE, TARGETS
 
 
@@ -187,6 +188,23 @@ def test_our_scriptlet_runs_the_script(job: Job) -> None:
 
 def test_contestants_have_names_of_their_own() -> None:
     assert len(NAMED) == len(CONTESTANTS)
+
+
+@pytest.mark.parametrize("name", ["ours", "plain", "mitogen"])
+def test_without_a_python_set_all_else_is_the_same(job: Job, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rack_recipes, "compiled", lambda _file: "[]")
+    venv = job.programs.parent / "lib" / "python3.13" / "site-packages"
+    monkeypatch.setattr(ansible_variants, "site_packages", lambda _job: venv)
+    python = {"ansible_python_interpreter": "/usr/bin/python3"}
+    write_inventory(job.inventory, {one.name: {"ansible_host": one.address, **python} for one in job.targets})
+    unset = NAMED[f"{name}-auto"]
+    usual, command = NAMED[name].prepare(job), unset.prepare(job)
+    inventory = command.argv[command.argv.index("-i") + 1]
+    assert (unset.environment, unset.requirements) == (name, NAMED[name].requirements)
+    assert [inventory if word == str(job.inventory) else word for word in usual.argv] == list(command.argv)
+    assert usual.env == command.env
+    before, after = (yaml.safe_load(Path(path).read_text())["all"]["hosts"] for path in (job.inventory, inventory))
+    assert before == {host: {**variables, **python} for host, variables in after.items()} != after
 
 
 def test_contestant_without_requirements_uses_this_python(tmp_path: Path) -> None:

@@ -272,10 +272,13 @@ def _variables(host: Host) -> dict[str, object]:
 
 
 def _login(folder: Path) -> dict[str, object]:
+    # A user's sshd cannot give a terminal to the group tty, which some machines want.
+    without_terminal = {"ansible_ssh_use_tty": False} if os.geteuid() != 0 else {}
     return {
         "ansible_user": service_supervisor.user(),
         "ansible_ssh_private_key_file": f"{folder}/id",
         "ansible_ssh_common_args": SSH_OPTIONS,
+        **without_terminal,
     }
 
 

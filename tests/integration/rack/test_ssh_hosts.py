@@ -49,7 +49,8 @@ def _without_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def run(command: list[str]) -> str:
     stdin = subprocess.DEVNULL  # one of its own: ssh sets flags on it, which others would find
-    done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.strip()
 
 

@@ -21,7 +21,7 @@ from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.r
 )
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.runner.runner_process import Host
 
-NAMES = ["bmc1", "bmc2", "bmc3"]
+NAMES = ("bmc1", "bmc2", "bmc3")
 SCRIPTLET = """
 import json, http.client
 from random import random

@@ -21,12 +21,13 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals impor
     leave_dead_terminal,
 )
 
+# It writes without a buffer: a signal that comes in the middle of a `print` would lose what the handler prints.
 WAITS = f"""{HANDLE_SIGNALS}
 import time
-atexit.register(print, "cleaned up", flush=True)
-print("ready", flush=True)
+atexit.register(os.write, 1, b"cleaned up\\n")
+os.write(1, b"ready\\n")
 time.sleep(2)
-print("and on", flush=True)
+os.write(1, b"and on\\n")
 """
 
 

@@ -44,7 +44,18 @@ LANES = {
     "faults": ("tests/integration/faults",),
 }
 # What depends on Ansible's own code: all of it is tested on the newest release, and on the oldest one in `make soak`.
-SLICE = ("tests/integration/run", "tests/integration/test_pytest_plugin.py")
+SLICE = tuple(
+    f"tests/integration/run/test_{name}.py"
+    for name in (
+        "context_between_steps",
+        "delegated_steps",
+        "handwritten_playbooks",
+        "host_failures",
+        "numbers_recipe",
+        "python_search",
+        "results_reach_store",
+    )
+)
 WHOLE = (
     "tests/integration",
     *(f"--ignore=tests/integration/{name}" for name in ("docs", "faults", "rack", "soak", "test_packaging.py")),

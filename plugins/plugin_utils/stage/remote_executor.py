@@ -113,6 +113,7 @@ def keep_alive(connection: Any, patience: float) -> None:
 def use_stdin(connection: Any) -> None:
     """Have a request sent on stdin whatever the user has set for modules.
 
+    Modules keep the user's setting: without pipelining they have a terminal, and end with their connection.
     A local connection without pipelining gives a program that asks for a password a terminal, and sends it nothing.
     """
     if getattr(connection, "has_pipelining", False):
@@ -166,7 +167,6 @@ class RemoteExecutor:
         self._gone = ""  # why the host was given up
         self._transport = str(getattr(action._connection, "transport", ""))
         keep_alive(action._connection, reconnect_timeout)
-        use_stdin(action._connection)
         self.facts: dict[str, Any] = {}
 
     def stage(self, request: Request) -> Iterator[HostAnswer]:
@@ -312,6 +312,7 @@ class RemoteExecutor:
         options = "" if imports_installed(message) else f"{WITHOUT_INSTALLED} "
         python = self._interpreter()
         command = self._command(python, f"{options}-c {shlex.quote(boot(tmp))}")
+        use_stdin(self._action._connection)
         self._is_asked = True
         sent = time.time()
         done = self._action._low_level_execute_command(command, in_data=data)

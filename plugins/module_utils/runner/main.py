@@ -193,7 +193,8 @@ def _run_stage(request: dict[str, Any], detached: DetachedStage, payload: str, m
         _unpack(one["files"], payload, work)
         os.chdir(work)
         launcher = Launcher(one, work, programs, detached.path(ARTIFACTS))
-        launcher.secrets.send = lambda entry: memory.keep({"host": one["host"], **entry})
+        whose = {"host": one["host"]} if "hosts" in request else {}
+        launcher.secrets.send = lambda entry: memory.keep({**whose, **entry})
         stage_run = StageRun(one, launcher, detached.write, alive, detached.halted)
         if "hosts" in request and not alive():  # this host had to wait for others
             stage_run.give_up()

@@ -84,7 +84,7 @@ def test_a_python_class_runs_for_each_host_and_its_secrets_come_back(delegate):
     probe = step("probe", kind="python", module=name, function="Probe", digest="1")
     own = {name: {"steps": [{**probe, "args": {"name": name}}]} for name in NAMES}
     files = {f"{name.replace('.', '/')}.py": PYTHON}
-    answer = start(delegate, probe, files=files, own=own, seal="00" * 32, at_once=2)
+    answer = start(delegate, probe, files=files, own=own, seal="00" * 32, at_once=2, lease=2)
     assert verdicts(answer) == dict.fromkeys(NAMES, ("passed", ""))
     deltas = {
         (record["host"], record["key"]): record["after"] for record in answer.records if record["kind"] == "delta"

@@ -124,7 +124,10 @@ def test_the_end_of_the_stage_ends_all_hosts_and_starts_no_other(delegate):
 def test_the_end_of_the_lease_ends_all_hosts(delegate):
     probe, files = script("sleep 60")
     start(delegate, probe, files=files, at_once=2, attach=0, lease=1)
-    time.sleep(4)
+    until = time.monotonic() + 60
+    while not (delegate.base / "stage1" / "ended").exists():  # a poll would renew the lease
+        assert time.monotonic() < until
+        time.sleep(0.1)
     answer = delegate.poll()
     assert set(verdicts(answer)) == set(NAMES)
     assert {verdict for verdict, _reason in verdicts(answer).values()} == {"error"}

@@ -34,6 +34,7 @@ RUN_CLASS = f"{OWN}executor.child.run_python_class"
 WIDTH = 4  # bytes of a host's number
 NOBODY = 2**32 - 1
 KILLED = "the executor was killed on the delegate before this step ended"
+NAMES_OF_HOSTS = "encodings.idna"  # which Python imports for the first name or address that is connected to
 FOREIGN = ("site-packages", "dist-packages")
 
 
@@ -153,6 +154,8 @@ def import_once(request: Request, payload: str) -> None:
     try:
         for name in wanted:
             _try_import(name)
+        if "socket" in sys.modules:
+            _try_import(NAMES_OF_HOSTS)
     finally:
         sys.path[:] = found
 

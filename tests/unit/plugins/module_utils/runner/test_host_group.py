@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 
 import pytest
@@ -19,7 +20,7 @@ from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.r
     has_died,
     step,
 )
-from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.runner.runner_process import Host
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.runner.runner_process import Host, pack
 
 NAMES = ("bmc1", "bmc2", "bmc3")
 SCRIPTLET = """
@@ -172,3 +173,17 @@ def test_a_host_that_cannot_be_run_says_why(delegate):
 
 def test_only_the_standard_library_is_imported_beforehand():
     assert host_group._imported(SCRIPTLET.encode()) == ["json", "http.client", "random", "not_there.at_all"]
+
+
+def test_what_many_hosts_need_is_imported_once_and_no_scriptlet(tmp_path, monkeypatch):
+    source = "import socket, json\nimport mailbox\nimport hypothesis.provisional\nraise OSError('it was run')\n"
+    payload = tmp_path / "payload.zip"
+    payload.write_bytes(pack({"scriptlets/probe.py": source}))
+    for name in ("encodings.idna", "mailbox", "hypothesis.provisional"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    request = {"steps": [step("a", kind="python", module="scriptlets.probe", function="A")], "hosts": []}
+    paths = list(sys.path)
+    host_group.import_once(request, str(payload))
+    assert {"encodings.idna", "mailbox"} <= sys.modules.keys()
+    assert not {"hypothesis.provisional", "scriptlets.probe"} & sys.modules.keys()
+    assert sys.path == paths

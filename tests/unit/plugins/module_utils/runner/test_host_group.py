@@ -176,14 +176,17 @@ def test_only_the_standard_library_is_imported_beforehand():
 
 
 def test_what_many_hosts_need_is_imported_once_and_no_scriptlet(tmp_path, monkeypatch):
-    source = "import socket, json\nimport mailbox\nimport hypothesis.provisional\nraise OSError('it was run')\n"
+    (tmp_path / "site-packages").mkdir()
+    (tmp_path / "site-packages" / "installed_here.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path / "site-packages")
+    source = "import socket, json\nimport mailbox\nimport installed_here\nraise OSError('it was run')\n"
     payload = tmp_path / "payload.zip"
     payload.write_bytes(pack({"scriptlets/probe.py": source}))
-    for name in ("encodings.idna", "mailbox", "hypothesis.provisional"):
+    for name in ("encodings.idna", "mailbox"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     request = {"steps": [step("a", kind="python", module="scriptlets.probe", function="A")], "hosts": []}
     paths = list(sys.path)
     host_group.import_once(request, str(payload))
     assert {"encodings.idna", "mailbox"} <= sys.modules.keys()
-    assert not {"hypothesis.provisional", "scriptlets.probe"} & sys.modules.keys()
+    assert not {"installed_here", "scriptlets.probe"} & sys.modules.keys()
     assert sys.path == paths

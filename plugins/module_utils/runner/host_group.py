@@ -16,6 +16,7 @@ import re
 import sys
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.descendant_marks import marks_of
+from ansible_collections.rack.recipes.plugins.module_utils.executor.process.procfs import stat_of
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.reaper import end_all
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FOLDER_MODE, in_memory, write_all
 from ansible_collections.rack.recipes.plugins.module_utils.runner.code_cache import content_of
@@ -128,15 +129,9 @@ def _first_ended() -> tuple[int, bool]:
     pid = found.si_pid  # type: ignore[union-attr]  # only WNOHANG could give None
     is_killed = found.si_code != os.CLD_EXITED  # type: ignore[union-attr]
     if is_killed:
-        end_all(marks_of(pid, _started_at(pid)))  # while its number is not used again
+        end_all(marks_of(pid, int(stat_of(pid)[19])))  # by when it started, while its number is not used again
     os.waitpid(pid, 0)
     return pid, is_killed
-
-
-def _started_at(pid: int) -> int:
-    """When a process started that has ended but was not waited for, in ticks since boot."""
-    with open(f"/proc/{pid}/stat", "rb") as stat:
-        return int(stat.read().rpartition(b")")[2].split()[19])
 
 
 def import_once(request: Request, payload: str) -> None:

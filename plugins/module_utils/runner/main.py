@@ -77,9 +77,7 @@ def main(arguments: bytes, payload: str) -> None:
     status = {"state": state, "offset": offset, "boot_id": boot_id().decode(), "clock": clock}
     if reason:
         status["reason"] = reason
-    if state == "ended":
-        status.update(_lost(request))
-    status.update(_concealed(request))
+    status.update(_added(request, state))
     head = f"\n{MARK}{request['id']}\n".encode()
     sys.stdout.buffer.write(head + records + b"\n" + json.dumps(status).encode() + b"\n")
     sys.stdout.flush()
@@ -108,18 +106,21 @@ def _pieces(detached: DetachedStage, wanted: list[tuple[str, int]]) -> tuple[str
     return detached.state(), pieces(detached.path(ARTIFACTS), wanted), ""
 
 
-def _lost(request: dict[str, Any]) -> dict[str, Any]:
-    """Of a stage that ran for many hosts: by host, why its process could not go on."""
+def _added(request: dict[str, Any], state: str) -> dict[str, Any]:
+    """What is not in the journal: the registered secrets, encrypted, and of a stage for many hosts why some were lost.
+
+    Secrets are read after the records that they belong to.
+    """
     folder = find_folder(request["id"], request.get("tmp", ""))
-    lost = DetachedStage(folder).lost() if folder else {}
-    return {"lost": lost} if lost else {}
-
-
-def _concealed(request: dict[str, Any]) -> dict[str, str]:
-    """The registered secrets, encrypted. They are read after the records that they belong to."""
-    folder = find_folder(request["id"], request.get("tmp", "")) if "seal" in request else None
-    data = entries_of(DetachedStage(folder).pid()) if folder else b""
-    return {"concealed": sealed(bytes.fromhex(request["seal"]), data)} if data else {}
+    if folder is None:
+        return {}
+    detached = DetachedStage(folder)
+    data = entries_of(detached.pid()) if "seal" in request else b""
+    lost = detached.lost() if state == "ended" else {}
+    return {
+        **({"concealed": sealed(bytes.fromhex(request["seal"]), data)} if data else {}),
+        **({"lost": lost} if lost else {}),
+    }
 
 
 def _created(request: dict[str, Any]) -> tuple[DetachedStage, bool]:

@@ -14,6 +14,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import reading
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.analysis_columns import ANALYSIS_COLUMNS
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.detail_columns import DETAIL_COLUMNS
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.step_columns import STEP_COLUMNS, Kind
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
@@ -167,6 +168,29 @@ def artifacts(engine: Engine, run_id: str) -> list[Result]:
     return read(engine, _of(table, run_id).order_by(table.c.step, table.c.host, table.c.n), DETAILS["artifacts"])
 
 
+def attributes(engine: Engine, run_id: str) -> dict[str, dict[str, Any]]:
+    """By host what the inventory said of it when the run began, such as its rack; empty for runs without attributes."""
+    rows = read(engine, _of(tables().hosts, run_id).order_by(tables().hosts.c.host), DETAILS["hosts"])
+    return {row["host"]: row["attributes"] for row in rows}
+
+
+def findings(engine: Engine, run_id: str) -> list[Result]:
+    """What the newest analysis of a run has found, the most important first; empty where it was not analysed."""
+    return read(engine, _of(tables().analysis, run_id).order_by(tables().analysis.c.n), DETAILS["analysis"])
+
+
+def baselines(engine: Engine, test_id: str | None = None) -> list[Result]:
+    """The runs that were accepted as baselines, of one test or of all, the newest first."""
+    table = tables().baselines
+    query = sql.select(table).order_by(table.c.accepted.desc())
+    return read(engine, query if test_id is None else query.where(table.c.test_id == test_id), DETAILS["baselines"])
+
+
+def judgements(engine: Engine, run_id: str) -> list[Result]:
+    """The judgements of a run's measurements by other limits, in their order."""
+    return read(engine, _of(tables().judgements, run_id).order_by(tables().judgements.c.n), DETAILS["judgements"])
+
+
 def newest_first() -> tuple[ColumnElement[Any], ...]:
     """Sort runs by their start, the newest first."""
     table = tables().runs
@@ -229,5 +253,5 @@ KINDS: Mapping[Kind, Callable[[Any], Any]] = {
 STEP: Decoders = {column.name: KINDS[column.kind] for column in STEP_COLUMNS if column.kind in KINDS}
 DETAILS: Mapping[str, Decoders] = {
     table: {column.field or column.name: KINDS[column.kind] for column in columns if column.kind in KINDS}
-    for table, columns in DETAIL_COLUMNS.items()
+    for table, columns in {**DETAIL_COLUMNS, **ANALYSIS_COLUMNS}.items()
 }

@@ -18,6 +18,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.analysis_columns import ANALYSIS_COLUMNS
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.column_types import long_text, name
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.detail_columns import (
     DETAIL_COLUMNS,
@@ -50,6 +51,10 @@ class Tables:
     measurements: Table
     conflicts: Table
     artifacts: Table
+    hosts: Table
+    analysis: Table
+    baselines: Table
+    judgements: Table
 
 
 @cache
@@ -64,6 +69,10 @@ def tables() -> Tables:
         measurements=_details(metadata, "measurements", sql.Index(None, "name")),
         conflicts=_details(metadata, "conflicts"),
         artifacts=_details(metadata, "artifacts"),
+        hosts=_details(metadata, "hosts"),
+        analysis=_details(metadata, "analysis"),
+        baselines=_details(metadata, "baselines"),
+        judgements=_details(metadata, "judgements"),
     )
 
 
@@ -174,7 +183,7 @@ def _context(metadata: MetaData) -> Table:
 
 
 def _details(metadata: MetaData, table: str, *indexes: Index) -> Table:
-    columns = DETAIL_COLUMNS[table]
+    columns = {**DETAIL_COLUMNS, **ANALYSIS_COLUMNS}[table]
     return sql.Table(
         table,
         metadata,

@@ -28,6 +28,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_
     columns_from,
     conflict_row,
     delta_row,
+    host_rows,
     in_order,
     mapping,
     measurement_rows,
@@ -72,6 +73,7 @@ class Batch:
     measurements: dict[Place, list[Row]] = field(default_factory=dict)
     again: set[Place] = field(default_factory=set)
     artifacts: dict[tuple[str, str, int], Row] = field(default_factory=dict)
+    hosts: dict[str, Row] = field(default_factory=dict)
 
     def tables(self) -> Iterator[tuple[Table, list[Row]]]:
         """The rows of each table, in an order that is the same in every transaction."""
@@ -81,6 +83,7 @@ class Batch:
         yield known.measurements, list(chain.from_iterable(self.measurements.values()))
         yield known.conflicts, self.conflicts
         yield known.artifacts, list(self.artifacts.values())
+        yield known.hosts, list(self.hosts.values())
 
 
 class JournalFold:
@@ -143,6 +146,8 @@ class JournalFold:
         }
         if started:
             self._run["started"] = started
+        if batch:
+            batch.hosts |= {row[1]: row for row in host_rows(self.run_id, record)}
 
     def _add_end(self, record: Record, batch: Batch | None) -> None:
         self._run |= columns_from(END, record)

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine, Table
 
 
+MAY_EXIST = frozenset({"artifacts", "hosts"})  # tables whose rows a later record may write again
+
+
 @dataclass(frozen=True, slots=True)
 class BatchLimits:
     """How large a batch may get, and for how many seconds a write is tried again after a passing fault."""
@@ -177,8 +180,8 @@ class JournalImport:
                 write(connection, table, rows)
             forget_measurements(connection, run_id, self._batch.again)
             for table, rows in batch[1:]:
-                is_again = table is tables().artifacts or (table is tables().steps and self._batch.again)
-                write(connection, table, rows, are_new=self._are_new and not is_again)
+                may_exist = table.name in MAY_EXIST or (table is tables().steps and self._batch.again)
+                write(connection, table, rows, are_new=self._are_new and not may_exist)
 
 
 def run_of(journal: Path) -> str:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import Delta
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record, json_text
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_kind import NAME_LENGTH
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.analysis_columns import ANALYSIS_COLUMNS
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.detail_columns import (
     DETAIL_COLUMNS,
     DetailColumn,
@@ -174,7 +175,8 @@ STEP, ATTEMPT = _step_fields(Source.RECORD), _step_fields(Source.ATTEMPT)
 
 
 def _field_of(column: DetailColumn) -> Field:
-    return column.field or column.name, _required_name if column.is_required else CONVERTERS[column.kind]
+    is_required_name = column.is_required and column.kind is Kind.NAME
+    return column.field or column.name, _required_name if is_required_name else CONVERTERS[column.kind]
 
 
 def _artifact_fields(origin: Origin) -> Fields:
@@ -183,6 +185,9 @@ def _artifact_fields(origin: Origin) -> Fields:
 
 ARTIFACT, TRANSFER = _artifact_fields(Origin.RECORD), _artifact_fields(Origin.TRANSFER)
 MEASURED = [_field_of(column) for column in DETAIL_COLUMNS["measurements"] if not column.is_key]
+
+
+FINDING = {column.name: _field_of(column) for column in ANALYSIS_COLUMNS["analysis"] if not column.is_key}
 
 
 def columns_from(fields: Fields, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -267,3 +272,14 @@ def measurement_rows(run_id: str, record: Record) -> list[Row]:
         (run_id, host, step, n, *(convert(entry.get(field)) for field, convert in MEASURED))
         for n, entry in enumerate(found, 1)
     ]
+
+
+def host_rows(run_id: str, record: Record) -> list[Row]:
+    """The rows of `hosts`: the attributes of the hosts that have some, from the run record."""
+    found = mapping(record.get("attributes"))
+    return [(run_id, _name(host), json_text(mapping(own))) for host, own in found.items() if mapping(own)]
+
+
+def analysis_row(run_id: str, n: int, record: Mapping[str, Any]) -> Row:
+    """The row of `analysis` for the finding with the number `n`; `record` has its fields."""
+    return in_order(tables().analysis, {"run_id": run_id, "n": n, **columns_from(FINDING, record)})

@@ -12,7 +12,10 @@ from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.bulk_insert import write
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_to_rows import analysis_row
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import delta, run
 
 Written = Callable[..., Path]
@@ -94,3 +97,24 @@ def test_history_of_a_key_or_of_a_host(store: Engine, journal: Written) -> None:
     assert sequence(host="") == [5]
     newest = {(row["host"], row["key"]): row["value"] for row in queries.context(store, "R1")}
     assert newest == {("", "a_v1"): 5, ("r1", "a_v1"): None, ("r1", "b_v1"): 3, ("r2", "a_v1"): 2}
+
+
+def test_attributes_of_hosts_come_from_the_run_record(store: Engine, journal: Written) -> None:
+    import_journal(store, journal([run(attributes={"r1": {"rack": "a1", "position": 7}, "r2": {}})]))
+    assert queries.attributes(store, "R1") == {"r1": {"rack": "a1", "position": 7}}
+
+
+def test_findings_come_back_as_they_were_written(store: Engine, journal: Written) -> None:
+    """Every database keeps long titles, every character, numbers and the order."""
+    import_journal(store, journal([run()]))
+    title = "r1 is \u202e\U0010ffff at 9.5 C " + "x" * 300
+    record = {
+        "kind": "outlier", "grade": "notable", "title": title, "advice": "", "results": [["r1", "a", "t"]],
+        "figures": {"value": 9.5, "of": 2**70}, "about": {"host": "r1"}, "method": "vote", "explains": 3,
+        "origin": "rules", "suggestion": True, "time": "T",
+    }  # fmt: skip
+    with store.begin() as connection:
+        write(connection, tables().analysis, [analysis_row("R1", n, record) for n in (2, 1)])
+    found = queries.findings(store, "R1")
+    assert [row.pop("n") for row in found] == [1, 2]
+    assert found[0] == found[1] == {"run_id": "R1", **record}

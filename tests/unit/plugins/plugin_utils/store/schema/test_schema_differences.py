@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import Engine, text
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.analysis_columns import ANALYSIS_COLUMNS
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.detail_columns import DETAIL_COLUMNS
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.run_migrations import HEAD, VERSION_TABLE
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.schema_differences import differences
 
@@ -57,7 +59,7 @@ def test_columns_and_indexes_are_held_against_the_schema(store: Engine) -> None:
 
 def test_an_empty_database_lacks_all(emptied: MariaDB, opened: Opened) -> None:
     store = opened(emptied.url)
-    ours = ("artifacts", "conflicts", "context", "measurements", "steps", "runs")
+    ours = (*DETAIL_COLUMNS, *ANALYSIS_COLUMNS, "context", "steps", "runs")
     for table in (*ours, VERSION_TABLE):
         changed(store, f"DROP TABLE {table}")
     assert sorted(differences(store)) == [

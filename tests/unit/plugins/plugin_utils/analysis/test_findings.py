@@ -1,0 +1,66 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import analyse_run
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import (
+    FINDING_KINDS,
+    GRADES,
+    NOTABLE,
+    PROBLEM,
+    Finding,
+    ResultId,
+    from_row,
+    most_important_first,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.store_findings import store_findings
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import run
+
+CAUSE = Finding("cause", PROBLEM, "3 results failed together: leaf2", (ResultId("r1", "ping"),), explains=3)
+OUTLIER = Finding("outlier", NOTABLE, "r1 is hot", (ResultId("r1", "read", "t"),), figures={"z": 9.5}, method="vote")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Engine]:
+    """A store with one run."""
+    journal = tmp_path / "journal.jsonl"
+    append(journal, [run()])
+    opened = engine(f"sqlite:///{tmp_path}/results.db")
+    import_journal(opened, journal)
+    yield opened
+    opened.dispose()
+
+
+def test_findings_are_stored_and_read_back(store: Engine) -> None:
+    store_findings(store, "R1", [CAUSE, OUTLIER])
+    assert [*map(from_row, queries.findings(store, "R1"))] == [CAUSE, OUTLIER]
+
+
+def test_a_later_analysis_replaces_the_findings_of_an_earlier_one(store: Engine) -> None:
+    store_findings(store, "R1", [CAUSE, OUTLIER])
+    store_findings(store, "R1", [OUTLIER])
+    assert [*map(from_row, queries.findings(store, "R1"))] == [OUTLIER]
+
+
+def test_the_gravest_come_first_then_those_that_explain_most() -> None:
+    small = Finding("cause", PROBLEM, "1 result", explains=1)
+    link = Finding("link", PROBLEM, "leaf1 and leaf2 disagree", explains=1)
+    assert most_important_first([OUTLIER, link, small, CAUSE]) == [CAUSE, small, link, OUTLIER]
+
+
+def test_every_analyser_names_kinds_and_grades_that_are_known(store: Engine) -> None:
+    found = analyse_run.analyse_run(store, "R1")
+    assert {one.kind for one in found} <= set(FINDING_KINDS)
+    assert {one.grade for one in found} <= set(GRADES)

@@ -11,25 +11,33 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding, most_important_first
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import LAST_RUNS, History
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, load
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 ANALYSERS: Sequence[str] = ()
-"""The modules of this folder whose function `findings(engine, run)` yields findings; they are imported when needed."""
+"""The modules of this folder whose function `findings(run, history)` yields findings; imported when needed.
+
+`run` is the `RunData` of the run, `history` the `History` of its earlier runs, which reads nothing before it is asked.
+"""
 
 
-def analyse(engine: Engine, run: RunData) -> list[Finding]:
-    """All findings about a run, the most important first. Raises StoreError where the history cannot be read."""
-    return most_important_first(found for name in ANALYSERS for found in _findings(name, engine, run))
+def analyse(engine: Engine, run: RunData, length: int = LAST_RUNS) -> list[Finding]:
+    """All findings about a run, the most important first, from it and its last `length` earlier runs.
+
+    Raises StoreError where the history cannot be read.
+    """
+    history = History(engine, run, length)
+    return most_important_first(found for name in ANALYSERS for found in _findings(name, run, history))
 
 
-def analyse_run(engine: Engine, run_id: str) -> list[Finding]:
+def analyse_run(engine: Engine, run_id: str, length: int = LAST_RUNS) -> list[Finding]:
     """All findings about the run with this id. Raises UsageError for an unknown run, and StoreError."""
-    return analyse(engine, load(engine, run_id))
+    return analyse(engine, load(engine, run_id), length)
 
 
-def _findings(name: str, engine: Engine, run: RunData) -> Iterable[Finding]:
-    found: Iterable[Finding] = import_module(f"{__package__}.{name}").findings(engine, run)
+def _findings(name: str, run: RunData, history: History) -> Iterable[Finding]:
+    found: Iterable[Finding] = import_module(f"{__package__}.{name}").findings(run, history)
     return found

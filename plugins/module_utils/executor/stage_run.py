@@ -79,6 +79,7 @@ class StageRun:
                     self._start_ready()
         finally:
             self._end_all()
+            self.state.close()
 
     def _has_to_settle(self) -> bool:
         """Whether a resource still has to settle: the next stage may use it at once."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
     from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.kernel_events import ProcessObserver
 
     Record = dict[str, Any]
     Step = dict[str, Any]
@@ -36,6 +37,29 @@ class StageState:
         self.context = StageContext(request, launcher.secrets)
         self.records = RecordWriter(request, launcher.secrets, write)
         self.marks = ProcessMarks()
+        self._observer: ProcessObserver | None = None
+
+    def observer(self, step: Step) -> ProcessObserver | None:
+        """What lists the processes that a step starts, if that is logged and the step is a program.
+
+        A Python class tells by itself what it starts.
+        """
+        if not self.records.logs("process") or not self.launcher.command(step):
+            return None
+        if self._observer is None:
+            # only a run with a log pays for this import, and for the process
+            from ansible_collections.rack.recipes.plugins.module_utils.executor.process.kernel_events import (
+                ProcessObserver,
+            )
+
+            self._observer = ProcessObserver()
+        return self._observer
+
+    def close(self) -> None:
+        """End what was started beside the steps."""
+        if self._observer:
+            self._observer.close()
+            self._observer = None
 
     def change(self, step: str, attempt: int, change: Record) -> None:
         """Take a change of a key, or an attached file, from a running step or from its envelope.

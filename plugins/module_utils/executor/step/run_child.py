@@ -42,6 +42,7 @@ def run_child(
     attempt = Attempt(step.get("timeout"), change, state.secrets.register)
     ctx.send_to(attempt.receive)
     ctx.keep_on(state.launcher.shelf)
+    observer = state.observer(step)
     group = _group() if step.get("limits") else None
     try:
         stdin, program = state.launcher.start({**step, "group": group} if group else step, ctx, params, method)
@@ -63,6 +64,8 @@ def run_child(
         left = yield from sweep(range(attempt.mark, attempt.mark + 1), attempt.pid)
         attempt.stopped += f"; could not be ended: {left}" if left else ""
     attempt.finish()
+    for event in observer.processes(attempt.pid) if observer else ():
+        attempt.receive(event)
     if group:
         attempt.group = group.end()
     refused = state.launcher.sandbox.refused(attempt, state.records.mask) if "sandbox" in step else ""

@@ -1,0 +1,95 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Tails and quantiles of distributions, by the standard library alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import exp, inf, isclose, lgamma, log, log1p, sqrt
+
+FRACTIONS = 10_000  # terms of a continued fraction, which converges in about sqrt(max(a, b))
+TINY = 1e-300
+PRECISION = 1e-16
+
+
+def incomplete_beta(a: float, b: float, x: float) -> float:
+    """The regularised incomplete beta function, for `a` and `b` above 0 and `x` from 0 to 1."""
+    if x <= 0 or x >= 1:
+        return float(x >= 1)
+    front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log1p(-x))
+    if x < (a + 1) / (a + b + 2):
+        return front * _beta_fraction(a, b, x) / a
+    return 1 - front * _beta_fraction(b, a, 1 - x) / b
+
+
+def _beta_fraction(a: float, b: float, x: float) -> float:
+    """Lentz's method for the continued fraction of the incomplete beta function (Numerical Recipes, 6.4)."""
+    c, d = 1.0, 1 / _not_zero(1 - (a + b) * x / (a + 1))
+    found = d
+    for m in range(1, FRACTIONS):
+        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        for term in (even, odd):
+            d = 1 / _not_zero(1 + term * d)
+            c = _not_zero(1 + term / c)
+            found *= c * d
+        if isclose(c * d, 1, rel_tol=PRECISION):
+            break
+    return found
+
+
+def _not_zero(number: float) -> float:
+    return number if abs(number) > TINY else TINY
+
+
+def student_two_sided(t: float, freedom: float) -> float:
+    """The chance that Student's t with `freedom` degrees lies further from 0 than `t`."""
+    return incomplete_beta(freedom / 2, 0.5, freedom / (freedom + t * t))
+
+
+def student_quantile(probability: float, freedom: float) -> float:
+    """The value below which Student's t lies with a probability of 0.5 or more, and less than 1."""
+    tail = 2 * (1 - probability)
+    share = inverse(lambda x: incomplete_beta(freedom / 2, 0.5, x), tail)
+    return sqrt(freedom * (1 - share) / share) if share else inf
+
+
+def beta_quantile(probability: float, a: float, b: float) -> float:
+    """The value below which a beta variable lies with a probability."""
+    return inverse(lambda x: incomplete_beta(a, b, x), probability)
+
+
+def inverse(function: Callable[[float], float], wanted: float) -> float:
+    """Where a function that rises from 0 to 1 between 0 and 1 has a value, by bisection to the last digit."""
+    low, high = 0.0, 1.0
+    while low < (middle := (low + high) / 2) < high:
+        if function(middle) < wanted:
+            low = middle
+        else:
+            high = middle
+    return middle
+
+
+def hypergeometric_tail(least: int, everything: int, marked: int, drawn: int) -> float:
+    """The chance that `drawn` of `everything` hold `least` or more of the `marked` ones."""
+    start, most = max(least, drawn + marked - everything, 0), min(marked, drawn)
+    if start > most:
+        return 0.0
+    if start > least or least <= 0:
+        return 1.0
+    term = exp(
+        log_choose(marked, start) + log_choose(everything - marked, drawn - start) - log_choose(everything, drawn)
+    )
+    total = term
+    for count in range(start, most):
+        term *= (marked - count) * (drawn - count)
+        term /= (count + 1) * (everything - marked - drawn + count + 1)
+        total += term
+    return min(total, 1.0)
+
+
+def log_choose(n: int, k: int) -> float:
+    """The logarithm of the number of ways to choose `k` of `n`."""
+    return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)

@@ -95,6 +95,16 @@ options:
     type: str
     ini: [{section: rack_recipes, key: secret_keys}]
     env: [{name: RACK_RECIPES_SECRET_KEYS}]
+  host_attributes:
+    description:
+      - Names, separated by colons, of the inventory's variables that a run keeps of each host, beside the names of its
+        groups. An analysis looks there for what hosts that failed together have in common. They replace the default
+        ones. Only short texts, numbers, booleans and lists of these are kept; what is secret never is.
+    default: "site:row:rack:position:u:role:class:vendor:model:serial_number:\
+      batch:firmware:nic_model:leaf:spine:uplinks:power_feed:pdu"
+    type: str
+    ini: [{section: rack_recipes, key: host_attributes}]
+    env: [{name: RACK_RECIPES_HOST_ATTRIBUTES}]
   module_errors:
     description:
       - The file that says which answers of Ansible's modules are errors, in addition to those that are known. It may

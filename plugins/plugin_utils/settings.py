@@ -40,6 +40,7 @@ MEANING: dict[str, str] = {
     "policy": "the file that says who may do what",
     "merge": "what becomes of writes of a key that meet",
     "secret_keys": "patterns of names whose values are secret",
+    "host_attributes": "variables of the inventory that are recorded with each host of a run",
     "module_errors": "the file that says which answers of Ansible's modules are errors",
 }
 MERGE_POLICIES = ("last_write", "fail", "deep_merge")
@@ -63,6 +64,27 @@ SECRET_KEYS = (  # of arguments, parameters, variables and keys of the context
     "*credentials",
 )
 
+HOST_ATTRIBUTES = (  # what hosts that fail together may have in common
+    "site",
+    "row",
+    "rack",
+    "position",
+    "u",
+    "role",
+    "class",
+    "vendor",
+    "model",
+    "serial_number",
+    "batch",
+    "firmware",
+    "nic_model",
+    "leaf",
+    "spine",
+    "uplinks",
+    "power_feed",
+    "pdu",
+)
+
 Given = dict[str, tuple[str, Any]]  # a setting's name -> where it was set, and to what
 
 
@@ -84,6 +106,7 @@ class Settings:
     policy: str = ""
     merge: Rules = ()
     secret_keys: tuple[str, ...] = SECRET_KEYS
+    host_attributes: tuple[str, ...] = HOST_ATTRIBUTES
     module_errors: str = ""
 
 
@@ -279,5 +302,6 @@ KINDS = {
 }
 OWN_KINDS = {
     "secret_keys": Kind("patterns, separated by colons", _separated(":")),
+    "host_attributes": Kind("names of variables, separated by colons", _separated(":")),
     "log_level": Kind(f"one of {', '.join(LEVELS)}", _level),
 }

@@ -56,7 +56,7 @@ class RunInputs:
     `recipe` is the recipe's part of the compiled plays, `params` the values of its parameters, `options` the user's
     options. `secrets` are sent to all hosts; `mask` hides these and more. `warnings` are for the user. `patterns` has
     the hosts of each pattern that a step names. `canary` has the hosts that run first. `unknown_hosts` are hosts of the
-    imported context that are not in this run.
+    imported context that are not in this run. `attributes` has by host what the inventory says of it.
     """
 
     recipe: Mapping[str, Any] = field(default_factory=dict)
@@ -68,6 +68,7 @@ class RunInputs:
     canary: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     unknown_hosts: tuple[str, ...] = ()
+    attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def is_check(self) -> bool:

@@ -16,6 +16,7 @@ from ansible.inventory.host import Host
 from ansible.plugins.loader import connection_loader, shell_loader
 from ansible.template import Templar
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.inventory_variables import InventoryVariables
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.vault_values import VaultValues, own_variables
 
 HOST_NAMES = {"_hosts", "_hosts_all"}  # arguments of Ansible's own, which a release may drop
@@ -34,6 +35,8 @@ class AnsibleApi:
     `is_only_group` tells whether a name is that of a group and of no host.
     `vars_of` returns all variables of a host in a play, which takes a millisecond. The names of the play's hosts may be
     given; otherwise Ansible finds them anew for each host, which takes another millisecond for a hundred hosts.
+    `inventory` has the variables of hosts as far as the inventory says them, which takes 0.02 ms a host.
+    `is_vaulted` tells whether a value, or a part of it, came out of a vault.
     """
 
     extra_vars: Mapping[str, Any]
@@ -42,6 +45,8 @@ class AnsibleApi:
     vaulted: Callable[[Iterable[str]], tuple[Mapping[str, Sequence[str]], str]] = lambda _hosts: ({}, "")
     is_only_group: Callable[[str], bool] = lambda _name: False
     vars_of: Callable[..., Mapping[str, Any]] = lambda _host, _play, _hosts=None: {}
+    inventory: InventoryVariables | None = None
+    is_vaulted: Callable[[Any], bool] = lambda _value: False
 
 
 def ansible_api_of(play: Any) -> AnsibleApi:
@@ -77,7 +82,9 @@ def ansible_api_of(play: Any) -> AnsibleApi:
     def is_only_group(name: str) -> bool:
         return name in variables._inventory.groups and name not in variables._inventory.hosts
 
-    return AnsibleApi(variables.extra_vars, resolve, fill, vaulted, is_only_group, vars_of)
+    inventory = InventoryVariables(variables._inventory, variables._loader)
+    is_vaulted = VaultValues(play.get_loader()).is_vaulted
+    return AnsibleApi(variables.extra_vars, resolve, fill, vaulted, is_only_group, vars_of, inventory, is_vaulted)
 
 
 def fill_caches() -> None:

@@ -40,6 +40,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values impo
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.plan_options import RequestedPlan
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import AnsibleApi, Resolve
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.host_attributes import host_attributes
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import (
     PlayOutline,
     outline,
@@ -86,16 +87,18 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
     earlier = _earlier(settings, wanted, recipe, play_outline)
     hooks = load_hooks(rules, [*map(Path, settings.scriptlets)])
     imported = context_file.read(wanted.context) if wanted.context else context_file.ExportedContext()
+    mask = Mask([*secrets, *password_in(settings.db), *_vault_values(vaulted, play_outline.hosts)])
     given = RunInputs(
         recipe=recipe,
         params=values,
         secrets=secrets,
-        mask=Mask([*secrets, *password_in(settings.db), *_vault_values(vaulted, play_outline.hosts)]),
+        mask=mask,
         warnings=(problem,) if problem else (),
         options={**recipe.get("options", {}), **_ansible_options(), **_own_options(wanted)},
         patterns=play_outline.patterns,
         canary=_canary(recipe.get("canary") or {}, tuple(play_outline.hosts), ansible_api.resolve),
         unknown_hosts=tuple(host for host in imported.hosts if host not in play_outline.hosts),
+        attributes=host_attributes(play_outline.hosts, settings, ansible_api, mask),
     )
     run = _new_run(settings, play_outline, given, ReusableResults(earlier))
     run.merges = MergeHooks(hooks)
@@ -220,6 +223,7 @@ def _first_record(run: Run) -> dict[str, Any]:
         "params": masked(recipe.get("params") or {}, run.inputs.params, run.inputs.mask),
         **{name: recipe.get(name) for name in OPTIONS_OF_RECIPE},
         "canary": list(run.inputs.canary),
+        "attributes": run.inputs.attributes,
         "options": dict(run.inputs.options),
         "resumes": earlier.run_id if earlier else "",
     }

@@ -52,6 +52,11 @@ class VaultValues:
         """The texts that came out of a vault."""
         return [*dict.fromkeys(self._found(data, set()))] if self.is_open else []
 
+    def is_vaulted(self, value: Any) -> bool:
+        """Whether a single value, or one in a list, came out of a vault, however short it is."""
+        parts = value if isinstance(value, (list, tuple)) else (value,)
+        return any(map(self._is_vaulted, parts))
+
     def _found(self, data: Any, seen: set[int]) -> Iterator[str]:
         if self._is_vaulted(data):
             yield from (text for text in long_texts_of(_text(data)) if not any(mark in text for mark in TEMPLATES))

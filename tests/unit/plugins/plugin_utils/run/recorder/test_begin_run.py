@@ -92,9 +92,12 @@ def test_a_run_begins_with_its_plan_and_its_hosts(monkeypatch: pytest.MonkeyPatc
         "controller",
         "user",
         "versions",
+        "attributes",
     }
     assert record["recipe"] == ABOUT
     assert record["hosts"] == [*ALL]
+    both = ["odd", "rack"]
+    assert record["attributes"] == {"r1": {"groups": both}, "r2": {"groups": ["rack"]}, "r3": {"groups": both}}
     assert record["steps"][1] == {"name": "b", "stage": 1, "idx": 0, "scope": "host", "hosts": ["r1", "r3"]}
     assert record["versions"] == {
         "rack.recipes": VERSION,

@@ -52,7 +52,8 @@ def report(arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[s
     project = settings.load(own_vars(task_vars))
     run_id = arguments["run"] or this_run()
     folder = Path(arguments["dest"] or Path(project.runs, run_id, "report"))
-    made = make(reader(arguments["db"] or project.db), run_id, folder, arguments["formats"])
+    url = arguments["db"] or project.db
+    made = make(reader(url), run_id, folder, arguments["formats"], url)
     return {"changed": any(made.values()), "run_id": run_id, "files": list(map(str, made))}
 
 

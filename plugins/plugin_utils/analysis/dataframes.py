@@ -9,7 +9,6 @@ pandas is imported inside the functions, since it takes longer to load than ever
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -18,14 +17,14 @@ from math import nan
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils import errors
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import Row, RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.detail_columns import DETAIL_COLUMNS
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.step_columns import STEP_COLUMNS, Kind
 
 if TYPE_CHECKING:
     from pandas import DataFrame
-
-Row = Mapping[str, Any]
 
 TEXT = ANY = "object"
 WHOLE, REAL = "Int64", "float64"
@@ -56,21 +55,8 @@ RUNS = {"run_id": TEXT, "test_id": TEXT, "started": TEXT, "ended": TEXT, "status
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
-    """The rows of one run, as store/reading/queries.py returns them; `runs` are all runs, to compare it with."""
-
-    run: Row
-    steps: Sequence[Row] = ()
-    measurements: Sequence[Row] = ()
-    context: Sequence[Row] = ()
-    conflicts: Sequence[Row] = ()
-    runs: Sequence[Row] = ()
-    artifacts: Sequence[Row] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Frames:
-    """`Rows` as data frames with fixed columns and types. `host` and `step` are ordered categories.
+    """The rows of a run as data frames with fixed columns and types. `host` and `step` are ordered categories.
 
     The run itself is the host "". The instances of a looped step come after it. Their `planned` is the looped step;
     that of any other step is the step itself. The `value` of a measurement is exact and of any type. Its `number` is
@@ -86,7 +72,7 @@ class Frames:
     artifacts: DataFrame
 
 
-def frames(rows: Rows) -> Frames:
+def frames(rows: RunData) -> Frames:
     """The data frames of a run. Unknown columns are left out and missing ones are empty, so older stores work too.
 
     Raises UsageError where pandas is missing.
@@ -104,12 +90,6 @@ def frames(rows: Rows) -> Frames:
         runs=_frame(rows.runs, RUNS),
         artifacts=_ordered(_frame(rows.artifacts, DETAILS["artifacts"]), hosts, steps, ["host", "step", "n"]),
     )
-
-
-def natural(text: str) -> tuple[Sequence[str | int], str]:
-    """A sort key by which r2 comes before r10."""
-    parts = re.split(r"([0-9]{1,18})", text)
-    return [int(part) if odd % 2 else part for odd, part in enumerate(parts)], text
 
 
 def _step_order(rows: Iterable[Row], names: set[str], parents: Mapping[str, str]) -> list[str]:

@@ -13,6 +13,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_view import n
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import patiently, translated
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import WRITERS, opened
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.bulk_insert import write
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_to_rows import analysis_row
@@ -23,12 +24,24 @@ if TYPE_CHECKING:
 PATIENCE = 30.0  # seconds for which a write is tried again after a passing fault
 
 
-def store_findings(engine: Engine, run_id: str, findings: Sequence[Finding]) -> None:
+SHORT_PATIENCE = 2.0  # the same where somebody waits for more than the findings
+
+
+def store_findings_at(url: str, run_id: str, findings: Sequence[Finding]) -> None:
+    """Replace the findings about a run in the store at a URL, which has the newest schema. Raises StoreError."""
+    engine = opened(url, WRITERS)
+    try:
+        store_findings(engine, run_id, findings, SHORT_PATIENCE)
+    finally:
+        engine.dispose()
+
+
+def store_findings(engine: Engine, run_id: str, findings: Sequence[Finding], patience: float = PATIENCE) -> None:
     """Replace the rows of a run in the table `analysis`, in one transaction. Raises StoreError."""
     time = now()
     rows = [analysis_row(run_id, n, _record(finding, time)) for n, finding in enumerate(findings, 1)]
     with translated(engine.url):
-        patiently(lambda: _replace(engine, run_id, rows), PATIENCE)
+        patiently(lambda: _replace(engine, run_id, rows), patience)
 
 
 def _record(finding: Finding, time: str) -> dict[str, object]:

@@ -2,42 +2,41 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Make the report of a run in the store."""
+"""Make the report of a run in the store: read it, analyse it, turn it into tables, and write these in each format."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import Rows, frames
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import analyse
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import from_row
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import load
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.store_findings import store_findings_at
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats import FORMATS
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers.write_files import write
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 
-def make(engine: Engine, run_id: str, folder: Path, formats: Sequence[str] = FORMATS) -> dict[Path, bool]:
+def make(
+    engine: Engine, run_id: str, folder: Path, formats: Sequence[str] = FORMATS, url: str = ""
+) -> dict[Path, bool]:
     """Write the report of a run into a folder; returns the paths, each with whether its file changed.
 
-    Raises UsageError for an unknown run or format, for a file that cannot be written and for a missing package.
-    Raises RackError where a cell would be lost, and StoreError where the store cannot be read.
+    The findings are stored too, if there is the `url` of a store that can be written; if not, the report is made all
+    the same. Raises UsageError for an unknown run or format, for a file that cannot be written and for a missing
+    package. Raises RackError where a cell would be lost, and StoreError where the store cannot be read.
     """
-    return write(tables(frames(read(engine, run_id))), folder, formats)
-
-
-def read(engine: Engine, run_id: str) -> Rows:
-    """Read all rows that a report needs. Raises UsageError for an unknown run, and StoreError."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
-
-    return Rows(
-        run=queries.run(engine, run_id),
-        steps=queries.steps(engine, run_id),
-        measurements=queries.measurements(engine, run_id),
-        context=queries.context(engine, run_id),
-        conflicts=queries.conflicts(engine, run_id),
-        runs=queries.runs(engine),
-        artifacts=queries.artifacts(engine, run_id),
-    )
+    run = load(engine, run_id)
+    findings = analyse(engine, run)
+    if url and findings != [*map(from_row, queries.findings(engine, run_id))]:
+        with suppress(StoreError):
+            store_findings_at(url, run_id, findings)
+    return write(tables(run, findings), folder, formats)

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import sync_playwright
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import Rows, frames
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import html
 
@@ -45,8 +45,8 @@ def show(browser, tmp_path):
     noise: list[str] = []
     contexts = []
 
-    def show(rows: Rows, scheme: str = "light"):
-        (path,) = html.write(tables(frames(rows)), tmp_path)
+    def show(rows: RunData, scheme: str = "light"):
+        (path,) = html.write(tables(rows), tmp_path)
         contexts.append(browser.new_context(offline=True, color_scheme=scheme, **VIEW))
         page = contexts[-1].new_page()
         page.on("console", lambda message: noise.append(message.text) if message.type != "log" else None)
@@ -64,12 +64,12 @@ def show(browser, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def run() -> Rows:
-    return Rows(**json.loads((CASES / "run.json").read_text(encoding="utf-8")))
+def run() -> RunData:
+    return RunData(**json.loads((CASES / "run.json").read_text(encoding="utf-8")))
 
 
 @pytest.fixture(scope="module")
-def hostile(run) -> tuple[Rows, dict[str, str]]:
+def hostile(run) -> tuple[RunData, dict[str, str]]:
     """The run with a host and a step for each hostile text, which is also its reason and its log."""
     texts = json.loads((CASES / "hostile.json").read_text(encoding="utf-8"))
     failed = next(step for step in run.steps if step["verdict"] == "failed")
@@ -78,7 +78,7 @@ def hostile(run) -> tuple[Rows, dict[str, str]]:
         for number, text in enumerate(texts.values())
         for name in [text.encode(errors="replace").decode()]
     ]
-    return Rows(run={**run.run, "description": texts["script"]}, steps=[*run.steps, *steps]), texts
+    return RunData(run={**run.run, "description": texts["script"]}, steps=[*run.steps, *steps]), texts
 
 
 def visible_rows(page, table: str) -> list[str]:
@@ -210,7 +210,7 @@ def test_paper_has_the_causes_and_not_the_raw_tables(show, run):
 
 
 def test_the_page_says_everything_without_script(browser, run, tmp_path):
-    (path,) = html.write(tables(frames(run)), tmp_path)
+    (path,) = html.write(tables(run), tmp_path)
     context = browser.new_context(offline=True, java_script_enabled=False)
     page = context.new_page()
     page.goto(path.as_uri())

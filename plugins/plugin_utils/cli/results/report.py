@@ -35,7 +35,7 @@ def report(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.report.make_report import make
 
     with opened(options) as store:
-        run_id = run_id_of(store, options.run, options.db)
-        folder = Path(options.to) if options.to else Path(settings.load().runs) / run_id / "report"
-        files = [str(path) for path in make(store, run_id, folder, options.format or [*FORMATS])]
+        run_id, project = run_id_of(store, options.run, options.db), settings.load()
+        folder = Path(options.to) if options.to else Path(project.runs) / run_id / "report"
+        files = [*map(str, make(store, run_id, folder, options.format or [*FORMATS], options.db or project.db))]
     return ({"run_id": run_id, "files": files} if options.json else "\n".join(files)), 0

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import (
     limit_margins,
@@ -14,9 +15,17 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import (
     run_statistics,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import Frames
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import frames as framed
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Table
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables import columns as of
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.cells import rows, tail
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.finding_tables import (
+    finding_results,
+    finding_tables,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.host_table import host_table
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.run_summary import (
     PAST_RUNS,
     past_runs,
@@ -27,24 +36,30 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-def tables(frames: Frames) -> tuple[Table, ...]:
-    """Every table of a report, in reading order, also those without rows."""
+def tables(run: RunData, findings: Sequence[Finding] = ()) -> tuple[Table, ...]:
+    """Every table of a report, in reading order, also those without rows; `findings` are those about the run."""
+    frames = framed(run)
+    counted: list[Any] = run_statistics.results(frames.steps).to_dict("records")
+    verdicts = {(row["host"], row["step"]): row["verdict"] for row in run.steps}
     return (
         Table("summary", "Summary", of.SUMMARY, (summary(frames),), layout="record"),
+        _table("counts", "Counts", of.COUNTS, run_statistics.counts(frames.steps), of.ABOUT_COUNTS),
+        *finding_tables(findings),
         *_of_results(frames.steps),
+        host_table(run, counted),
         *_of_steps(frames),
         *_of_measurements(frames),
         _table("verdicts", "Verdicts", _of_verdicts(frames.steps), frames.steps, of.ABOUT_VERDICTS),
         _table("context", "Context keys", of.CONTEXT, frames.context, "The context as the run left it."),
         _table("conflicts", "Conflicts", of.CONFLICTS, frames.conflicts, of.ABOUT_CONFLICTS),
         _table("artifacts", "Artifacts", of.ARTIFACTS, frames.artifacts, of.ABOUT_ARTIFACTS),
+        finding_results(findings, verdicts),
         Table("past_runs", "Past runs", of.RUNS, past_runs(frames), f"The last {PAST_RUNS} earlier runs of this test."),
     )
 
 
 def _of_results(steps: DataFrame) -> tuple[Table, ...]:
     return (
-        _table("counts", "Counts", of.COUNTS, run_statistics.counts(steps), of.ABOUT_COUNTS),
         _table(
             "not_passed",
             "Not passed",

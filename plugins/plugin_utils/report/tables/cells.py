@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Row
@@ -46,6 +47,21 @@ def _number(value: Any) -> Any:
 def to_json(value: Any) -> str:
     """A value as JSON for people to read."""
     return json.dumps(value, ensure_ascii=False)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a whole number or a float; true and false are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def as_text(value: Any) -> str:
+    """A text as it is, any other value as JSON."""
+    return value if isinstance(value, str) else to_json(value)
+
+
+def in_words(mapping: Mapping[str, Any] | None, between: str) -> str | None:
+    """Names and values on one line, such as `vlan = 12, team = "a"`; None where there is nothing to say."""
+    return ", ".join(f"{name}{between}{as_text(value)}" for name, value in (mapping or {}).items()) or None
 
 
 def tail(text: str) -> str:

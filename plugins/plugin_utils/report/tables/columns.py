@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS as ALL_VERDICTS
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column
 
 HOST, STEP, VERDICT = Column("host", "Host"), Column("step", "Step"), Column("verdict", "Verdict", "verdict")
@@ -177,6 +178,29 @@ RUNS = (
     Column("not_run", "Skipped or blocked", "number"),
 )
 
+FINDINGS = (
+    Column("n", "Number", "number"),
+    Column("grade", "Grade"),
+    Column("kind", "Kind"),
+    Column("title", "Finding"),
+    Column("advice", "What to do next"),
+    Column("explains", "Explains", "number"),
+    Column("results", "Rests on"),
+    Column("figures", "Figures"),
+    Column("about", "About"),
+    Column("method", "Method"),
+    Column("origin", "Found by"),
+    Column("suggestion", "Suggestion"),
+)
+CAUSES = tuple(column for column in FINDINGS if column.name not in ("kind", "about"))
+FINDING_RESULTS = (Column("n", "Finding", "number"), HOST, STEP, NAME, VERDICT)
+HOSTS = (HOST, VERDICT, STEP, REASON)
+HOST_COUNTS = (RESULTS, *(Column(verdict, verdict.capitalize(), "number") for verdict in ALL_VERDICTS))
+
+ABOUT_CAUSES = "What results that did not pass together have in common; those that explain most results first."
+ABOUT_FINDINGS = "What the analysis found: one row for each finding, the most important first."
+ABOUT_FINDING_RESULTS = "The results on which each finding rests, by the number of the finding."
+ABOUT_HOSTS = "Each host with what the inventory says of it, its gravest result and its results by verdict."
 ABOUT_COUNTS = "Results by verdict, the gravest first. Of a looped step its instances count."
 ABOUT_NOT_PASSED = "Results that were tried and did not pass, the gravest first."
 ABOUT_REASONS = "What did not pass, the same step, verdict and reason gathered over hosts and instances."

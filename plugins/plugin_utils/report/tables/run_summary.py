@@ -14,7 +14,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_T
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import run_statistics
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import Frames
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Row
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.cells import to_json
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.cells import as_text, in_words
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.columns import SUMMARY
 
 PAST_RUNS = 20
@@ -32,20 +32,12 @@ def summary(frames: Frames) -> Row:
         "not_passing": len(run_statistics.not_passed(frames.steps)),
         "not_run": int(counted["verdict"].isin(NOT_TRIED).sum()),
         "versions": ", ".join(f"{name} {version}" for name, version in (run.get("versions") or {}).items()),
-        "labels": _pairs(run.get("labels"), ": "),
-        "params": _pairs(run.get("params"), " = "),
-        "options": _pairs(run.get("options"), " = "),
-        "refs": ", ".join(map(_text, run.get("refs") or ())) or None,
+        "labels": in_words(run.get("labels"), ": "),
+        "params": in_words(run.get("params"), " = "),
+        "options": in_words(run.get("options"), " = "),
+        "refs": ", ".join(map(as_text, run.get("refs") or ())) or None,
     }
     return tuple(known.get(column.name) for column in SUMMARY)
-
-
-def _pairs(mapping: Mapping[str, Any] | None, between: str) -> str | None:
-    return ", ".join(f"{name}{between}{_text(value)}" for name, value in (mapping or {}).items()) or None
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else to_json(value)
 
 
 def past_runs(frames: Frames) -> tuple[Row, ...]:

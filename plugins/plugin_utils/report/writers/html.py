@@ -35,8 +35,9 @@ WIDE_FROM = 36
 """A cell with more characters needs a wide column."""
 
 TABLES = (
-    "reasons", "not_passed", "not_run", "flakes", "criteria", "steps", "rounds", "reused", "hooks", "slowest",
-    "measurements", "values", "verdicts", "context", "conflicts", "artifacts", "past_runs",
+    "causes", "findings", "reasons", "not_passed", "not_run", "hosts", "flakes", "criteria", "steps", "rounds",
+    "reused", "hooks", "slowest", "measurements", "values", "verdicts", "context", "conflicts", "artifacts",
+    "past_runs", "finding_results",
 )  # fmt: skip
 CODE = frozenset({
     "host", "step", "key", "first_host", "slowest_host", "min_host", "max_host", "nearest_host", "run_id", "source_run",

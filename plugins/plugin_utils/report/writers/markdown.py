@@ -21,18 +21,21 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_colour
 MOST_IN_CELL = 200
 ROOM = {
     "counts": 2_000,
-    "reasons": 7_000,
-    "not_passed": 10_000,
-    "not_run": 4_000,
+    "causes": 3_000,
+    "findings": 4_000,
+    "reasons": 6_000,
+    "not_passed": 8_000,
+    "not_run": 3_000,
+    "hosts": 2_000,
     "flakes": 3_000,
-    "criteria": 5_000,
+    "criteria": 4_000,
     "rounds": 3_000,
     "reused": 2_000,
     "hooks": 1_500,
     "slowest": 4_000,
-    "steps": 6_000,
-    "measurements": 4_000,
-    "context": 4_000,
+    "steps": 5_000,
+    "measurements": 3_500,
+    "context": 3_000,
     "conflicts": 2_000,
     "artifacts": 2_000,
 }
@@ -80,7 +83,7 @@ def _section(table: Table) -> Iterator[str]:
     if not table.rows:
         return
     fitting = list(_fitting(table))
-    yield from ("", f"## {table.title}", "", _line([column.label for column in table.columns]))
+    yield from ("", f"## {table.title}", "", _line([_label(column) for column in table.columns]))
     yield _line([_rule(column) for column in table.columns])
     yield from fitting
     left_out = len(table.rows) - len(fitting)
@@ -112,6 +115,11 @@ def _cell(value: Any, kind: Kind) -> str:
 
 def _verdict(verdict: str) -> str:
     return f"{VERDICTS[style_of(verdict)].symbol} {plain(verdict)}"
+
+
+def _label(column: Column) -> str:
+    """The title, which may come from a host, with the unit."""
+    return f"{plain(column.title)} ({column.unit})" if column.unit else plain(column.title)
 
 
 def _rule(column: Column) -> str:

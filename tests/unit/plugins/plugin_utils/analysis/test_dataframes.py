@@ -8,7 +8,9 @@ import sys
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import Rows, frames, natural
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import frames
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
 
@@ -39,7 +41,7 @@ def test_rows_come_by_host_and_then_in_the_order_of_the_recipe():
         step("r2", "a", idx=1),
         step("", "d", stage=3),
     ]
-    frame = frames(Rows(run={}, steps=steps)).steps
+    frame = frames(RunData(run={}, steps=steps)).steps
     found = list(frame[["host", "step"]].itertuples(index=False, name=None))
     assert found == [("", "d"), ("r2", "a"), ("r2", "b"), ("r2", "c"), ("r10", "b")]
 
@@ -54,7 +56,7 @@ def test_instances_come_after_their_step_in_natural_order():
         step(name="port", idx=2),
         step("r2", "lost[a]", idx=3, parent="lost"),
     ]
-    frame = frames(Rows(run={}, steps=steps)).steps
+    frame = frames(RunData(run={}, steps=steps)).steps
     assert frame["step"].tolist() == [
         "port", "port[Eth2]", "port[eth2]", "port[eth10]", "portA", "portal", "lost[a]",
     ]  # fmt: skip
@@ -63,22 +65,22 @@ def test_instances_come_after_their_step_in_natural_order():
 
 @pytest.mark.parametrize("name", ["flake", "rounds", "hooks", "attempts"])
 def test_a_column_that_is_missing_says_nothing(name):
-    assert frames(Rows(run={}, steps=[step()])).steps[name].tolist() == [None]
+    assert frames(RunData(run={}, steps=[step()])).steps[name].tolist() == [None]
 
 
 def test_whole_numbers_stay_whole_beside_missing_ones():
-    frame = frames(Rows(run={}, steps=[step(tries=1), step("r2", tries=None)])).steps
+    frame = frames(RunData(run={}, steps=[step(tries=1), step("r2", tries=None)])).steps
     assert str(frame["tries"].dtype) == "Int64"
     assert frame["tries"].isna().tolist() == [False, True]
 
 
 def test_unknown_columns_are_left_out():
-    assert "colour" not in frames(Rows(run={}, steps=[step(colour="blue")])).steps
+    assert "colour" not in frames(RunData(run={}, steps=[step(colour="blue")])).steps
 
 
 def test_hosts_and_steps_that_have_no_result_are_known_too():
     context = [{"key": "a_v1", "host": "r9", "step": "other", "version": 1, "value": None}]
-    parts = frames(Rows(run={}, steps=[step()], context=context))
+    parts = frames(RunData(run={}, steps=[step()], context=context))
     assert list(parts.steps["host"].cat.categories) == ["r1", "r9"]
     assert parts.context["step"].tolist() == ["other"]
 
@@ -88,17 +90,17 @@ def test_hosts_and_steps_that_have_no_result_are_known_too():
 )
 def test_the_number_of_a_measurement(value, number):
     row = {"host": "r1", "step": "one", "n": 1, "name": "m", "value": value, "unit": ""}
-    frame = frames(Rows(run={}, measurements=[row])).measurements
+    frame = frames(RunData(run={}, measurements=[row])).measurements
     assert frame["value"].tolist() == [value]
     assert frame["number"].astype(object).where(frame["number"].notna(), None).tolist() == [number]
 
 
 def test_a_run_without_rows():
-    parts = frames(Rows(run={"run_id": "r"}))
+    parts = frames(RunData(run={"run_id": "r"}))
     assert [len(frame) for frame in (parts.steps, parts.measurements, parts.context, parts.conflicts)] == [0] * 4
 
 
 def test_where_pandas_is_missing_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(UsageError, match=r"a report cannot be made: .*pandas.*: `pip install rack-recipes` brings it"):
-        frames(Rows(run={}, steps=[step()]))
+        frames(RunData(run={}, steps=[step()]))

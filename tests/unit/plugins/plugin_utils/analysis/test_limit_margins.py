@@ -8,20 +8,21 @@ from math import inf, isnan, nan
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import Rows, frames
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import frames
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.limit_margins import (
     criteria,
     in_words,
     margin,
     values,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 
 
 def measured(*cells, steps=()):
     """A frame of (host, step, name, value, limits, distance, verdict), all in ms."""
     names = ("host", "step", "name", "value", "limits", "distance", "verdict")
     rows = [dict(zip(names, cell, strict=False)) | {"n": n, "unit": "ms"} for n, cell in enumerate(cells)]
-    return frames(Rows(run={}, measurements=rows, steps=steps)).measurements
+    return frames(RunData(run={}, measurements=rows, steps=steps)).measurements
 
 
 def records(frame):

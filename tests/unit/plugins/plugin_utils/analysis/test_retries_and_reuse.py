@@ -7,7 +7,8 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import retries_and_reuse, run_statistics
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import Rows, frames
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import frames
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 
 LOOPED = [
     {"host": "r1", "step": "port", "verdict": "failed", "instances": 2, "flake": True, "source_run": "R0"},
@@ -18,7 +19,7 @@ LOOPED = [
 
 
 def steps(*rows):
-    return frames(Rows(run={}, steps=rows)).steps
+    return frames(RunData(run={}, steps=rows)).steps
 
 
 def records(frame, *names):
@@ -106,7 +107,7 @@ def test_rounds_with_their_statistics():
         step("r1", "other"),
     ]
     parts = frames(
-        Rows(
+        RunData(
             run={},
             steps=rows,
             measurements=measured(
@@ -141,6 +142,6 @@ def test_no_results(figure):
 
 
 def test_no_rounds():
-    parts = frames(Rows(run={}, steps=[step()], measurements=measured(("r1", "one", "x.mean", 1))))
+    parts = frames(RunData(run={}, steps=[step()], measurements=measured(("r1", "one", "x.mean", 1))))
     assert len(retries_and_reuse.rounds(parts.steps, parts.measurements)) == 0
     assert not retries_and_reuse.over_rounds(parts.steps, parts.measurements).any()

@@ -9,7 +9,8 @@ from statistics import median
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import run_statistics
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import Rows, frames
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import frames
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import SEVERITY, rank
 
 
@@ -22,7 +23,7 @@ def steps(*cells):
 def framed(*rows):
     """A frame of rows that were tried once and passed, where they do not say anything else."""
     passed = {"host": "r1", "step": "a", "verdict": "passed", "tries": 1}
-    return frames(Rows(run={}, steps=[{**passed, **row} for row in rows])).steps
+    return frames(RunData(run={}, steps=[{**passed, **row} for row in rows])).steps
 
 
 def measured(*cells):
@@ -31,7 +32,7 @@ def measured(*cells):
         {"host": host, "step": "one", "n": n, "name": name, "value": value, "unit": unit}
         for n, (host, name, value, unit) in enumerate(cells)
     ]
-    return frames(Rows(run={}, measurements=rows)).measurements
+    return frames(RunData(run={}, measurements=rows)).measurements
 
 
 def records(frame):

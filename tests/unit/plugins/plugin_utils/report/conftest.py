@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import Rows, frames
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding, ResultId, from_row
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table, named
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
 
@@ -27,13 +28,18 @@ HOSTILE: dict[str, str] = {
 
 
 @pytest.fixture(scope="session")
-def rows() -> Rows:
-    return Rows(**json.loads((CASES / "run.json").read_text(encoding="utf-8")))
+def rows() -> RunData:
+    return RunData(**json.loads((CASES / "run.json").read_text(encoding="utf-8")))
 
 
 @pytest.fixture(scope="session")
-def report(rows: Rows) -> tuple[Table, ...]:
-    return tables(frames(rows))
+def findings() -> list[Finding]:
+    return [*map(from_row, json.loads((CASES / "findings.json").read_text(encoding="utf-8")))]
+
+
+@pytest.fixture(scope="session")
+def report(rows: RunData, findings: list[Finding]) -> tuple[Table, ...]:
+    return tables(rows, findings)
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +50,7 @@ def by_name(report: tuple[Table, ...]) -> dict[str, Table]:
 @pytest.fixture(scope="session")
 def outcomes() -> dict[str, Table]:
     """The tables of a run with instances, rounds, flakes, hooks, criteria and earlier results."""
-    return named(tables(frames(Rows(**json.loads((CASES / "outcomes.json").read_text(encoding="utf-8"))))))
+    return named(tables(RunData(**json.loads((CASES / "outcomes.json").read_text(encoding="utf-8")))))
 
 
 @pytest.fixture
@@ -73,7 +79,7 @@ def saying(text: str) -> tuple[Table, ...]:
     about = {"labels": {text: text}, "params": {text: text}, "options": {text: [text]}, "refs": [text], "resumes": text}
     limits = {"one_of": [text], "within": {"of": 1, "by": 2}, "warn": {"eq": text}}
     measured = {"host": name, "step": name, "n": 1, "name": text, "value": text, "unit": text}
-    rows = Rows(
+    rows = RunData(
         run={**run, **about, "started": time, "ended": time, "status": text, "hosts": 2, "versions": {text: text}},
         steps=[step, other, skipped],
         measurements=[measured, measured | {"n": 2, "name": f"{text}.mean", "limits": limits, "verdict": text}],
@@ -88,6 +94,9 @@ def saying(text: str) -> tuple[Table, ...]:
             {"host": name, "step": name, "n": 1, "name": text, "sha256": text, "media_type": text, "path": text}
             | {"note": text, "time": text, "size": 1}
         ],
+        attributes={name: {text: text}},
         runs=[{"run_id": text, "test_id": text, "started": "2026", "ended": None, "status": text, "counts": {text: 1}}],
     )
-    return tables(frames(rows))
+    about: dict[str, Any] = {"title": text, "advice": text, "method": text, "origin": text, "suggestion": True}
+    about |= {"results": (ResultId(name, name, text),), "figures": {text: text}, "about": {text: text}}
+    return tables(rows, [Finding(kind, "problem", **about) for kind in ("cause", "summary")])

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,15 @@ import yaml
 
 from ansible_collections.rack.recipes.plugins.action import report as action
 from ansible_collections.rack.recipes.plugins.modules import report as module
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import PROBLEM, Finding, ResultId, from_row
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import load
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.make_report import make, read
+from ansible_collections.rack.recipes.plugins.plugin_utils.report import make_report
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.make_report import make
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats import FORMATS, WRITERS
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine, reader
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 
 ROLE = Path(__file__).resolve().parents[5] / "roles" / "report"
@@ -74,7 +79,7 @@ def test_every_format_from_the_store(store, tmp_path):
 
 
 def test_what_is_read_is_what_the_journal_says(store):
-    rows = read(store, "R1")
+    rows = load(store, "R1")
     assert [step["verdict"] for step in rows.steps] == ["passed", "failed", "passed"]
     assert {measurement["value"] for measurement in rows.measurements} == {2**53 + 1}
     assert [(key["version"], key["value"]) for key in rows.context] == [(2, {"n": 2})]
@@ -84,6 +89,39 @@ def test_what_is_read_is_what_the_journal_says(store):
 def test_the_same_run_changes_nothing(store, tmp_path):
     assert set(make(store, "R1", tmp_path / "report").values()) == {True}
     assert set(make(store, "R1", tmp_path / "report").values()) == {False}
+
+
+FOUND = [Finding("cause", PROBLEM, "r2 alone failed", (ResultId("r2", "link"),), explains=1)]
+
+
+@pytest.fixture
+def one_finding(monkeypatch):
+    monkeypatch.setattr(make_report, "analyse", lambda _engine, _run: FOUND)
+
+
+@pytest.mark.usefixtures("one_finding")
+def test_findings_are_in_the_report_and_in_the_store(url, store, tmp_path):
+    make(store, "R1", tmp_path / "report", ["csv"], url)
+    assert "r2 alone failed" in (tmp_path / "report" / "csv" / "causes.csv").read_text()
+    assert [*map(from_row, queries.findings(store, "R1"))] == FOUND
+
+
+@pytest.mark.usefixtures("one_finding")
+def test_findings_that_are_stored_are_not_written_again(url, store, tmp_path):
+    make(store, "R1", tmp_path / "report", ["md"], url)
+    first = queries.findings(store, "R1")
+    make(store, "R1", tmp_path / "report", ["md"], url)
+    assert queries.findings(store, "R1") == first
+
+
+@pytest.mark.usefixtures("one_finding")
+def test_a_store_that_can_only_be_read_is_enough(url, store, tmp_path):
+    writer = sqlite3.connect(tmp_path / "results.db")
+    writer.execute("create trigger no before insert on analysis begin select raise(abort, 'read only'); end")
+    writer.close()
+    make(store, "R1", tmp_path / "report", ["md"], url)
+    assert "r2 alone failed" in (tmp_path / "report" / "report.md").read_text()
+    assert queries.findings(store, "R1") == []
 
 
 def test_a_run_that_is_not_there(store, tmp_path):

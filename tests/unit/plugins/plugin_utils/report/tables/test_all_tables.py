@@ -8,17 +8,21 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import Rows, frames
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.cells import tail
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.run_summary import PAST_RUNS, duration
 
 NAMES = [
-    "summary", "counts", "not_passed", "reasons", "not_run", "flakes", "criteria", "matrix", "steps", "rounds",
-    "reused", "hooks", "slowest", "measurements", "values", "verdicts", "context", "conflicts", "artifacts",
-    "past_runs",
+    "summary", "counts", "causes", "findings", "not_passed", "reasons", "not_run", "flakes", "hosts", "criteria",
+    "matrix", "steps", "rounds", "reused", "hooks", "slowest", "measurements", "values", "verdicts", "context",
+    "conflicts", "artifacts", "finding_results", "past_runs",
 ]  # fmt: skip
+
+
+def rows_of(table: Table, *columns: str) -> list[tuple[object, ...]]:
+    return list(zip(*(table.values(column) for column in columns), strict=True))
 
 
 def test_every_table_is_there_in_reading_order(report):
@@ -27,7 +31,7 @@ def test_every_table_is_there_in_reading_order(report):
 
 def test_the_host_that_a_result_came_through_has_a_column_where_there_is_one(by_name):
     own = {"host": "bmc1", "step": "power", "stage": 1, "idx": 1, "verdict": "passed"}
-    report = tables(frames(Rows(run={"run_id": "r"}, steps=[own, {**own, "host": "bmc2", "through": "j1"}])))
+    report = tables(RunData(run={"run_id": "r"}, steps=[own, {**own, "host": "bmc2", "through": "j1"}]))
     [verdicts] = (table for table in report if table.name == "verdicts")
     assert verdicts.values("through") == [None, "j1"]
     assert "through" not in {column.name for column in by_name["verdicts"].columns}
@@ -45,7 +49,7 @@ def test_cells_are_plain_python(report):
 
 
 def test_a_run_without_results_has_all_tables():
-    report = tables(frames(Rows(run={"run_id": "r"})))
+    report = tables(RunData(run={"run_id": "r"}))
     assert [table.name for table in report] == NAMES
     assert not any(table.rows for table in report if table.name != "summary")
 
@@ -71,7 +75,7 @@ def test_the_steps_add_up_to_the_summary(by_name, outcomes):
 
 
 def test_a_run_that_has_not_ended_is_running(rows):
-    summary = tables(frames(replace(rows, run={**rows.run, "ended": None, "status": ""})))[0].record()
+    summary = tables(replace(rows, run={**rows.run, "ended": None, "status": ""}))[0].record()
     assert (summary["status"], summary["seconds"]) == ("running", None)
 
 
@@ -119,19 +123,19 @@ def test_past_runs_are_earlier_ones_of_the_same_test(rows):
 
     runs = [past(number) for number in range(PAST_RUNS + 5)]
     others = [rows.run, past(900, test_id="other"), past(901, started="2027-01-01T00:00:00.000000Z")]
-    found = tables(frames(replace(rows, runs=[*others, *runs])))[-1]
+    found = tables(replace(rows, runs=[*others, *runs]))[-1]
     assert found.values("run_id") == [f"p{number:03d}" for number in range(PAST_RUNS + 4, 4, -1)]
 
 
 def test_columns_that_an_older_store_lacks_are_empty(rows):
     old = [{name: step[name] for name in ("host", "step", "verdict")} for step in rows.steps]
-    verdicts = next(table for table in tables(frames(replace(rows, steps=old))) if table.name == "verdicts")
+    verdicts = next(table for table in tables(replace(rows, steps=old)) if table.name == "verdicts")
     assert len(verdicts.rows) == len(old)
     assert set(verdicts.values("seconds")) == {None}
 
 
 def cover(**about: object) -> dict[str, object]:
-    record = tables(frames(Rows(run={"run_id": "r", **about})))[0].record()
+    record = tables(RunData(run={"run_id": "r", **about}))[0].record()
     return {name: record[name] for name in ("labels", "params", "options", "refs", "resumes")}
 
 
@@ -155,8 +159,45 @@ def test_the_cover_is_silent_about_what_was_not_asked_for():
     assert set(cover(labels={}, params={}, options={}, refs=[]).values()) == {None}
 
 
-def rows_of(table: Table, *columns: str) -> list[tuple[object, ...]]:
-    return list(zip(*(table.values(column) for column in columns), strict=True))
+def test_causes_are_told_apart_from_other_findings(by_name):
+    assert rows_of(by_name["causes"], "n", "explains", "results", "figures") == [
+        (1, 2, "rack1-u2: check_firmware, rack1-u5: check_firmware", "hosts = 2, of = 8, p = 0.03571428571428571"),
+    ]
+    assert rows_of(by_name["findings"], "n", "grade", "kind", "explains", "suggestion") == [
+        (1, "problem", "Causes", 2, None),
+        (2, "notable", "Outliers", None, None),
+        (3, "note", "Missing evidence", None, None),
+        (4, "note", "Summary", None, "suggestion"),
+    ]
+
+
+def test_a_finding_names_its_first_results_and_a_table_has_them_all(by_name):
+    named = by_name["findings"].values("results")
+    assert named[1] == "rack1-u5: loopback_rate (rate)"
+    assert named[2].endswith("rack1-u5: burn_in and 2 more")
+    assert named[3] == "(run): compare_hosts"
+    found = by_name["finding_results"].rows
+    assert found[:3] == (
+        (1, "rack1-u2", "check_firmware", None, "failed"),
+        (1, "rack1-u5", "check_firmware", None, "failed"),
+        (2, "rack1-u5", "loopback_rate", "rate", "marginal"),
+    )
+    assert [row[0] for row in found].count(3) == 7
+    assert found[-1] == (4, "(run)", "compare_hosts", None, "passed")
+
+
+def test_a_host_has_its_attributes_its_gravest_result_and_its_counts(by_name):
+    hosts = by_name["hosts"]
+    assert [column.title for column in hosts.columns][4:8] == ["nic_model", "position", "rack", "tags"]
+    rows = {row[0]: dict(zip((column.name for column in hosts.columns), row, strict=True)) for row in hosts.rows}
+    assert list(rows) == [f"rack1-u{number}" for number in (1, 2, 3, 4, 5, 6, 10, 11, 12)]
+    second, spare = rows["rack1-u2"], rows["rack1-u12"]
+    assert (second["verdict"], second["step"], second["attribute.nic_model"]) == ("failed", "check_firmware", "CX-6")
+    assert second["reason"] == "firmware 22.31.1014 is older than 22.36.1010"
+    assert [second[name] for name in ("results", "failed", "blocked", "passed")] == [5, 1, 3, 1]
+    assert (rows["rack1-u1"]["verdict"], rows["rack1-u1"]["step"]) == ("passed", None)
+    assert (second["attribute.position"], hosts.columns[5].kind) == (2, "number")
+    assert (spare["verdict"], spare["results"], spare["attribute.tags"]) == (None, 0, '["spare"]')
 
 
 def test_instances_count_and_a_looped_step_does_not(outcomes):

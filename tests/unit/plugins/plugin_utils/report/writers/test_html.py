@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import Rows, frames
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, named
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
@@ -73,9 +73,9 @@ def test_the_page_needs_nothing_else(report):
     assert not [tag for tag, names in page.tags if "style" in names or any(name.startswith("on") for name in names)]
 
 
-def test_the_order_of_the_rows_changes_nothing(rows, report):
+def test_the_order_of_the_rows_changes_nothing(rows, findings, report):
     parts = {name: list(reversed(getattr(rows, name))) for name in ("steps", "measurements", "context", "runs")}
-    assert html.render(tables(frames(replace(rows, **parts)))) == html.render(report)
+    assert html.render(tables(replace(rows, **parts), findings)) == html.render(report)
 
 
 def test_hostile_text_adds_no_markup_and_hides_nothing(said, hostile):
@@ -132,9 +132,9 @@ def test_cells(value, column, expected):
 
 
 def test_a_run_without_results(rows):
-    page = html.render(tables(frames(Rows(run=rows.run))))
+    page = html.render(tables(RunData(run=rows.run)))
     assert "No result is known yet." in page
-    assert "Without rows: Reasons, Not passed, Skipped and blocked, Flakes, Criteria, Steps" in page
+    assert "Without rows: Causes, Findings, Reasons, Not passed, Skipped and blocked, Hosts, Flakes, Criteria" in page
 
 
 def test_the_bars_are_those_of_planned_steps(outcomes):

@@ -18,9 +18,13 @@ from markupsafe import Markup
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, VERDICTS
 from ansible_collections.rack.recipes.plugins.plugin_utils.report import verdict_colours
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts import chart_style
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.heat_map import heat_map
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.number_words import seconds
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.proportions import proportions
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.step_times import bars
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import cut, shown, visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Table, named
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import svg
 
 STATIC = Path(__file__).parent / "static"
 MOST_ROWS, FIRST_ROWS = 2000, 1000
@@ -85,13 +89,13 @@ def write(tables: Sequence[Table], folder: Path) -> list[Path]:
 def render(tables: Sequence[Table]) -> str:
     """The text of the page; the same tables give the same text."""
     by_name = named(tables)
-    style = verdict_colours.css() + (STATIC / "report.css").read_text(encoding="utf-8")
+    style = verdict_colours.css() + chart_style.page_css() + (STATIC / "report.css").read_text(encoding="utf-8")
     script = (STATIC / "report.js").read_text(encoding="utf-8")
     environment = Environment(
         loader=FileSystemLoader(STATIC), autoescape=True, undefined=StrictUndefined, finalize=_printed,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    environment.filters["duration"] = svg.seconds
+    environment.filters["duration"] = seconds
     return environment.get_template("report.html.j2").render(
         policy=_policy(style, script),
         style=Markup(style),
@@ -166,12 +170,12 @@ def _facts(summary: Table) -> list[tuple[str, str]]:
 
 
 def _charts(by_name: dict[str, Table]) -> dict[str, Markup]:
-    head, body = svg.heat_map(by_name["matrix"])
+    head, body = heat_map(by_name["matrix"])
     return {
-        "proportions": svg.proportions(by_name["counts"]),
+        "proportions": proportions(by_name["counts"]),
         "map_head": head,
         "map_body": body,
-        "bars": svg.bars(_planned(by_name)),
+        "bars": bars(_planned(by_name)),
     }
 
 

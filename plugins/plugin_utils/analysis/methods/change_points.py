@@ -4,19 +4,21 @@
 
 """Changes of level in a series of runs: where they are, and how often noise alone would show such a change.
 
-The method: the greatest two-sample t2 over all places with at least 3 runs on each side, judged by permutations; the
-change must survive without the most extreme value of its shorter side (one spike is no change of level), and must be
-rare also among series with the same memory (an AR(1) sieve). Both parts are then searched again.
+The method: the greatest two-sample t2 over all places with at least 3 runs on each side, judged by permutations. The
+change must survive without the most extreme value of its shorter side: one spike is no change of level. It must be rare
+also among series with the same memory (an AR(1) sieve). Both sides are searched in the same way, before the memory is
+measured: further changes are no memory.
 
-False alarms at .01, in % of series without a change, n = 20 / 50: normal noise .5 / .2, t3 .2 / .5, one spike 0 / 0,
-AR(1) of .6 7.5 / 5.2. A change of 10 % under noise of 5 % is found within 2 runs in 53 % of series of 20 runs, one of
+False alarms at .01, in % of series of 20 / 50 runs without a change: normal noise .5 / .2, t3 .2 / .5, one spike 0 / 0,
+AR(1) of .6 8.7 / 6.5. A change of 10 % under noise of 5 % is found within 2 runs in 53 % of series of 20 runs, one of
 20 % in 97 % (notes/analysis.md, 2). Two opposite changes near each other may hide each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil
 
 import numpy as np
@@ -36,16 +38,19 @@ ALPHA = 0.01
 PERMUTATIONS = 499
 MANY_PERMUTATIONS = 9_999
 MOST_PERMUTATIONS = 99_999
-BLOCK = 2_000_000  # values at a time
+FIRST, BLOCK = 50, 2_000_000  # series at first, values at a time later
 KEPT_SHIFT = 0.5
+ROUNDING = 1e-9
+
+Maker = Callable[[Floats, int, np.random.Generator], Floats]
 
 
 @dataclass(frozen=True, slots=True)
 class ChangePoint:
     """A change of level: the place of the first run at the new level, the mean before and after, and its chance.
 
-    `p` is the greater one of both tests. `start` and `end` bound the part of the series in which it was found, with the
-    runs at both levels.
+    `p` is the greater one of both tests. The levels are those of the runs from `start` to `place` and from there to
+    `end`, where the next changes are, or the ends of the series.
     """
 
     place: int
@@ -61,6 +66,16 @@ class ChangePoint:
         return self.after - self.before
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How changes are searched: the chance that is rare enough, the least shift, and how many orders are tried."""
+
+    key: str
+    alpha: float
+    floor: float
+    permutations: int
+
+
 def find_change_points(
     values: ArrayLike, key: str, *, alpha: float = ALPHA, floor: float = 0.0, permutations: int = PERMUTATIONS
 ) -> tuple[ChangePoint, ...]:
@@ -69,97 +84,94 @@ def find_change_points(
     `key` names the series and seeds the permutations. `floor` is the least shift that counts, in the values' unit.
     """
     numbers = floats(values)
-    found = _search(numbers, 0, key, alpha, floor, permutations)
-    return tuple(sorted(found, key=lambda change: change.place))
+    if len(numbers) < LEAST_RUNS:
+        return ()
+    middle = float(np.median(numbers))
+    found = _search(numbers - middle, Search(key, alpha, floor, permutations))
+    bounds = [0, *sorted(found), len(numbers)]
+    levels = [float((numbers[a:b] - middle).mean()) + middle for a, b in pairwise(bounds)]
+    changes = (
+        ChangePoint(place, levels[number], levels[number + 1], found[place], bounds[number], bounds[number + 2])
+        for number, place in enumerate(sorted(found))
+    )
+    return tuple(change for change in changes if abs(change.shift) >= floor)
 
 
-def _search(
-    numbers: Floats, start: int, key: str, alpha: float, floor: float, permutations: int
-) -> Iterator[ChangePoint]:
-    change = best_change(numbers, key, alpha=alpha, floor=floor, permutations=permutations)
-    if change is None:
-        return
-    place = change.place
-    yield ChangePoint(place + start, change.before, change.after, change.p, start, start + len(numbers))
-    yield from _search(numbers[:place], start, key, alpha, floor, permutations)
-    yield from _search(numbers[place:], start + place, key, alpha, floor, permutations)
+def _search(numbers: Floats, how: Search) -> dict[int, float]:
+    """The places of changes, each with its p. A change that does not hold hides those inside its parts.
 
-
-def best_change(
-    values: ArrayLike, key: str, *, alpha: float = ALPHA, floor: float = 0.0, permutations: int = PERMUTATIONS
-) -> ChangePoint | None:
-    """Return the one change of level that is likeliest in a series, None if it may as well be noise."""
-    numbers = floats(values)
-    n = len(numbers)
-    if n < LEAST_RUNS or numbers.min() == numbers.max():
-        return None
-    numbers = numbers - np.median(numbers)
-    scores, places = _scan(numbers[np.newaxis])
-    place = int(places[0])
+    The parts are searched first: their changes are no memory of the series.
+    """
+    if len(numbers) < LEAST_RUNS or numbers.min() == numbers.max():
+        return {}
+    score, place = best_split(numbers)
     before, after = numbers[:place], numbers[place:]
-    shift = float(after.mean() - before.mean())
-    if abs(shift) < floor or not _survives(before, after):
-        return None
-    p = _p(numbers, float(scores[0]), place, alpha, generator(key), permutations)
-    if p > alpha:
-        return None
-    middle = float(np.median(floats(values)))
-    return ChangePoint(place, float(before.mean()) + middle, float(after.mean()) + middle, p, 0, n)
+    if abs(after.mean() - before.mean()) < how.floor or not is_more_than_a_spike(before, after):
+        return {}
+    p = _chance(score, numbers, how, _other_orders)
+    if p > how.alpha:
+        return {}
+    inside = _search(before, how) | {place + at: own for at, own in _search(after, how).items()}
+    residuals = np.concatenate([part - part.mean() for part in np.split(numbers, sorted([*inside, place]))])
+    p = max(p, _chance(score, residuals, how, noise_like))
+    return {} if p > how.alpha else inside | {place: p}
+
+
+def best_split(values: Floats) -> tuple[float, int]:
+    """Return the greatest t2 of all places that split a series, and the first such place."""
+    scores, places = _scan(values[np.newaxis])
+    return float(scores[0]), int(places[0])
 
 
 def _scan(series: Floats) -> tuple[Floats, Places]:
-    """For each series (a row) the greatest t2 of all places that split it, and the first such place."""
+    """For each series (a row) the greatest t2 and its place. Without any spread the t2 is 0."""
     n = series.shape[1]
     series = series - series.mean(axis=1, keepdims=True)
     k = np.arange(LEAST_SIDE, n - LEAST_SIDE + 1)
     sums = np.cumsum(series, axis=1)[:, k - 1]
     between = sums**2 * (n / (k * (n - k)))
-    within = (series**2).sum(axis=1, keepdims=True) - between
-    least = np.finfo(np.float64).eps * (between + within)
-    scores = (n - 2) * between / np.maximum(within, least)
+    total = (series**2).sum(axis=1, keepdims=True)
+    least = np.finfo(np.float64).eps * total + np.finfo(np.float64).tiny
+    scores = (n - 2) * between / np.maximum(total - between, least)
     best = scores.argmax(axis=1)
     return scores[np.arange(len(series)), best], k[best]
 
 
-def _survives(before: Floats, after: Floats) -> bool:
+def is_more_than_a_spike(before: Floats, after: Floats) -> bool:
     """Whether half of the shift is left without the value that makes most of it, on the shorter side."""
-    shift = after.mean() - before.mean()
+    shift = float(after.mean() - before.mean())
     sides = [(before, after, -shift), (after, before, shift)]
     least = min(len(before), len(after))
-    return all(_kept(own, other, towards) for own, other, towards in sides if len(own) == least)
+    return all(_is_kept(own, other, towards) for own, other, towards in sides if len(own) == least)
 
 
-def _kept(own: Floats, other: Floats, shift: float) -> bool:
+def _is_kept(own: Floats, other: Floats, shift: float) -> bool:
     extreme = np.argmax(own * np.sign(shift))
     rest = float(np.delete(own, extreme).mean() - other.mean())
-    return bool(rest * np.sign(shift) >= KEPT_SHIFT * abs(shift))
+    return rest * np.sign(shift) >= KEPT_SHIFT * abs(shift)
 
 
-def _p(
-    numbers: Floats, score: float, place: int, alpha: float, random: np.random.Generator, permutations: int
-) -> float:
-    """The chance of such a score among series in another order, or with the same memory: the greater of both."""
-    level = np.where(np.arange(len(numbers)) < place, numbers[:place].mean(), numbers[place:].mean())
-    p = 0.0
-    for kind in ("order", "memory"):
-        more = 0
-        for size in _blocks(permutations, len(numbers)):
-            made = (
-                random.permuted(np.broadcast_to(numbers, (size, len(numbers))), axis=1)
-                if kind == "order"
-                else noise_like(numbers - level, size, random)
-            )
-            more += int((_scan(made)[0] >= score * (1 - 1e-9)).sum())
-        p = max(p, (more + 1) / (permutations + 1))
-        if p > alpha:
+def _chance(score: float, values: Floats, how: Search, make: Maker) -> float:
+    """How often series that are made of some values have such a score. Ends once that is more often than `alpha`."""
+    random = generator(how.key)
+    more = 0
+    for size in _blocks(how.permutations, len(values)):
+        more += int((_scan(make(values, size, random))[0] >= score * (1 - ROUNDING)).sum())
+        if more + 1 > how.alpha * (how.permutations + 1):
             break
-    return p
+    return (more + 1) / (how.permutations + 1)
+
+
+def _other_orders(values: Floats, series: int, random: np.random.Generator) -> Floats:
+    return random.permuted(np.broadcast_to(values, (series, len(values))), axis=1)
 
 
 def _blocks(permutations: int, length: int) -> Iterator[int]:
-    size = max(BLOCK // length, 1)
-    for start in range(0, permutations, size):
-        yield min(size, permutations - start)
+    """How many series are made at a time: few at first, since most series have no change."""
+    done, size = 0, FIRST
+    while done < permutations:
+        yield min(size, permutations - done)
+        done, size = done + size, max(BLOCK // length, 1)
 
 
 def find_in_many(

@@ -74,16 +74,14 @@ def inverse(function: Callable[[float], float], wanted: float) -> float:
 
 def hypergeometric_tail(least: int, everything: int, marked: int, drawn: int) -> float:
     """The chance that `drawn` of `everything` hold `least` or more of the `marked` ones."""
-    start, most = max(least, drawn + marked - everything, 0), min(marked, drawn)
-    if start > most:
-        return 0.0
-    if start > least or least <= 0:
-        return 1.0
+    fewest, most = max(drawn + marked - everything, 0), min(marked, drawn)
+    if least <= fewest or least > most:
+        return float(least <= fewest)
     term = exp(
-        log_choose(marked, start) + log_choose(everything - marked, drawn - start) - log_choose(everything, drawn)
+        log_choose(marked, least) + log_choose(everything - marked, drawn - least) - log_choose(everything, drawn)
     )
     total = term
-    for count in range(start, most):
+    for count in range(least, most):
         term *= (marked - count) * (drawn - count)
         term /= (count + 1) * (everything - marked - drawn + count + 1)
         total += term

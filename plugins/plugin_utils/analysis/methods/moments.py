@@ -123,10 +123,14 @@ def _totals(ordered: Floats, of: Places, count: Places) -> Floats:
 
 def percentile(values: ArrayLike, percent: float) -> float | None:
     """Return a percentile of type 7; None if there are too few values for it, such as fewer than 20 for p95."""
+    numbers = floats(values)
+    return None if len(numbers) < values_for_percentile(percent) else interpolated(numbers, percent / 100)
+
+
+def interpolated(values: ArrayLike, share: float) -> float:
+    """Return the quantile of type 7 of at least one value: a share from 0 to 1 of them is below it."""
     ordered = np.sort(floats(values))
-    if len(ordered) < values_for_percentile(percent):
-        return None
-    place = (len(ordered) - 1) * (percent / 100)
+    place = (len(ordered) - 1) * share
     low, part = floor(place), place - floor(place)
     below, above = float(ordered[low]), float(ordered[ceil(place)])
     return below + (above - below) * part if part < 0.5 else above - (above - below) * (1 - part)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import floats
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats, floats
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.moments import NORMAL, mad
 
 MOST_DECIMALS = 9
@@ -19,8 +19,14 @@ FLOOR_SHARE = 0.01  # of the median
 def resolution(values: ArrayLike) -> float:
     """Return the step in which values were written down: 1, .1, .01 and so on; 0 if they have more than 9 decimals."""
     numbers = floats(values)
-    steps = range(MOST_DECIMALS + 1)
-    return next((10.0**-decimals for decimals in steps if (np.round(numbers, decimals) == numbers).all()), 0.0)
+    if not _has_decimals(numbers, MOST_DECIMALS):
+        return 0.0
+    return 10.0 ** -next(decimals for decimals in range(MOST_DECIMALS + 1) if _has_decimals(numbers, decimals))
+
+
+def _has_decimals(numbers: Floats, decimals: int) -> bool:
+    """Whether so many decimals, or fewer, are all that the numbers have."""
+    return bool((np.round(numbers, decimals) == numbers).all())
 
 
 def floor(values: ArrayLike, tolerance: float | None = None, step: float | None = None) -> float:

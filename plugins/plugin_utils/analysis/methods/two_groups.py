@@ -33,25 +33,21 @@ class Separator:
 
 @dataclass(frozen=True, slots=True)
 class TwoGroups:
-    """The places of the lower and of the upper values, the ends of the gap between them, and what tells them apart.
-
-    `separators` is empty where no known attribute does.
-    """
+    """The places of the lower and of the upper values, the ends of the gap between them, and what tells them apart."""
 
     lower: tuple[int, ...]
     upper: tuple[int, ...]
     below: float
     above: float
-    separators: tuple[Separator, ...] = ()
+    separators: tuple[Separator, ...]
 
 
 def two_groups(
     values: Floats, attributes: Mapping[str, Sequence[str]], most_deviants: int, *, must_part: bool
 ) -> TwoGroups | None:
-    """Return the two groups of values, None if they are one.
+    """Return the two groups of values, None if they are one, or if no attribute tells them apart.
 
-    A side needs more than `most_deviants` hosts. `must_part` says that so many differ: then the gap need not be wide if
-    an attribute fits, and needs no attribute if it is wide.
+    A side needs more than `most_deviants` hosts. The gap must be wide, unless `must_part`: more than that are outliers.
     """
     order = np.argsort(values, kind="stable")
     gaps = np.diff(values[order])
@@ -59,10 +55,10 @@ def two_groups(
     if not len(allowed) or not allowed.max():
         return None
     size = most_deviants + 1 + int(allowed.argmax())
-    wide = bool(allowed.max() > WIDE * np.median(gaps)) and (must_part or len(values) >= LEAST_HOSTS)
+    wide = len(values) >= LEAST_HOSTS and allowed.max() > WIDE * np.median(gaps)
     lower, upper = order[:size], order[size:]
     found = separators(lower, upper, attributes) if wide or must_part else ()
-    if not found and not (wide and must_part):
+    if not found:
         return None
     ends = float(values[lower[-1]]), float(values[upper[0]])
     return TwoGroups(tuple(sorted(lower.tolist())), tuple(sorted(upper.tolist())), *ends, found)

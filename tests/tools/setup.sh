@@ -70,7 +70,9 @@ packages_of() {
     test) packages_of run && printf '%s\n' 'mariadbd mariadb-server-core' 'my_print_defaults mariadb-client-core' \
       'cc gcc' '/usr/include/stdio.h libc6-dev' 'chromium chromium' \
       '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf fonts-dejavu-core' 'pg_ctlcluster postgresql' 'sudo sudo' \
-      'faketime faketime' 'ip iproute2' 'bwrap bubblewrap' 'cmark-gfm cmark-gfm' 'fish fish' 'zsh zsh' ;;
+      'faketime faketime' 'ip iproute2' 'bwrap bubblewrap' 'cmark-gfm cmark-gfm' 'fish fish' 'zsh zsh' \
+      '/usr/lib/frr/bgpd frr' 'lldpd lldpd' 'chronyd chrony' 'nc netcat-openbsd' 'nft nftables' \
+      'ping iputils-ping' 'arping iputils-arping' ;;
   esac
 }
 

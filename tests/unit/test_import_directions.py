@@ -31,6 +31,7 @@ STATIONS = (
     ("analysis",),
     ("report",),
     ("archive",),
+    ("virtual_rack",),
     ("cli",),
     ("pytest_plugin",),
 )

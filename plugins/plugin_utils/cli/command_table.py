@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from inspect import cleandoc
+from keyword import iskeyword
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.argument_parser import Parser, hint
@@ -81,6 +82,14 @@ GROUPS: dict[str, dict[str, Command]] = {
         "export": Command("pack a run into a folder or archive, with checksums", "archive.export"),
         "verify": Command("find what was changed in a pack", "archive.verify"),
     },
+    "a rack to try": {
+        "rack": Command("start a virtual rack of routers and servers, break it, heal it"),
+        "rack up": Command("start a virtual rack; needs root", "virtual_rack.rack"),
+        "rack status": Command("show its cables and what is broken", "virtual_rack.rack"),
+        "rack break": Command("put a fault into it", "virtual_rack.rack"),
+        "rack heal": Command("undo the faults", "virtual_rack.rack"),
+        "rack down": Command("end it, and leave nothing behind", "virtual_rack.rack"),
+    },
     "the shell": {
         "completion": Command("print a script that completes this command in a shell", "shell.completion"),
     },
@@ -134,7 +143,8 @@ def is_group(name: str) -> bool:
 
 def function_of(name: str) -> Callable[[argparse.Namespace], Answer]:
     """Return the function that runs a command."""
-    found: Callable[[argparse.Namespace], Answer] = getattr(_module(name), _last_word(name))
+    word = _last_word(name)
+    found: Callable[[argparse.Namespace], Answer] = getattr(_module(name), f"{word}_" if iskeyword(word) else word)
     return found
 
 

@@ -1,0 +1,136 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The commands of a virtual rack: rack up, status, break, heal and down."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import examples
+
+if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import Broken
+
+
+def add_up(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    for name, count in (("spines", 2), ("leaves", 4), ("servers", 8)):
+        command.add_argument(
+            f"--{name}", type=int, default=count, metavar="N", help=f"how many {name} (default: {count})"
+        )
+    examples(
+        command,
+        "rack-recipes rack up",
+        "rack-recipes rack up --spines 2 --leaves 2 --servers 4",
+        "rack-recipes run recipes/fabric.yml -i .rack-recipes/rack/inventory.yml",
+    )
+
+
+def up(options: argparse.Namespace) -> Answer:
+    """Start a rack of routers and servers in namespaces of its own; it needs root.
+
+    Spines and leaves run FRR (BGP on every link, all paths of equal length), all nodes LLDP and SSH, servers follow a
+    clock. Nothing of it is seen outside of its namespaces. Inventory and cabling plan lie in .rack-recipes/rack.
+    """
+    from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.inventory import CABLES, INVENTORY
+    from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.start_rack import up as start
+    from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import build
+
+    state = start(build(options.spines, options.leaves, options.servers))
+    files = {"inventory": _shown(state.folder / INVENTORY), "cabling": _shown(state.folder / CABLES)}
+    if options.json:
+        return {"pid": state.pid, "nodes": [*state.nodes], **files}, 0
+    return f"{len(state.nodes)} nodes are up\ninventory  {files['inventory']}\ncabling    {files['cabling']}", 0
+
+
+def add_status(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    command.add_argument("--svg", metavar="FILE", help="also draw it into a file")
+    examples(command, "rack-recipes rack status", "rack-recipes rack status --svg rack.svg")
+
+
+def status(options: argparse.Namespace) -> Answer:
+    """Show the virtual rack: its cables, which of them are up, and what is broken on purpose."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+    from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import running
+    from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_status import (
+        as_data,
+        as_svg,
+        as_text,
+        look,
+    )
+
+    state = running()
+    seen = look(state)
+    if options.svg:
+        try:
+            Path(options.svg).write_text(as_svg(state, seen), encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"{options.svg} cannot be written: {error.strerror}") from error
+    return (as_data(state, seen) if options.json else as_text(state, seen)), 0
+
+
+def add_break(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    command.add_argument("fault", nargs="?", help="which fault; without one they are listed")
+    command.add_argument(
+        "--where", default="", metavar="NODE[:PORT]", help="where (default: the first place that fits)"
+    )
+    examples(command, "rack-recipes rack break", "rack-recipes rack break swapped-cables --where leaf4:swp3")
+
+
+def break_(options: argparse.Namespace) -> Answer:
+    """Put a fault into the virtual rack."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.faults import FAULTS, break_rack
+    from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import running
+
+    if not options.fault:
+        listed = {name: fault.about for name, fault in FAULTS.items()}
+        return (listed if options.json else "\n".join(f"{name:<20}{about}" for name, about in listed.items())), 0
+    broken = break_rack(running(), options.fault, options.where)[1]
+    return (_data([broken]) if options.json else f"broken: {broken.fault} at {broken.where}"), 0
+
+
+def add_heal(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    command.add_argument("fault", nargs="?", default="", help="which fault (default: all)")
+    examples(command, "rack-recipes rack heal", "rack-recipes rack heal swapped-cables")
+
+
+def heal(options: argparse.Namespace) -> Answer:
+    """Undo the faults in the virtual rack, or those of one kind."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.faults import heal_rack
+    from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import running
+
+    healed = heal_rack(running(), options.fault)[1]
+    if options.json:
+        return _data(healed), 0
+    return "\n".join(f"healed: {each.fault} at {each.where}" for each in healed) or "nothing is broken", 0
+
+
+def add_down(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    examples(command, "rack-recipes rack down")
+
+
+def down(options: argparse.Namespace) -> Answer:
+    """End the virtual rack, and remove all that it has left."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.start_rack import down as end
+
+    was_up = end()
+    return ({"was_up": was_up} if options.json else "the rack is down" if was_up else "no rack was up"), 0
+
+
+def _data(broken: Sequence[Broken]) -> dict[str, object]:
+    return {"faults": [{"fault": each.fault, "where": each.where} for each in broken]}
+
+
+def _shown(path: Path) -> str:
+    """A path as people type it here."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

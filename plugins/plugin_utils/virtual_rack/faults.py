@@ -1,0 +1,287 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The faults that can be put into a virtual rack, each with what heals it. A fault is a row of the table.
+
+A fault is a script for the shell of a node, and another one that undoes it. Words in braces stand for what
+`details_of` says of the place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_files import DISK, DISK_SIZE, KERNEL_LOG
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import Broken, RackState, with_broken
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.reboot_node import reboot
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import (
+    FABRIC_MTU,
+    LEAF,
+    SERVER,
+    SPINE,
+    Port,
+    Topology,
+)
+
+ALL = (SPINE, LEAF, SERVER)
+ROUTERS = (SPINE, LEAF)
+WRONG_AS = 65099
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault: what it is, the roles of the nodes that can have it, the scripts that make it and heal it.
+
+    `is_at_port`: it belongs to a port, and else to a whole node. `is_between_routers`: both ends of its cable are
+    routers. `runs_outside`: its scripts run beside the nodes, and not in one. `reboots`: the node starts anew first.
+    """
+
+    about: str
+    roles: Sequence[str]
+    make: str
+    heal: str
+    is_at_port: bool = False
+    is_between_routers: bool = False
+    runs_outside: bool = False
+    reboots: bool = False
+
+
+def _of_port(about: str, make: str, heal: str, roles: Sequence[str] = ALL) -> Fault:
+    return Fault(about, roles, make, heal, is_at_port=True)
+
+
+def _of_session(about: str, make: str, heal: str, roles: Sequence[str] = ROUTERS) -> Fault:
+    return Fault(about, roles, _bgp(make), _bgp(heal), is_at_port=True, is_between_routers=True)
+
+
+def _bgp(line: str, family: str = "") -> str:
+    words = ["configure terminal", "router bgp {asn}", *([family] if family else []), line]
+    return "vtysh " + " ".join(f"-c '{word}'" for word in words)
+
+
+_SWAP = """
+ip link set {port} down && ip link set {other_port} down
+ip link set {port} name rack-swap && ip link set {other_port} name {port} && ip link set rack-swap name {other_port}
+ip link set {port} up && ip link set {other_port} up
+"""
+_FLAP = "for _ in 1 2 3; do ip link set {port} down; sleep 0.3; ip link set {port} up; sleep 0.7; done"
+_LOSE = """
+nft add table netdev rackfault
+nft add chain netdev rackfault in '{{ type filter hook ingress device "{port}" priority 0; }}'
+nft add rule netdev rackfault in numgen random mod 1000 '<' 50 counter drop
+"""
+_HOG = "nohup sh -c 'while :; do :; done' >/dev/null 2>&1 & echo $! >/run/rack-hog"
+_SHORT = (
+    "sed -E 's/^(MemFree|MemAvailable|SwapFree):.*/\\1: 10240 kB/' /proc/meminfo >/run/meminfo && "
+    "mount --bind /run/meminfo /proc/meminfo"
+)
+_ERRORS = (
+    "echo '[ 1234.567890] EDAC MC0: 1 UE memory read error on CPU_SrcID#0_Ha#0_Chan#1_DIMM#0 "
+    "(channel:1 slot:0 page:0x12345 offset:0x0 grain:32)' >>{kernel_log}"
+)
+
+FAULTS: Mapping[str, Fault] = {
+    "swapped-cables": _of_port("two cables of a node in each other's ports", _SWAP, _SWAP, ROUTERS),
+    "link-down": _of_port("a port that is down", "ip link set {port} down", "ip link set {port} up"),
+    "link-flapping": _of_port("a port that went down and up three times", _FLAP, ""),
+    "mtu-mismatch": _of_port(
+        "a port that takes short frames only", "ip link set {port} mtu 1500", "ip link set {port} mtu {mtu}"
+    ),
+    "slow-link": _of_port(
+        "a port that sends 10 Mbit/s",
+        "tc qdisc replace dev {port} root tbf rate 10mbit burst 32kb latency 50ms",
+        "tc qdisc del dev {port} root",
+    ),
+    "packet-loss": _of_port("a port that loses 5 % of what it receives", _LOSE, "nft delete table netdev rackfault"),
+    "wrong-peer-as": _of_session(
+        "a router that expects another AS at a port",
+        f"neighbor {{port}} interface remote-as {WRONG_AS}",
+        "neighbor {port} interface remote-as {peer_asn}",
+    ),
+    "missing-path": _of_session(
+        "one of several equal paths is missing", "neighbor {port} shutdown", "no neighbor {port} shutdown", (LEAF,)
+    ),
+    "missing-route": Fault(
+        "a leaf that does not announce its servers",
+        (LEAF,),
+        _bgp("no network {prefix}", "address-family ipv4 unicast"),
+        _bgp("network {prefix}", "address-family ipv4 unicast"),
+    ),
+    "duplicate-address": Fault(
+        "a server with the address of another one as well",
+        (SERVER,),
+        "ip address add {other_address}/24 dev eth1",
+        "ip address del {other_address}/24 dev eth1",
+    ),
+    "wrong-name": Fault(
+        "a node that gives another name to its neighbours (LLDP)",
+        ALL,
+        "lldpcli configure system hostname spare-{node}",
+        "lldpcli configure system hostname {node}",
+    ),
+    "time-stopped": Fault(
+        "a server whose clock follows nobody",
+        (SERVER,),
+        "kill $(cat /run/chrony/chronyd.pid)",
+        "chronyd -x -f /etc/rack/chrony.conf",
+    ),
+    "full-disk": Fault(
+        "a disk without room",
+        (SERVER,),
+        "dd if=/dev/zero of={disk}/filled bs=1M 2>/dev/null || :",
+        "rm -f {disk}/filled",
+    ),
+    "failing-disk": Fault(
+        "a disk that cannot be read beyond its first quarter",
+        (SERVER,),
+        "truncate -s 16M /run/disk.img && blockdev --flushbufs $(findmnt -n -o SOURCE {disk})",
+        f"truncate -s {DISK_SIZE} /run/disk.img",
+    ),
+    "cpu-hog": Fault("a process that takes a whole core", ALL, _HOG, "kill $(cat /run/rack-hog)"),
+    "memory-short": Fault("hardly any free memory", ALL, _SHORT, "umount /proc/meminfo"),
+    "host-away": Fault(
+        "a node that the management network does not reach",
+        ALL,
+        "ip link set m-{node} down",
+        "ip link set m-{node} up",
+        runs_outside=True,
+    ),
+    "reboot": Fault("a node that has started anew", ALL, "", "", reboots=True),
+    "host-hung": Fault("a node that answers pings and nothing else", ALL, "kill -STOP -1", "kill -CONT -1"),
+    "kernel-errors": Fault(
+        "errors of the memory in the kernel log", (SERVER,), _ERRORS, "sed -i '/EDAC MC0/d' {kernel_log}"
+    ),
+}
+
+
+def fault_of(name: str) -> Fault:
+    """The fault with this name. Raises UsageError with the nearest one."""
+    if name not in FAULTS:
+        near = nearest(name, [*FAULTS])
+        hint = f", did you mean {near!r}?" if near else ""
+        raise UsageError(f"expected one of the faults {', '.join(FAULTS)}, got {name!r}{hint}")
+    return FAULTS[name]
+
+
+def break_rack(state: RackState, name: str, where: str = "") -> tuple[RackState, Broken]:
+    """Put a fault into a rack; without `where` at the first place that can have it and has none.
+
+    Returns the new state and the fault with its place. Raises UsageError for a wrong name or place, and RackError where
+    the node refuses.
+    """
+    fault = fault_of(name)
+    topology = state.topology
+    taken = {each.where for each in state.broken}
+    places = [place for place in places_of(fault, topology) if place not in taken]
+    if where and where not in places:
+        raise UsageError(_wrong_place(name, where, fault, topology, taken))
+    if not places:
+        raise UsageError(f"{name}: every place that can have it has a fault already: rack-recipes rack heal")
+    broken = Broken(name, where or places[0])
+    if fault.reboots:
+        state = reboot(state, broken.where)
+    _run(state, fault, fault.make, broken.where, topology)
+    return with_broken(state, [*state.broken, broken]), broken
+
+
+def _wrong_place(name: str, where: str, fault: Fault, topology: Topology, taken: set[str]) -> str:
+    if where in taken:
+        return f"{where} has a fault already: `rack-recipes rack heal` first"
+    places = [*places_of(fault, topology)]
+    near = nearest(where, places)
+    hint = f", did you mean {near!r}?" if near else ""
+    form = "a port such as" if fault.is_at_port else "a node such as"
+    return f"{name} cannot be at {where!r}{hint}; expected {form} {places[0]}" if places else f"{name} needs more nodes"
+
+
+def heal_rack(state: RackState, name: str = "") -> tuple[RackState, Sequence[Broken]]:
+    """Undo all faults of this name, or all faults; the last one first. Returns the new state and what was healed.
+
+    Raises UsageError where there is no such fault in the rack, and RackError where a node refuses; what was healed
+    before is noted.
+    """
+    if name:
+        fault_of(name)
+    healed = [each for each in reversed(state.broken) if name in ("", each.fault)]
+    if name and not healed:
+        raise UsageError(f"there is no {name} in the rack")
+    for each in healed:
+        fault = FAULTS[each.fault]
+        _run(state, fault, fault.heal, each.where, state.topology)
+        state = with_broken(state, [other for other in state.broken if other != each])
+    return state, healed
+
+
+def _run(state: RackState, fault: Fault, script: str, where: str, topology: Topology) -> None:
+    node = where.partition(":")[0]
+    state.run("" if fault.runs_outside else node, script.format(**details_of(where, topology)))
+
+
+def places_of(fault: Fault, topology: Topology) -> Sequence[str]:
+    """The places that can have a fault: ports or nodes, as people write them."""
+    nodes = [node for node in topology.nodes.values() if node.role in fault.roles]
+    if not fault.is_at_port:
+        return [node.name for node in nodes if _has_twin(fault, node.name, topology)]
+    ports = [port for node in nodes for port in topology.ports_of(node.name)]
+    return [str(port) for port in ports if _fits(fault, port, topology)]
+
+
+def _has_twin(fault: Fault, node: str, topology: Topology) -> bool:
+    return "{other_address}" not in fault.make or bool(_twins(node, topology))
+
+
+def _fits(fault: Fault, port: Port, topology: Topology) -> bool:
+    peer = topology.nodes[topology.ports[port].other(port).node]
+    if fault.is_between_routers and not peer.asn:
+        return False
+    return "{other_port}" not in fault.make or bool(_other_port(port, topology))
+
+
+def _twins(server: str, topology: Topology) -> list[str]:
+    """The addresses of the other servers at the leaf of a server; none for a router."""
+    if topology.nodes[server].role != SERVER:
+        return []
+    leaf = topology.leaf_of(server).name
+    return [
+        node.address
+        for node in topology.of_role(SERVER)
+        if node.name != server and topology.leaf_of(node.name).name == leaf
+    ]
+
+
+def _other_port(port: Port, topology: Topology) -> str:
+    """The next port of the node with a cable of the same kind: to a router, or to a server."""
+    kind = bool(topology.nodes[topology.ports[port].other(port).node].asn)
+    alike = [
+        other.name
+        for other in topology.ports_of(port.node)
+        if bool(topology.nodes[topology.ports[other].other(other).node].asn) == kind
+    ]
+    return alike[(alike.index(port.name) + 1) % len(alike)] if len(alike) > 1 else ""
+
+
+Detail = Callable[[Topology, str, str], object]
+_OF_NODE: Mapping[str, Detail] = {
+    "node": lambda _topology, node, _port: node,
+    "asn": lambda topology, node, _port: topology.nodes[node].asn,
+    "prefix": lambda topology, node, _port: topology.nodes[node].prefix,
+    "other_address": lambda topology, node, _port: next(iter(_twins(node, topology)), ""),
+}
+_OF_PORT: Mapping[str, Detail] = {
+    "port": lambda _topology, _node, port: port,
+    "other_port": lambda topology, node, port: _other_port(Port(node, port), topology),
+    "peer_asn": lambda topology, node, port: (
+        topology.nodes[topology.ports[Port(node, port)].other(Port(node, port)).node].asn
+    ),
+}
+
+
+def details_of(where: str, topology: Topology) -> dict[str, object]:
+    """What the words in braces of a fault's scripts stand for, at a place."""
+    node, _colon, port = where.partition(":")
+    known = {"mtu": FABRIC_MTU, "disk": DISK, "kernel_log": KERNEL_LOG}
+    details = {**_OF_NODE, **(_OF_PORT if port else {})}
+    return {**known, **{name: detail(topology, node, port) for name, detail in details.items()}}

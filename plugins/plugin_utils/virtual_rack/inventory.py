@@ -1,0 +1,73 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The inventory of a virtual rack and its cabling plan, as files for Ansible and for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import (
+    LEAF,
+    SERVER,
+    Node,
+    Topology,
+)
+
+INVENTORY, CABLES = "inventory.yml", "cabling.yml"
+PLURALS = {"spine": "spines", "leaf": "leaves", "server": "servers"}
+SSH = "-o ProxyCommand='nsenter -t {pid} -n nc %h %p' -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
+
+
+def write_inventory(topology: Topology, folder: Path, pid: int) -> None:
+    """Write both files into the folder. `pid` is the rack's first process, in whose network the nodes are reached."""
+    (folder / INVENTORY).write_text(_yaml(inventory(topology, folder, pid)), encoding="utf-8")
+    (folder / CABLES).write_text(_yaml(cabling_plan(topology)), encoding="utf-8")
+
+
+def inventory(topology: Topology, folder: Path, pid: int) -> dict[str, Any]:
+    """The inventory as Ansible's YAML plugin reads it: a group for each role."""
+    groups = {
+        PLURALS[role]: {"hosts": {node.name: _variables(node, topology) for node in topology.of_role(role)}}
+        for role in PLURALS
+    }
+    reached = {
+        "ansible_user": "root",
+        "ansible_ssh_private_key_file": str(folder / "ssh_key"),
+        "ansible_ssh_common_args": SSH.format(pid=pid),
+        "cabling_plan": str(folder / CABLES),
+    }
+    return {"all": {"vars": reached, "children": groups}}
+
+
+def _variables(node: Node, topology: Topology) -> dict[str, Any]:
+    own: dict[str, Any] = {
+        "ansible_host": node.management,
+        "role": node.role,
+        "class": node.role,
+        "rack": node.rack,
+        "position": node.unit,
+        "uplinks": [
+            str(topology.ports[port].upper)
+            for port in topology.ports_of(node.name)
+            if topology.ports[port].lower == port
+        ],
+    }
+    if node.role == SERVER:
+        return {**own, "leaf": topology.leaf_of(node.name).name, "fabric_address": node.address}
+    more = {"leaf": node.name, "prefix": node.prefix} if node.role == LEAF else {}
+    return {**own, "asn": node.asn, "loopback": node.loopback, **more}
+
+
+def cabling_plan(topology: Topology) -> list[dict[str, str]]:
+    """Each cable with both of its ends, as `a` and `b`."""
+    return [{"a": str(cable.upper), "b": str(cable.lower)} for cable in topology.cables]
+
+
+def _yaml(value: Any) -> str:
+    text: str = yaml.safe_dump(value, sort_keys=False, width=120)
+    return text

@@ -1,0 +1,171 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Start a virtual rack and end it: nothing of it is seen outside of its namespaces but the files in its folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, make_private
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import rack_process
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.inventory import write_inventory
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_files import FRR, files_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import (
+    FOLDER,
+    RackState,
+    load,
+    save,
+    start_of,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.reboot_node import SPEC
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import MANAGER, Topology
+
+INIT = Path(__file__).parent / "static" / "node_init.sh"
+OUTER = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc")
+LOG, KEY = "rack.log", "ssh_key"
+NEEDED = {
+    "ip": "iproute2",
+    "unshare": "util-linux",
+    "mkfs.ext4": "e2fsprogs",
+    "sshd": "openssh-server",
+    "ssh-keygen": "openssh-client",
+    "nc": "netcat-openbsd",
+    "nft": "nftables",
+    "tc": "iproute2",
+    "ping": "iputils-ping",
+    "lldpd": "lldpd",
+    "chronyd": "chrony",
+    f"{FRR}/bgpd": "frr",
+}
+"""The programs that a rack is made of, each with its Debian package."""
+
+PATIENCE = 10.0  # seconds in which a killed rack is gone
+
+
+def up(topology: Topology, folder: Path = FOLDER) -> RackState:
+    """Start a rack and write its inventory and its cabling plan; returns its state.
+
+    Raises UsageError where that cannot be done here, and RackError where a part of it does not start.
+    """
+    refuse_what_cannot_be(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    make_private(folder / "files")
+    (folder / "roots").mkdir()
+    folder = folder.absolute()
+    write_files(topology, folder)
+    pid, nodes = started(folder)
+    write_inventory(topology, folder, pid)
+    return save(RackState(folder, pid, start_of(pid), topology.counts, nodes))
+
+
+def refuse_what_cannot_be(folder: Path) -> None:
+    """Raise UsageError without root, without a program that is needed, or where a rack runs already."""
+    if os.geteuid() != 0:
+        raise UsageError(
+            "a virtual rack needs root: it makes network namespaces and mounts (sudo rack-recipes rack up)"
+        )
+    path = os.pathsep.join((*os.get_exec_path(), "/usr/sbin", "/sbin"))
+    missing = {package: None for program, package in NEEDED.items() if not shutil.which(program, path=path)}
+    if missing:
+        raise UsageError(f"packages are missing: apt-get install {' '.join(missing)}")
+    state = load(folder)
+    if state and state.is_alive():
+        raise UsageError("a rack is up already: `rack-recipes rack down` ends it")
+
+
+def write_files(topology: Topology, folder: Path) -> None:
+    """Write the keys for SSH, the files of every node, and the spec of the rack's first process."""
+    public_key = _new_key(folder / KEY)
+    for name, node in topology.nodes.items():
+        own = folder / "files" / name
+        host_key = own / "key"
+        own.mkdir()
+        _new_key(host_key)
+        private = host_key.read_text(encoding="ascii")
+        for each in (host_key, host_key.with_suffix(".pub")):
+            each.unlink()
+        for path, text in files_of(node, topology, public_key, private).items():
+            _write(own / path, text)
+    ends = [(each.upper.node, each.upper.name, each.lower.node, each.lower.name) for each in topology.cables]
+    spec = {"folder": str(folder), "init": str(INIT), "manager": MANAGER, "nodes": [*topology.nodes], "cables": ends}
+    _write(folder / SPEC, json.dumps(spec))
+
+
+def _new_key(path: Path) -> str:
+    """Make a key pair for SSH; returns the public key."""
+    subprocess.run(
+        ("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "virtual rack", "-f", str(path)),
+        check=True, stdin=subprocess.DEVNULL, capture_output=True,
+    )  # fmt: skip
+    return path.with_suffix(".pub").read_text(encoding="ascii")
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    path.chmod(FILE_MODE if "key" in path.name else 0o644)
+
+
+def started(folder: Path) -> tuple[int, Mapping[str, int]]:
+    """Start the first process of a rack and wait until all nodes are up.
+
+    Returns its number and those of the nodes. Raises RackError with the reason where it does not start.
+    """
+    command = (*OUTER, sys.executable, "-I", rack_process.__file__, str(folder / SPEC))
+    path = os.pathsep.join((*os.get_exec_path(), "/usr/sbin", "/sbin"))
+    with (folder / LOG).open("ab") as log:
+        outer = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, start_new_session=True,
+            env={"PATH": path, "LC_ALL": "C.UTF-8"},
+        )  # fmt: skip
+    said = _first_line(outer)
+    answer: dict[str, Any] = json.loads(said) if said else {"error": (folder / LOG).read_text(errors="replace").strip()}
+    if "up" not in answer:
+        outer.kill()
+        outer.wait()
+        raise RackError(f"the rack does not start: {answer['error']} (see {folder / LOG})")
+    first = rack_process.first_child(outer.pid)
+    outer.returncode = 0  # it goes on after this command, which must not wait for it
+    return first, answer["up"]
+
+
+def _first_line(process: subprocess.Popen[bytes]) -> bytes:
+    """The first line that a process prints; empty if it ends before."""
+    if process.stdout is None:
+        return b""
+    with process.stdout:
+        return process.stdout.readline()
+
+
+def down(folder: Path = FOLDER) -> bool:
+    """End the rack of a folder and remove the folder; returns whether a rack was up. Raises RackError if it stays."""
+    try:
+        state = load(folder)
+    except UsageError:  # its state is damaged
+        state = None
+    was_up = state is not None and state.is_alive()
+    if state and was_up:
+        os.kill(state.pid, signal.SIGKILL)
+        _wait_for_end(state)
+    shutil.rmtree(folder, ignore_errors=True)
+    return was_up
+
+
+def _wait_for_end(state: RackState) -> None:
+    until = time.monotonic() + PATIENCE
+    while state.is_alive():
+        if time.monotonic() > until:
+            raise RackError(f"the rack's process {state.pid} does not end")
+        time.sleep(0.02)

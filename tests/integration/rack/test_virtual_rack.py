@@ -1,0 +1,176 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A virtual rack with real routers: it routes, every fault is seen where it is and healed, nothing of it is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import rack_state
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.faults import FAULTS, break_rack, heal_rack
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import RackState
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.start_rack import down, up
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import build
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
+
+PATIENCE = 60.0  # seconds until something must be so
+PATHS = "vtysh -c 'show ip route 10.1.4.0/24 json'"
+
+
+@pytest.fixture(scope="module")
+def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RackState]:
+    """A rack whose leaves know all paths."""
+    folder = tmp_path_factory.mktemp("virtual") / "rack"
+    state = up(build(), folder)
+    try:
+        wait_until(lambda: routes(state) == 2)
+        yield state
+    finally:
+        down(folder)
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < until, "it does not become so"
+        time.sleep(0.2)
+
+
+def routes(state: RackState) -> int:
+    """How many paths leaf1 uses to the servers of leaf4."""
+    found = json.loads(state.run("leaf1", PATHS, check=False) or "{}").get("10.1.4.0/24", [{}])
+    return sum(bool(hop.get("fib")) for hop in found[0].get("nexthops", ()))
+
+
+def neighbours(state: RackState, node: str) -> dict[str, set[str]]:
+    """For each port the names of the neighbours that LLDP tells of."""
+    told = json.loads(state.run(node, "lldpcli -f json0 show neighbors"))["lldp"][0].get("interface", [])
+    found: dict[str, set[str]] = {}
+    for each in told:
+        found.setdefault(each["name"], set()).add(each["chassis"][0]["name"][0]["value"])
+    return found
+
+
+def link(state: RackState, where: str) -> dict[str, Any]:
+    node, _colon, port = where.partition(":")
+    found: dict[str, Any] = json.loads(state.run(node, f"ip -j link show {port}"))[0]
+    return found
+
+
+def says(node: str, script: str, word: str) -> Callable[[RackState], bool]:
+    return lambda state: word in state.run(node, script, check=False)
+
+
+# For each fault a place, and how it is seen there.
+SEEN: dict[str, tuple[str, Callable[[RackState], bool]]] = {
+    "swapped-cables": ("leaf4:swp3", lambda state: neighbours(state, "leaf4").get("swp3") == {"server8"}),
+    "link-down": ("leaf1:swp1", lambda state: link(state, "spine1:swp1")["operstate"] != "UP"),
+    "mtu-mismatch": ("leaf2:swp2", lambda state: link(state, "leaf2:swp2")["mtu"] == 1500),
+    "slow-link": ("leaf2:swp1", says("leaf2", "tc -j qdisc show dev swp1", "tbf")),
+    "packet-loss": ("leaf3:swp1", says("leaf3", "nft list ruleset", "numgen")),
+    "wrong-peer-as": ("leaf1:swp2", says("leaf1", "vtysh -c 'show bgp neighbors json'", '"0202"')),
+    "missing-path": ("leaf1:swp1", lambda state: routes(state) == 1),
+    "missing-route": ("leaf4", lambda state: routes(state) == 0),
+    "duplicate-address": ("server1", says("server2", "arping -D -I eth1 -c 2 10.1.1.12 || echo twice", "twice")),
+    "wrong-name": ("spine1", lambda state: neighbours(state, "leaf1").get("swp1") == {"spare-spine1"}),
+    "time-stopped": ("server3", says("server3", "chronyc -c tracking 2>&1 || :", "506")),
+    "full-disk": ("server4", says("server4", "df --output=pcent /srv/disk", "100%")),
+    "failing-disk": (
+        "server5",
+        says("server5", "dd if=$(findmnt -n -o SOURCE /srv/disk) of=/dev/null bs=1M 2>&1", "error"),
+    ),
+    "cpu-hog": ("server6", says("server6", "ps ax -o args", "while :; do :; done")),
+    "memory-short": ("server7", says("server7", "free -k", " 10240")),
+    "host-away": ("server8", says("", "ping -c 1 -W 1 192.168.255.68 || echo away", "away")),
+    "host-hung": ("server1", says("", "timeout 2 ssh-keyscan 192.168.255.61 2>&1; echo silent", "silent\n")),
+    "kernel-errors": ("server2", says("server2", "cat /var/log/kern.log", "EDAC MC0")),
+}
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_a_fault_is_seen_where_it_is_and_gone_after_healing(rack: RackState, name: str) -> None:
+    where, is_seen = SEEN[name]
+    state = break_rack(rack, name, where)[0]
+    try:
+        wait_until(lambda: is_seen(state))
+    finally:
+        heal_rack(state)
+    if name != "host-hung":
+        wait_until(lambda: not is_seen(state))
+    wait_until(lambda: routes(state) == 2)
+
+
+def test_every_fault_is_tried_here() -> None:
+    assert set(FAULTS) == set(SEEN) | {"link-flapping", "reboot"}
+
+
+def test_a_port_that_flaps_counts_it(rack: RackState) -> None:
+    count = "cat /sys/class/net/swp1/carrier_down_count"
+    before = int(rack.run("leaf2", count))
+    heal_rack(break_rack(rack, "link-flapping", "leaf2:swp1")[0])
+    assert int(rack.run("leaf2", count)) - before == 3
+    wait_until(lambda: routes(rack) == 2)
+
+
+@pytest.mark.parametrize("node", ["server1", "leaf4"])
+def test_a_node_that_restarts_has_another_boot_id_and_its_cables(rack: RackState, node: str) -> None:
+    boot = "cat /proc/sys/kernel/random/boot_id"
+    before = rack.run(node, boot)
+    state = break_rack(rack_state.running(rack.folder), "reboot", node)[0]
+    assert state.run(node, boot) != before
+    heal_rack(state)
+    wait_until(lambda: routes(state) == 2)
+    wait_until(lambda: says("server1", "ping -c 1 -W 1 10.1.4.17", " 0% packet loss")(state))
+
+
+def test_ansible_reaches_every_node(rack: RackState) -> None:
+    ansible = str(Path(sys.executable).with_name("ansible"))
+    words = (ansible, "-i", str(rack.folder / "inventory.yml"), "all", "-m", "ping", "-f", "14")
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.stdout.count("SUCCESS") == 14, done.stdout + done.stderr
+
+
+def test_each_node_has_its_own_names_keys_and_processes(rack: RackState) -> None:
+    told = {node: rack.run(node, "hostname; cat /etc/machine-id; cat /etc/ssh/rack_host_key") for node in rack.nodes}
+    assert len(set(told.values())) == len(rack.nodes)
+    assert all(text.startswith(f"{node}\n") for node, text in told.items())
+    assert "bgpd" not in rack.run("server1", "ps ax -o comm")
+
+
+def test_nothing_is_left_of_a_rack_that_was_killed(tmp_path: Path) -> None:
+    links = subprocess.run(("ip", "-o", "link"), capture_output=True, text=True, check=True).stdout.count("\n")
+    mounts = Path("/proc/self/mountinfo").read_text().count("\n")
+    state = up(build(1, 2, 2), tmp_path / "rack")
+    assert subprocess.run(("ip", "-o", "link"), capture_output=True, text=True, check=True).stdout.count("\n") == links
+    assert Path("/proc/self/mountinfo").read_text().count("\n") == mounts
+    os.kill(state.pid, signal.SIGKILL)
+    wait_until(lambda: not state.is_alive())
+    wait_until(lambda: not of_rack(tmp_path))
+    assert down(tmp_path / "rack") is False
+    assert not (tmp_path / "rack").exists()
+
+
+def of_rack(folder: Path) -> list[str]:
+    """The command lines of processes that belong to the racks below a folder."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes()
+        except OSError:
+            continue
+        if str(folder).encode() in line:
+            found.append(line.decode(errors="replace"))
+    return found

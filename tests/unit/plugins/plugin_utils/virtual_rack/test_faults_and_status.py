@@ -1,0 +1,203 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The table of faults and the drawing, without a rack; tests/integration/rack/test_virtual_rack.py has a real one."""
+
+from __future__ import annotations
+
+import json
+import string
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import (
+    faults,
+    rack_state,
+    rack_status,
+    start_rack,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.faults import FAULTS, break_rack, heal_rack
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.inventory import cabling_plan, inventory
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_files import files_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import Broken, RackState
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import Port, build
+
+
+class Told:
+    """What a rack was told to run, by node; nodes in `silent` refuse."""
+
+    def __init__(self) -> None:
+        self.scripts: list[tuple[str, str]] = []
+        self.silent: set[str] = set()
+
+    def run(self, _state: RackState, node: str, script: str, *, check: bool = True) -> str:
+        if node in self.silent:
+            raise RackError(f"{node}: no answer")
+        self.scripts.append((node, script))
+        return ""
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Told:
+    """What the racks of this test are told to run."""
+    found = Told()
+
+    def run(*words: Any, **options: Any) -> str:  # a method, and so it gets the state
+        return found.run(*words, **options)
+
+    monkeypatch.setattr(RackState, "run", run)
+    return found
+
+
+def rack(folder: Path, counts: Mapping[str, int] | None = None, *broken: Broken) -> RackState:
+    return RackState(folder, 1, 2, counts or {"spine": 2, "leaf": 4, "server": 8}, {}, broken)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_word_of_a_script_stands_for_something_at_every_place(name: str) -> None:
+    fault, topology = FAULTS[name], build()
+    words = {
+        word for script in (fault.make, fault.heal) for _text, word, *_more in string.Formatter().parse(script) if word
+    }
+    places = faults.places_of(fault, topology)
+    assert places
+    for place in places:
+        details = faults.details_of(place, topology)
+        assert not [word for word in words if details.get(word) in (None, "")], place
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "says"),
+    [
+        ("link-dwn", "", "expected one of the faults swapped-cables, .*, got 'link-dwn', did you mean 'link-down'?"),
+        ("link-down", "leaf1", "link-down cannot be at 'leaf1'.*expected a port such as spine1:swp1"),
+        ("link-down", "leaf1:swp11", "cannot be at 'leaf1:swp11', did you mean 'leaf1:swp1'?"),
+        ("full-disk", "leaf1", "full-disk cannot be at 'leaf1'.*expected a node such as server1"),
+        ("wrong-peer-as", "leaf1:swp3", "cannot be at 'leaf1:swp3'"),
+        ("link-down", "leaf1:swp2", "leaf1:swp2 has a fault already: `rack-recipes rack heal` first"),
+    ],
+)
+def test_what_cannot_be_broken(told: Told, tmp_path: Path, name: str, where: str, says: str) -> None:
+    state = rack(tmp_path, None, Broken("slow-link", "leaf1:swp2"))
+    with pytest.raises(UsageError, match=says):
+        break_rack(state, name, where)
+    assert told.scripts == []
+
+
+def test_a_fault_that_needs_a_second_server_at_the_leaf(tmp_path: Path) -> None:
+    small = {"spine": 1, "leaf": 1, "server": 1}
+    with pytest.raises(UsageError, match="every place that can have it has a fault already"):
+        break_rack(rack(tmp_path, small), "duplicate-address")
+    with pytest.raises(UsageError, match="duplicate-address needs more nodes"):
+        break_rack(rack(tmp_path, small), "duplicate-address", "server1")
+
+
+def test_the_first_place_without_a_fault_is_taken(told: Told, tmp_path: Path) -> None:
+    state = rack(tmp_path, None, Broken("slow-link", "spine1:swp1"))
+    broken = break_rack(state, "link-down")[1]
+    assert broken == Broken("link-down", "spine1:swp2")
+    assert told.scripts == [("spine1", "ip link set swp2 down")]
+
+
+def test_faults_are_healed_in_the_opposite_order_and_noted_one_by_one(told: Told, tmp_path: Path) -> None:
+    first, second = Broken("link-down", "leaf1:swp1"), Broken("host-away", "server1")
+    state = rack(tmp_path, None, first, second)
+    assert heal_rack(state)[1] == [second, first]
+    assert told.scripts == [("", "ip link set m-server1 up"), ("leaf1", "ip link set swp1 up")]
+    told.silent.add("leaf1")
+    with pytest.raises(RackError, match="leaf1: no answer"):
+        heal_rack(state)
+    assert json.loads((tmp_path / "state.json").read_text())["broken"] == [
+        {"fault": "link-down", "where": "leaf1:swp1"}
+    ]
+
+
+def test_what_is_not_broken_cannot_be_healed(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no link-down in the rack"):
+        heal_rack(rack(tmp_path), "link-down")
+    with pytest.raises(UsageError, match="expected one of the faults"):
+        heal_rack(rack(tmp_path), "link-up")
+    assert heal_rack(rack(tmp_path))[1] == []
+
+
+def test_the_drawing_names_what_is_down(tmp_path: Path) -> None:
+    state = rack(tmp_path, {"spine": 1, "leaf": 2, "server": 2}, Broken("link-down", "leaf2:swp1"))
+    seen = rack_status.RackStatus(frozenset({"server1"}), frozenset({Port("leaf2", "swp1")}))
+    assert rack_status.as_text(state, seen).splitlines() == [
+        "1 spine, 2 leaves, 2 servers",
+        "",
+        "          spine1     servers",
+        "leaf1     ✓ swp1     ✗ swp2 server1",
+        "leaf2     ✗ swp1     ✓ swp2 server2",
+        "",
+        "broken: link-down at leaf2:swp1",
+        "does not answer: server1",
+    ]
+    data = rack_status.as_data(state, seen)
+    assert [each["up"] for each in data["cables"]] == [True, False, False, True]  # type: ignore[attr-defined]
+    picture = rack_status.as_svg(state, seen)
+    assert picture.count("stroke-dasharray") == 2
+    assert "spine1:swp2 - leaf2:swp1" in picture
+
+
+def test_ports_are_looked_at_in_every_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(_state: RackState, node: str, _script: str, *, check: bool = True) -> str:
+        if node == "leaf1":
+            raise RackError("leaf1: no answer")
+        return json.dumps([{"ifname": name, "operstate": "UP"} for name in ("swp1", "swp2", "swp3")])
+
+    monkeypatch.setattr(RackState, "run", run)
+    seen = rack_status.look(RackState(tmp_path, 1, 1, {"spine": 1, "leaf": 2, "server": 2}, {}))
+    assert seen.silent == {"leaf1"}
+    assert seen.down == {Port("server1", "eth1"), Port("server2", "eth1")}
+
+
+def test_the_inventory_says_where_a_node_stands_and_what_it_hangs_on(tmp_path: Path) -> None:
+    topology = build()
+    found: dict[str, Any] = inventory(topology, tmp_path, 77)["all"]
+    assert "nsenter -t 77 -n" in found["vars"]["ansible_ssh_common_args"]
+    own = found["children"]["servers"]["hosts"]["server8"]
+    assert (own["rack"], own["leaf"], own["uplinks"]) == ("rack2", "leaf4", ["leaf4:swp4"])
+    assert len(cabling_plan(topology)) == 16
+
+
+def test_only_the_owner_may_read_keys(tmp_path: Path) -> None:
+    node = build().nodes["leaf1"]
+    assert [path for path in files_of(node, build(), "public", "private") if "key" in path] == [
+        "etc/rack/authorized_keys", "etc/ssh/rack_host_key",
+    ]  # fmt: skip
+    start_rack._write(tmp_path / "etc/ssh/rack_host_key", "x")
+    assert (tmp_path / "etc/ssh/rack_host_key").stat().st_mode & 0o777 == 0o600
+
+
+def test_without_root_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(start_rack.os, "geteuid", lambda: 1000)
+    with pytest.raises(UsageError, match="a virtual rack needs root"):
+        start_rack.up(build())
+
+
+def test_missing_programs_are_named_by_their_packages(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(start_rack.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(
+        start_rack.shutil, "which", lambda name, **_path: None if name in ("ip", "tc", "lldpd") else name
+    )
+    with pytest.raises(UsageError, match="packages are missing: apt-get install iproute2 lldpd"):
+        start_rack.up(build(), tmp_path / "rack")
+
+
+def test_a_rack_that_was_killed_is_known_to_have_ended(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no rack here"):
+        rack_state.running(tmp_path)
+    rack_state.save(RackState(tmp_path, 2**22 + 1, 5, {"spine": 1}, {}))
+    with pytest.raises(UsageError, match="the rack here has ended"):
+        rack_state.running(tmp_path)
+    (tmp_path / "state.json").write_text("{")
+    with pytest.raises(UsageError, match=r"state.json cannot be read: .* `rack-recipes rack down` removes it"):
+        rack_state.running(tmp_path)
+    assert start_rack.down(tmp_path) is False
+    assert not tmp_path.exists()

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -47,6 +49,20 @@ class History:
 
         run_ids = [one["run_id"] for one in (*self.runs, self.run.run)]
         return load(self.engine, run_ids, self.run.context)
+
+    @cached_property
+    def known_outliers(self) -> Mapping[tuple[str, str, str], Sequence[int]]:
+        """By step, name and host of a value: the places among `runs` in which it was found to differ from its twins.
+
+        Step and name are "" for a host that was found to differ as a whole.
+        """
+        places = {one["run_id"]: place for place, one in enumerate(self.runs)}
+        found: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+        for row in queries.findings_of_runs(self.engine, places, "outlier"):
+            whole = row["about"].get("host")
+            for host, step, name in [(whole, "", "")] if whole else row["results"]:
+                found[step, name, host].append(places[row["run_id"]])
+        return found
 
 
 def earlier_runs(run: Row, runs: Sequence[Row], length: int = LAST_RUNS) -> Sequence[Row]:

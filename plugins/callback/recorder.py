@@ -113,6 +113,14 @@ options:
     type: str
     ini: [{section: rack_recipes, key: module_errors}]
     env: [{name: RACK_RECIPES_MODULE_ERRORS}]
+  waivers:
+    description:
+      - The file with the failures that somebody has accepted. Without this setting it is C(waivers.yml) beside
+        ansible.cfg, if there is one.
+    default: ""
+    type: str
+    ini: [{section: rack_recipes, key: waivers}]
+    env: [{name: RACK_RECIPES_WAIVERS}]
   locked:
     description:
       - Whether only recipes, scriptlets, hooks and modules are run that are as C(rack-recipes lock) wrote them down.

@@ -42,6 +42,7 @@ MEANING: dict[str, str] = {
     "secret_keys": "patterns of names whose values are secret",
     "host_attributes": "variables of the inventory that are recorded with each host of a run",
     "module_errors": "the file that says which answers of Ansible's modules are errors",
+    "waivers": "the file with the failures that somebody has accepted",
 }
 MERGE_POLICIES = ("last_write", "fail", "deep_merge")
 HOOK = "hook "  # before the dotted name of a Python file: a policy of the user's
@@ -108,6 +109,7 @@ class Settings:
     secret_keys: tuple[str, ...] = SECRET_KEYS
     host_attributes: tuple[str, ...] = HOST_ATTRIBUTES
     module_errors: str = ""
+    waivers: str = ""
 
 
 def load(extra_vars: Mapping[str, Any] | None = None) -> Settings:

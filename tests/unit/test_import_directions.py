@@ -19,6 +19,7 @@ PACKAGE = "ansible_collections.rack.recipes.plugins"
 STATIONS = (
     ("errors", "private_files", "settings", "version"),
     ("recipe",),
+    ("waivers",),
     ("catalog",),
     ("plan",),
     ("compile",),
@@ -39,7 +40,7 @@ ORDER = {name: number for number, names in enumerate(STATIONS) for name in names
 ON_TARGETS = ("modules", "module_utils")
 # The same for module_utils: a file or folder may import those in the rows before it, and of its own row only itself.
 TARGET_LAYERS = (
-    ("file_descriptors", "journal_record", "log_levels", "time_limit", "verdicts"),
+    ("file_descriptors", "journal_record", "log_levels", "time_limit", "verdicts", "waiving"),
     ("context_values",),
     ("argument_spec", "masking"),
     ("artifacts", "debug_tracing", "language"),

@@ -189,6 +189,8 @@ class StageRun:
 
     def _settle(self, step: Step, verdict: str, reason: str, tried: TriedStep | None = None) -> None:
         """Record a step's verdict; `tried` is what ran, None where nothing did."""
+        if tried is not None and self.state.waivers:
+            verdict, reason = self._waived(step, verdict, reason, tried)
         blocks = self.conditions.end(step, verdict, passes_dependents=tried is not None and tried.passes_dependents)
         self.state.records.step(step, verdict, reason, tried, blocks=blocks)
         if "parent" not in step:
@@ -198,6 +200,20 @@ class StageRun:
             outcome = loop_group.end(step, verdict, reason, tried)
             if outcome:
                 self._settle(loop_group.step, *outcome, loop_group)
+
+    def _waived(self, step: Step, verdict: str, reason: str, tried: TriedStep) -> Outcome:
+        """Verdict and reason after the waivers. Nobody has accepted what the controller itself ended."""
+        if self.state.lost:
+            return verdict, reason
+        from ansible_collections.rack.recipes.plugins.module_utils.waiving import waive
+
+        names = [step[name] for name in ("name", "parent") if name in step]
+        shown = self.state.secrets.reason(reason)
+        waived = waive(self.state.waivers, names, verdict, shown, tried.measurements)
+        if waived is None:
+            return verdict, reason
+        tried.more["waived"] = waived.record
+        return waived.verdict, waived.reason
 
     def _drop(self, reason: str) -> None:
         for step in self.schedule.drop():

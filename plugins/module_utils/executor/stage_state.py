@@ -30,6 +30,7 @@ class StageState:
         self.hooks: dict[str, list[Step]] = request.get("hooks") or {}
         self.offers: dict[str, list[Record]] = request.get("offers") or {}
         self.digests: dict[str, str] = request.get("digests") or {}
+        self.waivers: list[Record] = request.get("waivers") or []
         self.is_check = bool(request.get("check"))
         self.lost = ""
         self.launcher = launcher

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.expected_results import (
     NOBODY,
@@ -120,6 +121,8 @@ class RecipeItem(pytest.Item):
         self._show(record)
         if record["verdict"] == "skipped":
             raise _skipped(record.get("reason") or "skipped")
+        if record["verdict"] == WAIVED:
+            pytest.xfail(record["reason"])
         if record["verdict"] not in PASSING:
             raise StepFailed("\n".join(_explanation(self.expected, result)))
 

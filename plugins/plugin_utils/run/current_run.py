@@ -23,6 +23,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegate_groups i
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.reusable_results import ReusableResults
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_registry import SecretRegistry
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
+from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.in_force import RunWaivers
 
 RUN_HOST = ""  # the host of a step that runs once for the run
 
@@ -69,6 +70,7 @@ class RunInputs:
     warnings: tuple[str, ...] = ()
     unknown_hosts: tuple[str, ...] = ()
     attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    waivers: RunWaivers = field(default_factory=RunWaivers)
 
     @property
     def is_check(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
+from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.in_force import RunWaivers
 
 UNPLANNED = (
     "its stage was not planned when the run began: what is included while a playbook runs, or stands under `rescue`, "
@@ -24,3 +25,12 @@ def missing_result(
     head = {"kind": "step", "stage": stage, "n": 0, "host": host, "step": step}
     judged = {"verdict": verdict, "reason": reason, "started": now(), "seconds": 0.0}
     return {**head, **judged, "attempts": [], "measurements": [], **({"blocks": True} if blocks else {})}
+
+
+def with_waiver(record: dict[str, Any], waivers: RunWaivers) -> dict[str, Any]:
+    """The record as it is where a waiver covers the result; otherwise the record itself."""
+    waived = waivers.waive(record["step"], record["host"], record["verdict"], record["reason"])
+    if waived is None:
+        return record
+    kept = {name: value for name, value in record.items() if name != "blocks"}
+    return {**kept, "verdict": waived.verdict, "reason": waived.reason, "waived": waived.record}

@@ -10,7 +10,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import StepEnd
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RUN_HOST, Run
 
@@ -40,7 +42,7 @@ def status_of(counts: Mapping[str, int], checks: int, *, is_check: bool = False)
         return REHEARSED if counts else "failed"
     if not any(counts.get(verdict) for verdict in PASSING):
         return "failed"
-    return "passed" if checks else "unchecked"
+    return "passed" if checks or counts.get(WAIVED) else "unchecked"  # what is waived was judged, and had failed
 
 
 def counts_of(run: Run) -> dict[str, int]:
@@ -66,11 +68,17 @@ def host_result(run: Run, host: str) -> dict[str, Any]:
     if not found and host in run.hosts[:1] and _nothing(run):
         return {"changed": False, "failed": True, "msg": _nothing(run)}
     if not bad:
-        return {"changed": False, "msg": IN_CHECK if run.inputs.is_check else "every step passed"}
+        return {"changed": False, "msg": IN_CHECK if run.inputs.is_check else _all_passed(run, host)}
     reasons = [f"{step} {end.verdict}: {end.reason}" for step, end in bad.items()]
     verdicts = {end.verdict for end in bad.values()}
     lost = "unreachable" in verdicts and verdicts <= {"unreachable", "blocked"}
     return {"changed": False, "unreachable" if lost else "failed": True, "msg": "; ".join(reasons[:REASONS])}
+
+
+def _all_passed(run: Run, host: str) -> str:
+    """What is said of a host that passed: also which of its failures somebody has accepted."""
+    waived = [step for (step, place), end in run.results.counted() if place == host and end.verdict == WAIVED]
+    return f"every step passed or is waived: {few(waived, REASONS)}" if waived else "every step passed"
 
 
 def _nothing(run: Run) -> str:

@@ -67,6 +67,17 @@ def check_lock(recipes: Iterable[str], settings: Settings) -> None:
         _allow([PolicyCase("change", recipe=recipe) for recipe in recipes], settings, None)
 
 
+def check_waivers(
+    recipe: str, waived: Iterable[tuple[str, Iterable[str]]], settings: Settings, resolve: Resolve
+) -> None:
+    """Raise TrustError if this user may not `waive` failures of these steps; each with its hosts."""
+    if settings.policy:
+        from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import PolicyCase
+
+        cases = [PolicyCase("waive", recipe, step, host=host) for step, hosts in waived for host in hosts]
+        _allow(cases, settings, resolve)
+
+
 def _check_locked(request: TrustRequest) -> Pins:
     """Return the digests that sent files may have.
 

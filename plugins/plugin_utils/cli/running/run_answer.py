@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colours import painter
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import printable
@@ -39,6 +41,7 @@ NOTES = {
 UNPARSED = "parse inventory source"
 SHOWN_LINES = 15
 SHOWN_PROBLEMS = 10
+NAMED_HOSTS = 3
 ERROR = re.compile(r"^(?:\[ERROR\]|ERROR!|ansible-playbook: error|.*: error):", re.MULTILINE)
 
 
@@ -95,6 +98,8 @@ def print_summary(summary: Summary, answer: dict[str, Any]) -> None:
     sys.stderr.writelines(f"warning: {printable(warning)}\n" for warning in summary.warnings[:SHOWN_PROBLEMS])
     counts = ", ".join(f"{number} {paint(verdict, verdict)}" for verdict, number in summary.counts.items())
     sys.stderr.write(f"run {summary.run_id} {paint(answer['status'], answer['status'])}: {counts}\n")
+    if summary.waived:
+        sys.stderr.write(f"{printable(_waived(summary.waived))}: rack-recipes waivers list\n")
     if summary.status in NOTES:
         sys.stderr.write(f"{NOTES[summary.status]}\n")
     if "reason" in answer:
@@ -107,6 +112,16 @@ def print_summary(summary: Summary, answer: dict[str, Any]) -> None:
         sys.stderr.write(f"the results are safe in {answer['journal']}: rack-recipes flush {summary.run_id}\n")
     if summary.status == "interrupted":
         sys.stderr.write(f"to go on from here: rack-recipes run --resume {summary.run_id}\n")
+
+
+def _waived(waived: Sequence[tuple[str, str]]) -> str:
+    """Return how many failures are waived, by step."""
+    hosts: dict[str, list[str]] = {}
+    for step, host in waived:
+        hosts.setdefault(step, []).append(host or "the run")
+    named = [f"{step} on {few(own, NAMED_HOSTS)}" for step, own in hosts.items()]
+    number = f"{len(waived)} failure{' is' if len(waived) == 1 else 's are'} waived"
+    return f"{number}: {few(named, SHOWN_PROBLEMS)}"
 
 
 def _shown(report: str) -> str:

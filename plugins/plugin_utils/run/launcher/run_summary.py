@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import exists
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader, damage
@@ -24,6 +25,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfer
 class Summary:
     """What the command prints of a run that has ended. `problems` holds (step, host, verdict, reason).
 
+    `waived` holds the (step, host) whose failures somebody has accepted.
+
     `warnings` are about what changes no verdict: artifacts that have not arrived, names of one and the same host,
     damaged lines of the journal.
     """
@@ -35,6 +38,7 @@ class Summary:
     keys: tuple[str, ...] = ()
     problems: tuple[tuple[str, str, str, str], ...] = ()
     warnings: tuple[str, ...] = ()
+    waived: tuple[tuple[str, str], ...] = ()
 
     def to_data(self) -> dict[str, Any]:
         """The JSON object that a run ends with."""
@@ -76,6 +80,7 @@ def summarize(path: Path) -> Summary:
         tuple(context.keys()),
         tuple((*place, end.verdict, end.reason) for place, end in results.counted() if _is_problem(end)),
         (*warnings, *_losses(files, journal)),
+        tuple(place for place, end in results.counted() if end.verdict == WAIVED),
     )
 
 

@@ -40,6 +40,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values impo
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.plan_options import RequestedPlan
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import AnsibleApi, Resolve
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.find_waivers import find_waivers
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.host_attributes import host_attributes
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import (
     PlayOutline,
@@ -85,6 +86,7 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
     vaulted, problem = ansible_api.vaulted(play_outline.hosts)
     secrets = all_secrets(declared, values, names, vaulted)
     earlier = _earlier(settings, wanted, recipe, play_outline)
+    waivers, uncounted = find_waivers(settings, recipe, play_outline, ansible_api.resolve)
     hooks = load_hooks(rules, [*map(Path, settings.scriptlets)])
     imported = context_file.read(wanted.context) if wanted.context else context_file.ExportedContext()
     mask = Mask([*secrets, *password_in(settings.db), *_vault_values(vaulted, play_outline.hosts)])
@@ -93,7 +95,8 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
         params=values,
         secrets=secrets,
         mask=mask,
-        warnings=(problem,) if problem else (),
+        warnings=tuple(filter(None, (problem, uncounted))),
+        waivers=waivers,
         options={**recipe.get("options", {}), **_ansible_options(), **_own_options(wanted)},
         patterns=play_outline.patterns,
         canary=_canary(recipe.get("canary") or {}, tuple(play_outline.hosts), ansible_api.resolve),
@@ -226,6 +229,7 @@ def _first_record(run: Run) -> dict[str, Any]:
         "attributes": run.inputs.attributes,
         "options": dict(run.inputs.options),
         "resumes": earlier.run_id if earlier else "",
+        "waivers": run.inputs.waivers.to_record(),
     }
     return {
         "kind": "run",

@@ -59,9 +59,10 @@ def _offers(found: Iterable[Mapping[str, Any]], by_key: Mapping[str, list[RunSte
 
 
 def _offer(result: Mapping[str, Any]) -> list[Offer]:
-    """A result that passed, in the form that is sent to the host; an empty list for one that did not."""
+    """A result that passed, in the form that is sent to the host; an empty list for one that did not, or was waived."""
     verdicts = [record["verdict"] for record in result["records"] if record["kind"] == "step"]
-    if not verdicts or verdicts[-1] not in PASSING:
+    is_waived = any("waived" in record for record in result["records"])  # then the step runs, for today's waivers
+    if not verdicts or verdicts[-1] not in PASSING or is_waived:
         return []
     named = {name: result[name] for name in ("run", "inputs", "records")}
     return [{**named, "verdict": verdicts[-1], "kind": "cache"}]

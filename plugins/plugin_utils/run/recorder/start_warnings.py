@@ -24,6 +24,9 @@ def start_warnings(run: Run, hosts: Iterable[Any]) -> Iterator[str]:
         yield f"the given context has keys of hosts not in this run: {', '.join(run.inputs.unknown_hosts)}"
     if run.inputs.recipe.get("canary") and not run.inputs.canary:
         yield "no host of this run is its canary, so none goes first"
+    if over := run.inputs.waivers.over:
+        named = ", ".join(f"{waiver.step} ({waiver.until})" for waiver in over)
+        yield f"waivers of this recipe are over and change nothing: {named}"
     for address, same in aliases_of_one_host(hosts):
         yield f"{', '.join(same)} are one host, {address}: their steps run beside each other"
 

@@ -26,6 +26,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.missing_results i
     UNPLANNED,
     UNRECORDED,
     missing_result,
+    with_waiver,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_registry import NOT_SHARED
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.collect_earlier_stage import collect
@@ -241,7 +242,8 @@ def _fetch(task: StageTask, remote: RemoteExecutor, artifacts: list[Record]) -> 
 def _missing_result(stage: HostStage, step: Mapping[str, Any], verdict: str, reason: str) -> Record:
     blocks = not step.get("continue_on_fail")
     shown = as_reason(stage.run.hidden(reason))  # an error shows a wrong argument as it is
-    return missing_result(stage.number, step["name"], stage.host, verdict, shown, blocks=blocks)
+    record = missing_result(stage.number, step["name"], stage.host, verdict, shown, blocks=blocks)
+    return record if verdict != "unreachable" else with_waiver(record, stage.run.inputs.waivers)
 
 
 def _answers(task: StageTask, remote: RemoteExecutor) -> Iterator[HostAnswer]:

@@ -43,7 +43,8 @@ class StageInputs:
     `lease` and `time_left` are in seconds; `time_left` is None without a time box. `settled` has the dependencies on
     earlier stages that block steps. `own`, `run` and `hosts` hold the context of this host, of the run and of other
     hosts. `collected` names the stages that the host may forget. `recipe` is what the compiled play says of the whole
-    recipe. `halted` is why nothing may start, empty where it may. `offers` has earlier results by step.
+    recipe. `halted` is why nothing may start, empty where it may. `offers` has earlier results by step. `waivers` are
+    those in force on this host.
     """
 
     run_id: str
@@ -65,6 +66,7 @@ class StageInputs:
     debug: bool = False
     log_level: str = ""
     offers: Mapping[str, Sequence[Data]] = field(default_factory=dict)
+    waivers: Sequence[Data] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,7 @@ def make_request(number: int, steps: Sequence[Data], inputs: StageInputs, progra
         "debug": inputs.debug,
         **({"log_level": inputs.log_level} if inputs.log_level else {}),
         "offers": dict(inputs.offers),
+        **({"waivers": list(inputs.waivers)} if inputs.waivers else {}),
         "locks": {name: _lock_message(name, lock) for name, lock in locks.items()},
         "collected": list(inputs.collected),
         "code": dict(zip(("digest", "files"), executor_code(), strict=True)),

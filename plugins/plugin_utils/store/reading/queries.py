@@ -245,6 +245,7 @@ RUN: Decoders = {
     "labels": _object,
     "refs": _list,
     "options": _object,
+    "waivers": _object,
     "checks": _count,
     "pinned": bool,
 }

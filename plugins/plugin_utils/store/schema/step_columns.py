@@ -96,4 +96,5 @@ STEP_COLUMNS = (
     StepColumn("hooks", Kind.LIST, cached=Cached.IF_SET),
     StepColumn("tags", Kind.LIST, cached=Cached.IF_SET, is_in_frames=False),
     StepColumn("through", Kind.NAME, cached=Cached.IF_SET),
+    StepColumn("waived", Kind.SOME_OBJECT, cached=Cached.IF_SET),
 )

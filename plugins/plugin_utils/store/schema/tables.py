@@ -105,6 +105,7 @@ def _runs(metadata: MetaData) -> Table:
         sql.Column("resumes", name()),
         sql.Column("checks", sql.BigInteger),
         sql.Column("pinned", sql.Boolean),  # NULL where it may be pruned
+        sql.Column("waivers", long_text()),  # those that were in force, and those of its recipe that were over
         sql.PrimaryKeyConstraint("run_id"),
         sql.Index(None, "test_id", "started"),
     )

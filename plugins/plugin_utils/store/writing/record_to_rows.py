@@ -132,6 +132,7 @@ RUN: Fields = {
     "refs": ("references", _some_list),
     "options": ("options", _some_object),
     "resumes": ("resumes", name),
+    "waivers": ("waivers", _some_object),
 }
 RECIPE: Fields = {
     "test_id": ("test_id", name),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place
 
-ACTIONS = ("run", "debug", "change", "delete")
+ACTIONS = ("run", "debug", "change", "delete", "waive")
 
 Globs = tuple[str, ...] | None  # None where the rule says nothing of it
 

@@ -19,6 +19,7 @@ STAGE = (*POLL, f"{HERE}.executor.stage_run", f"{HERE}.executor.child.launcher")
 RARE = (
     *(f"{HERE}.executor.child.{name}" for name in ("resource_limits", "run_binary", "run_python_class", "sandbox")),
     *(f"{HERE}.executor.step.{name}" for name in ("retry", "step_hooks", "reuse", "check_mode")),
+    f"{HERE}.waiving",
     f"{HERE}.executor.loop_group",
     f"{HERE}.executor.run_single_step",
     *(f"{HERE}.executor.process.{name}" for name in ("reaper", "procfs")),

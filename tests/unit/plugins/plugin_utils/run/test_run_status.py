@@ -107,6 +107,11 @@ LOOP = (
 NOTHING = step("a", "r1", "skipped")
 
 
+def test_what_is_waived_was_judged():
+    assert status_of({"passed": 1, "waived": 1}, 0) == "passed"
+    assert status_of({"waived": 1, "failed": 1}, 0) == "failed"
+
+
 @pytest.mark.parametrize(
     ("records", "hosts"),
     [
@@ -129,6 +134,12 @@ def test_the_hosts_that_did_not_pass(tmp_path: Path, records: list[dict[str, Any
     [
         ([step("a", "r1", checks=1)], None, "every step passed"),
         ([step("a", "r1")], "failed", "nothing was checked in this run"),
+        (
+            [step("a", "r1", "waived"), step("b", "r1", "waived", 2), step("c", "r1")],
+            None,
+            "every step passed or is waived: a, b",
+        ),
+        ([step("a", "r2", "waived"), step("c", "r1")], None, "every step passed"),
         ([NOTHING], "failed", "no step of this run passed"),
         ([*LOOP], "failed", "a[y] failed: hot"),
         ([step("a", "r2", "failed")], None, "every step passed"),

@@ -72,6 +72,21 @@ def test_after_a_signal_without_a_store(log: Path, capsys: pytest.CaptureFixture
     ]
 
 
+@pytest.mark.parametrize(
+    ("waived", "line"),
+    [
+        ((("a", "r1"),), "1 failure is waived: a on r1: rack-recipes waivers list"),
+        (
+            (*(("a", f"r{n}") for n in range(5)), ("b", "")),
+            "6 failures are waived: a on r0, r1, r2 and 2 more, b on the run: rack-recipes waivers list",
+        ),
+    ],
+)
+def test_the_last_lines_say_how_many_failures_are_waived(waived, line: str, capsys: pytest.CaptureFixture[str]):
+    print_summary(Summary("R1", "passed", 0, {"waived": len(waived)}, waived=waived), {"status": "ok"})
+    assert capsys.readouterr().err.splitlines() == [f"run R1 ok: {len(waived)} waived", line]
+
+
 def test_a_log_that_takes_no_more_is_not_the_last_word(log: Path):
     """As on a full disk: what it says last may have been cut off."""
     usual = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -55,6 +55,18 @@ def test_a_run_that_passed(tmp_path: Path):
     }
 
 
+def test_waived_failures_are_counted_apart(tmp_path: Path):
+    records = (
+        first(),
+        step("a", "r1", "waived", reason="waived by bob"),
+        step("a", "r2", n=2),
+        end(passed=1, waived=1),
+    )
+    found = summarize(journal(tmp_path, *records))
+    assert (found.waived, found.problems) == ((("a", "r1"),), ())
+    assert found.to_data()["counts"] == {"passed": 1, "waived": 1}
+
+
 def test_a_run_that_failed(tmp_path: Path):
     records = (
         first(),

@@ -76,6 +76,23 @@ def test_a_result_may_be_too_old(db: str, expires_sec: float | None, hosts: list
     assert [host for _step, host in found] == hosts
 
 
+def test_a_result_with_a_waived_instance_runs_again(tmp_path: Path):
+    begun = first(planned("a"), run_id="R0")
+    begun["steps"][0]["cache_key"] = "numbers"
+    waived = {"verdict": "failed", "reason": "hot", "by": ["w1"]}
+    results = [
+        step("a[x]", "r1", "waived", n=1, parent="a", waived=waived, inputs="sha256:0", started=ago(9)),
+        step("a[y]", "r1", "marginal", n=2, parent="a", inputs="sha256:0", started=ago(9)),
+        step("a", "r1", "marginal", n=3, instances=2, inputs="sha256:1", started=ago(9)),
+    ]
+    append(tmp_path / "R0/journal.jsonl", [begun, *results, end(marginal=1)])
+    url = f"sqlite:///{tmp_path}/results.db"
+    store = engine(url)
+    import_journal(store, tmp_path / "R0/journal.jsonl")
+    store.dispose()
+    assert cached_offers(url, [keyed("a")]) == {("a", "r1"): []}
+
+
 def test_without_a_cache_key_the_store_is_not_opened():
     assert cached_offers("nonsense", [planned("a")]) == {}
 

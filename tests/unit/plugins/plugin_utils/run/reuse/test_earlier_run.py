@@ -98,6 +98,11 @@ def test_what_it_had_reused_itself_is_named_after_the_run_that_it_is_from(tmp_pa
         [step("a", "r1")],
         [passed("a", "r2")],
         [passed("a"), step("a", "r1", "failed", 2)],
+        [step("a", "r1", "waived", inputs=INPUTS, waived={"verdict": "failed", "by": ["w1"]})],
+        [
+            step("a[x]", "r1", "waived", parent="a", waived={"verdict": "failed", "by": ["w1"]}),
+            step("a", "r1", "marginal", 2, inputs=INPUTS, instances=1),
+        ],
     ],
 )
 def test_what_is_not_offered(tmp_path: Path, records: list[dict[str, Any]]):

@@ -1,0 +1,175 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reads the waivers of a project, and reports all that is wrong with the file, each problem with its place."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError, RecipeErrors, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path as ValuePath
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document, read
+from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings, config_file
+from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.waiver_model import (
+    USUAL,
+    WAIVABLE,
+    Waiver,
+    WaiverFile,
+)
+
+USUAL_NAME = "waivers.yml"  # beside ansible.cfg
+EXPECTED = "a mapping with waivers"
+TOP = ("waivers",)
+EXAMPLE = "{step: link_errors, reason: RMA 1234, who: alice, until: 2026-12-31}"
+REQUIRED = ("step", "reason", "who")
+LONGEST = 200  # characters of a text
+MOST_PASSES = 1000
+SYNONYMS = {"ticket": "reason", "why": "reason", "owner": "who", "author": "who", "by": "who", "expires": "until"}
+
+Problem = tuple[ValuePath, str, str, str]
+Check = Callable[[Any, ValuePath], Iterator[Problem]]
+
+
+def waivers_of(settings: Settings) -> WaiverFile:
+    """The waivers that the settings name, or those beside ansible.cfg. Raises UsageError with all that is wrong."""
+    if settings.waivers:
+        return read_waivers(settings.waivers)
+    config = config_file()
+    usual = (config.parent if config else Path()) / USUAL_NAME
+    return read_waivers(str(usual)) if usual.is_file() else WaiverFile()
+
+
+def read_waivers(path: str) -> WaiverFile:
+    """The waivers in a file. Raises UsageError with all that is wrong with it, each problem with its place."""
+    try:
+        content = Path(path).read_bytes()
+        document = read(content, path, EXPECTED)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    except RecipeErrors as error:
+        raise UsageError(str(error)) from error
+    problems = [RecipeError(document.places[place], *words) for place, *words in _problems(document)]
+    if problems:
+        raise UsageError(str(RecipeErrors(problems)))
+    found = tuple(_waiver(document, number, entry) for number, entry in enumerate(document.data["waivers"] or ()))
+    _check_each_once(path, found)
+    return WaiverFile(path, f"sha256:{hashlib.sha256(content).hexdigest()}", found)
+
+
+def _waiver(document: Document, number: int, data: Mapping[str, Any]) -> Waiver:
+    texts = {
+        name: data[name].strip()
+        for name in ("step", "reason", "who", "test_id", "recipe", "measurement")
+        if name in data
+    }
+    hosts = data.get("hosts", ())
+    return Waiver(
+        **texts,
+        until=date.fromisoformat(data["until"]) if "until" in data else None,
+        passes=data.get("passes", 0),
+        hosts=(hosts,) if isinstance(hosts, str) else tuple(hosts),
+        verdicts=tuple(data.get("verdicts", USUAL)),
+        line=document.places["waivers", number].line,
+    )
+
+
+def _check_each_once(path: str, waivers: tuple[Waiver, ...]) -> None:
+    first: dict[str, Waiver] = {}
+    for waiver in waivers:
+        same = first.setdefault(waiver.id, waiver)
+        if same is not waiver:
+            raise UsageError(f"{path}:{waiver.line}: expected each waiver once, got that of line {same.line} again")
+
+
+def _problems(document: Document) -> Iterator[Problem]:
+    data = document.data
+    yield from _unknown(data, TOP, ())
+    entries = data.get("waivers")
+    if "waivers" not in data or not (entries is None or isinstance(entries, list)):
+        yield (("waivers",) if "waivers" in data else ()), "a list of waivers", shown(entries), ""
+        return
+    for number, entry in enumerate(entries or ()):
+        yield from _entry_problems(entry, ("waivers", number))
+
+
+def _entry_problems(entry: Any, path: ValuePath) -> Iterator[Problem]:
+    if not isinstance(entry, dict):
+        yield path, f"a waiver, such as {EXAMPLE}", shown(entry), ""
+        return
+    yield from _unknown(entry, tuple(CHECKS), path)
+    for name in entry.keys() & CHECKS.keys():
+        yield from CHECKS[name](entry[name], (*path, name))
+    missing = [name for name in REQUIRED if name not in entry]
+    if missing:
+        yield path, f"{listed(missing)} in a waiver", "none", ""
+    if not entry.keys() & {"until", "passes"}:
+        yield path, "until (a date) or passes (so many in a row) in a waiver: none is for ever", "neither", ""
+
+
+def _unknown(data: Mapping[str, Any], known: tuple[str, ...], path: ValuePath) -> Iterator[Problem]:
+    for name in data:
+        if name not in known:
+            near = closest(name, known) or (SYNONYMS.get(name, "") if SYNONYMS.get(name) in known else "")
+            yield (*path, name, KEY), f"one of {listed(known, len(known))}", shown(name), near
+
+
+def _text(value: Any, path: ValuePath) -> Iterator[Problem]:
+    is_line = isinstance(value, str) and value.strip() and value.isprintable() and len(value) <= LONGEST
+    if not is_line:
+        yield path, f"one line of text, at most {LONGEST} characters", shown(value), ""
+
+
+def _texts(value: Any, path: ValuePath) -> Iterator[Problem]:
+    if isinstance(value, str):
+        yield from _text(value, path)
+    elif not isinstance(value, list) or not value:
+        yield path, "a pattern of hosts, or a list of them", shown(value), ""
+    else:
+        for number, item in enumerate(value):
+            yield from _text(item, (*path, number))
+
+
+def _verdicts(value: Any, path: ValuePath) -> Iterator[Problem]:
+    if not isinstance(value, list) or not value:
+        yield path, f"a list of {listed(WAIVABLE)}", shown(value), ""
+        return
+    for number, item in enumerate(value):
+        if item not in WAIVABLE:
+            near = closest(item, WAIVABLE) if isinstance(item, str) else ""
+            yield (*path, number), f"one of {listed(WAIVABLE)}", shown(item), near
+
+
+def _date(value: Any, path: ValuePath) -> Iterator[Problem]:
+    try:
+        is_date = isinstance(value, str) and str(date.fromisoformat(value)) == value
+    except ValueError:
+        is_date = False
+    if not is_date:
+        yield path, "a date such as 2026-12-31", shown(value), ""
+
+
+def _passes(value: Any, path: ValuePath) -> Iterator[Problem]:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_PASSES:
+        yield path, f"a whole number from 1 to {MOST_PASSES}", shown(value), ""
+
+
+CHECKS: Mapping[str, Check] = {
+    "test_id": _text,
+    "recipe": _text,
+    "step": _text,
+    "hosts": _texts,
+    "measurement": _text,
+    "verdicts": _verdicts,
+    "reason": _text,
+    "who": _text,
+    "until": _date,
+    "passes": _passes,
+}

@@ -1,0 +1,101 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which results waivers cover, and what these become."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
+from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED, matches, waive
+
+
+def waiver(step="a", number=1, **fields):
+    return {"id": f"id{number}", "step": step, "verdicts": ["failed", "error"], "words": f"waived {number}", **fields}
+
+
+def measured(**verdicts):
+    return [{"name": name, "verdict": verdict} for name, verdict in verdicts.items()]
+
+
+def test_what_a_covered_result_becomes():
+    waived = waive([waiver()], ["a"], "failed", "too hot")
+    assert (waived.verdict, waived.reason) == ("waived", "waived 1; failed: too hot")
+    assert waived.record == {"verdict": "failed", "reason": "too hot", "by": ["id1"]}
+    assert waive([waiver()], ["a"], "error", "").reason == "waived 1; error: no reason given"
+    assert VERDICTS[WAIVED].passes
+
+
+@pytest.mark.parametrize("verdict", [name for name in VERDICTS if name not in ("failed", "error")])
+def test_only_its_verdicts_are_covered(verdict):
+    assert waive([waiver()], ["a"], verdict, "r") is None
+
+
+def test_unreachable_is_covered_where_the_waiver_says_so():
+    found = [waiver(verdicts=["unreachable"])]
+    assert waive(found, ["a"], "unreachable", "r").verdict == "waived"
+    assert waive(found, ["a"], "failed", "r") is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names", "expected"),
+    [
+        ("a", ["a"], True),
+        ("a", ["b"], False),
+        ("a", ["a[1]", "a"], True),  # every instance
+        ("a[1]", ["a[1]", "a"], True),
+        ("a[1]", ["a[2]", "a"], False),
+        ("a[1]", ["a"], False),  # not the looped step itself
+        ("a*", ["ab"], True),
+        ("*", ["anything at all"], True),
+    ],
+)
+def test_steps_and_instances(pattern, names, expected):
+    assert (waive([waiver(pattern)], names, "failed", "r") is not None) is expected
+
+
+@pytest.mark.parametrize(
+    ("waived", "checks", "by"),
+    [
+        (["temp"], {"temp": "failed"}, ["id0"]),
+        (["temp"], {"temp": "failed", "fan": "passed", "x": "marginal"}, ["id0"]),
+        (["temp"], {"temp": "failed", "fan": "failed"}, None),
+        (["temp", "fan"], {"temp": "failed", "fan": "failed"}, ["id0", "id1"]),
+        (["t*"], {"temp": "failed", "turn": "failed"}, ["id0"]),
+        (["temp"], {"temp": "passed"}, None),  # something else failed
+        (["temp"], {}, None),
+    ],
+)
+def test_a_measurement_is_covered_only_where_all_that_failed_are(waived, checks, by):
+    found = [waiver(number=number, measurement=name) for number, name in enumerate(waived)]
+    outcome = waive(found, ["a"], "failed", "r", measured(**checks))
+    assert (outcome.record["by"] if outcome else None) == by
+
+
+def test_an_error_is_no_measurement_that_failed():
+    assert waive([waiver(measurement="temp")], ["a"], "error", "r", measured(temp="failed")) is None
+
+
+def test_what_was_only_measured_has_no_verdict():
+    assert waive([waiver(measurement="temp")], ["a"], "failed", "r", [{"name": "temp", "value": 1}]) is None
+
+
+def test_a_waiver_of_the_whole_result_counts_before_those_of_measurements():
+    found = [waiver(number=1, measurement="temp"), waiver(number=2), waiver(number=3)]
+    assert waive(found, ["a"], "failed", "r", measured(temp="failed")).record["by"] == ["id2"]
+
+
+def test_what_passes_have_lifted_is_covered_no_more():
+    found = [waiver(lifted=["a[1]"])]
+    assert waive(found, ["a[1]", "a"], "failed", "r") is None
+    assert waive(found, ["a[2]", "a"], "failed", "r") is not None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "expected"),
+    [("a.c", "abc", False), ("a[b]", "ab", False), ("a*c", "a\nc", True), ("*.max", "x.max", True), ("", "", True)],
+)
+def test_only_the_star_is_special(pattern, name, expected):
+    assert matches(pattern, name) is expected

@@ -45,6 +45,7 @@ def inventory(topology: Topology, folder: Path, pid: int) -> dict[str, Any]:
 
 
 def _variables(node: Node, topology: Topology) -> dict[str, Any]:
+    peers = {port.name: topology.ports[port].other(port) for port in topology.ports_of(node.name)}
     own: dict[str, Any] = {
         "ansible_host": node.management,
         "role": node.role,
@@ -56,11 +57,13 @@ def _variables(node: Node, topology: Topology) -> dict[str, Any]:
             for port in topology.ports_of(node.name)
             if topology.ports[port].lower == port
         ],
+        "cables": {port: str(peer) for port, peer in peers.items()},
     }
     if node.role == SERVER:
         return {**own, "leaf": topology.leaf_of(node.name).name, "fabric_address": node.address}
     more = {"leaf": node.name, "prefix": node.prefix} if node.role == LEAF else {}
-    return {**own, "asn": node.asn, "loopback": node.loopback, **more}
+    routers = [port for port, peer in peers.items() if topology.nodes[peer.node].asn]
+    return {**own, "asn": node.asn, "loopback": node.loopback, "bgp_ports": routers, **more}
 
 
 def cabling_plan(topology: Topology) -> list[dict[str, str]]:

@@ -1,0 +1,77 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a host's ports are connected to, by LLDP, against the cabling plan."""
+
+from __future__ import annotations
+
+import time
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from scriptlets.tools.commands import run_json
+
+COMMAND = ("lldpcli", "-f", "json0", "show", "neighbors")
+PAUSE = 0.5  # seconds between two looks
+
+
+class LldpNeighbours(Scriptlet):
+    """The neighbour at each port, and whether it is the one of the plan.
+
+    After a change of cables a port shows the old and the new neighbour until the old one's time to live is over. So a
+    port with several neighbours is looked at again, for at most `wait` seconds.
+    """
+
+    options = {
+        "expected": {"type": "dict", "default": {}},  # port -> "NODE:PORT"
+        "wait": {"type": "float", "default": 15},
+    }
+    reads = ()
+    writes = ("lldp.neighbours_v1",)
+
+    def run(self, ctx, params):
+        expected = {str(port): str(peer) for port, peer in params["expected"].items()}
+        found = settled(expected, params["wait"])
+        shown = {port: _described(peers) for port, peers in found.items()}
+        ctx.set("lldp.neighbours_v1", shown)
+        wrong = [said for port in sorted(expected) if (said := _judge(ctx, port, expected[port], found.get(port, [])))]
+        if wrong:
+            raise Failed("; ".join(wrong))
+
+
+def settled(expected, wait):
+    """The neighbours of each port as `NODE:PORT`, once no port has several and none of the plan is without."""
+    until = time.monotonic() + wait
+    while True:
+        found = neighbours(run_json(COMMAND))
+        is_settled = all(len(peers) == 1 for peers in found.values()) and set(expected) <= set(found)
+        if is_settled or time.monotonic() >= until:
+            return found
+        time.sleep(PAUSE)
+
+
+def neighbours(told):
+    """The neighbours of each port, from the JSON of `lldpcli -f json0`."""
+    found = {}
+    for interface in (told or {}).get("lldp", [{}])[0].get("interface", []):
+        name = _first(interface.get("chassis"), "name") or _first(interface.get("chassis"), "id")
+        port = _first(interface.get("port"), "id")
+        found.setdefault(interface["name"], []).append(f"{name}:{port}")
+    return {port: sorted(set(peers)) for port, peers in found.items()}
+
+
+def _first(parts, name):
+    values = (parts or [{}])[0].get(name) or [{}]
+    return values[0].get("value", "")
+
+
+def _described(peers):
+    peer, _colon, port = peers[0].rpartition(":")
+    return {"peer": peer, "peer_port": port, **({"others": peers[1:]} if len(peers) > 1 else {})}
+
+
+def _judge(ctx, port, expected, peers):
+    """Judge one port; returns what is wrong with it."""
+    seen = " and ".join(peers) or "no neighbour"
+    verdict = ctx.check(f"neighbour.{port}", seen, eq=expected)
+    return "" if verdict == "passed" else f"{port}: expected {expected}, found {seen}"

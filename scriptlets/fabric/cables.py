@@ -1,0 +1,73 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Loss on each cable between two routers, so that a bad one is named and not only the ways that lead over it."""
+
+from __future__ import annotations
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from scriptlets.fabric.reach import read
+from scriptlets.tools.commands import run, run_json
+
+HEADERS = 48  # bytes of IPv6 and ICMPv6
+
+
+class CableLoss(Scriptlet):
+    """Pings the router at the other end of each port by its link-local address, with short and with long frames.
+
+    The long ones come faster than 10 Mbit/s take, so a cable that has become slow loses some, too. Needs root.
+    """
+
+    options = {
+        "ports": {"type": "list", "elements": "str", "required": True},
+        "mtu": {"type": "int", "default": 1500},
+        "count": {"type": "int", "default": 100},
+        "interval": {"type": "float", "default": 0.005},
+        "max_loss": {"type": "float", "default": 0},
+    }
+    reads = ()
+    writes = ("fabric.cables_v1",)
+
+    def run(self, ctx, params):
+        found = {port: cable(port, params) for port in params["ports"]}
+        ctx.set("fabric.cables_v1", found)
+        wrong = [said for port in found if (said := _judge(ctx, port, found[port], params["max_loss"]))]
+        if wrong:
+            raise Failed("; ".join(wrong))
+
+
+def cable(port, params):
+    """What pings over one cable come to; without a neighbour there is nothing to ping."""
+    address = neighbour(run_json(("ip", "-j", "-6", "neigh", "show", "dev", port)))
+    if not address:
+        return {"neighbour": None}
+    sizes = {"short": 56, "long": params["mtu"] - HEADERS}
+    return {
+        "neighbour": address,
+        **{name: ping(f"{address}%{port}", size, params) for name, size in sizes.items()},
+    }
+
+
+def neighbour(told):
+    """The link-local address of the router at the other end, from the JSON of `ip neigh`; None where none is known."""
+    found = [each["dst"] for each in told or () if "router" in each and each["dst"].startswith("fe80:")]
+    return found[0] if len(found) == 1 else None
+
+
+def ping(target, size, params):
+    """Loss and times of pings of one size."""
+    words = ("-6", "-n", "-q", "-M", "probe", "-W", "1", "-c", str(params["count"]), "-i", str(params["interval"]))
+    return read(run(("ping", *words, "-s", str(size), target), exit_codes=(0, 1, 2)))
+
+
+def _judge(ctx, port, found, limit):
+    """Judge one cable; returns what is wrong with it."""
+    if found["neighbour"] is None:
+        ctx.check(f"loss.{port}", 100.0, "%", max=limit)
+        return f"{port}: no router is known at the other end"
+    if ctx.check(f"loss.{port}", found["short"]["loss"], "%", max=limit) == "failed":
+        return f"{port}: {found['short']['loss']:g} % of short frames are lost: clean or replace the cable"
+    if ctx.check(f"loss_long.{port}", found["long"]["loss"], "%", max=limit) == "failed":
+        return f"{port}: {found['long']['loss']:g} % of long frames are lost: compare MTU and speed of both ends"
+    return ""

@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The routes of a router that runs FRR, and over how many paths they go."""
+
+from __future__ import annotations
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from scriptlets.tools.commands import run_json
+
+
+class FabricRoutes(Scriptlet):
+    """Whether each network is reached, over as many paths as expected."""
+
+    options = {
+        "prefixes": {"type": "list", "elements": "str", "required": True},
+        "paths": {"type": "int", "default": 1},
+    }
+    reads = ()
+    writes = ("fabric.routes_v1",)
+
+    def run(self, ctx, params):
+        told = run_json(("vtysh", "-c", "show ip route json")) or {}
+        found = {prefix: paths(told.get(prefix)) for prefix in params["prefixes"]}
+        ctx.set("fabric.routes_v1", [{"prefix": prefix, "through": through} for prefix, through in found.items()])
+        wrong = [said for prefix in found if (said := _judge(ctx, prefix, found[prefix], params["paths"]))]
+        if wrong:
+            raise Failed("; ".join(wrong))
+
+
+def paths(routes):
+    """The ports over which a network is really sent, from FRR's JSON; those that the kernel uses."""
+    hops = [hop for route in routes or () if route.get("installed") for hop in route.get("nexthops", ())]
+    return sorted(hop.get("interfaceName", "") for hop in hops if hop.get("fib"))
+
+
+def _judge(ctx, prefix, found, expected):
+    """Judge one network; returns what is wrong with it."""
+    if ctx.check(f"paths.{prefix}", len(found), "paths", min=expected) == "passed":
+        return ""
+    if not found:
+        return f"{prefix} is not reached"
+    return f"{prefix} is reached over {len(found)} of {expected} paths ({', '.join(found)})"

@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The BGP sessions of a router that runs FRR."""
+
+from __future__ import annotations
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from scriptlets.tools.commands import run_json
+
+WRONG_AS = "0202"  # code and subcode of the notification "OPEN message error, bad peer AS" (RFC 4271, 6.2)
+
+
+class BgpSessions(Scriptlet):
+    """Whether the session of each port is established, and how many networks it brings."""
+
+    options = {
+        "ports": {"type": "list", "elements": "str", "required": True},
+        "min_prefixes": {"type": "int", "default": 1},
+    }
+    reads = ()
+    writes = ("fabric.bgp_v1",)
+
+    def run(self, ctx, params):
+        found = sessions(run_json(("vtysh", "-c", "show bgp neighbors json")))
+        ctx.set("fabric.bgp_v1", found)
+        wrong = [said for port in params["ports"] for said in _judge(ctx, port, found.get(port), params)]
+        if wrong:
+            raise Failed("; ".join(wrong))
+
+
+def sessions(told):
+    """State, numbers of the systems, networks and last error of each session, from FRR's JSON."""
+    return {name: _session(own) for name, own in (told or {}).items() if isinstance(own, dict)}
+
+
+def _session(own):
+    family = (own.get("addressFamilyInfo") or {}).get("ipv4Unicast") or {}
+    return {
+        "state": own.get("bgpState"),
+        "remote_as": own.get("remoteAs"),
+        "prefixes": family.get("acceptedPrefixCounter", 0),
+        "dropped": own.get("connectionsDropped", 0),
+        "refuses_as": str(own.get("lastErrorCodeSubcode", "")).endswith(WRONG_AS),
+        "is_shut_down": bool(own.get("adminShutDown")),
+        "reason": own.get("lastNotificationReason") or own.get("lastResetDueTo") or "",
+    }
+
+
+def _judge(ctx, port, found, params):
+    """Judge one session; yields what is wrong with it."""
+    if found is None:
+        ctx.check(f"session.{port}", "not configured", eq="Established")
+        yield f"no session is configured at {port}"
+        return
+    if ctx.check(f"session.{port}", found["state"], eq="Established") == "failed":
+        yield f"{port}: {_why(found)}"
+    elif ctx.check(f"prefixes.{port}", found["prefixes"], "networks", min=params["min_prefixes"]) == "failed":
+        yield f"{port}: {found['prefixes']} networks come in, expected at least {params['min_prefixes']}"
+
+
+def _why(found):
+    if found["is_shut_down"]:
+        return "the session is shut down here"
+    if found["refuses_as"]:
+        return f"this router expects AS {found['remote_as']}, which the peer is not: correct remote-as here"
+    return f"the session is {found['state']}" + (f" ({found['reason']})" if found["reason"] else "")

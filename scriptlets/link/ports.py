@@ -1,0 +1,94 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""State, frame size, errors and flaps of a host's ports."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+
+# Dropped frames are not among them: a healthy bridge drops what is not meant for it.
+ERRORS = ("rx_errors", "tx_errors", "rx_crc_errors", "rx_frame_errors", "rx_length_errors")
+FRAMES = ("rx_packets", "tx_packets")
+
+
+class LinkPorts(Scriptlet):
+    """Whether ports are up, take frames of the right size, and count neither errors nor flaps meanwhile.
+
+    Counters are read twice, `seconds` apart, since what they have counted before says nothing about now.
+    """
+
+    options = {
+        "ports": {"type": "list", "elements": "str", "required": True},
+        "mtu": {"type": "int"},
+        "seconds": {"type": "float", "default": 1},
+        "max_errors": {"type": "int", "default": 0},
+        "max_flaps": {"type": "int"},
+        "root": {"type": "path", "default": "/sys/class/net"},
+    }
+    reads = ()
+    writes = ("link.ports_v1",)
+
+    def run(self, ctx, params):
+        root, ports = Path(params["root"]), params["ports"]
+        missing = [port for port in ports if not (root / port).is_dir()]
+        if missing:
+            raise Failed(f"there is no port {', '.join(missing)}")
+        before = {port: read_port(root / port) for port in ports}
+        time.sleep(params["seconds"])
+        found = {port: compared(before[port], read_port(root / port)) for port in ports}
+        ctx.set("link.ports_v1", found)
+        wrong = [said for port in ports for said in _judge(ctx, port, found[port], params)]
+        if wrong:
+            raise Failed("; ".join(wrong))
+
+
+def read_port(folder):
+    """What a port is now; a counter that its driver lacks is None."""
+    counters = {name: _number(folder / "statistics" / name) for name in (*ERRORS, *FRAMES)}
+    return {
+        "state": _text(folder / "operstate") or "unknown",
+        "mtu": _number(folder / "mtu"),
+        "downs": _number(folder / "carrier_down_count"),
+        **counters,
+    }
+
+
+def compared(before, after):
+    """What a port is now, and what it has counted since."""
+    grown = {name: after[name] - before[name] for name in ERRORS if None not in (before[name], after[name])}
+    return {
+        "state": after["state"], "mtu": after["mtu"], "downs": after["downs"],
+        "errors": sum(grown.values()), "counters": {name: count for name, count in grown.items() if count},
+    }  # fmt: skip
+
+
+def _judge(ctx, port, found, params):
+    """Judge one port; yields what is wrong with it."""
+    if ctx.check(f"state.{port}", found["state"], one_of=["up", "unknown"]) == "failed":
+        yield f"{port} is {found['state']}"
+    if params["mtu"] is not None and ctx.check(f"mtu.{port}", found["mtu"], "bytes", eq=params["mtu"]) == "failed":
+        yield f"{port} takes frames of {found['mtu']} bytes, expected {params['mtu']}"
+    if ctx.check(f"errors.{port}", found["errors"], "frames", max=params["max_errors"]) == "failed":
+        counted = ", ".join(f"{name} {count}" for name, count in found["counters"].items())
+        yield f"{port} has counted {counted} within {params['seconds']:g} s"
+    if params["max_flaps"] is None or found["downs"] is None:
+        ctx.measure(f"downs.{port}", found["downs"], "times")
+    elif ctx.check(f"downs.{port}", found["downs"], "times", max=params["max_flaps"]) == "failed":
+        yield f"{port} has lost its carrier {found['downs']} times"
+
+
+def _text(path):
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError:
+        return None
+
+
+def _number(path):
+    text = _text(path)
+    return int(text) if text and text.lstrip("-").isdigit() else None

@@ -1,0 +1,38 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Call the tools of a host, for the scriptlets that read what they print."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+
+PATHS = ("/usr/sbin", "/sbin", "/usr/bin", "/bin")
+
+
+def run(argv, exit_codes=(0,)):
+    """What a program prints on stdout. Raises ValueError, with the end of stderr, for another exit code."""
+    path = os.pathsep.join((os.environ.get("PATH", ""), *PATHS))
+    try:
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="backslashreplace", check=False,
+            env={**os.environ, "PATH": path, "LC_ALL": "C"},
+        )  # fmt: skip
+    except FileNotFoundError:
+        raise ValueError(f"{argv[0]} is not installed on this host") from None
+    if done.returncode not in exit_codes:
+        said = (done.stderr.strip() or done.stdout.strip()).rpartition("\n")[2]
+        raise ValueError(f"{' '.join(argv[:3])} ended with exit code {done.returncode}: {said[:300]}")
+    return done.stdout
+
+
+def run_json(argv, exit_codes=(0,)):
+    """What a program prints as JSON, decoded; None if it prints nothing. Raises ValueError where it is no JSON."""
+    text = run(argv, exit_codes)
+    try:
+        return json.loads(text) if text.strip() else None
+    except ValueError:
+        raise ValueError(f"{' '.join(argv[:3])} printed no JSON: {text[:100]!r}") from None

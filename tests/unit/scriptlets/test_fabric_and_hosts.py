@@ -1,0 +1,343 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The scriptlets for cabling, fabric and hosts, on what their tools printed in a virtual rack (`captured/`)."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+CAPTURED = Path(__file__).parent / "captured"
+
+
+@pytest.fixture
+def scriptlet(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
+    """A function that imports a drop-in as a host does."""
+    monkeypatch.syspath_prepend(str(ROOT))
+    return lambda name: importlib.import_module(f"scriptlets.{name}")
+
+
+@pytest.fixture
+def prints(scriptlet: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """A function that says what the tools of a module print: a text for each word of their command lines."""
+
+    def say(module: ModuleType, answers: dict[str, str]) -> None:
+        def run(argv: list[str], exit_codes: object = (0,)) -> str:
+            return next(text for word, text in answers.items() if word in " ".join(argv))
+
+        monkeypatch.setattr(module, "run", run, raising=False)
+        monkeypatch.setattr(module, "run_json", lambda *words, **more: json.loads(run(*words, **more)), raising=False)
+
+    return say
+
+
+def captured(name: str) -> str:
+    return (CAPTURED / name).read_text(encoding="utf-8")
+
+
+class TestTools:
+    def test_a_program_that_is_missing(self, scriptlet):
+        with pytest.raises(ValueError, match="no-such-tool is not installed on this host"):
+            scriptlet("tools.commands").run(("no-such-tool",))
+
+    def test_a_program_that_fails(self, scriptlet):
+        with pytest.raises(ValueError, match=r"sh -c echo.* ended with exit code 3: no such thing"):
+            scriptlet("tools.commands").run(("sh", "-c", "echo no such thing >&2; exit 3"))
+
+    def test_what_is_no_json(self, scriptlet):
+        with pytest.raises(ValueError, match=r"printed no JSON: '\{oops"):
+            scriptlet("tools.commands").run_json(("echo", "{oops"))
+        assert scriptlet("tools.commands").run_json(("true",)) is None
+
+
+class TestNeighbours:
+    PLAN = {"swp1": "spine1:swp1", "swp2": "spine2:swp1", "swp3": "server1:eth1", "swp4": "server2:eth1"}
+
+    def test_cables_as_planned(self, scriptlet, prints, rack_context):
+        module = scriptlet("cabling.neighbours")
+        prints(module, {"lldpcli": captured("lldpcli-1.0.18.json")})
+        outcome = rack_context.run(module.LldpNeighbours, {"expected": self.PLAN})
+        assert (outcome.verdict, set(rack_context.checked.values())) == ("passed", {"passed"})
+        assert rack_context["lldp.neighbours_v1"]["swp3"] == {"peer": "server1", "peer_port": "eth1"}
+
+    def test_each_wrong_port_is_named_with_both_names(self, scriptlet, prints, rack_context):
+        module = scriptlet("cabling.neighbours")
+        prints(module, {"lldpcli": captured("lldpcli-1.0.18.json")})
+        swapped = {**self.PLAN, "swp3": "server2:eth1", "swp4": "server1:eth1"}
+        outcome = rack_context.run(module.LldpNeighbours, {"expected": swapped, "wait": 0})
+        assert outcome.verdict == "failed"
+        assert outcome.reason == (
+            "swp3: expected server2:eth1, found server1:eth1; swp4: expected server1:eth1, found server2:eth1"
+        )
+
+    def test_a_port_with_an_old_and_a_new_neighbour_is_looked_at_again(self, scriptlet, monkeypatch):
+        module = scriptlet("cabling.neighbours")
+        one = json.loads(captured("lldpcli-1.0.18.json"))
+        two = json.loads(captured("lldpcli-1.0.18.json").replace('"name": "swp2"', '"name": "swp1"'))
+        answers = [two, two, one]
+        monkeypatch.setattr(module, "run_json", lambda _argv: answers.pop(0))
+        monkeypatch.setattr(module, "PAUSE", 0)
+        assert module.settled({"swp1": "spine1:swp1"}, 60)["swp1"] == ["spine1:swp1"]
+        assert answers == []
+
+    def test_a_port_without_a_neighbour(self, scriptlet, prints, rack_context):
+        module = scriptlet("cabling.neighbours")
+        prints(module, {"lldpcli": '{"lldp": [{}]}'})
+        outcome = rack_context.run(module.LldpNeighbours, {"expected": {"swp1": "spine1:swp1"}, "wait": 0})
+        assert outcome.reason == "swp1: expected spine1:swp1, found no neighbour"
+
+
+@pytest.fixture
+def port(tmp_path: Path) -> Callable[..., str]:
+    """A function that writes a port as the kernel shows it; returns the root."""
+
+    def write(name: str = "swp1", state: str = "up", mtu: int = 9000, errors: int = 0, downs: int = 1) -> str:
+        texts = {"operstate": state, "mtu": mtu, "carrier_down_count": downs, "statistics/rx_errors": errors}
+        for path, text in texts.items():
+            file = tmp_path / name / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(f"{text}\n")
+        return str(tmp_path)
+
+    return write
+
+
+class TestPorts:
+    def run(self, scriptlet, rack_context, root: str, **params: Any) -> Any:
+        given = {"ports": ["swp1"], "mtu": 9000, "seconds": 0, "root": root, **params}
+        return rack_context.run(scriptlet("link.ports").LinkPorts, given)
+
+    def test_a_good_port(self, scriptlet, rack_context, port):
+        assert self.run(scriptlet, rack_context, port()).verdict == "passed"
+        assert rack_context.measured["downs.swp1"] == 1
+
+    def test_everything_that_is_wrong_is_said(self, scriptlet, rack_context, port):
+        outcome = self.run(scriptlet, rack_context, port(state="down", mtu=1500, downs=3), max_flaps=1)
+        assert outcome.reason == (
+            "swp1 is down; swp1 takes frames of 1500 bytes, expected 9000; swp1 has lost its carrier 3 times"
+        )
+
+    def test_only_new_errors_count(self, scriptlet):
+        module = scriptlet("link.ports")
+        before = {"state": "up", "mtu": 1, "downs": 0, **dict.fromkeys((*module.ERRORS, *module.FRAMES), 5)}
+        after = {**before, "rx_errors": 8, "tx_errors": None}
+        assert module.compared(before, after)["errors"] == 3
+        assert module.compared(before, after)["counters"] == {"rx_errors": 3}
+
+    def test_a_port_that_is_not_there(self, scriptlet, rack_context, port):
+        assert self.run(scriptlet, rack_context, port(), ports=["swp1", "swp9"]).reason == "there is no port swp9"
+
+
+class TestBgp:
+    def run(self, scriptlet, prints, rack_context, text: str, *ports: str) -> Any:
+        module = scriptlet("fabric.sessions")
+        prints(module, {"vtysh": text})
+        return rack_context.run(module.BgpSessions, {"ports": list(ports)})
+
+    def test_established_sessions(self, scriptlet, prints, rack_context):
+        told = captured("frr-10.3-bgp-neighbors.json")
+        assert self.run(scriptlet, prints, rack_context, told, "swp1", "swp2").verdict == "passed"
+        assert rack_context.measured["prefixes.swp1"] > 0
+
+    @pytest.mark.parametrize(
+        ("fields", "says"),
+        [
+            (
+                {"bgpState": "Idle", "lastErrorCodeSubcode": "0202"},
+                "this router expects AS 65000, which the peer is not",
+            ),
+            ({"bgpState": "Idle", "adminShutDown": True}, "the session is shut down here"),
+            ({"bgpState": "Active", "lastResetDueTo": "Interface down"}, "the session is Active (Interface down)"),
+            ({"addressFamilyInfo": {}}, "0 networks come in, expected at least 1"),
+        ],
+    )
+    def test_what_is_wrong_with_a_session(self, scriptlet, prints, rack_context, fields, says):
+        told = json.loads(captured("frr-10.3-bgp-neighbors.json"))
+        told["swp1"] |= fields
+        outcome = self.run(scriptlet, prints, rack_context, json.dumps(told), "swp1")
+        assert outcome.reason.startswith(f"swp1: {says}")
+
+    def test_a_session_that_is_not_configured(self, scriptlet, prints, rack_context):
+        assert self.run(scriptlet, prints, rack_context, "{}", "swp1").reason == "no session is configured at swp1"
+
+
+class TestRoutes:
+    def run(self, scriptlet, prints, rack_context, text: str, **params: Any) -> Any:
+        module = scriptlet("fabric.routes")
+        prints(module, {"vtysh": text})
+        return rack_context.run(module.FabricRoutes, params)
+
+    def test_all_paths(self, scriptlet, prints, rack_context):
+        told = captured("frr-10.3-routes.json")
+        outcome = self.run(scriptlet, prints, rack_context, told, prefixes=["10.1.4.0/24"], paths=2)
+        assert outcome.verdict == "passed"
+        assert rack_context["fabric.routes_v1"] == [{"prefix": "10.1.4.0/24", "through": ["swp1", "swp2"]}]
+
+    def test_a_path_that_the_kernel_does_not_use_does_not_count(self, scriptlet, prints, rack_context):
+        told = json.loads(captured("frr-10.3-routes.json"))
+        told["10.1.4.0/24"][0]["nexthops"][0].pop("fib")
+        outcome = self.run(scriptlet, prints, rack_context, json.dumps(told), prefixes=["10.1.4.0/24"], paths=2)
+        assert outcome.reason.startswith("10.1.4.0/24 is reached over 1 of 2 paths (swp")
+
+    def test_a_missing_route(self, scriptlet, prints, rack_context):
+        assert self.run(scriptlet, prints, rack_context, "{}", prefixes=["10.9.0.0/24"]).reason == (
+            "10.9.0.0/24 is not reached"
+        )
+
+
+class TestReach:
+    def run(self, scriptlet, prints, rack_context, answers: dict[str, str]) -> Any:
+        module = scriptlet("fabric.reach")
+        prints(module, answers)
+        return rack_context.run(module.Reach, {"targets": ["10.1.1.12"], "mtu": 9000})
+
+    def test_pings_that_come_back(self, scriptlet, prints, rack_context):
+        assert self.run(scriptlet, prints, rack_context, {"ping": captured("ping-healthy.txt")}).verdict == "passed"
+        assert rack_context.measured["time.10.1.1.12"] > 0
+
+    def test_loss(self, scriptlet, prints, rack_context):
+        lost = "20 packets transmitted, 19 received, 5% packet loss, time 190ms\n"
+        assert self.run(scriptlet, prints, rack_context, {"ping": lost}).reason == "10.1.1.12: 5 % lost"
+
+    def test_long_frames_alone(self, scriptlet, prints, rack_context):
+        answers = {
+            "-s 8972": "20 packets transmitted, 0 received, 100% packet loss",
+            "ping": captured("ping-healthy.txt"),
+        }
+        assert self.run(scriptlet, prints, rack_context, answers).reason == (
+            "10.1.1.12: short frames arrive, of long ones 100 % are lost: compare MTUs"
+        )
+
+    def test_what_says_nothing_is_an_error_and_never_a_pass(self, scriptlet, prints, rack_context):
+        assert (
+            self.run(scriptlet, prints, rack_context, {"ping": "ping: socket: Operation not permitted"}).verdict
+            == "error"
+        )
+
+
+class TestCables:
+    def run(self, scriptlet, prints, rack_context, **answers: str) -> Any:
+        module = scriptlet("fabric.cables")
+        prints(module, {"-s 8952": answers["long"], "ping": answers["short"], "neigh": answers["neigh"]})
+        return rack_context.run(module.CableLoss, {"ports": ["swp1"], "mtu": 9000})
+
+    @pytest.mark.parametrize(
+        ("short", "long", "says"),
+        [
+            ("0", "0", ""),
+            ("4", "0", "swp1: 4 % of short frames are lost: clean or replace the cable"),
+            ("0", "7", "swp1: 7 % of long frames are lost: compare MTU and speed of both ends"),
+        ],
+    )
+    def test_loss_on_a_cable(self, scriptlet, prints, rack_context, short, long, says):
+        outcome = self.run(
+            scriptlet, prints, rack_context, neigh=captured("iproute2-6.15-neigh.json"),
+            short=f"{short}% packet loss", long=f"{long}% packet loss",
+        )  # fmt: skip
+        assert outcome.reason == says
+
+    def test_without_a_neighbour(self, scriptlet, prints, rack_context):
+        outcome = self.run(scriptlet, prints, rack_context, neigh="[]", short="", long="")
+        assert (outcome.verdict, outcome.reason) == ("failed", "swp1: no router is known at the other end")
+
+
+class TestOwnAddress:
+    @pytest.mark.parametrize(
+        ("file", "verdict"), [("arping-healthy.txt", "passed"), ("arping-duplicate.txt", "failed")]
+    )
+    def test_who_else_has_the_address(self, scriptlet, prints, rack_context, file, verdict):
+        module = scriptlet("fabric.own_address")
+        prints(module, {"arping": captured(file)})
+        outcome = rack_context.run(module.OwnAddress, {"address": "10.1.1.1", "port": "eth1"})
+        assert outcome.verdict == verdict
+        assert verdict == "passed" or "10.1.1.1 is also that of 9E:89:50:B7:83:D7" in outcome.reason
+
+
+class TestClock:
+    @pytest.mark.parametrize(
+        ("text", "verdict", "says"),
+        [
+            (None, "passed", ""),
+            ("506 Cannot talk to daemon", "failed", "the clock follows no server (506 Cannot talk to daemon)"),
+            ("0,,0,0,0,0,0,0,0,0,1,1,0,Not synchronised", "failed", "the clock follows no server (Not synchronised)"),
+            ("0A,192.0.2.1,4,1,0.5,0,0,0,0,0,0,0,4,Normal", "failed", "the clock is 0.5 s away from 192.0.2.1"),
+        ],
+    )
+    def test_what_chrony_says(self, scriptlet, prints, rack_context, text, verdict, says):
+        module = scriptlet("clock.sync")
+        prints(module, {"chronyc": text or captured("chrony-4.6-tracking.txt")})
+        outcome = rack_context.run(module.ClockSync, {})
+        assert outcome.verdict == verdict
+        assert outcome.reason.startswith(says)
+
+
+class TestDisk:
+    def run(self, scriptlet, rack_context, tmp_path: Path, device: Path) -> Any:
+        mounts = tmp_path / "mounts"
+        mounts.write_text(f"{device} /srv/disk ext4 rw 0 0\n")
+        return rack_context.run(scriptlet("disk.readable").DiskReadable, {"mount": "/srv/disk", "mounts": str(mounts)})
+
+    def test_a_disk_that_can_be_read(self, scriptlet, rack_context, tmp_path):
+        device = tmp_path / "disk"
+        device.write_bytes(b"x" * 3_000_000)
+        assert self.run(scriptlet, rack_context, tmp_path, device).verdict == "passed"
+        assert rack_context["disk.readable_v1"]["read_bytes"] == 3_000_000
+
+    def test_a_disk_that_fails_in_the_middle(self, scriptlet, rack_context, tmp_path, monkeypatch):
+        module = scriptlet("disk.readable")
+        monkeypatch.setattr(module, "read_device", lambda *_of: (4 << 20, 1 << 20, "Input/output error"))
+        outcome = self.run(scriptlet, rack_context, tmp_path, tmp_path)
+        assert outcome.reason.endswith("cannot be read beyond 1 MiB: Input/output error")
+
+    def test_nothing_is_mounted(self, scriptlet):
+        with pytest.raises(ValueError, match="nothing is mounted at /srv/x"):
+            scriptlet("disk.readable").device_of("/srv/x", "")
+
+
+class TestKernelLog:
+    LINES = (
+        "[1.0] EDAC MC0: 1 UE memory read error on DIMM#0\n[2.0] eth0: link up\n"
+        "[3.0] NVRM: Xid (PCI:0000:3b:00): 79, GPU has fallen off the bus\n"
+    )
+
+    def run(self, scriptlet, rack_context, tmp_path: Path, **params: Any) -> Any:
+        (tmp_path / "kern.log").write_text(self.LINES)
+        return rack_context.run(
+            scriptlet("host.kernel_log").KernelLog, {"source": str(tmp_path / "kern.log"), **params}
+        )
+
+    def test_known_errors_are_said_with_what_to_do(self, scriptlet, rack_context, tmp_path):
+        outcome = self.run(scriptlet, rack_context, tmp_path)
+        assert outcome.reason.startswith("uncorrectable memory error: replace the module that the line names (2 lines")
+
+    def test_lines_may_be_left_out(self, scriptlet, rack_context, tmp_path):
+        assert self.run(scriptlet, rack_context, tmp_path, ignore=["EDAC", "Xid"]).verdict == "passed"
+
+    def test_a_log_that_is_not_there_is_an_error(self, scriptlet, rack_context, tmp_path):
+        outcome = self.run(scriptlet, rack_context, tmp_path, source=str(tmp_path / "none"))
+        assert outcome.verdict == "error"
+
+
+class TestCpuHogs:
+    def test_a_busy_process_is_named(self, scriptlet, rack_context, monkeypatch):
+        module = scriptlet("host.cpu_hogs")
+        seen = iter([{7: 100, 8: 0}, {7: 10_000, 8: 1, 9: 5}])
+        monkeypatch.setattr(module, "ticks", lambda _root: next(seen))
+        monkeypatch.setattr(module, "command_line", lambda _root, _pid: "spin")
+        outcome = rack_context.run(module.CpuHogs, {"seconds": 0.01})
+        assert outcome.reason.startswith("process 7 (spin) takes ")
+
+    def test_a_quiet_host(self, scriptlet, rack_context):
+        assert (
+            rack_context.run(scriptlet("host.cpu_hogs").CpuHogs, {"seconds": 0.1, "max_percent": 400}).verdict
+            == "passed"
+        )

@@ -21,10 +21,12 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_values import
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any, Callable, Protocol
 
     from ansible_collections.rack.recipes.plugins.module_utils.artifacts import ArtifactStore, Source
     from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
+    from ansible_collections.rack.recipes.plugins.module_utils.run_analysis import RunAnalysis
 
     Keys = dict[str, list[Any]]
     Emit = Callable[[dict[str, Any]], None]
@@ -82,6 +84,7 @@ class ContextView:
         self._secrets: Secrets | None = None
         self._declared: frozenset[str] | None = None
         self._made: set[tuple[str, str]] = set()  # scope and key
+        self._analysis: dict[str, Any] | None = None
 
     def send_to(self, emit: Emit) -> None:
         """Hand changes to `emit` from now on, such as to the pipe of a forked child."""
@@ -94,6 +97,10 @@ class ContextView:
     def hide_by(self, secrets: Secrets) -> None:
         """Mask these secrets in texts from now on."""
         self._secrets = secrets
+
+    def analyse_with(self, analysis: dict[str, Any] | None) -> None:
+        """Show what the scriptlet declares to read of its run: `results`, and `history` by key. None shows nothing."""
+        self._analysis = analysis
 
     def limit_to(self, reads: list[str] | None) -> None:
         """From now on allow only these keys to be read, and those that the step itself has set. None allows all.
@@ -231,6 +238,59 @@ class ContextView:
         self._emit({"kind": "measurement", **measured})
         verdict: str = measured["verdict"]
         return verdict
+
+    @property
+    def analysis(self) -> dict[str, Any] | None:
+        """The `results` of the run, and the `history` of it by key; None for a scriptlet that declares neither."""
+        return self._analysis
+
+    def results(self) -> list[dict[str, Any]]:
+        """The results of the run so far, by step and host, without secrets.
+
+        Each has `host` ("" for the run), `step`, `verdict`, `reason`, `seconds` and `measurements`. Raises ValueError
+        for a scriptlet that does not declare `reads_results`.
+        """
+        return self._run_analysis().results()
+
+    def history(self, key: str, last: int = 20) -> list[dict[str, Any]]:
+        """What a measurement or a key of the context was in the `last` earlier runs of this test, the oldest first.
+
+        Each value has `run`, `started`, `host`, `step`, `value` and `unit`. Raises ValueError for a key that the
+        scriptlet does not declare in `reads_history`.
+        """
+        return self._run_analysis().history(key, last)
+
+    def finding(
+        self,
+        title: str,
+        results: Iterable[Any] = (),
+        grade: str = "notable",
+        advice: str = "",
+        figures: dict[str, Any] | None = None,
+        method: str = "",
+    ) -> None:
+        """Add a finding to the analysis of the run: a sentence, and the results that it rests on.
+
+        A result is a row of `results()`, or `[host, step]`, or `[host, step, measurement]`. `grade` is `problem`,
+        `notable` or `note`. `advice` says what to do next. `figures` are the figures behind the title, by name.
+        `method` says how it was found, and how often that is wrong. Raises ValueError for a malformed finding.
+        """
+        given = {"title": title, "results": list(results), "grade": grade, "advice": advice, "method": method}
+        self.add_finding({**given, "figures": figures or {}})
+
+    def add_finding(self, given: Any) -> None:
+        """Add one item of an envelope's `findings`. Raises ValueError if it is malformed."""
+        self._emit({"kind": "finding", **self._run_analysis().finding(given)})
+
+    def _run_analysis(self) -> RunAnalysis:
+        """What the step may read of its run. Raises ValueError for a scriptlet that declares nothing of it."""
+        if self._analysis is None:
+            raise ValueError(
+                "only a scriptlet with scope = 'run' that declares reads_results or reads_history can analyse its run"
+            )
+        from ansible_collections.rack.recipes.plugins.module_utils.run_analysis import RunAnalysis
+
+        return RunAnalysis(**self._analysis)
 
     def attach(self, name: str, source: Source, media_type: str = "") -> dict[str, Any]:
         """Attach a file to the run, for data too large for a key. `source` is its path, or its content as bytes.

@@ -22,14 +22,17 @@ class Scriptlet:
 
     `options` is an Ansible argument spec, or None to take any argument; `reads` and `writes` are tuples of context
     keys (`reads = None`: not declared); `scope = "run"` marks a scriptlet for steps that run once for the run;
-    `deprecated` says what to use instead of one that should not be used any more. All of them are literals: the
-    controller reads them without running the file.
+    `reads_results` and `reads_history` let such a one read the results of the run, and the values that these
+    measurements and keys had in earlier runs; `deprecated` says what to use instead of one that should not be used any
+    more. All of them are literals: the controller reads them without running the file.
     """
 
     options: dict[str, Any] | None = None
     reads: tuple[str, ...] | None = None
     writes: tuple[str, ...] = ()
     scope: str = "host"
+    reads_results: bool = False
+    reads_history: tuple[str, ...] = ()
     deprecated: str = ""
 
     def validate(self, ctx: ContextView, params: dict[str, Any]) -> None:

@@ -42,6 +42,7 @@ ON_TARGETS = ("modules", "module_utils")
 TARGET_LAYERS = (
     ("file_descriptors", "journal_record", "log_levels", "time_limit", "verdicts", "waiving"),
     ("context_values",),
+    ("run_analysis",),
     ("argument_spec", "masking"),
     ("artifacts", "debug_tracing", "language"),
     ("context_view", "decorators"),

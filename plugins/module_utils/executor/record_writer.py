@@ -80,6 +80,7 @@ class RecordWriter:
         record.update(_of(tried) if tried else {"started": now(), **UNTRIED})
         record["measurements"] = [self._secrets.without_named(each) for each in record["measurements"]]
         record["reason"] = self._secrets.reason(reason)
+        record["attempts"] = [self._without_named(each) for each in record["attempts"]]
         if self._secrets:
             record["measurements"] = [self._without_secrets(each) for each in record["measurements"]]
             is_new = getattr(tried, "known", len(self._secrets)) < len(self._secrets)
@@ -88,6 +89,12 @@ class RecordWriter:
         if blocks and "parent" not in step:
             record["blocks"] = True
         self._write(record)
+
+    def _without_named(self, attempt: Record) -> Record:
+        """An attempt whose findings have no figure with the name of a secret."""
+        if "findings" not in attempt:
+            return attempt
+        return {**attempt, "findings": [self._secrets.without_named_figures(each) for each in attempt["findings"]]}
 
     def _without_secrets(self, measurement: Record) -> Record:
         """A measurement without secrets. Beside a hidden value or limit the distance is left out: it tells that."""
@@ -101,7 +108,8 @@ class RecordWriter:
         """An attempt without secrets. If a secret `is_new`, half of it may stand where the output was cut before."""
         hide = self._hidden_ends if is_new else self.hidden
         texts = {name: (hide if name in OUTPUT else self.hidden)(attempt[name]) for name in TEXTS if name in attempt}
-        return {**attempt, **texts}
+        found = {"findings": self._secrets.hidden_value(attempt["findings"])} if "findings" in attempt else {}
+        return {**attempt, **texts, **found}
 
     def _hidden_ends(self, text: str) -> str:
         mask = self._secrets.mask

@@ -29,6 +29,7 @@ class StageContext:
         self._own: Keys = context["own"]
         self._run: Keys = context["run"]
         self._others: dict[str, Keys] = context["hosts"]
+        self._analysis: dict[str, Any] = request.get("analysis") or {}
         self._digests: dict[int, ContextDigest] = {}
         self._secrets = secrets
         self._known = len(secrets)  # when the digests were made
@@ -37,8 +38,18 @@ class StageContext:
         """The context as `step` sees it. No change can be made before `send_to` says where changes go."""
         own = self._own if step["scope"] == "host" else self._run
         view = ContextView(step["name"], self._host, step["scope"], own, self._run, self._others, _refused)
+        view.analyse_with(self._analysis_of(step))
         view.hide_by(self._secrets)
         return view
+
+    def _analysis_of(self, step: Step) -> dict[str, Any] | None:
+        """What the step declares to read of the run's results and of earlier runs; None where it declares nothing."""
+        declared = step.get("reads_history") or ()
+        if not (step.get("reads_results") or declared):
+            return None
+        values = self._analysis.get("history") or {}
+        results = (self._analysis.get("results") or []) if step.get("reads_results") else None
+        return {"results": results, "history": {key: values.get(key) or [] for key in declared}}
 
     def version(self, change: Record) -> int:
         """The version of the key that is about to be changed; 0 where it is not there."""
@@ -61,9 +72,13 @@ class StageContext:
         """What the step can read: the values of the keys that it declares, else digests of all keys."""
         keys = step.get("reads")
         own = self._own if step["scope"] == "host" else self._run
+        analysis = self._analysis_of(step)
+        more = {"analysis": analysis} if analysis else {}
         if keys is None:
-            return {"": [self._digest(own), self._digest(self._run), *map(self._digest_of, sorted(self._others))]}
+            others = map(self._digest_of, sorted(self._others))
+            return {**more, "": [self._digest(own), self._digest(self._run), *others]}
         found = {key: (own if key in own else self._run)[key][1] for key in keys if key in own or key in self._run}
+        found.update(more)
         for host in self._others:
             there = self._others[host]
             found[f"@{host}"] = {key: there[key][1] for key in keys if key in there}

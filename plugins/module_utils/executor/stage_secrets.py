@@ -136,6 +136,14 @@ class StageSecrets:
             self.register(found)
         return measurement if shown is value else {**measurement, "value": shown}
 
+    def without_named_figures(self, finding: dict[str, Any]) -> dict[str, Any]:
+        """A finding without figures that have the name of a secret."""
+        found: list[str] = []
+        figures = self._names.mask_named(finding["figures"], found)
+        if found:
+            self.register(found)
+        return {**finding, "figures": figures}
+
     def check_key(self, key: str) -> None:
         """Raise ValueError, which does not show it, for a key of the context whose text shows a secret."""
         if not self._known or key in self._harmless_keys:

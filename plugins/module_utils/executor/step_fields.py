@@ -17,7 +17,10 @@ OF_STEP = (
     *("retry", "repeat", "continue_on_fail", "always", "priority", "tags", "locks", "limits", "sandbox", "skip"),
     *("cache", "invalid"),
 )
-OF_PROGRAM = ("kind", "options", "reads", "digest", "module", "function", "file", "flags", "class", "call")
+OF_PROGRAM = (
+    *("kind", "options", "reads", "digest", "module", "function", "file", "flags", "class", "call"),
+    *("reads_results", "reads_history"),
+)
 FIELDS = frozenset((*OF_STEP, *OF_PROGRAM))
 
 

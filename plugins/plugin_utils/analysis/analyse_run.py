@@ -11,13 +11,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding, most_important_first
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import LAST_RUNS, History
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, load
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.earlier_runs import LAST_RUNS
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-ANALYSERS: Sequence[str] = ("causes", "outliers")
+ANALYSERS: Sequence[str] = ("causes", "outliers", "own_findings")
 """The modules of this folder whose function `findings(run, history)` yields findings; imported when needed.
 
 `run` is the `RunData` of the run, `history` the `History` of its earlier runs, which reads nothing before it is asked.

@@ -10,11 +10,11 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.earlier_runs import LAST_RUNS, earlier_runs
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_series import SeriesValues
 
 Row = Mapping[str, Any]
-
-LAST_RUNS = 20
 
 
 @dataclass(frozen=True)
@@ -63,24 +61,3 @@ class History:
             for host, step, name in [(whole, "", "")] if whole else row["results"]:
                 found[step, name, host].append(places[row["run_id"]])
         return found
-
-
-def earlier_runs(run: Row, runs: Sequence[Row], length: int = LAST_RUNS) -> Sequence[Row]:
-    """The last `length` of `runs` that are earlier runs of the same test and count, the oldest first."""
-    found = [one for one in runs if _started(one) < _started(run) and is_same_test(one, run) and counts(one)]
-    return sorted(found, key=_started)[-length:] if length else []
-
-
-def is_same_test(one: Row, other: Row) -> bool:
-    """Whether two runs are of the same test by the same recipe; a recipe is the same while its file keeps its name."""
-    of_each = [(run.get("test_id"), PurePath(run.get("recipe") or "").name) for run in (one, other)]
-    return any(of_each[0]) and of_each[0] == of_each[1]
-
-
-def counts(run: Row) -> bool:
-    """Whether a run says something about what it tested: it has ended, and Ansible was not in check mode."""
-    return bool(run.get("ended")) and not (run.get("options") or {}).get("check")
-
-
-def _started(run: Row) -> tuple[str, str]:
-    return run.get("started") or "", run["run_id"]

@@ -20,6 +20,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_posi
 type Problem = tuple[Path, str, str, str]
 type Check = Callable[[Any, Path], Iterator[Problem]]
 
+ANALYSES = ("reads_results", "reads_history")  # what is for scriptlets that analyse their run
 PLAIN = ("str", "int", "float")  # types whose choices can be compared with values directly
 OPTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -30,6 +31,7 @@ def check_declared(declared: Mapping[str, Any], places: Mapping[Path, Place]) ->
     `places` has the position of each declared value, by the value's path.
     """
     found = [problem for name in declared for problem in _check(name, declared[name], TOP, ())]
+    found += _analyses_only_the_run(declared)
     if found:
         errors = sorted((RecipeError(_place(path, places), *words) for path, *words in found), key=_by_place)
         raise CatalogError("\n".join(map(str, errors)))
@@ -42,6 +44,14 @@ def _by_place(error: RecipeError) -> Place:
 def _place(path: Path, places: Mapping[Path, Place]) -> Place:
     """Return the position of a value, or of the nearest value around it that has one."""
     return next(places[path[:end]] for end in range(len(path), -1, -1) if path[:end] in places)
+
+
+def _analyses_only_the_run(declared: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield a problem for each part of the run that a scriptlet for single hosts declares to read."""
+    if declared.get("scope", "host") == "host":
+        for name in ANALYSES:
+            if declared.get(name):
+                yield (name,), "scope: run beside it, since only such a step sees the whole run", "scope: host", ""
 
 
 def _check(name: str, value: Any, checks: Mapping[str, Check], path: Path) -> Iterator[Problem]:
@@ -170,6 +180,8 @@ TOP: dict[str, Check] = {
     "writes": _keys,
     "flags": _list_of(_is_text, "a flag of the C compiler, such as -O2"),
     "scope": _one_of("host", "run"),
+    "reads_results": _instance_of(bool, "true or false"),
+    "reads_history": _list_of(_is_text, "the name of a measurement or of a context key"),
     "deprecated": _notice,
 }
 ATTRIBUTES: dict[str, Check] = {

@@ -115,6 +115,8 @@ def _entry(candidate: Candidate, digest: str, declared: Mapping[str, Any], funct
         digest=digest,
         flags=tuple(declared.get("flags", ())),
         scope=declared.get("scope", "host"),
+        reads_results=declared.get("reads_results", False),
+        reads_history=tuple(declared.get("reads_history", ())),
         deprecated=declared.get("deprecated", "").strip(),
     )
 

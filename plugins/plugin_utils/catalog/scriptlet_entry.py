@@ -27,6 +27,8 @@ class ScriptletEntry:
     `reads` are the context keys that it may read. None means that it declares none and may read any key.
     `writes` are the context keys that it may set.
     `scope` is "run" for a scriptlet that is meant for steps with `scope: run`.
+    `reads_results` is whether it reads the results of its run. `reads_history` are the measurements and keys of which
+    it reads what they were in earlier runs.
     `flags` are options of the compiler, for a C source.
     `digest` is `sha256:<hex>` of the file and of its sidecar.
     `deprecated` names what to use instead of a deprecated scriptlet.
@@ -45,4 +47,6 @@ class ScriptletEntry:
     digest: str = ""
     flags: tuple[str, ...] = ()
     scope: Literal["host", "run"] = "host"
+    reads_results: bool = False
+    reads_history: tuple[str, ...] = ()
     deprecated: str = ""

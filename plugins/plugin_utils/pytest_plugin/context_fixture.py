@@ -21,7 +21,8 @@ class RackContext(ContextView):
     `ctx[key]` reads or sets a value of the context; `ctx.give` sets one for another host. `measured` has the value of
     each measurement and check, by name. `checked` has the verdict of each check, by name. `measurements` has all of
     both as a run records them. `changes` has the values that scriptlets have set, by key. `attached` has the digest and
-    size of each attached file, by name. `secrets` has the texts that scriptlets want hidden.
+    size of each attached file, by name. `secrets` has the texts that scriptlets want hidden. `findings` has what a
+    scriptlet that analyses its run has found. What such a one reads is `run_results`, and `run_history` by key.
     """
 
     def __init__(self, step: str = "step", host: str = "host") -> None:
@@ -30,6 +31,9 @@ class RackContext(ContextView):
         self.measurements: list[dict[str, Any]] = []
         self.attached: dict[str, dict[str, Any]] = {}
         self.secrets: list[str] = []
+        self.findings: list[dict[str, Any]] = []
+        self.run_results: list[dict[str, Any]] = []
+        self.run_history: dict[str, list[dict[str, Any]]] = {}
 
     def _take(self, event: dict[str, Any]) -> None:
         kind = event.pop("kind")
@@ -39,6 +43,8 @@ class RackContext(ContextView):
             self.attached[event["name"]] = event
         elif kind == "secret":
             self.secrets += event["texts"]
+        elif kind == "finding":
+            self.findings.append(event)
         else:
             self.measurements.append(event)
 
@@ -74,6 +80,14 @@ class RackContext(ContextView):
         shows it. A debugger and a measurement of coverage see the scriptlet as any other code.
         """
         self.scope = getattr(scriptlet, "scope", "host")
+        self.analyse_with(self._declared_analysis(scriptlet))
         before = len(self.measurements)
         outcome = run_here(scriptlet, self, dict(params or {}))
         return judged(outcome, self.measurements[before:])
+
+    def _declared_analysis(self, scriptlet: type[Scriptlet]) -> dict[str, Any] | None:
+        results, keys = getattr(scriptlet, "reads_results", False), getattr(scriptlet, "reads_history", ())
+        if not (results or keys):
+            return None
+        history = {key: self.run_history.get(key, []) for key in keys}
+        return {"results": self.run_results if results else None, "history": history}

@@ -115,7 +115,7 @@ def _with_envelope(stdout: str, ctx: ContextView, verdict: str, reason: str) -> 
     """Verdict and reason of the envelope, if there is one; otherwise those of the class."""
     capture = OutputCapture()
     capture.add(stdout.encode("utf-8", "backslashreplace"))
-    envelope = read_envelope(capture, needed=False, secret=ctx.secret)
+    envelope = read_envelope(capture, needed=False, secret=ctx.secret, analyses=ctx.analysis is not None)
     if envelope is None or (envelope["status"] == "ok" and verdict != "passed"):
         return verdict, reason
     apply_envelope(envelope, ctx)

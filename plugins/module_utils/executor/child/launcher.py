@@ -93,6 +93,7 @@ class Launcher:
         keys = ctx.keys() if step.get("reads") is None else step["reads"]
         context = {key: ctx.get(key) for key in keys if key in ctx}
         given = {"params": params, "context": context, "run": self.run, "step": step["name"], "host": self.host}
+        given.update(ctx.analysis or {})
         return json.dumps(given, allow_nan=False).encode() + b"\n"
 
     def of_class(self, step: Step, ctx: ContextView, params: dict[str, Any], method: str) -> Fork:

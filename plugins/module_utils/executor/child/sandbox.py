@@ -172,6 +172,7 @@ def python(
         "folders": [launcher.work, "", launcher.artifacts],
         "step": {name: step.get(name) for name in ("name", "kind", "module", "function", "reads")},
         "view": ctx.handed_over(),
+        "analysis": ctx.analysis,
         "params": params,
         "method": method,
     }
@@ -210,4 +211,5 @@ def inside(state: IO[bytes], events: int) -> NoReturn:
     emit = exec_program.EventWriter(events)
     ctx = ContextView(**given["view"], emit=emit)
     ctx.keep_on(launcher.shelf)
+    ctx.analyse_with(given["analysis"])
     launcher.of_class(given["step"], ctx, given["params"], given["method"])(emit)

@@ -59,6 +59,7 @@ class Attempt:
         self.stderr = OutputCapture()
         self.ending: Event | None = None
         self.measurements: list[Event] = []
+        self.findings: list[Event] = []
         self._processes: list[Event] = []
         self._unkept = 0  # processes beyond `PROCESSES`
         self.secrets = 0  # how many texts it has registered as secret
@@ -133,10 +134,10 @@ class Attempt:
             kind = event["kind"]
         except (ValueError, LookupError, TypeError):
             raise ValueError(f"what is no event: {bounded(repr(line[:LONGEST_MESSAGE]))}") from None
-        if kind == "measurement":
+        if kind in ("measurement", "finding"):
             self._measured += len(line)
         if self._measured > exec_program.LARGEST_EVENT:
-            raise ValueError(f"more than {exec_program.LARGEST_EVENT} bytes of measurements")
+            raise ValueError(f"more than {exec_program.LARGEST_EVENT} bytes of measurements or findings")
         self.receive(event)
 
     def receive(self, event: Event) -> None:
@@ -146,6 +147,8 @@ class Attempt:
             self.ending = event
         elif kind == "measurement":
             self.measurements.append(event)
+        elif kind == "finding":
+            self.findings.append(event)
         elif kind == "secret":
             self.secrets += len(event["texts"])
             if self._conceal:
@@ -284,6 +287,7 @@ class Attempt:
             "stdout": self.stdout.text(SHOWN, mask),
             "stderr": self.stderr.text(SHOWN, mask),
             **({"group": self.group} if self.group else {}),
+            **({"findings": self.findings} if self.findings else {}),
         }
 
 

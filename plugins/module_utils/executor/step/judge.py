@@ -93,7 +93,8 @@ def _signal_name(number: int) -> str:
 def _said(attempt: Attempt, ctx: ContextView, secrets: StageSecrets) -> Judged:
     """What the scriptlet itself says: its envelope, or the end of its Python class."""
     ending = attempt.ending
-    envelope = read_envelope(attempt.stdout, needed=ending is None, secret=ctx.secret)
+    analyses = ctx.analysis is not None
+    envelope = read_envelope(attempt.stdout, needed=ending is None, secret=ctx.secret, analyses=analyses)
     if envelope is None:
         if ending is None:
             raise ValueError(missing(attempt.stdout, secrets.mask) + _exit(attempt, secrets.mask))
@@ -130,6 +131,8 @@ def apply_envelope(envelope: dict[str, Any], ctx: ContextView) -> None:
         ctx.add_check(item)
     for item in envelope.get("artifacts") or ():
         ctx.add_artifact(item)
+    for item in (envelope.get("findings") or ()) if ctx.analysis is not None else ():
+        ctx.add_finding(item)
 
 
 def _check(attempt: Attempt, scope: Scope, success: Success) -> Judged:

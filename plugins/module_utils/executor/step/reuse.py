@@ -70,16 +70,21 @@ def reuse(state: StageState, step: Step, inputs: str) -> list[ReusedResult]:
 def _fitting(state: StageState, step: Step, inputs: str) -> Record | None:
     """The first offer with these inputs that may be reused, or None.
 
-    A result that did not pass is never taken from a cache. One that registered secrets, or whose values are masked, is
-    never reused.
+    A result that did not pass is never taken from a cache, nor one with findings: these are about the results of its
+    own run. One that registered secrets, or whose values are masked, is never reused.
     """
     for offer in state.offers[step["name"]]:
         values = [record["after"] for record in offer["records"] if record["kind"] == "delta"]
-        is_usable = offer["kind"] != "cache" or offer["verdict"] in PASSING
+        is_usable = offer["kind"] != "cache" or (offer["verdict"] in PASSING and not _has_findings(offer))
         is_usable = is_usable and not any("secrets" in record for record in offer["records"])
         if offer["inputs"] == inputs and is_usable and MASKED not in json.dumps(values):
             return offer
     return None
+
+
+def _has_findings(offer: Record) -> bool:
+    attempts = (attempt for record in offer["records"] for attempt in record.get("attempts") or ())
+    return any("findings" in attempt for attempt in attempts)
 
 
 def _change_again(state: StageState, record: Record) -> None:

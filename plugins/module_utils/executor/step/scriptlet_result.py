@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 
 FIELDS = ("reason", "outputs", "measurements", "checks", "secrets", "artifacts")  # beside the status
+OF_ANALYSIS = "findings"  # a field only for a scriptlet that declares to read the run's results, or its history
 KNOWN = ("status", "exit_code", "step")  # the last two of the first proposal
 CLOSE = 0.87  # how alike two names are, of 1, where one is the other misspelt
 VERDICTS = {"ok": "passed", "failed": "failed", "error": "error"}
@@ -35,12 +36,17 @@ _decode = json.JSONDecoder(parse_int=_integer).decode
 
 
 def read_envelope(
-    stdout: OutputCapture, *, needed: bool = True, secret: Callable[[Any], object] | None = None
+    stdout: OutputCapture,
+    *,
+    needed: bool = True,
+    secret: Callable[[Any], object] | None = None,
+    analyses: bool = False,
 ) -> dict[str, Any] | None:
     """The envelope, or None where the last line is no JSON object. Raises ValueError for one that breaks the rules.
 
     Where it is not `needed`, because a Python class has ended by itself, an object without a status is none. `secret`
-    is given its `secrets` before anything else is looked at: also one that breaks the rules is shown in a log.
+    is given its `secrets` before anything else is looked at: also one that breaks the rules is shown in a log. It has
+    `findings` where the step `analyses` its run; elsewhere that field is the author's own.
     """
     line = stdout.ending().rstrip().rpartition(b"\n")[2]
     try:
@@ -49,7 +55,8 @@ def read_envelope(
         return None
     if not isinstance(found, dict) or not (needed or "status" in found):
         return None
-    misspelt = _misspelt(found)
+    fields = (*FIELDS, OF_ANALYSIS) if analyses else FIELDS
+    misspelt = _misspelt(found, fields)
     for name in ("secrets", *(name for name, meant in misspelt.items() if meant == "secrets")):
         if secret and found.get(name):
             secret(found[name])
@@ -61,16 +68,16 @@ def read_envelope(
         raise ValueError(f"the envelope's status must be ok, failed or error, got {bounded(repr(found.get('status')))}")
     if not isinstance(found.get("outputs") or [], (list, dict)):
         raise ValueError("the envelope's outputs must be a list of keys or an object of key and value")
-    for name in ("measurements", "checks", "artifacts"):
+    for name in ("measurements", "checks", "artifacts", *fields[len(FIELDS) :]):
         if not isinstance(found.get(name) or [], list):
             raise ValueError(f"the envelope's {name} must be a list")
     return found
 
 
-def _misspelt(found: dict[str, Any]) -> dict[str, str]:
+def _misspelt(found: dict[str, Any], fields: tuple[str, ...]) -> dict[str, str]:
     """Names that are nearly those of fields that are not there; others are the author's own."""
-    absent = [name for name in FIELDS if name not in found]
-    strange = [name for name in found if name not in FIELDS and name not in KNOWN]
+    absent = [name for name in fields if name not in found]
+    strange = [name for name in found if name not in fields and name not in KNOWN]
     if not strange:
         return {}
     from difflib import get_close_matches  # slow to load, and only such an envelope pays for it

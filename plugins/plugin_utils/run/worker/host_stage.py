@@ -15,7 +15,9 @@ from ansible.constants import LOCALHOST
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import transform_to_native_types
 
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import CONTROLLER, RECIPE_VARIABLE
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import StepEnd
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RUN_HOST, Run
@@ -193,8 +195,21 @@ def request_of(stage: HostStage, program: Program | None) -> Request:
     for step in request.message["steps"]:
         if "invalid" in step:
             step["invalid"] = run.hidden(step["invalid"])  # the reason shows a wrong argument as it is
+    if any("reads_results" in step or "reads_history" in step for step in request.message["steps"]):
+        _add_analysis(stage, request.message)
     add_secrets(stage, request.message)
     return request
+
+
+def _add_analysis(stage: HostStage, message: dict[str, Any]) -> None:
+    # only scriptlets that analyse their run pay for this import
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.analysis_data import analysis_data
+
+    message["analysis"], problem = analysis_data(stage.run, message["steps"])
+    if problem:
+        text = stage.run.hidden(problem)
+        append(stage.run.path, [{"kind": "warning", "time": now(), "text": text}])
+        stage.action._display.warning(text)
 
 
 def _collected(run: Run, number: int, host: str) -> tuple[str, ...]:

@@ -203,7 +203,7 @@ def _found(module: str, function: str, kind: str, folders: tuple[Path, ...]) -> 
     entry = find(module, function, kind, folders)
     digest = digest_with_imports(entry.digest, entry.inside, entry.path)
     program = {"kind": entry.kind, "options": entry.options, "reads": _reads(None, entry), "digest": digest}
-    return entry, {**program, **_program(entry)}
+    return entry, {**program, **_program(entry), **_analyses(entry)}
 
 
 def _hooks(recipe: Data, folders: tuple[Path, ...], payload_files: PayloadFiles) -> dict[str, list[dict[str, Any]]]:
@@ -232,6 +232,12 @@ def _program(entry: ScriptletEntry) -> dict[str, Any]:
         module = ".".join(PurePosixPath(entry.inside).with_suffix("").parts)
         return {"module": module, "function": entry.function}
     return {"file": entry.inside, "flags": list(entry.flags)}
+
+
+def _analyses(entry: ScriptletEntry) -> dict[str, Any]:
+    """What the scriptlet reads of the run as a whole; nothing for most."""
+    found = {"reads_results": entry.reads_results, "reads_history": list(entry.reads_history)}
+    return {name: value for name, value in found.items() if value}
 
 
 def _lock_message(name: str, data: Data) -> dict[str, Any]:

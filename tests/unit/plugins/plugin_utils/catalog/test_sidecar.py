@@ -46,8 +46,12 @@ def test_everything_may_be_left_out(text):
         ("description: a\n writes: b", "x.yml:2:"),
         (
             "descripton: a",
-            "expected one of description, options, reads, writes, flags, scope, deprecated, got 'descripton'",
+            "expected one of description, options, reads, writes, flags, scope, reads_results, reads_history,",
         ),
+        ("scope: run\nreads_results: 1", "x.yml:2:16: expected true or false, got the number 1"),
+        ("scope: run\nreads_history: [3]", "x.yml:2:17: expected the name of a measurement or of a context key"),
+        ("reads_results: true", "x.yml:1:16: expected scope: run beside it, since only such a step sees the whole run"),
+        ("scope: host\nreads_history: [rate]", "x.yml:2:16: expected scope: run beside it"),
         ("descripton: a", "(did you mean 'description'?)"),
         ("description: [a]", "x.yml:1:14: expected text, got a list"),
         ("options: [a]", "x.yml:1:10: expected a mapping of options"),

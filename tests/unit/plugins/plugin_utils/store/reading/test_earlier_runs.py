@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import earlier_runs
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.earlier_runs import earlier_runs
 
 
 def run(number: int, **fields: Any) -> dict[str, Any]:

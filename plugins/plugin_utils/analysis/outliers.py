@@ -16,6 +16,11 @@ import numpy as np
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import host_classes
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.capped_findings import (
+    MOST_RESULTS,
+    SHOWN,
+    capped,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import (
     NOTABLE,
     NOTE,
@@ -32,9 +37,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_limit
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_series import Series, SeriesValues
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import amount, plural, series_name
 
-MOST = 20  # findings of a kind: with long tails there are dozens of hosts beyond any bound, and nobody reads them
-MOST_RESULTS = 20  # of a finding
-SHOWN = 4  # hosts or measurements in a sentence
 MANY_SERIES = 3  # a host that differs in so many measurements is one finding, not many
 COUNTED = frozenset({"", "count", "counts", "errors", "frames", "packets", "drops", "events", "times", "retries"})
 """Units of numbers of events, which vary by themselves as the square root of their number."""
@@ -82,8 +84,8 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
     judged = [*zip(groups, method.judge(group.twins for group in groups), strict=True)]
     bad = {(row["step"], row["host"]) for row in run.steps if row["verdict"] not in PASSING}
     deviants = [one for group, outcome in judged for one in _deviants(group, outcome, bad)]
-    yield from _capped([*_of_hosts(deviants)])
-    yield from _capped([_two_groups(group, outcome.groups) for group, outcome in judged if outcome.groups])
+    yield from capped([*_of_hosts(deviants)])
+    yield from capped([_two_groups(group, outcome.groups) for group, outcome in judged if outcome.groups])
 
 
 def _groups(run: RunData, history: History) -> Iterator[_Group]:
@@ -254,13 +256,3 @@ def _two_groups(group: _Group, found: TwoGroups) -> Finding:
         {**_about(group), **({"attribute": by.attribute} if by else {})},
         GROUPS_METHOD,
     )
-
-
-def _capped(found: Sequence[Finding]) -> Iterator[Finding]:
-    """The gravest; of the rest only how many there are."""
-    ordered = sorted(found, key=lambda one: (PROBLEM, NOTABLE, NOTE).index(one.grade))
-    yield from ordered[:MOST]
-    if more := ordered[MOST:]:
-        results = tuple(one.results[0] for one in more if one.results)[:MOST_RESULTS]
-        title = f"{plural(len(more), 'further finding')} of this kind, not listed"
-        yield Finding(more[0].kind, NOTE, title, results, figures={"findings": len(more)}, method=more[0].method)

@@ -145,8 +145,8 @@ def history(options: argparse.Namespace) -> Answer:
 
 def diff(options: argparse.Namespace) -> Answer:
     """Show the keys in which two runs ended differently, field by field."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_changes import context_changes
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.run_changes import context_changes
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 
     with opened(options) as store:

@@ -72,7 +72,7 @@ def diff(options: argparse.Namespace) -> Answer:
 
 def _worse(store: Any, first: str, second: str) -> list[str]:
     """The steps and the criteria that got worse, in words."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results import run_changes
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import run_changes
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 
     steps = run_changes.worse_steps(queries.steps(store, first), queries.steps(store, second))
@@ -84,7 +84,7 @@ def _worse(store: Any, first: str, second: str) -> list[str]:
 
 
 def _changes(store: Any, first: str, second: str) -> dict[str, list[dict[str, Any]]]:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results import run_changes
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import run_changes
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 
     steps = [queries.steps(store, run_id) for run_id in (first, second)]

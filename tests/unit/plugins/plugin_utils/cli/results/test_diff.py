@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.run_changes import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_changes import (
     context_changes,
     duration_changes,
     measurement_changes,

@@ -9,16 +9,13 @@ pandas is imported inside the functions, since it takes longer to load than ever
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from math import nan
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils import errors
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import Row, RunData
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import Row, RunData, arranged
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.detail_columns import DETAIL_COLUMNS
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.step_columns import STEP_COLUMNS, Kind
@@ -72,37 +69,27 @@ class Frames:
     artifacts: DataFrame
 
 
-def frames(rows: RunData) -> Frames:
+def frames(run: RunData) -> Frames:
     """The data frames of a run. Unknown columns are left out and missing ones are empty, so older stores work too.
 
     Raises UsageError where pandas is missing.
     """
-    parts = (rows.steps, rows.measurements, rows.context, rows.conflicts, rows.artifacts)
-    hosts = sorted({row["host"] for row in chain(*parts)}, key=natural)
-    parents = {row["step"]: row["parent"] for row in rows.steps if row.get("parent")}
-    steps = _step_order(rows.steps, {row["step"] for row in chain(*parts)}, parents)
+    rows = arranged(run)
+    hosts = sorted({row["host"] for part in _parts(rows) for row in part}, key=natural)
+    steps = sorted(rows.places, key=rows.place)
     return Frames(
         run=rows.run,
-        steps=_planned(_ordered(_frame(rows.steps, STEPS), hosts, steps, ["host", "step"]), parents),
-        measurements=_planned(_ordered(_measured(rows.measurements), hosts, steps, ["host", "step", "n"]), parents),
-        context=_ordered(_frame(rows.context, CONTEXT), hosts, steps, ["key", "host"]),
-        conflicts=_ordered(_frame(rows.conflicts, DETAILS["conflicts"]), hosts, steps, ["time", "key", "host"]),
+        steps=_planned(_ordered(_frame(rows.steps, STEPS), hosts, steps), rows.parents),
+        measurements=_planned(_ordered(_measured(rows.measurements), hosts, steps), rows.parents),
+        context=_ordered(_frame(rows.context, CONTEXT), hosts, steps),
+        conflicts=_ordered(_frame(rows.conflicts, DETAILS["conflicts"]), hosts, steps),
         runs=_frame(rows.runs, RUNS),
-        artifacts=_ordered(_frame(rows.artifacts, DETAILS["artifacts"]), hosts, steps, ["host", "step", "n"]),
+        artifacts=_ordered(_frame(rows.artifacts, DETAILS["artifacts"]), hosts, steps),
     )
 
 
-def _step_order(rows: Iterable[Row], names: set[str], parents: Mapping[str, str]) -> list[str]:
-    places: dict[str, tuple[int, int]] = {}
-    for row in rows:
-        name, place = row.get("parent") or row["step"], (row.get("stage") or 0, row.get("idx") or 0)
-        places[name] = min(place, places.get(name, place))
-
-    def key(name: str) -> tuple[Any, ...]:
-        planned = parents.get(name, name)
-        return places.get(planned, (0, 0)), natural(planned), name in parents, natural(name)
-
-    return sorted(names | set(parents.values()), key=key)
+def _parts(rows: RunData) -> tuple[Sequence[Row], ...]:
+    return rows.steps, rows.measurements, rows.context, rows.conflicts, rows.artifacts
 
 
 def _planned(frame: DataFrame, parents: Mapping[str, str]) -> DataFrame:
@@ -110,13 +97,8 @@ def _planned(frame: DataFrame, parents: Mapping[str, str]) -> DataFrame:
     return frame.assign(planned=planned).astype({"planned": frame["step"].dtype})
 
 
-def installed() -> AbstractContextManager[None]:
-    """Turn a failing import into a UsageError that says what to install."""
-    return errors.installed("a report cannot be made", UsageError)
-
-
 def _frame(rows: Sequence[Row], types: Mapping[str, str]) -> DataFrame:
-    with installed():
+    with errors.installed("the data cannot be read", UsageError):
         import pandas as pd
 
     # Text stays Python text, since the string type of Arrow refuses lone surrogates.
@@ -126,19 +108,11 @@ def _frame(rows: Sequence[Row], types: Mapping[str, str]) -> DataFrame:
 
 
 def _measured(rows: Sequence[Row]) -> DataFrame:
-    frame = _frame(rows, DETAILS["measurements"])
-    return frame.assign(number=[_number(value) for value in frame["value"]]).astype({"number": REAL})
+    return _frame(rows, {**DETAILS["measurements"], "number": REAL})
 
 
-def _number(value: Any) -> float:
-    try:
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else nan
-    except OverflowError:  # a whole number of more than 308 digits
-        return nan
-
-
-def _ordered(frame: DataFrame, hosts: list[str], steps: list[str], by: list[str]) -> DataFrame:
+def _ordered(frame: DataFrame, hosts: list[str], steps: list[str]) -> DataFrame:
     import pandas as pd
 
-    categories = {"host": pd.CategoricalDtype(hosts, ordered=True), "step": pd.CategoricalDtype(steps, ordered=True)}
-    return frame.astype(categories).sort_values(by, kind="stable", ignore_index=True)
+    order = {"host": pd.CategoricalDtype(hosts, ordered=True), "step": pd.CategoricalDtype(steps, ordered=True)}
+    return frame.astype(order)

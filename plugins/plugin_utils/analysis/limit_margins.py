@@ -7,15 +7,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from math import isfinite, nan
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite, isnan, nan
+from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import FAILED, LIMITS, MARGINAL, PASSED
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import Row, RunData
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_statistics import grouped
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import SEVERITY, rank
-
-if TYPE_CHECKING:
-    from pandas import DataFrame, Series
 
 VERDICTS = (FAILED, MARGINAL, PASSED)  # of a criterion
 UNJUDGED = len(SEVERITY)
@@ -23,51 +23,55 @@ SEVERAL = "differ"
 """Shown instead of limits that are not the same on all hosts."""
 
 
-def values(measurements: DataFrame) -> DataFrame:
-    """Every measured value. Those with limits come first, by verdict and the nearest to its limit first."""
-    return _nearest_first(_judged(measurements), ["host", "step", "n"])
+def values(run: RunData) -> list[Row]:
+    """Every measured value. Those with limits come first, by verdict and the nearest to its limit first.
+
+    Each has its `margin`, or None, and its limits in words.
+    """
+    return _nearest_first(map(_judged, run.measurements))
 
 
-def criteria(measurements: DataFrame) -> DataFrame:
+def criteria(run: RunData) -> list[Row]:
     """A row for each criterion (planned step, name, unit), by verdict and the nearest to its limit first.
 
     Each row has the `limits`, the number of `values`, how many of them `failed`, were `marginal` or `passed`, and the
     worst `verdict`. The columns `value`, `distance`, `margin` and `nearest_host` are those of the value that is nearest
     to its limit, or furthest beyond it.
     """
-    judged = values(measurements[measurements["verdict"].notna()]).fillna({"unit": ""})
-    by = ["planned", "name", "unit"]
-    marks = judged.assign(**{name: judged["verdict"] == name for name in VERDICTS})
-    grouped = marks.groupby(by, observed=True, sort=False)
-    counted = grouped[list(VERDICTS)].sum().astype("Int64")
-    told = grouped.agg(limits=("limits", _same), worst=("verdict", _worst), values=("name", "size"))
-    nearest = marks.drop_duplicates(by).set_index(by)[["value", "distance", "margin", "host"]]
-    found = counted.join(told).join(nearest).reset_index()
-    names = {"planned": "step", "worst": "verdict", "host": "nearest_host"}
-    return _nearest_first(found.rename(columns=names), ["step", "name", "unit"])
+    judged = (row for row in run.measurements if row.get("verdict") is not None)
+    groups = grouped(
+        _nearest_first(map(_judged, judged)), lambda row: (row["planned"], row["name"], row.get("unit") or "")
+    )
+    ordered = sorted(groups, key=lambda of: (run.place(of[0]), *of[1:]))
+    return _nearest_first({"step": of[0], "name": of[1], "unit": of[2], **_criterion(groups[of])} for of in ordered)
 
 
-def _same(limits: Series) -> str:
-    found = set(limits)
-    return str(found.pop()) if len(found) == 1 else SEVERAL
+def _criterion(rows: Sequence[Row]) -> dict[str, Any]:
+    nearest, verdicts = rows[0], Counter(row["verdict"] for row in rows)
+    limits = {row["limits"] for row in rows}
+    return {
+        "limits": limits.pop() if len(limits) == 1 else SEVERAL,
+        "values": len(rows),
+        **{verdict: verdicts[verdict] for verdict in VERDICTS},
+        "verdict": min(verdicts, key=rank),
+        **{name: nearest.get(name) for name in ("value", "distance", "margin")},
+        "nearest_host": nearest["host"],
+    }
 
 
-def _worst(verdicts: Series) -> str:
-    return min(map(str, verdicts), key=rank)
+def _judged(row: Row) -> Row:
+    limits = row.get("limits")
+    share = margin(limits or {}, row.get("distance"), row["number"])
+    return {**row, "margin": None if isnan(share) else share, "limits": in_words(limits) if limits else None}
 
 
-def _judged(measurements: DataFrame) -> DataFrame:
-    """The measurements with their `margin`, and with their limits in words."""
-    rows = zip(measurements["limits"], measurements["distance"], measurements["number"], strict=True)
-    margins = [margin(limits or {}, distance, number) for limits, distance, number in rows]
-    words: list[Any] = [in_words(limits) if limits else None for limits in measurements["limits"]]
-    return measurements.assign(margin=margins, limits=words).astype({"margin": "float64", "limits": "object"})
-
-
-def _nearest_first(frame: DataFrame, then: list[str]) -> DataFrame:
+def _nearest_first(rows: Iterable[Row]) -> list[Row]:
     """Sort by verdict and then by distance to the limit; values without a verdict come last."""
-    order = [rank(verdict) if verdict else UNJUDGED for verdict in frame["verdict"]]
-    return frame.assign(order=order).sort_values(["order", "margin", *then], kind="stable", ignore_index=True)
+    return sorted(rows, key=lambda row: (_order(row.get("verdict")), row["margin"] is None, row["margin"] or 0.0))
+
+
+def _order(verdict: str | None) -> int:
+    return rank(verdict) if verdict else UNJUDGED
 
 
 def margin(limits: Mapping[str, Any], distance: float | None, value: float) -> float:

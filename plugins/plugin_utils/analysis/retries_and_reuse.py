@@ -6,29 +6,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_statistics import gravest_first, results
-
-if TYPE_CHECKING:
-    from pandas import DataFrame, Series
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import Row, RunData
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_statistics import (
+    gravest_first,
+    grouped,
+)
 
 STATISTICS = ("count", "min", "mean", "max", "stdev", "p95")
 """The statistics that a repeated step measures over its rounds, for example `NAME.mean` for `NAME`."""
 
-NOTHING = (None,) * (len(STATISTICS) + 1)
+HOOK = ("hook", "when", "verdict", "reason")
+"""What is told of a hook."""
 
 Place = tuple[str, str]  # host, step
 
 
-def flakes(steps: DataFrame) -> DataFrame:
+def flakes(run: RunData) -> list[Row]:
     """Results that passed after a failed try; `first` says what went wrong first."""
-    counted = results(steps)
-    found = counted[counted["flake"].map(bool).astype(bool)]
-    first: list[Any] = [_first_failure(attempts or ()) for attempts in found["attempts"]]
-    return found.assign(first=first)
+    found = (row for row in run.results if row.get("flake"))
+    return [{**row, "first": _first_failure(row.get("attempts") or ())} for row in found]
 
 
 def _first_failure(attempts: Sequence[Mapping[str, Any]]) -> str | None:
@@ -36,75 +36,64 @@ def _first_failure(attempts: Sequence[Mapping[str, Any]]) -> str | None:
     return next((f"{one.get('verdict')}: {one.get('reason') or 'no reason given'}" for one in failed), None)
 
 
-def reused(steps: DataFrame) -> DataFrame:
+def reused(run: RunData) -> list[Row]:
     """Results of earlier runs that were used again, by planned step, verdict and `source_run`."""
-    counted = results(steps)
-    grouped = counted[counted["source_run"].notna()].groupby(
-        ["planned", "verdict", "source_run"], observed=True, sort=True
-    )
-    found = grouped.agg(results=("host", "size"), first_host=("host", "first")).reset_index()
-    return found.rename(columns={"planned": "step"})
+    found = (row for row in run.results if row.get("source_run") is not None)
+    groups = grouped(found, lambda row: (run.planned(row["step"]), row["verdict"], row["source_run"]))
+    ordered = sorted(groups, key=lambda of: (run.place(of[0]), *of[1:]))
+    return [{"step": of[0], "verdict": of[1], "source_run": of[2], **_on_hosts(groups[of])} for of in ordered]
 
 
-def hooks(steps: DataFrame) -> DataFrame:
+def hooks(run: RunData) -> list[Row]:
     """Hooks that did not pass, by planned step, `hook`, `when`, verdict and reason; the gravest first."""
-    import pandas as pd
-
-    names = ["hook", "when", "verdict", "reason"]
-    told = [
-        (host, step, *(str(hook.get(name) or "") for name in names))
-        for host, step, found in _rows(steps, "host", "planned", "hooks")
-        for hook in found or ()
+    told = (
+        {"host": row["host"], "step": run.planned(row["step"]), **{name: str(hook.get(name) or "") for name in HOOK}}
+        for row in run.steps
+        for hook in row.get("hooks") or ()
         if isinstance(hook, dict)
-    ]
-    frame = pd.DataFrame(told, columns=["host", "step", *names], dtype=object)
-    grouped = frame.groupby(["step", *names], sort=False)
-    found = grouped.agg(results=("host", "size"), first_host=("host", "first")).reset_index()
-    return gravest_first(found, ["step", "hook"])
+    )
+    groups = grouped(told, lambda row: tuple(row[name] for name in ("step", *HOOK)))
+    found = [{**rows[0], **_on_hosts(rows)} for rows in groups.values()]
+    return gravest_first(sorted(found, key=lambda row: (row["step"], row["hook"])))
 
 
-def rounds(steps: DataFrame, measurements: DataFrame) -> DataFrame:
+def _on_hosts(rows: Sequence[Row]) -> dict[str, Any]:
+    return {"results": len(rows), "first_host": rows[0]["host"]}
+
+
+def rounds(run: RunData) -> list[Row]:
     """Repeated steps: how many `rounds`, how many of them `passed`, and the statistics of each measurement."""
-    import pandas as pd
-
-    measured = _statistics(measurements[over_rounds(steps, measurements)])
-    told = [
-        (host, step, verdict, of.get("count"), of.get("passed"), *statistics)
-        for host, step, verdict, of in _rows(_repeated(steps), "host", "step", "verdict", "rounds")
-        for statistics in measured.get((host, step)) or [NOTHING]
+    places = _repeated(run)
+    measured = _statistics(row for row in run.measurements if _is_of(row, places))
+    repeated = (row for row in run.steps if row.get("rounds"))
+    return [
+        {**row, "rounds": row["rounds"].get("count"), "passed": row["rounds"].get("passed"), **statistics}
+        for row in repeated
+        for statistics in measured.get((row["host"], row["step"])) or [{}]
     ]
-    names = ["host", "step", "verdict", "rounds", "passed", "name", "unit", *STATISTICS[1:]]
-    return pd.DataFrame(told, columns=names).astype({"rounds": "Int64", "passed": "Int64"})
 
 
-def over_rounds(steps: DataFrame, measurements: DataFrame) -> Series:
-    """Marks for each measurement whether it is a statistic over the rounds of its step."""
-    import pandas as pd
-
-    repeated = set(_rows(_repeated(steps), "host", "step"))
-    marks = [
-        (host, step) in repeated and str(name).rpartition(".")[2] in STATISTICS
-        for host, step, name in _rows(measurements, "host", "step", "name")
-    ]
-    return pd.Series(marks, index=measurements.index, dtype=bool)
+def single(run: RunData) -> list[Row]:
+    """The measurements that are no statistic over the rounds of their step."""
+    repeated = _repeated(run)
+    return [row for row in run.measurements if not _is_of(row, repeated)]
 
 
-def _repeated(steps: DataFrame) -> DataFrame:
-    return steps[steps["rounds"].map(bool).astype(bool)]
+def _is_of(measurement: Row, repeated: set[Place]) -> bool:
+    """Whether a measurement is a statistic over the rounds of its step."""
+    is_statistic = str(measurement["name"]).rpartition(".")[2] in STATISTICS
+    return is_statistic and (measurement["host"], measurement["step"]) in repeated
 
 
-def _statistics(measurements: DataFrame) -> dict[Place, list[tuple[Any, ...]]]:
-    """For each host and step the measurements, each with its name, its unit and its `STATISTICS` without the count."""
+def _repeated(run: RunData) -> set[Place]:
+    return {(row["host"], row["step"]) for row in run.steps if row.get("rounds")}
+
+
+def _statistics(measurements: Iterable[Row]) -> dict[Place, list[dict[str, Any]]]:
+    """For each host and step the measurements, each with its name, its unit and its `STATISTICS`."""
     found: dict[Place, dict[str, dict[str, Any]]] = {}
-    for host, step, name, unit, number in _rows(measurements, "host", "step", "name", "unit", "number"):
-        base, _dot, statistic = str(name).rpartition(".")
-        told = found.setdefault((host, step), {}).setdefault(base, {"unit": None})
-        told |= {statistic: number, "unit": told["unit"] or unit}  # a count may have no unit
-    return {
-        place: [(name, told["unit"], *map(told.get, STATISTICS[1:])) for name, told in names.items()]
-        for place, names in found.items()
-    }
-
-
-def _rows(frame: DataFrame, *names: str) -> Iterator[tuple[Any, ...]]:
-    return zip(*(frame[name].tolist() for name in names), strict=True)
+    for row in measurements:
+        base, _dot, statistic = str(row["name"]).rpartition(".")
+        told = found.setdefault((row["host"], row["step"]), {}).setdefault(base, {"name": base, "unit": None})
+        told |= {statistic: row["number"], "unit": told["unit"] or row.get("unit")}  # a count may have no unit
+    return {place: [*names.values()] for place, names in found.items()}

@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
+from math import nan
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 
 if TYPE_CHECKING:
@@ -17,13 +20,21 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
+UNKNOWN = 1 << 62
+"""The place of a step that the run has no result of."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunData:
-    """The rows of one run, as store/reading/queries.py returns them.
+    """The rows of one run, as store/reading/queries.py returns them; a column that is missing in a row is empty.
 
     `attributes` has, by host, what the inventory says of it: `rack`, `position`, `role`, `model` and whatever else the
     project records (setting `host_attributes`). `runs` are all runs, the newest first, to compare this one with.
+    `results` are the steps that are counted: the instances of a looped step, and not the step itself. `parents` has the
+    looped step of each instance, and `places` the place of each step in the order of the recipe.
+
+    The run itself is the host "". `arranged` sorts all rows, fills `results`, `parents` and `places`, and gives each
+    measurement its `planned` step and its `number`: the value as a float, or NaN. The `value` is exact and of any type.
     """
 
     run: Row
@@ -34,17 +45,87 @@ class RunData:
     runs: Sequence[Row] = ()
     artifacts: Sequence[Row] = ()
     attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    results: Sequence[Row] = ()
+    parents: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, int] = field(default_factory=dict)
+
+    def planned(self, step: str) -> str:
+        """The looped step of an instance; any other step itself."""
+        return self.parents.get(step, step)
+
+    def place(self, step: str) -> int:
+        """The place of a step in the order of the recipe; the instances of a looped step come after it."""
+        return self.places.get(step, UNKNOWN)
 
 
 def load(engine: Engine, run_id: str) -> RunData:
-    """Read all rows of a run. Raises UsageError for an unknown run, and StoreError."""
-    return RunData(
-        run=queries.run(engine, run_id),
-        steps=queries.steps(engine, run_id),
-        measurements=queries.measurements(engine, run_id),
-        context=queries.context(engine, run_id),
-        conflicts=queries.conflicts(engine, run_id),
-        runs=queries.runs(engine),
-        artifacts=queries.artifacts(engine, run_id),
-        attributes=queries.attributes(engine, run_id),
+    """Read all rows of a run, arranged. Raises UsageError for an unknown run, and StoreError."""
+    return arranged(
+        RunData(
+            run=queries.run(engine, run_id),
+            steps=queries.steps(engine, run_id),
+            measurements=queries.measurements(engine, run_id),
+            context=queries.context(engine, run_id),
+            conflicts=queries.conflicts(engine, run_id),
+            runs=queries.runs(engine),
+            artifacts=queries.artifacts(engine, run_id),
+            attributes=queries.attributes(engine, run_id),
+        )
     )
+
+
+def arranged(run: RunData) -> RunData:
+    """The same run with hosts in natural order, and steps in the order of the recipe."""
+    parents = {row["step"]: row["parent"] for row in run.steps if row.get("parent")}
+    parts = (run.steps, run.measurements, run.context, run.conflicts, run.artifacts)
+    places = _places(run.steps, {row["step"] for row in chain(*parts)}, parents)
+    names = sorted({row["host"] for row in chain(*parts)}, key=natural)
+    hosts = {host: place for place, host in enumerate(names)}
+
+    def by_place(row: Row) -> tuple[int, int, int]:
+        return hosts[row["host"]], places[row["step"]], row.get("n") or 0
+
+    steps = sorted(run.steps, key=by_place)
+    return replace(
+        run,
+        steps=steps,
+        results=[row for row in steps if not is_looped(row)],
+        measurements=[_measured(row, parents) for row in sorted(run.measurements, key=by_place)],
+        context=sorted(run.context, key=lambda row: (row["key"], hosts[row["host"]])),
+        conflicts=sorted(run.conflicts, key=lambda row: (row.get("time") or "", row["key"], hosts[row["host"]])),
+        artifacts=sorted(run.artifacts, key=by_place),
+        parents=parents,
+        places=places,
+    )
+
+
+def is_looped(row: Row) -> bool:
+    """Whether a row of steps stands for the instances of a looped step, which have rows of their own."""
+    return bool(row.get("instances"))
+
+
+def _places(rows: Iterable[Row], names: set[str], parents: Mapping[str, str]) -> dict[str, int]:
+    """The place of each step: by stage and index in the recipe, instances after their step in natural order."""
+    first: dict[str, tuple[int, int]] = {}
+    for row in rows:
+        name, place = row.get("parent") or row["step"], (row.get("stage") or 0, row.get("idx") or 0)
+        first[name] = min(place, first.get(name, place))
+
+    def key(name: str) -> tuple[Any, ...]:
+        planned = parents.get(name, name)
+        return first.get(planned, (0, 0)), natural(planned), name in parents, natural(name)
+
+    return {name: place for place, name in enumerate(sorted(names | set(parents.values()), key=key))}
+
+
+def _measured(row: Row, parents: Mapping[str, str]) -> Row:
+    step = row["step"]
+    return {**row, "planned": parents.get(step, step), "number": number_of(row.get("value"))}
+
+
+def number_of(value: Any) -> float:
+    """A value as a float, or NaN where it is no number, or too large for a float."""
+    try:
+        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else nan
+    except OverflowError:  # a whole number of more than 308 digits
+        return nan

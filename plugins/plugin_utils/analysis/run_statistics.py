@@ -2,137 +2,170 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Statistics of one run, from its data frames: counts, reasons, times of steps, spread of measurements."""
+"""Statistics of one run: counts, reasons, times of steps, spread of measurements."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from math import fsum
+from statistics import median
+from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, RAN
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import Row, RunData, is_looped
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import rank
 
-if TYPE_CHECKING:
-    from pandas import DataFrame, Series
+SLOWEST = 50
+"""How many results are among the slowest."""
 
 
-def results(steps: DataFrame) -> DataFrame:
-    """The results that are counted: the instances of a looped step, and not the step itself."""
-    return steps[~_looped(steps)]
-
-
-def counts(steps: DataFrame) -> DataFrame:
+def counts(run: RunData) -> list[Row]:
     """`verdict`, `results`, `share` in percent; the gravest verdict first."""
-    counted = results(steps)
-    found = counted["verdict"].value_counts().rename_axis("verdict").reset_index(name="results")
-    found["share"] = (100 * found["results"] / max(len(counted), 1)).round(2)
-    return gravest_first(found, [])
+    counted = Counter(row["verdict"] for row in run.results)
+    total = max(counted.total(), 1)
+    found = counted.most_common()
+    return gravest_first(
+        {"verdict": verdict, "results": number, "share": round(100 * number / total, 2)} for verdict, number in found
+    )
 
 
-def not_passed(steps: DataFrame) -> DataFrame:
+def not_passed(run: RunData) -> list[Row]:
     """The results that were tried and did not pass, the gravest first, then by host and step."""
-    counted = results(steps)
-    return gravest_first(counted[~counted["verdict"].isin(PASSING | NOT_TRIED)], ["host", "step"])
+    return gravest_first(row for row in run.results if row["verdict"] not in PASSING | NOT_TRIED)
 
 
-def reasons(steps: DataFrame) -> DataFrame:
+def reasons(run: RunData) -> list[Row]:
     """The rows of `not_passed`, grouped by verdict, step and reason."""
-    return _gathered(not_passed(steps))
+    return _gathered(run, not_passed(run))
 
 
-def not_run(steps: DataFrame) -> DataFrame:
+def not_run(run: RunData) -> list[Row]:
     """Skipped and blocked results, grouped by verdict, step and reason."""
-    counted = results(steps)
-    return _gathered(counted[counted["verdict"].isin(NOT_TRIED)])
+    return _gathered(run, [row for row in run.results if row["verdict"] in NOT_TRIED])
 
 
-def _gathered(found: DataFrame) -> DataFrame:
+def _gathered(run: RunData, found: Sequence[Row]) -> list[Row]:
     """Group by `verdict`, planned `step` and `reason`: number of `results` and of `hosts`, and the `first_host`."""
-    by = ["verdict", "planned", "reason"]
-    grouped = found.fillna({"reason": ""}).groupby(by, observed=True, sort=True)
-    gathered = grouped.agg(results=("host", "size"), hosts=("host", "nunique"), first_host=("host", "first"))
-    gathered = gathered.reset_index().rename(columns={"planned": "step"})
-    return gravest_first(gathered.assign(most=-gathered["results"]), ["most", "step", "reason"])
+    groups = grouped(found, lambda row: (row["verdict"], run.planned(row["step"]), row.get("reason") or ""))
+    gathered = [
+        {"verdict": verdict, "step": step, "reason": reason, **_on_hosts(rows)}
+        for (verdict, step, reason), rows in groups.items()
+    ]
+    ordered = sorted(gathered, key=lambda row: (-row["results"], run.place(row["step"]), row["reason"]))
+    return gravest_first(sorted(ordered, key=lambda row: str(row["verdict"])))
 
 
-def matrix(steps: DataFrame) -> DataFrame:
-    """Verdicts, with a row for each host and a column for each planned step; empty for steps of other hosts."""
-    planned = steps[steps["parent"].isna()]
-    ordered = planned.assign(step=planned["step"].cat.remove_unused_categories())
-    return ordered.pivot(index="host", columns="step", values="verdict")
+def _on_hosts(rows: Sequence[Row]) -> dict[str, Any]:
+    return {"results": len(rows), "hosts": len({row["host"] for row in rows}), "first_host": rows[0]["host"]}
 
 
-def by_step(steps: DataFrame) -> DataFrame:
+def grouped[Key: Hashable](rows: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, list[Row]]:
+    """The rows by a key, groups and rows in the order in which they come."""
+    found: dict[Key, list[Row]] = {}
+    for row in rows:
+        found.setdefault(key(row), []).append(row)
+    return found
+
+
+def matrix(run: RunData) -> tuple[list[str], list[Row]]:
+    """The planned steps, and for each host its verdicts by step, with the `host`; steps of other hosts are missing."""
+    planned = [row for row in run.steps if row.get("parent") is None]
+    steps = sorted({row["step"] for row in planned}, key=run.place)
+    of_host = grouped(planned, lambda row: str(row["host"]))
+    return steps, [{"host": host, "verdicts": _verdicts(rows)} for host, rows in of_host.items()]
+
+
+def _verdicts(rows: Iterable[Row]) -> dict[str, str]:
+    return {row["step"]: row["verdict"] for row in rows}
+
+
+def by_step(run: RunData) -> list[Row]:
     """A row for each step: numbers of results by verdict and of retries, seconds, and the slowest host.
 
     A looped step has the number of its `instances` on all hosts; the results are counted for the instances only.
     """
-    verdict = steps["verdict"]
-    counted = ~_looped(steps)
-    marks = steps.assign(
-        results=counted,
-        passing=counted & verdict.isin(PASSING),
-        failed=counted & (verdict == "failed"),
-        error=counted & (verdict == "error"),
-        unreachable=counted & (verdict == "unreachable"),
-        not_run=counted & verdict.isin(NOT_TRIED),
-        retried=counted & _retried(steps),
-    )
-    names = ["results", "passing", "failed", "error", "unreachable", "not_run", "retried"]
-    grouped = marks.groupby("step", observed=True)
-    found = grouped[names].sum().astype("Int64")
-    instances = grouped["instances"].sum(min_count=1).astype("Int64")
-    is_counted = grouped["results"].any()
-    found = found.where(is_counted)
-    found.insert(0, "stage", grouped["stage"].min())
-    found.insert(1, "instances", instances.where(instances > 0))
-    timed = _timed(steps)
-    seconds = timed.groupby("step", observed=True)["seconds"].agg(["median", "max", "sum"])
-    seconds["slowest_host"] = _host_at(timed.groupby("step", observed=True)["seconds"].idxmax(), timed)
-    return found.join(seconds.rename(columns={"sum": "total"})).reset_index()
+    timed = grouped(_timed(run), lambda row: str(row["step"]))
+    groups = grouped(run.steps, lambda row: str(row["step"]))
+    ordered = sorted(groups, key=run.place)
+    return [{"step": step, **_of_step(groups[step]), **_seconds(timed.get(step, ()))} for step in ordered]
 
 
-def slowest(steps: DataFrame, limit: int = 50) -> DataFrame:
+def _of_step(rows: Sequence[Row]) -> dict[str, Any]:
+    counted = [row for row in rows if not is_looped(row)]
+    stages = [row["stage"] for row in rows if row.get("stage") is not None]
+    instances = sum(row.get("instances") or 0 for row in rows)
+    return {
+        "stage": min(stages, default=None),
+        "instances": instances or None,
+        **(_numbers(counted) if counted else {}),
+    }
+
+
+def _numbers(rows: Sequence[Row]) -> dict[str, int]:
+    """How many results there are, in all, by verdict, and after a retry."""
+    verdicts = Counter(row["verdict"] for row in rows)
+    return {
+        "results": len(rows),
+        "passing": sum(verdicts[verdict] for verdict in PASSING),
+        **{verdict: verdicts[verdict] for verdict in ("failed", "error", "unreachable")},
+        "not_run": sum(verdicts[verdict] for verdict in NOT_TRIED),
+        "retried": sum(map(_was_retried, rows)),
+    }
+
+
+def _seconds(rows: Collection[Row]) -> dict[str, Any]:
+    if not rows:
+        return {}
+    slowest_row = max(rows, key=lambda row: float(row["seconds"]))
+    seconds = [row["seconds"] for row in rows]
+    middle = {"median": median(seconds), "total": fsum(seconds)}
+    return {**middle, "max": slowest_row["seconds"], "slowest_host": slowest_row["host"]}
+
+
+def slowest(run: RunData, limit: int = SLOWEST) -> list[Row]:
     """The results that took longest."""
-    return _timed(results(steps)).nlargest(limit, "seconds").sort_values("seconds", ascending=False, kind="stable")
+    timed = (row for row in _timed(run) if not is_looped(row))
+    return sorted(timed, key=lambda row: -row["seconds"])[:limit]
 
 
-def by_measurement(measurements: DataFrame) -> DataFrame:
+def by_measurement(run: RunData, measurements: Iterable[Row]) -> list[Row]:
     """A row for each step, name and unit: number of hosts and values, least, median and greatest value, their hosts."""
-    by = ["step", "name", "unit"]
-    filled = measurements.fillna({"unit": ""})
-    grouped = filled.groupby(by, observed=True)
-    found = grouped.agg(hosts=("host", "nunique"), values=("name", "size"))
-    numbers = filled[filled["number"].notna()]
-    values = numbers.groupby(by, observed=True)["number"]
-    spread = values.agg(["min", "median", "max"])
-    spread["min_host"] = _host_at(values.idxmin(), numbers)
-    spread["max_host"] = _host_at(values.idxmax(), numbers)
-    return found.join(spread).reset_index()
+    groups = grouped(measurements, lambda row: (row["step"], row["name"], row.get("unit") or ""))
+    ordered = sorted(groups, key=lambda of: (run.place(of[0]), *of[1:]))
+    return [{"step": of[0], "name": of[1], "unit": of[2], **_spread(groups[of])} for of in ordered]
 
 
-def _timed(steps: DataFrame) -> DataFrame:
+def _spread(rows: Sequence[Row]) -> dict[str, Any]:
+    found = {"hosts": len({row["host"] for row in rows}), "values": len(rows)}
+    numbers = [row for row in rows if row["number"] == row["number"]]  # not NaN
+    if not numbers:
+        return found
+    least, greatest = (which(numbers, key=lambda row: float(row["number"])) for which in (min, max))
+    ends = {"min": least["number"], "min_host": least["host"], "max": greatest["number"]}
+    return {**found, **ends, "max_host": greatest["host"], "median": median(row["number"] for row in numbers)}
+
+
+def _timed(run: RunData) -> list[Row]:
     """The results that ran in this run. A looped step has no tries: there an instance must have been tried."""
-    tried = (steps["tries"] > 0).fillna(value=False).astype(bool)
-    of_it = tried.groupby([steps["host"], steps["planned"]], observed=True).transform("any")
-    is_own = steps["seconds"].notna() & steps["source_run"].isna() & steps["verdict"].isin(RAN)
-    return steps[is_own & (tried | (_looped(steps) & of_it))]
+    tried = {(row["host"], row["parent"]) for row in run.steps if row.get("parent") and _was_tried(row)}
+    own = (row for row in run.steps if _took_time(row))
+    return [row for row in own if _was_tried(row) or (row["host"], row["step"]) in tried]
 
 
-def _host_at(places: Series, frame: DataFrame) -> Series:
-    return places.map(frame["host"].astype(object))
+def _took_time(row: Row) -> bool:
+    return row.get("seconds") is not None and row.get("source_run") is None and row["verdict"] in RAN
 
 
-def _looped(steps: DataFrame) -> Series:
-    return (steps["instances"] > 0).fillna(value=False).astype(bool)
+def _was_tried(row: Row) -> bool:
+    return (row.get("tries") or 0) > 0
 
 
-def _retried(steps: DataFrame) -> Series:
+def _was_retried(row: Row) -> bool:
     """Whether a result needed a retry. The tries of a repeated step are mostly its rounds, so they do not count."""
-    again = (steps["tries"] > 1).fillna(value=False).astype(bool)
-    return (again & ~steps["rounds"].map(bool).astype(bool)) | steps["flake"].map(bool).astype(bool)
+    return bool(row.get("flake")) or ((row.get("tries") or 0) > 1 and not row.get("rounds"))
 
 
-def gravest_first(frame: DataFrame, then: list[str]) -> DataFrame:
-    """By how grave the `verdict` is, then by other columns."""
-    ranked = frame.assign(rank=frame["verdict"].map(rank).astype("int64"))
-    return ranked.sort_values(["rank", *then], kind="stable", ignore_index=True)
+def gravest_first(rows: Iterable[Row]) -> list[Row]:
+    """By how grave the `verdict` is; rows that are equally grave keep their order."""
+    return sorted(rows, key=lambda row: rank(row["verdict"]))

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import sync_playwright
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import html
 
@@ -46,7 +46,7 @@ def show(browser, tmp_path):
     contexts = []
 
     def show(rows: RunData, scheme: str = "light"):
-        (path,) = html.write(tables(rows), tmp_path)
+        (path,) = html.write(tables(arranged(rows)), tmp_path)
         contexts.append(browser.new_context(offline=True, color_scheme=scheme, **VIEW))
         page = contexts[-1].new_page()
         page.on("console", lambda message: noise.append(message.text) if message.type != "log" else None)
@@ -210,7 +210,7 @@ def test_paper_has_the_causes_and_not_the_raw_tables(show, run):
 
 
 def test_the_page_says_everything_without_script(browser, run, tmp_path):
-    (path,) = html.write(tables(run), tmp_path)
+    (path,) = html.write(tables(arranged(run)), tmp_path)
     context = browser.new_context(offline=True, java_script_enabled=False)
     page = context.new_page()
     page.goto(path.as_uri())

@@ -22,13 +22,13 @@ ATTRIBUTE = "attribute."
 """Begins the name of a column that shows an attribute of the inventory, for example `attribute.rack`."""
 
 
-def host_table(run: RunData, results: Iterable[Row]) -> Table:
-    """A row for each host with results or attributes, in natural order. `results` are those that count, in order.
+def host_table(run: RunData) -> Table:
+    """A row for each host with results or attributes, in natural order.
 
     `verdict` is the gravest one. Where it does not pass, `step` and `reason` are those of the first such result.
     """
     of_host: dict[str, list[Row]] = {host: [] for host in run.attributes}
-    for result in results:
+    for result in run.results:
         of_host.setdefault(result["host"], []).append(result)
     of_host.pop("", None)
     attributes = _attribute_columns(run.attributes.values())
@@ -49,13 +49,13 @@ def _attribute_columns(attributes: Collection[Mapping[str, Any]]) -> dict[str, C
     }
 
 
-def _row(host: str, results: Sequence[Row], attributes: Mapping[str, Any], names: Iterable[str]) -> tuple[Any, ...]:
-    counts = Counter(result["verdict"] for result in results)
-    worst = min(results, key=lambda result: rank(result["verdict"]), default={})
+def _row(host: str, found: Sequence[Row], attributes: Mapping[str, Any], names: Iterable[str]) -> tuple[Any, ...]:
+    counts = Counter(result["verdict"] for result in found)
+    worst = min(found, key=lambda result: rank(result["verdict"]), default={})
     where = (worst.get("step"), worst.get("reason") or None)
     told = where if worst.get("verdict") not in PASSING else (None, None)
     said = (_attribute(attributes.get(name)) for name in names)
-    return host, worst.get("verdict"), *told, *said, len(results), *(counts[verdict] for verdict in VERDICTS)
+    return host, worst.get("verdict"), *told, *said, len(found), *(counts[verdict] for verdict in VERDICTS)
 
 
 def _attribute(value: Any) -> Any:

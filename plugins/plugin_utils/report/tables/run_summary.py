@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import run_statistics
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import Frames
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Row
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.cells import as_text, in_words
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.columns import SUMMARY
@@ -20,17 +20,17 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.columns
 PAST_RUNS = 20
 
 
-def summary(frames: Frames) -> Row:
+def summary(data: RunData) -> Row:
     """The single row of the table `summary`."""
-    run, counted = frames.run, run_statistics.results(frames.steps)
+    run, counted = data.run, data.results
     known = {
         **run,
         "status": run.get("status") or "running",
         "seconds": duration(run.get("started"), run.get("ended")),
-        "steps": int(frames.steps["planned"].nunique()),
+        "steps": len({data.planned(row["step"]) for row in data.steps}),
         "results": len(counted),
-        "not_passing": len(run_statistics.not_passed(frames.steps)),
-        "not_run": int(counted["verdict"].isin(NOT_TRIED).sum()),
+        "not_passing": len(run_statistics.not_passed(data)),
+        "not_run": sum(row["verdict"] in NOT_TRIED for row in counted),
         "versions": ", ".join(f"{name} {version}" for name, version in (run.get("versions") or {}).items()),
         "labels": in_words(run.get("labels"), ": "),
         "params": in_words(run.get("params"), " = "),
@@ -40,15 +40,16 @@ def summary(frames: Frames) -> Row:
     return tuple(known.get(column.name) for column in SUMMARY)
 
 
-def past_runs(frames: Frames) -> tuple[Row, ...]:
+def past_runs(data: RunData) -> tuple[Row, ...]:
     """The rows of the table `past_runs`: the last earlier runs of the same test."""
-    run, runs = frames.run, frames.runs
-    twins = runs[(runs["test_id"] == run.get("test_id")) & (runs["started"] < (run.get("started") or ""))]
-    newest = twins.sort_values(["started", "run_id"], ascending=False).head(PAST_RUNS)
-    return tuple(map(_past_run, newest.to_dict("records")))
+    started = data.run.get("started") or ""
+    earlier = (one for one in data.runs if one["started"] and one["started"] < started)
+    twins = (one for one in earlier if one["test_id"] == data.run.get("test_id"))
+    newest = sorted(twins, key=lambda one: (one["started"], one["run_id"]), reverse=True)[:PAST_RUNS]
+    return tuple(map(_past_run, newest))
 
 
-def _past_run(run: Mapping[Any, Any]) -> Row:
+def _past_run(run: Mapping[str, Any]) -> Row:
     counts = run["counts"] or {}
     passing, not_tried = (sum(counts.get(verdict, 0) for verdict in verdicts) for verdicts in (PASSING, NOT_TRIED))
     others = sum(counts.values()) - passing - not_tried

@@ -18,8 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, VERDICTS
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import installed
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError, installed
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Kind, Row, Table, named
 
@@ -64,7 +63,7 @@ def _colours(verdict: str) -> dict[str, str]:
 
 def write(tables: Sequence[Table], folder: Path) -> list[Path]:
     """Write `report.xlsx` into the folder; raises RackError where a cell would be lost, or XlsxWriter is missing."""
-    with installed():
+    with installed("a report cannot be made", UsageError):
         from xlsxwriter import Workbook
         from xlsxwriter.exceptions import XlsxWriterException
 

@@ -9,28 +9,12 @@ import sys
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import frames
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
 
 def step(host="r1", name="one", **fields):
     return {"host": host, "step": name, "stage": 1, "idx": 1, "verdict": "passed", **fields}
-
-
-@pytest.mark.parametrize(
-    "ordered",
-    [
-        ["r1", "r2", "r10"],
-        ["rack1-u2", "rack1-u10", "rack2-u1"],
-        ["", "a", "b"],
-        ["r01", "r1"],
-        ["1" * 30, "2" * 30],
-    ],
-)
-def test_natural_order(ordered):
-    shuffled = ordered[1:] + ordered[:1]
-    assert sorted(shuffled, key=natural) == ordered
 
 
 def test_rows_come_by_host_and_then_in_the_order_of_the_recipe():
@@ -102,5 +86,5 @@ def test_a_run_without_rows():
 
 def test_where_pandas_is_missing_it_is_said_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
-    with pytest.raises(UsageError, match=r"a report cannot be made: .*pandas.*: `pip install rack-recipes` brings it"):
+    with pytest.raises(UsageError, match=r"the data cannot be read: .*pandas.*: `pip install rack-recipes` brings it"):
         frames(RunData(run={}, steps=[step()]))

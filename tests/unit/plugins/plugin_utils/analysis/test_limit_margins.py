@@ -8,25 +8,20 @@ from math import inf, isnan, nan
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import frames
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.limit_margins import (
     criteria,
     in_words,
     margin,
     values,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged
 
 
 def measured(*cells, steps=()):
-    """A frame of (host, step, name, value, limits, distance, verdict), all in ms."""
+    """A run with (host, step, name, value, limits, distance, verdict), all in ms."""
     names = ("host", "step", "name", "value", "limits", "distance", "verdict")
     rows = [dict(zip(names, cell, strict=False)) | {"n": n, "unit": "ms"} for n, cell in enumerate(cells)]
-    return frames(RunData(run={}, measurements=rows, steps=steps)).measurements
-
-
-def records(frame):
-    return frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return arranged(RunData(run={}, measurements=rows, steps=steps))
 
 
 @pytest.mark.parametrize(
@@ -95,7 +90,7 @@ LIMITS = {"max": 10}
 
 
 def test_values_come_by_verdict_and_the_nearest_first():
-    frame = measured(
+    run = measured(
         ("r1", "a", "seen", 5),
         ("r1", "a", "far", 1, LIMITS, 9, "passed"),
         ("r1", "a", "near", 9, LIMITS, 1, "passed"),
@@ -106,13 +101,13 @@ def test_values_come_by_verdict_and_the_nearest_first():
         ("r2", "a", "wrong", "y", {"eq": "x"}, None, "failed"),
         ("", "a", "seen", 4),
     )
-    found = values(frame)
-    assert found["name"].tolist() == [
+    found = values(run)
+    assert [row["name"] for row in found] == [
         "far over", "over", "wrong", "warned", "near", "far", "text", "seen", "seen",
     ]  # fmt: skip
-    assert found["host"].tolist()[-2:] == ["", "r1"]
-    assert records(found)[0]["limits"] == "max 10"
-    assert records(found)[-1]["limits"] is None
+    assert [row["host"] for row in found[-2:]] == ["", "r1"]
+    assert found[0]["limits"] == "max 10"
+    assert found[-1]["limits"] is None
 
 
 def test_a_criterion_gathers_hosts_and_instances():
@@ -120,14 +115,14 @@ def test_a_criterion_gathers_hosts_and_instances():
         {"host": "r1", "step": "port", "verdict": "failed", "instances": 2},
         *({"host": "r1", "step": f"port[{name}]", "verdict": "passed", "parent": "port"} for name in "ab"),
     ]
-    frame = measured(
+    run = measured(
         ("r1", "port[a]", "speed", 9, LIMITS, 1, "passed"),
         ("r1", "port[b]", "speed", 12, LIMITS, -2, "failed"),
         ("r2", "port[a]", "speed", 8.5, {"max": 11}, 2.5, "marginal"),
         ("r1", "port[a]", "seen", 3),
         steps=steps,
     )
-    (row,) = records(criteria(frame))
+    (row,) = criteria(run)
     assert row == row | {
         "step": "port",
         "name": "speed",
@@ -146,10 +141,10 @@ def test_a_criterion_gathers_hosts_and_instances():
 
 
 def test_nothing_was_measured():
-    assert len(criteria(measured())) == len(values(measured())) == 0
+    assert criteria(measured()) == values(measured()) == []
 
 
 def test_nothing_had_limits():
-    frame = measured(("r1", "a", "seen", [1, {"x": 2}]))
-    assert len(criteria(frame)) == 0
-    assert values(frame)["value"].tolist() == [[1, {"x": 2}]]
+    run = measured(("r1", "a", "seen", [1, {"x": 2}]))
+    assert criteria(run) == []
+    assert [row["value"] for row in values(run)] == [[1, {"x": 2}]]

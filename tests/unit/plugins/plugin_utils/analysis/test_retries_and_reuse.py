@@ -7,8 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import retries_and_reuse, run_statistics
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes import frames
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged
 
 LOOPED = [
     {"host": "r1", "step": "port", "verdict": "failed", "instances": 2, "flake": True, "source_run": "R0"},
@@ -19,12 +18,11 @@ LOOPED = [
 
 
 def steps(*rows):
-    return frames(RunData(run={}, steps=rows)).steps
+    return arranged(RunData(run={}, steps=rows))
 
 
-def records(frame, *names):
-    plain = frame.astype(object).where(frame.notna(), None)
-    return list(plain[list(names)].itertuples(index=False, name=None))
+def records(rows, *names):
+    return [tuple(row.get(name) for name in names) for row in rows]
 
 
 def step(host="r1", name="one", **fields):
@@ -32,20 +30,20 @@ def step(host="r1", name="one", **fields):
 
 
 def test_instances_count_for_their_step():
-    frame = steps(*LOOPED)
-    assert run_statistics.results(frame)["step"].tolist() == ["port[a]", "port[b]", "port"]
-    assert records(run_statistics.counts(frame), "verdict", "results") == [("failed", 1), ("skipped", 1), ("passed", 1)]
-    assert len(retries_and_reuse.flakes(frame)) == len(retries_and_reuse.reused(frame)) == 0
+    run = steps(*LOOPED)
+    assert [row["step"] for row in run.results] == ["port[a]", "port[b]", "port"]
+    assert records(run_statistics.counts(run), "verdict", "results") == [("failed", 1), ("skipped", 1), ("passed", 1)]
+    assert retries_and_reuse.flakes(run) == retries_and_reuse.reused(run) == []
 
 
 def test_a_step_with_rounds_is_not_retried_for_them():
-    frame = steps(
+    run = steps(
         step(tries=3, rounds={"count": 3, "passed": 3}),
         step("r2", tries=4, rounds={"count": 3, "passed": 3}, flake=True),
         step("r3", tries=2),
         step("r4", tries=1),
     )
-    assert records(run_statistics.by_step(frame), "results", "retried") == [(4, 2)]
+    assert records(run_statistics.by_step(run), "results", "retried") == [(4, 2)]
 
 
 @pytest.mark.parametrize(
@@ -70,23 +68,21 @@ def test_a_flake_has_its_first_failure(attempts, first):
 
 
 def test_reused_results_are_gathered_by_run():
-    frame = steps(
+    run = steps(
         step("r1", verdict="cached", source_run="R1"),
         step("r2", verdict="cached", source_run="R1"),
         step("r3", verdict="passed", source_run="R0"),
         step("r4"),
     )
-    found = records(retries_and_reuse.reused(frame), "step", "verdict", "source_run", "results", "first_host")
+    found = records(retries_and_reuse.reused(run), "step", "verdict", "source_run", "results", "first_host")
     assert found == [("one", "cached", "R1", 2, "r1"), ("one", "passed", "R0", 1, "r3")]
 
 
 def test_hooks_are_gathered_the_gravest_first():
     late = {"hook": "site.late", "when": "post_step", "verdict": "error", "reason": "no route"}
     check = {"hook": "site.check", "when": "pre_step", "verdict": "failed", "reason": ""}
-    frame = steps(step("r1", hooks=[late]), step("r2", hooks=[late, check, "odd"]), step("r3", hooks=[]), step("r4"))
-    found = records(
-        retries_and_reuse.hooks(frame), "hook", "when", "step", "verdict", "reason", "results", "first_host"
-    )
+    run = steps(step("r1", hooks=[late]), step("r2", hooks=[late, check, "odd"]), step("r3", hooks=[]), step("r4"))
+    found = records(retries_and_reuse.hooks(run), "hook", "when", "step", "verdict", "reason", "results", "first_host")
     assert found == [
         ("site.check", "pre_step", "one", "failed", "", 1, "r2"),
         ("site.late", "post_step", "one", "error", "no route", 2, "r1"),
@@ -106,7 +102,7 @@ def test_rounds_with_their_statistics():
         step("r2", "soak", rounds={"count": 2, "passed": 2}),
         step("r1", "other"),
     ]
-    parts = frames(
+    run = arranged(
         RunData(
             run={},
             steps=rows,
@@ -123,25 +119,24 @@ def test_rounds_with_their_statistics():
             ),
         )
     )
-    found = retries_and_reuse.rounds(parts.steps, parts.measurements)
+    found = retries_and_reuse.rounds(run)
     names = ("host", "verdict", "rounds", "passed", "name", "unit", "min", "mean", "max", "stdev", "p95")
     assert records(found, *names) == [
         ("r1", "failed", 100, 99, "a.b", "ms", 1.0, 2.5, 4.0, 0.5, 3.75),
         ("r1", "failed", 100, 99, "c", "ms", None, 7.0, None, None, None),
         ("r2", "passed", 2, 2, None, None, None, None, None, None, None),
     ]
-    over = retries_and_reuse.over_rounds(parts.steps, parts.measurements)
-    assert sorted(parts.measurements[~over]["name"]) == ["a.b", "d.mean"]
+    assert sorted(row["name"] for row in retries_and_reuse.single(run)) == ["a.b", "d.mean"]
 
 
 @pytest.mark.parametrize(
     "figure", [retries_and_reuse.flakes, retries_and_reuse.reused, retries_and_reuse.hooks, run_statistics.not_run]
 )
 def test_no_results(figure):
-    assert len(figure(steps())) == 0
+    assert figure(steps()) == []
 
 
 def test_no_rounds():
-    parts = frames(RunData(run={}, steps=[step()], measurements=measured(("r1", "one", "x.mean", 1))))
-    assert len(retries_and_reuse.rounds(parts.steps, parts.measurements)) == 0
-    assert not retries_and_reuse.over_rounds(parts.steps, parts.measurements).any()
+    run = arranged(RunData(run={}, steps=[step()], measurements=measured(("r1", "one", "x.mean", 1))))
+    assert retries_and_reuse.rounds(run) == []
+    assert retries_and_reuse.single(run) == run.measurements

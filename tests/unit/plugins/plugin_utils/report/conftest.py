@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding, ResultId, from_row
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table, named
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
 
@@ -39,7 +39,7 @@ def findings() -> list[Finding]:
 
 @pytest.fixture(scope="session")
 def report(rows: RunData, findings: list[Finding]) -> tuple[Table, ...]:
-    return tables(rows, findings)
+    return tables(arranged(rows), findings)
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +50,7 @@ def by_name(report: tuple[Table, ...]) -> dict[str, Table]:
 @pytest.fixture(scope="session")
 def outcomes() -> dict[str, Table]:
     """The tables of a run with instances, rounds, flakes, hooks, criteria and earlier results."""
-    return named(tables(RunData(**json.loads((CASES / "outcomes.json").read_text(encoding="utf-8")))))
+    return named(tables(arranged(RunData(**json.loads((CASES / "outcomes.json").read_text(encoding="utf-8"))))))
 
 
 @pytest.fixture
@@ -99,4 +99,4 @@ def saying(text: str) -> tuple[Table, ...]:
     )
     about: dict[str, Any] = {"title": text, "advice": text, "method": text, "origin": text, "suggestion": True}
     about |= {"results": (ResultId(name, name, text),), "figures": {text: text}, "about": {text: text}}
-    return tables(rows, [Finding(kind, "problem", **about) for kind in ("cause", "summary")])
+    return tables(arranged(rows), [Finding(kind, "problem", **about) for kind in ("cause", "summary")])

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -80,10 +82,29 @@ def test_every_format_from_the_store(store, tmp_path):
 
 def test_what_is_read_is_what_the_journal_says(store):
     rows = load(store, "R1")
-    assert [step["verdict"] for step in rows.steps] == ["passed", "failed", "passed"]
+    assert [(step["host"], step["verdict"]) for step in rows.steps] == [
+        ("", "passed"),
+        ("r1", "passed"),
+        ("r2", "failed"),
+    ]
     assert {measurement["value"] for measurement in rows.measurements} == {2**53 + 1}
     assert [(key["version"], key["value"]) for key in rows.context] == [(2, {"n": 2})]
     assert len(rows.conflicts) == len(rows.runs) == 1
+
+
+WITHOUT_PANDAS = """
+import sys
+sys.modules["pandas"] = None
+from pathlib import Path
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.make_report import make
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import reader
+make(reader(sys.argv[1]), "R1", Path(sys.argv[2]))
+"""
+
+
+def test_a_report_needs_no_pandas_which_takes_half_a_second_to_import(url, tmp_path):
+    subprocess.run([sys.executable, "-c", WITHOUT_PANDAS, url, str(tmp_path / "report")], check=True)
+    assert (tmp_path / "report" / "report.xlsx").is_file()
 
 
 def test_the_same_run_changes_nothing(store, tmp_path):

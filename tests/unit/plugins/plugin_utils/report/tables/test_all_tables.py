@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.cells import tail
@@ -31,7 +31,7 @@ def test_every_table_is_there_in_reading_order(report):
 
 def test_the_host_that_a_result_came_through_has_a_column_where_there_is_one(by_name):
     own = {"host": "bmc1", "step": "power", "stage": 1, "idx": 1, "verdict": "passed"}
-    report = tables(RunData(run={"run_id": "r"}, steps=[own, {**own, "host": "bmc2", "through": "j1"}]))
+    report = tables(arranged(RunData(run={"run_id": "r"}, steps=[own, {**own, "host": "bmc2", "through": "j1"}])))
     [verdicts] = (table for table in report if table.name == "verdicts")
     assert verdicts.values("through") == [None, "j1"]
     assert "through" not in {column.name for column in by_name["verdicts"].columns}
@@ -49,7 +49,7 @@ def test_cells_are_plain_python(report):
 
 
 def test_a_run_without_results_has_all_tables():
-    report = tables(RunData(run={"run_id": "r"}))
+    report = tables(arranged(RunData(run={"run_id": "r"})))
     assert [table.name for table in report] == NAMES
     assert not any(table.rows for table in report if table.name != "summary")
 
@@ -75,7 +75,7 @@ def test_the_steps_add_up_to_the_summary(by_name, outcomes):
 
 
 def test_a_run_that_has_not_ended_is_running(rows):
-    summary = tables(replace(rows, run={**rows.run, "ended": None, "status": ""}))[0].record()
+    summary = tables(arranged(replace(rows, run={**rows.run, "ended": None, "status": ""})))[0].record()
     assert (summary["status"], summary["seconds"]) == ("running", None)
 
 
@@ -123,19 +123,19 @@ def test_past_runs_are_earlier_ones_of_the_same_test(rows):
 
     runs = [past(number) for number in range(PAST_RUNS + 5)]
     others = [rows.run, past(900, test_id="other"), past(901, started="2027-01-01T00:00:00.000000Z")]
-    found = tables(replace(rows, runs=[*others, *runs]))[-1]
+    found = tables(arranged(replace(rows, runs=[*others, *runs])))[-1]
     assert found.values("run_id") == [f"p{number:03d}" for number in range(PAST_RUNS + 4, 4, -1)]
 
 
 def test_columns_that_an_older_store_lacks_are_empty(rows):
     old = [{name: step[name] for name in ("host", "step", "verdict")} for step in rows.steps]
-    verdicts = next(table for table in tables(replace(rows, steps=old)) if table.name == "verdicts")
+    verdicts = next(table for table in tables(arranged(replace(rows, steps=old))) if table.name == "verdicts")
     assert len(verdicts.rows) == len(old)
     assert set(verdicts.values("seconds")) == {None}
 
 
 def cover(**about: object) -> dict[str, object]:
-    record = tables(RunData(run={"run_id": "r", **about}))[0].record()
+    record = tables(arranged(RunData(run={"run_id": "r", **about})))[0].record()
     return {name: record[name] for name in ("labels", "params", "options", "refs", "resumes")}
 
 

@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, named
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
@@ -75,7 +75,7 @@ def test_the_page_needs_nothing_else(report):
 
 def test_the_order_of_the_rows_changes_nothing(rows, findings, report):
     parts = {name: list(reversed(getattr(rows, name))) for name in ("steps", "measurements", "context", "runs")}
-    assert html.render(tables(replace(rows, **parts), findings)) == html.render(report)
+    assert html.render(tables(arranged(replace(rows, **parts)), findings)) == html.render(report)
 
 
 def test_hostile_text_adds_no_markup_and_hides_nothing(said, hostile):
@@ -132,7 +132,7 @@ def test_cells(value, column, expected):
 
 
 def test_a_run_without_results(rows):
-    page = html.render(tables(RunData(run=rows.run)))
+    page = html.render(tables(arranged(RunData(run=rows.run))))
     assert "No result is known yet." in page
     assert "Without rows: Causes, Findings, Reasons, Not passed, Skipped and blocked, Hosts, Flakes, Criteria" in page
 

@@ -18,7 +18,15 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.earlier
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-ANALYSERS: Sequence[str] = ("causes", "outliers", "own_findings", "changes")
+ANALYSERS: Sequence[str] = (
+    "causes",
+    "links",
+    "moved_parts",
+    "outliers",
+    "flakes",
+    "own_findings",
+    "changes",
+)
 """The modules of this folder whose function `findings(run, history)` yields findings; imported when needed.
 
 `run` is the `RunData` of the run, `history` the `History` of its earlier runs, which reads nothing before it is asked.

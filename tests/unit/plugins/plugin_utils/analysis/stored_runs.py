@@ -25,7 +25,8 @@ Place = tuple[str, str]  # step and host
 class Night:
     """One run. `measured` has the measurements of each (step, host), `verdicts` those that are not `passed`.
 
-    `context` has the values of keys by host, `about` further fields of the run record, `recipe` of its recipe.
+    `context` has the values of keys by host, `about` further fields of the run record, `recipe` of its recipe, and
+    `fields` those of the records of steps.
     """
 
     measured: Mapping[Place, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
@@ -34,6 +35,7 @@ class Night:
     attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
     recipe: Mapping[str, Any] = field(default_factory=dict)
+    fields: Mapping[Place, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def latency(value: float, **fields: Any) -> list[Mapping[str, Any]]:
@@ -80,7 +82,8 @@ def _records(number: int, night: Night) -> Iterator[dict[str, Any]]:
         counter[host] += 1
         verdict = night.verdicts.get((step, host), "passed")
         measured = [*night.measured.get((step, host), ())]
-        yield {**_step(step, host, counter[host], verdict, time), "measurements": measured}
+        more = night.fields.get((step, host), {})
+        yield {**_step(step, host, counter[host], verdict, time), "measurements": measured, **more}
     bad = {"failed", "error", "unreachable"} & {*night.verdicts.values()}
     yield {"kind": "end", "time": time, "status": "failed" if bad else "passed", "exit_code": 0, "counts": {}}
 

@@ -11,7 +11,7 @@ DOCUMENTATION = r"""
 module: report
 short_description: Write the report of a run
 description:
-  - Reads one run from the store and writes its report as a web page, an Excel workbook, CSV files and Markdown.
+  - Reads one run from the store and writes its report as a web page, an Excel workbook, CSV files, Markdown and more.
   - Runs on the controller, whatever host the task is for, and connects to nothing but the store.
   - The same run always gives the same files, byte by byte. Files that would not change are not written again.
 version_added: 0.1.0
@@ -26,9 +26,12 @@ options:
     description:
       - V(html) is one page that needs no network, V(xlsx) an Excel workbook, V(csv) a folder with a file for each
         table, V(md) a page for a comment on GitHub or GitLab.
+      - V(md-full) is Markdown with all tables, V(json) one file for programs, V(junit) JUnit XML for CI, V(ocp) a
+        folder with a file of Open Compute diagnostics output for each host.
+      - V(pdf) is the web page's beginning on paper. It needs Chromium on the controller.
     type: list
     elements: str
-    choices: [html, xlsx, csv, md]
+    choices: [html, xlsx, csv, md, md-full, json, junit, ocp, pdf]
     default: [html, xlsx, csv, md]
   dest:
     description:

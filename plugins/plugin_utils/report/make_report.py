@@ -16,7 +16,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings imp
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import load
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.store_findings import store_findings_at
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats import FORMATS
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats import DEFAULT_FORMATS
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers.write_files import write
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def make(
-    engine: Engine, run_id: str, folder: Path, formats: Sequence[str] = FORMATS, url: str = ""
+    engine: Engine, run_id: str, folder: Path, formats: Sequence[str] = DEFAULT_FORMATS, url: str = ""
 ) -> dict[Path, bool]:
     """Write the report of a run into a folder; returns the paths, each with whether its file changed.
 

@@ -6,7 +6,19 @@
 
 from __future__ import annotations
 
-WRITERS = {"html": "html", "xlsx": "excel", "csv": "csv", "md": "markdown"}
+WRITERS = {
+    "html": "html",
+    "xlsx": "excel",
+    "csv": "csv",
+    "md": "markdown",
+    "md-full": "markdown_full",
+    "json": "json",
+    "junit": "junit",
+    "ocp": "ocp",
+    "pdf": "pdf",
+}
 """For each format the module in `writers/` whose function `write` makes its files."""
 
 FORMATS = tuple(WRITERS)
+DEFAULT_FORMATS = ("html", "xlsx", "csv", "md")
+"""The formats of a report for which nobody names any."""

@@ -90,7 +90,10 @@ def test_no_run_is_taken_from_a_fact_that_may_be_of_another(run_id: str):
     [
         ({"run": "nobody"}, "there is no run"),
         ({}, "name it with the option"),
-        ({"run": "x", "formats": ["pdf"]}, "value of formats must be one or more of: html, xlsx, csv, md"),
+        (
+            {"run": "x", "formats": ["odt"]},
+            "value of formats must be one or more of: html, xlsx, csv, md, md-full, json, ",
+        ),
         ({"run": "x", "db": "sqlite:///missing.db"}, "there is no store yet"),
     ],
     ids=["run", "no run", "format", "store"],

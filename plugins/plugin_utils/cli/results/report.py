@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, add_run, examples
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats import FORMATS
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats import DEFAULT_FORMATS, FORMATS
 
 
 def add_report(command: argparse.ArgumentParser) -> None:
@@ -21,11 +21,17 @@ def add_report(command: argparse.ArgumentParser) -> None:
         "--format",
         action="append",
         choices=FORMATS,
-        help="only this format, instead of all; repeat it for several",
+        help=f"only this format, instead of {', '.join(DEFAULT_FORMATS)}; repeat it for several",
     )
+    command.add_argument("--full", action="store_true", help="Markdown with all tables: md-full instead of md")
     command.add_argument("--to", metavar="FOLDER", help="where to write it (default: report/ in the run's folder)")
     add_db(command)
-    examples(command, "rack-recipes report", "rack-recipes report 20261125-1444 --format html --to /srv/reports")
+    examples(
+        command,
+        "rack-recipes report",
+        "rack-recipes report 20261125-1444 --format html --to /srv/reports",
+        "rack-recipes report --format junit --format md --to out",
+    )
 
 
 def report(options: argparse.Namespace) -> Answer:
@@ -34,8 +40,9 @@ def report(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.report.make_report import make
 
+    formats = ["md-full" if options.full and name == "md" else name for name in options.format or DEFAULT_FORMATS]
     with opened(options) as store:
         run_id, project = run_id_of(store, options.run, options.db), settings.load()
         folder = Path(options.to) if options.to else Path(project.runs) / run_id / "report"
-        files = [*map(str, make(store, run_id, folder, options.format or [*FORMATS], options.db or project.db))]
+        files = [*map(str, make(store, run_id, folder, formats, options.db or project.db))]
     return ({"run_id": run_id, "files": files} if options.json else "\n".join(files)), 0

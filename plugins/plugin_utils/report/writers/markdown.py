@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from itertools import chain
 from pathlib import Path
@@ -19,45 +20,47 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model im
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_colours import style_of
 
 MOST_IN_CELL = 200
-ROOM = {
-    "counts": 2_000,
-    "causes": 3_000,
-    "findings": 4_000,
-    "reasons": 6_000,
-    "not_passed": 8_000,
-    "not_run": 3_000,
-    "hosts": 2_000,
-    "flakes": 3_000,
-    "criteria": 4_000,
-    "rounds": 3_000,
-    "reused": 2_000,
-    "hooks": 1_500,
-    "slowest": 4_000,
-    "steps": 5_000,
-    "measurements": 3_500,
-    "context": 3_000,
-    "conflicts": 2_000,
-    "artifacts": 2_000,
-}
-"""The tables in the order of the file, and how many characters each may fill; a comment holds 65,536."""
 
-MOST_ROWS = {"slowest": 10}
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What a file holds: its tables in order, each with the characters that it may fill, and of some the most rows.
+
+    `facts` are the columns of the summary that it tells; empty for all.
+    """
+
+    rooms: Mapping[str, int]
+    most_rows: Mapping[str, int]
+    facts: frozenset[str] = frozenset()
+
+
+SHORT = Extent(
+    {"counts": 1_000, "causes": 5_000, "not_passed": 9_000},
+    {"causes": 10, "not_passed": 20},
+    frozenset({"run_id", "recipe", "started", "seconds", "hosts", "steps", "results", "not_passing", "not_run"}),
+)
+"""For a pull request: verdict, causes, and the first results that did not pass."""
+
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?")
 _SPECIAL = re.compile(r"[\\`*_{}\[\]()#+\-.!|~>$:]")
 
 
 def write(tables: Sequence[Table], folder: Path) -> list[Path]:
     """Write `report.md` into the folder."""
-    path = folder / "report.md"
-    path.write_text(render(tables), encoding="utf-8", newline="\n")
+    return write_as(folder / "report.md", tables, SHORT)
+
+
+def write_as(path: Path, tables: Sequence[Table], extent: Extent) -> list[Path]:
+    """Write one Markdown file."""
+    path.write_text(render(tables, extent), encoding="utf-8", newline="\n")
     return [path]
 
 
-def render(tables: Sequence[Table]) -> str:
+def render(tables: Sequence[Table], extent: Extent = SHORT) -> str:
     """The text of the file. A note says how many rows do not fit."""
     by_name = named(tables)
-    lines = chain(_head(by_name["summary"]), *(_section(by_name[name]) for name in ROOM))
-    return "".join(f"{line}\n" for line in lines)
+    sections = (_section(by_name[name], extent) for name in extent.rooms)
+    return "".join(f"{line}\n" for line in chain(_head(by_name["summary"], extent), *sections))
 
 
 def plain(text: str, *, at_end: bool = True) -> str:
@@ -67,7 +70,7 @@ def plain(text: str, *, at_end: bool = True) -> str:
     return escaped.replace("@", "&#64;<!-- -->")
 
 
-def _head(summary: Table) -> Iterator[str]:
+def _head(summary: Table, extent: Extent) -> Iterator[str]:
     run = summary.record()
     yield f"# {_verdict(run['status'])}: {plain(run['test_id'] or run['recipe'] or run['run_id'])}"
     yield ""
@@ -75,14 +78,15 @@ def _head(summary: Table) -> Iterator[str]:
         yield from (plain(run["description"]), "")
     yield from ("| | |", "| --- | --- |")
     for column, value in zip(summary.columns, summary.rows[0], strict=True):
-        if value is not None and column.name not in ("status", "description"):
+        is_told = column.name in extent.facts if extent.facts else column.name not in ("status", "description")
+        if value is not None and is_told:
             yield f"| {column.label} | {_cell(value, column.kind)} |"
 
 
-def _section(table: Table) -> Iterator[str]:
+def _section(table: Table, extent: Extent) -> Iterator[str]:
     if not table.rows:
         return
-    fitting = list(_fitting(table))
+    fitting = list(_fitting(table, extent))
     yield from ("", f"## {table.title}", "", _line([_label(column) for column in table.columns]))
     yield _line([_rule(column) for column in table.columns])
     yield from fitting
@@ -91,9 +95,9 @@ def _section(table: Table) -> Iterator[str]:
         yield from ("", f"{left_out:,} of {len(table.rows):,} rows are left out.")
 
 
-def _fitting(table: Table) -> Iterator[str]:
-    room = ROOM[table.name]
-    for row in table.rows[: MOST_ROWS.get(table.name)]:
+def _fitting(table: Table, extent: Extent) -> Iterator[str]:
+    room = extent.rooms[table.name]
+    for row in table.rows[: extent.most_rows.get(table.name)]:
         line = _line(_cells(row, table.columns))
         room -= len(line) + 1
         if room < 0:

@@ -14,13 +14,17 @@ from tempfile import TemporaryDirectory
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, FOLDER_MODE
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats import FORMATS, WRITERS
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats import (
+    DEFAULT_FORMATS,
+    FORMATS,
+    WRITERS,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table
 
 type Writer = Callable[[Sequence[Table], Path], list[Path]]
 
 
-def write(tables: Sequence[Table], folder: Path, formats: Sequence[str] = FORMATS) -> dict[Path, bool]:
+def write(tables: Sequence[Table], folder: Path, formats: Sequence[str] = DEFAULT_FORMATS) -> dict[Path, bool]:
     """Write the report in each format; returns the paths in order, each with whether its file changed.
 
     Every file is made in a temporary folder beside its place and then renamed. So a full disk or a stop leaves the old

@@ -94,7 +94,7 @@ def test_version():
         (["run", "--forks", "many", "good.yml"], "argument -f/--forks: invalid int value: 'many'"),
         (["run", "--olny", "a", "good.yml"], "there is no option '--olny' (did you mean '--only'?)"),
         (["run"], "rack-recipes run: expected RECIPE or --resume RUN"),
-        (["report", "--format", "pdf"], "argument --format: expected one of html, xlsx, csv, md, got 'pdf'"),
+        (["report", "--format", "odt"], "argument --format: expected one of html, xlsx, csv, md, md-full, json"),
         (["validate"], "rack-recipes validate: expected RECIPE or --stdin FILE"),
         (["diff", "one"], "the following arguments are required: RUN"),
         (["ctx", "history"], "the following arguments are required: KEY"),

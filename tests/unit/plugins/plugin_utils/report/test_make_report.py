@@ -21,7 +21,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.report import make_report
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.make_report import make
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats import FORMATS, WRITERS
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats import (
+    DEFAULT_FORMATS,
+    FORMATS,
+    WRITERS,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine, reader
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
@@ -74,7 +78,7 @@ def store(url):
 def test_every_format_from_the_store(store, tmp_path):
     made = make(store, "R1", tmp_path / "report")
     assert {path.suffix for path in made} == {".html", ".xlsx", ".csv", ".md"}
-    assert set(FORMATS) == {"html", "xlsx", "csv", "md"}
+    assert set(DEFAULT_FORMATS) == {"html", "xlsx", "csv", "md"}
     page = (tmp_path / "report" / "report.html").read_text()
     assert "12 &gt; 0" in page
     assert "rack.sum_v1" in page
@@ -156,9 +160,12 @@ def test_the_formats_are_the_same_everywhere():
     role = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())
     defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
     of_role = role["argument_specs"]["main"]["options"]["report_formats"]
-    given = [action.FORMATS, defaults["report_formats"]]
-    given += [spec[name] for spec in (documented, of_role) for name in ("choices", "default")]
-    assert {tuple(formats) for formats in given} == {FORMATS}
+    given = {tuple(spec["choices"]) for spec in (documented, of_role, action.ARGUMENTS["formats"])}
+    assert given == {FORMATS}
+    left_out = {tuple(spec["default"]) for spec in (documented, of_role, action.ARGUMENTS["formats"])}
+    assert left_out == {DEFAULT_FORMATS} == {tuple(defaults["report_formats"])}
+    comment = re.search(r"^# Which files to write: (.+)\.$", (ROLE / "defaults" / "main.yml").read_text(), re.MULTILINE)
+    assert comment[1].split(", ") == [*FORMATS]
 
 
 def test_every_writer_has_a_format_and_every_format_a_line_on_the_page():
@@ -168,7 +175,7 @@ def test_every_writer_has_a_format_and_every_format_a_line_on_the_page():
     }
     assert writers - {"write_files"} == set(WRITERS.values()), "plugin_utils/report/report_formats.py"
     page = (ROLE.parents[1] / "docs" / "report.md").read_text()
-    assert re.findall(r"^\| `([a-z]+)` \| `[^`]+` \|", page, re.MULTILINE) == list(FORMATS), "docs/report.md"
+    assert re.findall(r"^\| `([a-z-]+)` \| `[^`]+` \|", page, re.MULTILINE) == list(FORMATS), "docs/report.md"
 
 
 def test_the_action_takes_what_the_module_documents():

@@ -9,18 +9,34 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import markdown
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import markdown, markdown_full
 
 GOLDEN = Path(__file__).parents[1] / "cases"
 COMMENT = 65_536
 
 
+def full(tables):
+    return markdown.render(tables, markdown_full.FULL)
+
+
 def test_a_run(report, golden):
     golden(GOLDEN / "run" / "report.md", markdown.render(report))
+    golden(GOLDEN / "run" / "report-full.md", full(report))
 
 
 def test_a_run_with_all_that_a_recipe_can_ask_for(outcomes, golden):
     golden(GOLDEN / "outcomes" / "report.md", markdown.render(tuple(outcomes.values())))
+    golden(GOLDEN / "outcomes" / "report-full.md", full(tuple(outcomes.values())))
+
+
+def test_a_pull_request_gets_the_causes_and_the_first_twenty(report):
+    text = markdown.render(many(report, 500))
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == [
+        table.title for table in report if table.name in markdown.SHORT.rooms and table.rows
+    ]
+    assert len(re.findall(r"^\| [^|]+ \| rack1", text, re.MULTILINE)) <= 20
+    assert "4,480 of 4,500 rows are left out." in text
+    assert len(text) < 20_000
 
 
 def many(report, number):
@@ -29,7 +45,7 @@ def many(report, number):
 
 
 def test_a_large_run_fits_into_a_comment_and_counts_what_is_left_out(report):
-    text = markdown.render(many(report, 500))
+    text = full(many(report, 500))
     assert len(text) <= COMMENT
     lines = [line for line in text.splitlines() if line.startswith("| ✗ failed | rack1")]
     assert len(lines) < 1500
@@ -39,12 +55,12 @@ def test_a_large_run_fits_into_a_comment_and_counts_what_is_left_out(report):
 
 
 def test_hostile_text_in_a_large_run_fits_into_a_comment(said, hostile):
-    assert len(markdown.render(many(said(hostile), 300))) <= COMMENT
+    assert len(full(many(said(hostile), 300))) <= COMMENT
 
 
 def test_hostile_text_stays_in_its_cell(said, hostile):
     unescaped = re.compile(r"(?<!\\)\|")
-    for line in markdown.render(said(hostile)).splitlines():
+    for line in full(said(hostile)).splitlines():
         pipes = len(unescaped.findall(line))
         assert pipes == 0 or line.startswith("| ")
         assert not re.search(r"(?<!\\)[`\[<]", line.replace("<!-- -->", ""))
@@ -53,9 +69,7 @@ def test_hostile_text_stays_in_its_cell(said, hostile):
 
 def test_hostile_text_renders_as_itself(said, hostile):
     command = ["cmark-gfm", "--unsafe", "-e", "table", "-e", "autolink", "-e", "strikethrough"]
-    html = subprocess.run(
-        command, input=markdown.render(said(hostile)).encode(), capture_output=True, check=True
-    ).stdout.decode()
+    html = subprocess.run(command, input=full(said(hostile)).encode(), capture_output=True, check=True).stdout.decode()
     assert set(re.findall(r"<(\w+)", html)) <= {"h1", "h2", "p", "table", "thead", "tbody", "tr", "th", "td"}
 
 

@@ -13,6 +13,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.caus
     host_sets,
     perfect_matches,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.distributions import hypergeometric_tail
 
 HOSTS = [f"r{number:03}" for number in range(200)]
 
@@ -65,6 +66,12 @@ def test_what_is_explained_is_not_explained_again():
     attributes = {"leaf": {"a": HOSTS[:10]}, "feed": {"b": HOSTS[:11]}}
     (cause,) = find_causes(HOSTS[:10], HOSTS, attributes)
     assert cause.names == (("leaf", "a"),)
+
+
+def test_hosts_that_are_explained_are_out_of_the_comparison():
+    first, second = find_causes([*HOSTS[:10], *HOSTS[30:34]], HOSTS, world())
+    assert first.p == pytest.approx(24 * hypergeometric_tail(10, 200, 14, 10))
+    assert second.p == pytest.approx(24 * hypergeometric_tail(4, 190, 4, 10))
 
 
 def test_of_two_groups_that_explain_alike_the_one_with_fewer_passing_is_named():

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -22,6 +22,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.inte
 tried = st.integers(1, 60).flatmap(lambda tries: st.tuples(st.integers(0, tries), st.just(tries)))
 
 
+@settings(max_examples=40)
 @given(tried, st.sampled_from([0.8, 0.95, 0.99]))
 def test_intervals_of_rates_are_scipy_s(case, confidence):
     result = stats.binomtest(*case)

@@ -95,6 +95,11 @@ def test_false_alarms_are_as_rare_as_is_said():
     assert np.mean([trend.why_not == "" for trend in trends]) <= 0.06
 
 
+def test_weak_trends_are_found_as_often_as_they_were():
+    found = [find_trend(line(20, 0.15, seed), str(seed)).why_not == "" for seed in range(100)]
+    assert np.mean(found) >= 0.8
+
+
 def test_times_may_have_gaps():
     times = np.array([0, 1, 2, 3, 10, 11, 12, 20, 21, 22, 30, 31.0])
     trend = find_trend(3 + 2 * times + 0.01 * np.random.default_rng(1).normal(size=12), "key", times)

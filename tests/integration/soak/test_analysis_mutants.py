@@ -1,0 +1,66 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Changed constants and signs of the methods of analysis: the unit tests notice each of them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import reliability_sweeps
+import run_mutant
+
+CHECKOUT = reliability_sweeps.CHECKOUT
+METHODS = CHECKOUT / "plugins/plugin_utils/analysis/methods"
+TESTS = CHECKOUT / "tests/unit/plugins/plugin_utils/analysis/methods"
+MUTANTS: list[dict[str, Any]] = yaml.safe_load((TESTS / "mutants.yml").read_text())
+PACKAGE = "ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods"
+SLICE = slice(None, None, 12)  # of all mutants, in a test
+FAILED = 1  # pytest's: tests were run, and some failed
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant['file']}: {mutant['becomes']}")
+def test_a_mutant_is_another_program(mutant: dict[str, Any]):
+    source = (METHODS / mutant["file"]).read_text()
+    compile(run_mutant.changed(source, mutant["line"], mutant["becomes"]), mutant["file"], "exec")
+
+
+def test_every_method_has_mutants():
+    modules = {path.name for path in METHODS.glob("*.py")} - {"arrays.py"}  # which only refuses
+    assert {mutant["file"] for mutant in MUTANTS} == modules
+    assert len(MUTANTS) >= 20
+
+
+def run_tests(mutant: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    """Run the tests of the file that is changed."""
+    name = Path(mutant["file"]).stem
+    change = (f"{PACKAGE}.{name}", mutant["line"], mutant["becomes"])
+    command = [sys.executable, "tests/tools/run_mutant.py", *change, str(TESTS / f"test_{name}.py")]
+    same = {name: value for name, value in os.environ.items() if name != "RACK_SOAK"}  # hypothesis' examples
+    return subprocess.run(command, cwd=CHECKOUT, env=same, capture_output=True, text=True, check=False)
+
+
+def test_without_a_change_the_tests_pass():
+    mutant = {"file": "categories.py", "line": '"""Names and', "becomes": '"""Names, and'}
+    done = run_tests(mutant)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_tests_notice_each_mutant():
+    chosen = MUTANTS if reliability_sweeps.is_whole() else MUTANTS[SLICE]
+    with reliability_sweeps.sweep("mutated analysis", "the unit tests notice each changed constant or sign") as made:
+        unnoticed = []
+        for mutant in chosen:
+            done = run_tests(mutant)
+            made.done += 1
+            unnoticed += [] if done.returncode == FAILED else [f"{mutant}: {done.returncode} {done.stdout[-500:]}"]
+            made.found = {"unnoticed": len(unnoticed)}
+        assert unnoticed == []

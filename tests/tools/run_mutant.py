@@ -1,0 +1,60 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run tests on a changed program: one line of one module is another one. No file is changed.
+
+    python tests/tools/run_mutant.py MODULE LINE BECOMES TEST...
+
+ends as pytest does: 0 if the tests do not notice, 1 if they do.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from types import CodeType, ModuleType
+
+import pytest
+
+
+class Changed(SourceFileLoader):
+    """Loads a module of which a part is replaced. What was compiled before is not used."""
+
+    def __init__(self, name: str, path: str, line: str, becomes: str) -> None:
+        super().__init__(name, path)
+        self._change = line, becomes
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Compile the changed source. Raises ValueError if the line is not there once."""
+        return self.source_to_code(changed(self.get_data(self.path).decode(), *self._change), self.path)
+
+
+def changed(source: str, line: str, becomes: str) -> str:
+    """Replace a part of a source that is in it once. Raises ValueError if it is not."""
+    if source.count(line) != 1:
+        raise ValueError(f"{line!r} is there {source.count(line)} times")
+    return source.replace(line, becomes)
+
+
+class Finder(MetaPathFinder):
+    """Finds the one module that is changed."""
+
+    def __init__(self, module: str, line: str, becomes: str) -> None:
+        self._module, self._line, self._becomes = module, line, becomes
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Find the module as always, with another loader."""
+        spec = PathFinder.find_spec(fullname, path, target) if fullname == self._module else None
+        if spec and spec.origin:
+            spec.loader = Changed(fullname, spec.origin, self._line, self._becomes)
+        return spec
+
+
+if __name__ == "__main__":
+    sys.meta_path.insert(0, Finder(*sys.argv[1:4]))
+    sys.exit(pytest.main(["--exitfirst", "--quiet", "-p", "no:cacheprovider", *sys.argv[4:]]))

@@ -229,7 +229,7 @@ def _shared_finding(failures: Failures, traits: Traits, one: _Shared) -> Finding
         f"{hosts_with(name)} ({len(failed & inside)} of {_count(len(inside), 'host')}; "
         f"{len(failed & outside)} of {_count(len(outside), 'other')})"
     )
-    title = f"{_share(one.results, failures)}{_in_steps(steps)} are on {where}{_alike(alike)}"
+    title = f"{_share(one.results, failures)}{_in_steps(steps)} are on {where}{_alike(name, alike)}"
     if one.p > ALPHA:
         title += f"; on so few hosts this happens by chance, too (p = {one.p:.2g})"
     others = values_of(traits, name.attribute, judged - one.group - failed)
@@ -237,13 +237,13 @@ def _shared_finding(failures: Failures, traits: Traits, one: _Shared) -> Finding
     return _finding(failures, one.results, title, advice_for(name, others), one.method, figures, about)
 
 
-def _alike(names: Sequence[Shared]) -> str:
-    """Other names of the same hosts, which cannot be told apart from the first one."""
-    if not names:
+def _alike(first: Shared, names: Sequence[Shared]) -> str:
+    """Other names of the same hosts, which cannot be told apart from the first one; not a group of the same name."""
+    others = [phrase(name) for name in names if name.value != first.value]
+    if not others:
         return ""
-    told = ", ".join(map(phrase, names[:MOST_ALIKE]))
-    more = f" and {len(names) - MOST_ALIKE} more" if len(names) > MOST_ALIKE else ""
-    return f", which are the same hosts as those of {told}{more}"
+    more = f" and {len(others) - MOST_ALIKE} more" if len(others) > MOST_ALIKE else ""
+    return f", the same hosts as of {', '.join(others[:MOST_ALIKE])}{more}"
 
 
 def _in_steps(steps: Collection[str]) -> str:

@@ -95,8 +95,8 @@ def test_attributes_that_the_same_hosts_share_are_one_cause():
         hosts[host] = {"rack": "R2", "power_feed": "B", "groups": ["odd"], "uplinks": [f"leaf9:{number}", "leaf1:1"]}
     [finding] = found_in(run_of(hosts, ["a"], {"failed": {"a": names("r1", 4)}}))
     assert finding.title == (
-        "All 4 failures of a are on hosts with uplink leaf1:1 (4 of 4 hosts; 0 of 16 others), which are the same hosts "
-        "as those of leaf1, leaf9, power feed B and 2 more"
+        "All 4 failures of a are on hosts with uplink leaf1:1 (4 of 4 hosts; 0 of 16 others), the same hosts as of "
+        "leaf1, leaf9, power feed B and 2 more"
     )
     assert finding.about["same_hosts"] == ["leaf1", "leaf9", "power feed B", "rack R2", "group odd"]
 

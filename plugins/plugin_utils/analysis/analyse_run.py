@@ -26,6 +26,8 @@ ANALYSERS: Sequence[str] = (
     "flakes",
     "own_findings",
     "changes",
+    "regressions",
+    "unusual_values",
 )
 """The modules of this folder whose function `findings(run, history)` yields findings; imported when needed.
 

@@ -35,7 +35,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arra
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.change_points import (
     LEAST_RUNS,
     ChangePoint,
-    find_in_many,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.trends import Crossing, Trend, crossing
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_changes import run_changes
@@ -44,10 +43,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_limit
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_over_runs import (
     FIRST_DAY,
     OverRuns,
-    is_counter,
-    over_runs,
     trend_of,
-    without_drift,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_series import Series
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import amount, plural, series_name
@@ -92,19 +88,11 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
     runs = [*history.runs, run.run]
     if len(runs) < LEAST_RUNS:
         return
-    series = [one for one in over_runs(history.series, runs, run.attributes, LEAST_RUNS) if not is_counter(one)]
-    limits = KnownLimits(run.measurements)
-    changes = changes_of(series)
+    series = [one for one in history.over_runs if len(one.values) >= LEAST_RUNS]
+    limits, changes = KnownLimits(run.measurements), history.level_changes
     changed = [_Changed(one, limits.of(one.series), changes[one.key]) for one in series if changes.get(one.key)]
     yield from capped([*_changes(changed, runs)])
     yield from capped([*_drifts(series, changes, limits)])
-
-
-def changes_of(series: Sequence[OverRuns]) -> Mapping[str, Sequence[ChangePoint]]:
-    """The changes of level of each series, by its key; series without any are left out."""
-    found = find_in_many({one.key: one.values for one in series}, floors={one.key: one.floor for one in series})
-    kept = {one.key: without_drift(one, found[one.key]) for one in series if one.key in found}
-    return {key: changes for key, changes in kept.items() if changes}
 
 
 def _changes(changed: Sequence[_Changed], runs: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
@@ -158,17 +146,10 @@ def _one_title(one: _Changed) -> str:
 
 
 def _grade(one: _Changed, *, is_recent: bool) -> str:
-    worse = is_worse(one.limits, one.last.before, one.last.after)
+    worse = one.limits.is_worse(one.last.before, one.last.after)
     if worse is None:
         return NOTABLE if is_recent and not one.one.series.key else NOTE
     return (PROBLEM if is_recent else NOTABLE) if worse else NOTE
-
-
-def is_worse(limits: SeriesLimits, before: float, after: float) -> bool | None:
-    """Whether a value is worse than an earlier one; None where no limit tells which direction is good."""
-    if limits.target is not None:
-        return abs(after - limits.target) > abs(before - limits.target)
-    return None if not limits.better else (after > before) == (limits.better == "lower")
 
 
 def _results(own: Sequence[_Changed]) -> tuple[ResultId, ...]:
@@ -228,7 +209,7 @@ def _drift(one: OverRuns, trend: Trend, limits: SeriesLimits) -> Finding:
     head = f"{series_name(one.series)} ({one.whose}) {'rises' if trend.slope > 0 else 'falls'} by "
     head += f"{amount(abs(trend.slope), unit)} a day over {plural(_runs(one, trend), 'run')}"
     found = min(reached, key=lambda each: each[0].time, default=None)
-    worse = is_worse(limits, trend.level - trend.slope, trend.level)
+    worse = limits.is_worse(trend.level - trend.slope, trend.level)
     return Finding(
         "drift",
         PROBLEM if found else NOTABLE if worse else NOTE,

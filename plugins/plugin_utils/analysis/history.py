@@ -19,6 +19,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.earlier
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.change_points import ChangePoint
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_over_runs import OverRuns
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_series import SeriesValues
 
 Row = Mapping[str, Any]
@@ -47,6 +49,22 @@ class History:
 
         run_ids = [one["run_id"] for one in (*self.runs, self.run.run)]
         return load(self.engine, run_ids, self.run.context)
+
+    @cached_property
+    def over_runs(self) -> Sequence[OverRuns]:
+        """The median of each class of hosts in each run, without what only ever rises or falls in the context."""
+        from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import series_over_runs as over
+
+        runs = [*self.runs, self.run.run]
+        found = over.over_runs(self.series, runs, self.run.attributes, over.LEAST_RUNS)
+        return [one for one in found if not over.is_counter(one)]
+
+    @cached_property
+    def level_changes(self) -> Mapping[str, Sequence[ChangePoint]]:
+        """The changes of level in `over_runs`, by the key of each that has some; none for fewer than 10 runs."""
+        from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_over_runs import level_changes
+
+        return level_changes(self.over_runs)
 
     @cached_property
     def known_outliers(self) -> Mapping[tuple[str, str, str], Sequence[int]]:

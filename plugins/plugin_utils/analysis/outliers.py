@@ -125,16 +125,9 @@ def _are_counts(series: Series, values: Floats) -> bool:
 def _deviants(group: _Group, outcome: method.Outcome, bad: set[tuple[str, str]]) -> Iterator[_Deviant]:
     for outlier in outcome.outliers:
         host = group.hosts[outlier.place]
-        is_bad = (group.series.step, host) in bad or _is_worse(group.limits, outcome.center, outlier.value)
+        is_bad = (group.series.step, host) in bad or bool(group.limits.is_worse(outcome.center, outlier.value))
         sure = outcome.is_alarm and outlier.beyond_history is not False
         yield _Deviant(host, group, outcome, outlier, (PROBLEM if is_bad else NOTABLE) if sure else NOTE)
-
-
-def _is_worse(limits: SeriesLimits, center: float, value: float) -> bool:
-    """Whether a value is on the side of its twins that its limits call worse."""
-    if limits.target is not None:
-        return abs(value - limits.target) > abs(center - limits.target)
-    return (limits.better == "lower" and value > center) or (limits.better == "higher" and value < center)
 
 
 def _of_hosts(deviants: Sequence[_Deviant]) -> Iterator[Finding]:

@@ -31,6 +31,12 @@ class SeriesLimits:
     target: float | None = None
     tolerance: float | None = None
 
+    def is_worse(self, before: float, after: float) -> bool | None:
+        """Whether a value is worse than another; None where no limit tells which direction is good."""
+        if self.target is not None:
+            return abs(after - self.target) > abs(before - self.target)
+        return (after > before) == (self.better == LOWER) if self.better else None
+
 
 NO_LIMITS = SeriesLimits()
 

@@ -16,12 +16,16 @@ from typing import Any
 import numpy as np
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import host_classes
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import scales
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import change_points, scales
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.change_points import ChangePoint
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.change_points import (
+    ChangePoint,
+    find_in_many,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.trends import Trend, find_trend
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_series import Series, SeriesValues
 
+LEAST_RUNS = 4  # this run, and as many earlier ones as an interval for the next value needs
 FEW_HOSTS = 4  # fewer twins than these are looked at one by one
 PRESENT = 0.75  # of the runs: a host that was there less often would move the median by coming and going
 DAY = 86400.0
@@ -104,6 +108,14 @@ def is_counter(one: OverRuns) -> bool:
     """Whether a number of the context only ever rises, or only falls: a clock, an uptime or a count of all time."""
     steps = np.diff(one.values)
     return bool(one.series.key) and bool((steps > 0).all() or (steps < 0).all())
+
+
+def level_changes(series: Sequence[OverRuns]) -> Mapping[str, Sequence[ChangePoint]]:
+    """The changes of level of each series, by its key; series without any are left out."""
+    enough = [one for one in series if len(one.values) >= change_points.LEAST_RUNS]
+    found = find_in_many({one.key: one.values for one in enough}, floors={one.key: one.floor for one in enough})
+    kept = {one.key: without_drift(one, found[one.key]) for one in enough if one.key in found}
+    return {key: changes for key, changes in kept.items() if changes}
 
 
 def without_drift(one: OverRuns, changes: Sequence[ChangePoint]) -> Sequence[ChangePoint]:

@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.changes import findings, is_worse
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.changes import findings
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import NOTABLE, NOTE, PROBLEM
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_limits import SeriesLimits
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.conftest import Historian
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.stored_runs import (
     Night,
@@ -130,20 +129,3 @@ def test_a_number_of_the_context_may_change_its_level(history_of: Historian) -> 
     (found,) = findings(history.run, history)
     assert found.title.startswith("disk.speed_v1.read (r1) went from ")
     assert found.grade == NOTE
-
-
-@pytest.mark.parametrize(
-    ("limits", "before", "after", "worse"),
-    [
-        (SeriesLimits(), 1, 2, None),
-        (SeriesLimits(high=9, better="lower"), 1, 2, True),
-        (SeriesLimits(high=9, better="lower"), 2, 1, False),
-        (SeriesLimits(low=0, better="higher"), 1, 2, False),
-        (SeriesLimits(low=0, better="higher"), 2, 1, True),
-        (SeriesLimits(0, 10, "target", 5, 5), 4, 7, True),
-        (SeriesLimits(0, 10, "target", 5, 5), 3, 6, False),
-    ],
-    ids=str,
-)
-def test_whether_a_value_is_worse(limits: SeriesLimits, before: float, after: float, worse: bool | None) -> None:
-    assert is_worse(limits, before, after) is worse

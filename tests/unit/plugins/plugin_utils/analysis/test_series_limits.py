@@ -52,3 +52,20 @@ def test_limits_belong_to_one_name_and_unit_of_a_step() -> None:
     others = (Series("read", "t"), Series("read", "u", "C"), Series("other", "t", "C"))
     assert {known.of(other) for other in others} == {NO_LIMITS}
     assert known.of(T._replace(number=2)) == known.of(T)
+
+
+@pytest.mark.parametrize(
+    ("limits", "before", "after", "worse"),
+    [
+        (SeriesLimits(), 1, 2, None),
+        (SeriesLimits(high=9, better="lower"), 1, 2, True),
+        (SeriesLimits(high=9, better="lower"), 2, 1, False),
+        (SeriesLimits(low=0, better="higher"), 1, 2, False),
+        (SeriesLimits(low=0, better="higher"), 2, 1, True),
+        (SeriesLimits(0, 10, "target", 5, 5), 4, 7, True),
+        (SeriesLimits(0, 10, "target", 5, 5), 3, 6, False),
+    ],
+    ids=str,
+)
+def test_whether_a_value_is_worse(limits: SeriesLimits, before: float, after: float, worse: bool | None) -> None:
+    assert limits.is_worse(before, after) is worse

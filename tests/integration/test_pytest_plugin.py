@@ -104,6 +104,14 @@ def test_each_verdict_has_its_outcome(tests: Path):
     assert "needs_bad on localhost: blocked\n  bad did not pass (failed)" in found["needs_bad[localhost]"].text
 
 
+def test_a_waived_failure_is_an_expected_one(tests: Path):
+    Path("waivers.yml").write_text("waivers: [{step: bad, reason: RMA 1, who: alice, until: 2099-12-31}]")
+    done = inner("verdicts.recipe.yml", "-rx", "-k", "bad and not needs")
+    assert done.code == 0, done.stdout + done.stderr
+    assert "1 xfailed" in done.stdout
+    assert "waived by alice until 2099-12-31: RMA 1; failed: value: 7 frames is above max 5 frames" in done.stdout
+
+
 def test_a_failure_shows_all_that_there_is_to_see(tests: Path):
     inner("verdicts.recipe.yml")
     text = results()["bad[localhost]"].text

@@ -28,6 +28,7 @@ ANALYSERS: Sequence[str] = (
     "changes",
     "regressions",
     "unusual_values",
+    "waivers",
 )
 """The modules of this folder whose function `findings(run, history)` yields findings; imported when needed.
 

@@ -40,6 +40,12 @@ def reasons(run: RunData) -> list[Row]:
     return _gathered(run, not_passed(run))
 
 
+def waived(run: RunData) -> list[Row]:
+    """The results that waivers cover, with the verdict (`was`) and the reason (`failure`) that they had before."""
+    found = ((row, row["waived"]) for row in run.results if row.get("waived"))
+    return [{**row, "was": before.get("verdict") or "", "failure": before.get("reason") or ""} for row, before in found]
+
+
 def not_run(run: RunData) -> list[Row]:
     """Skipped and blocked results, grouped by verdict, step and reason."""
     return _gathered(run, [row for row in run.results if row["verdict"] in NOT_TRIED])

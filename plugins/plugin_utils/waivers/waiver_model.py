@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from pathlib import PurePath
 from typing import Any
@@ -82,6 +82,19 @@ class Waiver:
             return ACTIVE
         left = (self.until - today).days
         return OVER if left < 0 else ENDS_SOON if left <= SOON else ACTIVE
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> Waiver:
+        """The waiver that a run's record has, as `to_data` gives it."""
+        given = {field.name: data[field.name] for field in fields(cls) if field.name in data}
+        return cls(
+            **{
+                **given,
+                "until": date.fromisoformat(data["until"]) if "until" in data else None,
+                "hosts": tuple(data.get("hosts", ())),
+                "verdicts": tuple(data["verdicts"]),
+            }
+        )
 
     def to_data(self) -> dict[str, Any]:
         """As JSON, without what is not set."""

@@ -7,7 +7,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 
+from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import (
     add_recipe,
@@ -38,12 +40,18 @@ def add_plan(command: argparse.ArgumentParser) -> None:
 def plan(options: argparse.Namespace) -> Answer:
     """Show what would run, as a tree, as data or as a graph. Nothing is run.
 
-    It shows the stages and why each starts, the steps, their hosts, and the keys that each step reads and writes.
+    It shows the stages and why each starts, the steps, their hosts, the keys that each step reads and writes, and
+    which failures are waived.
     `run --dry-run` adds what an inventory and the store know: hosts, earlier results, durations.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.recipes.deprecation_notices import print_notices
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.waivers.planned_waivers import (
+        planned_waivers,
+        waiver_data,
+        waiver_lines,
+    )
     from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
-    from ansible_collections.rack.recipes.plugins.plugin_utils.plan.output_formats import FORMATS
+    from ansible_collections.rack.recipes.plugins.plugin_utils.plan.output_formats import FORMATS, plan_to_data
 
     if options.json and options.format not in (None, "json"):
         raise UsageError(
@@ -51,4 +59,8 @@ def plan(options: argparse.Namespace) -> Answer:
         )
     planned = plan_of(options.recipe, options=plan_options(options))
     print_notices(planned)
-    return FORMATS["json" if options.json else options.format or "tree"](planned), 0
+    waivers = planned_waivers(planned, settings.load())
+    word = "json" if options.json else options.format or "tree"
+    if word == "json" and waivers:
+        return json.dumps({**plan_to_data(planned), **waiver_data(waivers)}, ensure_ascii=False, indent=2) + "\n", 0
+    return FORMATS[word](planned) + ("".join(waiver_lines(waivers)) if word == "tree" else ""), 0

@@ -59,6 +59,7 @@ def _of_results(run: RunData) -> tuple[Table, ...]:
         _table("not_passed", "Not passed", of.NOT_PASSED, not_passed, of.ABOUT_NOT_PASSED),
         _table("reasons", "Reasons", of.REASONS, run_statistics.reasons(run), of.ABOUT_REASONS),
         _table("not_run", "Skipped and blocked", of.REASONS, run_statistics.not_run(run), of.ABOUT_NOT_RUN),
+        _table("waived", "Waived", of.WAIVED, run_statistics.waived(run), of.ABOUT_WAIVED),
         _table("flakes", "Flakes", of.FLAKES, retries_and_reuse.flakes(run), of.ABOUT_FLAKES),
     )
 

@@ -56,6 +56,7 @@ SUMMARY = (
 COUNTS = (VERDICT, RESULTS, Column("share", "Share", "number", "%"))
 NOT_PASSED = (VERDICT, HOST, STEP, REASON, SECONDS, TRIES, Column("stderr", "Log", "log"))
 REASONS = (VERDICT, STEP, REASON, RESULTS, Column("hosts", "Hosts", "number"), FIRST_HOST)
+WAIVED = (HOST, STEP, Column("was", "Verdict before", "verdict"), Column("failure", "What failed"), REASON)
 FLAKES = (HOST, STEP, VERDICT, TRIES, Column("first", "First failure"), SECONDS)
 CRITERIA = (
     STEP,
@@ -205,6 +206,7 @@ ABOUT_COUNTS = "Results by verdict, the gravest first. Of a looped step its inst
 ABOUT_NOT_PASSED = "Results that were tried and did not pass, the gravest first."
 ABOUT_REASONS = "What did not pass, the same step, verdict and reason gathered over hosts and instances."
 ABOUT_NOT_RUN = "Skipped and blocked results, the same step and reason gathered over hosts and instances."
+ABOUT_WAIVED = "Failures that somebody has accepted: what failed, and the waiver with its end."
 ABOUT_FLAKES = "Results that passed only after a try that had failed."
 ABOUT_CRITERIA = (
     "Measured values against their limits, by verdict, the nearest to a limit first. The distance is negative beyond "

@@ -39,8 +39,8 @@ WIDE_FROM = 36
 """A cell with more characters needs a wide column."""
 
 TABLES = (
-    "causes", "findings", "reasons", "not_passed", "not_run", "hosts", "flakes", "criteria", "steps", "rounds",
-    "reused", "hooks", "slowest", "measurements", "values", "verdicts", "context", "conflicts", "artifacts",
+    "causes", "findings", "reasons", "not_passed", "not_run", "hosts", "waived", "flakes", "criteria", "steps",
+    "rounds", "reused", "hooks", "slowest", "measurements", "values", "verdicts", "context", "conflicts", "artifacts",
     "past_runs", "finding_results",
 )  # fmt: skip
 CODE = frozenset({

@@ -40,6 +40,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.preview.s
     stored_history_of,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import to_text
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.waivers.planned_waivers import (
+    planned_waivers,
+    waiver_data,
+    waiver_lines,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.output_formats import FORMATS, plan_to_data
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan, PlannedStep
@@ -49,6 +54,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.ansible_
     forks_of,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.param_values import masked, secrets_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.waiver_model import Waiver
 
 NAMED = 8  # how many hosts are named
 
@@ -65,6 +71,7 @@ class Preview:
     warnings: Sequence[StepWarning]
     history: StoredHistory
     params: Mapping[str, Any]
+    waivers: Sequence[Waiver] = ()
 
 
 def dry_run(options: argparse.Namespace) -> Answer:
@@ -100,6 +107,7 @@ def _preview(options: argparse.Namespace, prepared: PreparedRun) -> Preview:
         warnings,
         history,
         _masked_params(prepared),
+        planned_waivers(plan, settings),
     )
 
 
@@ -168,7 +176,7 @@ def _data(preview: Preview) -> dict[str, Any]:
         "stages": stages,
         "notes": [{"step": note.step, "what": note.what, "why": note.why} for note in preview.warnings],
     }
-    return {**plan_to_data(preview.plan), "preview": told}
+    return {**plan_to_data(preview.plan), "preview": {**told, **waiver_data(preview.waivers)}}
 
 
 def _known_seconds(stage: ExpectedDuration, known: Known) -> float | None:
@@ -190,6 +198,7 @@ def _lines(preview: Preview) -> Iterator[str]:
         yield "\n" + to_text(
             ("step", "may not run", "why"), [(note.step, note.what, note.why) for note in preview.warnings]
         )
+    yield from waiver_lines(preview.waivers)
     yield "\n" + to_text(("stage", "hosts", "may take", ""), [*_stage_rows(preview)])
     yield f"in all {_duration_text(_total_seconds(preview))} ({preview.history.source_text()})\n"
     yield from _over_time(preview)

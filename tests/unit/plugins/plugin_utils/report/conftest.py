@@ -73,6 +73,7 @@ def saying(text: str) -> tuple[Table, ...]:
     step |= {"flake": True, "attempts": [{"verdict": text, "reason": text}], "rounds": {"count": 2, "passed": 1}}
     other = step | {"host": "r1", "verdict": text, "seconds": 1.0, "parent": name, "hooks": []}
     other |= {"source_run": text}
+    other |= {"waived": {"verdict": text, "reason": text, "by": [text]}}
     skipped = {"host": "r2", "step": name, "verdict": "skipped", "reason": text}
     time = "2026-11-25T12:00:00.000000Z"
     run = dict.fromkeys(("run_id", "test_id", "recipe", "digest", "tester", "description", "controller", "user"), text)

@@ -15,9 +15,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.cells i
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.run_summary import PAST_RUNS, duration
 
 NAMES = [
-    "summary", "counts", "causes", "findings", "not_passed", "reasons", "not_run", "flakes", "hosts", "criteria",
-    "matrix", "steps", "rounds", "reused", "hooks", "slowest", "measurements", "values", "verdicts", "context",
-    "conflicts", "artifacts", "finding_results", "past_runs",
+    "summary", "counts", "causes", "findings", "not_passed", "reasons", "not_run", "waived", "flakes", "hosts",
+    "criteria", "matrix", "steps", "rounds", "reused", "hooks", "slowest", "measurements", "values", "verdicts",
+    "context", "conflicts", "artifacts", "finding_results", "past_runs",
 ]  # fmt: skip
 
 
@@ -35,6 +35,12 @@ def test_the_host_that_a_result_came_through_has_a_column_where_there_is_one(by_
     [verdicts] = (table for table in report if table.name == "verdicts")
     assert verdicts.values("through") == [None, "j1"]
     assert "through" not in {column.name for column in by_name["verdicts"].columns}
+
+
+def test_waived_failures_have_a_table_with_what_failed(by_name):
+    assert rows_of(by_name["waived"], "host", "step", "was", "failure") == [
+        ("rack1-u5", "link_errors", "failed", "12 > 0 frames")
+    ]
 
 
 def test_rows_are_as_wide_as_their_columns(report):

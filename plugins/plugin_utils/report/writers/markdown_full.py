@@ -20,6 +20,7 @@ ROOM = {
     "not_passed": 8_000,
     "not_run": 3_000,
     "hosts": 2_000,
+    "waived": 3_000,
     "flakes": 3_000,
     "criteria": 4_000,
     "rounds": 3_000,

@@ -69,6 +69,7 @@ GROUPS: dict[str, dict[str, Command]] = {
         "ctx history": Command("show who set a key, when, from what", "results.ctx"),
         "ctx diff": Command("show the keys in which two runs differ", "results.ctx"),
         "ctx export": Command("print the context of a run for another one to start with", "results.ctx"),
+        "chart": Command("draw a chart of a run as SVG or PNG", "results.chart"),
         "report": Command("write the report of a run; prints the paths", "results.report"),
         "waivers": Command("failures that somebody has accepted: list them, check them"),
         "waivers list": Command("list the waivers: state, uses, passes in a row", "waivers.waivers"),

@@ -38,10 +38,19 @@ def _parts(tables: Sequence[Table]) -> Iterator[str]:
     yield "\n}}\n"
 
 
-def _table(table: Table) -> Iterator[str]:
+def as_data(table: Table) -> dict[str, Any]:
+    """A table as plain data, as the file has it."""
+    return {**_head(table), "rows": [_record(row, table.columns) for row in table.rows]}
+
+
+def _head(table: Table) -> dict[str, Any]:
     columns = [{"name": one.name, "title": one.title, "kind": one.kind, "unit": one.unit} for one in table.columns]
-    about = {"title": table.title, "about": table.about, "columns": _harmless(columns)}
-    yield f"{_text(about)[:-1]}, {_text('rows')}: ["
+    told: dict[str, Any] = _harmless({"title": table.title, "about": table.about, "columns": columns})
+    return told
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield f"{_text(_head(table))[:-1]}, {_text('rows')}: ["
     for number, row in enumerate(table.rows):
         yield f"{',' if number else ''}\n{_text(_record(row, table.columns))}"
     yield "\n]}"

@@ -59,6 +59,7 @@ def test_every_value_has_a_kind_or_none_on_purpose(name: str):
     """A new word for a value is either completed, or listed here."""
     free = {
         "AGE",
+        "ATTRIBUTE",
         "SIZE",
         "WHO",
         "URL",

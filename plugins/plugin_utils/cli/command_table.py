@@ -64,6 +64,7 @@ GROUPS: dict[str, dict[str, Command]] = {
         "runs": Command("list the runs in the store, the newest first", "results.runs"),
         "show": Command("show a run: what did not pass first", "results.show"),
         "diff": Command("show what changed between two runs", "results.diff"),
+        "rejudge": Command("judge the measurements of a run by other limits", "results.rejudge"),
         "ctx": Command("show the context of a run, its history, how two runs differ in it; export it"),
         "ctx show": Command("show the keys of a run and their values", "results.ctx"),
         "ctx history": Command("show who set a key, when, from what", "results.ctx"),

@@ -54,14 +54,15 @@ def show(options: argparse.Namespace) -> Answer:
             queries.measurements(store, run_id, only_bad=not options.json),
         )
         conflicts, artifacts = queries.conflicts(store, run_id), queries.artifacts(store, run_id)
+        judgements = queries.judgements(store, run_id)
         origins = queries.origins(store, run_id) if conflicts else {}
         conflicts = [{**one, "origin": origins.get(one["seq"])} for one in conflicts]
         if options.json:
             context = queries.context(store, run_id)
-            more = {"context": context, "conflicts": conflicts, "artifacts": artifacts}
+            more = {"context": context, "conflicts": conflicts, "artifacts": artifacts, "judgements": judgements}
             return {"run": run, "steps": steps, "measurements": measured, **more}, 0
     shown = steps if options.all else [step for step in steps if not step["parent"] or not _is_plain(step)]
-    below = [*_criteria(measured), *_conflicts(conflicts), *_artifacts(artifacts)]
+    below = [*_criteria(measured), *_conflicts(conflicts), *_artifacts(artifacts), *_judgements(judgements)]
     return "".join([*_head(run, steps), *_steps(shown, steps), *below]), 0
 
 
@@ -196,3 +197,17 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 def _written(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _judgements(found: Sequence[Row]) -> Iterator[str]:
+    """Judgements by other limits, which were made after the run."""
+    rows = [
+        (one["n"], one["time"], one["user"], one["source"], len(one["changes"]), _counted(one["counts"]))
+        for one in found
+    ]
+    if rows:
+        yield "\n" + _table(("judgement", "time", "by", "limits from", "changes", "measurements"), rows)
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {verdict}" for verdict, number in counts.items())

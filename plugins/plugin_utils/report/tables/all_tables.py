@@ -48,6 +48,7 @@ def tables(run: RunData, findings: Sequence[Finding] = ()) -> tuple[Table, ...]:
         _table("context", "Context keys", of.CONTEXT, run.context, "The context as the run left it."),
         _table("conflicts", "Conflicts", of.CONFLICTS, run.conflicts, of.ABOUT_CONFLICTS),
         _table("artifacts", "Artifacts", of.ARTIFACTS, run.artifacts, of.ABOUT_ARTIFACTS),
+        _table("judgements", "Judgements", of.JUDGEMENTS, _judgements(run), of.ABOUT_JUDGEMENTS),
         finding_results(findings, verdicts),
         Table("past_runs", "Past runs", of.RUNS, past_runs(run), f"The last {PAST_RUNS} earlier runs of this test."),
     )
@@ -82,6 +83,10 @@ def _of_measurements(run: RunData) -> tuple[Table, ...]:
         _table("measurements", "Measurements", of.MEASUREMENTS, spread, of.ABOUT_SPREAD),
         _table("values", "Values", of.VALUES, limit_margins.values(run), of.ABOUT_VALUES),
     )
+
+
+def _judgements(run: RunData) -> list[Row]:
+    return [{**row, "changes": len(row.get("changes") or ())} for row in run.judgements]
 
 
 def _table(name: str, title: str, columns: Sequence[Column], found: Sequence[Row], about: str) -> Table:

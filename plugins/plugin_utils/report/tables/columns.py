@@ -57,6 +57,15 @@ COUNTS = (VERDICT, RESULTS, Column("share", "Share", "number", "%"))
 NOT_PASSED = (VERDICT, HOST, STEP, REASON, SECONDS, TRIES, Column("stderr", "Log", "log"))
 REASONS = (VERDICT, STEP, REASON, RESULTS, Column("hosts", "Hosts", "number"), FIRST_HOST)
 WAIVED = (HOST, STEP, Column("was", "Verdict before", "verdict"), Column("failure", "What failed"), REASON)
+JUDGEMENTS = (
+    Column("n", "No.", "number"),
+    Column("time", "Time (UTC)", "time"),
+    Column("user", "By"),
+    Column("source", "Limits from"),
+    Column("counts", "Measurements by verdict", "json"),
+    Column("changes", "Verdicts that change", "number"),
+    Column("digest", "Digest of the limits"),
+)
 FLAKES = (HOST, STEP, VERDICT, TRIES, Column("first", "First failure"), SECONDS)
 CRITERIA = (
     STEP,
@@ -207,6 +216,7 @@ ABOUT_NOT_PASSED = "Results that were tried and did not pass, the gravest first.
 ABOUT_REASONS = "What did not pass, the same step, verdict and reason gathered over hosts and instances."
 ABOUT_NOT_RUN = "Skipped and blocked results, the same step and reason gathered over hosts and instances."
 ABOUT_WAIVED = "Failures that somebody has accepted: what failed, and the waiver with its end."
+ABOUT_JUDGEMENTS = "Judgements of this run's measurements by other limits, made later; the run's own verdicts stay."
 ABOUT_FLAKES = "Results that passed only after a try that had failed."
 ABOUT_CRITERIA = (
     "Measured values against their limits, by verdict, the nearest to a limit first. The distance is negative beyond "

@@ -189,6 +189,7 @@ MEASURED = [_field_of(column) for column in DETAIL_COLUMNS["measurements"] if no
 
 
 FINDING = {column.name: _field_of(column) for column in ANALYSIS_COLUMNS["analysis"] if not column.is_key}
+JUDGEMENT = {column.name: _field_of(column) for column in ANALYSIS_COLUMNS["judgements"] if not column.is_key}
 
 
 def columns_from(fields: Fields, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -284,3 +285,8 @@ def host_rows(run_id: str, record: Record) -> list[Row]:
 def analysis_row(run_id: str, n: int, record: Mapping[str, Any]) -> Row:
     """The row of `analysis` for the finding with the number `n`; `record` has its fields."""
     return in_order(tables().analysis, {"run_id": run_id, "n": n, **columns_from(FINDING, record)})
+
+
+def judgement_columns(judgement: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of `judgements` for a judgement, without its run and its number."""
+    return columns_from(JUDGEMENT, judgement)

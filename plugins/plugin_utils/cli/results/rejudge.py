@@ -60,7 +60,11 @@ def rejudge(options: argparse.Namespace) -> Answer:
         run_id = run_id_of(store, options.run, options.db)
         judged = judge(load(store, run_id).measurements, limits.limits)
         changed = [one for one in judged if one.has_changed]
-        told = {"limits": limits.data, "counts": counts(judged), "changes": [one.to_data() for one in changed]}
+        told: dict[str, Any] = {
+            "limits": limits.data,
+            "counts": counts(judged),
+            "changes": [one.to_data() for one in changed],
+        }
         number = add_judgement(store, run_id, {**_by_whom(), "source": limits.path, "digest": limits.digest, **told})
     worse = [one for one in changed if one.is_worse]
     code = 1 if options.exit_code and worse else 0

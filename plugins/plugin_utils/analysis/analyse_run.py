@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding, most_important_first
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
@@ -22,6 +22,7 @@ ANALYSERS: Sequence[str] = (
     "causes",
     "links",
     "moved_parts",
+    "evidence",
     "outliers",
     "flakes",
     "own_findings",
@@ -36,18 +37,37 @@ ANALYSERS: Sequence[str] = (
 """
 
 
+class Needs(NamedTuple):
+    """What a method needs before it can find anything: results of so many hosts, and so many runs with this one."""
+
+    hosts: int = 0
+    runs: int = 0
+
+
+NEEDS: Mapping[str, Needs] = {"outliers": Needs(hosts=4), "changes": Needs(runs=10)}
+"""Methods that are left out where they can find nothing, since numpy takes longer to import than a small report."""
+
+
 def analyse(engine: Engine, run: RunData, length: int = LAST_RUNS) -> list[Finding]:
     """All findings about a run, the most important first, from it and its last `length` earlier runs.
 
     Raises StoreError where the history cannot be read.
     """
     history = History(engine, run, length)
-    return most_important_first(found for name in ANALYSERS for found in _findings(name, run, history))
+    return most_important_first(found for name in _useful(run, history) for found in _findings(name, run, history))
 
 
 def analyse_run(engine: Engine, run_id: str, length: int = LAST_RUNS) -> list[Finding]:
     """All findings about the run with this id. Raises UsageError for an unknown run, and StoreError."""
     return analyse(engine, load(engine, run_id), length)
+
+
+def _useful(run: RunData, history: History) -> Iterator[str]:
+    hosts = len({row["host"] for row in run.steps})
+    for name in ANALYSERS:
+        needs = NEEDS.get(name, Needs())
+        if hosts >= needs.hosts and (not needs.runs or len(history.runs) + 1 >= needs.runs):
+            yield name
 
 
 def _findings(name: str, run: RunData, history: History) -> Iterable[Finding]:

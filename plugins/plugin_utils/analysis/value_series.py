@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats, Places, usable
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.values import numbers_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import values_of_runs
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 KEPT_TEXTS = 50_000  # JSON texts whose numbers are remembered: most values of a context are the same in each run
-LONGEST_LIST = 32  # the numbers of a longer list are samples, not series of their own
 
 
 class Series(NamedTuple):
@@ -176,22 +176,3 @@ def _context(engine: Engine, run_ids: Sequence[str], context: Iterable[Mapping[s
 
 def _numbers_of(text: str) -> tuple[tuple[str, float], ...]:
     return (*numbers_in(json.loads(text)),)
-
-
-def numbers_in(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
-    """The numbers inside of a JSON value, each with its path, such as `.mean` or `.disks[0].hours`; "" is the value."""
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from numbers_in(inner, f"{path}.{name}")
-    elif isinstance(value, list):
-        for index, inner in enumerate(value if len(value) <= LONGEST_LIST else ()):
-            yield from numbers_in(inner, f"{path}[{index}]")
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield path, _float(value)
-
-
-def _float(value: float) -> float:
-    try:
-        return float(value)
-    except OverflowError:  # a whole number of more than 308 digits
-        return float("nan")

@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_series import Series
+if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_series import Series
 
 DIGITS = 4
 HOUR, DAY = 3600.0, 86400.0

@@ -15,6 +15,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import (
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import Row, RunData
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_statistics import statistics
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Table
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables import columns as of
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.cells import RUN_SCOPED, rows, tail
@@ -81,6 +82,7 @@ def _of_measurements(run: RunData) -> tuple[Table, ...]:
     spread = run_statistics.by_measurement(run, retries_and_reuse.single(run))
     return (
         _table("measurements", "Measurements", of.MEASUREMENTS, spread, of.ABOUT_SPREAD),
+        _table("statistics", "Statistics", of.STATISTICS, statistics(run), of.ABOUT_STATISTICS),
         _table("values", "Values", of.VALUES, limit_margins.values(run), of.ABOUT_VALUES),
     )
 

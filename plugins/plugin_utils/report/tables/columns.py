@@ -127,6 +127,24 @@ MEASUREMENTS = (
     Column("min_host", "Host of least"),
     Column("max_host", "Host of greatest"),
 )
+STATISTICS = (
+    STEP,
+    Column("name", "Measurement or key"),
+    UNIT,
+    Column("count", "Numbers", "number"),
+    Column("mean", "Mean", "number"),
+    Column("variance", "Variance (n - 1)", "number"),
+    Column("median", "Median", "number"),
+    Column("mad", "MAD", "number"),
+    Column("p5", "5 % below", "number"),
+    Column("p25", "25 % below", "number"),
+    Column("p75", "75 % below", "number"),
+    Column("p95", "95 % below", "number"),
+    Column("skewness", "Skewness (G1)", "number"),
+    Column("least", "Least", "number"),
+    Column("greatest", "Greatest", "number"),
+    Column("definition", "Definition"),
+)
 VALUES = (HOST, STEP, NAME, VALUE, UNIT, VERDICT, LIMITS, DISTANCE, MARGIN)
 VERDICTS = (
     HOST,
@@ -230,6 +248,10 @@ ABOUT_REUSED = "Results of earlier runs that were used again because their input
 ABOUT_ROUNDS = "Steps that were done over and over, with the spread of what they measured over their rounds."
 ABOUT_HOOKS = "Hooks that did not pass. They change no verdict of a step."
 ABOUT_SPREAD = "Spread over hosts by step, measurement and unit. Values that are not numbers count under Values only."
+ABOUT_STATISTICS = (
+    "Every number over the hosts: measurements by step, and numbers in the context by their path. Percentiles are of "
+    "type 7, as in Excel and R; there is none of too few values. MAD is the median distance from the median."
+)
 ABOUT_VALUES = "Every measured value: first those with limits, by verdict and the nearest to a limit first."
 ABOUT_VERDICTS = "How each step ended on each host; a looped step, with the number of its instances, stands above them."
 ABOUT_ARTIFACTS = "Files that steps left with the run; those with the same content are one file."

@@ -40,8 +40,8 @@ WIDE_FROM = 36
 
 TABLES = (
     "causes", "findings", "reasons", "not_passed", "not_run", "hosts", "waived", "flakes", "criteria", "steps",
-    "rounds", "reused", "hooks", "slowest", "measurements", "values", "verdicts", "context", "conflicts", "artifacts",
-    "judgements", "past_runs", "finding_results",
+    "rounds", "reused", "hooks", "slowest", "measurements", "statistics", "values", "verdicts", "context", "conflicts",
+    "artifacts", "judgements", "past_runs", "finding_results",
 )  # fmt: skip
 CODE = frozenset({
     "host", "step", "key", "first_host", "slowest_host", "min_host", "max_host", "nearest_host", "run_id", "source_run",

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import analyse_run
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import analyse_run, changes
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import (
     FINDING_KINDS,
     GRADES,
@@ -21,6 +21,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings imp
     from_row,
     most_important_first,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import outliers
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.store_findings import store_findings
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
@@ -58,6 +59,12 @@ def test_the_gravest_come_first_then_those_that_explain_most() -> None:
     small = Finding("cause", PROBLEM, "1 result", explains=1)
     link = Finding("link", PROBLEM, "leaf1 and leaf2 disagree", explains=1)
     assert most_important_first([OUTLIER, link, small, CAUSE]) == [CAUSE, small, link, OUTLIER]
+
+
+def test_a_method_is_left_out_only_where_it_can_find_nothing() -> None:
+    least = {"outliers": (outliers.LEAST_GROUP, 0), "changes": (0, changes.LEAST_RUNS)}
+    assert {name: tuple(needs) for name, needs in analyse_run.NEEDS.items()} == least
+    assert set(analyse_run.NEEDS) < set(analyse_run.ANALYSERS)
 
 
 def test_every_analyser_names_kinds_and_grades_that_are_known(store: Engine) -> None:

@@ -7,9 +7,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_series import Series, numbers_in
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_series import Series
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.conftest import Historian
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.stored_runs import Night, latency
 
@@ -78,22 +77,3 @@ def test_a_run_without_numbers_has_no_series(history_of: Historian) -> None:
 def test_a_name_may_have_the_character_that_stands_between_names_in_the_query(history_of: Historian) -> None:
     measured = latency(1, name="a\x1fb")
     assert [one.series.unit for one in history_of([Night({("ping", "r1"): measured})]).series] == ["b\x1fus"]
-
-
-@pytest.mark.parametrize(
-    ("value", "found"),
-    [
-        (5, {"": 5.0}),
-        ({"a": {"b": 1}, "c": [1, {"d": 2}]}, {".a.b": 1.0, ".c[0]": 1.0, ".c[1].d": 2.0}),
-        ({"ok": True, "text": "5", "none": None}, {}),
-        ([0] * 33, {}),
-        ([0] * 32, {f"[{index}]": 0.0 for index in range(32)}),
-    ],
-    ids=str,
-)
-def test_numbers_in_a_value(value: Any, found: dict[str, float]) -> None:
-    assert dict(numbers_in(value)) == found
-
-
-def test_a_number_that_no_float_can_hold_is_none() -> None:
-    assert np.isnan(dict(numbers_in(10**400))[""])

@@ -16,8 +16,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.run_sum
 
 NAMES = [
     "summary", "counts", "causes", "findings", "not_passed", "reasons", "not_run", "waived", "flakes", "hosts",
-    "criteria", "matrix", "steps", "rounds", "reused", "hooks", "slowest", "measurements", "values", "verdicts",
-    "context", "conflicts", "artifacts", "judgements", "finding_results", "past_runs",
+    "criteria", "matrix", "steps", "rounds", "reused", "hooks", "slowest", "measurements", "statistics", "values",
+    "verdicts", "context", "conflicts", "artifacts", "judgements", "finding_results", "past_runs",
 ]  # fmt: skip
 
 

@@ -1,0 +1,142 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run does not show: planned results that nobody has, and values that are empty or lost. None of them is a 0."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from math import isfinite
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, RAN
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.capped_findings import MOST_RESULTS, SHOWN, capped
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import NOTABLE, PROBLEM, Finding, ResultId
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.retries_and_reuse import single
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.values import numbers_in
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import plural
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import run_record
+
+KIND = "evidence"
+COUNTED = "counted against the plan of the run; nothing is estimated, so there are no false alarms"
+COMPARED = "a value counts as lost where more than half of the hosts that passed the step have it; no rate is known"
+RUN = "(run)"  # in sentences, the host of what belongs to the run as a whole
+MISSING = "missing"
+EMPTY: tuple[Any, ...] = (None, "", [], {})
+RUN_AGAIN = "Run the step again on these hosts (`rack-recipes run --resume`), or find out why it was never judged."
+READ_LOG = "Read the log of the step on these hosts: it passed, but did not tell this value."
+
+
+class _Place(NamedTuple):
+    """A value that is expected: a measurement of a step; or a key that the step sets, or the path of a number in it."""
+
+    step: str
+    name: str
+    key: str = ""
+
+
+def findings(run: RunData, _history: History) -> Iterator[Finding]:
+    """Yield findings of the kind `evidence`."""
+    yield from capped([*_without_result(run)])
+    yield from capped([*_without_value(run)])
+
+
+def _without_result(run: RunData) -> Iterator[Finding]:
+    have = {(row["host"], row["step"]) for row in run.steps}
+    for step, hosts in planned_hosts(run).items():
+        if lacking := [host for host in sorted(hosts, key=natural) if (host, step) not in have]:
+            yield _no_result(run, step, lacking, len(hosts))
+
+
+def _no_result(run: RunData, step: str, hosts: Sequence[str], planned: int) -> Finding:
+    results = tuple(ResultId(host, step) for host in hosts[:MOST_RESULTS])
+    count, where = f"{len(hosts):,} of {plural(planned, 'planned result')} of {step}", few(_named(hosts), SHOWN)
+    figures = {"missing": len(hosts), "planned": planned}
+    if not run.run.get("ended"):
+        title = f"The run has not ended: nobody has {count} yet ({where})"
+        return Finding(KIND, NOTABLE, title, results, "", figures, {"step": step}, COUNTED)
+    title = f"Nobody has {count}: {where}"
+    return Finding(KIND, PROBLEM, title, results, RUN_AGAIN, figures, {"step": step}, COUNTED)
+
+
+def planned_hosts(run: RunData) -> Mapping[str, Sequence[str]]:
+    """The hosts of each planned step, as the run record says; empty where the journal is no longer at its place."""
+    journal = run.run.get("journal")
+    with suppress(RackError, OSError):
+        steps = run_record(Path(journal)).get("steps") or () if journal else ()
+        return {step["name"]: step["hosts"] for step in steps if step.get("hosts")}
+    return {}
+
+
+def _without_value(run: RunData) -> Iterator[Finding]:
+    """Values that a step gave on most hosts, and on some of those where it passed not at all, or empty, or as NaN."""
+    passed, told = _passed(run), _told(run)
+    for place, faults in told.items():
+        hosts = passed.get(place.step, set())
+        if place.name != place.key and place.key:
+            hosts = hosts & told[_Place(place.step, place.key, place.key)].keys()
+        lost = [host for host in sorted(hosts, key=natural) if faults.get(host, MISSING)]
+        if lost and 2 * (len(hosts) - len(lost)) > len(hosts):
+            yield _lost(place, lost, faults, len(hosts))
+
+
+def _lost(place: _Place, hosts: Sequence[str], faults: Mapping[str, str], of: int) -> Finding:
+    states = [f"{host or RUN} ({faults.get(host, MISSING)})" for host in hosts]
+    name = place.name if place.key else f"{place.name} of {place.step}"
+    where = f"{plural(len(hosts), 'host')}: {few(states, SHOWN)}"
+    title = f"{name} is lost on {where}; {of - len(hosts):,} of {of:,} hosts have it"
+    results = tuple(ResultId(host, place.step, "" if place.key else place.name) for host in hosts[:MOST_RESULTS])
+    about = {"step": place.step, "name": place.name}
+    return Finding(KIND, NOTABLE, title, results, READ_LOG, {"lost": len(hosts), "hosts": of}, about, COMPARED)
+
+
+def _passed(run: RunData) -> Mapping[str, set[str]]:
+    """The hosts on which each step ran and passed: elsewhere nobody expects a value."""
+    found: dict[str, set[str]] = {}
+    for row in run.results:
+        if row["verdict"] in PASSING & RAN:
+            found.setdefault(row["step"], set()).add(row["host"])
+    return found
+
+
+def _told(run: RunData) -> Mapping[_Place, Mapping[str, str]]:
+    """For each value by host what is wrong with it; an empty text where nothing is."""
+    found: dict[_Place, dict[str, str]] = {}
+    for place, host, fault in (*_measured(run), *_in_context(run)):
+        faults = found.setdefault(place, {})
+        faults[host] = fault and faults.get(host, fault)  # of several values of one name, one is enough
+    return found
+
+
+def _measured(run: RunData) -> Iterator[tuple[_Place, str, str]]:
+    for row in single(run):
+        yield _Place(row["step"], row["name"]), row["host"], fault_of(row.get("value"))
+
+
+def _in_context(run: RunData) -> Iterator[tuple[_Place, str, str]]:
+    """The keys, and the numbers in them; those in lists are left out, whose lengths may differ."""
+    for row in run.context:
+        step, key, host = row["step"], row["key"], row["host"]
+        yield _Place(step, key, key), host, fault_of(row["value"])
+        for path, number in numbers_in(row["value"]):
+            if path and "[" not in path:
+                yield _Place(step, f"{key}{path}", key), host, fault_of(number)
+
+
+def fault_of(value: Any) -> str:
+    """What is wrong with a value: `empty`, `not a finite number`, or nothing."""
+    if isinstance(value, float) and not isfinite(value):
+        return "not a finite number"
+    return "empty" if value in EMPTY else ""
+
+
+def _named(hosts: Iterable[str]) -> list[str]:
+    return [host or RUN for host in hosts]

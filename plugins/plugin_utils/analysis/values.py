@@ -1,0 +1,66 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The numbers of a run: what its steps measured, and what stands inside of the values of its context."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from math import isnan
+from typing import Any, NamedTuple
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.retries_and_reuse import single
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, number_of
+
+LONGEST_LIST = 32  # the numbers of a longer list are samples, not series of their own
+
+
+class Metric(NamedTuple):
+    """What a number is: a measurement of a `step`, or a number in the context, whose step is "".
+
+    The name of a number in the context is its full path, as a reference in a recipe has it: `numbers.stats_v1.mean`.
+    """
+
+    step: str
+    name: str
+    unit: str
+
+
+class Value(NamedTuple):
+    """One number on a host; NaN for a value that is no number. The host of the run is ""."""
+
+    metric: Metric
+    host: str
+    number: float
+
+
+def values(run: RunData) -> Iterator[Value]:
+    """All numbers of a run in reading order; statistics over the rounds of a step are left out."""
+    return chain(_measured(run), _in_context(run))
+
+
+def _measured(run: RunData) -> Iterator[Value]:
+    for row in single(run):
+        if not isnan(row["number"]):
+            yield Value(Metric(row["step"], row["name"], row.get("unit") or ""), row["host"], row["number"])
+
+
+def _in_context(run: RunData) -> Iterator[Value]:
+    for row in run.context:
+        key, host = row["key"], row["host"]
+        for path, number in numbers_in(row["value"]):
+            yield Value(Metric("", f"{key}{path}", ""), host, number)
+
+
+def numbers_in(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
+    """The numbers inside of a JSON value, each with its path, such as `.mean` or `.disks[0].hours`; "" is the value."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from numbers_in(inner, f"{path}.{name}")
+    elif isinstance(value, list):
+        for index, inner in enumerate(value if len(value) <= LONGEST_LIST else ()):
+            yield from numbers_in(inner, f"{path}[{index}]")
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield path, number_of(value)

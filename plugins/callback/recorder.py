@@ -91,7 +91,7 @@ options:
       - Patterns, separated by colons, of the names of arguments, parameters, variables and keys of the context whose
         values are secret. A key is meant with its version or without. They replace the default ones.
     default: "*password:*passwd:*passphrase:*secret:*token:\
-      *api_key:*apikey:*access_key:*secret_key:*private_key:*credentials"
+      *api_key:*apikey:*access_key:*secret_key:*private_key:*credentials:*summary_key"
     type: str
     ini: [{section: rack_recipes, key: secret_keys}]
     env: [{name: RACK_RECIPES_SECRET_KEYS}]
@@ -121,6 +121,39 @@ options:
     type: str
     ini: [{section: rack_recipes, key: waivers}]
     env: [{name: RACK_RECIPES_WAIVERS}]
+  summary_url:
+    description:
+      - Address of a language model that may write summaries of runs, as a base such as C(http://localhost:8080/v1) of
+        an interface like OpenAI's. It is asked only where a report or C(rack-recipes analyse) is told to. Without it
+        summaries are made by rules.
+    default: ""
+    type: str
+    ini: [{section: rack_recipes, key: summary_url}]
+    env: [{name: RACK_RECIPES_SUMMARY_URL}]
+  summary_model:
+    description: Name of that model.
+    default: ""
+    type: str
+    ini: [{section: rack_recipes, key: summary_model}]
+    env: [{name: RACK_RECIPES_SUMMARY_MODEL}]
+  summary_key:
+    description: Key for that address. It is sent over https, or to this machine, and nowhere else.
+    default: ""
+    type: str
+    ini: [{section: rack_recipes, key: summary_key}]
+    env: [{name: RACK_RECIPES_SUMMARY_KEY}]
+  summary_timeout:
+    description: Seconds to wait for a summary, with its second try.
+    default: 30
+    type: float
+    ini: [{section: rack_recipes, key: summary_timeout}]
+    env: [{name: RACK_RECIPES_SUMMARY_TIMEOUT}]
+  summary_budget:
+    description: Tokens that a summary may cost at most, question and answer, with its second try.
+    default: 8000
+    type: int
+    ini: [{section: rack_recipes, key: summary_budget}]
+    env: [{name: RACK_RECIPES_SUMMARY_BUDGET}]
   locked:
     description:
       - Whether only recipes, scriptlets, hooks and modules are run that are as C(rack-recipes lock) wrote them down.

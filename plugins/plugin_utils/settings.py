@@ -16,7 +16,7 @@ import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,6 +43,11 @@ MEANING: dict[str, str] = {
     "host_attributes": "variables of the inventory that are recorded with each host of a run",
     "module_errors": "the file that says which answers of Ansible's modules are errors",
     "waivers": "the file with the failures that somebody has accepted",
+    "summary_url": "address of a language model that writes summaries",
+    "summary_model": "name of that model",
+    "summary_key": "key for that address",
+    "summary_timeout": "seconds to wait for a summary",
+    "summary_budget": "tokens that a summary may cost at most",
 }
 MERGE_POLICIES = ("last_write", "fail", "deep_merge")
 HOOK = "hook "  # before the dotted name of a Python file: a policy of the user's
@@ -63,6 +68,7 @@ SECRET_KEYS = (  # of arguments, parameters, variables and keys of the context
     "*secret_key",
     "*private_key",
     "*credentials",
+    "*summary_key",
 )
 
 HOST_ATTRIBUTES = (  # what hosts that fail together may have in common
@@ -110,6 +116,11 @@ class Settings:
     host_attributes: tuple[str, ...] = HOST_ATTRIBUTES
     module_errors: str = ""
     waivers: str = ""
+    summary_url: str = ""
+    summary_model: str = ""
+    summary_key: str = field(default="", repr=False)
+    summary_timeout: float = 30.0
+    summary_budget: int = 8000
 
 
 def load(extra_vars: Mapping[str, Any] | None = None) -> Settings:

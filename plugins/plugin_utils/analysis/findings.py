@@ -41,7 +41,7 @@ FINDING_KINDS: Mapping[str, FindingKind] = {
     "waiver": FindingKind("Waived", "Failures that somebody has accepted, until when, and waivers that are over."),
     "coverage": FindingKind("Not covered", "Steps and values that no run has ever judged."),
     "own": FindingKind("Own analysis", "What scriptlets of this recipe have found."),
-    "summary": FindingKind("Summary", "What a language model writes about the findings: a suggestion."),
+    "summary": FindingKind("Summary", "The run in a few sentences; those of a language model are suggestions."),
 }
 
 

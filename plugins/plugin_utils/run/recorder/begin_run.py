@@ -89,7 +89,7 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
     waivers, uncounted = find_waivers(settings, recipe, play_outline, ansible_api.resolve)
     hooks = load_hooks(rules, [*map(Path, settings.scriptlets)])
     imported = context_file.read(wanted.context) if wanted.context else context_file.ExportedContext()
-    mask = Mask([*secrets, *password_in(settings.db), *_vault_values(vaulted, play_outline.hosts)])
+    mask = Mask([*secrets, *_own_secrets(settings), *_vault_values(vaulted, play_outline.hosts)])
     given = RunInputs(
         recipe=recipe,
         params=values,
@@ -113,6 +113,11 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
     if wanted.context:
         run.catch_up()  # the first stage starts with it
     return run
+
+
+def _own_secrets(settings: Settings) -> list[str]:
+    """The secrets among the settings, which no host gets."""
+    return [*password_in(settings.db), *filter(None, [settings.summary_key])]
 
 
 def _pins(

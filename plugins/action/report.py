@@ -25,6 +25,7 @@ ARGUMENTS = {
     "formats": {"type": "list", "elements": "str", "choices": FORMATS, "default": list(DEFAULT_FORMATS)},
     "dest": {"type": "path"},
     "db": {"type": "str", "no_log": True},
+    "summary": {"type": "bool", "default": False},
 }
 
 
@@ -53,7 +54,8 @@ def report(arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[s
     run_id = arguments["run"] or this_run()
     folder = Path(arguments["dest"] or Path(project.runs, run_id, "report"))
     url = arguments["db"] or project.db
-    made = make(reader(url), run_id, folder, arguments["formats"], url)
+    summary_by = project if arguments["summary"] else None
+    made = make(reader(url), run_id, folder, arguments["formats"], url, summary_by)
     return {"changed": any(made.values()), "run_id": run_id, "files": list(map(str, made))}
 
 

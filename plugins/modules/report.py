@@ -42,6 +42,13 @@ options:
     description:
       - URL of the store. Without it, the project's store.
     type: str
+  summary:
+    description:
+      - Whether the report has a summary in a few sentences.
+      - They are made by rules, or by the language model of the setting C(rack_recipes_summary_url). What a model writes
+        is marked as a suggestion.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Can run in check mode.

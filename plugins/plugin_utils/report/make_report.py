@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import analyse
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import from_row
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import load
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding, from_row
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, load
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.store_findings import store_findings_at
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats import DEFAULT_FORMATS
@@ -24,19 +24,37 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
+
 
 def make(
-    engine: Engine, run_id: str, folder: Path, formats: Sequence[str] = DEFAULT_FORMATS, url: str = ""
+    engine: Engine,
+    run_id: str,
+    folder: Path,
+    formats: Sequence[str] = DEFAULT_FORMATS,
+    url: str = "",
+    summary_by: Settings | None = None,
 ) -> dict[Path, bool]:
     """Write the report of a run into a folder; returns the paths, each with whether its file changed.
 
     The findings are stored too, if there is the `url` of a store that can be written; if not, the report is made all
-    the same. Raises UsageError for an unknown run or format, for a file that cannot be written and for a missing
-    package. Raises RackError where a cell would be lost, and StoreError where the store cannot be read.
+    the same. `summary_by` has the settings for a summary, where there is to be one. Raises UsageError for an unknown
+    run or format, for a file that cannot be written and for a missing package. Raises RackError where a cell would be
+    lost, and StoreError where the store cannot be read.
     """
     run = load(engine, run_id)
-    findings = analyse(engine, run)
+    findings = _findings(engine, run, summary_by)
     if url and findings != [*map(from_row, queries.findings(engine, run_id))]:
         with suppress(StoreError):
             store_findings_at(url, run_id, findings)
     return write(tables(run, findings), folder, formats)
+
+
+def _findings(engine: Engine, run: RunData, summary_by: Settings | None) -> list[Finding]:
+    findings = analyse(engine, run)
+    if summary_by is None:
+        return findings
+    # only reports with a summary pay for this import
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.summary.write_summary import summary
+
+    return [*findings, *summary(run, findings, summary_by)]

@@ -25,6 +25,11 @@ def add_report(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--full", action="store_true", help="Markdown with all tables: md-full instead of md")
     command.add_argument("--to", metavar="FOLDER", help="where to write it (default: report/ in the run's folder)")
+    command.add_argument(
+        "--summary",
+        action="store_true",
+        help="with a summary in a few sentences: by the language model of the setting summary_url, else by rules",
+    )
     add_db(command)
     examples(
         command,
@@ -44,5 +49,6 @@ def report(options: argparse.Namespace) -> Answer:
     with opened(options) as store:
         run_id, project = run_id_of(store, options.run, options.db), settings.load()
         folder = Path(options.to) if options.to else Path(project.runs) / run_id / "report"
-        files = [*map(str, make(store, run_id, folder, formats, options.db or project.db))]
+        summary_by = project if options.summary else None
+        files = [*map(str, make(store, run_id, folder, formats, options.db or project.db, summary_by))]
     return ({"run_id": run_id, "files": files} if options.json else "\n".join(files)), 0

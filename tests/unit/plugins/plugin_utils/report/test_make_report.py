@@ -26,6 +26,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats
     FORMATS,
     WRITERS,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine, reader
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
@@ -129,6 +130,15 @@ def test_findings_are_in_the_report_and_in_the_store(url, store, tmp_path):
     make(store, "R1", tmp_path / "report", ["csv"], url)
     assert "r2 alone failed" in (tmp_path / "report" / "csv" / "causes.csv").read_text()
     assert [*map(from_row, queries.findings(store, "R1"))] == FOUND
+
+
+@pytest.mark.usefixtures("one_finding")
+def test_a_summary_is_there_where_it_is_asked_for(url, store, tmp_path):
+    make(store, "R1", tmp_path / "report", ["csv"], url, Settings())
+    assert "did not pass, on" in (tmp_path / "report" / "csv" / "findings.csv").read_text()
+    kept = [*map(from_row, queries.findings(store, "R1"))]
+    assert {one.kind for one in kept} == {"cause", "summary"}
+    assert not any(one.suggestion for one in kept)
 
 
 @pytest.mark.usefixtures("one_finding")

@@ -71,6 +71,12 @@ def test_values_of_vaults_are_known_of_hosts_in_the_run_and_of_others():
     assert run.inputs.warnings == ("no names",)
 
 
+def test_the_key_of_a_language_model_is_hidden_and_no_host_gets_it():
+    run = begin_run([play(task(1, {"name": "a"}))], Settings(summary_key="sk-zebra-7777"), means(an_inventory()))
+    assert run.hidden("sk-zebra-7777") == "********"
+    assert run.inputs.secrets == ()
+
+
 def test_a_run_begins_with_its_plan_and_its_hosts(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("RACK_RECIPES_RUN_ID", "R7")
     stages = (

@@ -27,6 +27,18 @@ def add_diff(command: argparse.ArgumentParser) -> None:
     """Its options."""
     command.add_argument("first", metavar="RUN", help="id of the earlier run, or its beginning")
     command.add_argument("second", metavar="RUN", help="id of the later run, or its beginning")
+    add_comparison(command, "in the first run", "in the second one")
+    add_db(command)
+    examples(
+        command,
+        "rack-recipes diff 20261124-09 20261125-14",
+        "rack-recipes diff 20261124-09 20261125-14 --percent 1",
+        "rack-recipes diff 20261124-09 20261125-14 --exit-code",
+    )
+
+
+def add_comparison(command: argparse.ArgumentParser, first: str, second: str) -> None:
+    """Add the options that say what of a comparison is shown, and how it ends; `first` and `second` are the runs."""
     command.add_argument(
         "--percent",
         metavar="P",
@@ -39,16 +51,9 @@ def add_diff(command: argparse.ArgumentParser) -> None:
         "--exit-code",
         action="store_true",
         help="for CI: end with 1 if something got worse, and name it on stderr; otherwise with 0. Something got worse "
-        "if a step passed on a host in the first run and does not pass there in the second one (it passes if it is "
+        f"if a step passed on a host {first} and does not pass there {second} (it passes if it is "
         "passed, marginal or cached), or if a criterion held and does not hold any more. What only one run has does "
         "not count",
-    )
-    add_db(command)
-    examples(
-        command,
-        "rack-recipes diff 20261124-09 20261125-14",
-        "rack-recipes diff 20261124-09 20261125-14 --percent 1",
-        "rack-recipes diff 20261124-09 20261125-14 --exit-code",
     )
 
 
@@ -60,14 +65,19 @@ def diff(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
 
     with opened(options) as store:
-        ids = [run_id_of(store, options.first, options.db), run_id_of(store, options.second, options.db)]
-        found = _changes(store, *ids)
-        worse = _worse(store, *ids) if options.exit_code else []
+        first, second = (run_id_of(store, start, options.db) for start in (options.first, options.second))
+        return compared(store, first, second, options)
+
+
+def compared(store: Any, first: str, second: str, options: argparse.Namespace) -> Answer:
+    """The answer to a comparison of two runs; `options` are those of `add_comparison`, and `json`."""
+    found = _changes(store, first, second)
+    worse = _worse(store, first, second) if options.exit_code else []
     sys.stderr.writelines(f"worse: {what}\n" for what in worse)
     code = 1 if worse else 0
     if options.json:
-        return {"runs": ids, **found}, code
-    return "".join(_lines(ids, found, options.percent)), code
+        return {"runs": [first, second], **found}, code
+    return "".join(_lines([first, second], found, options.percent)), code
 
 
 def _worse(store: Any, first: str, second: str) -> list[str]:

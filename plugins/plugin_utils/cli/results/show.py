@@ -20,6 +20,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options im
 Row = Mapping[str, Any]
 Place = tuple[str, str]
 
+MOST_FINDINGS = 5
+
 
 def add_show(command: argparse.ArgumentParser) -> None:
     """Its options."""
@@ -39,6 +41,7 @@ def add_show(command: argparse.ArgumentParser) -> None:
 def show(options: argparse.Namespace) -> Answer:
     """Show one run: how each step ended on each host, what did not pass first.
 
+    At the top are the gravest findings of the last analysis, which `analyse` and `report` make.
     With the reason: why it was skipped or blocked, which run a result was used again of, how often it was tried,
     through which host it ran if not on its own. Below stand the criteria that did not hold, or only just, with the
     distance to their limits, and the files that steps have attached, each with its place in the run's folder.
@@ -53,6 +56,7 @@ def show(options: argparse.Namespace) -> Answer:
             queries.steps(store, run_id, attempts=options.json),
             queries.measurements(store, run_id, only_bad=not options.json),
         )
+        findings = queries.findings(store, run_id)
         conflicts, artifacts = queries.conflicts(store, run_id), queries.artifacts(store, run_id)
         judgements = queries.judgements(store, run_id)
         origins = queries.origins(store, run_id) if conflicts else {}
@@ -60,10 +64,22 @@ def show(options: argparse.Namespace) -> Answer:
         if options.json:
             context = queries.context(store, run_id)
             more = {"context": context, "conflicts": conflicts, "artifacts": artifacts, "judgements": judgements}
-            return {"run": run, "steps": steps, "measurements": measured, **more}, 0
+            return {"run": run, "findings": findings, "steps": steps, "measurements": measured, **more}, 0
     shown = steps if options.all else [step for step in steps if not step["parent"] or not _is_plain(step)]
     below = [*_criteria(measured), *_conflicts(conflicts), *_artifacts(artifacts), *_judgements(judgements)]
-    return "".join([*_head(run, steps), *_steps(shown, steps), *below]), 0
+    return "".join([*_head(run, steps), *_findings(findings), *_steps(shown, steps), *below]), 0
+
+
+def _findings(rows: Sequence[Row]) -> Iterator[str]:
+    """The findings of the newest analysis in short, without notes."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import NOTE, from_row
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.finding_lines import finding_lines
+
+    found = [from_row(row) for row in rows if row["grade"] != NOTE]
+    yield from finding_lines(found[:MOST_FINDINGS], in_full=False)
+    if rows:
+        more = len(rows) - len(found[:MOST_FINDINGS])
+        yield f"{f'{more} more findings: ' if more else 'all of each: '}rack-recipes analyse {rows[0]['run_id']}\n"
 
 
 def _head(run: Row, steps: Sequence[Row]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import reading
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import newest_first
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 
 if TYPE_CHECKING:
@@ -54,6 +55,18 @@ def verdicts(engine: Engine, run_id: str) -> Sequence[tuple[str, str, str]]:
     """Step, host and verdict of each result of a run."""
     table = tables().steps
     return _bare(engine, sql.select(table.c.step, table.c.host, table.c.verdict).where(table.c.run_id == run_id))
+
+
+def newest_with(engine: Engine, name: str) -> str | None:
+    """The id of the newest run with a measurement of this name, or with a key that is or begins this path."""
+    known = tables()
+    parts = name.split(".")
+    keys = [".".join(parts[:end]).partition("[")[0] for end in range(1, len(parts) + 1)]
+    with_name = sql.select(known.measurements.c.run_id).where(known.measurements.c.name == name)
+    with_key = sql.select(known.context.c.run_id).where(known.context.c.key.in_(keys))
+    either = known.runs.c.run_id.in_(with_name) | known.runs.c.run_id.in_(with_key)
+    found = _bare(engine, sql.select(known.runs.c.run_id).where(either).order_by(*newest_first()).limit(1))
+    return found[0][0] if found else None
 
 
 def _joined(*columns: ColumnElement[Any]) -> ColumnElement[Any]:

@@ -93,6 +93,8 @@ def test_a_policy_that_is_wrong():
         (("debug", "t.ok", "--host", "h1"), "debug t.ok"),
         (("db", "upgrade"), "change the store"),
         (("pin", "R"), "change the store"),
+        (("baseline", "accept", "R"), "change the store"),
+        (("baseline", "withdraw", "R"), "change the store"),
         (("prune", "--keep", "1", "--yes"), "delete the store"),
         (("lock", "good.yml"), "change good.yml"),
     ],

@@ -114,7 +114,7 @@ def test_artifacts_are_shown_with_their_place_or_why_there_is_none(runs: Path):
 
 def test_show_as_json_has_everything(runs: Path):
     found = call("show", SECOND, "--json").answer
-    assert {*found} == {"run", "steps", "measurements", "context", "conflicts", "artifacts", "judgements"}
+    assert {*found} == {"run", "findings", "steps", "measurements", "context", "conflicts", "artifacts", "judgements"}
     assert found["run"]["run_id"] == SECOND
     steps = {(step["step"], step["host"]): step for step in found["steps"]}
     assert steps["burn", "leaf1"]["flake"] is True

@@ -72,6 +72,7 @@ def test_every_value_has_a_kind_or_none_on_purpose(name: str):
         "KEY",
         "JSON",
         "NAME",
+        "TEXT",
         "CLASS",
         None,
     }

@@ -1,0 +1,62 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The command analyse."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import asdict
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.archive.ages_and_sizes import number
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, add_run, examples
+
+NOTHING = "nothing was found\n"
+
+
+def add_analyse(command: argparse.ArgumentParser) -> None:
+    """Its options."""
+    add_run(command)
+    command.add_argument(
+        "--last", metavar="N", type=number, default=20, help="compare with the last N earlier runs (default: 20)"
+    )
+    add_db(command)
+    examples(
+        command,
+        "rack-recipes analyse",
+        "rack-recipes analyse 20261125-1444 --last 50",
+        "rack-recipes analyse --json | jq '.findings[] | select(.grade == \"problem\").title'",
+    )
+
+
+def analyse(options: argparse.Namespace) -> Answer:
+    """Find what a run has to tell: causes, what is worse than before, hosts that differ from their twins, changes.
+
+    A run is compared with the earlier runs of its test. Runs in check mode and runs that have not ended do not count.
+    The findings are stored, so that `show`, reports and other programs have the same. They replace those of an earlier
+    analysis. Each finding says by which method it was made, and how often that method is wrong.
+    """
+    from ansible_collections.rack.recipes.plugins.plugin_utils import settings
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import analyse_run
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.store_findings import store_findings_at
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.finding_lines import finding_lines
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
+
+    with opened(options) as store:
+        run_id = run_id_of(store, options.run, options.db)
+        found = analyse_run(store, run_id, options.last)
+    is_stored = True
+    try:
+        store_findings_at(options.db or settings.load().db, run_id, found)
+    except StoreError as error:
+        is_stored = False
+        sys.stderr.write(f"the findings are not stored: {error}\n")
+    if options.json:
+        findings: list[dict[str, Any]] = [asdict(one) for one in found]
+        return {"run_id": run_id, "stored": is_stored, "findings": findings}, 0
+    return "".join([f"run {run_id}\n", *(finding_lines(found) if found else [NOTHING])]), 0

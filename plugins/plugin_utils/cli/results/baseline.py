@@ -1,0 +1,169 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The commands baseline accept, show, compare and withdraw."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, add_run, examples
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+NONE = "there is no baseline of {}; `rack-recipes baseline accept RUN` makes a run the baseline"
+TITLES = ("test", "run", "accepted", "by", "counts", "note")
+
+
+def add_accept(command: argparse.ArgumentParser) -> None:
+    """Add the options of `baseline accept`."""
+    add_run(command)
+    command.add_argument("--note", metavar="TEXT", default="", help="why it is good, such as `after the rebuild`")
+    add_db(command)
+    examples(
+        command, "rack-recipes baseline accept", 'rack-recipes baseline accept 20261125 --note "after the rebuild"'
+    )
+
+
+def accept(options: argparse.Namespace) -> Answer:
+    """Make a run the baseline of its test, with which later runs are compared.
+
+    The run is pinned, so that `prune` keeps it. A baseline counts until another run is accepted, or until it is
+    withdrawn.
+    """
+    from ansible_collections.rack.recipes.plugins.plugin_utils import settings
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import baselines
+    from ansible_collections.rack.recipes.plugins.plugin_utils.archive import pinned_runs
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_store
+
+    check_store("change", settings.load())
+    with opened(options) as store:  # reading only: this makes no store
+        run = queries.run(store, run_id_of(store, options.run, options.db))
+    _refuse_unfit(run)
+    with opened(options, writing=True) as store:
+        pinned_runs.pin_stored(store, run["run_id"], pinned=True)
+        row = baselines.accept(store, run, getpass.getuser(), options.note)
+    folder = Path(settings.load().runs) / run["run_id"]
+    if folder.is_dir():
+        pinned_runs.pin(folder, pinned=True)
+    return {"status": "ok", **row, "pinned": True}, 0
+
+
+def _refuse_unfit(run: Any) -> None:
+    """Raise UsageError for a run that cannot be compared with; say so where it did not pass."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.earlier_runs import counts
+
+    if not counts(run):
+        raise UsageError(f"run {run['run_id']} cannot be a baseline: it has not ended, or it was in check mode")
+    if run["status"] != "passed":
+        sys.stderr.write(f"run {run['run_id']} did not pass ({run['status']}): what failed in it is never worse\n")
+
+
+def add_withdraw(command: argparse.ArgumentParser) -> None:
+    """Add the options of `baseline withdraw`."""
+    add_run(command, "a run of the test, or the beginning of its id (default: the newest run)")
+    add_db(command)
+    examples(command, "rack-recipes baseline withdraw", "rack-recipes baseline withdraw 20261125")
+
+
+def withdraw(options: argparse.Namespace) -> Answer:
+    """Withdraw the baseline of a test: no run of it is compared with one until another run is accepted.
+
+    The runs that were baselines stay pinned; `rack-recipes pin RUN --off` lets `prune` remove them.
+    """
+    from ansible_collections.rack.recipes.plugins.plugin_utils import settings
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import baselines
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_store
+
+    check_store("change", settings.load())
+    with opened(options) as store:
+        test = baselines.name_of_test(queries.run(store, run_id_of(store, options.run, options.db)))
+    with opened(options, writing=True) as store:
+        number = baselines.withdraw(store, test)
+    if not number:
+        raise UsageError(NONE.format(test))
+    return {"status": "ok", "test_id": test, "withdrawn": number}, 0
+
+
+def add_show(command: argparse.ArgumentParser) -> None:
+    """Add the options of `baseline show`."""
+    add_db(command)
+    examples(command, "rack-recipes baseline show", "rack-recipes baseline show --json")
+
+
+def show(options: argparse.Namespace) -> Answer:
+    """List all runs that were accepted as baselines, the newest first: by whom, when, why, and which of them count."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import to_text
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+
+    with opened(options) as store:
+        found = queries.baselines(store)
+    counting: dict[str, Any] = {}
+    for row in found:
+        if not row["withdrawn"]:
+            counting.setdefault(row["test_id"], row)
+    found = [{**row, "counts": row == counting.get(row["test_id"])} for row in found]
+    if options.json:
+        return {"baselines": found}, 0
+    rows = [
+        (
+            row["test_id"],
+            row["run_id"],
+            row["accepted"],
+            row["user"] or "-",
+            "yes" if row["counts"] else "no",
+            row["note"] or "",
+        )
+        for row in found
+    ]
+    return to_text(TITLES, rows) if rows else "no run was accepted as a baseline\n", 0
+
+
+def add_compare(command: argparse.ArgumentParser) -> None:
+    """Add the options of `baseline compare`."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.diff import add_comparison
+
+    add_run(command)
+    add_comparison(command, "in the baseline", "in the run")
+    add_db(command)
+    examples(command, "rack-recipes baseline compare", "rack-recipes baseline compare --exit-code")
+
+
+def compare(options: argparse.Namespace) -> Answer:
+    """Compare a run with the baseline of its test, as `diff` compares two runs.
+
+    Without a baseline it ends with exit code 2.
+    """
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.diff import compared
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
+
+    with opened(options) as store:
+        run_id = run_id_of(store, options.run, options.db)
+        return compared(store, _baseline_id(store, run_id), run_id, options)
+
+
+def _baseline_id(store: Engine, run_id: str) -> str:
+    """The run that is the baseline of a run. Raises UsageError where there is none."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.baselines import baseline_of, name_of_test
+    from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+
+    run = queries.run(store, run_id)
+    found = baseline_of(store, run)
+    if found is None:
+        raise UsageError(NONE.format(name_of_test(run)))
+    return str(found["run_id"])

@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import store_findings
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.finding_lines import finding_lines
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal import colours
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.stored_runs import Night, run_id
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.test_trend import store
+
+GOOD, BAD = Night({("ping", "r1"): ()}), Night({("ping", "r1"): ()}, {("ping", "r1"): "failed"})
+WORSE = f"1 result of ping on r1 passed 24 hours earlier, in run {run_id(1)} and does not pass now"
+
+
+@pytest.fixture
+def two(project: Path) -> Path:
+    """A project with a good run and a bad one."""
+    store([GOOD, BAD])
+    return project
+
+
+def test_findings_are_printed_and_stored(two: Path) -> None:
+    code, out, err = call("analyse")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0] == f"run {run_id(2)}"
+    assert f"problem  {WORSE}" in lines
+    assert any(line.startswith("         by: ") for line in lines)
+    told = json.loads(call("show", "--json").out)
+    assert WORSE in [one["title"] for one in told["findings"]]
+
+
+def test_findings_as_json(two: Path) -> None:
+    told = json.loads(call("analyse", "--json").out)
+    assert (told["run_id"], told["stored"]) == (run_id(2), True)
+    found = next(one for one in told["findings"] if one["title"] == WORSE)
+    assert found["results"] == [["r1", "ping", ""]]
+    assert found["figures"]["last pass"] == run_id(1)
+
+
+def test_a_run_in_which_nothing_was_found(two: Path) -> None:
+    assert call("analyse", run_id(1)).out == f"run {run_id(1)}\nnothing was found\n"
+
+
+def test_fewer_earlier_runs(project: Path) -> None:
+    store([GOOD, BAD, BAD])
+    assert WORSE.replace("24 hours", "2 days") in call("analyse").out
+    assert "did not pass in any of the last 1 run either" in call("analyse", "--last", "1").out
+
+
+def test_findings_that_cannot_be_stored_are_printed_all_the_same(two: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_given: object) -> None:
+        raise StoreError("the file or its folder is read-only")
+
+    monkeypatch.setattr(store_findings, "store_findings_at", refuse)
+    code, out, err = call("analyse")
+    assert (code, err) == (0, "the findings are not stored: the file or its folder is read-only\n")
+    assert WORSE in out
+    assert json.loads(call("analyse", "--json").out)["stored"] is False
+
+
+def test_show_begins_with_what_matters(two: Path) -> None:
+    before = call("show").out
+    call("analyse")
+    lines = call("show").out.splitlines()
+    assert lines[1].startswith("problem  ")
+    assert f"problem  {WORSE}" in lines
+    assert f"rack-recipes analyse {run_id(2)}" in "\n".join(lines)
+    assert "note" not in {line.split()[0] for line in lines}
+    assert set(before.splitlines()) < set(lines)
+
+
+def test_a_suggestion_is_marked_and_text_of_hosts_cannot_control_the_terminal() -> None:
+    finding = Finding("summary", "note", "all\x1b[2J good", suggestion=True, advice="look\nthere")
+    assert [*finding_lines([finding])] == ["note     suggestion: all [2J good\n", "         look there\n"]
+
+
+def test_grades_have_colours_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = "ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.finding_lines.takes_colours"
+    monkeypatch.setattr(path, lambda _stream: True)
+    assert [*finding_lines([Finding("link", "problem", "leaf1")])] == ["\x1b[31mproblem\x1b[0m  leaf1\n"]
+    assert colours.RED == "31"

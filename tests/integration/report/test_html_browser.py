@@ -10,8 +10,11 @@ chromium and fonts-dejavu-core.
 
 from __future__ import annotations
 
+import importlib.util
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,16 +22,23 @@ from typing import Any
 import pytest
 from playwright.sync_api import sync_playwright
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding, ResultId, from_row
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import html
 
 CHECKOUT = Path(__file__).resolve().parents[3]
-CASES = CHECKOUT / "tests" / "unit" / "plugins" / "plugin_utils" / "report" / "cases"
+UNITS = CHECKOUT / "tests" / "unit" / "plugins" / "plugin_utils" / "report"
+CASES = UNITS / "cases"
 CHROMIUM = "/usr/bin/chromium"
 AXE = resources.files("axe_playwright_python") / "axe.min.js"
 
-VIEW = {"viewport": {"width": 1340, "height": 900}, "reduced_motion": "reduce"}
+WIDE, NARROW = {"width": 1340, "height": 900}, {"width": 400, "height": 800}
+PLACES = ("#r8", "#host=rack1-u2", "#table=values&row=3", "#measurements", "#context", "#results&verdict=passed")
+"""Every kind of address of the page; what each one opens stays open."""
+
+MARKUP = ("script", "comment", "image", "quotes", "entity", "cdata", "template", "link", "markdown", "bidi", "crlf")
 
 
 @pytest.fixture(scope="module")
@@ -45,15 +55,16 @@ def show(browser, tmp_path):
     noise: list[str] = []
     contexts = []
 
-    def show(rows: RunData, scheme: str = "light"):
-        (path,) = html.write(tables(arranged(rows)), tmp_path)
-        contexts.append(browser.new_context(offline=True, color_scheme=scheme, **VIEW))
+    def show(report: Sequence[Table], place: str = "", scheme: str = "light", viewport: Any = WIDE):
+        (path,) = html.write(report, tmp_path)
+        view = {"color_scheme": scheme, "viewport": viewport, "reduced_motion": "reduce"}
+        contexts.append(browser.new_context(offline=True, **view))
         page = contexts[-1].new_page()
         page.on("console", lambda message: noise.append(message.text) if message.type != "log" else None)
         page.on("pageerror", lambda error: noise.append(str(error)))
         page.on("dialog", lambda dialog: (noise.append(dialog.message), dialog.dismiss()))
         page.on("request", lambda made: noise.append(made.url) if made.url.split("#")[0] != path.as_uri() else None)
-        page.goto(path.as_uri())
+        page.goto(path.as_uri() + place)
         page.wait_for_selector("html[data-ready]")
         return page
 
@@ -64,30 +75,68 @@ def show(browser, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def run() -> RunData:
+def rows() -> RunData:
     return RunData(**json.loads((CASES / "run.json").read_text(encoding="utf-8")))
 
 
 @pytest.fixture(scope="module")
-def hostile(run) -> tuple[RunData, dict[str, str]]:
-    """The run with a host and a step for each hostile text, which is also its reason and its log."""
-    texts = json.loads((CASES / "hostile.json").read_text(encoding="utf-8"))
-    failed = next(step for step in run.steps if step["verdict"] == "failed")
+def run(rows: RunData) -> tuple[Table, ...]:
+    findings = map(from_row, json.loads((CASES / "findings.json").read_text(encoding="utf-8")))
+    return tables(arranged(rows), [*findings])
+
+
+@cache
+def many() -> tuple[Table, ...]:
+    """A run of 1,000 hosts in 25 racks, and 200 findings."""
+    hosts = [(f"r{rack:02}-u{unit:02}", f"r{rack:02}", unit) for rack in range(1, 26) for unit in range(1, 41)]
     steps = [
-        {**failed, "host": name, "step": f"{name}{number}", "reason": text, "stderr": f"{text}\n{text}"}
-        for number, text in enumerate(texts.values())
-        for name in [text.encode(errors="replace").decode()]
+        {"host": host, "step": f"step{step}", "stage": 1, "idx": step, "scope": "host", "seconds": 0.5, "reason": "",
+         "verdict": "failed" if (unit + step) % 13 == 0 else "passed", "started": "2026-11-25T12:00:00.000000Z"}
+        for host, _rack, unit in hosts for step in range(20)
+    ]  # fmt: skip
+    attributes = {host: {"rack": rack, "position": unit} for host, rack, unit in hosts}
+    rests = tuple(ResultId(host, "step0") for host, _rack, unit in hosts if unit == 13)
+    findings = [
+        Finding("cause", "problem", f"Cause {n}", rests, "Look at the fan.", explains=200 - n) for n in range(200)
     ]
-    return RunData(run={**run.run, "description": texts["script"]}, steps=[*run.steps, *steps]), texts
+    data = RunData(run={"run_id": "R1", "status": "failed"}, steps=steps, attributes=attributes)
+    return tables(arranged(data), findings)
 
 
-def visible_rows(page, table: str) -> list[str]:
-    return [row.inner_text() for row in page.query_selector_all(f"#{table} tbody tr:not([hidden])")]
+@cache
+def saying(text: str) -> tuple[Table, ...]:
+    """The tables of a run in which every text is this one, as the unit tests have them."""
+    spec = importlib.util.spec_from_file_location("report_cases", UNITS / "conftest.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    said: tuple[Table, ...] = module.saying(text)
+    return said
+
+
+def drawn(page, place: str) -> list[list[str]]:
+    """The cells of the rows that are in the document."""
+    script = "rows => rows.map(row => [...row.cells].map(cell => cell.textContent.trim()))"
+    found: list[list[str]] = page.eval_on_selector_all(f"{place} tbody tr", script)
+    return found
+
+
+def count(page, place: str = "#results-table") -> str:
+    return str(page.inner_text(f"{place} [role=status]"))
+
+
+def violations(page) -> list[Any]:
+    page.evaluate("for (const one of document.querySelectorAll('section')) one.style.contentVisibility = 'visible'")
+    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    found = page.evaluate("async () => (await axe.run(document)).violations")
+    return [(one["id"], one["impact"], [node["target"] for node in one["nodes"]][:5]) for one in found]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_opens_quietly(show, run, scheme):
-    page = show(run, scheme)
+    page = show(run, scheme=scheme)
     assert page.title() == "failed: rack1-acceptance"
     assert page.query_selector("h1").inner_text() == "rack1-acceptance"
     colours = page.evaluate("[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]")
@@ -100,72 +149,194 @@ def test_the_page_opens_quietly(show, run, scheme):
     )
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_is_accessible(show, run, scheme):
-    page = show(run, scheme)
-    page.evaluate("for (const one of document.querySelectorAll('section')) one.style.contentVisibility = 'visible'")
-    page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("async () => (await axe.run(document)).violations")
-    assert [(one["id"], one["impact"], [node["target"] for node in one["nodes"]]) for one in found] == []
+def test_the_first_screen_says_what_is_wrong_and_what_changed(show, run):
+    page = show(run)
+    assert page.inner_text(".sentence") == "5 of 8 hosts did not pass: 9 of 41 results."
+    for words in ("#wrong .finding .title", "#wrong .advice", "#since h2", ".racks", ".tiles"):
+        box = page.query_selector(words).bounding_box()
+        assert box["y"] < 900, words
+    assert "nic_model CX-6" in page.inner_text("#wrong .finding .title")
 
 
-def test_hostile_text_is_only_text(show, hostile):
-    rows, texts = hostile
-    page = show(rows)
-    page.wait_for_timeout(300)
-    words = page.evaluate("document.body.textContent")
-    for name in ("script", "comment", "image", "quotes", "entity", "template", "formula", "link", "markdown"):
-        assert texts[name] in words
-    assert "abc⟨U+202E⟩txt.exe⟨U+2066⟩" in words
-    assert (
-        page.evaluate("document.querySelectorAll('img, iframe, object, embed, form, meta[http-equiv=refresh]').length")
-        == 0
-    )
+def opened(page) -> Any:
+    for place in PLACES:
+        page.evaluate("place => { location.hash = place; }", place)
+        page.wait_for_timeout(150)
+    for place in ("#result .detail", "#host h3", "#table-view .detail", "#measurements-table tr", "#context-table tr"):
+        page.wait_for_selector(place)
+    return page
+
+
+@pytest.mark.parametrize(("scheme", "viewport"), [("light", WIDE), ("dark", WIDE), ("light", NARROW)])
+def test_the_page_is_accessible(show, run, scheme, viewport):
+    page = opened(show(run, "", scheme, viewport))
+    assert page.evaluate("document.documentElement.scrollWidth") == viewport["width"]
+    assert violations(page) == []
+
+
+def test_many_hosts_are_accessible_too(show):
+    assert violations(show(many(), "#findings")) == []
+
+
+def test_every_link_leads_somewhere(show, run):
+    page = show(run)
+    page.wait_for_timeout(100)
+    links = set(page.eval_on_selector_all("a[href]", "links => links.map(link => link.getAttribute('href'))"))
+    assert {"#r8", "#host=rack1-u2", "#results&verdict=failed", "#table=values"} <= links
+    for link in sorted(links):
+        page.evaluate("link => { location.hash = link; }", link)
+        page.wait_for_timeout(30)
+        section = "#" + link[1:].partition("=")[0].partition("&")[0]
+        place = {"#host": "#host", "#table": "#table-view table"}.get(section, "#result .detail")
+        page.wait_for_selector(
+            place
+            if (section.startswith("#r") and section != "#results") or ("=" in link and section != "#results")
+            else section
+        )
+
+
+@pytest.mark.parametrize("name", MARKUP)
+def test_hostile_text_in_every_field_is_only_text(show, name):
+    text = json.loads((CASES / "hostile.json").read_text(encoding="utf-8"))[name]
+    page = show(saying(text))
+    for place in page.eval_on_selector_all("a[href]", "links => links.map(link => link.getAttribute('href'))"):
+        page.evaluate("link => { location.hash = link; }", place)
+        page.wait_for_timeout(15)
+    forbidden = "document.querySelectorAll('img, iframe, object, embed, form, meta[http-equiv=refresh]').length"
+    assert page.evaluate(forbidden) == 0
+    addresses = page.eval_on_selector_all("a", "links => links.map(link => link.getAttribute('href') ?? '')")
+    assert {address[:1] for address in addresses} == {"#"}
+    if name not in ("bidi", "crlf"):
+        assert text in page.evaluate("document.querySelector('h1').textContent")
+        assert text in page.inner_text("#results-table tbody")
 
 
 def test_search_shows_the_rows_with_every_word_and_counts_them(show, run):
+    page = show(run, "#results")
+    page.fill("#results-table input", "U3 blocked")
+    assert [row[1:4] for row in drawn(page, "#results-table")] == [["rack1-u3", "rack1", "burn_in"]]
+    assert count(page) == "1 of 41 rows"
+    assert page.evaluate("location.hash") == "#results&q=U3%20blocked"
+    page.fill("#results-table input", "")
+    assert count(page) == "41 rows"
+    page.fill("#results-table input", '"failed" firmware')
+    assert count(page) == "2 of 41 rows"
+
+
+def test_filters_by_verdict_host_step_and_rack_can_be_kept_as_a_link(show, run):
     page = show(run)
-    page.fill("#verdicts input", "U3 blocked")
-    assert visible_rows(page, "verdicts") == [row for row in visible_rows(page, "verdicts") if "rack1-u3" in row]
-    assert page.inner_text("#verdicts [role=status]") == "1 of 41 rows"
-    page.fill("#verdicts input", "")
-    assert page.inner_text("#verdicts [role=status]") == "41 rows"
+    assert count(page) == "9 of 41 rows"
+    labels = page.eval_on_selector_all(
+        "#results-table .facet", "all => all.map(one => one.firstChild.textContent.trim())"
+    )
+    assert labels == ["Verdict", "Rack", "Host", "Step"]
+    page.select_option("#results-table .facet:has-text('Verdict') select", "blocked")
+    page.select_option("#results-table .facet:has-text('Host') select", "rack1-u2")
+    assert count(page) == "3 of 41 rows"
+    again = show(run, page.evaluate("location.hash"))
+    assert count(again) == "3 of 41 rows"
+    again.click("#results-table .clear")
+    assert count(again) == "41 rows"
+
+
+def test_a_result_has_a_permanent_link_with_all_that_is_known_of_it(show, run):
+    page = show(run, "#r8")
+    assert page.inner_text("#result h3") == "Result 8: check_firmware on rack1-u2"
+    assert page.inner_text("#results-table tr.found th") == "rack1-u2"
+    assert "firmware 22.31.1014 is older than 22.36.1010" in page.inner_text("#result dl")
+    assert "expected at least 22.36.1010" in page.inner_text("#result .log pre")
+    assert page.evaluate("document.activeElement.textContent") == page.inner_text("#result h3")
+    page.click("#result button.clear")
+    assert page.query_selector("#result .detail") is None
+
+
+def test_a_finding_leads_to_its_results(show, run):
+    page = show(run)
+    page.click("#wrong .evidence a:has-text('rack1-u2')")
+    page.wait_for_selector("#result h3:has-text('check_firmware on rack1-u2')")
+    page.click("#wrong .evidence a:has-text('show all 2')")
+    page.wait_for_timeout(200)
+    assert count(page) == "2 rows of finding 1"
+
+
+def test_a_host_has_a_section_of_its_own(show, run):
+    page = show(run)
+    page.click(".racks a[href='#host=rack1-u2']")
+    page.wait_for_selector("#host:not([hidden])")
+    assert page.inner_text("#host-title") == "Host rack1-u2"
+    assert page.eval_on_selector_all("#host h3", "all => all.map(one => one.textContent)") == [
+        "Findings about rack1-u2", "Results of rack1-u2", "Measured on rack1-u2", "Context of rack1-u2",
+    ]  # fmt: skip
+    page.click("#host .chooser a:has-text('rack1-u1')")
+    page.wait_for_selector("#host-title:has-text('rack1-u1')")
+    page.fill("#go", "rack1-u4")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#host-title:has-text('rack1-u4')")
+    assert show(run, "#host=nobody").inner_text("#host-title") == "This run has no host nobody"
 
 
 def test_a_head_sorts_one_way_and_then_the_other(show, run):
-    page = show(run)
-    head = page.query_selector("#steps th:has-text('Longest')")
+    page = show(run, "#table=steps")
+    head = page.query_selector("#table-view th:has-text('Longest')")
     ways = []
     for _other in range(2):
         head.query_selector("button").click()
-        ways.append((head.get_attribute("aria-sort"), visible_rows(page, "steps")[0].split()[0]))
+        ways.append((head.get_attribute("aria-sort"), drawn(page, "#table-view")[0][1]))
     assert ways == [("descending", "burn_in"), ("ascending", "compare_hosts")]
-    assert len(page.query_selector_all("#steps [aria-sort]")) == 1
+    assert len(page.query_selector_all("#table-view [aria-sort]")) == 1
 
 
 def test_verdicts_sort_by_gravity(show, run):
-    page = show(run)
-    page.click("#verdicts th:has-text('Verdict') button")
-    assert page.inner_text("#verdicts tbody tr:first-child td:nth-of-type(2)") == "✗ failed"
-    assert page.inner_text("#verdicts tbody tr:last-child td:nth-of-type(2)") == "✓ passed"
+    page = show(run, "#results")
+    page.click("#results-table th:has-text('Verdict') button")
+    verdicts = [row[4] for row in drawn(page, "#results-table")]
+    assert (verdicts[0], verdicts[-1]) == ("✗ failed", "✓ passed")
 
 
 def test_the_page_works_by_keyboard(show, run):
     page = show(run)
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the results"
-    page.focus("#reasons th button")
+    page.focus("#results-table th button")
     page.keyboard.press("Enter")
-    assert page.get_attribute("#reasons th", "aria-sort") == "ascending"
+    assert page.get_attribute("#results-table th:has(button)", "aria-sort") == "ascending"
+    page.focus("#results-table tbody a")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#result .detail")
 
 
-def test_a_count_leads_to_its_rows(show, run):
-    page = show(run)
-    page.click("[data-search=marginal]")
-    assert page.input_value("#verdicts input") == '"marginal"'
-    assert len(visible_rows(page, "verdicts")) == 1
-    page.click("[data-search=error]")
-    assert len(visible_rows(page, "not_passed")) == 1
+def test_of_a_long_table_only_the_rows_that_can_be_seen_are_drawn(show):
+    page = show(many(), "#r12345")
+    assert page.inner_text("#results-table tr.found td").strip() == "12,345"
+    assert len(drawn(page, "#results-table")) <= 60
+    assert page.get_attribute("#results-table table", "aria-rowcount") == "20001"
+    assert page.get_attribute("#results-table tr.found", "aria-rowindex") == "12346"
+    box, line = (page.query_selector(f"#results-table {part}").bounding_box() for part in (".scroll", "tr.found"))
+    assert box["y"] <= line["y"] <= box["y"] + box["height"]
+    page.focus("#results-table tr.found a")
+    page.evaluate("document.querySelector('#results-table .scroll').scrollTop += 300")
+    page.wait_for_timeout(100)
+    assert page.evaluate("document.activeElement.textContent") == "12,345"  # drawing again has kept the focus
+
+
+def test_many_findings_are_behind_the_first_ones(show):
+    page = show(many())
+    assert len(page.query_selector_all("#wrong .finding")) == 5
+    assert page.inner_text("#wrong .more >> nth=0") == "195 more findings"
+    page.click("#wrong .more a")
+    page.click("#findings summary")
+    assert page.is_visible("#findings .finding >> nth=194")
+
+
+def test_with_many_hosts_the_heat_map_has_a_row_for_each_rack(show):
+    page = show(many(), "#map")
+    box = page.query_selector("[data-rows=racks] .cells").bounding_box()
+    page.mouse.click(box["x"] + 5, box["y"] + 5)
+    page.wait_for_timeout(200)
+    assert page.evaluate("location.hash").startswith("#results&rack=r01&step=step0")
+    assert page.is_hidden("[data-rows=rows] .cells")
+    page.click("#map summary >> nth=1")
+    assert page.is_visible("[data-rows=rows] .cells")
 
 
 def pointed_at(page, cell):
@@ -182,38 +353,60 @@ def pointed_at(page, cell):
 
 
 def test_the_heat_map_tells_and_finds_a_cell(show, run):
-    page = show(run)
-    page.query_selector("#map").scroll_into_view_if_needed()
+    page = show(run, "#map")
     x, y = pointed_at(page, page.query_selector("#map path.v-error"))
     assert page.inner_text("#tip") == "rack1-u4 · loopback_rate: error"
     page.mouse.click(x, y)
-    found = page.query_selector_all("#verdicts tr.found")
-    assert [row.inner_text().split("\t")[:2] for row in found] == [["rack1-u4", "loopback_rate"]]
+    page.wait_for_selector("#result h3:has-text('loopback_rate on rack1-u4')")
 
 
-def test_paper_has_the_causes_and_not_the_raw_tables(show, run):
+@pytest.mark.parametrize("name", ["measurements", "context"])
+def test_a_section_has_its_table_once_it_is_near(show, run, name):
+    page = show(run, f"#{name}")
+    page.wait_for_selector(f"#{name}-table tbody tr")
+    page.click(f"#{name}-table tbody a")
+    page.wait_for_selector("#table-view .detail")
+
+
+def test_paper_has_the_findings_and_what_did_not_pass(show, run):
     page = show(run)
     page.emulate_media(media="print")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     visible = {
-        name: page.is_visible(f"#{name}") for name in ("reasons", "not_passed", "map", "steps", "verdicts", "values")
+        name: page.is_visible(f"#{name}") for name in ("wrong", "since", "paper", "map", "results-table", "tables")
     }
     assert visible == {
-        "reasons": True,
-        "not_passed": True,
-        "map": True,
-        "steps": True,
-        "verdicts": False,
-        "values": False,
+        **dict.fromkeys(("wrong", "since", "paper"), True),
+        **dict.fromkeys(("map", "results-table", "tables"), False),
     }
-    assert page.is_visible(".on-paper")
+    assert len(page.query_selector_all("#paper tbody tr")) == 9
     assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
 
 
-def test_the_page_says_everything_without_script(browser, run, tmp_path):
-    (path,) = html.write(tables(arranged(run)), tmp_path)
+def test_paper_has_at_most_1000_rows_and_says_so(show):
+    page = show(many())
+    page.emulate_media(media="print")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert len(page.query_selector_all("#paper tbody tr")) == 1000
+    assert "of 1,525 rows are left out here" in page.inner_text("#paper .left-out")
+
+
+def test_the_page_says_what_is_wrong_without_script(browser, run, tmp_path):
+    (path,) = html.write(run, tmp_path)
     context = browser.new_context(offline=True, java_script_enabled=False)
     page = context.new_page()
     page.goto(path.as_uri())
-    assert page.is_hidden("#verdicts .search")
-    assert page.is_visible("#not_passed tbody tr")
+    assert page.is_visible("#wrong .finding")
+    assert page.is_visible("#results tbody tr")
+    assert "This browser runs no scripts" in page.inner_text("main")
     context.close()
+
+
+def test_a_run_that_passed_has_nothing_to_act_on(show, rows):
+    passed = {"status": "passed", "counts": {"passed": 5}}
+    steps = [step for step in rows.steps if step["verdict"] == "passed"]
+    page = show(tables(arranged(replace(rows, run={**rows.run, **passed}, steps=steps))))
+    assert page.inner_text(".sentence") == "Nothing failed on 7 hosts."
+    assert page.inner_text("#wrong .nothing") == "Nothing to act on was found."
+    assert count(page) == "23 rows"
+    assert violations(page) == []

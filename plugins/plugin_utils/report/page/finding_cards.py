@@ -1,0 +1,130 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The findings as the page shows them: each with its advice and with links to the results that it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import (
+    FINDING_KINDS,
+    NOTABLE,
+    NOTE,
+    PROBLEM,
+    FindingKind,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table
+
+FIRST = 5
+"""So many findings stand on the first screen; the others are behind them, by kind."""
+
+MOST = 300
+MOST_LINKS = 8
+CHANGES = frozenset(FINDING_KINDS[kind].title for kind in ("regression", "baseline"))
+"""The kinds of findings that say what has changed since the run was good."""
+
+LOOKS: Mapping[str, tuple[str, str]] = {PROBLEM: ("failed", "✗"), NOTABLE: ("marginal", "≈"), NOTE: ("waived", "i")}
+"""For each grade the verdict in whose colour it is shown, and its symbol."""
+
+
+class Link(NamedTuple):
+    """A result in words, and its number in the table of results; 0 where it is not there."""
+
+    text: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One finding; `links` are the first of its `total` results."""
+
+    n: int
+    grade: str
+    kind: str
+    title: str
+    advice: str
+    explains: int
+    figures: str
+    method: str
+    origin: str
+    suggestion: str
+    links: tuple[Link, ...]
+    total: int
+
+    @property
+    def look(self) -> str:
+        """The verdict in whose colour the card is shown."""
+        return LOOKS.get(self.grade, LOOKS[NOTE])[0]
+
+    @property
+    def symbol(self) -> str:
+        """The symbol of the grade."""
+        return LOOKS.get(self.grade, LOOKS[NOTE])[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """All findings of the page: the `first` ones, those about `changes`, the others `by_kind`."""
+
+    first: tuple[Card, ...] = ()
+    changes: tuple[Card, ...] = ()
+    by_kind: tuple[tuple[FindingKind, tuple[Card, ...]], ...] = ()
+    total: int = 0
+    left_out: int = 0
+
+    @property
+    def behind(self) -> int:
+        """How many findings are on the page, but not on the first screen."""
+        return sum(len(cards) for _kind, cards in self.by_kind)
+
+
+def findings(by_name: Mapping[str, Table], numbers: Mapping[tuple[str, str], int]) -> Findings:
+    """The findings in the tables of a report; `numbers` has the number of each result, by host and step."""
+    if "findings" not in by_name:
+        return Findings()
+    rows = [*_records(by_name["findings"])]
+    links = _links(by_name["finding_results"], numbers) if "finding_results" in by_name else {}
+    cards = [_card(row, links.get(row["n"], ())) for row in rows[:MOST]]
+    changes = [card for card in cards if card.kind in CHANGES]
+    others = [card for card in cards if card.kind not in CHANGES]
+    behind = [*changes[FIRST:], *others[FIRST:]]
+    return Findings(
+        tuple(others[:FIRST]), tuple(changes[:FIRST]), tuple(_by_kind(behind)), len(rows), len(rows) - len(cards)
+    )
+
+
+def _by_kind(cards: Iterable[Card]) -> Iterable[tuple[FindingKind, tuple[Card, ...]]]:
+    kinds = {kind.title: kind for kind in FINDING_KINDS.values()}
+    order = [*kinds]
+    ordered = sorted(cards, key=lambda card: order.index(card.kind) if card.kind in kinds else len(order))
+    for title, own in groupby(ordered, key=lambda card: card.kind):
+        yield kinds.get(title, FindingKind(title, "")), tuple(own)
+
+
+def _records(table: Table) -> Iterable[dict[str, Any]]:
+    names = [column.name for column in table.columns]
+    return (dict(zip(names, row, strict=True)) for row in table.rows)
+
+
+def _links(results: Table, numbers: Mapping[tuple[str, str], int]) -> dict[int, list[Link]]:
+    found: dict[int, list[Link]] = {}
+    for row in _records(results):
+        host, step, name = row["host"], row["step"] or "", row["name"]
+        words = f"{host}: {step}" if step else host
+        link = Link(f"{words} ({name})" if name else words, numbers.get((host, step), 0))
+        found.setdefault(row["n"], []).append(link)
+    return found
+
+
+def _card(row: Mapping[str, Any], links: Sequence[Link]) -> Card:
+    texts = {
+        name: str(row.get(name) or "")
+        for name in ("grade", "kind", "title", "advice", "figures", "method", "origin", "suggestion")
+    }
+    explains = row.get("explains") or 0
+    return Card(n=row["n"], explains=explains, links=tuple(links[:MOST_LINKS]), total=len(links), **texts)

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from base64 import b64decode
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -51,6 +53,24 @@ def by_name(report: tuple[Table, ...]) -> dict[str, Table]:
 def outcomes() -> dict[str, Table]:
     """The tables of a run with instances, rounds, flakes, hooks, criteria and earlier results."""
     return named(tables(arranged(RunData(**json.loads((CASES / "outcomes.json").read_text(encoding="utf-8"))))))
+
+
+@pytest.fixture
+def rows_of_page() -> Callable[[str, str], list[list[str]]]:
+    """The rows of a table in the data of a page, as texts: the page's script draws them."""
+
+    def rows(page: str, table: str) -> list[list[str]]:
+        packed = page.partition(f'id="data-{table}">')[2].partition("<")[0]
+        columns = json.loads(gzip.decompress(b64decode(packed)))["columns"]
+        cells = [
+            [own["words"][code] for code in own["codes"]]
+            if "codes" in own
+            else ["" if value is None else str(value) for value in own.get("numbers", own.get("times"))]
+            for own in columns
+        ]
+        return [list(row) for row in zip(*cells, strict=True)]
+
+    return rows
 
 
 @pytest.fixture

@@ -76,13 +76,13 @@ def store(url):
     opened.dispose()
 
 
-def test_every_format_from_the_store(store, tmp_path):
+def test_every_format_from_the_store(store, tmp_path, rows_of_page):
     made = make(store, "R1", tmp_path / "report")
     assert {path.suffix for path in made} == {".html", ".xlsx", ".csv", ".md"}
     assert set(DEFAULT_FORMATS) == {"html", "xlsx", "csv", "md"}
     page = (tmp_path / "report" / "report.html").read_text()
     assert "12 &gt; 0" in page
-    assert "rack.sum_v1" in page
+    assert [row[0] for row in rows_of_page(page, "context")] == ["rack.sum_v1"]
 
 
 def test_what_is_read_is_what_the_journal_says(store):

@@ -21,9 +21,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers.html i
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PATIENCE = 120.0  # seconds
-MOST_ROWS = {"not_passed": 1000, "reasons": 200, "causes": 200, "hosts": 200}
-WHOLE = frozenset({"summary", "counts"})
-"""Tables that are printed as they are; of those in `MOST_ROWS` the first rows are; of all others nothing is."""
+PRINTED = frozenset({
+    "summary", "counts", "matrix", "hosts", "past_runs", "causes", "findings", "finding_results", "reasons",
+    "not_passed",
+})  # fmt: skip
+"""Tables of which the page prints something; it says itself what it leaves out. Of all others it needs no rows."""
 
 OPTIONS = (
     "--headless", "--disable-gpu", "--no-first-run", "--no-pdf-header-footer", "--disable-pdf-tagging",
@@ -53,17 +55,8 @@ def found_browser() -> str:
 
 
 def cut_down(tables: Sequence[Table]) -> list[Table]:
-    """The tables with the rows that are printed; each says what was left out."""
-    return [table if table.name in WHOLE or table.layout == "record" else _cut(table) for table in tables]
-
-
-def _cut(table: Table) -> Table:
-    most = len(table.rows) if table.name == "matrix" else MOST_ROWS.get(table.name, 0)
-    left_out = len(table.rows) - most
-    if left_out <= 0 or not most:
-        return table if most else replace(table, rows=())
-    note = f"{table.about} The first {most:,} of {len(table.rows):,} rows; the other forms of this report have all."
-    return replace(table, rows=table.rows[:most], about=note.strip())
+    """The tables, without the rows of those that are not printed."""
+    return [table if table.name in PRINTED else replace(table, rows=()) for table in tables]
 
 
 def _print(browser: str, page: Path, path: Path) -> None:

@@ -32,8 +32,8 @@ class LldpNeighbours(Scriptlet):
     def run(self, ctx, params):
         expected = {str(port): str(peer) for port, peer in params["expected"].items()}
         found = settled(expected, params["wait"])
-        shown = {port: _described(peers) for port, peers in found.items()}
-        ctx.set("lldp.neighbours_v1", shown)
+        ports = sorted({*expected, *found})
+        ctx.set("lldp.neighbours_v1", {port: _described(found.get(port), expected.get(port)) for port in ports})
         wrong = [said for port in sorted(expected) if (said := _judge(ctx, port, expected[port], found.get(port, [])))]
         if wrong:
             raise Failed("; ".join(wrong))
@@ -65,9 +65,14 @@ def _first(parts, name):
     return values[0].get("value", "")
 
 
-def _described(peers):
-    peer, _colon, port = peers[0].rpartition(":")
-    return {"peer": peer, "peer_port": port, **({"others": peers[1:]} if len(peers) > 1 else {})}
+def _described(peers, expected):
+    """What a port sees and what it should see, in the words of the analysis of links."""
+    shown = {"others": peers[1:]} if peers and len(peers) > 1 else {}
+    if peers:
+        shown["peer"], _colon, shown["peer_port"] = peers[0].rpartition(":")
+    if expected:
+        shown["expected_peer"], _colon, shown["expected_port"] = expected.rpartition(":")
+    return shown
 
 
 def _judge(ctx, port, expected, peers):

@@ -35,7 +35,7 @@ class Reach(Scriptlet):
             target: {name: ping(target, size, params["count"], params["interval"]) for name, size in sizes.items()}
             for target in params["targets"]
         }
-        ctx.set("fabric.reach_v1", [{"target": target, **each} for target, each in found.items()])
+        ctx.set("fabric.reach_v1", found)
         wrong = [said for target in found for said in _judge(ctx, target, found[target], params["max_loss"])]
         if wrong:
             raise Failed("; ".join(wrong))

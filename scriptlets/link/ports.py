@@ -31,7 +31,7 @@ class LinkPorts(Scriptlet):
         "root": {"type": "path", "default": "/sys/class/net"},
     }
     reads = ()
-    writes = ("link.ports_v1",)
+    writes = ("links.ports_v1",)
 
     def run(self, ctx, params):
         root, ports = Path(params["root"]), params["ports"]
@@ -41,7 +41,7 @@ class LinkPorts(Scriptlet):
         before = {port: read_port(root / port) for port in ports}
         time.sleep(params["seconds"])
         found = {port: compared(before[port], read_port(root / port)) for port in ports}
-        ctx.set("link.ports_v1", found)
+        ctx.set("links.ports_v1", found)
         wrong = [said for port in ports for said in _judge(ctx, port, found[port], params)]
         if wrong:
             raise Failed("; ".join(wrong))

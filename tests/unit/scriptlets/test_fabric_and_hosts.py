@@ -67,7 +67,9 @@ class TestNeighbours:
         prints(module, {"lldpcli": captured("lldpcli-1.0.18.json")})
         outcome = rack_context.run(module.LldpNeighbours, {"expected": self.PLAN})
         assert (outcome.verdict, set(rack_context.checked.values())) == ("passed", {"passed"})
-        assert rack_context["lldp.neighbours_v1"]["swp3"] == {"peer": "server1", "peer_port": "eth1"}
+        assert rack_context["lldp.neighbours_v1"]["swp3"] == {
+            "peer": "server1", "peer_port": "eth1", "expected_peer": "server1", "expected_port": "eth1",
+        }  # fmt: skip
 
     def test_each_wrong_port_is_named_with_both_names(self, scriptlet, prints, rack_context):
         module = scriptlet("cabling.neighbours")

@@ -60,7 +60,7 @@ def _outcome(
     if verdict != "passed":
         return verdict, reason
     missing_yet = _missing_yet(attempt, scope, until) if until else ""
-    return ("failed", f"not yet: {missing_yet}") if missing_yet else _check(attempt, scope, success)
+    return ("failed", f"not yet: {missing_yet}") if missing_yet else check(attempt, scope, success)
 
 
 def _missing_yet(attempt: Attempt, scope: Scope, until: Any) -> str:
@@ -135,7 +135,7 @@ def apply_envelope(envelope: dict[str, Any], ctx: ContextView) -> None:
         ctx.add_finding(item)
 
 
-def _check(attempt: Attempt, scope: Scope, success: Success) -> Judged:
+def check(attempt: Attempt, scope: Scope, success: Success) -> Judged:
     """The worst of the scriptlet's own checks and of the step's criteria."""
     own = [(each, "") for each in attempt.measurements if "verdict" in each]
     checks = own + _criteria(attempt, scope, success)

@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,7 +117,8 @@ def test_hostile_text_is_text(said, hostile, tmp_path):
                 expected = excel.fit(visible(value)) if isinstance(value, str) else value
                 assert (unescaped(cell.value) or None) == (expected or None)
                 assert cell.data_type != "f"
-                assert cell.hyperlink is None
+                assert cell.hyperlink is None or re.fullmatch(r"'Verdicts'!A[0-9]+", cell.hyperlink.location)
+                assert cell.hyperlink is None or cell.hyperlink.target is None
 
 
 @pytest.mark.parametrize("text", ["x" * 32_767, "\U0001f600" * 16_383])
@@ -176,3 +180,66 @@ def test_where_xlsxwriter_is_missing_it_is_said_what_to_install(report, tmp_path
     monkeypatch.setitem(sys.modules, "xlsxwriter", None)
     with pytest.raises(UsageError, match=r"a report cannot be made: .*xlsxwriter.*: `pip install rack-recipes` brings"):
         excel.write(report, tmp_path)
+
+
+def test_what_did_not_pass_leads_to_its_row(report, tmp_path):
+    book = read(report, tmp_path)
+    sheet, verdicts = book["Not passed"], book["Verdicts"]
+    place = next(cell.column for cell in sheet[1] if cell.value == "Step")
+    host = next(cell.column for cell in sheet[1] if cell.value == "Host")
+    for row in sheet.iter_rows(min_row=2):
+        link = row[place - 1].hyperlink
+        title, _mark, address = link.location.partition("!")
+        assert title.strip("'") == "Verdicts"
+        target = verdicts[int(address[1:])]
+        assert target[0].value == row[host - 1].value
+        assert row[place - 1].value in [cell.value for cell in target]
+
+
+def test_the_first_sheet_leads_to_all_others(report, tmp_path):
+    book = read(report, tmp_path)
+    linked = [row[0].hyperlink.location for row in book["Summary"].iter_rows() if row[0].hyperlink]
+    links = [place.partition("!")[0].strip("'") for place in linked]
+    assert links == book.sheetnames[1:]
+
+
+def test_links_end_before_excel_refuses_them(report):
+    table = next(table for table in report if table.name == "not_passed")
+    targets = {(row[1], row[2]): "internal:'Verdicts'!A2" for row in table.rows}
+    links = excel._links(table, table.rows * 10_000, targets)
+    assert len(links) == max(links) == excel.MOST_LINKS
+
+
+def test_rows_on_a_further_sheet_are_found(report, monkeypatch):
+    monkeypatch.setattr(excel, "MOST_ROWS", 11)
+    table = next(table for table in report if table.name == "verdicts")
+    places = list(excel._targets(table).values())
+    assert places[:2] == ["internal:'Verdicts'!A2", "internal:'Verdicts'!A3"]
+    assert places[10] == "internal:'Verdicts 2'!A2"
+
+
+def test_native_charts_of_counts_times_and_past_runs(report, tmp_path):
+    excel.write(report, tmp_path)
+    with ZipFile(tmp_path / "report.xlsx") as archive:
+        charts = [archive.read(name).decode() for name in archive.namelist() if name.startswith("xl/charts/chart")]
+    assert len(charts) == 3
+    assert "Steps!$A$2" in charts[1]
+    assert "'Past runs'!$A$2" in charts[2]
+
+
+def test_a_link_that_is_lost_is_an_error(report, tmp_path, monkeypatch):
+    from xlsxwriter.worksheet import Worksheet
+
+    monkeypatch.setattr(Worksheet, "write_url", lambda *_all: -4)
+    with pytest.raises(
+        RackError, match=r"a link in row [0-9]+ of the sheet 'Summary' could not be written \(code -4\)"
+    ):
+        excel.write(report, tmp_path)
+
+
+@pytest.mark.skipif(shutil.which("soffice") is None, reason="needs the Debian package libreoffice-calc-nogui")
+def test_libreoffice_opens_it(report, tmp_path):
+    excel.write(report, tmp_path)
+    command = ["soffice", f"-env:UserInstallation=file://{tmp_path}/profile", "--headless", "--convert-to", "csv"]
+    subprocess.run([*command, "--outdir", tmp_path, tmp_path / "report.xlsx"], check=True, capture_output=True)
+    assert "20261125T120000-3f9a" in (tmp_path / "report.csv").read_text()

@@ -30,7 +30,7 @@ VERSIONS = "Compare the versions: these hosts have {value}, the others have {oth
 WORDS: Mapping[str, Words] = {
     "uplinks": Words("hosts with {it}", "uplink", "Check the cable and the port {value} at both ends."),
     "leaf": Words("hosts of {it}", "leaf", "Check {it}: its ports to these hosts, its uplinks, and its log."),
-    "uplink to": Words("hosts with an uplink to {value}", "leaf", "Check {value}: its ports, uplinks and log."),
+    "uplink to": Words("hosts with an {it}", "uplink to", "Check {value}: its ports, its own uplinks and its log."),
     "pdu": Words("hosts on {it}", "PDU", "Check {it}: its outlets, its load and its breaker."),
     "power_feed": Words("hosts on {it}", "power feed", "Check {it}: its voltage, its load and its breaker."),
     "through": Words("hosts behind {value}", "delegate", "Check {value} first: all of them are reached through it."),

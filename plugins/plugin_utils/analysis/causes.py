@@ -15,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import links
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.cause_words import (
     advice_for,
     hosts_with,
@@ -22,7 +23,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.cause_words 
     phrase,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.failures import Failures, Result, failures_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import NOTE, PROBLEM, Finding
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import NOTE, PROBLEM, Finding, ResultId
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.host_traits import Traits, traits_of, values_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.causes import (
@@ -56,7 +57,7 @@ ONLY_HOST_METHOD = "counted: no other host has failures; chance is not ruled out
 REST_METHOD = "what none of the causes explains"
 
 
-def findings(run: RunData, _history: History) -> Iterator[Finding]:
+def findings(run: RunData, history: History) -> Iterator[Finding]:
     """The causes of what failed in a run. A run with fewer than two failures has none."""
     failures = failures_of(run)
     if len(failures.failed) < LEAST:
@@ -65,6 +66,9 @@ def findings(run: RunData, _history: History) -> Iterator[Finding]:
     traits = traits_of(run, unsure={result.planned for result in failures.failed})
     shared, left = _shared(failures, traits, left)
     of_hosts, left = _of_hosts(failures, left)
+    of_links = [frozenset(finding.results) for finding in links.findings(run, history)]
+    shared = [one for one in shared if not any(one.ids <= results for results in of_links)]
+    left = [result for result in left if not any(result.id in results for results in of_links)]
     yield from everywhere
     yield from (_shared_finding(failures, traits, one) for one in shared)
     yield from of_hosts
@@ -135,6 +139,11 @@ class _Shared:
     method: str
     compared: int
 
+    @property
+    def ids(self) -> frozenset[ResultId]:
+        """The names of the results; a single link that explains all of them says more than their hosts do."""
+        return frozenset(result.id for result in self.results)
+
 
 def _shared(failures: Failures, traits: Traits, left: list[Result]) -> tuple[list[_Shared], list[Result]]:
     """The causes over all steps, then those of single steps, and the results that none of them explains.
@@ -152,8 +161,9 @@ def _shared(failures: Failures, traits: Traits, left: list[Result]) -> tuple[lis
 
 
 def _over_all_steps(failures: Failures, traits: Traits, left: list[Result], alpha: float) -> list[_Shared]:
-    causes = find_causes(_hosts(left), failures.hosts, traits, alpha)
-    return _disjoint(failures, causes, left, SHARED_METHOD, len(host_sets(failures.hosts, traits)))
+    groups = host_sets(failures.hosts, traits)
+    causes = find_causes(_hosts(left), failures.hosts, traits, alpha, groups)
+    return _disjoint(failures, causes, left, SHARED_METHOD, len(groups))
 
 
 def _of_single_steps(failures: Failures, traits: Traits, left: list[Result], alpha: float) -> list[_Shared]:
@@ -161,11 +171,12 @@ def _of_single_steps(failures: Failures, traits: Traits, left: list[Result], alp
     for result in left:
         by_step[result.planned].append(result)
     several = {step: results for step, results in by_step.items() if len(_hosts(results)) >= LEAST}
+    groups = {judged: host_sets(judged, traits) for judged in {failures.judged[step] for step in several}}
     found: list[_Shared] = []
     for step, results in several.items():
         judged = failures.judged[step]
-        causes = find_causes(_hosts(results), judged, traits, alpha / len(several))
-        found += _disjoint(failures, causes, results, SHARED_METHOD, len(host_sets(judged, traits)))
+        causes = find_causes(_hosts(results), judged, traits, alpha / len(several), groups[judged])
+        found += _disjoint(failures, causes, results, SHARED_METHOD, len(groups[judged]))
     return found
 
 
@@ -243,7 +254,7 @@ def _alike(first: Shared, names: Sequence[Shared]) -> str:
     if not others:
         return ""
     more = f" and {len(others) - MOST_ALIKE} more" if len(others) > MOST_ALIKE else ""
-    return f", the same hosts as of {', '.join(others[:MOST_ALIKE])}{more}"
+    return f", which also share {', '.join(others[:MOST_ALIKE])}{more}"
 
 
 def _in_steps(steps: Collection[str]) -> str:
@@ -294,7 +305,7 @@ def _rest(failures: Failures, left: Sequence[Result]) -> Finding:
     title = (
         f"{_count(len(left), 'failure')} {_has(len(left))} no common cause"
         if is_all
-        else f"{_count(len(left), 'failure')} {_is(len(left))} explained by none of the causes"
+        else f"{_count(len(left), 'failure')} {_is(len(left))} explained by none of these causes and links"
     )
     figures = {"failures": len(left), "of_failures": len(failures.failed)}
     return Finding(KIND, NOTE, title, tuple(result.id for result in left), figures=figures, method=REST_METHOD)

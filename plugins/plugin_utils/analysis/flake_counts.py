@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+LEAST_EPISODES = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -29,11 +31,13 @@ class Outcome:
 class Flake:
     """A result that is a flake: in how many `runs` its first try failed, and how it ended lately.
 
+    `episodes` are stretches of failed runs, and runs that passed after a retry: a fault that is repaired is one.
     `failures_in_a_row` and `passes_in_a_row` are those of the last runs; one of them is 0.
     """
 
     failed: int
     runs: int
+    episodes: int
     failures_in_a_row: int
     passes_in_a_row: int
 
@@ -41,7 +45,8 @@ class Flake:
 def flake_of(outcomes: Sequence[Outcome]) -> Flake | None:
     """What the outcomes of one result say, the oldest first; None where they are no flake.
 
-    A flake passed after a retry, or it has both verdicts on one digest of inputs. Only runs with such inputs count.
+    A flake passed after a retry, or it failed, passed and failed again with the same inputs. Only runs with such inputs
+    count. One stretch of failures is no flake: the inputs do not say what became of the hardware meanwhile.
     """
     ends: dict[str, set[bool]] = defaultdict(set)
     for outcome in outcomes:
@@ -50,11 +55,19 @@ def flake_of(outcomes: Sequence[Outcome]) -> Flake | None:
     mixed = {inputs for inputs, both in ends.items() if len(both) > 1}
     mixed |= {outcome.inputs for outcome in outcomes if outcome.is_retried}
     counted = [outcome for outcome in outcomes if outcome.inputs in mixed]
-    if not counted:
+    episodes = _episodes(counted)
+    if episodes < LEAST_EPISODES and not any(outcome.is_retried for outcome in counted):
         return None
     failures = _last_in_a_row(not outcome.passed for outcome in reversed(counted))
     passes = _last_in_a_row(outcome.is_clean for outcome in reversed(counted))
-    return Flake(sum(not outcome.is_clean for outcome in counted), len(counted), failures, passes)
+    return Flake(sum(not outcome.is_clean for outcome in counted), len(counted), episodes, failures, passes)
+
+
+def _episodes(outcomes: Sequence[Outcome]) -> int:
+    """How often it began to fail, or failed only at first."""
+    before = [True, *(outcome.passed for outcome in outcomes)]
+    begins = sum(earlier and not outcome.passed for earlier, outcome in zip(before, outcomes, strict=False))
+    return begins + sum(outcome.is_retried for outcome in outcomes)
 
 
 def _last_in_a_row(newest_first: Iterable[bool]) -> int:

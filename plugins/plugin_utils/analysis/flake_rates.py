@@ -29,7 +29,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.inte
 
 ACCEPTED = 0.01
 """Quarantine where even the low end of the rate (Clopper-Pearson) is above this: one run in a hundred."""
-LEAST = 2  # runs that failed, for a quarantine
+LEAST = 3  # times that it began to fail, for a quarantine: two may be two faults
 MOST_RATE = 0.5  # for the passes that end a quarantine: one that nearly always fails is broken
 
 METHOD = (
@@ -54,7 +54,7 @@ def is_broken(flake: Flake) -> bool:
 
 def is_for_quarantine(flake: Flake) -> bool:
     """Whether it is sure that this is more than one bad day."""
-    return flake.failed >= LEAST and clopper_pearson(flake.failed, flake.runs).low > ACCEPTED
+    return flake.episodes >= LEAST and clopper_pearson(flake.failed, flake.runs).low > ACCEPTED
 
 
 def finding(place: tuple[str, str], flake: Flake, *, has_failed: bool) -> Finding:
@@ -63,7 +63,7 @@ def finding(place: tuple[str, str], flake: Flake, *, has_failed: bool) -> Findin
     grade, title, advice = _said(f"{step} on {host or 'the controller'}", flake)
     shown, sure = wilson(flake.failed, flake.runs), clopper_pearson(flake.failed, flake.runs)
     figures = {
-        "failed": flake.failed, "runs": flake.runs, "rate": flake.failed / flake.runs,
+        "failed": flake.failed, "runs": flake.runs, "episodes": flake.episodes, "rate": flake.failed / flake.runs,
         "wilson": [*shown], "clopper_pearson": [*sure],
         "passes_in_a_row": flake.passes_in_a_row, "passes_needed": passes_needed(flake),
     }  # fmt: skip
@@ -85,7 +85,15 @@ def _said(name: str, flake: Flake) -> tuple[str, str, str]:
         return NOTE, title, "End its quarantine."
     if is_for_quarantine(flake):
         wait = f"until it has passed at the first try in {passes_needed(flake)} runs in a row; so far {row}"
-        return NOTABLE, f"{name} is a flake: {rate}", f"Put it under quarantine (it still runs) {wait}."
+        return (
+            NOTABLE,
+            f"{name} is a flake: {rate}",
+            f"Rule out what it tests, then put it under quarantine (it still runs) {wait}.",
+        )
     if flake.runs == 1:
         return NOTABLE, f"{name} passed only after a retry", "Watch it: there is no earlier run with the same inputs."
-    return NOTABLE, f"{name} may be a flake: {rate}", "Watch it: these runs do not tell a flake from a single bad one."
+    return (
+        NOTABLE,
+        f"{name} may be a flake: {rate}",
+        "Watch it: so far this can also be a fault that comes and goes, or several.",
+    )

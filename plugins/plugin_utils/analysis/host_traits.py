@@ -5,7 +5,8 @@
 """What hosts have in common: by attribute and value, the hosts that have it.
 
 The attributes are those of the inventory, the hosts' groups, whom they are reached through, and what steps that failed
-nowhere have learned about them: short texts in the context, such as a model or a version of firmware.
+nowhere have learned about them: the devices that their ports see, and short texts in the context, such as a model or a
+version of firmware.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.link_reports import KEYS, link_reports
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 
 GROUPS, GROUP = "groups", "group"  # the attribute of the run, and what it is called here
@@ -28,14 +30,16 @@ LEAST_HOSTS = 2  # a value of one host says nothing that its name does not say
 NUMBERS = re.compile(r"version|revision|firmware|microcode|generation|stepping|slot|port|vlan|mtu|speed|width|lanes")
 
 Traits = Mapping[str, Mapping[str, frozenset[str]]]
+Hosts = dict[str, dict[str, set[str]]]  # the same, while they are gathered
 
 
 def traits_of(run: RunData, unsure: Iterable[str] = ()) -> Traits:
     """By attribute and value, the hosts. What the steps in `unsure` have learned may be a symptom and is left out."""
-    pairs = {*_said(run), *_through(run), *_few(_learned(run, frozenset(unsure)))}
-    found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for attribute, value, host in pairs:
+    left_out = frozenset(unsure)
+    found: Hosts = defaultdict(lambda: defaultdict(set))
+    for attribute, value, host in (*_said(run), *_through(run), *_neighbours(run, left_out)):
         found[attribute][value].add(host)
+    found.update(_learned(run, left_out))
     return {
         attribute: {value: frozenset(hosts) for value, hosts in sorted(values.items()) if len(hosts) >= LEAST_HOSTS}
         for attribute, values in sorted(found.items())
@@ -68,35 +72,36 @@ def _through(run: RunData) -> Iterator[Pair]:
             yield THROUGH, row["through"], row["host"]
 
 
-def _learned(run: RunData, unsure: frozenset[str]) -> Iterator[Pair]:
+def _neighbours(run: RunData, unsure: frozenset[str]) -> Iterator[Pair]:
+    """The devices that a host's ports see."""
+    for end, report in link_reports(run).items():
+        if report.peer and report.sources["peer"].step not in unsure:
+            yield DEVICE, report.peer.device, end.device
+
+
+def _learned(run: RunData, unsure: frozenset[str]) -> Hosts:
+    """Short texts and some numbers in the context, where they have few different values."""
+    found: Hosts = defaultdict(lambda: defaultdict(set))
     for row in run.context:
-        if row["host"] and row.get("step") not in unsure:
-            for path, value in _leaves(row["key"], row["value"]):
-                if _is_short(path, value):
-                    yield path, str(value), row["host"]
+        if row["host"] and row.get("step") not in unsure and not KEYS.fullmatch(row["key"]):
+            _add_leaves(found, row["key"], row["value"], row["host"])
+    return {attribute: _short(values) for attribute, values in found.items() if _are_few(values)}
 
 
-def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
+def _short(values: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    return {value: hosts for value, hosts in values.items() if 0 < len(value) <= LONGEST and value.isprintable()}
+
+
+def _add_leaves(found: Hosts, path: str, value: Any, host: str) -> None:
+    """The only loop over all that a run has learned, which may be a million leaves."""
+    kind = type(value)
+    if kind is dict:
         for name, item in value.items():
-            yield from _leaves(f"{path}.{name}", item)
-    else:
-        yield path, value
+            _add_leaves(found, f"{path}.{name}", item, host)
+    elif kind is str or (kind is int and NUMBERS.search(path.rpartition(".")[2].lower())):
+        found[path][str(value)].add(host)
 
 
-def _is_short(path: str, value: Any) -> bool:
-    if isinstance(value, str):
-        return 0 < len(value) <= LONGEST and value.isprintable()
-    is_number = isinstance(value, int) and not isinstance(value, bool)
-    return is_number and bool(NUMBERS.search(path.rpartition(".")[2].lower()))
-
-
-def _few(pairs: Iterable[Pair]) -> Iterator[Pair]:
-    """Only attributes with few values: at most half as many as there are hosts with them, or two."""
-    by_attribute: dict[str, list[Pair]] = defaultdict(list)
-    for pair in pairs:
-        by_attribute[pair[0]].append(pair)
-    for own in by_attribute.values():
-        values = {value for _attribute, value, _host in own}
-        if len(values) <= max(2, len(own) // 2):
-            yield from own
+def _are_few(values: Mapping[str, set[str]]) -> bool:
+    """At most half as many values as there are hosts with them, or two."""
+    return len(values) <= max(2, sum(map(len, values.values())) // 2)

@@ -4,8 +4,8 @@
 
 """What the ends of links say about each other, from the context of a run.
 
-A context key `links.NAME_v1` or `lldp.NAME_v1` of a host holds its ports: a mapping of port -> entry, or a list of
-entries with `port`. All fields of an entry are optional:
+A context key `links.NAME_v1`, `link.NAME_v1` or `lldp.NAME_v1` of a host holds its ports: a mapping of port -> entry,
+or a list of entries with `port`. All fields of an entry are optional:
 
     {"peer": "leaf1", "peer_port": "swp5", "expected_peer": "leaf1", "expected_port": "swp5", "mtu": 9100, ...}
 
@@ -23,7 +23,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import ResultId
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 
-KEYS = re.compile(r"(links|lldp)\..+_v[0-9]+")
+KEYS = re.compile(r"(links?|lldp)\..+_v[0-9]+")
 ADDRESSES = frozenset(("port", "peer", "peer_port", "expected_peer", "expected_port"))
 
 
@@ -40,13 +40,21 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one end says: whom it sees, whom it should see, and its other fields. `result` is where it says so."""
+    """What one end says: whom it sees, whom it should see, and its other fields.
+
+    `sources` has the result that said so, for each field and for `peer` and `expected`.
+    """
 
     end: End
     peer: End | None
     expected: End | None
-    result: ResultId
     fields: Mapping[str, Any] = field(default_factory=dict)
+    sources: Mapping[str, ResultId] = field(default_factory=dict)
+
+    def said_in(self, *names: str) -> list[ResultId]:
+        """The results that said these things, each once; of a port that sees nobody, those that looked."""
+        found = [self.sources[name] for name in names if name in self.sources]
+        return [*dict.fromkeys(found)] or [*dict.fromkeys(self.sources.values())]
 
 
 Reports = Mapping[End, Report]
@@ -80,7 +88,9 @@ def _entries(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def _report(end: End, entry: Mapping[str, Any], result: ResultId, known: set[str]) -> Report:
     fields = {name: value for name, value in entry.items() if name not in ADDRESSES}
     peer = _end(entry, "peer", "peer_port", known)
-    return Report(end, peer, _end(entry, "expected_peer", "expected_port", known), result, fields)
+    expected = _end(entry, "expected_peer", "expected_port", known)
+    said = [*fields, *(["peer"] if peer else []), *(["expected"] if expected else [])]
+    return Report(end, peer, expected, fields, dict.fromkeys(said, result))
 
 
 def _end(entry: Mapping[str, Any], device: str, port: str, known: set[str]) -> End | None:
@@ -99,5 +109,5 @@ def _host(name: str, known: set[str]) -> str:
 def _joined(first: Report | None, second: Report) -> Report:
     if first is None:
         return second
-    fields = {**first.fields, **second.fields}
-    return Report(second.end, first.peer or second.peer, first.expected or second.expected, first.result, fields)
+    fields, sources = {**first.fields, **second.fields}, {**second.sources, **first.sources}
+    return Report(second.end, first.peer or second.peer, first.expected or second.expected, fields, sources)

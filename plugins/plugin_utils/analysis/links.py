@@ -31,6 +31,7 @@ MOST = 50  # findings of one sort; the rest is counted
 
 SAME = re.compile(r"(speed|mtu|duplex|fec|vlan|autoneg|state|carrier|lacp)(_.*)?")  # both ends should have the same
 ERRORS = re.compile(r".*(error|crc|drop|discard|symbol|corrupt|flap).*")  # counters that stay 0 on a good link
+LEAST_NAMED = 2  # neighbours that see a device under another name
 LEAST_ENDS = 4  # for a vote over counters
 
 PLAN_METHOD = "compared with the cabling plan; a stale plan gives false findings"
@@ -46,7 +47,7 @@ def findings(run: RunData, _history: History) -> Iterator[Finding]:
     if not reports:
         return
     failed = {result.id for result in failures_of(run).failed}
-    moved = {**_swapped(reports), **_misplaced(reports)}
+    moved = _against_plan(reports)
     explained = {end for ends in moved for end in ends}
     others = {end: report for end, report in reports.items() if end not in explained}
     for sort in (
@@ -73,12 +74,15 @@ def _capped(found: Sequence[Finding]) -> Iterator[Finding]:
 
 
 def _finding(
-    title: str, advice: str, reports: Iterable[Report | None], figures: Mapping[str, Any], method: str,
+    title: str, advice: str, results: Iterable[ResultId], figures: Mapping[str, Any], method: str,
     *, ends: Sequence[End], grade: str = PROBLEM,
 ) -> Finding:  # fmt: skip
-    results = tuple(dict.fromkeys(report.result for report in reports if report is not None))
     about = {"host": ends[0].device, "ends": [str(end) for end in ends]}
-    return Finding(KIND, grade, title, results, advice, figures, about, method)
+    return Finding(KIND, grade, title, tuple(dict.fromkeys(results)), advice, figures, about, method)
+
+
+def _said(reports: Iterable[Report | None], *names: str) -> list[ResultId]:
+    return [result for report in reports if report is not None for result in report.said_in(*names)]
 
 
 # Against the cabling plan.
@@ -86,51 +90,83 @@ def _finding(
 Moved = dict[frozenset[End], Finding]  # by the ends that the finding explains
 
 
-def _swapped(reports: Reports) -> Moved:
+def _against_plan(reports: Reports) -> Moved:
+    """Devices with another name, then cables that have changed places, then other cables in wrong places."""
+    found: Moved = {}
+    for sort in (_renamed, _swapped, _misplaced):
+        told = {end for ends in found for end in ends}
+        found |= sort(reports, [one for one in _wrong(reports) if one.end not in told])
+    return found
+
+
+def _wrong(reports: Reports) -> list[Report]:
+    return [one for one in reports.values() if one.peer and one.expected and one.peer != one.expected]
+
+
+def _renamed(reports: Reports, wrong: Sequence[Report]) -> Moved:
+    """Devices that several neighbours see under a name that nobody else has, at the ports where they belong."""
+    devices = {end.device for end in reports} | {one.expected.device for one in reports.values() if one.expected}
+    by_names: dict[tuple[str, str], list[tuple[Report, End, End]]] = defaultdict(list)
+    for report in wrong:
+        if report.peer and report.expected and report.peer.device not in devices:
+            by_names[report.peer.device, report.expected.device].append((report, report.peer, report.expected))
+    found: Moved = {}
+    for (name, device), seen in by_names.items():
+        if len(seen) >= LEAST_NAMED and all(has.port == wants.port for _report, has, wants in seen):
+            ends = frozenset(end for report, has, wants in seen for end in (report.end, has, wants))
+            found[ends] = _other_name(name, device, [report for report, _has, _wants in seen])
+    return found
+
+
+def _other_name(name: str, device: str, seen: Sequence[Report]) -> Finding:
+    title = f"{device} is called {name} by its {len(seen)} neighbours, at the ports where it belongs"
+    advice = f"Set the name of {device}, or look whether another device has taken its place."
+    figures = {str(report.end): str(report.peer) for report in seen}
+    results = _said(seen, "peer", "expected")
+    return _finding(title, advice, results, figures, PLAN_METHOD, ends=[report.end for report in seen])
+
+
+def _swapped(reports: Reports, wrong: Sequence[Report]) -> Moved:
     """Pairs of cables: each is where the other one belongs."""
     wanted = {report.expected: report for report in reports.values() if report.expected}
     found: Moved = {}
-    for report in _wrong(reports):
+    for report in wrong:
         other = wanted.get(report.peer) if report.peer else None
         if other is None or report.peer is None or report.expected is None or other.peer != report.expected:
             continue
         ends = frozenset((report.end, other.end, report.peer, report.expected))
         if ends not in found:
-            found[ends] = _swap(report, other, report.peer, report.expected)
+            found[ends] = _swap(report, other, report.peer, report.expected, reports)
     return found
 
 
-def _swap(report: Report, other: Report, has: End, wants: End) -> Finding:
+def _swap(report: Report, other: Report, has: End, wants: End, reports: Reports) -> Finding:
     title = f"{report.end} and {other.end} are swapped: {report.end} is in {has} and belongs into {wants}"
     if has.device == wants.device:
         advice = f"At {has.device}, move the cable in port {has.port} to port {wants.port}, and the other way round."
     else:
         advice = f"Swap the cables in {has} and {wants}."
     figures = {str(report.end): str(has), str(other.end): str(wants)}
-    return _finding(title, advice, (report, other), figures, PLAN_METHOD, ends=(report.end, other.end))
+    results = _said((report, other, reports.get(has), reports.get(wants)), "peer", "expected")
+    return _finding(title, advice, results, figures, PLAN_METHOD, ends=(report.end, other.end))
 
 
-def _misplaced(reports: Reports) -> Moved:
+def _misplaced(reports: Reports, wrong: Sequence[Report]) -> Moved:
     """Cables that are not where they belong, and have changed places with no other one."""
-    swapped = {end for ends in _swapped(reports) for end in ends}
     found: Moved = {}
-    for report in _wrong(reports):
+    for report in wrong:
         has, wants = report.peer, report.expected
-        if has is None or wants is None or {report.end, has, wants} & swapped:
+        if has is None or wants is None or any(report.end in ends for ends in found):
             continue
-        ends = frozenset((report.end, has))
-        if ends not in found:
-            title = f"{report.end} is connected to {has} and belongs to {wants}"
-            advice = f"Move the cable of {report.end} from {has} to {wants}."
-            if has.device == wants.device:
-                advice = f"At {has.device}, move the cable of {report.end} from port {has.port} to port {wants.port}."
-            figures = {"sees": str(has), "expected": str(wants)}
-            found[ends] = _finding(title, advice, (report, reports.get(has)), figures, PLAN_METHOD, ends=(report.end,))
+        title = f"{report.end} is connected to {has} and belongs to {wants}"
+        advice = f"Move the cable of {report.end} from {has} to {wants}."
+        if has.device == wants.device:
+            advice = f"At {has.device}, move the cable of {report.end} from port {has.port} to port {wants.port}."
+        figures = {"sees": str(has), "expected": str(wants)}
+        results = _said((report, reports.get(has), reports.get(wants)), "peer", "expected")
+        ends = frozenset((report.end, has, wants))
+        found[ends] = _finding(title, advice, results, figures, PLAN_METHOD, ends=(report.end,))
     return found
-
-
-def _wrong(reports: Reports) -> list[Report]:
-    return [one for one in reports.values() if one.peer and one.expected and one.peer != one.expected]
 
 
 # From both ends.
@@ -151,7 +187,8 @@ def _silent(reports: Reports) -> Iterator[Finding]:
             advice = f"Check the cable between {report.end} and {report.expected}, and that both ports are up."
         else:
             continue
-        yield _finding(title, advice, (report, other), {}, BOTH_ENDS_METHOD, ends=(report.end,))
+        results = _said((report, other), "peer", "expected")
+        yield _finding(title, advice, results, {}, BOTH_ENDS_METHOD, ends=(report.end,))
 
 
 def _disagreeing(reports: Reports, everything: Reports) -> Iterator[Finding]:
@@ -169,11 +206,13 @@ def _disagreeing(reports: Reports, everything: Reports) -> Iterator[Finding]:
                 f"{report.end} disagrees with the rest: it sees {far.end}, but {far.end} and {third.end} see each other"
             )
             advice = f"Look at {report.end}: an old neighbour, a switch in between, or a wrong name."
-            yield _finding(title, advice, (report, far, third), figures, BOTH_ENDS_METHOD, ends=(report.end,))
+            results = _said((report, far, third), "peer")
+            yield _finding(title, advice, results, figures, BOTH_ENDS_METHOD, ends=(report.end,))
         else:
             title = f"{report.end} sees {far.end}, but {far.end} sees {far.peer}"
             advice = f"Follow the cable of {report.end}; run the test again once LLDP has forgotten old neighbours."
-            yield _finding(title, advice, (report, far), figures, BOTH_ENDS_METHOD, ends=(report.end, far.end))
+            results = _said((report, far), "peer")
+            yield _finding(title, advice, results, figures, BOTH_ENDS_METHOD, ends=(report.end, far.end))
 
 
 def _different_fields(reports: Reports) -> Iterator[Finding]:
@@ -195,13 +234,14 @@ def _different(name: str, report: Report, far: Report, votes: Counter[str]) -> F
     ours, theirs = first.fields[name], second.fields[name]
     rare, common = votes[str(ours)], votes[str(theirs)]
     figures = {str(first.end): ours, str(second.end): theirs, "ends_alike": [rare, common]}
+    results = _said((first, second), name)
     if common > rare:
         title = f"{first.end} has {name} {ours}, the other end {second.end} has {theirs}, as {common - 1} others have"
         advice = f"Set {name} of {first.end} to {theirs}, or find out why it is {ours}."
-        return _finding(title, advice, (first, second), figures, BOTH_ENDS_METHOD, ends=(first.end,))
+        return _finding(title, advice, results, figures, BOTH_ENDS_METHOD, ends=(first.end,))
     title = f"{first.end} has {name} {ours}, the other end {second.end} has {theirs}"
     advice = f"Set the same {name} at both ends."
-    return _finding(title, advice, (first, second), figures, BOTH_ENDS_METHOD, ends=(first.end, second.end))
+    return _finding(title, advice, results, figures, BOTH_ENDS_METHOD, ends=(first.end, second.end))
 
 
 def _counting(reports: Reports) -> Iterator[Finding]:
@@ -241,7 +281,8 @@ def _errors(
         title = f"{start}; {rest}"
         at = f" and the transmitter of {report.peer}" if report.peer else ""
         advice = f"Clean or change the cable at {report.end}; then its receiver{at}."
-    return _finding(title, advice, (report, far), figures, VOTE_METHOD, ends=(report.end,), grade=NOTABLE)
+    results = _said((report, far), name)
+    return _finding(title, advice, results, figures, VOTE_METHOD, ends=(report.end,), grade=NOTABLE)
 
 
 def _pairs(reports: Reports) -> Iterator[tuple[Report, Report]]:

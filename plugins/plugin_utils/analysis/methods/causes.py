@@ -52,18 +52,24 @@ class Cause:
 Attributes = Mapping[str, Mapping[str, Iterable[Host]]]
 """By attribute and value, the hosts that have it."""
 
+Groups = Mapping[frozenset[Host], tuple[Shared, ...]]
+
 
 def find_causes(
-    failing: Iterable[Host], universe: Iterable[Host], attributes: Attributes, alpha: float = ALPHA
+    failing: Iterable[Host],
+    universe: Iterable[Host],
+    attributes: Attributes,
+    alpha: float = ALPHA,
+    groups: Groups | None = None,
 ) -> list[Cause]:
     """Return the causes, the one that explains most first.
 
     `universe` are all hosts that were judged: leave out what is blocked or was not run. An attribute that all of them
-    share explains nothing and is not looked at.
+    share explains nothing and is not looked at. `groups` are their `host_sets`, where somebody has made them already.
     """
     everything = frozenset(universe)
     open_failures = frozenset(failing) & everything
-    groups = host_sets(everything, attributes)
+    groups = host_sets(everything, attributes) if groups is None else groups
     found: list[Cause] = []
     while open_failures and groups:
         best = min(_candidates(open_failures, everything, groups), key=_order)

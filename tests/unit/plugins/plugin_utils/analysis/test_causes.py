@@ -95,10 +95,10 @@ def test_attributes_that_the_same_hosts_share_are_one_cause():
         hosts[host] = {"rack": "R2", "power_feed": "B", "groups": ["odd"], "uplinks": [f"leaf9:{number}", "leaf1:1"]}
     [finding] = found_in(run_of(hosts, ["a"], {"failed": {"a": names("r1", 4)}}))
     assert finding.title == (
-        "All 4 failures of a are on hosts with uplink leaf1:1 (4 of 4 hosts; 0 of 16 others), the same hosts as of "
-        "leaf1, leaf9, power feed B and 2 more"
+        "All 4 failures of a are on hosts with uplink leaf1:1 (4 of 4 hosts; 0 of 16 others), which also share "
+        "uplink to leaf1, uplink to leaf9, power feed B and 2 more"
     )
-    assert finding.about["same_hosts"] == ["leaf1", "leaf9", "power feed B", "rack R2", "group odd"]
+    assert finding.about["same_hosts"] == ["uplink to leaf1", "uplink to leaf9", "power feed B", "rack R2", "group odd"]
 
 
 def test_hosts_behind_one_delegate():
@@ -107,6 +107,46 @@ def test_hosts_behind_one_delegate():
     [finding] = found_in(RunData({}, steps=failed))
     assert finding.title == "All 4 failures of a are on hosts behind jump1 (4 of 4 hosts; 0 of 16 others)"
     assert finding.advice == "Check jump1 first: all of them are reached through it."
+
+
+def test_hosts_whose_ports_see_one_device():
+    """Without any word of the inventory, and not where the step that looked has failed."""
+    hosts = names("r1", 20)
+    leaves = {host: "leaf9" if int(host[1:]) < 5 else f"leaf{int(host[1:]) % 4}" for host in hosts}
+    seen = [context_row(host, "lldp.seen_v1", {"eth0": {"peer": leaves[host], "peer_port": "1"}}) for host in hosts]
+    failed = [step_row(host, "a", "failed" if int(host[1:]) < 5 else "passed") for host in hosts]
+    [finding] = found_in(RunData({}, steps=failed, context=seen))
+    assert finding.title == "All 4 failures of a are on hosts with an uplink to leaf9 (4 of 4 hosts; 0 of 16 others)"
+    unsure = [{**row, "step": "a"} for row in seen]
+    [finding] = found_in(RunData({}, steps=failed, context=unsure))
+    assert finding.title == "4 failures have no common cause"
+
+
+def test_what_a_link_explains_is_not_without_a_cause():
+    """A step on two hosts that see each other's cables, and a failure that has nothing to do with it."""
+    plan = {"peer": "leaf1", "expected_peer": "leaf1"}
+    context = [
+        context_row("r3", "lldp.seen_v1", {"eth0": {**plan, "peer_port": "5", "expected_port": "3"}}, "look"),
+        context_row("r5", "lldp.seen_v1", {"eth0": {**plan, "peer_port": "3", "expected_port": "5"}}, "look"),
+    ]
+    failed = {"look": ["r3", "r5"], "a": ["r8"]}
+    [finding] = found_in(
+        run_of({host: {} for host in names("r1", 9)}, ["look", "a"], {"failed": failed}, context=context)
+    )
+    assert finding.title == "1 failure is explained by none of these causes and links"
+
+
+def test_a_link_that_explains_all_says_more_than_the_hosts():
+    """Four hosts see one leaf under a wrong name: the name is the cause, and not the leaf."""
+    hosts = {host: {"leaf": "leaf2" if int(host[1:]) < 5 else "leaf1"} for host in names("r1", 20)}
+    context = [
+        context_row(host, "lldp.seen_v1", {"eth0": {
+            "peer": "spare", "peer_port": host, "expected_peer": "leaf2", "expected_port": host,
+        }}, "look") for host in names("r1", 4)
+    ]  # fmt: skip
+    assert found_in(run_of(hosts, ["look"], {"failed": {"look": names("r1", 4)}}, context=context)) == []
+    [finding] = found_in(run_of(hosts, ["look"], {"failed": {"look": names("r1", 4)}}, context=context[:3]))
+    assert finding.title == "All 4 failures of look are on hosts of leaf2 (4 of 4 hosts; 0 of 16 others)"
 
 
 def test_instances_stand_for_their_step():

@@ -42,7 +42,7 @@ def test_a_finding_rests_on_the_steps_that_looked_and_explains_those_that_failed
     case = CASES[2]
     rows = [step_row("r3", "look", "failed"), step_row("r5", "look", "failed"), step_row("leaf1", "look")]
     [finding] = found_in(case["links"], steps=rows)
-    assert finding.results == (ResultId("r3", "look"), ResultId("r5", "look"))
+    assert finding.results == tuple(ResultId(host, "look") for host in ("r3", "r5", "leaf1"))
     assert finding.explains == 2
     assert finding.about == {"host": "r3", "ends": ["r3 eth1", "r5 eth1"]}
     assert finding.figures == {"r3 eth1": "leaf1 5", "r5 eth1": "leaf1 3"}
@@ -64,12 +64,15 @@ def test_other_keys_are_no_links_and_keys_of_one_port_are_joined():
     wrong = {"r1": {"eth1": {"expected_peer": "leaf1", "expected_port": "1"}}}
     assert not found_in(wrong, "cables.state_v1")
     assert len(found_in(wrong, "lldp.neighbours_v2")) == 1
+    unsaid = [context_row("r1", "link.ports_v1", {"eth1": {"mtu": 9000}}, "ports")]
     context = [
+        *unsaid,
         context_row("r1", "links.plan_v1", wrong["r1"]),
         context_row("r1", "lldp.seen_v1", {"eth1": {"peer": "leaf1", "peer_port": "2"}}),
     ]
     [finding] = links.findings(RunData({}, context=context), NO_HISTORY)
     assert finding.title == "r1 eth1 is connected to leaf1 2 and belongs to leaf1 1"
+    assert finding.results == (ResultId("r1", "learn"),)
 
 
 def test_many_broken_links_are_counted():

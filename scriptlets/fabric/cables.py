@@ -6,17 +6,22 @@
 
 from __future__ import annotations
 
+import re
+from statistics import median
+
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from scriptlets.fabric.reach import read
 from scriptlets.tools.commands import run, run_json
 
+TIME = re.compile(r"time[=<]([\d.]+) ms")
 HEADERS = 48  # bytes of IPv6 and ICMPv6
 
 
 class CableLoss(Scriptlet):
     """Pings the router at the other end of each port by its link-local address, with short and with long frames.
 
-    The long ones come faster than 10 Mbit/s take, so a cable that has become slow loses some, too. Needs root.
+    The long ones come faster than 10 Mbit/s take. So they wait on a cable that has become slow: half of them may take
+    `max_ms` at most. A single one may take longer on a busy host. Needs root.
     """
 
     options = {
@@ -25,6 +30,7 @@ class CableLoss(Scriptlet):
         "count": {"type": "int", "default": 100},
         "interval": {"type": "float", "default": 0.005},
         "max_loss": {"type": "float", "default": 0},
+        "max_ms": {"type": "float", "default": 10},
     }
     reads = ()
     writes = ("fabric.cables_v1",)
@@ -32,7 +38,7 @@ class CableLoss(Scriptlet):
     def run(self, ctx, params):
         found = {port: cable(port, params) for port in params["ports"]}
         ctx.set("fabric.cables_v1", found)
-        wrong = [said for port in found if (said := _judge(ctx, port, found[port], params["max_loss"]))]
+        wrong = [said for port in found if (said := _judge(ctx, port, found[port], params))]
         if wrong:
             raise Failed("; ".join(wrong))
 
@@ -56,18 +62,24 @@ def neighbour(told):
 
 
 def ping(target, size, params):
-    """Loss and times of pings of one size."""
-    words = ("-6", "-n", "-q", "-M", "probe", "-W", "1", "-c", str(params["count"]), "-i", str(params["interval"]))
-    return read(run(("ping", *words, "-s", str(size), target), exit_codes=(0, 1, 2)))
+    """Loss in percent and the median time in ms of pings of one size; the time is None if none came back."""
+    words = ("-6", "-n", "-M", "probe", "-W", "1", "-c", str(params["count"]), "-i", str(params["interval"]))
+    text = run(("ping", *words, "-s", str(size), target), exit_codes=(0, 1, 2))
+    times = [float(found) for found in TIME.findall(text)]
+    return {"loss": read(text)["loss"], "median_ms": median(times) if times else None}
 
 
-def _judge(ctx, port, found, limit):
+def _judge(ctx, port, found, params):
     """Judge one cable; returns what is wrong with it."""
+    limit, most = params["max_loss"], params["max_ms"]
     if found["neighbour"] is None:
         ctx.check(f"loss.{port}", 100.0, "%", max=limit)
         return f"{port}: no router is known at the other end"
-    if ctx.check(f"loss.{port}", found["short"]["loss"], "%", max=limit) == "failed":
-        return f"{port}: {found['short']['loss']:g} % of short frames are lost: clean or replace the cable"
-    if ctx.check(f"loss_long.{port}", found["long"]["loss"], "%", max=limit) == "failed":
-        return f"{port}: {found['long']['loss']:g} % of long frames are lost: compare MTU and speed of both ends"
+    short, long = found["short"], found["long"]
+    if ctx.check(f"loss.{port}", short["loss"], "%", max=limit) == "failed":
+        return f"{port}: {short['loss']:g} % of short frames are lost: clean or replace the cable"
+    if ctx.check(f"loss_long.{port}", long["loss"], "%", max=limit) == "failed":
+        return f"{port}: {long['loss']:g} % of long frames are lost: compare MTU and speed of both ends"
+    if ctx.check(f"time_long.{port}", long["median_ms"], "ms", max=most) == "failed":
+        return f"{port}: long frames take {long['median_ms']:g} ms: compare the speed of both ends"
     return ""

@@ -233,17 +233,18 @@ class TestCables:
         return rack_context.run(module.CableLoss, {"ports": ["swp1"], "mtu": 9000})
 
     @pytest.mark.parametrize(
-        ("short", "long", "says"),
+        ("short", "long", "time", "says"),
         [
-            ("0", "0", ""),
-            ("4", "0", "swp1: 4 % of short frames are lost: clean or replace the cable"),
-            ("0", "7", "swp1: 7 % of long frames are lost: compare MTU and speed of both ends"),
+            ("0", "0", "0.3", ""),
+            ("4", "0", "0.3", "swp1: 4 % of short frames are lost: clean or replace the cable"),
+            ("0", "7", "0.3", "swp1: 7 % of long frames are lost: compare MTU and speed of both ends"),
+            ("0", "0", "41", "swp1: long frames take 41 ms: compare the speed of both ends"),
         ],
     )
-    def test_loss_on_a_cable(self, scriptlet, prints, rack_context, short, long, says):
+    def test_loss_and_time_on_a_cable(self, scriptlet, prints, rack_context, short, long, time, says):
         outcome = self.run(
             scriptlet, prints, rack_context, neigh=captured("iproute2-6.15-neigh.json"),
-            short=f"{short}% packet loss", long=f"{long}% packet loss",
+            short=f"{short}% packet loss", long=f"time={time} ms\n{long}% packet loss",
         )  # fmt: skip
         assert outcome.reason == says
 

@@ -1,0 +1,201 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which faults of a virtual rack recipes/fabric.yml finds, where, and what it says wrongly.
+
+`make test` tries a healthy rack and a few faults. `make soak` tries every fault several times, pairs of faults, and
+healthy racks, and writes docs/detection.md.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import reliability_sweeps
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.faults import FAULTS, break_rack
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import RackState
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.start_rack import down, up
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import build
+from call_rack_recipes import CHECKOUT, rack_recipes, results
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
+
+EXPECTED: Mapping[str, Mapping[str, Any]] = yaml.safe_load(Path(__file__).with_name("detection.yml").read_text())
+FIGURES, PAGE = CHECKOUT / "docs" / "detection.json", CHECKOUT / "docs" / "detection.md"
+SLICE = ("swapped-cables", "wrong-peer-as", "failing-disk")
+ROUNDS, PAIRS, HEALTHY = 5, 20, 20
+PATIENCE = 60.0
+ROUTES = "vtysh -c 'show ip route json'"
+VARIABLES = ("kernel_log=/var/log/kern.log", "disk=/srv/disk", "max_flaps=3", "rack_recipes_reconnect_timeout=15")
+HEAD = """\
+# Detection
+
+`recipes/fabric.yml` over the [virtual rack](virtual-rack.md), each time a new rack of 2 spines, 4 leaves and 8 servers.
+*Found* means that the results that have to name the fault did not pass. *Wrong findings* are results that did not pass
+although the fault does not concern them. `make soak` writes this page; `tests/integration/soak/detection.yml` says what
+is expected of each fault.
+
+| fault | at | tries | found | tries with wrong findings | seconds of a run |
+| --- | --- | --- | --- | --- | --- |
+"""
+
+
+@dataclass
+class Tries:
+    """What the tries of one fault, or of one kind of rack, came to."""
+
+    at: str
+    done: int = 0
+    found: int = 0
+    wrong: Counter[str] = field(default_factory=Counter)
+    tries_with_wrong: int = 0
+    seconds: list[float] = field(default_factory=list)
+
+    def add(self, failed: set[str], must: set[str], may: set[str], seconds: float) -> None:
+        """Count one run; `failed` are its results that did not pass."""
+        extra = {place for place in failed - must if place.partition("/")[2] not in may}
+        self.done += 1
+        self.found += must <= failed
+        self.tries_with_wrong += bool(extra)
+        self.wrong.update(extra)
+        self.seconds.append(seconds)
+
+
+@pytest.fixture
+def rack(project: Path) -> Iterator[RackState]:
+    """A rack whose leaves know all ways, in a project with our recipes and scriptlets."""
+    for folder in ("recipes", "scriptlets"):
+        shutil.copytree(CHECKOUT / folder, project / folder)
+    try:
+        yield new_rack()
+    finally:
+        down()
+
+
+def new_rack() -> RackState:
+    """Start a new rack instead of the one that is there."""
+    down()
+    state = up(build())
+    until = time.monotonic() + PATIENCE
+    while state.run("leaf1", ROUTES, check=False).count('"fib":true') < 6:
+        assert time.monotonic() < until, "leaf1 does not learn two ways to each of the three other leaves"
+        time.sleep(0.2)
+    time.sleep(3)  # LLDP tells its neighbours every second
+    return state
+
+
+def failed_results() -> tuple[set[str], float]:
+    """Run the recipe; returns the results that did not pass, as HOST/STEP, and the seconds that it took."""
+    started = time.monotonic()
+    words = [word for variable in VARIABLES for word in ("-e", variable)]
+    done = rack_recipes("run", "recipes/fabric.yml", "-i", ".rack-recipes/rack/inventory.yml", *words)
+    assert done.code in (0, 1, 3), done.stderr
+    found = results(done.answer["run_id"]).verdicts()
+    assert len(found) > 100
+    return {
+        f"{host}/{step}" for (step, host), verdict in found.items() if verdict not in HARMLESS
+    }, time.monotonic() - started
+
+
+def test_every_fault_has_an_expectation() -> None:
+    assert set(EXPECTED) == set(FAULTS) - {"reboot"}
+
+
+def test_a_healthy_rack_has_no_findings(rack: RackState) -> None:
+    tries = Tries("-")
+    for number in range(reliability_sweeps.count(1, HEALTHY)):
+        if number:
+            new_rack()
+        tries.add(*_of_run(failed_results()))
+    _keep("healthy rack", tries)
+    assert not tries.wrong
+
+
+def _of_run(run: tuple[set[str], float], *names: str) -> tuple[set[str], set[str], set[str], float]:
+    must = {place for name in names for place in EXPECTED[name]["must"]}
+    may = {step for name in names for step in EXPECTED[name]["may"]}
+    return run[0], must, may, run[1]
+
+
+@pytest.mark.parametrize("name", EXPECTED if reliability_sweeps.is_whole() else SLICE)
+def test_a_fault_is_found_where_it_is(rack: RackState, name: str) -> None:
+    tries = Tries(EXPECTED[name]["at"])
+    for number in range(reliability_sweeps.count(1, ROUNDS)):
+        state = new_rack() if number else rack
+        break_rack(state, name, EXPECTED[name]["at"])
+        tries.add(*_of_run(failed_results(), name))
+    _keep(name, tries)
+    assert tries.found == tries.done
+    assert not tries.wrong
+
+
+@pytest.mark.skipif(not reliability_sweeps.is_whole(), reason="a sweep of make soak")
+def test_two_faults_at_once_are_both_found(rack: RackState) -> None:
+    chance = random.Random(reliability_sweeps.seed())
+    tries = Tries("two places")
+    missed: list[Sequence[str]] = []
+    for _number in range(PAIRS):
+        pair = chance.sample([*EXPECTED], 2)
+        state = new_rack()
+        for name in pair:
+            state, _broken = break_rack(state, name, EXPECTED[name]["at"])
+        before = tries.found
+        tries.add(*_of_run(failed_results(), *pair))
+        missed += [pair] if tries.found == before else []
+    _keep("two at once", tries)
+    assert not missed
+
+
+def _keep(name: str, tries: Tries) -> None:
+    """Write the figures of a whole sweep, and the page."""
+    if not reliability_sweeps.is_whole():
+        return
+    known = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    seconds = sorted(tries.seconds)
+    known[name] = {
+        "at": tries.at,
+        "tries": tries.done,
+        "found": tries.found,
+        "tries_with_wrong": tries.tries_with_wrong,
+        "wrong": dict(tries.wrong),
+        "seconds": round(seconds[len(seconds) // 2], 1),
+        "seed": reliability_sweeps.seed(),
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    FIGURES.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
+    PAGE.write_text(page(json.loads(FIGURES.read_text())))
+
+
+def page(known: Mapping[str, Mapping[str, Any]]) -> str:
+    """The page of documentation, made of the figures."""
+    rows = [_row(name, known[name]) for name in sorted(known)]
+    days = sorted({own["when"][:10] for own in known.values()})
+    seeds = sorted({own["seed"] for own in known.values()})
+    end = f"Measured on {', '.join(days)}, with the seeds {', '.join(map(str, seeds))}."
+    return "\n".join([HEAD.rstrip(), *rows, "", end, ""])
+
+
+def _row(name: str, own: Mapping[str, Any]) -> str:
+    wrong = ", ".join(f"{place} ({count})" for place, count in sorted(own["wrong"].items()))
+    said = f"{own['tries_with_wrong']}{f': {wrong}' if wrong else ''}"
+    found = "-" if name == "healthy rack" else own["found"]
+    return f"| {name} | {own['at']} | {own['tries']} | {found} | {said} | {own['seconds']} |"
+
+
+def test_the_page_is_made_of_the_figures() -> None:
+    assert not FIGURES.exists() or PAGE.read_text() == page(json.loads(FIGURES.read_text()))

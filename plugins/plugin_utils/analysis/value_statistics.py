@@ -7,14 +7,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from itertools import chain
+from typing import Any
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.few_numbers import (
+    FewMoments,
+    moments,
+    percentile_of_sorted,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.values import Metric, Value, values
 
-if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.moments import GroupMoments
-
+GREATEST = 1e150  # as in methods/arrays.py
+FEW = 5_000  # numbers for which numpy is not worth its import
 PERCENTS = (5, 25, 75, 95)
 """The percentiles that are told beside the median, by Hyndman and Fan's type 7; each needs enough values."""
 
@@ -22,11 +28,14 @@ PERCENTS = (5, 25, 75, 95)
 def statistics(run: RunData) -> list[Mapping[str, Any]]:
     """A row for each metric, measurements first, with what moments.py and percentile say of it.
 
-    Only finite numbers up to 1e150 count. What too few values do not have is None: there is no p95 of fewer than 20.
+    Only finite numbers up to `GREATEST` count. What too few values do not have is None or NaN: there is no p95 of fewer
+    than 20.
     """
     numbers = _by_metric(values(run))
     ordered = sorted(numbers, key=lambda metric: (not metric.step, run.place(metric.step), metric.name, metric.unit))
-    return [*_told(ordered, [numbers[metric] for metric in ordered])] if ordered else []
+    groups = [[number for number in numbers[metric] if abs(number) <= GREATEST] for metric in ordered]
+    tell = _few_moments if sum(map(len, groups)) <= FEW else _many_moments
+    return [{**metric._asdict(), **told} for metric, told in zip(ordered, tell(groups), strict=True)]
 
 
 def _by_metric(found: Iterator[Value]) -> dict[Metric, list[float]]:
@@ -36,28 +45,22 @@ def _by_metric(found: Iterator[Value]) -> dict[Metric, list[float]]:
     return gathered
 
 
-def _told(metrics: Sequence[Metric], numbers: Sequence[Sequence[float]]) -> Iterator[dict[str, Any]]:
+def _few_moments(groups: Sequence[Sequence[float]]) -> Iterator[dict[str, Any]]:
+    """Moments and percentiles of each group, without numpy."""
+    for numbers in groups:
+        ordered = sorted(numbers)
+        percentiles = {f"p{percent}": percentile_of_sorted(ordered, percent) for percent in PERCENTS}
+        yield {**asdict(moments(ordered)), **percentiles}
+
+
+def _many_moments(groups: Sequence[Sequence[float]]) -> Iterator[dict[str, Any]]:
+    """The same with numpy, all groups at once."""
     import numpy as np
 
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import usable
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.moments import group_moments
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.moments import group_moments, percentile
 
-    codes = np.repeat(np.arange(len(metrics)), [len(own) for own in numbers])
-    flat = np.fromiter((number for own in numbers for number in own), np.float64, len(codes))
-    kept = usable(flat)
-    flat, codes = flat[kept], codes[kept]
-    moments = group_moments(flat, codes, len(metrics))
-    parts = np.split(flat, np.cumsum(moments.count)[:-1])
-    for place, metric in enumerate(metrics):
-        yield {**metric._asdict(), **_moments(moments, place), **_percentiles(parts[place])}
-
-
-def _moments(moments: GroupMoments, place: int) -> dict[str, Any]:
-    """The moments of one group; NaN is what it does not have."""
-    return {name: getattr(moments, name)[place].item() for name in moments.__slots__}
-
-
-def _percentiles(numbers: Any) -> dict[str, float | None]:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.moments import percentile
-
-    return {f"p{percent}": percentile(numbers, percent) for percent in PERCENTS}
+    codes = np.repeat(np.arange(len(groups)), [*map(len, groups)])
+    found = group_moments(np.fromiter(chain(*groups), np.float64, len(codes)), codes, len(groups))
+    for place, numbers in enumerate(groups):
+        percentiles = {f"p{percent}": percentile(numbers, percent) for percent in PERCENTS}
+        yield {**{name: getattr(found, name)[place].item() for name in FewMoments.__slots__}, **percentiles}

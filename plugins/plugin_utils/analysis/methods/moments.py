@@ -11,12 +11,16 @@ pandas' groupby has 5 of 16 (notes/analysis.md, 7). Values that are all alike ha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, floor, isnan
+from math import isnan
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats, Places, floats
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.few_numbers import (
+    quantile_of_sorted,
+    values_for_percentile,
+)
 
 PERCENTILE_TYPE = 7
 """How percentiles are interpolated: Hyndman and Fan's type 7, as numpy, pandas, R and Excel do."""
@@ -129,16 +133,7 @@ def percentile(values: ArrayLike, percent: float) -> float | None:
 
 def interpolated(values: ArrayLike, share: float) -> float:
     """Return the quantile of type 7 of at least one value: a share from 0 to 1 of them is below it."""
-    ordered = np.sort(floats(values))
-    place = (len(ordered) - 1) * share
-    low, part = floor(place), place - floor(place)
-    below, above = float(ordered[low]), float(ordered[ceil(place)])
-    return below + (above - below) * part if part < 0.5 else above - (above - below) * (1 - part)
-
-
-def values_for_percentile(percent: float) -> int:
-    """How many values a percentile needs, so that one of them is expected beyond it: 20 for p95, 100 for p99."""
-    return 1 if percent == 50 else ceil(round(100 / min(percent, 100 - percent), 9))
+    return quantile_of_sorted(np.sort(floats(values)), share)
 
 
 def mad(values: ArrayLike) -> float:

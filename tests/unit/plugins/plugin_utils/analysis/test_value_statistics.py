@@ -5,11 +5,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from statistics import median, variance
 from typing import Any
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import value_statistics
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_statistics import statistics
 
@@ -36,6 +38,21 @@ def test_the_statistics_of_a_measurement_are_exact() -> None:
     assert row["median"] == median(whole)
     assert (row["least"], row["greatest"]) == (1e12, 1e12 + 576)
     assert row["p95"] == pytest.approx(1e12 + 520, abs=10)
+
+
+def test_many_numbers_have_the_same_statistics_as_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = run_of({f"r{n}": n * n for n in range(25)}, {"r1": {"mean": 1.5, "bad": 1e200}, "r2": {"mean": 2.5}})
+    few = statistics(run)
+    monkeypatch.setattr(value_statistics, "FEW", 0)
+    assert [*map(approx, map(numbers_of, few))] == [*map(numbers_of, statistics(run))]
+
+
+def numbers_of(row: Mapping[str, Any]) -> list[float]:
+    return [math.nan if row[name] is None else row[name] for name in row if name not in ("step", "name", "unit")]
+
+
+def approx(numbers: list[float]) -> Any:
+    return pytest.approx(numbers, rel=1e-12, nan_ok=True)
 
 
 def test_too_few_values_have_no_percentiles_and_no_variance() -> None:

@@ -44,7 +44,11 @@ class Needs(NamedTuple):
     runs: int = 0
 
 
-NEEDS: Mapping[str, Needs] = {"outliers": Needs(hosts=4), "changes": Needs(runs=10)}
+NEEDS: Mapping[str, Needs] = {
+    "outliers": Needs(hosts=4),
+    "changes": Needs(runs=10),
+    "unusual_values": Needs(runs=4),
+}
 """Methods that are left out where they can find nothing, since numpy takes longer to import than a small report."""
 
 

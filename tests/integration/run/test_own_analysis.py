@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import analyse_run
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import FINDING_KINDS, Finding
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import reader
 from call_rack_recipes import rack_recipes, results, shell, write_recipe
 
@@ -49,6 +50,16 @@ def found() -> list[Finding]:
         store.dispose()
 
 
+def reported(kind: str) -> list[str]:
+    """The titles of the findings of a kind in the report of the newest run, which has a summary by rules."""
+    done = rack_recipes("report", "--format", "csv", "--to", "out", "--summary")
+    assert done.code == 0, done.stderr
+    with Path("out/csv/findings.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = [*csv.DictReader(file)]
+    assert "The run ended as failed. 1 of 3 results did not pass, on 1 of 1 host." in [row["title"] for row in rows]
+    return [row["title"] for row in rows if row["kind"] == FINDING_KINDS[kind].title]
+
+
 def run_once(steps: list[dict[str, Any]], *options: str, expected: int = 1) -> str:
     done = rack_recipes("run", write_recipe(steps), *options)
     assert done.code == expected, done.stderr
@@ -63,6 +74,7 @@ def test_it_finds_what_failed_and_knows_the_earlier_run(steps: Path) -> None:
     assert [tuple(result) for result in first.results] == [("localhost", "fail", "")]
     assert first.figures == {"before": [], "results": 2}
     assert "no history" not in run_once(STEPS)
+    assert reported("own") == ["1 failed"]
     (second,) = found()
     assert second.figures == {"before": [1], "results": 2}
 

@@ -18,6 +18,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.earlier
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
+
 ANALYSERS: Sequence[str] = (
     "causes",
     "links",
@@ -72,6 +74,16 @@ def _useful(run: RunData, history: History) -> Iterator[str]:
         needs = NEEDS.get(name, Needs())
         if hosts >= needs.hosts and (not needs.runs or len(history.runs) + 1 >= needs.runs):
             yield name
+
+
+def with_summary(run: RunData, findings: list[Finding], summary_by: Settings | None) -> list[Finding]:
+    """The findings about a run and, where there are settings for one, its summary. It raises nothing."""
+    if summary_by is None:
+        return findings
+    # only who asks for a summary pays for this import
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.summary.write_summary import summary
+
+    return [*findings, *summary(run, findings, summary_by)]
 
 
 def _findings(name: str, run: RunData, history: History) -> Iterable[Finding]:

@@ -11,9 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import analyse
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding, from_row
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, load
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import analyse, with_summary
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import from_row
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import load
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.store_findings import store_findings_at
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats import DEFAULT_FORMATS
@@ -43,18 +43,8 @@ def make(
     lost, and StoreError where the store cannot be read.
     """
     run = load(engine, run_id)
-    findings = _findings(engine, run, summary_by)
+    findings = with_summary(run, analyse(engine, run), summary_by)
     if url and findings != [*map(from_row, queries.findings(engine, run_id))]:
         with suppress(StoreError):
             store_findings_at(url, run_id, findings)
     return write(tables(run, findings), folder, formats)
-
-
-def _findings(engine: Engine, run: RunData, summary_by: Settings | None) -> list[Finding]:
-    findings = analyse(engine, run)
-    if summary_by is None:
-        return findings
-    # only reports with a summary pay for this import
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.summary.write_summary import summary
-
-    return [*findings, *summary(run, findings, summary_by)]

@@ -32,6 +32,7 @@ LARGEST = 10**15  # a greater number is not shown as one
 
 RUN = "r0"
 SLOT_NAME = re.compile(r"[a-z][a-z0-9_]*")
+NOT_IN_NAME = re.compile(r"[^a-z0-9]+")
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*:/|www\.|mailto:|javascript:|data:", re.IGNORECASE)
 WITH_UNIT = frozenset(("value", "mean", "median", "limit"))  # figures that have the unit of what a finding is about
 HARMFUL = str.maketrans({"<": "\\u003c", ">": "\\u003e", "`": "\\u0060"})
@@ -111,8 +112,9 @@ def _slots(finding: Finding) -> Iterator[tuple[str, Slot]]:
     unit = finding.about.get("unit")
     for name, value in {**finding.about, **finding.figures, **counted, **explains}.items():
         slot = _slot(value, unit if isinstance(unit, str) and name in WITH_UNIT else "")
-        if slot and SLOT_NAME.fullmatch(name):
-            yield name, slot
+        slot_name = NOT_IN_NAME.sub("_", name.lower()).strip("_")
+        if slot and SLOT_NAME.fullmatch(slot_name):
+            yield slot_name, slot
 
 
 def _slot(value: Any, unit: str) -> Slot | None:

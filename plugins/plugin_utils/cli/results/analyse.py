@@ -24,6 +24,11 @@ def add_analyse(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--last", metavar="N", type=number, default=20, help="compare with the last N earlier runs (default: 20)"
     )
+    command.add_argument(
+        "--summary",
+        action="store_true",
+        help="with a summary in a few sentences: by the language model of the setting summary_url, else by rules",
+    )
     add_db(command)
     examples(
         command,
@@ -41,7 +46,9 @@ def analyse(options: argparse.Namespace) -> Answer:
     analysis. Each finding says by which method it was made, and how often that method is wrong.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import analyse_run
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import analyse as findings_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import with_summary
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import load
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.store_findings import store_findings_at
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.finding_lines import finding_lines
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
@@ -49,10 +56,11 @@ def analyse(options: argparse.Namespace) -> Answer:
 
     with opened(options) as store:
         run_id = run_id_of(store, options.run, options.db)
-        found = analyse_run(store, run_id, options.last)
+        run, project = load(store, run_id), settings.load()
+        found = with_summary(run, findings_of(store, run, options.last), project if options.summary else None)
     is_stored = True
     try:
-        store_findings_at(options.db or settings.load().db, run_id, found)
+        store_findings_at(options.db or project.db, run_id, found)
     except StoreError as error:
         is_stored = False
         sys.stderr.write(f"the findings are not stored: {error}\n")

@@ -48,6 +48,16 @@ def test_findings_as_json(two: Path) -> None:
     assert found["figures"]["last pass"] == run_id(1)
 
 
+def test_a_summary_is_there_where_it_is_asked_for(two: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "1 of 1 results did not pass, on 1 of 1 host."
+    assert said not in call("analyse").out
+    assert said in call("analyse", "--summary").out
+    monkeypatch.setenv("RACK_RECIPES_SUMMARY_URL", "http://127.0.0.1:9")
+    assert "not by a model: summary_model is not set." in call("analyse", "--summary").out
+    told = json.loads(call("show", "--json").out)
+    assert any(said in one["title"] for one in told["findings"] if one["kind"] == "summary")
+
+
 def test_a_run_in_which_nothing_was_found(two: Path) -> None:
     assert call("analyse", run_id(1)).out == f"run {run_id(1)}\nnothing was found\n"
 

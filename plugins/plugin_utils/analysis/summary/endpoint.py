@@ -28,17 +28,22 @@ LARGEST = 256 * 1024  # bytes of an answer
 CHUNK = 16 * 1024
 PATH = "/chat/completions"
 AGAIN = frozenset((408, 429, 500, 502, 503, 504))  # the server may do better at once
+NOT_UNDERSTOOD = frozenset((400, 422))  # it may not know how to be asked for JSON
 MOST_TOKENS = 10**9  # that a server can have counted
 
 Messages = Sequence[Mapping[str, str]]
 
 
 class EndpointError(Exception):
-    """There is no answer. The text says why, for people; `again` is whether a second try makes sense."""
+    """There is no answer. The text says why, for people.
 
-    def __init__(self, reason: str, *, again: bool = False) -> None:
+    `again` is whether a second try makes sense, `plainly` whether it should do without what not every server knows.
+    """
+
+    def __init__(self, reason: str, *, again: bool = False, plainly: bool = False) -> None:
         super().__init__(reason)
         self.again = again
+        self.plainly = plainly
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +81,12 @@ class _NoRedirect(HTTPRedirectHandler):
         return None
 
 
-def ask(endpoint: Endpoint, messages: Messages, most_tokens: int, seconds: float) -> Answer:
-    """The model's answer, which comes within `seconds`. Raises EndpointError."""
-    request = _request(endpoint, messages, most_tokens)
+def ask(endpoint: Endpoint, messages: Messages, most_tokens: int, seconds: float, *, as_json: bool = False) -> Answer:
+    """The model's answer, which comes within `seconds`. Raises EndpointError.
+
+    With `as_json` the server is asked to let the model write nothing but a JSON object.
+    """
+    request = _request(endpoint, messages, most_tokens, as_json=as_json)
     found: Queue[bytes | EndpointError] = Queue()
     # A thread of its own: a server that sends a byte now and then would be waited for without end.
     Thread(target=lambda: found.put(_sent(request, endpoint.place, seconds)), daemon=True).start()
@@ -91,9 +99,10 @@ def ask(endpoint: Endpoint, messages: Messages, most_tokens: int, seconds: float
     return _read(answer, endpoint)
 
 
-def _request(endpoint: Endpoint, messages: Messages, most_tokens: int) -> Request:
+def _request(endpoint: Endpoint, messages: Messages, most_tokens: int, *, as_json: bool) -> Request:
     path = _checked(endpoint).path.rstrip("/")
-    body = {"model": endpoint.model, "messages": [*messages], "temperature": 0, "max_tokens": most_tokens}
+    form = {"response_format": {"type": "json_object"}} if as_json else {}
+    body = {"model": endpoint.model, "messages": [*messages], "temperature": 0, "max_tokens": most_tokens, **form}
     headers = {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "rack-recipes"}
     if endpoint.key:
         headers["Authorization"] = f"Bearer {endpoint.key}"
@@ -168,7 +177,8 @@ def _body(answer: Any, place: str, ends: float) -> bytes:
 def _refused(code: int, place: str) -> EndpointError:
     if 300 <= code < 400:
         return EndpointError(f"{place} answered with a redirect (HTTP {code}), which is not followed")
-    return EndpointError(f"{place} answered with HTTP {code}", again=code in AGAIN)
+    plainly = code in NOT_UNDERSTOOD
+    return EndpointError(f"{place} answered with HTTP {code}", again=plainly or code in AGAIN, plainly=plainly)
 
 
 def _words(reason: object) -> str:

@@ -65,28 +65,34 @@ def by_model(facts: Sequence[Fact], settings: Settings) -> ModelSummary:
 def _tried(endpoint: Endpoint, facts: Sequence[Fact], settings: Settings) -> ModelSummary:
     """Ask, and ask once more where that may help and time and budget allow it."""
     ends, budget = time.monotonic() + settings.summary_timeout, settings.summary_budget
-    messages, reason = _messages(facts, settings.summary_key), ""
+    messages, reason, as_json = _messages(facts, settings.summary_key), "", True
     for number in range(TRIES):
         seconds = ends - time.monotonic()
         if number and (budget < _tokens(messages) + ANSWER_TOKENS or seconds <= 0):
             break
         cost = _tokens(messages) + ANSWER_TOKENS
         try:
-            answer = ask(endpoint, messages, ANSWER_TOKENS, seconds)
+            answer = ask(endpoint, messages, ANSWER_TOKENS, seconds, as_json=as_json)
             cost = answer.tokens or cost
-            checked = check(answer.content, facts)
-            if checked.sentences:
-                return _summary(endpoint.model, checked)
-            reason = f"{endpoint.place}: no sentence could be kept ({_in_words(checked.struck)})"
+            return _summary(endpoint.model, _kept(answer.content, facts))
         except NoAnswer as error:
             reason = f"{endpoint.place}: {error}"
+            messages = [*messages, {"role": "user", "content": AGAIN}]
         except EndpointError as error:
             reason = str(error)
             if not error.again:
                 break
+            as_json = as_json and not error.plainly
         budget -= cost
-        messages = [*messages[:2], {"role": "user", "content": AGAIN}]
     return ModelSummary(note=reason)
+
+
+def _kept(content: str, facts: Sequence[Fact]) -> Checked:
+    """The sentences of an answer that may be shown. Raises NoAnswer where there is none."""
+    checked = check(content, facts)
+    if not checked.sentences:
+        raise NoAnswer(f"no sentence could be kept ({_in_words(checked.struck)})")
+    return checked
 
 
 def _fitting(facts: Sequence[Fact], settings: Settings) -> Sequence[Fact]:

@@ -54,6 +54,12 @@ def test_a_question_and_its_answer(model: ModelServer) -> None:
     assert body == {"model": "small", "messages": QUESTION, "temperature": 0, "max_tokens": 10}
 
 
+def test_a_server_can_be_asked_for_nothing_but_json(model: ModelServer) -> None:
+    model.replies = [saying("{}")]
+    ask(at(model), QUESTION, 10, LONG, as_json=True)
+    assert model.asked[0][2]["response_format"] == {"type": "json_object"}
+
+
 @pytest.mark.parametrize("end", ["", "/", "/chat/completions", "/chat/completions/"])
 def test_the_address_may_be_the_base_or_the_whole(model: ModelServer, end: str) -> None:
     model.replies = [saying("yes")]
@@ -69,7 +75,7 @@ def test_what_a_server_counts_wrongly_does_not_count(model: ModelServer, tokens:
 
 
 @pytest.mark.parametrize(
-    ("code", "again"), [(400, False), (401, False), (404, False), (429, True), (500, True), (503, True)]
+    ("code", "again"), [(400, True), (422, True), (401, False), (404, False), (429, True), (500, True), (503, True)]
 )
 def test_an_error_is_told_by_its_code_alone(model: ModelServer, code: int, again: bool) -> None:
     model.replies = [raw(f"evil {KEY}".encode(), code)]

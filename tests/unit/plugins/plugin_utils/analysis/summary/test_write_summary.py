@@ -86,6 +86,15 @@ def test_what_is_struck_is_said(model: ModelServer) -> None:
     assert [one.suggestion for one in found] == [True, False]
 
 
+@pytest.mark.parametrize("code", [400, 422])
+def test_a_server_that_cannot_be_asked_for_json_is_asked_without(model: ModelServer, code: int) -> None:
+    model.replies = [raw(b"", code), saying(GOOD)]
+    assert len(asked(model)) == 2
+    bodies = [body for _path, _headers, body in model.asked]
+    assert ["response_format" in body for body in bodies] == [True, False]
+    assert bodies[0]["messages"] == bodies[1]["messages"]
+
+
 def test_a_second_try_is_made_once(model: ModelServer) -> None:
     model.replies = [saying("The rack is fine."), saying(GOOD)]
     assert len(asked(model)) == 2

@@ -15,6 +15,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.chan
     find_change_points,
     find_in_many,
     is_more_than_a_spike,
+    without_spikes,
 )
 
 
@@ -54,8 +55,9 @@ def test_a_change_of_level_is_found_where_it_is(n: int, place: int, shift: float
 def test_levels_are_means_of_both_sides():
     values = shifted(20, 12, 9)
     (change,) = find_change_points(values, "key")
-    assert change.before == pytest.approx(values[:12].mean(), rel=1e-12)
-    assert change.after == pytest.approx(values[12:].mean(), rel=1e-12)
+    cut = without_spikes(values)
+    assert change.before == pytest.approx(cut[:12].mean(), rel=1e-12)
+    assert change.after == pytest.approx(cut[12:].mean(), rel=1e-12)
 
 
 @pytest.mark.parametrize("shift", [8, 800])
@@ -70,6 +72,34 @@ def test_one_spike_is_no_change_of_level(place: int, size: float):
     values = noise(20)
     values[place] += size
     assert places(values) == []
+
+
+def test_spikes_are_cut_and_levels_stay():
+    values = np.array([1.0, 2, 1, 2, 50, 1, 2, 1, 11, 12, 11, 12, -40, 11, 12])
+    cut = without_spikes(values)
+    others = np.delete(np.arange(15), [4, 12])
+    np.testing.assert_array_equal(cut[others], values[others])
+    assert cut[4] == pytest.approx(2 + 4 * 1.4826)
+    assert cut[12] == pytest.approx(11 - 4 * 1.4826)
+
+
+@pytest.mark.parametrize("level", [[1.0, 2, 1, 2, 1, 2, 1, 11, 12, 11], [11.0, 12, 11, 1, 2, 1, 2, 1, 2, 1]])
+def test_three_runs_at_an_end_are_a_level_and_no_spikes(level: list[float]):
+    np.testing.assert_array_equal(without_spikes(np.array(level)), level)
+
+
+def test_among_values_that_are_alike_nothing_is_cut():
+    values = np.array([5.0] * 12 + [6.0] * 12 + [9.0])
+    np.testing.assert_array_equal(without_spikes(values), values)
+
+
+def test_spikes_hide_no_change_of_level():
+    found = []
+    for seed in range(60):
+        values = shifted(50, 25, 4, seed)
+        values[np.random.default_rng(seed).integers(50, size=3)] += 10
+        found.append(any(abs(place - 25) <= 2 for place in places(values)))
+    assert np.mean(found) >= 0.85
 
 
 @pytest.mark.parametrize(("extreme", "holds"), [(7.9, True), (8.1, False)])

@@ -1,0 +1,141 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the methods of analysis find, miss and say falsely in synthetic histories, as docs/analysis.md tells."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+import analysis_study
+import analysis_worlds
+import reliability_sweeps
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.change_points import find_change_points
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.gesd import gesd
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.moments import moments
+
+SEED = reliability_sweeps.seed()
+NORMAL, SPIKES, REMEMBERS = "normal", "a spike in 20 runs", "each run remembers the last (AR(1) of .6)"
+
+
+class Counts(NamedTuple):
+    """The counts of one line of a table."""
+
+    put_in: int
+    found: int
+    missed: int
+    false: int
+
+
+def counts(table: analysis_study.Table) -> dict[tuple[str, ...], Counts]:
+    """The counts by noise and method."""
+    return {tuple(row[:-4]): Counts(*row[-4:]) for row in table.rows}
+
+
+def ours(found: dict[tuple[str, ...], Counts], noise: str) -> Iterable[Counts]:
+    return [count for (own, method), count in found.items() if own == noise and method.startswith("ours")]
+
+
+def others(found: dict[tuple[str, ...], Counts], noise: str) -> Iterable[Counts]:
+    return [count for (own, method), count in found.items() if own == noise and not method.startswith("ours")]
+
+
+def test_changes_of_level():
+    hosts = reliability_sweeps.count(60, analysis_worlds.HOSTS)
+    found = counts(analysis_study.shifts(SEED, hosts, [NORMAL, SPIKES, REMEMBERS]))
+    for noise in (NORMAL, SPIKES):
+        assert all(count.found >= 0.6 * count.put_in for count in ours(found, noise))
+        assert all(count.false <= 0.06 * hosts for count in ours(found, noise))
+    assert all(count.false <= 0.15 * hosts for count in ours(found, REMEMBERS))
+    assert max(count.false for count in ours(found, REMEMBERS)) < min(count.false for count in others(found, REMEMBERS))
+
+
+@pytest.mark.parametrize("noise", analysis_worlds.NOISES)
+def test_otava_was_asked_about_these_histories(noise: str):
+    history, answers = analysis_study.otava(noise)
+    assert len(answers) == len(history.values) == analysis_worlds.HOSTS
+
+
+def test_other_random_numbers_need_other_answers(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(analysis_worlds, "SIGMA", 6.0)
+    with pytest.raises(ValueError, match="ask Otava again"):
+        analysis_study.otava(NORMAL)
+
+
+def test_drift():
+    hosts = reliability_sweeps.count(60, analysis_worlds.HOSTS)
+    found = counts(analysis_study.drifts(SEED, hosts, [NORMAL, REMEMBERS]))
+    (normal,), (remembers,) = ours(found, NORMAL), ours(found, REMEMBERS)
+    assert normal.found >= 0.7 * normal.put_in
+    assert normal.false <= 0.1 * hosts
+    assert remembers.false < found[REMEMBERS, "least squares (5 %)"].false
+
+
+def test_outliers_among_twins():
+    found = counts(analysis_study.twins(SEED, reliability_sweeps.count(20, 60), [NORMAL]))
+    known = found[NORMAL, "ours, alarms, 20 earlier runs"]
+    assert known.found >= 0.8 * known.put_in
+    assert known.false <= 3
+    assert all(count.false <= 8 for count in ours(found, NORMAL))
+    assert found[NORMAL, "10 % off"].missed > known.missed
+
+
+def test_causes_of_failures():
+    number = reliability_sweeps.count(20, 100)
+    found = counts(analysis_study.planted_causes(SEED, number))
+    for (_cause, method), count in found.items():
+        assert method != "ours" or count.found >= 0.5 * count.put_in
+        assert method != "ours" or count.false <= max(2, 0.06 * number)
+
+
+def test_flakes():
+    found = counts(analysis_study.flakes(SEED))
+    assert found["ours",].found >= 17
+    assert found["ours",].false <= 2
+    assert found["both verdicts, whatever the input",].false == 20
+
+
+def public(name: str) -> dict:
+    return json.loads((analysis_study.DATA / f"public_{name}.json").read_text())
+
+
+def test_the_nile_changed_after_1898():
+    nile = public("nile")
+    (change,) = find_change_points(nile["values"], "nile")
+    assert nile["times"][change.place] == 1899
+    assert change.p <= 0.01
+
+
+def test_nist_certifies_the_moments_of_the_filter():
+    """https://www.itl.nist.gov/div898/strd/univ/mavro.html certifies mean, deviation and autocorrelation."""
+    values = np.array(public("mavro")["values"])
+    found = moments(values)
+    apart = values - found.mean
+    assert found.mean == pytest.approx(2.001856, rel=1e-14)
+    assert found.variance**0.5 == pytest.approx(0.000429123454003053, rel=1e-12)
+    assert apart[1:] @ apart[:-1] / (apart @ apart) == pytest.approx(0.937989183438248, rel=1e-12)
+
+
+def test_one_outlier_of_the_filter_is_not_sure():
+    assert min(each.p for each in gesd(np.array(public("mavro")["values"]), 5)) > 0.05
+
+
+def test_the_study_is_written(golden: Callable[[Path, str], None]):
+    """In full by `make soak`. Else the page must have the figures that were written last."""
+    if reliability_sweeps.is_whole():
+        analysis_study.write(SEED, datetime.now(UTC).isoformat(timespec="seconds"))
+    figures = json.loads(analysis_study.FIGURES.read_text())
+    golden(analysis_study.PAGE, analysis_study.page(analysis_study.PAGE.read_text(), figures))
+
+
+def test_a_page_without_its_marks_is_refused():
+    with pytest.raises(ValueError, match=r"docs/analysis\.md needs the lines"):
+        analysis_study.page("# Analysis\n", {"date": "", "seed": 1, "tables": []})

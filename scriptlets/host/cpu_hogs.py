@@ -6,17 +6,21 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 
 LONGEST = 120
+NANOSECONDS = 1e9
 
 
 class CpuHogs(Scriptlet):
-    """The processes that used most of a core during `seconds`; a host that is to be idle has none."""
+    """The process that wanted most of a core during `seconds`; a host that is to be idle has none.
+
+    What counts is the time that a process ran and the time that it waited for a core. So it is found on a host that is
+    busy with other work, too.
+    """
 
     options = {
         "seconds": {"type": "float", "default": 1},
@@ -28,28 +32,28 @@ class CpuHogs(Scriptlet):
 
     def run(self, ctx, params):
         root = Path(params["root"])
-        before, started = ticks(root), time.monotonic()
+        before, started = wanted(root), time.monotonic()
         time.sleep(params["seconds"])
-        after, elapsed = ticks(root), time.monotonic() - started
-        used = {
-            pid: 100 * (after[pid] - before[pid]) / os.sysconf("SC_CLK_TCK") / elapsed for pid in after if pid in before
-        }
-        pid, most = max(used.items(), key=lambda one: one[1], default=(0, 0.0))
+        after, elapsed = wanted(root), time.monotonic() - started
+        grown = {pid: 100 * (after[pid] - before[pid]) / elapsed for pid in after if pid in before}
+        pid, most = max(grown.items(), key=lambda one: one[1], default=(0, 0.0))
         name = command_line(root, pid)
         ctx.set("host.cpu_hogs_v1", {"pid": pid, "command": name, "percent": round(most, 1)})
         if ctx.check("busiest_process", round(most, 1), "%", max=params["max_percent"]) == "failed":
-            raise Failed(f"process {pid} ({name}) takes {most:.0f} % of a core")
+            raise Failed(f"process {pid} ({name}) wants {most:.0f} % of a core")
 
 
-def ticks(root):
-    """The CPU time of each process so far, in clock ticks."""
+def wanted(root):
+    """For how many seconds each process has run so far, or has waited for a core; of its main thread."""
     found = {}
-    for path in root.glob("[0-9]*/stat"):
+    for path in root.glob("[0-9]*/schedstat"):
         try:
-            fields = path.read_text(errors="replace").rpartition(")")[2].split()
+            ran, waited = path.read_text(encoding="ascii").split()[:2]
         except OSError:
             continue
-        found[int(path.parent.name)] = int(fields[11]) + int(fields[12])
+        found[int(path.parent.name)] = (int(ran) + int(waited)) / NANOSECONDS
+    if not found:
+        raise ValueError(f"the kernel does not count the time of processes ({root}/PID/schedstat)")
     return found
 
 

@@ -20,7 +20,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology
 
 INVENTORY, CABLES = "inventory.yml", "cabling.yml"
 PLURALS = {"spine": "spines", "leaf": "leaves", "server": "servers"}
-SSH = "-o ProxyCommand='nsenter -t {pid} -n nc %h %p' -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"
+SSH = (
+    "-o ProxyCommand='nsenter -t {pid} -n nc -w 5 %h %p' -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "
+    "-o ServerAliveInterval=2 -o ServerAliveCountMax=3"
+)
+"""How a node is reached; one that is away or hung is noticed within some seconds."""
 
 
 def write_inventory(topology: Topology, folder: Path, pid: int) -> None:

@@ -333,14 +333,18 @@ class TestKernelLog:
 class TestCpuHogs:
     def test_a_busy_process_is_named(self, scriptlet, rack_context, monkeypatch):
         module = scriptlet("host.cpu_hogs")
-        seen = iter([{7: 100, 8: 0}, {7: 10_000, 8: 1, 9: 5}])
-        monkeypatch.setattr(module, "ticks", lambda _root: next(seen))
+        seen = iter([{7: 1.0, 8: 0.0}, {7: 9.0, 8: 0.1, 9: 5.0}])
+        monkeypatch.setattr(module, "wanted", lambda _root: next(seen))
         monkeypatch.setattr(module, "command_line", lambda _root, _pid: "spin")
         outcome = rack_context.run(module.CpuHogs, {"seconds": 0.01})
-        assert outcome.reason.startswith("process 7 (spin) takes ")
+        assert outcome.reason.startswith("process 7 (spin) wants ")
 
     def test_a_quiet_host(self, scriptlet, rack_context):
         assert (
             rack_context.run(scriptlet("host.cpu_hogs").CpuHogs, {"seconds": 0.1, "max_percent": 400}).verdict
             == "passed"
         )
+
+    def test_a_kernel_that_does_not_count(self, scriptlet, tmp_path):
+        with pytest.raises(ValueError, match="does not count the time of processes"):
+            scriptlet("host.cpu_hogs").wanted(tmp_path)

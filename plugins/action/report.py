@@ -55,7 +55,7 @@ def report(arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[s
     folder = Path(arguments["dest"] or Path(project.runs, run_id, "report"))
     url = arguments["db"] or project.db
     summary_by = project if arguments["summary"] else None
-    made = make(reader(url), run_id, folder, arguments["formats"], url, summary_by)
+    made = make(reader(url), run_id, folder, arguments["formats"], url, summary_by, project.report_templates)
     return {"changed": any(made.values()), "run_id": run_id, "files": list(map(str, made))}
 
 

@@ -105,6 +105,14 @@ options:
     type: str
     ini: [{section: rack_recipes, key: host_attributes}]
     env: [{name: RACK_RECIPES_HOST_ATTRIBUTES}]
+  report_templates:
+    description:
+      - Folder with the project's own parts of the report's page, a logo, a style sheet, and columns for tables of all
+        formats. None, and reports are as they come.
+    default: ""
+    type: str
+    ini: [{section: rack_recipes, key: report_templates}]
+    env: [{name: RACK_RECIPES_REPORT_TEMPLATES}]
   module_errors:
     description:
       - The file that says which answers of Ansible's modules are errors, in addition to those that are known. It may

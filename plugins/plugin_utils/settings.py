@@ -41,6 +41,7 @@ MEANING: dict[str, str] = {
     "merge": "what becomes of writes of a key that meet",
     "secret_keys": "patterns of names whose values are secret",
     "host_attributes": "variables of the inventory that are recorded with each host of a run",
+    "report_templates": "folder of the project's own parts of the report's page",
     "module_errors": "the file that says which answers of Ansible's modules are errors",
     "waivers": "the file with the failures that somebody has accepted",
     "summary_url": "address of a language model that writes summaries",
@@ -114,6 +115,7 @@ class Settings:
     merge: Rules = ()
     secret_keys: tuple[str, ...] = SECRET_KEYS
     host_attributes: tuple[str, ...] = HOST_ATTRIBUTES
+    report_templates: str = ""
     module_errors: str = ""
     waivers: str = ""
     summary_url: str = ""

@@ -18,6 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.store_findin
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats import DEFAULT_FORMATS
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.own_columns import with_own_columns
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers.write_files import write
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 
@@ -34,11 +35,13 @@ def make(
     formats: Sequence[str] = DEFAULT_FORMATS,
     url: str = "",
     summary_by: Settings | None = None,
+    templates: str = "",
 ) -> dict[Path, bool]:
     """Write the report of a run into a folder; returns the paths, each with whether its file changed.
 
     The findings are stored too, if there is the `url` of a store that can be written; if not, the report is made all
-    the same. `summary_by` has the settings for a summary, where there is to be one. Raises UsageError for an unknown
+    the same. `summary_by` has the settings for a summary, where there is to be one; `templates` is the project's
+    folder of own parts, where it has one. Raises UsageError for an unknown
     run or format, for a file that cannot be written and for a missing package. Raises RackError where a cell would be
     lost, and StoreError where the store cannot be read.
     """
@@ -47,4 +50,4 @@ def make(
     if url and findings != [*map(from_row, queries.findings(engine, run_id))]:
         with suppress(StoreError):
             store_findings_at(url, run_id, findings)
-    return write(tables(run, findings), folder, formats)
+    return write(with_own_columns(tables(run, findings), templates), folder, formats, templates)

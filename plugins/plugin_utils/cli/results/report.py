@@ -50,5 +50,6 @@ def report(options: argparse.Namespace) -> Answer:
         run_id, project = run_id_of(store, options.run, options.db), settings.load()
         folder = Path(options.to) if options.to else Path(project.runs) / run_id / "report"
         summary_by = project if options.summary else None
-        files = [*map(str, make(store, run_id, folder, formats, options.db or project.db, summary_by))]
+        url, templates = options.db or project.db, project.report_templates
+        files = [*map(str, make(store, run_id, folder, formats, url, summary_by, templates))]
     return ({"run_id": run_id, "files": files} if options.json else "\n".join(files)), 0

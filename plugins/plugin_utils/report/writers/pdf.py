@@ -34,13 +34,13 @@ OPTIONS = (
 _DATE = re.compile(rb"(?<=Date \(D:)[0-9]{14}(?=[+-][0-9]{2}'[0-9]{2}')")
 
 
-def write(tables: Sequence[Table], folder: Path) -> list[Path]:
+def write(tables: Sequence[Table], folder: Path, templates: str = "") -> list[Path]:
     """Write `report.pdf` into the folder. Raises UsageError where there is no browser, or where it fails."""
     browser = found_browser()
     path = folder / "report.pdf"
     with TemporaryDirectory(prefix=".pdf-", dir=folder) as name:
         page = Path(name, "report.html")
-        page.write_text(render(cut_down(tables)), encoding="utf-8", newline="\n")
+        page.write_text(render(cut_down(tables), templates), encoding="utf-8", newline="\n")
         _print(browser, page, path)
     path.write_bytes(_dated(path.read_bytes(), next(table for table in tables if table.name == "summary")))
     return [path]

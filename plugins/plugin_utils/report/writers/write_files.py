@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from filecmp import cmp
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,15 +24,20 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model im
 
 type Writer = Callable[[Sequence[Table], Path], list[Path]]
 
+PAGES = frozenset({"html", "pdf"})
+"""The formats that are made of the page's templates; their writers take the option `templates`."""
 
-def write(tables: Sequence[Table], folder: Path, formats: Sequence[str] = DEFAULT_FORMATS) -> dict[Path, bool]:
+
+def write(
+    tables: Sequence[Table], folder: Path, formats: Sequence[str] = DEFAULT_FORMATS, templates: str = ""
+) -> dict[Path, bool]:
     """Write the report in each format; returns the paths in order, each with whether its file changed.
 
     Every file is made in a temporary folder beside its place and then renamed. So a full disk or a stop leaves the old
     file whole. Files get mode 0600, folders made here 0700. Raises UsageError for an unknown format and
-    where a file cannot be written.
+    where a file cannot be written. `templates` is the project's folder of own parts of the page, where it has one.
     """
-    writers = [_writer(name) for name in dict.fromkeys(formats)]
+    writers = [_writer(name, templates) for name in dict.fromkeys(formats)]
     try:
         folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         with TemporaryDirectory(prefix=".report-", dir=folder) as temporary:
@@ -42,13 +48,14 @@ def write(tables: Sequence[Table], folder: Path, formats: Sequence[str] = DEFAUL
         raise UsageError(f"the report cannot be written to {folder}: {error.strerror or error}") from error
 
 
-def _writer(name: str) -> Writer:
+def _writer(name: str, templates: str) -> Writer:
     if name not in WRITERS:
         near = nearest(name, FORMATS)
         hint = f", did you mean {near!r}?" if near else ""
         raise UsageError(f"expected a report format out of {', '.join(FORMATS)}, got {name!r}{hint}")
-    writer: Writer = import_module(f"{__package__}.{WRITERS[name]}").write
-    return writer
+    writer = import_module(f"{__package__}.{WRITERS[name]}").write
+    found: Writer = partial(writer, templates=templates) if name in PAGES and templates else writer
+    return found
 
 
 def _place(made: Path, path: Path) -> bool:

@@ -159,6 +159,17 @@ def test_a_store_that_can_only_be_read_is_enough(url, store, tmp_path):
     assert queries.findings(store, "R1") == []
 
 
+def test_a_project_has_parts_of_its_own(store, tmp_path):
+    parts = tmp_path / "own" / "parts"
+    parts.mkdir(parents=True)
+    (parts / "own.html.j2").write_text("<h2>Ours: {{ run.run_id }}</h2>\n")
+    (parts.parent / "columns.yml").write_text("verdicts: [{attribute: asset_tag, title: Asset tag}]\n")
+    make(store, "R1", tmp_path / "report", ["html", "csv"], templates=str(parts.parent))
+    assert "<h2>Ours: R1</h2>" in (tmp_path / "report" / "report.html").read_text()
+    head = (tmp_path / "report" / "csv" / "verdicts.csv").read_text(encoding="utf-8-sig").splitlines()[0]
+    assert head.endswith(",attribute.asset_tag")
+
+
 def test_a_run_that_is_not_there(store, tmp_path):
     with pytest.raises(UsageError, match="R2"):
         make(store, "R2", tmp_path / "report")

@@ -32,6 +32,7 @@ ANALYSERS: Sequence[str] = (
     "regressions",
     "unusual_values",
     "waivers",
+    "coverage",
 )
 """The modules of this folder whose function `findings(run, history)` yields findings; imported when needed.
 

@@ -72,6 +72,7 @@ GROUPS: dict[str, dict[str, Command]] = {
         "baseline compare": Command("show what changed since the baseline", "results.baseline"),
         "baseline show": Command("list the baselines", "results.baseline"),
         "baseline withdraw": Command("withdraw the baseline of a test", "results.baseline"),
+        "coverage": Command("show what the last runs never ran, never failed, never judged", "results.coverage"),
         "mutate": Command("show which wrong outputs no criterion would notice", "results.mutate"),
         "ctx": Command("show the context of a run, its history, how two runs differ in it; export it"),
         "ctx show": Command("show the keys of a run and their values", "results.ctx"),

@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Counts of results and measurements over several runs, for what they cover. All functions raise StoreError."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from itertools import batched
+from typing import TYPE_CHECKING
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import Result, read
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+AT_ONCE = 500  # runs in one statement: databases limit its parameters
+
+
+def results_by_verdict(engine: Engine, run_ids: Collection[str]) -> Iterator[Result]:
+    """How many results each planned step has on each host by verdict, and how many criteria were judged in them.
+
+    The instances of a looped step count for the step.
+    """
+    table = tables().steps
+    planned = sql.func.coalesce(table.c.parent, table.c.step).label("planned")
+    by = (planned, table.c.host, table.c.verdict)
+    counted = (sql.func.count().label("results"), sql.func.sum(table.c.checks).label("checks"))
+    for some in batched(run_ids, AT_ONCE):
+        query = sql.select(*by, *counted).where(table.c.run_id.in_(some), table.c.instances.is_(None))
+        yield from read(engine, query.group_by(*by), {"checks": lambda number: int(number or 0)})
+
+
+def measurements_by_name(engine: Engine, run_ids: Collection[str]) -> Iterator[Result]:
+    """How many values each step has measured under each name and unit, and how many of them had a criterion."""
+    table = tables().measurements
+    by = (table.c.step, table.c.name, table.c.unit)
+    counted = (sql.func.count().label("number"), sql.func.count(table.c.verdict).label("judged"))
+    for some in batched(run_ids, AT_ONCE):
+        query = sql.select(*by, *counted).where(table.c.run_id.in_(some))
+        yield from read(engine, query.group_by(*by), {})

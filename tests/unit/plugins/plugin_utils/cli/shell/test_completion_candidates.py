@@ -69,6 +69,7 @@ def test_every_value_has_a_kind_or_none_on_purpose(name: str):
         "PATTERN",
         "VARS",
         "HOST",
+        "ID",
         "KEY",
         "JSON",
         "NAME",

@@ -23,6 +23,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import ResultId
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 
+LONGEST = 64  # characters of what a host says: a longer one is no name of a port, and no setting
 KEYS = re.compile(r"(links?|lldp)\..+_v[0-9]+")
 ADDRESSES = frozenset(("port", "peer", "peer_port", "expected_peer", "expected_port"))
 
@@ -81,21 +82,25 @@ def _entries(value: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
         entries = [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
         named = ((entry.get("port"), entry) for entry in entries)
     for port, entry in named:
-        if isinstance(port, str) and port and isinstance(entry, dict):
+        if isinstance(port, str) and 0 < len(port) <= LONGEST and isinstance(entry, dict):
             yield port, entry
 
 
 def _report(end: End, entry: Mapping[str, Any], result: ResultId, known: set[str]) -> Report:
-    fields = {name: value for name, value in entry.items() if name not in ADDRESSES}
+    fields = {name: value for name, value in entry.items() if name not in ADDRESSES and _is_short(value)}
     peer = _end(entry, "peer", "peer_port", known)
     expected = _end(entry, "expected_peer", "expected_port", known)
     said = [*fields, *(["peer"] if peer else []), *(["expected"] if expected else [])]
     return Report(end, peer, expected, fields, dict.fromkeys(said, result))
 
 
+def _is_short(value: Any) -> bool:
+    return isinstance(value, str | int | float) and len(str(value)) <= LONGEST
+
+
 def _end(entry: Mapping[str, Any], device: str, port: str, known: set[str]) -> End | None:
     given = entry.get(device), entry.get(port)
-    if not isinstance(given[0], str) or not given[0] or given[1] in (None, ""):
+    if not isinstance(given[0], str) or not given[0] or given[1] in (None, "") or not all(map(_is_short, given)):
         return None
     return End(_host(given[0], known), str(given[1]))
 

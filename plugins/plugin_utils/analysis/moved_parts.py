@@ -28,6 +28,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.values_
 
 KIND = "moved"
 SERIAL = re.compile(r"(.*_)?serial(_?(number|no))?", re.IGNORECASE)
+LONGEST = 64  # characters of a serial number
 INVENTORY = "inventory"  # the path of an attribute begins with it
 
 METHOD = "one move compared: the runs before and after it; other changes of that day are not ruled out"
@@ -87,7 +88,7 @@ def _serials(path: str, value: Any) -> Iterator[tuple[str, str]]:
     for name, item in items:
         if isinstance(item, dict | list):
             yield from _serials(f"{path}.{name}", item)
-        elif isinstance(item, str) and item and SERIAL.fullmatch(str(name)):
+        elif isinstance(item, str) and 0 < len(item) <= LONGEST and SERIAL.fullmatch(str(name)):
             yield f"{path}.{name}", item
 
 

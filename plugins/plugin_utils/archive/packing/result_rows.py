@@ -20,6 +20,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers.csv im
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import reading
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.analysis_columns import ANALYSIS_COLUMNS
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.detail_columns import (
     DETAIL_COLUMNS,
     DetailColumn,
@@ -50,7 +51,7 @@ JSON: Mapping[str, frozenset[str]] = {
     "runs": frozenset({"counts", "versions", "params", "labels", "refs", "options", "waivers"}),
     "steps": _json_columns(STEP_COLUMNS),
     "context": frozenset({"before", "after"}),
-    **{table: _json_columns(columns) for table, columns in DETAIL_COLUMNS.items()},
+    **{table: _json_columns(columns) for table, columns in {**DETAIL_COLUMNS, **ANALYSIS_COLUMNS}.items()},
 }
 
 Write = Callable[["Table", Sequence[Row]], None]

@@ -75,6 +75,17 @@ def test_other_keys_are_no_links_and_keys_of_one_port_are_joined():
     assert finding.results == (ResultId("r1", "learn"),)
 
 
+def test_what_is_long_is_no_name():
+    """A host may say anything: a device, a port or a setting that nobody would read is passed over."""
+    long = "x" * 65
+    good = {"peer": "r2", "peer_port": "eth1", "expected_peer": "leaf1", "expected_port": "1"}
+    assert len(found_in({"r1": {"eth1": good}})) == 1
+    assert found_in({"r1": {long: good}}) == []
+    assert found_in({"r1": {"eth1": {**good, "peer": long, "expected_peer": long}}}) == []
+    ends = {"r1": {"eth1": {"peer": "r2", "peer_port": "eth1", "mtu": long}}}
+    assert found_in({**ends, "r2": {"eth1": {"peer": "r1", "peer_port": "eth1", "mtu": 1500}}}) == []
+
+
 def test_many_broken_links_are_counted():
     dark = {f"r{n}": {"eth1": {"expected_peer": "leaf1", "expected_port": str(n)}} for n in range(links.MOST + 3)}
     found = found_in(dark)

@@ -30,12 +30,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Journal
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import compress, compressed
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfers import transfer
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import whole_run
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import artifact as artifact_of
 
-RESULTS = [f"results/{t}.{f}" for t in ("artifacts", "conflicts", "context", "measurements", "runs", "steps")
-           for f in ("csv", "jsonl")]  # fmt: skip
+RESULTS = [f"results/{table}.{form}" for table in tables().metadata.tables for form in ("csv", "jsonl")]
 ARTIFACT = f"artifacts/{sha256(b'all the packets').hexdigest()}"
 WHOLE = sorted(
     [

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding, ResultId
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.store_findings import store_findings
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing import result_rows
 from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.result_rows import (
     ResultWriter,
@@ -19,7 +21,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.resul
     status_of,
     table_rows,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import run
 
 
 def written(folder: Path) -> dict[str, bytes]:
@@ -38,9 +43,24 @@ def test_the_store_and_the_journal_say_the_same(
         from_journal(evidence, "R1", writer.write)
     found = written(tmp_path / "of the store")
     assert found == written(tmp_path / "of the journal")
-    tables = ("artifacts", "conflicts", "context", "measurements", "runs", "steps")
-    assert sorted(found) == sorted(f"{table}.{form}" for table in tables for form in ("csv", "jsonl"))
-    assert all(len(text.splitlines()) > 1 for name, text in found.items() if name.endswith(".csv"))
+    names = [*tables().metadata.tables]
+    assert sorted(found) == sorted(f"{name}.{form}" for name in names for form in ("csv", "jsonl"))
+    empty = {name for name in names if len(found[f"{name}.csv"].splitlines()) == 1}
+    assert empty == {"hosts", "analysis", "baselines", "judgements"}  # what this run does not have
+
+
+def test_attributes_of_hosts_and_findings_are_values_too(store: Engine, tmp_path: Path):
+    """JSON in the lines, not texts that hold JSON."""
+    journal = tmp_path / "R1" / "journal.jsonl"
+    append(journal, [run("R1", attributes={"r1": {"rack": "R7", "uplinks": ["leaf1:1"]}})])
+    import_journal(store, journal)
+    store_findings(store, "R1", [Finding("cause", "problem", "it is", (ResultId("r1", "a"),), figures={"p": 0.01})])
+    with ResultWriter(tmp_path / "made") as writer:
+        assert from_store(store, "R1", writer.write)
+    [host] = table_rows(tmp_path / "made", "hosts")
+    assert host == {"run_id": "R1", "host": "r1", "attributes": {"rack": "R7", "uplinks": ["leaf1:1"]}}
+    [finding] = table_rows(tmp_path / "made", "analysis")
+    assert (finding["results"], finding["figures"]) == ([["r1", "a", ""]], {"p": 0.01})
 
 
 def test_values_as_they_are(evidence: Path, tmp_path: Path):

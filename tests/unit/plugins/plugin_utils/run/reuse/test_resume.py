@@ -81,6 +81,8 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     Path("unique").write_text(uuid.uuid4().hex)
     log = tmp_path / "ran.log"
     Path("play.yml").write_text(a_playbook(log))
+    Path("group_vars").mkdir()
+    Path("group_vars/all.yml").write_text("rack: R7\n")
     yield log
     for folder in Path(base_folder()).glob(f"*-{Path('unique').read_text()}-*"):
         shutil.rmtree(folder)
@@ -145,6 +147,8 @@ def test_a_killed_run_is_gone_on_with_and_nothing_runs_twice(log: Path):
     }
     assert set(steps(run("R1"))) == set(PLACES[:6]), "what was collected is in the earlier run's journal"
     assert records(run("R2"))[0]["resumes"] == run("R1")
+    attributes = {"r1": {"rack": "R7"}, "r2": {"rack": "R7"}}
+    assert [records(run(name))[0]["attributes"] for name in ("R1", "R2")] == [attributes, attributes]
     store = engine("sqlite:///.rack-recipes/results.db")
     assert {(row["step"], row["host"]) for row in queries.steps(store, run("R2"))} == set(PLACES)
     store.dispose()

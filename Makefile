@@ -7,11 +7,15 @@ export PYTHON
 unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONOPTIMIZE PYTHONWARNINGS PYTHONSAFEPATH PYTHONUTF8 PYTHONUNBUFFERED
 
 help: ## Show this list.
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
 
 demo: ## Run two recipes over SSH hosts of the demo's own, and write the report.
 	@$(SETUP) run
 	@.venv/bin/python tests/demo/demo.py
+
+rack-demo: ## Start a virtual rack, test it, swap two cables, test it again. Needs root.
+	@$(SETUP) rack
+	@.venv/bin/python tests/demo/rack_demo.py
 
 test: ## Every test and every linter, cheap ones first: what CI runs.
 	@$(SETUP) test
@@ -32,4 +36,4 @@ soak: ## Long sweeps and every benchmark in full, written to docs/reliability.md
 clean: ## Remove environments, caches and runs.
 	@rm -rf .venv .nox .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .rack-recipes build dist tests/output
 
-.PHONY: help demo test lint bench soak clean
+.PHONY: help demo rack-demo test lint bench soak clean

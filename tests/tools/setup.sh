@@ -2,6 +2,7 @@
 # Makes .venv in the checkout, with what a command needs:
 #
 #     tests/tools/setup.sh run      the project, and the Debian packages of `make demo`
+#     tests/tools/setup.sh rack     also the Debian packages of `make rack-demo`
 #     tests/tools/setup.sh test     also what the tests and linters need
 #
 # PYTHON=/path/to/python chooses the Python. Ends with exit code 2 and says what to install where something is
@@ -67,12 +68,12 @@ find_python() {
 packages_of() {
   case $1 in
     run) printf '%s\n' 'ssh openssh-client' 'sshd openssh-server' ;;
-    test) packages_of run && printf '%s\n' 'mariadbd mariadb-server-core' 'my_print_defaults mariadb-client-core' \
+    rack) packages_of run && printf '%s\n' '/usr/lib/frr/bgpd frr' 'lldpd lldpd' 'chronyd chrony' 'nc netcat-openbsd' \
+      'nft nftables' 'ip iproute2' 'ping iputils-ping' 'arping iputils-arping' ;;
+    test) packages_of rack && printf '%s\n' 'mariadbd mariadb-server-core' 'my_print_defaults mariadb-client-core' \
       'cc gcc' '/usr/include/stdio.h libc6-dev' 'chromium chromium' \
       '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf fonts-dejavu-core' 'pg_ctlcluster postgresql' 'sudo sudo' \
-      'faketime faketime' 'ip iproute2' 'bwrap bubblewrap' 'cmark-gfm cmark-gfm' 'fish fish' 'zsh zsh' \
-      '/usr/lib/frr/bgpd frr' 'lldpd lldpd' 'chronyd chrony' 'nc netcat-openbsd' 'nft nftables' \
-      'ping iputils-ping' 'arping iputils-arping' ;;
+      'faketime faketime' 'bwrap bubblewrap' 'cmark-gfm cmark-gfm' 'fish fish' 'zsh zsh' ;;
   esac
 }
 
@@ -154,13 +155,13 @@ make_venv() {
 install_project() {
   say "Installing the project into .venv ($1)"
   case $1 in
-    run) .venv/bin/python -m pip install --quiet --editable . ;;
+    run | rack) .venv/bin/python -m pip install --quiet --editable . ;;
     test) .venv/bin/python -m pip install --quiet --editable '.[postgresql]' --group dev ;;
   esac
   printf '%s\n' "$digest" >"$stamp"
 }
 
-case ${1:-} in run | test) ;; *) stop "usage: tests/tools/setup.sh run|test" ;; esac
+case ${1:-} in run | rack | test) ;; *) stop "usage: tests/tools/setup.sh run|rack|test" ;; esac
 stamp=.venv/ready-$1
 digest=$(cat pyproject.toml hatch_build.py galaxy.yml | sha256sum)
 venv_works || find_python

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a
 
 EXPECTED: Mapping[str, Mapping[str, Any]] = yaml.safe_load(Path(__file__).with_name("detection.yml").read_text())
 FIGURES, PAGE = CHECKOUT / "docs" / "detection.json", CHECKOUT / "docs" / "detection.md"
-SLICE = ("swapped-cables", "wrong-peer-as", "failing-disk")
+SLICE = ("failing-disk",)
 ROUNDS, PAIRS, HEALTHY = 5, 20, 20
 PATIENCE = 60.0
 ROUTES = "vtysh -c 'show ip route json'"

@@ -6,10 +6,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from math import isfinite
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
@@ -77,12 +79,19 @@ def planned_hosts(run: RunData) -> Mapping[str, Sequence[str]]:
 
 
 def _without_value(run: RunData) -> Iterator[Finding]:
-    """Values that a step gave on most hosts, and on some of those where it passed not at all, or empty, or as NaN."""
+    """Values that a step gave on most hosts, and on some of those where it passed not at all, or empty, or as NaN.
+
+    A host that has as many values of the step as its twins has lost none: their names may hold what each host is itself,
+    such as the networks of all others.
+    """
     passed, told = _passed(run), _told(run)
+    complete = _complete(told)
     for place, faults in told.items():
         hosts = passed.get(place.step, set())
         if place.name != place.key and place.key:
             hosts = hosts & told[_Place(place.step, place.key, place.key)].keys()
+        whole = complete[place.step, place.key]
+        hosts = {host for host in hosts if host in faults or host not in whole}
         lost = [host for host in sorted(hosts, key=natural) if faults.get(host, MISSING)]
         if lost and 2 * (len(hosts) - len(lost)) > len(hosts):
             yield _lost(place, lost, faults, len(hosts))
@@ -114,6 +123,14 @@ def _told(run: RunData) -> Mapping[_Place, Mapping[str, str]]:
         faults = found.setdefault(place, {})
         faults[host] = fault and faults.get(host, fault)  # of several values of one name, one is enough
     return found
+
+
+def _complete(told: Mapping[_Place, Mapping[str, str]]) -> Mapping[tuple[str, str], set[str]]:
+    """By step and key the hosts that have as many values as half of the hosts, or more."""
+    counts: dict[tuple[str, str], Counter[str]] = {}
+    for place, faults in told.items():
+        counts.setdefault((place.step, place.key), Counter()).update(faults.keys())
+    return {group: {host for host, count in of.items() if count >= median(of.values())} for group, of in counts.items()}
 
 
 def _measured(run: RunData) -> Iterator[tuple[_Place, str, str]]:

@@ -121,3 +121,17 @@ def test_many_values_that_are_lost_are_capped() -> None:
         {"host": host, "step": "ping", "n": n, "name": f"t{n}", "value": 1} for host in ("r1", "r2") for n in range(50)
     ]
     assert found(steps=results(), measurements=rows)[-1].title == "30 further findings of this kind, not listed"
+
+
+def test_names_that_hold_what_a_host_is_itself_are_not_lost_on_this_host() -> None:
+    """Each of four leaves measures the ways to the other three: none has fewer values than its twins."""
+    hosts = [f"leaf{number}" for number in range(1, 5)]
+    rows = [
+        {"host": host, "step": "ping", "n": n, "name": f"paths.{other}", "value": 2}
+        for host in hosts
+        for n, other in enumerate(hosts)
+        if other != host
+    ]
+    assert found(steps=results(hosts=(*hosts,)), measurements=rows) == []
+    (one,) = found(steps=results(hosts=(*hosts,)), measurements=rows[1:])
+    assert one.title == "paths.leaf2 of ping is lost on 1 host: leaf1 (missing); 2 of 3 hosts have it"

@@ -132,6 +132,7 @@ def envelope_of(step: Record, deltas: Sequence[Record]) -> dict[str, Any]:
     """Return the result of the step in the form of an envelope, with its verdict."""
     reason = {"reason": step["reason"]} if step["reason"] else {}
     code = {"exit_code": step["attempts"][-1]["exit_code"]} if step["attempts"] else {}
+    found = {"findings": findings} if (findings := _findings(step)) else {}
     return {
         "status": STATUS.get(step["verdict"], "ok"),
         "verdict": step["verdict"],
@@ -139,8 +140,13 @@ def envelope_of(step: Record, deltas: Sequence[Record]) -> dict[str, Any]:
         **code,
         "outputs": {delta["key"]: delta["after"] for delta in deltas},
         "measurements": list(step["measurements"]),
+        **found,
         "seconds": step["seconds"],
     }
+
+
+def _findings(step: Record) -> list[Record]:
+    return [found for attempt in step["attempts"][-1:] for found in attempt.get("findings", ())]
 
 
 def print_result(step: Record) -> None:
@@ -154,5 +160,7 @@ def print_result(step: Record) -> None:
     for one in step["measurements"]:
         verdict = f"  {paint(one['verdict'], one['verdict'])}" if one.get("verdict") else ""
         sys.stderr.write(f"{printable(f'{one["name"]}: {json.dumps(one["value"])} {one["unit"]}'.rstrip())}{verdict}\n")
+    for found in _findings(step):
+        sys.stderr.write(f"{found['grade']}: {printable(found['title'])}\n")
     reason = f": {printable(step['reason'])}" if step["reason"] else ""
     sys.stderr.write(f"{step['step']} {paint(step['verdict'], step['verdict'])} in {step['seconds']:.3f} s{reason}\n")

@@ -11,13 +11,11 @@ import re
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.run_analysis import (
-    GRADES,
     HISTORY_RUNS,
     LONGEST_TITLE,
     MOST_RESULTS,
     RunAnalysis,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import findings
 
 RESULTS = [{"host": "r1", "step": "a", "verdict": "failed"}, {"host": "", "step": "total", "verdict": "passed"}]
 ROWS = [{"run": f"R{run}", "host": host, "value": run} for run in range(3) for host in ("r1", "r2")]
@@ -34,10 +32,6 @@ WHOLE = {
 @pytest.fixture
 def analysis():
     return RunAnalysis(RESULTS, {"rate": ROWS, "none": []})
-
-
-def test_there_are_the_same_grades_on_targets_and_on_the_controller():
-    assert GRADES == findings.GRADES
 
 
 def test_what_is_read_is_a_copy(analysis):

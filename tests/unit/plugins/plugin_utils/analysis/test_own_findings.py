@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from ansible_collections.rack.recipes.plugins.module_utils import run_analysis
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import analyse_run
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding, ResultId, from_row
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import GRADES, Finding, ResultId, from_row
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.store_findings import store_findings
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
@@ -40,6 +41,10 @@ def store(tmp_path: Path) -> Iterator[Engine]:
     opened = engine(f"sqlite:///{tmp_path}/results.db")
     yield opened
     opened.dispose()
+
+
+def test_there_are_the_same_grades_on_targets_and_on_the_controller() -> None:
+    assert run_analysis.GRADES == GRADES
 
 
 def test_the_findings_of_the_last_attempt_go_through_the_store(store: Engine, tmp_path: Path) -> None:

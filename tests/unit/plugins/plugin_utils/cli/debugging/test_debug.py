@@ -190,6 +190,17 @@ def test_a_scriptlet_of_the_collection():
     assert call("debug", "memory.usage").answer["outputs"]["memory.usage_v1"]["total_bytes"] > 0
 
 
+def test_what_it_has_found_in_its_run(project: Path):
+    code = f"{IMPORT}\n\nclass Look(Scriptlet):\n    scope = 'run'\n    reads_results = True\n\n"
+    run = "    def run(self, ctx, params):\n        ctx.finding(f'{len(ctx.results())} results\\x1b', grade='note')\n"
+    (project / "scriptlets" / "t" / "look.py").write_text(code + run)
+    done = call("debug", "t.look")
+    assert done.code == 0, done.err
+    assert "note: 0 results" in done.err
+    assert "\x1b" not in done.err
+    assert json.loads(done.out)["findings"][0]["grade"] == "note"
+
+
 def test_the_context_that_it_finds(project: Path):
     (project / "context.yml").write_text("t.offset_v1: 100\n")
     done = call("debug", "t.count", "--arg", "src=3.txt", "--context", "context.yml")

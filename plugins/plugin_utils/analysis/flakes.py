@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import NOTABLE, Finding, ResultId
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.flake_counts import Flake, Outcome, flake_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
@@ -27,6 +28,7 @@ MOST = 50  # findings; the rest is counted
 MOST_PLACES = 2000  # results of one run that are looked up in earlier ones
 
 FAILED = frozenset(("failed", "error"))
+BAD = FAILED | {WAIVED}  # a waived failure is one all the same: otherwise no quarantine would count what fails in it
 PASSED = frozenset(("passed", "marginal"))
 
 
@@ -57,7 +59,7 @@ def _places(run: RunData, history: History, earlier: Sequence[str]) -> list[resu
     present = {(row["host"], row["step"]) for row in run.steps if not row.get("instances")}
     retried = [(row["host"], row["step"]) for row in run.steps if row.get("flake") and not row.get("instances")]
     before = [(about.get("host"), about.get("step")) for about in _told(history, earlier)]
-    failed = [(row["host"], row["step"]) for row in run.steps if row["verdict"] in FAILED and row.get("inputs")]
+    failed = [(row["host"], row["step"]) for row in run.steps if row["verdict"] in BAD and row.get("inputs")]
     found = dict.fromkeys([*retried, *before, *failed])
     return [place for place in found if place in present][:MOST_PLACES]
 
@@ -77,7 +79,7 @@ def _outcomes(
     found: dict[result_history.Place, list[Outcome]] = {place: [] for place in places}
     for row in (*rows, *run.steps):
         place = (row["host"], row["step"])
-        if place in wanted and row["verdict"] in FAILED | PASSED:
+        if place in wanted and row["verdict"] in BAD | PASSED:
             outcome = Outcome(row["verdict"] in PASSED, bool(row.get("flake")), row.get("inputs") or "")
             found[place].append(outcome)
     return found

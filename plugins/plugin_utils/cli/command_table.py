@@ -84,6 +84,7 @@ GROUPS: dict[str, dict[str, Command]] = {
         "waivers": Command("failures that somebody has accepted: list them, check them"),
         "waivers list": Command("list the waivers: state, uses, passes in a row", "waivers.waivers"),
         "waivers check": Command("check the file of waivers; tell what is over, lifted or unused", "waivers.waivers"),
+        "waivers suggest": Command("print waivers for steps that fail now and then", "waivers.suggest"),
         "flush": Command("bring what a run left in its journal into the store", "results.flush"),
         "db": Command("look after the store's schema"),
         "db current": Command("print the schema that the store has", "results.db"),

@@ -28,6 +28,7 @@ ENDS = {
     "f": ("failed", {"inputs": "one"}),
     "r": ("passed", {"inputs": "one", "flake": True}),
     "b": ("blocked", {}),
+    "w": ("waived", {"inputs": "one"}),
     "F": ("failed", {"inputs": "two"}),
 }
 PLACE = ("link", "r1")
@@ -62,6 +63,13 @@ def test_a_finding_has_both_intervals(history_of: Historian):
     assert figures.pop("clopper_pearson") == pytest.approx([0.0252, 0.5561], abs=1e-4)
     counted = {"failed": 2, "runs": 10, "episodes": 2, "rate": 0.2}
     assert figures == {**counted, "passes_in_a_row": 0, "passes_needed": 14}
+
+
+def test_a_waived_failure_counts_as_one(history_of: Historian):
+    failed, waived = (history_of([night(letter) for letter in f"pprppppp{end}{end}"]) for end in "fw")
+    assert [one.figures for one in flakes.findings(waived.run, waived)] == [
+        one.figures for one in flakes.findings(failed.run, failed)
+    ]
 
 
 def test_what_was_a_flake_is_followed_until_it_has_passed_often_enough(history_of: Historian):

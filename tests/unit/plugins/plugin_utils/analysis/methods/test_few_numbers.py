@@ -45,3 +45,10 @@ def test_no_numbers_have_no_moments() -> None:
     count, *others = astuple(few_numbers.moments([]))
     assert count == 0
     assert all(map(math.isnan, others))
+
+
+def test_percentiles_are_of_type_7_and_need_a_value_beyond_them() -> None:
+    assert few_numbers.quantile_of_sorted([1, 2, 3, 4, 10], 0.9) == pytest.approx(7.6)
+    assert few_numbers.percentile_of_sorted(range(1, 101), 95) == pytest.approx(95.05)
+    assert few_numbers.percentile_of_sorted(range(19), 95) is None
+    assert few_numbers.percentile_of_sorted(range(20), 95) == pytest.approx(18.05)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
@@ -124,10 +125,13 @@ def test_every_finding_leads_to_its_results(report, by_name):
         assert f'<a href="#r{numbers[host, step]}">{host}: {step}' in page
 
 
-def test_what_has_changed_stands_beside_what_is_wrong(report, by_name):
-    page = html.render(report)
-    since = page[page.index('id="since"') :].partition("</section>")[0]
-    assert 'Last passed: run <b class="c">20261124T120000-004a</b>, 2026-11-24 12:00 UTC' in since
+def test_what_has_changed_stands_beside_what_is_wrong(report, rows):
+    def since(tables):
+        return html.render(tables).partition('id="since"')[2].partition("</section>")[0]
+
+    changed = Finding("regression", "problem", "link_errors passed in the run before")
+    assert "link_errors passed in the run before" in since(tables(arranged(rows), [changed]))
+    assert '<b class="c">20261124T120000-004a</b>, 2026-11-24 12:00 UTC, the run before' in since(report)
 
 
 def test_every_table_with_rows_is_in_the_page(report):

@@ -30,6 +30,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Setti
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine, reader
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.summary.model_server import (
+    model_server,
+    saying,
+    sentences,
+)
 
 ROLE = Path(__file__).resolve().parents[5] / "roles" / "report"
 TIME = "2026-11-25T12:00:00.000000Z"
@@ -139,6 +144,29 @@ def test_a_summary_is_there_where_it_is_asked_for(url, store, tmp_path):
     kept = [*map(from_row, queries.findings(store, "R1"))]
     assert {one.kind for one in kept} == {"cause", "summary"}
     assert not any(one.suggestion for one in kept)
+
+
+@pytest.mark.usefixtures("one_finding")
+def test_a_model_adds_suggestions_and_changes_nothing_else(store, tmp_path, monkeypatch):
+    monkeypatch.setenv("no_proxy", "*")
+    lies = sentences(
+        ("All {r0.results} results passed.", "r0"), ("99 passed: http://evil.example", "r0"), ("Ok.", "r7")
+    )
+    make(store, "R1", tmp_path / "without", ["csv"])
+    with model_server() as model:
+        model.replies = [saying(lies)]
+        by_model = Settings(summary_url=model.url, summary_model="small")
+        make(store, "R1", tmp_path / "with", ["csv"], summary_by=by_model)
+    before, after = (
+        {path.name: path.read_text() for path in (tmp_path / name / "csv").iterdir()} for name in ("without", "with")
+    )
+    assert {name for name in before if before[name] != after[name]} == {"findings.csv", "finding_results.csv"}
+    assert after["findings.csv"].startswith(before["findings.csv"])
+    added = after["findings.csv"].removeprefix(before["findings.csv"])
+    assert "results passed." in added
+    assert "suggestion" in added
+    assert "2 of 3 sentences of the model small were left out" in added
+    assert not [text for text in after.values() if "evil" in text or "99 passed" in text]
 
 
 @pytest.mark.usefixtures("one_finding")

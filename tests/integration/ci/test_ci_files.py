@@ -1,0 +1,151 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The ready files for CI: valid by the schemas of their makers, and their commands do what docs/ci.md says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+CI = ROOT / "docs" / "ci"
+GITHUB, GITLAB, JENKINS = CI / "github-actions.yml", CI / "gitlab-ci.yml", CI / "Jenkinsfile"
+OWN = ROOT / ".github" / "workflows" / "test.yml"
+BIN = Path(sys.executable).parent
+INSTALL = re.compile(r"venv|pip install|PATH")
+
+
+def github_commands() -> list[str]:
+    """The commands of the job, each run whatever became of those before it."""
+    steps = yaml.safe_load(GITHUB.read_text())["jobs"]["rack"]["steps"]
+    commands = [(step["run"], step.get("if")) for step in steps if "run" in step and step["name"] != "Install"]
+    assert [condition for _command, condition in commands] == [None, *["${{ !cancelled() }}"] * (len(commands) - 1)]
+    return [f"code=0\n{''.join(f'(set -e; {command}) || code=1{chr(10)}' for command, _if in commands)}exit $code"]
+
+
+def gitlab_commands() -> list[str]:
+    return ["set -e\n" + "\n".join(yaml.safe_load(GITLAB.read_text())["rack"]["script"])]
+
+
+def jenkins_commands() -> list[str]:
+    found = re.findall(r"sh '([^']+)'", JENKINS.read_text())
+    run, *others = [command for command in found if not INSTALL.search(command)]
+    return [f"code=0\n({run}) || code=1\n" + "".join(f"({other}) || exit 1\n" for other in others) + "exit $code"]
+
+
+COMMANDS = {"github": github_commands, "gitlab": gitlab_commands, "jenkins": jenkins_commands}
+
+
+def environment(project: Path) -> dict[str, str]:
+    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    return {
+        **os.environ,
+        "PATH": path,
+        "RECIPE": "recipes/first.yml",
+        "GITHUB_STEP_SUMMARY": str(project / "summary.md"),
+    }
+
+
+def call(project: Path, command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", command], cwd=project, env=environment(project), capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def accepted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose recipe has passed once, and that run is the baseline."""
+    project = tmp_path_factory.mktemp("lab")
+    made = call(
+        project, "rack-recipes new project . && rack-recipes run recipes/first.yml && rack-recipes baseline accept"
+    )
+    assert made.returncode == 0, made.stderr
+    return project
+
+
+@pytest.fixture
+def project(accepted: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(accepted, tmp_path / "lab", symlinks=True))
+
+
+@pytest.mark.parametrize(
+    ("schema", "path"),
+    [("vendor.github-workflows", GITHUB), ("vendor.github-workflows", OWN), ("vendor.gitlab-ci", GITLAB)],
+    ids=["github", "own", "gitlab"],
+)
+def test_the_files_are_valid(schema: str, path: Path):
+    command = [BIN / "check-jsonschema", "--builtin-schema", schema, path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("ci", COMMANDS)
+def test_a_run_that_passes(project: Path, ci: str):
+    (command,) = COMMANDS[ci]()
+    done = call(project, command)
+    assert done.returncode == 0, done.stderr
+    suite = ET.parse(project / "report" / "junit.xml").getroot()[0]
+    assert (suite.get("tests"), suite.get("failures")) == ("1", "0")
+    assert (project / "report" / "report.html").is_file()
+    if ci == "github":
+        assert "passed" in (project / "summary.md").read_text()
+
+
+@pytest.mark.parametrize("ci", COMMANDS)
+def test_a_run_that_fails_has_its_report_and_fails_the_job(project: Path, ci: str):
+    recipe = project / "recipes" / "first.yml"
+    recipe.write_text(recipe.read_text().replace("default: 95", "default: 0"))
+    (command,) = COMMANDS[ci]()
+    done = call(project, command)
+    assert done.returncode != 0
+    suite = ET.parse(project / "report" / "junit.xml").getroot()[0]
+    assert suite.get("failures") == "1"
+    assert "worse: disk on localhost: passed -> failed" in done.stderr
+
+
+def test_the_file_for_gitlab_runs(project: Path):
+    """docs/ci.md says how to install the runner."""
+    runner = shutil.which("gitlab-ci-local", path=f"{ROOT / 'node_modules' / '.bin'}{os.pathsep}{os.environ['PATH']}")
+    if not runner or not shutil.which("rsync"):
+        pytest.skip("gitlab-ci-local or rsync is not installed")
+    job = yaml.safe_load(GITLAB.read_text())
+    job["rack"]["before_script"] = [f'export PATH="{BIN}:$PATH"']
+    (project / ".gitlab-ci.yml").write_text(yaml.safe_dump(job, sort_keys=False))
+    call(project, "git init -q && git add -A . && git -c user.name=t -c user.email=t@example.com commit -qm t")
+    call(project, "git remote add origin https://gitlab.example.com/lab/lab.git")
+    options = "--force-shell-executor --no-artifacts-to-source --shell-isolation=false"
+    done = call(project, f"{runner} {options} rack")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (project / "report" / "junit.xml").is_file()
+
+
+def test_the_jenkinsfile_is_balanced_and_in_the_order_of_the_others():
+    text = re.sub(r"//[^\n]*", "", JENKINS.read_text())
+    plain = re.sub(r"'[^'\n]*'|\"[^\"\n]*\"", "", text)
+    assert "'" not in plain
+    assert '"' not in plain
+    opened = []
+    for mark in re.findall(r"[(){}\[\]]", plain):
+        if mark in "({[":
+            opened.append(mark)
+        else:
+            assert opened.pop() + mark in ("()", "{}", "[]")
+    assert not opened
+    assert re.match(r"\s*pipeline \{", plain)
+    assert [word for word in ("agent", "options", "environment", "stages", "post") if f"  {word} {{" in plain] == [
+        "agent",
+        "options",
+        "environment",
+        "stages",
+        "post",
+    ]

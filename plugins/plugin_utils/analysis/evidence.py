@@ -81,8 +81,8 @@ def planned_hosts(run: RunData) -> Mapping[str, Sequence[str]]:
 def _without_value(run: RunData) -> Iterator[Finding]:
     """Values that a step gave on most hosts, and on some of those where it passed not at all, or empty, or as NaN.
 
-    A host that has as many values of the step as its twins has lost none: their names may hold what each host is itself,
-    such as the networks of all others.
+    A host that has as many values of the step as its twins has lost none: their names may hold what each host is
+    itself, such as the networks of all others.
     """
     passed, told = _passed(run), _told(run)
     complete = _complete(told)

@@ -89,7 +89,7 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
     if len(runs) < LEAST_RUNS:
         return
     series = [one for one in history.over_runs if len(one.values) >= LEAST_RUNS]
-    limits, changes = KnownLimits(run.measurements), history.level_changes
+    limits, changes = history.limits, history.level_changes
     changed = [_Changed(one, limits.of(one.series), changes[one.key]) for one in series if changes.get(one.key)]
     yield from capped([*_changes(changed, runs)])
     yield from capped([*_drifts(series, changes, limits)])

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.change_points import ChangePoint
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_limits import KnownLimits
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_over_runs import OverRuns
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_series import SeriesValues
 
@@ -49,6 +50,13 @@ class History:
 
         run_ids = [one["run_id"] for one in (*self.runs, self.run.run)]
         return load(self.engine, run_ids, self.run.context)
+
+    @cached_property
+    def limits(self) -> KnownLimits:
+        """The limits that the measurements of the run were judged by."""
+        from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_limits import KnownLimits
+
+        return KnownLimits(self.run.measurements)
 
     @cached_property
     def over_runs(self) -> Sequence[OverRuns]:

@@ -32,6 +32,29 @@ def by_class(hosts: Iterable[str], attributes: Attributes) -> dict[str, list[int
     return found
 
 
+class Twins:
+    """The classes of lists of hosts, each worked out once: most series of a run are of the same hosts."""
+
+    def __init__(self, attributes: Attributes) -> None:
+        self._attributes = attributes
+        self._classes: dict[tuple[str, ...], dict[str, list[int]]] = {}
+        self._columns: dict[tuple[str, ...], dict[str, list[str]]] = {}
+
+    def by_class(self, hosts: Sequence[str]) -> Mapping[str, Sequence[int]]:
+        """The places of the hosts of each class."""
+        key = (*hosts,)
+        if key not in self._classes:
+            self._classes[key] = by_class(hosts, self._attributes)
+        return self._classes[key]
+
+    def columns(self, hosts: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """The values of each attribute that tells these hosts apart, in their order."""
+        key = (*hosts,)
+        if key not in self._columns:
+            self._columns[key] = columns(hosts, self._attributes)
+        return self._columns[key]
+
+
 def columns(hosts: Sequence[str], attributes: Attributes) -> dict[str, list[str]]:
     """The values of each attribute in the order of these hosts, as texts; those that all hosts share are left out."""
     names = dict.fromkeys(name for host in hosts for name in attributes.get(host, {}))

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,6 @@ import numpy as np
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import host_classes
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.capped_findings import (
     MOST_RESULTS,
     SHOWN,
@@ -29,11 +28,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings imp
     ResultId,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.host_classes import Twins
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import outliers as method
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.two_groups import TwoGroups
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_limits import KnownLimits, SeriesLimits
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_limits import SeriesLimits
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_series import Series, SeriesValues
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import amount, plural, series_name
 
@@ -90,32 +90,36 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
 
 def _groups(run: RunData, history: History) -> Iterator[_Group]:
     """All groups of twins; those of fewer than four hosts have nothing to be compared with."""
-    known, limits = history.known_outliers, KnownLimits(run.measurements)
+    twins = Twins(run.attributes)
     for one in history.series:
         present = np.isfinite(one.last)
-        for label, places in host_classes.by_class(one.hosts, run.attributes).items():
+        for label, places in twins.by_class(one.hosts).items():
             kept = [place for place in places if present[place]]
             if len(kept) >= method.LEAST_GROUP:
-                yield _group(one, label, kept, run, (limits.of(one.series), known))
+                yield _group(one, label, kept, twins, history)
 
 
-def _group(
-    one: SeriesValues, label: str, places: Sequence[int], run: RunData, known: tuple[SeriesLimits, Mapping[Any, Any]]
-) -> _Group:
-    limits, outliers = known
+def _group(one: SeriesValues, label: str, places: Sequence[int], twins: Twins, history: History) -> _Group:
+    limits = history.limits.of(one.series)
     hosts, values = [one.hosts[place] for place in places], one.last[places]
-    earlier = one.earlier[places].T.copy()
-    for place, host in enumerate(hosts):
-        for known_as in ((one.series.step, one.series.name, host), ("", "", host)):
-            earlier[[*outliers.get(known_as, ())], place] = np.nan
-    twins = method.Twins(
+    earlier = _without_known(one, places, history)
+    known = method.Twins(
         values,
         earlier if earlier.size else None,
-        host_classes.columns(hosts, run.attributes),
+        twins.columns(hosts),
         tolerance=limits.tolerance,
         counts=_are_counts(one.series, values),
     )
-    return _Group(one.series, label, hosts, twins, limits)
+    return _Group(one.series, label, hosts, known, limits)
+
+
+def _without_known(one: SeriesValues, places: Sequence[int], history: History) -> Floats:
+    """The earlier values, a row for each run, without those that were found to differ: they would hide the next."""
+    earlier = one.earlier[places].T.copy()
+    for place, number in enumerate(places if history.known_outliers else ()):
+        for known_as in ((one.series.step, one.series.name, one.hosts[number]), ("", "", one.hosts[number])):
+            earlier[[*history.known_outliers.get(known_as, ())], place] = np.nan
+    return earlier
 
 
 def _are_counts(series: Series, values: Floats) -> bool:

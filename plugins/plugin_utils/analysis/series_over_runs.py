@@ -68,8 +68,9 @@ def over_runs(
 ) -> Iterator[OverRuns]:
     """The series of hosts and of classes that have a value in this run and in at least `least` runs; `runs` are all."""
     days = np.array([day_of(run.get("started")) for run in runs])
+    twins = host_classes.Twins(attributes)
     for one in series:
-        classes = host_classes.by_class(one.hosts, attributes)
+        classes = {**twins.by_class(one.hosts)}
         if "" in one.hosts:
             classes["the run"] = [[*one.hosts].index("")]
         for label, places in classes.items():

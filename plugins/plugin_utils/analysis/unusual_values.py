@@ -30,7 +30,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.inte
     prediction_interval,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_limits import KnownLimits
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_over_runs import OverRuns
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import amount, plural, series_name
 
@@ -59,21 +58,20 @@ class _Unusual(NamedTuple):
         return float(np.median(self.earlier))
 
 
-def findings(run: RunData, history: History) -> Iterator[Finding]:
+def findings(_run: RunData, history: History) -> Iterator[Finding]:
     """Yield findings of the kind `regression`; none where there are fewer than three earlier runs."""
-    yield from capped([*map(_finding, _together([*_unusual(run, history)]))])
+    yield from capped([*map(_finding, _together([*_unusual(history)]))])
 
 
-def _unusual(run: RunData, history: History) -> Iterator[_Unusual]:
+def _unusual(history: History) -> Iterator[_Unusual]:
     """The series that are not as usual, by one rate of false ones for all."""
-    limits = KnownLimits(run.measurements)
     compared = [(one, one.values[_start(history, one) : -1]) for one in history.over_runs]
     enough = [(one, earlier) for one, earlier in compared if len(earlier) >= LEAST_HISTORY]
     p = [_chance(one, earlier) for one, earlier in enough]
     for (one, earlier), chance, kept in zip(enough, p, multiple_tests.kept(p), strict=True):
         found = _Unusual(one, earlier, chance, "")
         if kept and abs(found.value - found.middle) > one.floor:
-            yield found._replace(grade=_grade(one, limits.of(one.series).is_worse(found.middle, found.value)))
+            yield found._replace(grade=_grade(one, history.limits.of(one.series).is_worse(found.middle, found.value)))
 
 
 def _start(history: History, one: OverRuns) -> int:

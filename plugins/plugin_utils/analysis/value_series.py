@@ -117,10 +117,11 @@ def _measurements(engine: Engine, run_ids: Sequence[str]) -> list[SeriesValues]:
         return []
     places = _KnownPlaces(last[0])
     values = np.full((len(places), len(run_ids)), np.nan)
-    values[places.of(last[0]), -1] = last[1]
+    own = places.of(last[0])  # in most runs the same was measured in the same order
+    values[own, -1] = last[1]
     for column, run_id in enumerate(run_ids[:-1]):
         texts, numbers = [*zip(*values_of_runs.measured(engine, run_id), strict=True)] or [(), ()]
-        found = places.of(texts)
+        found = own if texts == last[0] else places.of(texts)
         values[found[found >= 0], column] = np.array(numbers, np.float64)[found >= 0]
     return _by_series([_series_of(text, number) for text, number in places.names()], values)
 

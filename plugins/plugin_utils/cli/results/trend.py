@@ -125,12 +125,11 @@ def _of_host(one: SeriesValues, host: str) -> SeriesValues:
 
 def _told(one: OverRuns, history: History) -> Told:
     """What is told of one series, as plain values."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_limits import KnownLimits
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_over_runs import level_changes
 
     runs = [*history.runs, history.run.run]
     changes = level_changes([one]).get(one.key, ())
-    limits = KnownLimits(history.run.measurements).of(one.series)
+    limits = history.limits.of(one.series)
     ends = [end for end in (limits.low, limits.high) if end is not None]
     values = zip(one.places, one.values.tolist(), strict=True)
     return {

@@ -8,7 +8,12 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.host_classes import by_class, columns, host_class
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.host_classes import (
+    Twins,
+    by_class,
+    columns,
+    host_class,
+)
 
 
 @pytest.mark.parametrize(
@@ -34,3 +39,13 @@ def test_hosts_of_one_class_are_twins_and_the_run_is_no_host() -> None:
 def test_attributes_that_all_hosts_share_tell_nothing() -> None:
     attributes = {"r1": {"nic": "A", "site": "x", "groups": ["a", "b"]}, "r2": {"nic": "B", "site": "x"}}
     assert columns(["r1", "r2"], attributes) == {"nic": ["A", "B"], "groups": ['["a", "b"]', ""]}
+
+
+def test_classes_of_the_same_hosts_are_worked_out_once() -> None:
+    attributes = {"r1": {"class": "a", "nic": "A"}, "r2": {"class": "b", "nic": "B"}}
+    twins = Twins(attributes)
+    hosts = ["r1", "r2"]
+    assert twins.by_class(hosts) == by_class(hosts, attributes)
+    assert twins.by_class([*hosts]) is twins.by_class(hosts)
+    assert twins.columns([*hosts]) is twins.columns(hosts)
+    assert twins.columns(hosts) == columns(hosts, attributes)

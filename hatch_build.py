@@ -5,7 +5,8 @@
 """Lets `pip install -e .` give Python and Ansible this checkout as the collection rack.recipes.
 
 Both search every folder of sys.path for `ansible_collections/rack/recipes`. A checkout may lie anywhere, under
-any name, so an editable install names a folder outside of it that holds nothing but a link with that path.
+any name, so an editable install names a folder outside of it that holds nothing but a link with that path, and one
+to the package rack_recipes.
 """
 
 from __future__ import annotations
@@ -31,9 +32,13 @@ def link_checkout(root: Path) -> Path:
     """Make the folder for the checkout at `root`, the same one each time, and return it."""
     data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     folder = data / "rack-recipes" / hashlib.sha256(os.fsencode(root)).hexdigest()[:12]
-    link = folder / "ansible_collections" / "rack" / "recipes"
-    if not (link.is_symlink() and link.readlink() == root):
+    _link(folder / "ansible_collections" / "rack" / "recipes", root)
+    _link(folder / "rack_recipes", root / "rack_recipes")
+    return folder
+
+
+def _link(link: Path, target: Path) -> None:
+    if not (link.is_symlink() and link.readlink() == target):
         link.parent.mkdir(parents=True, exist_ok=True)
         link.unlink(missing_ok=True)
-        link.symlink_to(root, target_is_directory=True)
-    return folder
+        link.symlink_to(target, target_is_directory=True)

@@ -51,6 +51,7 @@ def checkout(tmp_path_factory):
     root = tmp_path_factory.mktemp("packaging") / "my checkout"
     for name in SHIPPED:
         shutil.copytree(ROOT / name, root / name, ignore=ignore_caches)
+    shutil.copytree(ROOT / "rack_recipes", root / "rack_recipes", ignore=ignore_caches)
     for name in FILES:
         shutil.copy(ROOT / name, root)
     return root
@@ -83,7 +84,8 @@ def test_the_wheel_holds_the_whole_collection(checkout, wheel):
     names = {name.removeprefix(f"{INSIDE}/") for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     shipped = (path for name in SHIPPED for path in (checkout / name).rglob("*") if path.is_file())
     wanted = {str(path.relative_to(checkout)) for path in shipped}
-    assert names == wanted | {"galaxy.yml", "README.md"}
+    public = {"rack_recipes/__init__.py", "rack_recipes/py.typed"}
+    assert names == wanted | public | {"galaxy.yml", "README.md"}
 
 
 def test_package_and_collection_have_one_version(wheel):
@@ -93,6 +95,11 @@ def test_package_and_collection_have_one_version(wheel):
 
 def test_the_command_is_there(programs, home):
     assert "usage: rack-recipes" in run(programs / "rack-recipes", "--help", home=home)
+
+
+def test_python_finds_the_public_names(programs, home):
+    script = "import rack_recipes as r; print(*(name for name in r.__all__ if hasattr(r, name)))"
+    assert "load_run measurements runs" in run(programs / "python", "-c", script, home=home)
 
 
 def test_ansible_finds_the_collection(programs, home):

@@ -79,12 +79,12 @@ def frames(run: RunData) -> Frames:
     steps = sorted(rows.places, key=rows.place)
     return Frames(
         run=rows.run,
-        steps=_planned(_ordered(_frame(rows.steps, STEPS), hosts, steps), rows.parents),
+        steps=_planned(_ordered(data_frame(rows.steps, STEPS), hosts, steps), rows.parents),
         measurements=_planned(_ordered(_measured(rows.measurements), hosts, steps), rows.parents),
-        context=_ordered(_frame(rows.context, CONTEXT), hosts, steps),
-        conflicts=_ordered(_frame(rows.conflicts, DETAILS["conflicts"]), hosts, steps),
-        runs=_frame(rows.runs, RUNS),
-        artifacts=_ordered(_frame(rows.artifacts, DETAILS["artifacts"]), hosts, steps),
+        context=_ordered(data_frame(rows.context, CONTEXT), hosts, steps),
+        conflicts=_ordered(data_frame(rows.conflicts, DETAILS["conflicts"]), hosts, steps),
+        runs=data_frame(rows.runs, RUNS),
+        artifacts=_ordered(data_frame(rows.artifacts, DETAILS["artifacts"]), hosts, steps),
     )
 
 
@@ -97,7 +97,8 @@ def _planned(frame: DataFrame, parents: Mapping[str, str]) -> DataFrame:
     return frame.assign(planned=planned).astype({"planned": frame["step"].dtype})
 
 
-def _frame(rows: Sequence[Row], types: Mapping[str, str]) -> DataFrame:
+def data_frame(rows: Sequence[Row], types: Mapping[str, str]) -> DataFrame:
+    """The rows with these columns, each of its type. Raises UsageError where pandas is missing."""
     with errors.installed("the data cannot be read", UsageError):
         import pandas as pd
 
@@ -108,7 +109,7 @@ def _frame(rows: Sequence[Row], types: Mapping[str, str]) -> DataFrame:
 
 
 def _measured(rows: Sequence[Row]) -> DataFrame:
-    return _frame(rows, {**DETAILS["measurements"], "number": REAL})
+    return data_frame(rows, {**DETAILS["measurements"], "number": REAL})
 
 
 def _ordered(frame: DataFrame, hosts: list[str], steps: list[str]) -> DataFrame:

@@ -11,6 +11,7 @@
 | `yaml task` | tasks of a play; they are run after a run, in the same playbook |
 | `LANGUAGE PATH` | a file of the project; so is YAML whose first line is a comment with a path |
 | `python` | a program; it is run in the project |
+| `python notebook` | the same, after a run of `recipes/numbers.yml` on two hosts |
 | `json` | it has to be JSON |
 | `json envelope` | what a script prints at its end; it has to pass |
 | `console` | commands behind `$ `, and what they print; `...` stands for anything |

@@ -27,7 +27,7 @@ DOCUMENTS = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 REFERENCE = "commands.md"  # its commands are those of the help: for projects that are not this one
 BLOCKS = [(document, example) for document in DOCUMENTS for example in examples(document)]
 PLUGIN = "ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.plugin"
-KINDS = ("yaml", "task", "python", "json", "envelope", "console", "shown")
+KINDS = ("yaml", "task", "python", "notebook", "json", "envelope", "console", "shown")
 INVENTORY = """\
 all:
   vars:
@@ -138,6 +138,16 @@ def test_tasks_run_in_a_playbook(block, documented):
 def test_a_program_runs(block, documented):
     document, example = block
     documented(document)
+    done = call(sys.executable, "-c", example.text)
+    assert done.code == 0, done.stderr
+
+
+@of_kind("notebook")
+def test_a_notebook_runs(block, documented):
+    document, example = block
+    documented(document)
+    done = rack_recipes("run", "recipes/numbers.yml", "-i", "inventory.yml", "--limit", "leafs")
+    assert done.code == 0, done.stderr
     done = call(sys.executable, "-c", example.text)
     assert done.code == 0, done.stderr
 

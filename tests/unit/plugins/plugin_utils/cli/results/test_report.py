@@ -24,8 +24,8 @@ def test_a_folder_that_cannot_be_written_is_wrong_usage(runs: Path):
 
 
 def test_a_package_that_is_missing_is_named(runs: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setitem(sys.modules, "pandas", None)
-    done = call("report", "--format", "md")
+    monkeypatch.setitem(sys.modules, "xlsxwriter", None)
+    done = call("report", "--format", "xlsx")
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("a report cannot be made: ")
     assert done.err.endswith("`pip install rack-recipes` brings it\n")

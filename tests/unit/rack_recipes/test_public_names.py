@@ -1,0 +1,107 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The public names read the store, and their columns are those of the page on notebooks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from ansible_collections.rack.recipes import rack_recipes
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.stored_runs import (
+    Night,
+    latency,
+    run_id,
+    store_nights,
+)
+
+PAGE = Path(__file__).parents[3] / "docs" / "notebooks.md"
+KEY = "numbers.stats_v1"
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> Iterator[str]:
+    """A store with three nights, of which the last lacks a value."""
+    found = f"sqlite:///{tmp_path}/results.db"
+    store = engine(found)
+    nights = [
+        Night(
+            {("ping", "r1"): latency(value), ("ping", "r2"): latency(value + 1)},
+            context={("r1", KEY): {"mean": value / 2}},
+            attributes={"r1": {"rack": "k1"}},
+        )
+        for value in (1, 2, 3)
+    ]
+    store_nights(store, tmp_path, nights)
+    store.dispose()
+    return found
+
+
+def rows(frame: pd.DataFrame, *columns: str) -> list[tuple[object, ...]]:
+    return list(frame[list(columns)].itertuples(index=False, name=None))
+
+
+def test_the_newest_run_as_frames(url: str) -> None:
+    run = rack_recipes.load_run(db=url)
+    assert run.run["run_id"] == run_id(3)
+    assert rows(run.results, "host", "step", "verdict") == [("r1", "ping", "passed"), ("r2", "ping", "passed")]
+    assert rows(run.measurements, "host", "name", "value", "number") == [
+        ("r1", "latency", 3, 3.0), ("r2", "latency", 4, 4.0),
+    ]  # fmt: skip
+    assert rows(run.statistics, "name", "count", "mean") == [("latency", 2, 3.5), (f"{KEY}.mean", 1, 1.5)]
+    assert rows(run.hosts, "host", "attributes") == [("r1", {"rack": "k1"})]
+
+
+def test_a_run_by_the_beginning_of_its_id(url: str) -> None:
+    assert rack_recipes.load_run(run_id(1)[:10], url).run["run_id"] == run_id(1)
+
+
+def test_a_run_that_is_not_there(url: str) -> None:
+    with pytest.raises(rack_recipes.RackError, match="there is no run 'x' in the store"):
+        rack_recipes.load_run("x", url)
+
+
+def test_a_store_that_is_empty(tmp_path: Path) -> None:
+    engine(f"sqlite:///{tmp_path}/new.db").dispose()
+    with pytest.raises(rack_recipes.RackError, match="there are no runs in the store"):
+        rack_recipes.load_run(db=f"sqlite:///{tmp_path}/new.db")
+
+
+def test_all_runs_the_newest_first(url: str) -> None:
+    found = rack_recipes.runs(db=url)
+    assert found["run_id"].tolist() == [run_id(3), run_id(2), run_id(1)]
+    assert len(rack_recipes.runs("no such test", url)) == 0
+
+
+def test_a_measurement_over_runs(url: str) -> None:
+    found = rack_recipes.measurements("latency", db=url)
+    assert rows(found, "run_id", "host", "number") == [
+        (run_id(night), host, night + more) for night in (1, 2, 3) for host, more in (("r1", 0.0), ("r2", 1.0))
+    ]
+    assert rows(rack_recipes.measurements("latency", last=1, db=url), "run_id", "unit")[0] == (run_id(3), "us")
+
+
+def test_a_number_in_the_context_over_runs(url: str) -> None:
+    found = rack_recipes.measurements(f"{KEY}.mean", db=url)
+    assert rows(found, "host", "step", "number") == [("r1", "collect", mean) for mean in (0.5, 1.0, 1.5)]
+    assert len(rack_recipes.measurements(f"{KEY}.other", db=url)) == 0
+
+
+def test_the_columns_are_those_of_the_page(url: str, request: pytest.FixtureRequest) -> None:
+    run = rack_recipes.load_run(db=url)
+    frames = {name: getattr(run, name) for name in (field.name for field in fields(run)) if name != "run"}
+    frames = {f"load_run().{name}": frame for name, frame in frames.items()}
+    frames |= {"runs()": rack_recipes.runs(db=url), "measurements()": rack_recipes.measurements("latency", db=url)}
+    lines = [f"| `{name}` | {', '.join(f'`{column}`' for column in frame)} |\n" for name, frame in frames.items()]
+    head, rule, _old = re.split(r"(\| frame \| columns \|\n\| --- \| --- \|\n)", PAGE.read_text(encoding="utf-8"))
+    if request.config.getoption("--update"):
+        PAGE.write_text(head + rule + "".join(lines), encoding="utf-8")
+    assert PAGE.read_text(encoding="utf-8") == head + rule + "".join(lines)

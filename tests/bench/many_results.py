@@ -33,13 +33,13 @@ COMMANDS = (*GOALS, "report --format csv", "report --format md", "report --forma
 COMMAND = "from ansible_collections.rack.recipes.plugins.plugin_utils.cli.main import main; main()"
 
 
-def records(hosts: int) -> Iterator[dict[str, Any]]:
-    """The records of such a run; every fiftieth step has failed."""
+def records(hosts: int, each: int = STEPS) -> Iterator[dict[str, Any]]:
+    """The records of such a run with `each` steps a host; every fiftieth step has failed."""
     names = [f"rack-{number:04}" for number in range(hosts)]
-    steps = [{"name": f"step{number}", "stage": 1, "idx": number, "scope": "host"} for number in range(STEPS)]
+    steps = [{"name": f"step{number}", "stage": 1, "idx": number, "scope": "host"} for number in range(each)]
     yield {"kind": "run", "run": RUN, "time": TIME, "hosts": names, "steps": steps, "recipe": {"test_id": "T-1"}}
     for number, host in enumerate(names):
-        for step in range(STEPS):
+        for step in range(each):
             head = {"stage": 1, "host": host, "step": f"step{step}"}
             told = {"attempt": 1, "scope": "host", "key": f"t.step{step}_v1", "based_on": 0, "who": "t", "time": TIME}
             yield {"kind": "delta", **head, "n": 2 * step + 1, "after": {"mean": 2.5, "number": step}, **told}
@@ -48,7 +48,13 @@ def records(hosts: int) -> Iterator[dict[str, Any]]:
             result = bad if (number + step) % 50 == 0 else {"verdict": "passed", "reason": ""}
             result = {**result, "started": TIME, "seconds": 0.01}
             yield {"kind": "step", **head, "n": 2 * step + 2, **result, "attempts": [ATTEMPT], "measurements": measured}
-    yield {"kind": "end", "time": TIME, "status": "failed", "exit_code": 1, "counts": {"passed": hosts * STEPS}}
+    yield {
+        "kind": "end",
+        "time": TIME,
+        "status": "failed",
+        "exit_code": 1,
+        "counts": {"passed": hosts * each},
+    }
 
 
 def call(folder: Path, command: str) -> float:

@@ -38,8 +38,8 @@ LEAST_RUNS = 10
 LEAST_SIDE = 3
 ALPHA = 0.01
 PERMUTATIONS = 499
-MANY_PERMUTATIONS = 9_999
 MOST_PERMUTATIONS = 99_999
+MARGIN = 10  # times as fine as the p that many series ask for, if all candidates are right
 FIRST, BLOCK = 50, 2_000_000  # series at first, values at a time later
 KEPT_SHIFT = 0.5
 AROUND, MOST_DEVIATIONS = 5, 4.0  # of a spike
@@ -194,17 +194,15 @@ def find_in_many(
 ) -> dict[str, tuple[ChangePoint, ...]]:
     """Return the changes of many series, by key; on average at most `rate` of the series named have none.
 
-    Candidates at .01 are tried again with at least 9,999 permutations, so that their p can hold among all the others.
+    Candidates at .01 are tried again with as many permutations as their p needs to hold among all the others.
     """
     floors = floors or {}
-    enough = min(max(MANY_PERMUTATIONS, ceil(len(series) / rate)), MOST_PERMUTATIONS)
-    found: dict[str, tuple[ChangePoint, ...]] = {}
-    for key, values in series.items():
-        floor = floors.get(key, 0.0)
-        if find_change_points(values, key, floor=floor):
-            changes = find_change_points(values, key, floor=floor, permutations=enough)
-            found |= {key: changes} if changes else {}
-    p = [min((change.p for change in found.get(key, ())), default=1.0) for key in series]
-    bound = multiple_tests.threshold(p, rate)
-    kept = {key: tuple(change for change in changes if change.p <= bound) for key, changes in found.items()}
+    first = {key: find_change_points(values, key, floor=floors.get(key, 0.0)) for key, values in series.items()}
+    candidates = [key for key, changes in first.items() if changes]
+    enough = min(ceil(MARGIN * len(series) / (rate * max(len(candidates), 1))), MOST_PERMUTATIONS)
+    if enough > PERMUTATIONS:
+        for key in candidates:
+            first[key] = find_change_points(series[key], key, floor=floors.get(key, 0.0), permutations=enough)
+    bound = multiple_tests.threshold([min((one.p for one in found), default=1.0) for found in first.values()], rate)
+    kept = {key: tuple(change for change in changes if change.p <= bound) for key, changes in first.items()}
     return {key: changes for key, changes in kept.items() if changes}

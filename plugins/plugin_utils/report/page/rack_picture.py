@@ -81,17 +81,21 @@ def _rack(group: HostGroup, left: float, top: float, across: float, down: float,
 
 def _tiles(group: HostGroup, left: float, top: float, across: float, down: float, is_linked: bool) -> Iterator[Markup]:
     for number, one in enumerate(group.hosts):
-        tile = _tile(one, left, top + number * down, across, down)
+        said = (element("title", _said(one)),) if is_linked else ()  # of many hosts the page's script tells
+        tile = _tile(one, left, top + number * down, across, down, said)
         yield element("a", tile, href=f"#host={address(one.host)}") if is_linked else tile
 
 
-def _tile(one: HostPlace, left: float, top: float, across: float, down: float) -> Markup:
-    css = {"": "none", "passed": "ground"}.get(one.verdict, f"v-{style_of(one.verdict)}")
+def _said(one: HostPlace) -> str:
     at = f" at {one.position}" if one.position else ""
-    said = f"{one.host}{at}: {one.verdict or 'no result'}"
+    return f"{one.host}{at}: {one.verdict or 'no result'}"
+
+
+def _tile(one: HostPlace, left: float, top: float, across: float, down: float, said: Sequence[Markup]) -> Markup:
+    css = {"": "none", "passed": "ground"}.get(one.verdict, f"v-{style_of(one.verdict)}")
     height = max(down - (1 if down > 4 else 0.4), 1)
     place = {"x": f"{left:.1f}", "y": f"{top:.1f}", "width": f"{across:.1f}", "height": f"{height:.1f}"}
-    box = element("rect", element("title", said), **place, rx=2 if down > 8 else 0, class_=f"{css} tile")
+    box = element("rect", *said, **place, rx=2 if down > 8 else 0, class_=f"{css} tile")
     if down < NAMED_FROM or across < 70:
         return box
     symbol = VERDICTS[style_of(one.verdict)].symbol if one.verdict else ""

@@ -37,8 +37,9 @@ function hostChooser(name) {
 function startHosts() {
   const input = document.getElementById("go");
   if (!input) return;
-  const list = make("datalist", { id: "all-hosts" }, ...head.hosts.map((host) => make("option", { value: host })));
+  const list = make("datalist", { id: "all-hosts" });
   input.after(list);
+  input.addEventListener("focus", () => list.replaceChildren(...head.hosts.map((host) => make("option", { value: host }))), { once: true });
   input.hidden = false;
   input.addEventListener("change", () => {
     if (hostNames.has(input.value)) location.hash = address(`host=${encodeURIComponent(input.value)}`);

@@ -41,11 +41,18 @@ function openCell(host, step) {
   location.hash = row === undefined ? address("results", { host, step }) : `#r${row + 1}`;
 }
 
+// The verdict of a tile, by its colour.
+function shownVerdict(tile) {
+  const [css] = tile.classList;
+  return { ground: "passed", none: "no result" }[css] ?? css.replace("v-", "");
+}
+
 function startRacks(picture) {
   const tiles = [...picture.querySelectorAll(".tile")];
   const names = head[picture.dataset.shows];
   for (const [place, tile] of tiles.entries()) {
-    tile.addEventListener("mousemove", (event) => tell(event, tile.querySelector("title").textContent));
+    const said = tile.querySelector("title")?.textContent ?? `${names[place]}: ${shownVerdict(tile)}`;
+    tile.addEventListener("mousemove", (event) => tell(event, said));
     tile.addEventListener("mouseleave", () => { tip.hidden = true; });
     if (tile.closest("a")) continue;
     const where = picture.dataset.shows === "hosts" ? address(`host=${encodeURIComponent(names[place])}`) : address("results", { rack: names[place] });

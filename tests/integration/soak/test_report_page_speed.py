@@ -1,0 +1,25 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The report's page of a large run in Chromium. Only whole sweeps are held to the goals in seconds."""
+
+from __future__ import annotations
+
+import reliability_sweeps
+from ansible_collections.rack.recipes.tests.bench import report_page
+
+
+def test_the_page_of_a_run_with_many_results() -> None:
+    hosts = reliability_sweeps.count(20, 1000)
+    goals = " and ".join(f"`{name}` within {goal:g} s" for name, goal in report_page.GOALS.items())
+    with reliability_sweeps.sweep("the page of a run with many results", f"for 100,000 results {goals}") as made:
+        found = report_page.measured(hosts, reliability_sweeps.count(1, 5))
+        made.done = hosts * report_page.STEPS
+        seconds = {f"seconds to {name}": round(found[name], 3) for name in ("open", "search", "sort")}
+        made.found = {"MB": round(found["MB"], 2), **seconds}
+        assert found["rows"] <= 60
+        assert found["MB"] < 3
+        if reliability_sweeps.is_whole():
+            for name, goal in report_page.GOALS.items():
+                assert found[name] <= goal

@@ -16,6 +16,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.pass_streaks 
 from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.waiver_model import OVER, Waiver, WaiverFile
 
 Resolve = Callable[[str], Iterable[str]]
+Attributes = Mapping[str, Mapping[str, Any]]  # by host
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +78,31 @@ class RunWaivers:
 
 
 def waivers_for(
-    file: WaiverFile, recipe: Mapping[str, Any], steps: Sequence[str], resolve: Resolve, today: date
+    file: WaiverFile,
+    recipe: Mapping[str, Any],
+    steps: Sequence[str],
+    resolve: Resolve,
+    today: date,
+    attributes: Attributes | None = None,
 ) -> RunWaivers:
-    """The waivers for a run of a recipe with these steps. `resolve` returns the hosts of a pattern."""
+    """The waivers for a run of a recipe with these steps.
+
+    `resolve` returns the hosts of a pattern. `attributes` has, by host, what the inventory says of it.
+    """
     own = [
         waiver for waiver in file.waivers if waiver.is_of(recipe) and any(waiver.covers_step(name) for name in steps)
     ]
     over = tuple(waiver for waiver in own if waiver.state(today) == OVER)
     return RunWaivers(
-        file, tuple(InForce(waiver, _hosts(waiver, resolve)) for waiver in own if waiver not in over), over
+        file,
+        tuple(InForce(waiver, _hosts(waiver, resolve, attributes or {})) for waiver in own if waiver not in over),
+        over,
     )
 
 
-def _hosts(waiver: Waiver, resolve: Resolve) -> frozenset[str] | None:
-    if not waiver.hosts:
-        return None
-    return frozenset(host for pattern in waiver.hosts for host in resolve(pattern))
+def _hosts(waiver: Waiver, resolve: Resolve, attributes: Attributes) -> frozenset[str] | None:
+    named = frozenset(host for pattern in waiver.hosts for host in resolve(pattern)) if waiver.hosts else None
+    if not waiver.attributes:
+        return named
+    fitting = frozenset(host for host, own in attributes.items() if waiver.has_attributes(own))
+    return fitting if named is None else fitting & named

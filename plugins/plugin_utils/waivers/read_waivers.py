@@ -77,6 +77,7 @@ def _waiver(document: Document, number: int, data: Mapping[str, Any]) -> Waiver:
         passes=data.get("passes", 0),
         hosts=(hosts,) if isinstance(hosts, str) else tuple(hosts),
         verdicts=tuple(data.get("verdicts", USUAL)),
+        attributes=dict(data.get("attributes", {})),
         line=document.places["waivers", number].line,
     )
 
@@ -137,6 +138,15 @@ def _texts(value: Any, path: ValuePath) -> Iterator[Problem]:
             yield from _text(item, (*path, number))
 
 
+def _attributes(value: Any, path: ValuePath) -> Iterator[Problem]:
+    if not isinstance(value, dict) or not value:
+        yield path, "a mapping of attributes of hosts, such as {nic_model: CX-6}", shown(value), ""
+        return
+    for name, item in value.items():
+        if not isinstance(item, str | int | float):
+            yield (*path, name), "text, a number, true or false", shown(item), ""
+
+
 def _verdicts(value: Any, path: ValuePath) -> Iterator[Problem]:
     if not isinstance(value, list) or not value:
         yield path, f"a list of {listed(WAIVABLE)}", shown(value), ""
@@ -166,6 +176,7 @@ CHECKS: Mapping[str, Check] = {
     "recipe": _text,
     "step": _text,
     "hosts": _texts,
+    "attributes": _attributes,
     "measurement": _text,
     "verdicts": _verdicts,
     "reason": _text,

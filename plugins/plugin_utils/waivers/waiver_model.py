@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime
 from pathlib import PurePath
 from typing import Any
@@ -23,7 +23,7 @@ SOON = 7  # days before its last one from which a waiver is about to end
 ACTIVE, ENDS_SOON, OVER = "active", "ends soon", "over"
 LIFTED = "lifted"  # by so many passes in a row, on every host that it has ever covered
 
-IDENTITY = ("test_id", "recipe", "step", "hosts", "measurement", "verdicts", "passes")
+IDENTITY = ("test_id", "recipe", "step", "hosts", "measurement", "verdicts", "passes", "attributes")
 ID_LENGTH = 8
 
 
@@ -32,7 +32,8 @@ class Waiver:
     """One entry of the file.
 
     It is for the results of `step`, a name with `*`, in runs of the test `test_id` and of `recipe`, where these are
-    set. `hosts` are patterns of Ansible's, none for all hosts. With a `measurement` it covers only results that failed
+    set. `hosts` are patterns of Ansible's, none for all hosts; `attributes` leaves those
+    of them that have these values. With a `measurement` it covers only results that failed
     by such measurements alone. It is in force through the day `until` (UTC), and until so many `passes` in a row.
     `line` is its place in the file.
     """
@@ -47,6 +48,7 @@ class Waiver:
     hosts: tuple[str, ...] = ()
     measurement: str = ""
     verdicts: tuple[str, ...] = USUAL
+    attributes: Mapping[str, Any] = field(default_factory=dict)
     line: int = 0
 
     @property
@@ -65,6 +67,17 @@ class Waiver:
     def words(self) -> str:
         """The beginning of the reason of a result that it covers."""
         return f"{WAIVED} by {self.who} until {self.term}: {self.reason}"
+
+    @property
+    def where(self) -> str:
+        """Its hosts in words."""
+        own = ", ".join(f"{name}={value}" for name, value in self.attributes.items())
+        hosts = ", ".join(self.hosts) or "all"
+        return f"{hosts} with {own}" if own else hosts
+
+    def has_attributes(self, own: Mapping[str, Any]) -> bool:
+        """Whether a host with these attributes is one of its hosts; of a list one element is enough."""
+        return all(_is(own.get(name), value) for name, value in self.attributes.items())
 
     def is_of(self, recipe: Mapping[str, Any]) -> bool:
         """Whether it is for the runs of a recipe, of which the `path` and the `test_id` are given where known."""
@@ -86,7 +99,7 @@ class Waiver:
     @classmethod
     def from_data(cls, data: Mapping[str, Any]) -> Waiver:
         """The waiver that a run's record has, as `to_data` gives it."""
-        given = {field.name: data[field.name] for field in fields(cls) if field.name in data}
+        given = {one.name: data[one.name] for one in fields(cls) if one.name in data}
         return cls(
             **{
                 **given,
@@ -102,6 +115,7 @@ class Waiver:
             "id": self.id,
             **{name: getattr(self, name) for name in ("test_id", "recipe", "step", "measurement", "reason", "who")},
             "hosts": list(self.hosts),
+            "attributes": dict(self.attributes),
             "verdicts": list(self.verdicts),
             "until": str(self.until or ""),
             "passes": self.passes,
@@ -117,6 +131,10 @@ class WaiverFile:
     path: str = ""
     digest: str = ""
     waivers: tuple[Waiver, ...] = ()
+
+
+def _is(found: Any, wanted: Any) -> bool:
+    return any(str(one) == str(wanted) for one in (found if isinstance(found, list) else [found]))
 
 
 def day_of(time_text: str) -> date:

@@ -44,4 +44,4 @@ def _row(waiver: Waiver) -> tuple[str, ...]:
     step = f"{waiver.step}: {waiver.measurement}" if waiver.measurement else waiver.step
     verdicts = " or ".join(waiver.verdicts)
     term = f"{verdicts}, until {waiver.term}"
-    return step, term, ", ".join(waiver.hosts) or "all", f"{waiver.who}: {waiver.reason}"
+    return step, term, waiver.where, f"{waiver.who}: {waiver.reason}"

@@ -116,9 +116,8 @@ def _row(use: WaiverUse) -> tuple[object, ...]:
     waiver = use.waiver
     step = f"{waiver.step}: {waiver.measurement}" if waiver.measurement else waiver.step
     passes = f"{use.passes} of {waiver.passes}" if waiver.passes else ""
-    hosts = ", ".join(waiver.hosts) or "all"
     term = (use.state, waiver.term, passes, len(use.used), len(use.runs))
-    return (waiver.line, step, hosts, *term, waiver.who, waiver.reason)
+    return (waiver.line, step, waiver.where, *term, waiver.who, waiver.reason)
 
 
 def _remark(use: WaiverUse) -> str:

@@ -86,10 +86,11 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
     vaulted, problem = ansible_api.vaulted(play_outline.hosts)
     secrets = all_secrets(declared, values, names, vaulted)
     earlier = _earlier(settings, wanted, recipe, play_outline)
-    waivers, uncounted = find_waivers(settings, recipe, play_outline, ansible_api.resolve)
     hooks = load_hooks(rules, [*map(Path, settings.scriptlets)])
     imported = context_file.read(wanted.context) if wanted.context else context_file.ExportedContext()
     mask = Mask([*secrets, *_own_secrets(settings), *_vault_values(vaulted, play_outline.hosts)])
+    attributes = host_attributes(play_outline.hosts, settings, ansible_api, mask)
+    waivers, uncounted = find_waivers(settings, recipe, play_outline, ansible_api.resolve, attributes)
     given = RunInputs(
         recipe=recipe,
         params=values,
@@ -101,7 +102,7 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
         patterns=play_outline.patterns,
         canary=_canary(recipe.get("canary") or {}, tuple(play_outline.hosts), ansible_api.resolve),
         unknown_hosts=tuple(host for host in imported.hosts if host not in play_outline.hosts),
-        attributes=host_attributes(play_outline.hosts, settings, ansible_api, mask),
+        attributes=attributes,
     )
     run = _new_run(settings, play_outline, given, ReusableResults(earlier))
     run.merges = MergeHooks(hooks)

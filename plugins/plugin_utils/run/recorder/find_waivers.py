@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreEr
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import Resolve
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import PlayOutline
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
-from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.in_force import RunWaivers, waivers_for
+from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.in_force import Attributes, RunWaivers, waivers_for
 from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.read_waivers import waivers_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.waiver_model import day_of
 
@@ -23,7 +23,7 @@ PATIENCE = 5.0  # seconds to wait for a store that is away
 
 
 def find_waivers(
-    settings: Settings, recipe: Mapping[str, Any], play_outline: PlayOutline, resolve: Resolve
+    settings: Settings, recipe: Mapping[str, Any], play_outline: PlayOutline, resolve: Resolve, attributes: Attributes
 ) -> tuple[RunWaivers, str]:
     """The waivers, and why passes in a row could not be counted; empty where they could.
 
@@ -32,7 +32,7 @@ def find_waivers(
     file = waivers_of(settings)
     if not file.waivers:
         return RunWaivers(file), ""
-    found = waivers_for(file, recipe, [*play_outline.steps], resolve, day_of(now()))
+    found = waivers_for(file, recipe, [*play_outline.steps], resolve, day_of(now()), attributes)
     if settings.policy and found.in_force:
         # a run without a policy does not pay for this import
         from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_waivers

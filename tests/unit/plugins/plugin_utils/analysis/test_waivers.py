@@ -113,6 +113,6 @@ def test_a_run_without_waivers_has_no_such_findings(told):
 
 
 def test_a_waiver_is_the_same_as_its_data():
-    many = Waiver("a", "r", "w", LINK.until, 3, "T", "r.yml", ("x", "y"), "m", ("unreachable",), 9)
+    many = Waiver("a", "r", "w", LINK.until, 3, "T", "r.yml", ("x", "y"), "m", ("unreachable",), {"slot": 2}, 9)
     for waiver in (LINK, FAN, many):
         assert Waiver.from_data({**waiver.to_data(), "on": ["x"], "lifted": []}) == waiver

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.in_force import InForce, RunWaivers, waivers_for
@@ -76,3 +77,17 @@ def test_what_the_controller_writes_goes_through_the_same_function():
     assert waived.reason == "waived by bob until 1 pass: moved; unreachable: no route"
     assert of(LINK).waive("link", "n1", "unreachable", "no route") is None
     assert RunWaivers().waive("link", "n1", "failed", "x") is None
+
+
+def test_attributes_leave_the_hosts_that_have_them():
+    of_model = Waiver("link", "r", "w", passes=1, attributes={"nic": "CX-6", "slot": 2})
+    known = {
+        "leaf1": {"nic": ["CX-5", "CX-6"], "slot": "2"},
+        "leaf2": {"nic": "CX-6"},
+        "n1": {"nic": "CX-6", "slot": 2},
+    }
+    for hosts, expected in (((), {"leaf1", "n1"}), (("leaves",), {"leaf1"})):
+        file = WaiverFile("w.yml", "sha256:1", (replace(of_model, hosts=hosts),))
+        (found,) = waivers_for(file, {}, ("link",), HOSTS.__getitem__, TODAY, known).in_force
+        assert found.hosts == expected
+    assert of_model.where == "all with nic=CX-6, slot=2"

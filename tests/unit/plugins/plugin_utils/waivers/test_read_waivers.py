@@ -41,7 +41,7 @@ waivers:
     who: bob
     until: 2027-01-01
     passes: 3
-  - {step: x, hosts: "a:!b", reason: r, who: w, passes: 1}
+  - {step: x, hosts: "a:!b", reason: r, who: w, passes: 1, attributes: {slot: 2}}
 """
 
 
@@ -73,7 +73,7 @@ def test_all_that_a_file_can_say():
             ("failed", "unreachable"),
             line=3,
         ),
-        Waiver("x", "r", "w", passes=1, hosts=("a:!b",), line=13),
+        Waiver("x", "r", "w", passes=1, hosts=("a:!b",), attributes={"slot": 2}, line=13),
     )
     assert found.path == "w.yml"
     assert found.digest.startswith("sha256:")

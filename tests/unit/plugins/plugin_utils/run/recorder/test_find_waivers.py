@@ -43,7 +43,9 @@ def found(text: str = "", **settings: Any) -> Any:
     if text:
         Path("waivers.yml").write_text(f"waivers: [{text}]")
     outlined = PlayOutline(hosts=dict.fromkeys(HOSTS["all"]), steps={name: planned(name) for name in ("link", "fan")})
-    return find_waivers(Settings(db=DB, **settings), RECIPE, outlined, lambda pattern: HOSTS.get(pattern, [pattern]))
+    return find_waivers(
+        Settings(db=DB, **settings), RECIPE, outlined, lambda pattern: HOSTS.get(pattern, [pattern]), {}
+    )
 
 
 def day(days: int) -> str:
@@ -100,7 +102,7 @@ def test_a_store_that_is_away_lifts_none_and_that_is_told(monkeypatch: pytest.Mo
     monkeypatch.setattr(module, "PATIENCE", 0.1)
     Path("waivers.yml").write_text("waivers: [{step: link, reason: r, who: w, passes: 2}]")
     outlined = PlayOutline(steps={"link": planned("link")})
-    waivers, problem = find_waivers(Settings(db="sqlite:////proc/no/x.db"), RECIPE, outlined, lambda _pattern: [])
+    waivers, problem = find_waivers(Settings(db="sqlite:////proc/no/x.db"), RECIPE, outlined, lambda _pattern: [], {})
     assert problem.startswith("the passes that lift waivers could not be counted, so all of these are in force: ")
     assert len(waivers.in_force) == 1
 

@@ -74,14 +74,14 @@ def test_a_waived_failure_counts_as_one(history_of: Historian):
 
 def test_what_was_a_flake_is_followed_until_it_has_passed_often_enough(history_of: Historian):
     """A flake that passes now is known from the findings of earlier runs."""
-    nights = [night(letter) for letter in "rrrr" + 10 * "p"]
+    nights = [night(letter) for letter in "rrrr" + 9 * "p"]
     history = history_of(nights)
     assert not [*flakes.findings(history.run, history)]
     about = {"host": "r1", "step": "link"}
     store_findings(history.engine, run_id(4), [Finding("flake", "notable", "it is", about=about)])
     [finding] = flakes.findings(history.run, history)
     assert finding.grade == NOTE
-    assert finding.title == "link on r1 is no flake any more: it passed at the first try in the last 10 runs"
+    assert finding.title == "link on r1 is no flake any more: it passed at the first try in the last 9 runs"
     assert finding.advice == "End its quarantine."
 
 

@@ -60,6 +60,7 @@ def test_every_value_has_a_kind_or_none_on_purpose(name: str):
     free = {
         "AGE",
         "ATTRIBUTE",
+        "NODE[:PORT]",
         "SIZE",
         "WHO",
         "URL",

@@ -68,9 +68,10 @@ class Tries:
 
     def add(self, failed: set[str], must: set[str], may: set[str], seconds: float) -> None:
         """Count one run; `failed` are its results that did not pass."""
-        extra = {place for place in failed - must if place.partition("/")[2] not in may}
+        named = {place for places in must for place in places.split("|")}
+        extra = {place for place in failed - named if place.partition("/")[2] not in may}
         self.done += 1
-        self.found += must <= failed
+        self.found += all(failed & set(places.split("|")) for places in must)
         self.tries_with_wrong += bool(extra)
         self.wrong.update(extra)
         self.seconds.append(seconds)

@@ -46,7 +46,7 @@ class CpuHogs(Scriptlet):
 
 
 def ancestors():
-    """This process and those above it: what runs this step is not what it looks for."""
+    """The numbers of this process and those above it: what runs the step is not what it looks for."""
     found, pid = set(), os.getpid()
     while pid > 0 and pid not in found:
         found.add(pid)

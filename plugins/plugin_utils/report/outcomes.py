@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import FAILED
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
 
 PASS, FAIL, ERROR, SKIP = "PASS", "FAIL", "ERROR", "SKIP"
 
@@ -32,7 +33,12 @@ OUTCOMES = {
 
 
 def outcome_of(verdict: str | None) -> str:
-    """The outcome of a verdict; a word that is no verdict is an error, so that nobody overlooks it."""
+    """The outcome of a verdict; a word that is no verdict is an error, so that nobody overlooks it.
+
+    A waived failure is skipped: programs that read these files know no other word that is neither pass nor failure.
+    """
+    if verdict == WAIVED:
+        return SKIP
     if verdict in PASSING:
         return PASS
     if verdict in NOT_TRIED:

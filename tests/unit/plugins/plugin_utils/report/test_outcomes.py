@@ -27,6 +27,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.outcomes impor
         ("skipped", SKIP),
         ("marginal", PASS),
         ("cached", PASS),
+        ("waived", SKIP),
         ("passed", PASS),
         ("</x>", ERROR),
         (None, ERROR),

@@ -25,6 +25,7 @@ ANALYSERS: Sequence[str] = (
     "links",
     "moved_parts",
     "evidence",
+    "derived",
     "outliers",
     "flakes",
     "own_findings",

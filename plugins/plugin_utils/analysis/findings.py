@@ -40,6 +40,7 @@ FINDING_KINDS: Mapping[str, FindingKind] = {
     "flake": FindingKind("Flakes", "Results that differ from try to try with the same inputs."),
     "waiver": FindingKind("Waived", "Failures that somebody has accepted, until when, and waivers that are over."),
     "coverage": FindingKind("Not covered", "Steps and values that no run has ever judged."),
+    "derived": FindingKind("Derived numbers", "Ratios, rates and differences that the recipe declares."),
     "own": FindingKind("Own analysis", "What scriptlets of this recipe have found."),
     "summary": FindingKind("Summary", "The run in a few sentences; those of a language model are suggestions."),
 }

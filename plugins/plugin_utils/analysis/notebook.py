@@ -46,6 +46,7 @@ STATISTICS = {
     "count": WHOLE,
     **dict.fromkeys(("mean", "variance", "median", "mad", "p5", "p25", "p75", "p95"), REAL),
     **dict.fromkeys(("skewness", "least", "greatest"), REAL),
+    "definition": TEXT,
 }
 HOSTS = {"host": TEXT, "attributes": ANY}
 ALL_RUNS = {**RUNS, "labels": ANY, "recipe": TEXT, "digest": TEXT}

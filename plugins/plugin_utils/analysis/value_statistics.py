@@ -11,6 +11,7 @@ from dataclasses import asdict
 from itertools import chain
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.derived import derived_numbers
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.few_numbers import (
     FewMoments,
     moments,
@@ -26,16 +27,21 @@ PERCENTS = (5, 25, 75, 95)
 
 
 def statistics(run: RunData) -> list[Mapping[str, Any]]:
-    """A row for each metric, measurements first, with what moments.py and percentile say of it.
+    """A row for each metric, measurements first, and for each derived number: its moments and percentiles.
 
     Only finite numbers up to `GREATEST` count. What too few values do not have is None or NaN: there is no p95 of fewer
     than 20.
     """
-    numbers = _by_metric(values(run))
+    numbers, derived = _by_metric(values(run)), derived_numbers(run)
+    numbers |= {Metric("", one.name, one.unit): [*one.numbers.values()] for one in derived if one.numbers}
+    definitions = {one.name: one.definition for one in derived}
     ordered = sorted(numbers, key=lambda metric: (not metric.step, run.place(metric.step), metric.name, metric.unit))
     groups = [[number for number in numbers[metric] if abs(number) <= GREATEST] for metric in ordered]
     tell = _few_moments if sum(map(len, groups)) <= FEW else _many_moments
-    return [{**metric._asdict(), **told} for metric, told in zip(ordered, tell(groups), strict=True)]
+    return [
+        {**metric._asdict(), **told, "definition": definitions.get(metric.name)}
+        for metric, told in zip(ordered, tell(groups), strict=True)
+    ]
 
 
 def _by_metric(found: Iterator[Value]) -> dict[Metric, list[float]]:

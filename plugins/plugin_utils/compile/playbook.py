@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from itertools import groupby
 from typing import Any
 
@@ -161,5 +162,6 @@ def _meta(recipe: Recipe) -> dict[str, Any]:
         ("description", meta.description),
         ("labels", meta.labels),
         ("references", meta.references),
+        ("derived", {name: asdict(derived) for name, derived in recipe.derived.items()}),
     )
     return {name: value for name, value in pairs if value}

@@ -15,6 +15,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values i
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import (
     Canary,
     Condition,
+    Derived,
     Hook,
     Lock,
     Param,
@@ -99,6 +100,11 @@ def locks(data: Data) -> dict[str, Lock]:
 def canary(data: Data) -> Canary | None:
     """The hosts that go first, if there are any."""
     return from_data(Canary, data["canary"]) if "canary" in data else None
+
+
+def derived(data: Data) -> dict[str, Derived]:
+    """The derived numbers, by their names."""
+    return {name: from_data(Derived, found) for name, found in data.get("derived", {}).items()}
 
 
 def serial(data: Data) -> tuple[int | str, ...]:

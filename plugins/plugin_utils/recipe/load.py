@@ -48,6 +48,7 @@ def parse(text: bytes, name: str) -> Recipe:
         time_box=float(data["time_box"]) if "time_box" in data else None,
         fail_fast=data.get("fail_fast", False),
         merge=dict(data.get("context", {}).get("merge", {})),
+        derived=build_model.derived(data),
         places=found.places,
         files={file: hashlib.sha256(content).hexdigest() for file, content in {name: text, **found.contents}.items()},
     )

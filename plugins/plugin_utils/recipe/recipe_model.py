@@ -33,6 +33,20 @@ class TestMeta:
 
 
 @dataclass(frozen=True, slots=True)
+class Derived:
+    """A number that the analysis computes of two others on each host.
+
+    `of` and `to` are paths into the context, such as `numbers.stats_v1.mean`, or a step and its measurement, such as
+    `ping:latency`. `kind` is `ratio` and `rate` (`of` divided by `to`) or `difference` (`of` less `to`).
+    """
+
+    kind: str
+    of: str
+    to: str
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Param:
     """A parameter of the recipe.
 
@@ -264,5 +278,6 @@ class Recipe:
     time_box: float | None = None
     fail_fast: bool = False
     merge: Mapping[str, str] = field(default_factory=dict)
+    derived: Mapping[str, Derived] = field(default_factory=dict)
     places: Mapping[Path, Place] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict, compare=False)

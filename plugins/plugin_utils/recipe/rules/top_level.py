@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Node
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError, nearest
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Node, text
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.references import (
     STEP_WORDS,
     KnownNames,
@@ -25,7 +25,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages 
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
 
-TOP_LEVEL_ONLY = ("hooks", "canary", "serial", "time_box", "fail_fast", "context")
+TOP_LEVEL_ONLY = ("hooks", "canary", "serial", "time_box", "fail_fast", "context", "derived")
 HOOK_WORDS = {"pre_step": STEP_WORDS, "post_step": (*STEP_WORDS, "verdict")}
 
 
@@ -34,6 +34,7 @@ def top_errors(top: Node) -> Iterator[RecipeError]:
     yield from no_references_in_hosts(top)
     yield from canary_errors(top)
     yield from hook_errors(top)
+    yield from derived_errors(top)
 
 
 def canary_errors(top: Node) -> Iterator[RecipeError]:
@@ -56,6 +57,24 @@ def hook_errors(top: Node) -> Iterator[RecipeError]:
             yield from function_only_for_python(hook)
             for path, found in reference_texts(hook.data.get("args"), ("args",)):
                 yield from reference_errors(hook, path, found, scope)
+
+
+def derived_errors(top: Node) -> Iterator[RecipeError]:
+    """A derived number of a measurement names a step of this file; steps of included recipes are not known here."""
+    names = [step.name for step in top.children("steps")]
+    if any(step.is_include for step in top.children("steps")):
+        return
+    for derived in top.children("derived"):
+        for name in derived.data:
+            for node in derived.children(str(name)):
+                yield from _unknown_steps(node, names)
+
+
+def _unknown_steps(node: Node, names: list[str]) -> Iterator[RecipeError]:
+    for field in ("of", "to"):
+        step, colon, _name = text(node.data.get(field)).partition(":")
+        if colon and step not in names:
+            yield node.error((field,), "the name of a step before the colon", shown(step), nearest(step, names))
 
 
 def top_level_only(document: Document) -> Iterator[RecipeError]:

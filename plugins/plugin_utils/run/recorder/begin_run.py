@@ -61,7 +61,8 @@ if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.reuse.earlier_run import EarlierRun
 
 META = ("path", "digest", "test_id", "tester", "description")
-OPTIONS_OF_RECIPE = ("labels", "references", "time_box", "fail_fast")  # also in the run's record, where they are set
+# Also in the run's record, where they are set.
+OPTIONS_OF_RECIPE = ("labels", "references", "time_box", "fail_fast", "derived")
 ANSIBLE_OPTIONS = {"check": "check", "limit": "subset", "tags": "tags", "skip_tags": "skip_tags"}  # our word, Ansible's
 
 

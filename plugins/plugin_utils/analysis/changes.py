@@ -13,8 +13,6 @@ from datetime import timedelta
 from math import erfc, sqrt
 from typing import Any
 
-import numpy as np
-
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.capped_findings import (
     MOST_RESULTS,
@@ -30,6 +28,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings imp
     ResultId,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import multiple_tests
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.change_points import (

@@ -11,8 +11,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.capped_findings import (
@@ -29,6 +27,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings imp
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.host_classes import Twins
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import outliers as method
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.two_groups import TwoGroups

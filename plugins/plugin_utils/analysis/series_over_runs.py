@@ -13,10 +13,9 @@ from itertools import pairwise
 from math import log
 from typing import Any
 
-import numpy as np
-
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import host_classes
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import change_points, scales
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.change_points import (
     ChangePoint,

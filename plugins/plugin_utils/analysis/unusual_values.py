@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.capped_findings import MOST_RESULTS, SHOWN, capped
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import (
@@ -22,6 +20,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings imp
     ResultId,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import multiple_tests
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.distributions import student_two_sided

@@ -18,15 +18,14 @@ from functools import lru_cache
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats, Places, usable
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.values import numbers_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import values_of_runs
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from sqlalchemy import Engine
 
 KEPT_TEXTS = 50_000  # JSON texts whose numbers are remembered: most values of a context are the same in each run

@@ -34,7 +34,7 @@ def test_a_mutant_is_another_program(mutant: dict[str, Any]):
 
 
 def test_every_method_has_mutants():
-    modules = {path.name for path in METHODS.glob("*.py")} - {"arrays.py"}  # which only refuses
+    modules = {path.name for path in METHODS.glob("*.py")} - {"arrays.py", "lazy_numpy.py"}  # which compute nothing
     assert {mutant["file"] for mutant in MUTANTS} == modules
     assert len(MUTANTS) >= 20
 

@@ -7,13 +7,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 
-Floats = NDArray[np.float64]
-Marks = NDArray[np.bool_]
-Places = NDArray[np.int64]
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+
+type Floats = NDArray[np.float64]
+type Marks = NDArray[np.bool_]
+type Places = NDArray[np.int64]
 
 GREATEST = 1e150
 """Numbers beyond this are refused: their squares and cubes are no longer numbers."""

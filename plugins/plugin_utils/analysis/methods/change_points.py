@@ -21,10 +21,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import ArrayLike
-
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import multiple_tests
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats, Places, floats
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.memory_of_series import (
@@ -32,6 +31,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.memo
     noise_like,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.moments import NORMAL
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 LEAST_RUNS = 10
 """Shorter series have no answer: no order of 9 values is rarer than 1 %."""
@@ -45,7 +47,7 @@ KEPT_SHIFT = 0.5
 AROUND, MOST_DEVIATIONS = 5, 4.0  # of a spike
 ROUNDING = 1e-9
 
-Maker = Callable[[Floats, int, np.random.Generator], Floats]
+type Maker = Callable[[Floats, int, np.random.Generator], Floats]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from __future__ import annotations
 from math import sqrt
 from typing import NamedTuple
 
-import numpy as np
-
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.distributions import student_two_sided
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil, log, sqrt
 from statistics import NormalDist
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-from numpy.typing import ArrayLike
-
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import floats
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.distributions import (
     beta_quantile,
     student_quantile,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.moments import moments
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 CONFIDENCE = 0.95
 BROKEN = 0.01

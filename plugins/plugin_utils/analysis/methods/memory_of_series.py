@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-import numpy as np
-
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats
 
 MOST = 0.95  # memory beyond which no series of our lengths has an answer

@@ -12,15 +12,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import isnan
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import ArrayLike
-
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats, Places, floats
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.few_numbers import (
     quantile_of_sorted,
     values_for_percentile,
 )
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 PERCENTILE_TYPE = 7
 """How percentiles are interpolated: Hyndman and Fan's type 7, as numpy, pandas, R and Excel do."""

@@ -6,10 +6,13 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import ArrayLike
+from typing import TYPE_CHECKING
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats, Marks
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 RATE = 0.05
 """The share of false ones among all that are found, on average, if nothing else is said."""

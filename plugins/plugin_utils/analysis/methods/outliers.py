@@ -23,8 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import multiple_tests, scales
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats, floats
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.gesd import Suspect, gesd

@@ -6,11 +6,14 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import ArrayLike
+from typing import TYPE_CHECKING
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats, floats
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.moments import NORMAL, mad
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 MOST_DECIMALS = 9
 FLOOR_SHARE = 0.01  # of the median

@@ -15,15 +15,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil, floor, sqrt
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import ArrayLike
-
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats, floats
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.memory_of_series import (
     generator,
     noise_like,
 )
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 LEAST_RUNS = 10
 CONFIDENCE = 0.95

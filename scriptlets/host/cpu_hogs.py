@@ -40,7 +40,7 @@ class CpuHogs(Scriptlet):
         grown = {pid: 100 * (after[pid] - before[pid]) / elapsed for pid in after if pid in before and pid not in own}
         pid, most = max(grown.items(), key=lambda one: one[1], default=(0, 0.0))
         name = command_line(root, pid)
-        ctx.set("host.cpu_hogs_v1", {"pid": pid, "command": name, "percent": round(most, 1)})
+        ctx.set("host.cpu_hogs_v1", {"process": str(pid), "command": name, "percent": round(most, 1)})
         if ctx.check("busiest_process", round(most, 1), "%", max=params["max_percent"]) == "failed":
             raise Failed(f"process {pid} ({name}) wants {most:.0f} % of a core")
 

@@ -78,11 +78,13 @@ def _box(name: str, values: Sequence[tuple[str, float]]) -> Box | None:
     known = sorted((Place(*one) for one in values if is_drawable(one[1])), key=lambda place: place.value)
     if not known:
         return None
-    ordered = [place.value for place in known]
+    ordered = [
+        float(place.value) for place in known
+    ]  # quartiles are floats: a whole number of 54 bits would lie beside
     low, middle, high = (quantile(ordered, share) for share in (0.25, 0.5, 0.75))
     room = REACH * (high - low)
     inside = [value for value in ordered if low - room <= value <= high + room]
-    outside = [place for place in known if not low - room <= place.value <= high + room]
+    outside = [place for place in known if not low - room <= float(place.value) <= high + room]
     return Box(name, tuple(known), (low, middle, high), (inside[0], inside[-1]), tuple(outside))
 
 

@@ -40,3 +40,10 @@ def test_many_groups_and_dots_are_cut_in_the_picture_only(drawn):
     root = drawn(chart.svg)
     assert "60 of 100 groups" in root.find("title").text
     assert sum(part.get("class") == "dot outside" for part in root.iter("circle")) == 150 * 60
+
+
+def test_equal_whole_numbers_that_no_float_can_hold(drawn):
+    large = 2**53 + 1
+    chart = module.box_plot(SPEED, {"leaf": [(f"r{n}", large) for n in range(6)]})
+    assert chart.figures.rows[0][1] == 6
+    assert drawn(chart.svg) is not None

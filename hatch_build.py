@@ -23,9 +23,10 @@ class EditableCollection(BuildHookInterface[Any]):
     """Points an editable install's .pth file to a folder in which the checkout is a collection."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Act on editable wheels only; the others hold the collection's files themselves."""
+        """Act on editable wheels only; the others hold the files themselves, and an editable one must hold none."""
         if self.target_name == "wheel" and version == "editable":
             self.build_config.target_config["dev-mode-dirs"] = [str(link_checkout(Path(self.root).resolve()))]
+            self.build_config.target_config["force-include"] = {}
 
 
 def link_checkout(root: Path) -> Path:

@@ -20,6 +20,7 @@ from ansible.utils.vars import transform_to_native_types
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names import SecretNames
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import AnsibleApi
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.inventory_variables import InventoryVariables
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import TEMPLATE_MARKS
 
@@ -43,12 +44,20 @@ def host_attributes(hosts: Iterable[str], settings: Settings, api: AnsibleApi, m
     names = [name for name in settings.host_attributes if not secret.match(name)]
     found: Attributes = {}
     for host in hosts:
-        variables = inventory.of(host)
+        variables = _variables(inventory, host)
         own = {name: variables[name] for name in names if name in variables}
         kept = _kept({GROUPS: inventory.groups(host), **_filled(api, own, variables)}, mask)
         if kept:
             found[host] = kept
     return found
+
+
+def _variables(inventory: InventoryVariables, host: str) -> Mapping[str, Any]:
+    """The variables of a host; none where a file of variables cannot be read, of which Ansible itself tells later."""
+    try:
+        return inventory.of(host)
+    except AnsibleError:
+        return {}
 
 
 def _filled(api: AnsibleApi, own: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -144,7 +144,7 @@ def test_a_connection_that_is_cut_in_the_middle_of_a_file(recipe: str, rack: Any
         made.done = 2
     shown = rack_recipes("show").stdout
     assert f"capture.bin  capture  r01   5,000,000 B  artifacts/{DIGEST}" in shown
-    report = rack_recipes("report", "--format", "csv", "--format", "md", "--to", "report")
+    report = rack_recipes("report", "--format", "csv", "--format", "md", "--full", "--to", "report")
     assert report.code == 0, report.stderr
     with Path("report/csv/artifacts.csv").open(newline="", encoding="utf-8-sig") as file:
         rows = [(row["host"], row["name"], row["sha256"]) for row in csv.DictReader(file)]

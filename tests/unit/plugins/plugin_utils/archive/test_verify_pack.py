@@ -59,7 +59,7 @@ def test_a_pack_as_it_was_exported(form: str, pack):
     path = pack(form)
     found = verify(path, on_file=names.append)
     assert (found.problems, found.run_id, found.notes) == ([], "R1", ["it is not signed"])
-    assert found.files == len(names) == 20
+    assert found.files == len(names) == 28
     assert "journal.jsonl" in names
 
 

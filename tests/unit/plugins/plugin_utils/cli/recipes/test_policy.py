@@ -81,7 +81,7 @@ def test_a_policy_that_is_wrong():
     in_force("rules: [{users: [a], may: [runn]}]")
     done = call("policy")
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith("policy.yml:1:28: expected one of run, debug, change, delete, got 'runn'")
+    assert done.err.startswith("policy.yml:1:28: expected one of run, debug, change, delete, waive, got 'runn'")
 
 
 @pytest.mark.parametrize(

@@ -58,8 +58,12 @@ def test_a_summary_is_there_where_it_is_asked_for(two: Path, monkeypatch: pytest
     assert any(said in one["title"] for one in told["findings"] if one["kind"] == "summary")
 
 
-def test_a_run_in_which_nothing_was_found(two: Path) -> None:
-    assert call("analyse", run_id(1)).out == f"run {run_id(1)}\nnothing was found\n"
+def test_a_run_in_which_nothing_is_wrong(two: Path) -> None:
+    found = call("analyse", run_id(1)).out.splitlines()
+    assert found[0] == f"run {run_id(1)}"
+    assert [line for line in found if line.startswith(("problem", "notable", "note"))] == [
+        "note     1 step judges nothing: ping"
+    ]
 
 
 def test_fewer_earlier_runs(project: Path) -> None:

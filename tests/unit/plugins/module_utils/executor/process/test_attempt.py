@@ -200,7 +200,7 @@ def test_a_fork_that_goes_wrong_says_so():
         (b"[]\n", "what is no event: b'[]'"),
         (b"\xff\n", "what is no event: b'\\xff'"),
         (b"x" * 1001, "a line of more than 1000 bytes"),
-        (b'{"kind":"measurement","name":"a","value":1}\n' * 24, "more than 1000 bytes of measurements"),
+        (b'{"kind":"measurement","name":"a","value":1}\n' * 24, "more than 1000 bytes of measurements or findings"),
     ],
 )
 def test_what_is_no_event_stops_the_child(monkeypatch, data, what):

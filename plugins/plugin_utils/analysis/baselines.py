@@ -62,7 +62,7 @@ def compare(engine: Engine, baseline: Row, run_id: str) -> Comparison:
         baseline,
         steps=worse_steps(first, second),
         criteria=worse_criteria(*measured),
-        better=worse_steps(second, first),
+        better=worse_steps(first=second, second=first),
         about=run_changes(queries.run(engine, ids[0]), queries.run(engine, ids[1])),
     )
 

@@ -55,9 +55,9 @@ def show(browser, tmp_path):
     noise: list[str] = []
     contexts = []
 
-    def show(report: Sequence[Table], place: str = "", scheme: str = "light", viewport: Any = WIDE):
+    def show(report: Sequence[Table], place: str = "", scheme: str = "light", viewport: Any = None):
         (path,) = html.write(report, tmp_path)
-        view = {"color_scheme": scheme, "viewport": viewport, "reduced_motion": "reduce"}
+        view = {"color_scheme": scheme, "viewport": viewport or WIDE, "reduced_motion": "reduce"}
         contexts.append(browser.new_context(offline=True, **view))
         page = contexts[-1].new_page()
         page.on("console", lambda message: noise.append(message.text) if message.type != "log" else None)

@@ -96,7 +96,7 @@ def otava(noise: str) -> tuple[worlds.History, list[list[int]]]:
     return history, answer["changes"]
 
 
-def shifts(seed: int, hosts: int = worlds.HOSTS, noises: Iterable[str] = worlds.NOISES) -> Table:
+def shifts(seed: int, hosts: int = worlds.HOSTS, noises: Iterable[str] = (*worlds.NOISES,)) -> Table:
     """Changes of level in a tenth of the hosts."""
     rows = []
     for noise in noises:
@@ -135,7 +135,7 @@ DRIFT_METHODS: dict[str, Callable[[worlds.Array, int], bool]] = {
 }
 
 
-def drifts(seed: int, hosts: int = worlds.HOSTS, noises: Iterable[str] = worlds.NOISES) -> Table:
+def drifts(seed: int, hosts: int = worlds.HOSTS, noises: Iterable[str] = (*worlds.NOISES,)) -> Table:
     """Slow drift of a tenth of the hosts."""
     rows = []
     for noise in noises:
@@ -173,7 +173,7 @@ def _by_rule(fleet: worlds.Fleet, find: Finder) -> set[int]:
     return {part.start + place for part in fleet.classes for place in find(fleet.runs[-1, part])}
 
 
-def twins(seed: int, measurements: int = 60, noises: Iterable[str] = worlds.NOISES_OF_TWINS) -> Table:
+def twins(seed: int, measurements: int = 60, noises: Iterable[str] = (*worlds.NOISES_OF_TWINS,)) -> Table:
     """Hosts that differ from their twins in the last run."""
     rows = []
     for noise in noises:

@@ -201,4 +201,5 @@ def _read(data: bytes, endpoint: Endpoint) -> Answer:
     if not isinstance(content, str):
         raise EndpointError(f"{endpoint.place} sent what is no answer of a model", again=True)
     tokens = usage.get("total_tokens") if isinstance(usage, dict) else None
-    return Answer(content, tokens if type(tokens) is int and 0 < tokens < MOST_TOKENS else 0)
+    is_count = isinstance(tokens, int) and not isinstance(tokens, bool) and 0 < tokens < MOST_TOKENS
+    return Answer(content, tokens if is_count else 0)

@@ -87,7 +87,7 @@ def _encoded(column: Column, values: Sequence[Any]) -> dict[str, Any]:
 def _is_plain(value: Any) -> bool:
     if isinstance(value, float):
         return isfinite(value)
-    return value is None or (type(value) is int and abs(value) <= LARGEST_WHOLE)
+    return value is None or (isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_WHOLE)
 
 
 def _rounded(value: float | None, column: Column) -> float | None:

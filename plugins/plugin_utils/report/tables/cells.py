@@ -42,7 +42,7 @@ def _values(found: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
 
 def _number(value: Any) -> Any:
     """A whole number as int, NaN as an empty cell, and what is no number as text: a measurement may be anything."""
-    if value is None or type(value) is int:
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
         return value
     if isinstance(value, float):
         return int(value) if value.is_integer() and abs(value) < 2**53 else None if isnan(value) else value

@@ -55,7 +55,7 @@ def _context(learned: dict[str, Any], hosts: list[str]) -> Iterator[dict[str, An
     for key, leaves in learned.items():
         for host in hosts:
             value = {
-                leaf: next(value for value, having in values.items() if having == "all" or host in having)
+                leaf: next((value for value, having in values.items() if having == "all" or host in having), None)
                 for leaf, values in leaves.items()
             }
             yield context_row(host, key, value)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -24,7 +25,8 @@ FRAMES = {"r1": {"lost": 1, "all": 4}, "r2": {"lost": 3, "all": 4}, "r3": {"lost
 def run(tmp_path: Path) -> Any:
     """A function that makes a run whose recipe derives a number."""
 
-    def make(context: dict[str, Any] = FRAMES, **one: str) -> RunData:
+    def make(context: Mapping[str, Any] | None = None, **one: str) -> RunData:
+        context = FRAMES if context is None else context
         path = tmp_path / "journal.jsonl"
         append(path, [{"kind": "run", "run": "R1", "time": "T", "hosts": [], "steps": [], "derived": {"x": one}}])
         rows = [{"key": "rx.frames_v1", "host": host, "step": "rx", "value": value} for host, value in context.items()]

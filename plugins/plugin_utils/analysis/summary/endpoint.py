@@ -201,5 +201,5 @@ def _read(data: bytes, endpoint: Endpoint) -> Answer:
     if not isinstance(content, str):
         raise EndpointError(f"{endpoint.place} sent what is no answer of a model", again=True)
     tokens = usage.get("total_tokens") if isinstance(usage, dict) else None
-    is_count = isinstance(tokens, int) and not isinstance(tokens, bool) and 0 < tokens < MOST_TOKENS
-    return Answer(content, tokens if is_count else 0)
+    count: int = tokens if isinstance(tokens, int) and not isinstance(tokens, bool) else 0
+    return Answer(content, count if 0 < count < MOST_TOKENS else 0)

@@ -13,13 +13,13 @@ import yaml
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import (
     LEAF,
+    PLURALS,
     SERVER,
     Node,
     Topology,
 )
 
 INVENTORY, CABLES = "inventory.yml", "cabling.yml"
-PLURALS = {"spine": "spines", "leaf": "leaves", "server": "servers"}
 SSH = (
     "-o ProxyCommand='nsenter -t {pid} -n nc -w 5 %h %p' -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "
     "-o ServerAliveInterval=2 -o ServerAliveCountMax=3"

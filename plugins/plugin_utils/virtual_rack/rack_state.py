@@ -20,7 +20,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import Topology, build
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import PLURALS, Topology, build
 
 FOLDER = Path(".rack-recipes/rack")
 STATE = "state.json"
@@ -52,7 +52,7 @@ class RackState:
     @property
     def topology(self) -> Topology:
         """Its nodes and cables."""
-        return build(**{f"{role}s" if role != "leaf" else "leaves": count for role, count in self.counts.items()})
+        return build(**{PLURALS[role]: count for role, count in self.counts.items()})
 
     def is_alive(self) -> bool:
         """Whether its first process still runs."""

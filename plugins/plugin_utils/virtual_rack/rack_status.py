@@ -15,6 +15,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackErr
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import RackState
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import (
     LEAF,
+    PLURALS,
     SERVER,
     SPINE,
     Cable,
@@ -62,7 +63,7 @@ def as_text(state: RackState, status: RackStatus) -> str:
 
 
 def _counted(role: str, count: int) -> str:
-    return role if count == 1 else {LEAF: "leaves"}.get(role, f"{role}s")
+    return role if count == 1 else PLURALS[role]
 
 
 def _table(topology: Topology, status: RackStatus) -> Iterator[str]:

@@ -16,6 +16,7 @@ from functools import cached_property
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
 SPINE, LEAF, SERVER = "spine", "leaf", "server"
+PLURALS = {SPINE: "spines", LEAF: "leaves", SERVER: "servers"}
 MANAGEMENT = "192.168.255"
 """The first three bytes of the management network, which is inside of the rack's own namespace."""
 
@@ -108,7 +109,7 @@ def build(spines: int = 2, leaves: int = 4, servers: int = 8) -> Topology:
     counts = {SPINE: spines, LEAF: leaves, SERVER: servers}
     for role, count in counts.items():
         if not 1 <= count <= MOST[role]:
-            raise UsageError(f"--{_plural(role)} {count}: expected a number from 1 to {MOST[role]}")
+            raise UsageError(f"--{PLURALS[role]} {count}: expected a number from 1 to {MOST[role]}")
     if servers < leaves:
         raise UsageError(f"--servers {servers}: expected at least one for each of the {leaves} leaves")
     room = SERVERS_IN_RACK * -(-leaves // LEAVES_IN_RACK)
@@ -116,10 +117,6 @@ def build(spines: int = 2, leaves: int = 4, servers: int = 8) -> Topology:
         raise UsageError(f"--servers {servers}: the racks of {leaves} leaves have room for {room}")
     nodes = [*_spines(spines), *_leaves(leaves), *_servers(servers, leaves)]
     return Topology({node.name: node for node in nodes}, tuple(_cables(spines, leaves, servers)), counts)
-
-
-def _plural(role: str) -> str:
-    return {LEAF: "leaves"}.get(role, f"{role}s")
 
 
 def _management(role: str, number: int) -> str:

@@ -151,7 +151,7 @@ def test_a_connection_that_is_cut_in_the_middle_of_a_file(recipe: str, rack: Any
     assert rows == [
         (host, name, one["sha256"]) for host in notes for (name, at), one in sorted(found.items()) if at == host
     ]
-    assert "note\\.txt" in Path("report/report.md").read_text()
+    assert "note\\.txt" in Path("report/report-full.md").read_text(encoding="utf-8")
 
 
 def test_a_file_that_never_comes_is_named_and_can_be_had_later(recipe: str, rack: Any, project: Path):

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_files import DISK, DISK_SIZE, KERNEL_LOG
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_power import switch
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import Broken, RackState, with_broken
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.reboot_node import reboot
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import (
     FABRIC_MTU,
     LEAF,
@@ -182,7 +182,7 @@ def break_rack(state: RackState, name: str, where: str = "") -> tuple[RackState,
         raise UsageError(f"{name}: every place that can have it has a fault already: rack-recipes rack heal")
     broken = Broken(name, where or places[0])
     if fault.reboots:
-        state = reboot(state, broken.where)
+        switch(state, broken.where, "cycle")
     _run(state, fault, fault.make, broken.where, topology)
     return with_broken(state, [*state.broken, broken]), broken
 

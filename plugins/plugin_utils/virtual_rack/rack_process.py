@@ -6,10 +6,12 @@
 
     unshare --net --mount --pid --fork --kill-child=KILL --mount-proc python rack_process.py SPEC
 
-SPEC is a JSON file, see `start_rack.py`. With the name and the process of a node after it, that node starts anew in the
-rack around. What happens is told on stdout, a JSON object a line: `{"up": PIDS}` with the process number of each node,
-or `{"error": REASON}`. When the first process ends, the kernel ends all that it has started: nodes, links, mounts, loop
-devices. This file imports the standard library only, so that it starts at once.
+SPEC is a JSON file, see `start_rack.py`. What happens is told on stdout, a JSON object a line: `{"up": NAMES}` with the
+nodes, or `{"error": REASON}`. When the first process ends, the kernel ends all that it has started: nodes, links,
+mounts, loop devices. This file imports the standard library only, so that it starts at once.
+
+The folder `pids` has a file for each node with the number of its first process in this namespace. Each node's network
+has a name of its own below /run, so that it and its cables stay while the node is off.
 """
 
 from __future__ import annotations
@@ -21,22 +23,15 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 SAME_NETWORK = ("unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--uts", "--ipc")
 NODE = (*SAME_NETWORK, "--net")
-FORGET = """
-ip link show br0 >/dev/null 2>&1 && ip link del br0
-for port in $(ip -o link | sed -E 's/^[0-9]+: ([^:@]+).*/\\1/'); do
-  ip address flush dev "$port"
-  ip link set "$port" down
-done
-"""
-"""What a node's network loses when the node restarts."""
+NETWORKS = Path("/run/rack-networks")
+PIDS = "pids"
+"""The folder with the number of each node's first process; the file of a node that is off is empty."""
 
 BRIDGE = "br-mgmt"
 MANAGER_CHRONY = """\
@@ -60,40 +55,14 @@ def main(spec_file: str) -> None:
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     spec = json.loads(Path(spec_file).read_text(encoding="utf-8"))
     try:
-        pids = start(spec)
+        nodes = start(spec)
     except (StartError, OSError, subprocess.SubprocessError) as error:
         tell({"error": str(error)})
         return
-    tell({"up": pids})
+    tell({"up": nodes})
     leave_streams()
     while True:
         reap()
-
-
-def restart(spec_file: str, name: str, pid: int) -> None:
-    """Start a node anew, whose first process is `pid`, and tell the new number. Its cables stay where they are."""
-    spec = json.loads(Path(spec_file).read_text(encoding="utf-8"))
-    folder = Path(spec["folder"])
-    try:
-        with Path(f"/proc/{pid}/ns/net").open("rb") as network:  # while it is open, the network and its cables stay
-            end(pid)
-            inside = f"--net=/proc/self/fd/{network.fileno()}"
-            run("nsenter", inside, "sh", "-c", FORGET, keep=network.fileno())
-            (folder / "files" / name / "etc/rack/boot_id").write_text(f"{uuid.uuid4()}\n", encoding="ascii")
-            node = start_node(name, folder, spec["init"], ("nsenter", inside, *SAME_NETWORK), network.fileno())
-            write_line(node)
-            wait_for(name, node)
-    except (StartError, OSError, subprocess.SubprocessError) as error:
-        tell({"error": str(error)})
-        return
-    tell({"up": {name: first_child(node.pid)}})
-
-
-def end(pid: int) -> None:
-    """Kill the first process of a node and wait until it is gone, and with it all of the node."""
-    os.kill(pid, signal.SIGKILL)
-    while Path(f"/proc/{pid}").exists():
-        time.sleep(0.01)
 
 
 def tell(message: Mapping[str, Any]) -> None:
@@ -117,11 +86,8 @@ def reap() -> None:
         signal.pause()
 
 
-def start(spec: Spec) -> dict[str, int]:
-    """Start all nodes and lay all cables. Returns the process number of each node's first process, in this namespace.
-
-    Raises StartError.
-    """
+def start(spec: Spec) -> list[str]:
+    """Start all nodes and lay all cables. Returns the nodes; raises StartError."""
     folder = Path(spec["folder"])
     prepare(folder, spec["manager"])
     nodes = {name: start_node(name, folder, spec["init"]) for name in spec["nodes"]}
@@ -130,7 +96,17 @@ def start(spec: Spec) -> dict[str, int]:
         write_line(each)
     for name, each in nodes.items():
         wait_for(name, each)
-    return {name: first_child(each.pid) for name, each in nodes.items()}
+    for name, each in nodes.items():
+        keep_network(name, each.pid)
+        (folder / PIDS / name).write_text(str(first_child(each.pid)), encoding="ascii")
+    return [*nodes]
+
+
+def keep_network(name: str, pid: int) -> None:
+    """Give the network of a process a name, so that it stays when the process has ended."""
+    NETWORKS.mkdir(exist_ok=True)
+    (NETWORKS / name).touch()
+    run("mount", "--bind", f"/proc/{pid}/ns/net", str(NETWORKS / name))
 
 
 def prepare(folder: Path, manager: str) -> None:
@@ -147,21 +123,16 @@ def prepare(folder: Path, manager: str) -> None:
     run("chronyd", "-x", "-f", "/run/chrony.conf")
 
 
-def start_node(
-    name: str, folder: Path, init: str, words: Sequence[str] = NODE, keep: int | None = None
-) -> subprocess.Popen[str]:
-    """Start the first process of a node in new namespaces. It waits for a line before it uses its cables.
+def start_node(name: str, folder: Path, init: str, words: Sequence[str] = NODE) -> subprocess.Popen[str]:
+    """Start the first process of a node in new namespaces, which `words` make.
 
-    `words` make the namespaces; `keep` is a descriptor that they need.
+    It waits for a line before it uses its cables.
     """
     root = folder / "roots" / name
     root.mkdir(exist_ok=True)
     command = (*words, "sh", init, name, str(root), str(folder / "files" / name))
-    kept = () if keep is None else (keep,)
     with (folder / "rack.log").open("ab") as log:
-        return subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, pass_fds=kept
-        )
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
 
 
 def links(spec: Spec, pids: Mapping[str, int]) -> Iterable[str]:
@@ -193,16 +164,12 @@ def first_child(pid: int) -> int:
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()[0])
 
 
-def run(*command: str, given: str = "", keep: int | None = None) -> None:
-    """Run a command to its end; `keep` is a descriptor that it needs. Raises StartError with what it said."""
-    kept = () if keep is None else (keep,)
-    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False, pass_fds=kept)
+def run(*command: str, given: str = "") -> None:
+    """Run a command to its end. Raises StartError with what it said."""
+    done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
     if done.returncode:
         raise StartError(f"{' '.join(command[:3])}: {done.stderr.strip() or done.stdout.strip()}")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
-        restart(sys.argv[1], sys.argv[2], int(sys.argv[3]))
-    else:
-        main(sys.argv[1])
+    main(sys.argv[1])

@@ -20,10 +20,11 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_process import PIDS
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import PLURALS, Topology, build
 
 FOLDER = Path(".rack-recipes/rack")
-STATE = "state.json"
+STATE, SPEC = "state.json", "spec.json"
 TIME_LIMIT = 60.0  # seconds for a command in a node
 
 
@@ -37,22 +38,25 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class RackState:
-    """A rack: its folder, its first process with the start of that in clock ticks, its nodes' first processes.
-
-    The numbers in `nodes` are those inside of the rack's own namespace.
-    """
+    """A rack: its folder, its first process with the start of that in clock ticks, the number of nodes of each role."""
 
     folder: Path
     pid: int
     started: int
     counts: Mapping[str, int]
-    nodes: Mapping[str, int]
     broken: Sequence[Broken] = field(default_factory=tuple)
 
     @property
     def topology(self) -> Topology:
         """Its nodes and cables."""
         return build(**{PLURALS[role]: count for role, count in self.counts.items()})
+
+    def pid_of(self, node: str) -> int:
+        """The first process of a node, as it is numbered inside of the rack. Raises RackError where the node is off."""
+        try:
+            return int((self.folder / PIDS / node).read_text(encoding="ascii"))
+        except (OSError, ValueError):
+            raise RackError(f"{node} is off") from None
 
     def is_alive(self) -> bool:
         """Whether its first process still runs."""
@@ -61,9 +65,9 @@ class RackState:
     def run(self, node: str, script: str, *, check: bool = True) -> str:
         """Run a shell script in a node, or beside all nodes if `node` is empty; returns what it printed.
 
-        Raises RackError where it fails, unless `check` is false.
+        Raises RackError where the node is off, and where the script fails unless `check` is false.
         """
-        inside = ("nsenter", "-t", str(self.nodes[node]), "--all", "--") if node else ()
+        inside = ("nsenter", "-t", str(self.pid_of(node)), "--all", "--") if node else ()
         command = ("nsenter", "-t", str(self.pid), "--mount", "--pid", "--net", "--", *inside, "sh", "-c", script)
         try:
             done = subprocess.run(

@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +23,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.inventor
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_files import FRR, files_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import (
     FOLDER,
+    SPEC,
     RackState,
     load,
     save,
     start_of,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.reboot_node import SPEC
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import MANAGER, Topology
 
 INIT = Path(__file__).parent / "static" / "node_init.sh"
@@ -62,12 +61,13 @@ def up(topology: Topology, folder: Path = FOLDER) -> RackState:
     refuse_what_cannot_be(folder)
     shutil.rmtree(folder, ignore_errors=True)
     make_private(folder / "files")
-    (folder / "roots").mkdir()
+    for each in ("roots", rack_process.PIDS):
+        (folder / each).mkdir()
     folder = folder.absolute()
     write_files(topology, folder)
-    pid, nodes = started(folder)
+    pid = started(folder)
     write_inventory(topology, folder, pid)
-    return save(RackState(folder, pid, start_of(pid), topology.counts, nodes))
+    return save(RackState(folder, pid, start_of(pid), topology.counts))
 
 
 def refuse_what_cannot_be(folder: Path) -> None:
@@ -118,10 +118,10 @@ def _write(path: Path, text: str) -> None:
     path.chmod(FILE_MODE if "key" in path.name else 0o644)
 
 
-def started(folder: Path) -> tuple[int, Mapping[str, int]]:
-    """Start the first process of a rack and wait until all nodes are up.
+def started(folder: Path) -> int:
+    """Start the first process of a rack and wait until all nodes are up; returns its number.
 
-    Returns its number and those of the nodes. Raises RackError with the reason where it does not start.
+    Raises RackError with the reason where it does not start.
     """
     command = (*OUTER, sys.executable, "-I", rack_process.__file__, str(folder / SPEC))
     path = os.pathsep.join((*os.get_exec_path(), "/usr/sbin", "/sbin"))
@@ -138,7 +138,7 @@ def started(folder: Path) -> tuple[int, Mapping[str, int]]:
         raise RackError(f"the rack does not start: {answer['error']} (see {folder / LOG})")
     first = rack_process.first_child(outer.pid)
     outer.returncode = 0  # it goes on after this command, which must not wait for it
-    return first, answer["up"]
+    return first
 
 
 def _first_line(process: subprocess.Popen[bytes]) -> bytes:

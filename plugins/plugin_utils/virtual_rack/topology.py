@@ -24,6 +24,9 @@ MANAGER = f"{MANAGEMENT}.254"
 FIRST = {SPINE: 1, LEAF: 21, SERVER: 61}
 """The last byte of the management address of the first node of each role."""
 
+FIRST_BMC = 129
+"""The last byte of the management address of the first server's BMC."""
+
 MOST = {SPINE: 8, LEAF: 32, SERVER: 64}
 SPINE_AS, FIRST_LEAF_AS = 65000, 65011
 LEAVES_IN_RACK, SERVERS_IN_RACK = 2, 40
@@ -64,7 +67,8 @@ class Cable:
 class Node:
     """One node: where it stands, how it is reached, and what it has in the fabric.
 
-    `asn` is the number of its autonomous system, 0 for servers. `prefix` is the network of a leaf and its servers.
+    `asn` is the number of its autonomous system, 0 for servers. `prefix` is the network of a leaf and its servers. `bmc`
+    is the management address of a server's BMC.
     """
 
     name: str
@@ -76,6 +80,7 @@ class Node:
     asn: int = 0
     prefix: str = ""
     address: str = ""
+    bmc: str = ""
 
 
 @dataclass(frozen=True)
@@ -153,6 +158,7 @@ def _servers(count: int, leaves: int) -> Iterator[Node]:
         yield Node(
             f"server{number}", SERVER, rack, unit, _management(SERVER, number),
             prefix=f"10.1.{leaf}.0/24", address=f"10.1.{leaf}.{10 + number}",
+            bmc=f"{MANAGEMENT}.{FIRST_BMC + number - 1}",
         )  # fmt: skip
 
 

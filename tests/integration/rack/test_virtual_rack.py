@@ -18,9 +18,12 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import rack_state
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.faults import FAULTS, break_rack, heal_rack
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_power import switch
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import RackState
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_status import look
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.start_rack import down, up
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import build
 
@@ -136,6 +139,37 @@ def test_a_node_that_restarts_has_another_boot_id_and_its_cables(rack: RackState
     wait_until(lambda: says("server1", "ping -c 1 -W 1 10.1.4.17", " 0% packet loss")(state))
 
 
+def test_power_really_ends_a_node_and_starts_it(rack: RackState) -> None:
+    boot = "cat /proc/sys/kernel/random/boot_id"
+    before = rack.run("server2", boot)
+    assert switch(rack, "server2", "state") == "on"
+    assert switch(rack, "server2", "off") == switch(rack, "server2", "state") == "off"
+    with pytest.raises(RackError, match="server2 is off"):
+        rack.run("server2", boot)
+    assert link(rack, "leaf1:swp4")["operstate"] != "UP"
+    assert "server2" in look(rack).silent
+    assert switch(rack, "server2", "off") == "off"
+    assert switch(rack, "server2", "on") == switch(rack, "server2", "on") == "on"
+    after = rack.run("server2", boot)
+    assert after != before
+    assert switch(rack, "server2", "cycle") == "on"
+    assert rack.run("server2", boot) not in (before, after)
+    assert link(rack, "leaf1:swp4")["operstate"] == "UP"
+
+
+def test_a_node_that_ended_by_itself_is_off_and_comes_back(rack: RackState) -> None:
+    rack.run("server2", "kill -KILL -1; kill -KILL 1", check=False)
+    rack.run("", f"kill -KILL {rack.pid_of('server2')}", check=False)
+    wait_until(lambda: switch(rack, "server2", "state") == "off")
+    assert switch(rack, "server2", "on") == "on"
+    wait_until(lambda: says("server1", "ping -c 1 -W 1 10.1.1.12", " 0% packet loss")(rack))
+
+
+def test_the_power_of_what_is_not_there(rack: RackState) -> None:
+    with pytest.raises(RackError, match="the rack has no node 'server9'"):
+        switch(rack, "server9", "on")
+
+
 def test_ansible_reaches_every_node(rack: RackState) -> None:
     ansible = str(Path(sys.executable).with_name("ansible"))
     words = (ansible, "-i", str(rack.folder / "inventory.yml"), "all", "-m", "ping", "-f", "14")
@@ -144,11 +178,11 @@ def test_ansible_reaches_every_node(rack: RackState) -> None:
 
 
 def test_each_node_has_its_own_names_keys_and_processes(rack: RackState) -> None:
-    now = rack_state.running(rack.folder)  # some have restarted
-    told = {node: now.run(node, "hostname; cat /etc/machine-id; cat /etc/ssh/rack_host_key") for node in now.nodes}
-    assert len(set(told.values())) == len(now.nodes)
+    script = "hostname; cat /etc/machine-id; cat /etc/ssh/rack_host_key"
+    told = {node: rack.run(node, script) for node in rack.topology.nodes}
+    assert len(set(told.values())) == len(told)
     assert all(text.startswith(f"{node}\n") for node, text in told.items())
-    assert "bgpd" not in now.run("server1", "ps ax -o comm")
+    assert "bgpd" not in rack.run("server1", "ps ax -o comm")
 
 
 def test_nothing_is_left_of_a_rack_that_was_killed(tmp_path: Path) -> None:

@@ -44,9 +44,10 @@ def up(options: argparse.Namespace) -> Answer:
 
     state = start(build(options.spines, options.leaves, options.servers))
     files = {"inventory": _shown(state.folder / INVENTORY), "cabling": _shown(state.folder / CABLES)}
+    nodes = [*state.topology.nodes]
     if options.json:
-        return {"pid": state.pid, "nodes": [*state.nodes], **files}, 0
-    return f"{len(state.nodes)} nodes are up\ninventory  {files['inventory']}\ncabling    {files['cabling']}", 0
+        return {"pid": state.pid, "nodes": nodes, **files}, 0
+    return f"{len(nodes)} nodes are up\ninventory  {files['inventory']}\ncabling    {files['cabling']}", 0
 
 
 def add_status(command: argparse.ArgumentParser) -> None:

@@ -55,7 +55,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Told:
 
 
 def rack(folder: Path, counts: Mapping[str, int] | None = None, *broken: Broken) -> RackState:
-    return RackState(folder, 1, 2, counts or {"spine": 2, "leaf": 4, "server": 8}, {}, broken)
+    return RackState(folder, 1, 2, counts or {"spine": 2, "leaf": 4, "server": 8}, broken)
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -152,7 +152,7 @@ def test_ports_are_looked_at_in_every_node(tmp_path: Path, monkeypatch: pytest.M
         return json.dumps([{"ifname": name, "operstate": "UP"} for name in ("swp1", "swp2", "swp3")])
 
     monkeypatch.setattr(RackState, "run", run)
-    seen = rack_status.look(RackState(tmp_path, 1, 1, {"spine": 1, "leaf": 2, "server": 2}, {}))
+    seen = rack_status.look(RackState(tmp_path, 1, 1, {"spine": 1, "leaf": 2, "server": 2}))
     assert seen.silent == {"leaf1"}
     assert seen.down == {Port("server1", "eth1"), Port("server2", "eth1")}
 
@@ -193,7 +193,7 @@ def test_missing_programs_are_named_by_their_packages(monkeypatch: pytest.Monkey
 def test_a_rack_that_was_killed_is_known_to_have_ended(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no rack here"):
         rack_state.running(tmp_path)
-    rack_state.save(RackState(tmp_path, 2**22 + 1, 5, {"spine": 1}, {}))
+    rack_state.save(RackState(tmp_path, 2**22 + 1, 5, {"spine": 1}))
     with pytest.raises(UsageError, match="the rack here has ended"):
         rack_state.running(tmp_path)
     (tmp_path / "state.json").write_text("{")

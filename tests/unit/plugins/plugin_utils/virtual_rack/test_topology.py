@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import MOST, Port, build
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import MANAGER, MOST, Port, build
 
 COUNTS = [st.integers(1, most) for most in MOST.values()]
 
@@ -19,7 +19,10 @@ def test_every_cable_has_two_ports_of_its_own_and_every_node_an_address(spines: 
     servers = max(leaves, min(servers, 20 * leaves))
     topology = build(spines, leaves, servers)
     assert len(topology.ports) == 2 * len(topology.cables) == 2 * (spines * leaves + servers)
-    assert len({node.management for node in topology.nodes.values()}) == spines + leaves + servers
+    addresses = [MANAGER, *(node.management for node in topology.nodes.values())]
+    addresses += [node.bmc for node in topology.of_role("server")]
+    assert len({*addresses}) == len(addresses) == 1 + spines + leaves + 2 * servers
+    assert all(int(address.rpartition(".")[2]) < 255 for address in addresses)
     assert len({(node.rack, node.unit) for node in topology.nodes.values()}) == spines + leaves + servers
     assert {topology.ports[port].other(port).node for port in topology.ports_of("spine1")} == {
         node.name for node in topology.of_role("leaf")

@@ -9,7 +9,7 @@ Nothing is defined here. What is exported keeps its name, its parameters and its
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, Skipped
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.notebook import (
     RunFrames,
     load_run,
@@ -18,4 +18,4 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.notebook imp
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 
-__all__ = ("Failed", "RackError", "RunFrames", "Scriptlet", "load_run", "measurements", "runs")
+__all__ = ("Failed", "RackError", "RunFrames", "Scriptlet", "Skipped", "load_run", "measurements", "runs")

@@ -2,16 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What an author of a Python scriptlet imports: the base class, `Failed`, and how a published one runs as a module.
+"""What an author of a Python scriptlet imports: the base class, its two exceptions, and how one runs as a module.
 
 The executor imports `scriptlet_class`, never this file: `run_as_module` needs the executor itself.
 """
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_class import Failed, Scriptlet
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_class import Failed, Scriptlet, Skipped
 
-__all__ = ("Failed", "Scriptlet", "run_as_module")
+__all__ = ("Failed", "Scriptlet", "Skipped", "run_as_module")
 
 
 def run_as_module(scriptlet: type[Scriptlet]) -> None:
@@ -25,4 +25,6 @@ def run_as_module(scriptlet: type[Scriptlet]) -> None:
     result = run_single(scriptlet, module.params)
     if result["verdict"] in PASSING:
         module.exit_json(changed=False, **result)
+    if result["verdict"] == "skipped":
+        module.exit_json(changed=False, skipped=True, msg=result["reason"], **result)
     module.fail_json(msg=result["reason"], **result)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The base class of Python scriptlets, and the exception that makes a step fail."""
+"""The base class of Python scriptlets, and the exceptions by which a step fails or is skipped."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 class Failed(Exception):
     """What is under test is not as it must be: the step's verdict is `failed`, not `error`."""
+
+
+class Skipped(Exception):
+    """There is nothing to test here, such as no such hardware: the step's verdict is `skipped`, with this reason."""
 
 
 class Scriptlet:

@@ -21,7 +21,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.process.outp
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.judge import apply_envelope
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.scriptlet_result import VERDICTS, read_envelope
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import FAILED, MARGINAL, problem
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, Skipped
 from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.optional_pytest import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.run_results import Verdict
 
@@ -82,6 +82,8 @@ def _ended(scriptlet: type[Scriptlet], ctx: ContextView, params: dict[str, Any])
         code = _run(scriptlet, ctx, params)
     except Failed as failed:
         return "failed", str(failed)
+    except Skipped as skipped:
+        return "skipped", str(skipped)
     except SystemExit as leaving:
         return _after_exit(leaving.code)
     except NOT_OURS:

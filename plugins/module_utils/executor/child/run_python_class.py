@@ -11,7 +11,7 @@ import sys
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import LONGEST_MESSAGE, bounded
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_class import Failed, Scriptlet
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_class import Failed, Scriptlet, Skipped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ def _outcome(load: Load, ctx: ContextView, params: dict[str, Any], method: str) 
         code = _run(load, ctx, params, method)
     except Failed as failed:
         return "failed", str(failed), 1
+    except Skipped as skipped:
+        return "skipped", str(skipped), 0
     except SystemExit as leaving:
         return _left(leaving.code)
     except BaseException as error:  # a scriptlet may raise anything, and nothing else would catch it

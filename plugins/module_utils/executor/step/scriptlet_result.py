@@ -21,7 +21,7 @@ FIELDS = ("reason", "outputs", "measurements", "checks", "secrets", "artifacts")
 OF_ANALYSIS = "findings"  # a field only for a scriptlet that declares to read the run's results, or its history
 KNOWN = ("status", "exit_code", "step")  # the last two of the first proposal
 CLOSE = 0.87  # how alike two names are, of 1, where one is the other misspelt
-VERDICTS = {"ok": "passed", "failed": "failed", "error": "error"}
+VERDICTS = {"ok": "passed", **{name: name for name in ("failed", "error", "skipped")}}
 SHOWN = 400
 DIGITS = 1000  # Python takes minutes to read a number of a million digits
 
@@ -65,7 +65,8 @@ def read_envelope(
             "; ".join(f"the envelope has no field {name}, did you mean {misspelt[name]}?" for name in misspelt)
         )
     if not isinstance(found.get("status"), str) or found["status"] not in VERDICTS:
-        raise ValueError(f"the envelope's status must be ok, failed or error, got {bounded(repr(found.get('status')))}")
+        known = ", ".join([*VERDICTS][:-1]) + f" or {[*VERDICTS][-1]}"
+        raise ValueError(f"the envelope's status must be {known}, got {bounded(repr(found.get('status')))}")
     if not isinstance(found.get("outputs") or [], (list, dict)):
         raise ValueError("the envelope's outputs must be a list of keys or an object of key and value")
     for name in ("measurements", "checks", "artifacts", *fields[len(FIELDS) :]):

@@ -14,7 +14,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.step.input_d
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.judge import judge
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.run_child import InvalidStep, run_child
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import Scope, resolve
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, PASSING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class StepRun:
         self.count_secrets(attempt)
         self.measurements = attempt.measurements
         self.checks = sum("verdict" in each for each in self.measurements)
-        return verdict, reason if verdict in PASSING else reason + self._exceeded(attempt, reason) + attempt.starved()
+        return verdict, reason if verdict in HARMLESS else reason + self._exceeded(attempt, reason) + attempt.starved()
 
     def count_secrets(self, attempt: Attempt) -> None:
         """Count the secrets that a step or its hooks registered. Such a step is never reused: no record holds them."""

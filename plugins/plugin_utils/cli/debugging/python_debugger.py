@@ -18,7 +18,7 @@ from pathlib import PurePosixPath
 from typing import IO, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils import legacy_imports
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, Skipped
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 
 
@@ -42,7 +42,7 @@ def with_debugger(entry: ScriptletEntry) -> type[Scriptlet]:
 def _debug(debugger: Debugger, scriptlet: type[Scriptlet], *call: Any) -> Any:
     try:
         code = debugger.runcall(scriptlet.run, *call)
-    except (Failed, SystemExit):
+    except (Failed, Skipped, SystemExit):
         raise
     except Exception as error:
         debugger.inspect(error)

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
 
 MODULE = """
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, run_as_module
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, Skipped, run_as_module
 
 class Halve(Scriptlet):
     options = {"number": {"type": "int", "required": True}}
@@ -22,6 +22,8 @@ class Halve(Scriptlet):
 
     def run(self, ctx, params):
         print("halving")
+        if not params["number"]:
+            raise Skipped("there is nothing to halve")
         if params["number"] % 2:
             raise Failed("%d is odd" % params["number"])
         ctx.set("test.half_v1", params["number"] // 2)
@@ -67,3 +69,9 @@ def test_a_published_scriptlet_fails_with_its_reason(tmp_path):
     code, result = as_module(tmp_path, number=3)
     assert code == 1
     assert (result["failed"], result["msg"], result["verdict"]) == (True, "3 is odd", "failed")
+
+
+def test_a_published_scriptlet_is_skipped_with_its_reason(tmp_path):
+    code, result = as_module(tmp_path, number=0)
+    assert code == 0
+    assert (result["skipped"], result["msg"], result["verdict"]) == (True, "there is nothing to halve", "skipped")

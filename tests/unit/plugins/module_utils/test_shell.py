@@ -221,7 +221,7 @@ def test_an_envelope_that_says_failed_counts_more_than_the_exit_code(capsys):
     [
         ("", "printf printed no envelope: its stdout is empty"),
         ("all is well", "printf printed no envelope as its last line, but 11 bytes that end with: all is well"),
-        ('{"status": "good"}', "the envelope's status must be ok, failed or error, got 'good'"),
+        ('{"status": "good"}', "the envelope's status must be ok, failed, error or skipped, got 'good'"),
     ],
 )
 def test_without_a_parser_an_envelope_is_needed(text, expected, capsys):

@@ -20,7 +20,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.module_utils.executor import stage_run
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process import attempt
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import StageRun
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, Skipped
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import (
     OK,
     children_of,
@@ -40,6 +40,11 @@ class Pass(Scriptlet):
 class Fail(Scriptlet):
     def run(self, ctx, params):
         raise Failed("too hot")
+
+
+class Skip(Scriptlet):
+    def run(self, ctx, params):
+        raise Skipped("no such hardware: eth9")
 
 
 class Span(Scriptlet):
@@ -166,7 +171,7 @@ def test_a_step_without_envelope(work):
 def test_a_step_with_a_broken_envelope(work):
     assert work.run(work.script('echo \'{"status": "done"}\'')).outcome == (
         "error",
-        "the envelope's status must be ok, failed or error, got 'done'",
+        "the envelope's status must be ok, failed, error or skipped, got 'done'",
     )
 
 
@@ -184,6 +189,13 @@ def test_a_step_killed_by_a_signal(work):
 def test_every_step_is_tried_whatever_another_did(work):
     ran = work.run(python(Fail), work.script("kill -SEGV $$"), python(Pass))
     assert ran.verdicts == {"Fail": "failed", "script": "error", "Pass": "passed"}
+
+
+@pytest.mark.parametrize(("goes_on", "then"), [(False, "blocked"), (True, "passed")])
+def test_a_step_without_anything_to_test_is_skipped(work, goes_on, then):
+    ran = work.run(python(Skip, continue_on_fail=goes_on), python(Pass, depends_on=["Skip"]))
+    assert ran.verdicts == {"Skip": "skipped", "Pass": then}
+    assert ran.reasons["Skip"] == "no such hardware: eth9"
 
 
 MUCH = """

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.decorators import register_scriptlet
 from ansible_collections.rack.recipes.plugins.module_utils.executor.run_single_step import run_single
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, Skipped
 from ansible_collections.rack.recipes.plugins.module_utils.shell import ShellScriptlet
 from ansible_collections.rack.recipes.plugins.modules.host_compare import HostCompare
 from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.context_fixture import RackContext
@@ -59,6 +59,10 @@ def failing(ctx):
     raise Failed("3 errors")
 
 
+def skipping(ctx):
+    raise Skipped("no such hardware")
+
+
 def mistaken(ctx):
     raise KeyError("x")
 
@@ -105,6 +109,7 @@ WAYS = {
     "with a long key": with_a_long_key,
     "with a long value": with_a_long_value,
     "failing": failing,
+    "skipping": skipping,
     "mistaken": mistaken,
     "wrong": wrong,
     "empty": empty,
@@ -120,6 +125,7 @@ WAYS = {
     "an envelope with a list": printing(status="ok", outputs=["test.count_v1"]),
     "an envelope with a lie": printing(status="ok", outputs=["test.other_v1", 1]),
     "an envelope that failed": printing(status="failed", reason="down"),
+    "an envelope that was skipped": printing(status="skipped", reason="no such hardware"),
     "an envelope with an error": printing(status="error", reason="broken"),
     "an envelope with checks": printing(status="ok", checks=[{"name": "c", "value": 4, "max": 3}]),
     "an envelope with bad checks": printing(status="ok", checks=[{"name": "c"}]),

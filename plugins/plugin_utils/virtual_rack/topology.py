@@ -67,8 +67,8 @@ class Cable:
 class Node:
     """One node: where it stands, how it is reached, and what it has in the fabric.
 
-    `asn` is the number of its autonomous system, 0 for servers. `prefix` is the network of a leaf and its servers. `bmc`
-    is the management address of a server's BMC.
+    `asn` is the number of its autonomous system, 0 for servers. `prefix` is the network of a leaf and its servers.
+    `bmc` is the management address of a server's BMC.
     """
 
     name: str

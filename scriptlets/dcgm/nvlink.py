@@ -1,0 +1,72 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a node's NVLinks carry traffic without errors, by what its DCGM exporter says."""
+
+from __future__ import annotations
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from scriptlets.tools.dcgm_metrics import few, read_exporter
+
+BANDWIDTH = "DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL"
+CRC = ("DCGM_FI_DEV_NVLINK_CRC_FLIT_ERROR_COUNT_TOTAL", "DCGM_FI_DEV_NVLINK_CRC_DATA_ERROR_COUNT_TOTAL")
+# DCGM's own health check fails on a single one of these (DcgmHealthWatch.cpp, DCGM_FR_NVLINK_ERROR_CRITICAL).
+LOST = ("DCGM_FI_DEV_NVLINK_REPLAY_ERROR_COUNT_TOTAL", "DCGM_FI_DEV_NVLINK_RECOVERY_ERROR_COUNT_TOTAL")
+WORDS = {CRC[0]: "crc_flit", CRC[1]: "crc_data", LOST[0]: "replay", LOST[1]: "recovery"}
+
+
+class DcgmNvlink(Scriptlet):
+    """Errors that NVLinks have counted since the driver was loaded, and whether one GPU alone carries nothing.
+
+    `max_crc` is what DCGM takes for bad within one second (DCGM_LIMIT_MAX_NVLINK_CRC_ERROR); fewer are marginal. A node
+    with one GPU has no NVLinks to judge: `when` keeps the step away from it.
+    """
+
+    options = {
+        "url": {"type": "str", "required": True},
+        "max_crc": {"type": "int", "default": 100},
+        "timeout": {"type": "float", "default": 5},
+        "verify": {"type": "bool", "default": True},
+    }
+    reads = ()
+    writes = ("dcgm.nvlink_v1",)
+
+    def run(self, ctx, params):
+        read = read_exporter(params)
+        found = {gpu: {name: value for name, value in read[gpu].items() if "NVLINK" in name} for gpu in sorted(read)}
+        ctx.set("dcgm.nvlink_v1", {f"gpu{gpu}": found[gpu] for gpu in found})
+        wrong = [said for gpu in found for said in _errors(ctx, gpu, found[gpu], params["max_crc"])]
+        wrong += _silent(ctx, found)
+        if wrong:
+            raise Failed("; ".join(wrong))
+        if not any(value is not None for metrics in found.values() for value in metrics.values()):
+            raise ValueError("the exporter gives nothing about NVLinks: add them to its list of counters")
+
+
+def _errors(ctx, gpu, metrics, max_crc):
+    """Judge what one GPU has counted; yields what is wrong with it."""
+    for metric, word in WORDS.items():
+        value = metrics.get(metric)
+        if value is None:
+            continue
+        limits = {"max": max_crc, "warn": {"max": 0}} if metric in CRC else {"max": 0}
+        if ctx.check(f"nvlink_{word}.gpu{gpu}", value, "errors", **limits) == "failed":
+            kind = word.replace("crc_", "CRC ")
+            yield (
+                f"GPU {gpu}: {value:g} NVLink {kind} errors: drain the node, reseat the GPU and its NVLink "
+                "connections, and run the bandwidth test again"
+            )
+
+
+def _silent(ctx, found):
+    """Judge whether each GPU has carried anything, where any has; yields what is wrong."""
+    carried = {gpu: metrics[BANDWIDTH] for gpu, metrics in found.items() if metrics.get(BANDWIDTH) is not None}
+    if len(carried) < 2:
+        return
+    for gpu, value in carried.items():
+        limits = {"min": 1} if any(carried.values()) else {"min": 0, "warn": {"min": 1}}
+        ctx.check(f"nvlink_traffic.gpu{gpu}", value, **limits)
+    silent = [gpu for gpu, value in carried.items() if not value]
+    if silent and len(silent) < len(carried):
+        yield f"the NVLinks of {few(silent)} carry nothing: reseat the GPU and its NVLink connections"

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, Skipped
 from scriptlets.tools.dcgm_metrics import few, read_exporter
 
 BANDWIDTH = "DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL"
@@ -19,8 +19,7 @@ WORDS = {CRC[0]: "crc_flit", CRC[1]: "crc_data", LOST[0]: "replay", LOST[1]: "re
 class DcgmNvlink(Scriptlet):
     """Errors that NVLinks have counted since the driver was loaded, and whether one GPU alone carries nothing.
 
-    `max_crc` is what DCGM takes for bad within one second (DCGM_LIMIT_MAX_NVLINK_CRC_ERROR); fewer are marginal. A node
-    with one GPU has no NVLinks to judge: `when` keeps the step away from it.
+    `max_crc` is what DCGM takes for bad within one second (DCGM_LIMIT_MAX_NVLINK_CRC_ERROR); fewer are marginal.
     """
 
     options = {
@@ -34,6 +33,8 @@ class DcgmNvlink(Scriptlet):
 
     def run(self, ctx, params):
         read = read_exporter(params)
+        if len(read) == 1:
+            raise Skipped("no such hardware: one GPU has no NVLinks to others")
         found = {gpu: {name: value for name, value in read[gpu].items() if "NVLINK" in name} for gpu in sorted(read)}
         ctx.set("dcgm.nvlink_v1", {f"gpu{gpu}": found[gpu] for gpu in found})
         wrong = [said for gpu in found for said in _errors(ctx, gpu, found[gpu], params["max_crc"])]

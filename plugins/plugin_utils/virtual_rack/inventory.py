@@ -43,6 +43,7 @@ def inventory(topology: Topology, folder: Path, pid: int) -> dict[str, Any]:
         "ansible_user": "root",
         "ansible_ssh_private_key_file": str(folder / "ssh_key"),
         "ansible_ssh_common_args": SSH.format(pid=pid),
+        "ansible_control_path": f"%(directory)s/rack{pid}-%%h",  # another rack has nodes with the same addresses
         "cabling_plan": str(folder / CABLES),
     }
     return {"all": {"vars": reached, "children": groups}}

@@ -171,7 +171,7 @@ def _value(match: re.Match[str], scope: Scope) -> Any:
             return _elsewhere(word, path, _fill_in(host, scope), scope.ctx)
         if word in WORDS:
             return _of_word(word, path, scope.words) if path or word in scope.words else match[0]
-        return _walk(word, _of_context(word, scope.ctx), path)
+        return walk(word, _of_context(word, scope.ctx), path)
     except ValueError as error:
         raise ValueError(f"{match[0]}: {error}") from None
 
@@ -179,7 +179,7 @@ def _value(match: re.Match[str], scope: Scope) -> Any:
 def _of_word(word: str, path: list[str], words: dict[str, Any]) -> Any:
     if word not in words:
         raise ValueError(f"there is no {word} here")
-    return copied(_walk(word, words[word], path))
+    return copied(walk(word, words[word], path))
 
 
 def _of_context(key: str, ctx: Context) -> Any:
@@ -188,7 +188,7 @@ def _of_context(key: str, ctx: Context) -> Any:
     return ctx.get(key)
 
 
-def _walk(name: str, value: Any, path: list[str]) -> Any:
+def walk(name: str, value: Any, path: list[str]) -> Any:
     """The value at `path` in the value of `name`; raises ValueError where there is none."""
     for part in path:
         try:
@@ -227,7 +227,7 @@ def _elsewhere(key: str, path: list[str], host: Any, ctx: Context) -> Any:
         raise ValueError(f"expected the name of a host after @, got {shown(host)}")
     if host in OVER_ALL:
         return OVER_ALL[host](_on_all(key, path, ctx))
-    return _walk(f"{key} on {host}", ctx.value_on(key, host), path)
+    return walk(f"{key} on {host}", ctx.value_on(key, host), path)
 
 
 def _on_all(key: str, path: list[str], ctx: Context) -> dict[str, Any]:
@@ -235,7 +235,7 @@ def _on_all(key: str, path: list[str], ctx: Context) -> dict[str, Any]:
     found = {}
     for host, value in ctx.values(key).items():
         try:
-            found[host] = _walk(key, value, path)
+            found[host] = walk(key, value, path)
         except ValueError:
             continue
     if not found:

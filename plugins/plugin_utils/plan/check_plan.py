@@ -159,8 +159,9 @@ def _ansible_problems(step: Step) -> Iterator[PlanProblem]:
         yield PlanProblem(
             step, ("module",), "a module or an action", f"{step.module!r}, a statement of Ansible's playbooks"
         )
-    for extra in step.writes[1:2]:
-        yield PlanProblem(step, ("writes", 1), "at most one key, which takes the module's result", repr(extra))
+    whole = [(place, part.key) for place, part in enumerate(step.writes) if part.is_whole]
+    for place, extra in whole[1:2]:
+        yield PlanProblem(step, ("writes", place), "at most one key, which takes the module's result", repr(extra))
 
 
 def _argument_problems(user: ScriptletUser, entry: ScriptletEntry) -> Iterator[PlanProblem]:

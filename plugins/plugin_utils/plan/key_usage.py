@@ -46,7 +46,7 @@ class KeyUsage:
 
 def key_usage_of(step: Step, entry: ScriptletEntry | None) -> KeyUsage:
     """The keys of a step and of its scriptlet. Conditions that judge it may use what it writes itself."""
-    writes = frozenset((*step.writes, *(entry.writes if entry else ())))
+    writes = frozenset((*(part.key for part in step.writes), *(entry.writes if entry else ())))
     declared = entry.reads or () if entry else ()
     judged = _values(AFTERWARDS, step)
     filled_in = _values(BEFORE, step)

@@ -176,6 +176,24 @@ class CacheKey:
 
 
 @dataclass(frozen=True, slots=True)
+class ResultPart:
+    """A context key that a step writes, and the part of an Ansible module's result that it takes.
+
+    `at` is the part's path: keys and numbers of items, with dots between them; empty for the whole result. `parse` is
+    how a text on this path, or at its end, is read: `json`, or empty where it stays a text.
+    """
+
+    key: str
+    at: str = ""
+    parse: Literal["", "json"] = ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the key takes the whole result. All keys of scriptlets do, which choose their values themselves."""
+        return not self.at and not self.parse
+
+
+@dataclass(frozen=True, slots=True)
 class Lock:
     """A named resource that at most `capacity` steps hold at a time.
 
@@ -231,7 +249,7 @@ class Step:
     scope: Scope = "host"
     depends_on: tuple[Dependency, ...] = ()
     reads: tuple[str, ...] = ()
-    writes: tuple[str, ...] = ()
+    writes: tuple[ResultPart, ...] = ()
     when: bool | str | tuple[Condition, ...] = True
     loop: tuple[Any, ...] | str | None = None
     matrix: Mapping[str, tuple[Any, ...] | str] = field(default_factory=dict)

@@ -25,6 +25,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model i
     Hook,
     Lock,
     Param,
+    ResultPart,
     Retry,
     Sandbox,
     Step,
@@ -43,8 +44,10 @@ OUTSIDE: Mapping[type, frozenset[str]] = {
     Step: frozenset(("place",)),
     Hook: frozenset(("place",)),
     Lock: frozenset(("name",)),
+    ResultPart: frozenset(("key",)),
     Param: frozenset(("name", "required", "limits")),
 }
+IN_MAPPINGS = frozenset((ResultPart,))  # parts that stand in a mapping, each under its key
 ALWAYS_WRITTEN: Mapping[type, frozenset[str]] = {
     Retry: frozenset(("max",)),
     Lock: frozenset(("capacity", "of")),
@@ -56,6 +59,7 @@ SHORT_FORMS: Mapping[type, Convert] = {
     Sandbox: lambda data: data or True,
     Success: lambda data: "none" if data.get("none") else data,
     CacheKey: lambda data: data["key"] if len(data) == 1 else data,
+    ResultPart: lambda data: data["at"] if data.keys() == {"at"} else data,
 }
 
 
@@ -72,15 +76,36 @@ WHOLE_FORMS: Mapping[type, Convert] = {
     Sandbox: lambda data: {} if data is True else data,
     Success: lambda data: {"none": True} if isinstance(data, str) else data,
     CacheKey: lambda data: {"key": str(data)} if isinstance(data, str) else data,
+    ResultPart: lambda data: {"at": str(data)} if isinstance(data, str) else data,
     Retry: lambda data: {"max": None, **data} if "deadline_sec" in data else data,
 }
+
+
+def parts_written(data: Any) -> tuple[ResultPart, ...]:
+    """The keys in `writes`, with the part of a module's result that each takes; in a list each takes all of it."""
+    if isinstance(data, Mapping):
+        return tuple(from_data(ResultPart, part, key=str(key)) for key, part in data.items())
+    return tuple(ResultPart(str(key)) for key in data or ())
+
+
+def _writes_to_data(parts: tuple[ResultPart, ...]) -> Any:
+    """A list of keys where each takes the whole result, else a mapping."""
+    if all(part.is_whole for part in parts):
+        return [part.key for part in parts]
+    return {part.key: to_data(part) for part in parts}
+
+
 # Fields of a step that may be written in a way that their type does not tell.
 READ: Mapping[str, Convert] = {
     "become": lambda data: data if isinstance(data, str) else "root" if data else "",
     "sandbox": lambda data: None if data is None or data is False else from_data(Sandbox, data),
     "cache_key": lambda data: from_data(CacheKey, data) if data else None,
+    "writes": parts_written,
 }
-WRITE: Mapping[str, Convert] = {"become": lambda user: True if user == "root" else user}
+WRITE: Mapping[str, Convert] = {
+    "become": lambda user: True if user == "root" else user,
+    "writes": _writes_to_data,
+}
 
 
 def to_data(part: Any) -> Any:
@@ -192,7 +217,9 @@ def _check(data: Data, known: frozenset[str], owner: str, named_by: str = "") ->
 
 
 def _check_part(kind: type, data: Any, owner: str) -> None:
-    """Check a part, or each of a list. What is no mapping is a short form, or a template to be filled in."""
+    """Check a part, or each of a list or of a mapping of parts. What is no mapping is a short form, or a template."""
+    if kind in IN_MAPPINGS and isinstance(data, Mapping):
+        data = [*data.values()]
     for each in data if isinstance(data, (list, tuple)) else (data,):
         if isinstance(each, Mapping):
             _check(each, field_names(kind), owner)

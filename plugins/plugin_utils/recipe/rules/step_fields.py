@@ -49,6 +49,13 @@ def ansible_step(step: Node) -> Iterator[RecipeError]:
         yield step.error(("module",), expected, quoted(module), near)
 
 
+def parts_only_of_results(step: Node) -> Iterator[RecipeError]:
+    """Only the result of an Ansible module has parts to choose from: a scriptlet sets its keys itself."""
+    if isinstance(step.data["writes"], dict) and step.data.get("type", "python") != "ansible":
+        expected = "a list of context keys in a step of a scriptlet (parts are taken of the results of type: ansible)"
+        yield step.error(("writes",), expected, "a mapping")
+
+
 def run_scope(step: Node) -> Iterator[RecipeError]:
     """A step of scope run runs once on the controller, so it has no hosts and no other user."""
     if step.data["scope"] == "run":
@@ -157,4 +164,5 @@ RULES_BY_FIELD: dict[str, tuple[Rule, ...]] = {
     "retry": (bounded_retry, max_delay_not_below_delay, unique_verdicts),
     "repeat": (bounded_repeat,),
     "locks": (known_locks,),
+    "writes": (parts_only_of_results,),
 }

@@ -43,9 +43,9 @@ def inlined(part: Any, parts: Mapping[str, Any]) -> Any:
 
 @cache
 def list_fields() -> tuple[str, ...]:
-    """The fields of a step that hold a list, and nothing else."""
+    """The fields of a step that hold a list of names, or of parts with names; empty where the step does not have it."""
     step = schema()["properties"]["steps"]["items"]["else"]
-    return tuple(name for name, part in step["properties"].items() if part.get("type") == "array")
+    return tuple(name for name, part in step["properties"].items() if part.get("default") == [])
 
 
 def mappings(part: Mapping[str, Any], name: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -62,6 +62,8 @@ SYNONYMS = {
     "become": ("sudo",),
     "delegate_to": ("via", "through", "proxy"),
     "write": ("writes",),
+    "at": ("from",),
+    "parse": ("as", "format"),
     "quorum": ("at_least", "min", "count"),
     "default": ("value",),
     "secret": ("no_log", "sensitive"),

@@ -34,6 +34,8 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_values import
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import StageRun
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import ResultPart
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import parts_written
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfers import FOLDER
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage import HostStage
@@ -41,6 +43,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_erro
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.module_answers import AnswerRules
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.read_answer_rules import answer_rules
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.result_parts import part_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.project_files import digest_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import USUAL_TMP
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import PayloadFiles, Program, Request
@@ -65,15 +68,16 @@ def as_module(stage: HostStage, *, secret: bool) -> Program:
 
     def program(step: Mapping[str, Any], payload_files: PayloadFiles) -> Result:
         payload_files.digests.update(_files(step.get("args") or {}))
-        name, keys = str(step["module"]), [str(key) for key in step.get("writes") or ()]
+        name, parts = str(step["module"]), parts_written(step.get("writes"))
         rules = all_rules.of(_names(action, name))
 
         def run(params: Result, ctx: ContextView) -> tuple[str, str]:
             result = _to_json(_execute(_handler(action, name, params, secret=secret), stage.task_vars))
-            for key in keys if not result.get("skipped") else ():
-                ctx.set(key, result)
             verdict = next((word for word in VERDICTS if result.get(word)), "passed")
             said = rules.error_in(result) if verdict == "passed" else ""
+            missing = "" if verdict == "skipped" else _set_parts(ctx, parts, result)
+            if verdict == "passed" and missing and not said:
+                return "error", missing
             return ("failed", said) if said else (verdict, _reason(result))
 
         def call(params: Result, ctx: ContextView, emit: Emit) -> NoReturn:
@@ -86,9 +90,21 @@ def as_module(stage: HostStage, *, secret: bool) -> Program:
             emit({"kind": "ending", "verdict": verdict, "reason": reason[:LONGEST_MESSAGE]})
             os._exit(verdict not in ("passed", "skipped"))
 
-        return {"kind": "call", "call": call, "options": None, "reads": [], "digest": _digest(action, name, rules)}
+        digest = _digest(action, name, rules, parts)
+        return {"kind": "call", "call": call, "options": None, "reads": [], "digest": digest}
 
     return program
+
+
+def _set_parts(ctx: ContextView, parts: tuple[ResultPart, ...], result: Result) -> str:
+    """Set each key to its part of a result; returns why some have none, empty where all have."""
+    missing = []
+    for part in parts:
+        try:
+            ctx.set(part.key, part_of(result, part))
+        except ValueError as error:
+            missing.append(f"{part.key}: {error}")
+    return "; ".join(missing)
 
 
 def _names(action: ActionBase, name: str) -> tuple[str, ...]:
@@ -208,8 +224,8 @@ def _reason(result: Result) -> str:
     return str(result.get("msg") or result.get("skip_reason") or result.get("skipped_reason") or "")
 
 
-def _digest(action: ActionBase, name: str, rules: AnswerRules) -> str:
-    """The digest of the module's and the action plugin's files, of Ansible's version, and of the rules for answers."""
+def _digest(action: ActionBase, name: str, rules: AnswerRules, parts: tuple[ResultPart, ...]) -> str:
+    """The digest of the module's and the action plugin's files, of Ansible's version, and of how results are read."""
     loaders = action._shared_loader_obj
     found = (
         loaders.module_loader.find_plugin_with_context(name),
@@ -221,6 +237,8 @@ def _digest(action: ActionBase, name: str, rules: AnswerRules) -> str:
             digest.update(Path(each.plugin_resolved_path).read_bytes())
     if rules.errors:
         digest.update(repr((rules.errors, rules.no_errors)).encode())
+    if not all(part.is_whole for part in parts):
+        digest.update(repr(parts).encode())
     return f"sha256:{digest.hexdigest()}"
 
 

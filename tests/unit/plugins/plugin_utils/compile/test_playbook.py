@@ -38,6 +38,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model i
     Step,
     Success,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import parts_written
 
 CASES = Path(__file__).parent / "cases"
 PLANS = Path(__file__).parents[1] / "plan" / "cases"
@@ -105,6 +106,7 @@ def read_back(said: dict[str, Any], task: dict[str, Any]) -> Step:
         **{name: value for name, value in said.items() if name in {field.name for field in fields(Step)}},
         "type": said.get("type", "python"),
         "depends_on": tuple(map(dependency, said.get("depends_on", ()))),
+        "writes": parts_written(said.get("writes")),
         "become": task.get("become_user", "root") if task.get("become") else "",
         "delegate_to": "" if task.get("delegate_to") == "localhost" else task.get("delegate_to", ""),
     }

@@ -16,6 +16,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.plan.key_usage import
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import (
     CacheKey,
     Repeat,
+    ResultPart,
     Retry,
     Step,
     Success,
@@ -47,20 +48,20 @@ def test_each_part_of_a_step_reads_keys(part: str):
 
 def test_declared_keys_are_used_too():
     entry = ScriptletEntry("t.x", "shell", Path("x.sh"), "x.sh", "project", reads=("r_v1",), writes=("w_v1",))
-    found = key_usage_of(step(reads=("s_v1",), writes=("x_v1",)), entry)
+    found = key_usage_of(step(reads=("s_v1",), writes=(ResultPart("x_v1"),)), entry)
     assert found == KeyUsage(frozenset({"r_v1", "s_v1"}), frozenset({"w_v1", "x_v1"}))
-    assert key_usage_of(step(writes=("x_v1",)), None) == KeyUsage(frozenset(), frozenset({"x_v1"}))
+    assert key_usage_of(step(writes=(ResultPart("x_v1"),)), None) == KeyUsage(frozenset(), frozenset({"x_v1"}))
 
 
 @pytest.mark.parametrize("part", ["retry", "repeat", "success"])
 def test_a_step_s_own_key_is_there_when_it_is_judged(part: str):
-    found = key_usage_of(step(**{part: FIELDS[part]}, writes=("a_v1", "d_v1")), BARE)
+    found = key_usage_of(step(**{part: FIELDS[part]}, writes=(ResultPart("a_v1"), ResultPart("d_v1"))), BARE)
     assert (found.reads, found.elsewhere) == ({"b.c_v2", "d_v1"}, {"b.c_v2", "d_v1"})
 
 
 @pytest.mark.parametrize("part", ["args", "when", "loop", "matrix", "cache_key"])
 def test_a_step_s_own_key_is_another_s_before(part: str):
-    assert "a_v1" in key_usage_of(step(**{part: FIELDS[part]}, writes=("a_v1",)), BARE).reads
+    assert "a_v1" in key_usage_of(step(**{part: FIELDS[part]}, writes=(ResultPart("a_v1"),)), BARE).reads
 
 
 def test_other_words_are_no_keys():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model i
     Lock,
     Param,
     Repeat,
+    ResultPart,
     Retry,
     Sandbox,
     Step,
@@ -69,7 +71,11 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "scope": st.sampled_from(("host", "run")),
     "depends_on": st.lists(DEPENDENCIES, max_size=3).map(tuple),
     "reads": names,
-    "writes": names,
+    "writes": st.lists(
+        st.builds(ResultPart, texts, st.just("") | texts, st.sampled_from(("", "json"))),
+        unique_by=attrgetter("key"),
+        max_size=3,
+    ).map(tuple),
     "when": st.booleans() | texts | conditions,
     "loop": maybe() | items,
     "matrix": st.dictionaries(texts, items),

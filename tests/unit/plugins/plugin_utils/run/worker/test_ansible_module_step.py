@@ -86,6 +86,13 @@ def test_its_result_is_a_key_of_the_context(ended: tuple[Records, dict[str, Any]
     assert keys["t.note_v1"]["changed"] is True
 
 
+def test_a_key_takes_a_part_of_its_result(ended: tuple[Records, dict[str, Any], str]):
+    keys = ended[1]
+    assert (keys["t.ports_v1"], keys["t.lines_v1"]) == ([{"mtu": 9000}], ['{"ports": [{"mtu": 9000}]}'])
+    assert (keys["t.second_v1"], keys["t.half_v1"]) == (["7"], "half")
+    assert not {"t.first_v1", "t.third_v1", "t.none_v1"} & keys.keys()
+
+
 def test_it_is_tried_again_and_has_a_fingerprint(ended: tuple[Records, dict[str, Any], str]):
     assert [attempt["verdict"] for attempt in ended[0]["again"]["attempts"]] == ["failed", "failed"]
     made = {name: record["inputs"].partition(":")[0] for name, record in ended[0].items() if record["attempts"]}

@@ -59,6 +59,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import
     counts_of,
     status_of,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.missing_tools import (
+    missing_on_controller,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import prepare
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import ANSIBLE, pack, unpack
 
@@ -199,6 +202,7 @@ class Recorder:
         host = RUN_HOST if result.task.run_once else result.host.name
         number = int(result.task.args["number"])
         message = str(result.result.get("msg", ""))
+        message = missing_on_controller(message) or message
         is_planned = result.task._uuid in self.run.stages
         group = self.run.delegates.of(number, host)
         hosts = group.hosts if group else [host]

@@ -41,6 +41,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage import HostStage
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_errors import refusal
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.missing_tools import (
+    missing_on_controller,
+    unknown_module,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.module_answers import AnswerRules
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.read_answer_rules import answer_rules
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.result_parts import part_of
@@ -72,6 +76,8 @@ def as_module(stage: HostStage, *, secret: bool) -> Program:
         rules = all_rules.of(_names(action, name))
 
         def run(params: Result, ctx: ContextView) -> tuple[str, str]:
+            if not _is_known(action, name):
+                return "error", unknown_module(name)
             result = _to_json(_execute(_handler(action, name, params, secret=secret), stage.task_vars))
             verdict = next((word for word in VERDICTS if result.get(word)), "passed")
             said = rules.error_in(result) if verdict == "passed" else ""
@@ -83,7 +89,10 @@ def as_module(stage: HostStage, *, secret: bool) -> Program:
         def call(params: Result, ctx: ContextView, emit: Emit) -> NoReturn:
             _leave_ansible(action)
             verdict, reason = _verdict(lambda: run(params, ctx), action)
-            if verdict in ("failed", "error") and stage.tests_from_outside and rules.is_unreachable(reason):
+            missing = missing_on_controller(reason)
+            if missing:
+                verdict, reason = "error", missing
+            elif verdict in ("failed", "error") and stage.tests_from_outside and rules.is_unreachable(reason):
                 verdict = "unreachable"
             sys.stdout.flush()
             sys.stderr.flush()
@@ -111,6 +120,12 @@ def _names(action: ActionBase, name: str) -> tuple[str, ...]:
     """The name of a module as the recipe has it, and its full name."""
     found = action._shared_loader_obj.module_loader.find_plugin_with_context(name)
     return name, str(found.resolved_fqcn or name)
+
+
+def _is_known(action: ActionBase, name: str) -> bool:
+    """Whether there is a module or an action of this name: where none is, a network OS would run another action."""
+    loaders = action._shared_loader_obj
+    return bool(loaders.module_loader.find_plugin_with_context(name).resolved or loaders.action_loader.has_plugin(name))
 
 
 def _leave_ansible(action: ActionBase) -> None:

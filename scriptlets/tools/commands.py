@@ -13,13 +13,16 @@ import subprocess
 PATHS = ("/usr/sbin", "/sbin", "/usr/bin", "/bin")
 
 
-def run(argv, exit_codes=(0,)):
-    """What a program prints on stdout. Raises ValueError, with the end of stderr, for another exit code."""
+def run(argv, exit_codes=(0,), env=()):
+    """What a program prints on stdout; `env` are further variables of its environment, such as a password.
+
+    Raises ValueError, with the end of stderr, for another exit code.
+    """
     path = os.pathsep.join((os.environ.get("PATH", ""), *PATHS))
     try:
         done = subprocess.run(
             argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="backslashreplace", check=False,
-            env={**os.environ, "PATH": path, "LC_ALL": "C"},
+            env={**os.environ, "PATH": path, "LC_ALL": "C", **dict(env)},
         )  # fmt: skip
     except FileNotFoundError:
         raise ValueError(f"{argv[0]} is not installed on this host") from None

@@ -1,0 +1,69 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The event log of a server's BMC by IPMI: what came into it since a mark."""
+
+from __future__ import annotations
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from scriptlets.tools.ipmi import ipmi
+from scriptlets.tools.ipmi_events import event, newer, raw_records, words_of
+
+SHOWN = 5
+
+
+class IpmiEventLog(Scriptlet):
+    """The events that came after a record of the log, and how many of them say that something went wrong.
+
+    `after` is the number of a record, as `scriptlets.ipmi.event_mark` tells it; so it does not matter how wrong the
+    clock of the BMC is. 0 stands for the whole log. Events with a word of `ignore` are told and not judged.
+    """
+
+    options = {
+        "address": {"type": "str", "required": True},
+        "port": {"type": "int", "default": 623},
+        "user": {"type": "str", "required": True},
+        "password": {"type": "str", "required": True, "no_log": True},
+        "privilege": {"type": "str", "choices": ["USER", "OPERATOR", "ADMINISTRATOR"], "default": "USER"},
+        "timeout": {"type": "int", "default": 1},  # seconds for one answer
+        "tries": {"type": "int", "default": 4},
+        "after": {"type": "int", "default": 0},
+        "ignore": {"type": "list", "elements": "str", "default": []},
+        "max_faults": {"type": "int", "default": 0},
+    }
+    reads = ()
+    writes = ("ipmi.event_log_v1",)
+
+    def run(self, ctx, params):
+        found = events(params)
+        ctx.set("ipmi.event_log_v1", found[-200:])
+        faults = [each for each in found if each["is_fault"] and not is_ignored(each, params["ignore"])]
+        if ctx.check("faults", len(faults), "events", max=params["max_faults"]) == "failed":
+            shown = "; ".join(map(in_words, faults[:SHOWN]))
+            raise Failed(f"{shown}: look at this part, then clear the log" + more(len(faults) - SHOWN))
+
+
+def events(params):
+    """The events after the mark. Their words are asked for only where there are some."""
+    new = newer(raw_records(params), params["after"])
+    if not new:
+        return []
+    words = words_of(ipmi(params, ("sel", "elist", "last", str(len(new))), ("-c",)))
+    return [event(record, words) for record in new]
+
+
+def is_ignored(found, ignore):
+    """Whether an event is one of those that are not judged."""
+    return any(word in f"{found['sensor']} {found['event']}" for word in ignore)
+
+
+def in_words(found):
+    """An event in a line."""
+    details = f" ({found['details']})" if found["details"] else ""
+    return f"{found['sensor']}: {found['event']}{details}"
+
+
+def more(count):
+    """How many events were not shown."""
+    return f" ({count} more)" if count > 0 else ""

@@ -61,7 +61,12 @@ def analyse(engine: Engine, run: RunData, length: int = LAST_RUNS) -> list[Findi
 
     Raises StoreError where the history cannot be read.
     """
-    history = History(engine, run, length)
+    return analyse_history(History(engine, run, length))
+
+
+def analyse_history(history: History) -> list[Finding]:
+    """All findings about the run of a history, the most important first. Raises StoreError."""
+    run = history.run
     return most_important_first(found for name in _useful(run, history) for found in _findings(name, run, history))
 
 

@@ -11,8 +11,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import analyse, with_summary
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import analyse_history, with_summary
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import from_row
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.past_values import past_values
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import load
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.store_findings import store_findings_at
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
@@ -46,8 +48,10 @@ def make(
     lost, and StoreError where the store cannot be read.
     """
     run = load(engine, run_id)
-    findings = with_summary(run, analyse(engine, run), summary_by)
+    history = History(engine, run)
+    findings = with_summary(run, analyse_history(history), summary_by)
     if url and findings != [*map(from_row, queries.findings(engine, run_id))]:
         with suppress(StoreError):
             store_findings_at(url, run_id, findings)
-    return write(with_own_columns(tables(run, findings), templates), folder, formats, templates)
+    shown = with_own_columns(tables(run, findings, past_values(history)), templates)
+    return write(shown, folder, formats, templates)

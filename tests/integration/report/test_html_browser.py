@@ -23,6 +23,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding, ResultId, from_row
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.past_values import PastValues
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
@@ -35,7 +36,15 @@ CHROMIUM = "/usr/bin/chromium"
 AXE = resources.files("axe_playwright_python") / "axe.min.js"
 
 WIDE, NARROW = {"width": 1340, "height": 900}, {"width": 400, "height": 800}
-PLACES = ("#r8", "#host=rack1-u2", "#table=values&row=3", "#measurements", "#context", "#results&verdict=passed")
+PLACES = (
+    "#r8",
+    "#host=rack1-u2",
+    "#table=values&row=3",
+    "#table=context&row=8",
+    "#measurements",
+    "#context",
+    "#results&verdict=passed",
+)
 """Every kind of address of the page; what each one opens stays open."""
 
 MARKUP = ("script", "comment", "image", "quotes", "entity", "cdata", "template", "link", "markdown", "bidi", "crlf")
@@ -82,7 +91,8 @@ def rows() -> RunData:
 @pytest.fixture(scope="module")
 def run(rows: RunData) -> tuple[Table, ...]:
     findings = map(from_row, json.loads((CASES / "findings.json").read_text(encoding="utf-8")))
-    return tables(arranged(rows), [*findings])
+    past = PastValues(**json.loads((CASES / "past.json").read_text(encoding="utf-8")))
+    return tables(arranged(rows), [*findings], past)
 
 
 @cache
@@ -273,6 +283,46 @@ def test_a_host_has_a_section_of_its_own(show, run):
     page.keyboard.press("Enter")
     page.wait_for_selector("#host-title:has-text('rack1-u4')")
     assert show(run, "#host=nobody").inner_text("#host-title") == "This run has no host nobody"
+
+
+def test_a_measurement_is_shown_with_its_earlier_runs(show, run):
+    page = show(run, "#measurements")
+    place = "#measurements details:has(h3:has-text('rate')) >> nth=0"
+    if page.get_attribute(place, "open") is None:
+        page.click(f"{place} >> summary >> nth=0")
+    picture = page.query_selector(f"{place} >> .charts svg >> nth=0")
+    assert picture.is_visible()
+    change = picture.query_selector("g:has(.change) title").text_content()
+    assert change.endswith("median of 7 hosts: from 97.5 to 92.25")
+    page = show(run, "#table=values&row=1")
+    page.wait_for_selector("#table-view .detail .part h4:has-text('over runs')")
+    assert len(drawn(page, "#table-view .detail .part")) in (11, 12)
+
+
+def test_a_key_is_shown_with_its_writes_and_its_earlier_runs(show, run):
+    page = show(run, "#context")
+    page.wait_for_selector("#context-table tr")
+    page.click("#context-table tr:has-text('rack.summary_v1') a")
+    page.wait_for_selector("#table-view .detail h4:has-text('Writes of rack.summary_v1 on (run)')")
+    writes = drawn(page, "#table-view .detail .part")
+    assert [(row[3], row[5]) for row in writes] == [("1", "read_inventory"), ("2", "compare_hosts")]
+    page.evaluate("location.hash = '#table=context&row=7'")
+    page.wait_for_selector("#table-view .detail h4:has-text('Numbers of nic.offset_v1 over runs')")
+    assert len(drawn(page, "#table-view .detail .part")) == 12
+    page.click("#context details:has(h3:has-text('nic.offset_v1')) summary >> nth=0")
+    assert page.query_selector("#context details:has(h3:has-text('nic.offset_v1')) svg").is_visible()
+
+
+def test_notes_are_one_line_on_the_first_screen(show, rows):
+    notes = [Finding("outlier", "note", f"n{n}", advice="Look.") for n in range(30)]
+    page = show(tables(arranged(rows), [Finding("cause", "problem", "All on leaf3"), *notes]))
+    assert page.eval_on_selector_all("#wrong .finding .title", "all => all.map(one => one.textContent.trim())") == [
+        "✗ problem All on leaf3"
+    ]
+    assert page.inner_text("#wrong .notes") == "30 notes: Outliers 30"
+    page.click("#wrong .notes a")
+    page.click("#findings summary")
+    assert page.is_visible("#findings .finding >> nth=29")
 
 
 def test_a_head_sorts_one_way_and_then_the_other(show, run):

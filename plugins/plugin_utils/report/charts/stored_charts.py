@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from math import isfinite
-from statistics import median
-from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.host_classes import by_class, text
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.past_values import RunValue, run_values
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_series import Series, SeriesValues
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.box_plot import box_plot
@@ -89,7 +88,7 @@ def _trend(history: History, wanted: Wanted) -> Chart:
     one = _chosen(history, wanted)
     runs = [*history.runs, history.run.run]
     lines = {
-        name: [point for place, run in enumerate(runs) if (point := _point(one, places, place, run))]
+        name: [_point(value) for value in run_values(one.values[[*places]], runs)]
         for name, places in _lines(history, one, wanted).items()
     }
     return trend(_quantity(one.series), lines, _limits(history, one.series), _changes(history, one.series))
@@ -109,12 +108,8 @@ def _lines(history: History, one: SeriesValues, wanted: Wanted) -> Mapping[str, 
     return {name or NO_CLASS: own for name, own in classes.items()} or {RUN_SCOPED: places}
 
 
-def _point(one: SeriesValues, hosts: Sequence[int], place: int, run: Mapping[str, Any]) -> TrendPoint | None:
-    known = [value for host in hosts if isfinite(value := float(one.values[host, place]))]
-    if not known:
-        return None
-    ends = (min(known), max(known)) if len(known) > 1 else (None, None)
-    return TrendPoint(run["run_id"], run.get("started") or "", median(known), *ends)
+def _point(value: RunValue) -> TrendPoint:
+    return TrendPoint(value.run_id, value.started, value.median, value.low, value.high)
 
 
 def _changes(history: History, series: Series) -> list[Change]:

@@ -21,10 +21,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings imp
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table
 
 FIRST = 5
-"""So many findings stand on the first screen; the others are behind them, by kind."""
+"""So many findings that are no notes stand on the first screen; the others are behind them, by kind."""
 
 MOST = 300
 MOST_LINKS = 8
+SUMMARY = FINDING_KINDS["summary"].title
 CHANGES = frozenset(FINDING_KINDS[kind].title for kind in ("regression", "baseline"))
 """The kinds of findings that say what has changed since the run was good."""
 
@@ -69,18 +70,29 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """All findings of the page: the `first` ones, those about `changes`, the others `by_kind`."""
+    """All findings of the page: sentences of the `summary`, the `first` ones, those about `changes`, and the others.
 
+    The others are behind the first screen, `by_kind`; `notes` of them are notes, on which nobody has to act.
+    """
+
+    summary: tuple[Card, ...] = ()
     first: tuple[Card, ...] = ()
     changes: tuple[Card, ...] = ()
     by_kind: tuple[tuple[FindingKind, tuple[Card, ...]], ...] = ()
+    notes: int = 0
     total: int = 0
     left_out: int = 0
 
     @property
     def behind(self) -> int:
-        """How many findings are on the page, but not on the first screen."""
-        return sum(len(cards) for _kind, cards in self.by_kind)
+        """How many findings that are no notes are on the page, but not on the first screen."""
+        return sum(len(cards) for _kind, cards in self.by_kind) - self.notes
+
+    @property
+    def kinds_of_notes(self) -> str:
+        """The kinds of the notes in words, with their numbers."""
+        counts = ((kind.title, sum(card.grade == NOTE for card in cards)) for kind, cards in self.by_kind)
+        return ", ".join(f"{title} {count:,}" for title, count in counts if count)
 
 
 def findings(by_name: Mapping[str, Table], numbers: Mapping[tuple[str, str], int]) -> Findings:
@@ -91,10 +103,18 @@ def findings(by_name: Mapping[str, Table], numbers: Mapping[tuple[str, str], int
     links = _links(by_name["finding_results"], numbers) if "finding_results" in by_name else {}
     cards = [_card(row, links.get(row["n"], ())) for row in rows[:MOST]]
     changes = [card for card in cards if card.kind in CHANGES]
-    others = [card for card in cards if card.kind not in CHANGES]
-    behind = [*changes[FIRST:], *others[FIRST:]]
+    summary = [card for card in cards if card.kind == SUMMARY]
+    others = [card for card in cards if card.kind not in CHANGES and card.kind != SUMMARY]
+    first = [card for card in others if card.grade != NOTE][:FIRST]
+    behind = [*changes[FIRST:], *(card for card in others if card not in first)]
     return Findings(
-        tuple(others[:FIRST]), tuple(changes[:FIRST]), tuple(_by_kind(behind)), len(rows), len(rows) - len(cards)
+        summary=tuple(summary),
+        first=tuple(first),
+        changes=tuple(changes[:FIRST]),
+        by_kind=tuple(_by_kind(behind)),
+        notes=sum(card.grade == NOTE for card in behind),
+        total=len(rows),
+        left_out=len(rows) - len(cards),
     )
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Pictures of what was measured: how the values spread, and where in the racks, with their limits."""
+"""Pictures of numbers: how what was measured spreads, over hosts, racks and earlier runs, and of keys over runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.chart_m
     is_drawable,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.histogram import histogram
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.trend import Change, TrendPoint, trend
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.columns import TREND
+
+Cells = Mapping[str, Any]
+Place = tuple[str, str, str]  # step, name and unit
 
 MOST = 20
 """So many measurements have pictures, those nearest to a limit first."""
@@ -27,7 +32,11 @@ MOST = 20
 FEWEST = 3
 """A measurement with fewer values has no pictures: its values say all."""
 
+MOST_KEYS = 10
+"""So many numbers of the context have a picture, those whose level has changed first."""
+
 NO_RACK = "all hosts"
+NO_TREND = Table("trend", "Over runs", TREND, ())
 _LIMIT = re.compile(r"(?:^|, )((?:warn )?[a-z]+) (-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)(?=,|$)")
 
 
@@ -44,25 +53,76 @@ class Measured:
     charts: tuple[Chart, ...]
 
 
-def measured(values: Table, racks: Mapping[str, str]) -> list[Measured]:
+@dataclass(frozen=True, slots=True)
+class KeyTrend:
+    """A number of the context over the runs; `change` is its last change of level in words, or empty."""
+
+    name: str
+    change: str
+    chart: Chart
+
+
+def measured(values: Table, racks: Mapping[str, str], over_runs: Table = NO_TREND) -> list[Measured]:
     """The measurements with pictures, in the order of the table: its first values are nearest to their limits.
 
-    `racks` has the rack of each host whose rack is known.
+    `racks` has the rack of each host whose rack is known, `over_runs` is the table of earlier runs.
     """
-    found: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
-    names = [column.name for column in values.columns]
-    for row in values.rows:
-        cells = dict(zip(names, row, strict=True))
+    found: dict[Place, list[Cells]] = {}
+    for cells in _records(values):
         if is_drawable(cells["value"]):
-            found.setdefault((cells["step"], cells["name"], cells["unit"] or ""), []).append(cells)
-    enough = [(place, rows) for place, rows in found.items() if len(rows) >= FEWEST]
-    return [_measured(*place, rows, racks) for place, rows in enough[:MOST]]
+            found.setdefault(_place(cells), []).append(cells)
+    points = _points(over_runs)
+    enough = [(place, rows) for place, rows in found.items() if len(rows) >= FEWEST or place in points]
+    return [_measured(place, rows, racks, points.get(place, ())) for place, rows in enough[:MOST]]
 
 
-def _measured(step: str, name: str, unit: str, rows: Sequence[Mapping[str, Any]], racks: Mapping[str, str]) -> Measured:
+def key_trends(over_runs: Table) -> list[KeyTrend]:
+    """The numbers of the context with a picture, those whose level has changed last first."""
+    keys = {place: rows for place, rows in _points(over_runs).items() if rows[0]["key"]}
+    last = {place: max((row["started"] for row in rows if row["change"]), default="") for place, rows in keys.items()}
+    shown = sorted(keys, key=last.__getitem__, reverse=True)[:MOST_KEYS]
+    return [_key_trend(place[1], keys[place]) for place in shown]
+
+
+def _key_trend(name: str, rows: Sequence[Cells]) -> KeyTrend:
+    changes = [row["change"] for row in rows if row["change"]]
+    return KeyTrend(name, changes[-1] if changes else "", _over_runs(Quantity(name), rows, ()))
+
+
+def _records(table: Table) -> Iterable[Cells]:
+    names = [column.name for column in table.columns]
+    return (dict(zip(names, row, strict=True)) for row in table.rows)
+
+
+def _place(cells: Cells) -> Place:
+    return cells["step"] or "", cells["name"], cells["unit"] or ""
+
+
+def _points(over_runs: Table) -> dict[Place, list[Cells]]:
+    """The points of each number, in the order of the table."""
+    found: dict[Place, list[Cells]] = {}
+    for cells in _records(over_runs):
+        found.setdefault(_place(cells), []).append(cells)
+    return found
+
+
+def _measured(place: Place, rows: Sequence[Cells], racks: Mapping[str, str], points: Sequence[Cells]) -> Measured:
+    step, name, unit = place
     quantity, limits = Quantity(name, unit), rows[0]["limits"] or ""
-    charts = pictures_of(quantity, [(row["host"], float(row["value"])) for row in rows], limits, racks)
-    return Measured(step, name, unit, rows[0]["verdict"] or "", len(rows), limits, charts)
+    values = [(row["host"], float(row["value"])) for row in rows]
+    charts = pictures_of(quantity, values, limits, racks) if len(rows) >= FEWEST else ()
+    history = (_over_runs(quantity, points, [*limits_in(limits)]),) if points else ()
+    return Measured(step, name, unit, rows[0]["verdict"] or "", len(rows), limits, (*history, *charts))
+
+
+def _over_runs(quantity: Quantity, points: Sequence[Cells], limits: Sequence[Limit]) -> Chart:
+    """The lines of a number over the runs, with its limits and its changes of level."""
+    lines: dict[str, list[TrendPoint]] = {}
+    for row in points:
+        point = TrendPoint(row["run_id"], row["started"] or "", row["median"], row["low"], row["high"])
+        lines.setdefault(row["line"], []).append(point)
+    changes = dict.fromkeys(Change(row["run_id"], row["change"]) for row in points if row["change"])
+    return trend(quantity, lines, limits, [*changes])
 
 
 def pictures_of(

@@ -14,6 +14,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import (
     run_statistics,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.past_values import PastValues
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import Row, RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_statistics import statistics
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Table
@@ -30,11 +31,13 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.run_sum
     summary,
 )
 
+NOTHING_PAST = PastValues()
 
-def tables(run: RunData, findings: Sequence[Finding] = ()) -> tuple[Table, ...]:
+
+def tables(run: RunData, findings: Sequence[Finding] = (), past: PastValues = NOTHING_PAST) -> tuple[Table, ...]:
     """Every table of a report, in reading order, also those without rows.
 
-    `run` is arranged (analysis/run_data.py), `findings` are those about it.
+    `run` is arranged (analysis/run_data.py), `findings` are those about it, `past` is what led to its values.
     """
     verdicts = {(row["host"], row["step"]): row["verdict"] for row in run.steps}
     return (
@@ -45,8 +48,10 @@ def tables(run: RunData, findings: Sequence[Finding] = ()) -> tuple[Table, ...]:
         host_table(run),
         *_of_steps(run),
         *_of_measurements(run),
+        _trend(past),
         _table("verdicts", "Verdicts", _of_verdicts(run), run.steps, of.ABOUT_VERDICTS),
         _table("context", "Context keys", of.CONTEXT, run.context, "The context as the run left it."),
+        _changes(past),
         _table("conflicts", "Conflicts", of.CONFLICTS, run.conflicts, of.ABOUT_CONFLICTS),
         _table("artifacts", "Artifacts", of.ARTIFACTS, run.artifacts, of.ABOUT_ARTIFACTS),
         _table("judgements", "Judgements", of.JUDGEMENTS, _judgements(run), of.ABOUT_JUDGEMENTS),
@@ -85,6 +90,16 @@ def _of_measurements(run: RunData) -> tuple[Table, ...]:
         _table("statistics", "Statistics", of.STATISTICS, statistics(run), of.ABOUT_STATISTICS),
         _table("values", "Values", of.VALUES, limit_margins.values(run), of.ABOUT_VALUES),
     )
+
+
+def _trend(past: PastValues) -> Table:
+    more = f" {past.left_out:,} more series have no room in this table." if past.left_out else ""
+    return _table("trend", "Over runs", of.TREND, past.points, f"{of.ABOUT_TREND}{more}")
+
+
+def _changes(past: PastValues) -> Table:
+    more = f" The first {past.writes_left_out:,} writes have no room in this table." if past.writes_left_out else ""
+    return _table("changes", "Changes of keys", of.CHANGES, past.writes, f"{of.ABOUT_CHANGES}{more}")
 
 
 def _judgements(run: RunData) -> list[Row]:

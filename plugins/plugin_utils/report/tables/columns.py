@@ -170,6 +170,30 @@ CONTEXT = (
     Column("who", "Set by"),
     Column("time", "Set at", "time", "UTC"),
 )
+CHANGES = (
+    KEY,
+    HOST,
+    Column("version", "Version", "number"),
+    Column("value", "Value", "json"),
+    STEP,
+    Column("who", "Set by"),
+    Column("origin", "Set on"),
+    Column("time", "Set at", "time", "UTC"),
+)
+TREND = (
+    STEP,
+    Column("name", "Measurement or key"),
+    UNIT,
+    Column("line", "Hosts of the line"),
+    Column("run_id", "Run"),
+    Column("started", "Started", "time", "UTC"),
+    Column("median", "Median", "number"),
+    Column("low", "Least", "number"),
+    Column("high", "Greatest", "number"),
+    Column("hosts", "Hosts", "number"),
+    Column("change", "Change of level"),
+    KEY,
+)
 CONFLICTS = (
     KEY,
     HOST,
@@ -253,6 +277,11 @@ ABOUT_STATISTICS = (
     "type 7, as in Excel and R; there is none of too few values. MAD is the median distance from the median."
 )
 ABOUT_VALUES = "Every measured value: first those with limits, by verdict and the nearest to a limit first."
+ABOUT_TREND = (
+    "Each number of this run beside those of the earlier runs of the test: the median of each class of hosts, with the "
+    "least and the greatest. A change of level stands at the first run of the new level."
+)
+ABOUT_CHANGES = "Every value of the keys that were written more than once in this run, in the order of the writes."
 ABOUT_VERDICTS = "How each step ended on each host; a looped step, with the number of its instances, stands above them."
 ABOUT_ARTIFACTS = "Files that steps left with the run; those with the same content are one file."
 ABOUT_CONFLICTS = (

@@ -75,9 +75,15 @@ def _told(by_name: Mapping[str, Table], hosts: Sequence[HostPlace]) -> dict[str,
         "findings": finding_cards.findings(by_name, _numbers(by_name["verdicts"])),
         "not_passed": static_table.view(by_name["not_passed"]),
         "pictures": pictures(by_name, hosts),
-        "measured": measurement_charts.measured(by_name["values"], {one.host: one.rack for one in hosts if one.rack}),
+        "measured": _measured(by_name, hosts),
+        "key_trends": measurement_charts.key_trends(by_name.get("trend", measurement_charts.NO_TREND)),
         "hosts": hosts,
     }
+
+
+def _measured(by_name: Mapping[str, Table], hosts: Sequence[HostPlace]) -> list[measurement_charts.Measured]:
+    racks = {one.host: one.rack for one in hosts if one.rack}
+    return measurement_charts.measured(by_name["values"], racks, by_name.get("trend", measurement_charts.NO_TREND))
 
 
 def _words() -> dict[str, Any]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping
+from itertools import batched
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine, Select, Table
     from sqlalchemy.sql import ColumnElement
 
+AT_ONCE = 500  # names in one statement: databases limit its parameters
 Result = dict[str, Any]
 Decoders = Mapping[str, Callable[[Any], Any]]
 
@@ -114,6 +117,16 @@ def history(engine: Engine, run_id: str, key: str | None = None, host: str | Non
     if host is not None:
         query = query.where(table.c.host == host)
     return read(engine, query.order_by(table.c.seq), {"before": decoded, "after": decoded})
+
+
+def history_of_keys(engine: Engine, run_id: str, keys: Collection[str]) -> list[Result]:
+    """The changes of some keys in a run, in their order; `value` is what each wrote, decoded."""
+    table = tables().context
+    columns = [column for column in table.c if column.name not in {"before", "after"}]
+    written = sql.select(*columns, table.c.after.label("value")).where(table.c.run_id == run_id)
+    parts = (written.where(table.c.key.in_(part)) for part in batched(sorted(keys), AT_ONCE))
+    found = [row for query in parts for row in read(engine, query, {"value": json.loads})]
+    return sorted(found, key=itemgetter("seq"))
 
 
 def conflicts(engine: Engine, run_id: str) -> list[Result]:

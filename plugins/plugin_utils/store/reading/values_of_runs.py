@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import reading
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import newest_first
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import AT_ONCE, newest_first
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from sqlalchemy.sql import ColumnElement
 
 SEPARATOR = "\x1f"  # the ASCII character for this
-AT_ONCE = 500  # names in one statement: databases limit its parameters
 
 
 def measured(engine: Engine, run_id: str) -> Sequence[tuple[str, float | None]]:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding, ResultId, from_row
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.past_values import PastValues
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table, named
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
@@ -40,8 +41,13 @@ def findings() -> list[Finding]:
 
 
 @pytest.fixture(scope="session")
-def report(rows: RunData, findings: list[Finding]) -> tuple[Table, ...]:
-    return tables(arranged(rows), findings)
+def past() -> PastValues:
+    return PastValues(**json.loads((CASES / "past.json").read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="session")
+def report(rows: RunData, findings: list[Finding], past: PastValues) -> tuple[Table, ...]:
+    return tables(arranged(rows), findings, past)
 
 
 @pytest.fixture(scope="session")
@@ -120,4 +126,9 @@ def saying(text: str) -> tuple[Table, ...]:
     )
     about: dict[str, Any] = {"title": text, "advice": text, "method": text, "origin": text, "suggestion": True}
     about |= {"results": (ResultId(name, name, text),), "figures": {text: text}, "about": {text: text}}
-    return tables(arranged(rows), [Finding(kind, "problem", **about) for kind in ("cause", "summary")])
+    point: dict[str, Any] = {"step": name, "name": text, "unit": text, "line": text, "run_id": text, "started": text}
+    point |= {"median": 1.0, "low": 0.5, "high": 1.5, "hosts": 2, "change": text}
+    of_key = {"step": None, "name": f"{text}.mean", "unit": None, "key": text, "run_id": f"{text}2", "started": text}
+    write = {"key": text, "host": name, "value": {text: text}, "step": name, "who": text, "origin": text, "time": text}
+    past = PastValues([point, {**point, **of_key}], writes=[{**write, "version": 1}, {**write, "version": 2}])
+    return tables(arranged(rows), [Finding(kind, "problem", **about) for kind in ("cause", "summary")], past)

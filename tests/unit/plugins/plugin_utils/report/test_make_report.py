@@ -127,7 +127,7 @@ FOUND = [Finding("cause", PROBLEM, "r2 alone failed", (ResultId("r2", "link"),),
 
 @pytest.fixture
 def one_finding(monkeypatch):
-    monkeypatch.setattr(make_report, "analyse", lambda _engine, _run: FOUND)
+    monkeypatch.setattr(make_report, "analyse_history", lambda _history: FOUND)
 
 
 @pytest.mark.usefixtures("one_finding")

@@ -1,5 +1,6 @@
 // Any table of the report, one at a time, and the tables of the sections on measurements and context.
 
+const MEASURED = new Set(["values", "criteria", "measurements", "statistics"]);
 const opened = { name: null, shown: null };
 
 async function showTable(name, { row, ...filter }) {
@@ -27,9 +28,23 @@ async function showTable(name, { row, ...filter }) {
 async function showRow(data, shown, row, place) {
   if (!(row >= 0 && row < data.length)) return;
   shown.reveal(row);
-  const { made, heading } = panel(`${data.title}, row ${whole.format(row + 1)}`, () => shown.scroller.focus(), cells(data, row));
+  const parts = (await historyOf(data, row)).filter(Boolean);
+  const { made, heading } = panel(`${data.title}, row ${whole.format(row + 1)}`, () => shown.scroller.focus(), cells(data, row), ...parts);
   place.replaceChildren(made);
+  redraw(made);
   go(place, heading);
+}
+
+// How the value of a row became so: the writes of a key in this run, and the numbers of earlier runs.
+async function historyOf(data, row) {
+  const text = (name) => data.text(row, name);
+  if (data.name === "context") {
+    const [key, host] = [text("key"), text("host")];
+    return [await part("changes", { key, host }, `Writes of ${key} on ${host}`), await part("trend", { key }, `Numbers of ${key} over runs`)];
+  }
+  if (!MEASURED.has(data.name)) return [];
+  const [step, name] = [text("step"), text("name")];
+  return [await part("trend", { step, name }, `${name} of ${step} over runs`)];
 }
 
 // The table of a section, which stays closed until its section comes near.
@@ -40,7 +55,8 @@ function startSection(id, name, facets) {
     if (!seen.some((one) => one.isIntersecting)) return;
     near.disconnect();
     const link = (row) => address(`table=${name}`, { row: row + 1 });
-    const shown = new WindowedTable(await table(name), { facets, link });
+    const data = await table(name);
+    const shown = new WindowedTable(data, { facets, link, label: `${data.title} of this run` });
     place.append(shown.element);
     redraw(place);
   }, { rootMargin: "400px" });

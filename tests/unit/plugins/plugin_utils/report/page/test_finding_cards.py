@@ -35,13 +35,14 @@ def test_a_card_has_what_the_finding_says_and_links_to_its_results():
 
 @pytest.mark.parametrize("grade", [*GRADES, "unheard"])
 def test_every_grade_has_a_colour_and_a_symbol(grade):
-    [card] = cards(Finding("cause", grade, "x")).first
+    found = cards(Finding("cause", grade, "x"))
+    [card] = found.first or found.by_kind[0][1]
     assert card.look
     assert card.symbol
 
 
 def test_a_suggestion_is_marked():
-    [card] = cards(Finding("summary", "note", "x", suggestion=True, origin="model m")).first
+    [card] = cards(Finding("summary", "note", "x", suggestion=True, origin="model m")).summary
     assert (card.suggestion, card.origin) == ("suggestion", "model m")
 
 
@@ -58,6 +59,23 @@ def test_of_200_findings_five_are_first_and_the_others_are_behind_by_kind():
     assert [card.title for card in found.first] == ["0", "1", "2", "3", "4"]
     assert [(kind.title, len(own)) for kind, own in found.by_kind] == [("Causes", 97), ("Outliers", 98)]
     assert (found.behind, found.total, found.left_out) == (195, 200, 0)
+
+
+def test_notes_are_behind_what_somebody_has_to_look_at():
+    found = cards(
+        *(Finding("cause", "problem", str(n)) for n in range(2)),
+        Finding("drift", "notable", "d"),
+        *(Finding("outlier", "note", f"o{n}") for n in range(9)),
+        Finding("derived", "note", "n"),
+    )
+    assert [card.title for card in found.first] == ["0", "1", "d"]
+    assert (found.notes, found.behind, found.kinds_of_notes) == (10, 0, "Outliers 9, Derived numbers 1")
+
+
+def test_the_summary_is_no_note():
+    found = cards(Finding("outlier", "note", "o"), *(Finding("summary", "note", str(n)) for n in range(3)))
+    assert [card.title for card in found.summary] == ["0", "1", "2"]
+    assert (found.first, found.notes) == ((), 1)
 
 
 def test_more_findings_than_fit_are_counted():

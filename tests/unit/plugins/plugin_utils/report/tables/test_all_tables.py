@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.past_values import PastValues
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
@@ -17,7 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.run_sum
 NAMES = [
     "summary", "counts", "causes", "findings", "not_passed", "reasons", "not_run", "waived", "flakes", "hosts",
     "criteria", "matrix", "steps", "rounds", "reused", "hooks", "slowest", "measurements", "statistics", "values",
-    "verdicts", "context", "conflicts", "artifacts", "judgements", "finding_results", "past_runs",
+    "trend", "verdicts", "context", "changes", "conflicts", "artifacts", "judgements", "finding_results", "past_runs",
 ]  # fmt: skip
 
 
@@ -41,6 +42,22 @@ def test_waived_failures_have_a_table_with_what_failed(by_name):
     assert rows_of(by_name["waived"], "host", "step", "was", "failure") == [
         ("rack1-u5", "link_errors", "failed", "12 > 0 frames")
     ]
+
+
+def test_numbers_over_runs_and_writes_of_keys_have_tables(by_name):
+    assert rows_of(by_name["trend"], "step", "name", "median", "change")[8] == (
+        "loopback_rate", "rate", 92.25, "median of 7 hosts: from 97.5 to 92.25",
+    )  # fmt: skip
+    assert by_name["trend"].about.endswith("3 more series have no room in this table.")
+    assert rows_of(by_name["changes"], "key", "host", "version", "origin") == [
+        ("rack.summary_v1", "(run)", 1, "rack1-u2"), ("rack.summary_v1", "(run)", 2, None),
+    ]  # fmt: skip
+
+
+def test_writes_without_room_are_counted():
+    report = tables(RunData(run={"run_id": "r"}), (), PastValues(writes_left_out=7))
+    [changes] = (table for table in report if table.name == "changes")
+    assert changes.about.endswith("The first 7 writes have no room in this table.")
 
 
 def test_rows_are_as_wide_as_their_columns(report):

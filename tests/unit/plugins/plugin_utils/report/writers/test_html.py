@@ -71,9 +71,9 @@ def test_the_page_needs_nothing_else(report):
     assert not [tag for tag, names in page.tags if "style" in names or any(name.startswith("on") for name in names)]
 
 
-def test_the_order_of_the_rows_changes_nothing(rows, findings, report):
+def test_the_order_of_the_rows_changes_nothing(rows, findings, past, report):
     parts = {name: list(reversed(getattr(rows, name))) for name in ("steps", "measurements", "context", "runs")}
-    assert html.render(tables(arranged(replace(rows, **parts)), findings)) == html.render(report)
+    assert html.render(tables(arranged(replace(rows, **parts)), findings, past)) == html.render(report)
 
 
 def test_hostile_text_adds_no_markup_and_hides_nothing(said, hostile):

@@ -11,6 +11,8 @@ from scriptlets.tools.http_api import HttpError, service
 
 ROOT = "/redfish/v1/"
 BAD = ("Warning", "Critical")  # Redfish's states of a detector, besides OK
+WET = "close the node's coolant valves, power it off, find the leak and dry it"
+DEAF = "check that the detector is plugged in"
 
 
 class CoolingLeaks(Scriptlet):
@@ -93,15 +95,12 @@ def _leaks(ctx, detectors, is_required):
     if not detectors and is_required:
         ctx.check("leak_detectors", 0, "detectors", min=1)
         yield "the BMC shows no leak detectors: check its firmware, or set required: false for nodes cooled by air"
+    wrong = {}
     for name, state in sorted(detectors.items()):
         if ctx.check(f"leak.{name}", state, eq="OK") == "failed":
-            yield _leak(name, state)
-
-
-def _leak(name, state):
-    if state in BAD:
-        return f"{name}: {state}: close the node's coolant valves, power it off, find the leak and dry it"
-    return f"{name} says {state}: check its plug"
+            wrong.setdefault(state, []).append(name)
+    for state, names in wrong.items():
+        yield f"{', '.join(names)}: {state}: {WET if state in BAD else DEAF}"
 
 
 def _heat(ctx, temperatures, params):

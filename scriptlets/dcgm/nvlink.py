@@ -37,7 +37,7 @@ class DcgmNvlink(Scriptlet):
             raise Skipped("no such hardware: one GPU has no NVLinks to others")
         found = {gpu: {name: value for name, value in read[gpu].items() if "NVLINK" in name} for gpu in sorted(read)}
         ctx.set("dcgm.nvlink_v1", {f"gpu{gpu}": found[gpu] for gpu in found})
-        wrong = [said for gpu in found for said in _errors(ctx, gpu, found[gpu], params["max_crc"])]
+        wrong = [*_errors(ctx, found, params["max_crc"])]
         wrong += _silent(ctx, found)
         if wrong:
             raise Failed("; ".join(wrong))
@@ -45,19 +45,22 @@ class DcgmNvlink(Scriptlet):
             raise ValueError("the exporter gives nothing about NVLinks: add them to its list of counters")
 
 
-def _errors(ctx, gpu, metrics, max_crc):
-    """Judge what one GPU has counted; yields what is wrong with it."""
+def _errors(ctx, found, max_crc):
+    """Judge what the GPUs have counted; yields what is wrong, once for each kind of error."""
     for metric, word in WORDS.items():
-        value = metrics.get(metric)
-        if value is None:
-            continue
+        counted = {gpu: metrics[metric] for gpu, metrics in found.items() if metrics.get(metric) is not None}
         limits = {"max": max_crc, "warn": {"max": 0}} if metric in CRC else {"max": 0}
-        if ctx.check(f"nvlink_{word}.gpu{gpu}", value, "errors", **limits) == "failed":
-            kind = word.replace("crc_", "CRC ")
+        bad = [gpu for gpu, value in counted.items() if _is_bad(ctx, f"nvlink_{word}.gpu{gpu}", value, limits)]
+        if bad:
+            kind, most = word.replace("crc_", "CRC "), max(counted[gpu] for gpu in bad)
             yield (
-                f"GPU {gpu}: {value:g} NVLink {kind} errors: drain the node, reseat the GPU and its NVLink "
-                "connections, and run the bandwidth test again"
+                f"{few(bad)}: {'up to ' if len(bad) > 1 else ''}{most:g} NVLink {kind} errors: drain the node, reseat "
+                f"the GPU{'s' if len(bad) > 1 else ''} and the NVLink connections, and run the bandwidth test again"
             )
+
+
+def _is_bad(ctx, name, value, limits):
+    return ctx.check(name, value, "errors", **limits) == "failed"
 
 
 def _silent(ctx, found):
@@ -70,4 +73,4 @@ def _silent(ctx, found):
         ctx.check(f"nvlink_traffic.gpu{gpu}", value, **limits)
     silent = [gpu for gpu, value in carried.items() if not value]
     if silent and len(silent) < len(carried):
-        yield f"the NVLinks of {few(silent)} carry nothing: reseat the GPU and its NVLink connections"
+        yield f"the NVLinks of {few(silent)} carry nothing: reseat the GPU and the NVLink connections"

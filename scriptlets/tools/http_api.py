@@ -15,6 +15,12 @@ from urllib.parse import urlsplit
 
 LARGEST = 64 * 1024 * 1024  # bytes of an answer
 DEFAULT_TIMEOUT = 5.0  # seconds
+HINTS = {
+    401: ": check user and password",
+    403: ": the user may not read this",
+    404: ": check the address, and that the device has power",
+}
+AWAY = "check that the device has power, its management cable and its address"
 
 
 class HttpError(ValueError):
@@ -95,10 +101,10 @@ class HttpApi:
         except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError) as error:
             self.close()
             if not was_open:
-                raise HttpError(f"{self.where(path)} could not be read: {error}") from None
+                raise HttpError(f"{self.where(path)} could not be read: {error}: {AWAY}") from None
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            raise HttpError(f"{self.where(path)} could not be read: {self._said(error)}") from None
+            raise HttpError(f"{self.where(path)} could not be read: {self._said(error)}: {AWAY}") from None
         return self._ask(method, path, body)
 
     def _answer(self, method, path, body):
@@ -132,4 +138,7 @@ class HttpApi:
 
 
 def _hint(status):
-    return {401: ": check user and password", 403: ": the user may not read this"}.get(status, "")
+    """What a technician can do about an answer with this HTTP status."""
+    if status >= 500:
+        return ": restart this service of the device"
+    return HINTS.get(status, "")

@@ -108,7 +108,9 @@ class TestHttp:
 
     def test_nobody_listens(self, scriptlet, device):
         api = scriptlet("tools.http_api").HttpApi("http://127.0.0.1:1", timeout=1)
-        with pytest.raises(ValueError, match=r"127\.0\.0\.1:1/x could not be read: .*refused"):
+        with pytest.raises(
+            ValueError, match=r"127\.0\.0\.1:1/x could not be read: .*refused: check that the device has power"
+        ):
             api.get("/x")
 
     def test_one_connection_serves_many_questions(self, scriptlet, device):
@@ -221,7 +223,17 @@ class TestNvlink:
     def test_counters(self, run, metric, value, verdict):
         outcome = run(exporter(**{metric: value}))
         assert outcome.verdict == verdict
-        assert ("reseat the GPU and its NVLink" in outcome.reason) == (verdict == "failed")
+        assert ("reseat the GPU and the NVLink" in outcome.reason) == (verdict == "failed")
+
+    def test_several_gpus_are_one_finding(self, run):
+        text = "".join(
+            f'DCGM_FI_DEV_NVLINK_CRC_FLIT_ERROR_COUNT_TOTAL{{gpu="{gpu}"}} {count}\n'
+            for gpu, count in enumerate((1500, 0, 1600))
+        )
+        assert run(text).reason == (
+            "GPUs 0, 2: up to 1600 NVLink CRC flit errors: drain the node, reseat the GPUs and the NVLink connections, "
+            "and run the bandwidth test again"
+        )
 
     def test_one_gpu(self, run):
         outcome = run(captured("dcgm-exporter-2.4-t4.txt"))
@@ -482,7 +494,7 @@ class TestCooling:
         ("fields", "said"),
         [
             ({"detector": "Critical"}, "Tray: Critical: close the node's coolant valves, power it off, find the leak"),
-            ({"detector": "Unavailable"}, "Tray says Unavailable: check its plug"),
+            ({"detector": "Unavailable"}, "Tray: Unavailable: check that the detector is plugged in"),
             ({"inlet": 30}, "Inlet Air has 30 °C, 27 at most: check filters, fans and blanking panels"),
             ({"coolant": 50}, "Coolant Supply has 50 °C, 45 at most: check the flow and the cooling unit"),
         ],

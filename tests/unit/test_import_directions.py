@@ -32,6 +32,7 @@ STATIONS = (
     ("analysis",),
     ("report",),
     ("archive",),
+    ("cabling",),
     ("virtual_rack",),
     ("cli",),
     ("pytest_plugin",),

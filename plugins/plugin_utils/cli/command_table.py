@@ -97,6 +97,12 @@ GROUPS: dict[str, dict[str, Command]] = {
         "export": Command("pack a run into a folder or archive, with checksums", "archive.export"),
         "verify": Command("find what was changed in a pack", "archive.verify"),
     },
+    "cables": {
+        "cabling": Command("cabling plans: import them, check them, learn them"),
+        "cabling import": Command("write cabling.yml from NetBox, containerlab, ...", "cabling.cabling"),
+        "cabling check": Command("compare a plan with what LLDP says now", "cabling.cabling"),
+        "cabling learn": Command("write a plan from LLDP, for review", "cabling.cabling"),
+    },
     "a rack to try": {
         "rack": Command("start a virtual rack of routers and servers, break it, heal it"),
         "rack up": Command("start a virtual rack; needs root", "virtual_rack.rack"),

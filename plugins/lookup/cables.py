@@ -1,0 +1,66 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reads the cables of a host from a cabling plan."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: cables
+short_description: The cables of a host, from a cabling plan
+description:
+  - Reads a cabling plan, and returns for each port of the host what is at the other end of its cable, as C(NODE:PORT).
+  - A plan may have any of the formats that C(rack-recipes cabling import) reads.
+version_added: 0.1.0
+author: rack.recipes contributors (@rack-recipes)
+options:
+  _terms:
+    description: Paths of the plan, relative to the current folder. Several files together are one plan.
+    type: list
+    elements: str
+    required: true
+  host:
+    description: The host, by default that of the task. A domain in its name may be missing in the plan.
+    type: str
+"""
+
+EXAMPLES = r"""
+# In group_vars/all.yml: the ports of each host, as the recipe recipes/fabric.yml takes them.
+cables: "{{ lookup('rack.recipes.cables', 'cabling.yml') }}"
+"""
+
+RETURN = r"""
+_raw:
+  description: The ports of the host, each with the C(NODE:PORT) at the other end; empty for a host without cables.
+  type: list
+  elements: dict
+"""
+
+from functools import lru_cache
+from typing import Any
+
+from ansible.errors import AnsibleLookupError
+from ansible.plugins.lookup import LookupBase
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.import_plan import import_plan
+from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.plan_model import CablingPlan
+from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.sources import read_sources
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
+
+
+class LookupModule(LookupBase):  # type: ignore[misc]
+    """Reads the cables of a host."""
+
+    def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[dict[str, str]]:
+        """Return one mapping of the host's ports."""
+        self.set_options(var_options=variables, direct=kwargs)
+        host = self.get_option("host") or (variables or {}).get("inventory_hostname", "")
+        with translated(AnsibleLookupError):
+            return [{**plan_of(tuple(map(str, terms))).of_host(str(host))}]
+
+
+@lru_cache(maxsize=8)
+def plan_of(paths: tuple[str, ...]) -> CablingPlan:
+    """The plan in these files, read once for all hosts of a run. Raises UsageError."""
+    return import_plan(read_sources(paths))

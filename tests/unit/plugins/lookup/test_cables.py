@@ -1,0 +1,29 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The lookup that reads the cables of a host."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.rack.recipes.tests.unit.plugins.run_playbooks import HEAD, keep, play
+
+CALL = "{{ lookup('rack.recipes.cables', '%s') }}"
+
+
+def test_each_host_gets_its_cables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    Path("cabling.yml").write_text("- {a: 'r1:e1', b: 'spine1:e1'}\n- {a: 'spine1:e2', b: 'r2:e1'}\n")
+    Path("faulty.yml").write_text("- {a: 'r1:e1', b: 'r1:e1'}\n")
+    other = "{{ lookup('rack.recipes.cables', 'cabling.yml', host='spine1.dc.example') }}"
+    tasks = [keep("own", CALL % "cabling.yml"), keep("other", other), keep("faulty", CALL % "faulty.yml")]
+    ended = play(HEAD + "".join(tasks))
+    assert ended.found["r1"]["own"] == {"e1": "spine1:e1"}
+    assert ended.found["r2"]["own"] == {"e1": "spine1:e2"}
+    assert ended.found["r1"]["other"] == {"e1": "r1:e1", "e2": "r2:e1"}
+    said = "faulty.yml:1:3: expected another port at the other end of r1:e1, got a cable to itself"
+    assert said in ended.found["r1"]["faulty"]

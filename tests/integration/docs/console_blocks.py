@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 VARIES = (
+    (re.compile(r"(?<=\d)s \(\d+:\d\d:\d\d\)"), "s"),  # pytest's, after a minute
     (re.compile(r"\b\d{8}-\d{6}-[0-9a-f]{6}\b"), "RUN"),
     (re.compile(r"\d+(\.\d+)?"), "N"),
     (re.compile(r"\s+"), " "),

@@ -10,9 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding, most_important_first
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import (
+    Finding,
+    from_row,
+    most_important_first,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, load
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.earlier_runs import LAST_RUNS
 
 if TYPE_CHECKING:
@@ -39,6 +44,9 @@ ANALYSERS: Sequence[str] = (
 
 `run` is the `RunData` of the run, `history` the `History` of its earlier runs, which reads nothing before it is asked.
 """
+
+
+SUMMARY = "summary"
 
 
 class Needs(NamedTuple):
@@ -83,14 +91,25 @@ def _useful(run: RunData, history: History) -> Iterator[str]:
             yield name
 
 
-def with_summary(run: RunData, findings: list[Finding], summary_by: Settings | None) -> list[Finding]:
-    """The findings about a run and, where there are settings for one, its summary. It raises nothing."""
+def with_summary(engine: Engine, run: RunData, findings: list[Finding], summary_by: Settings | None) -> list[Finding]:
+    """The findings about a run with its summary: a new one where there are settings for it, else the stored one.
+
+    Raises StoreError where the stored one cannot be read.
+    """
     if summary_by is None:
-        return findings
+        return [*findings, *_stored_summary(engine, run)]
     # only who asks for a summary pays for this import
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.summary.write_summary import summary
 
     return [*findings, *summary(run, findings, summary_by)]
+
+
+def _stored_summary(engine: Engine, run: RunData) -> Iterator[Finding]:
+    """The summary that was made after the run had ended: its results are what they were then."""
+    ended = run.run.get("ended")
+    for row in queries.findings(engine, run.run["run_id"]) if ended else ():
+        if row["kind"] == SUMMARY and row["time"] >= ended:
+            yield from_row(row)
 
 
 def _findings(name: str, run: RunData, history: History) -> Iterable[Finding]:

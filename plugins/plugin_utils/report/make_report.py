@@ -49,7 +49,7 @@ def make(
     """
     run = load(engine, run_id)
     history = History(engine, run)
-    findings = with_summary(run, analyse_history(history), summary_by)
+    findings = with_summary(engine, run, analyse_history(history), summary_by)
     if url and findings != [*map(from_row, queries.findings(engine, run_id))]:
         with suppress(StoreError):
             store_findings_at(url, run_id, findings)

@@ -75,6 +75,44 @@ def test_only_the_hosts_of_the_waiver_and_passes_lift_it(steps: Path, rack: Any)
     assert [(waiver["state"], waiver["used"], waiver["runs"]) for waiver in listed] == [("lifted", 1, 3)]
 
 
+def test_of_hosts_that_one_host_tests_together_only_those_of_the_waiver(steps: Path, rack: Any):
+    """The delegate gets one request for all hosts; each of them keeps its own waivers."""
+    through, *tested = rack.hosts
+    waive(f"step: probe, hosts: {tested[0]}, reason: RMA 1, {LATER}", f"step: port*, reason: known, {LATER}")
+    probe = shell("probe", "fail", delegate_to=through)
+    ports = shell("port", "fail", delegate_to=through, loop=["eth0", "eth1"])
+    recipe = write_recipe([probe, ports, shell("after", "ok", depends_on=["port"])])
+    done = rack_recipes("run", recipe, "-i", rack.inventory, "--limit", ",".join(tested))
+    assert done.code == 1, done.stderr
+    found = results(done.answer["run_id"])
+    assert {host: found.steps["probe", host]["verdict"] for host in tested} == {
+        tested[0]: "waived",
+        **dict.fromkeys(tested[1:], "failed"),
+    }
+    assert {found.steps["probe", host]["through"] for host in tested} == {through}
+    assert {found.steps[name, host]["verdict"] for name in ("port", "port[eth0]") for host in tested} == {"waived"}
+    assert {found.steps["after", host]["verdict"] for host in tested} == {"passed"}
+
+
+def test_a_changed_waiver_is_not_refused_by_the_lock_file_and_the_record_tells_it(steps: Path, rack: Any):
+    """Waivers change no input of a step: who may write them is a matter of the policy (`waive`)."""
+    host, recipe = rack.hosts[0], write_recipe([shell("fail")])
+    waive(f"step: fail, reason: RMA 1, {LATER}")
+    assert rack_recipes("lock", recipe).code == 0
+    digests = []
+    for reason in ("RMA 1", "RMA 2"):
+        waive(f"step: fail, reason: {reason}, {LATER}")
+        done = rack_recipes("run", recipe, "-i", rack.inventory, "--limit", host, "--locked")
+        assert done.code == 0, done.stderr
+        assert (
+            results(done.answer["run_id"])
+            .steps["fail", host]["reason"]
+            .startswith(f"waived by alice until 2099-12-31: {reason};")
+        )
+        digests.append(rack_recipes("show", done.answer["run_id"], "--json").answer["run"]["waivers"]["digest"])
+    assert len(set(digests)) == 2
+
+
 @pytest.mark.parametrize(("verdicts", "code"), [("", 3), (", verdicts: [unreachable]", 0)])
 def test_a_host_that_cannot_be_reached(steps: Path, verdicts: str, code: int):
     Path("away.yml").write_text("all: {hosts: {away: {ansible_host: 127.0.0.1, ansible_port: 1}}}\n")

@@ -43,7 +43,8 @@ def analyse(options: argparse.Namespace) -> Answer:
 
     A run is compared with the earlier runs of its test. Runs in check mode and runs that have not ended do not count.
     The findings are stored, so that `show`, reports and other programs have the same. They replace those of an earlier
-    analysis. Each finding says by which method it was made, and how often that method is wrong.
+    analysis; a summary that was made after the run had ended stays until there is a new one. Each finding says by which
+    method it was made, and how often that method is wrong.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import analyse as findings_of
@@ -57,7 +58,7 @@ def analyse(options: argparse.Namespace) -> Answer:
     with opened(options) as store:
         run_id = run_id_of(store, options.run, options.db)
         run, project = load(store, run_id), settings.load()
-        found = with_summary(run, findings_of(store, run, options.last), project if options.summary else None)
+        found = with_summary(store, run, findings_of(store, run, options.last), project if options.summary else None)
     is_stored = True
     try:
         store_findings_at(options.db or project.db, run_id, found)

@@ -147,6 +147,26 @@ def test_a_summary_is_there_where_it_is_asked_for(url, store, tmp_path):
 
 
 @pytest.mark.usefixtures("one_finding")
+def test_a_later_report_without_a_summary_keeps_the_stored_one(url, store, tmp_path):
+    make(store, "R1", tmp_path / "report", ["csv"], url, Settings())
+    first = queries.findings(store, "R1")
+    make(store, "R1", tmp_path / "report", ["csv"], url)
+    assert "did not pass, on" in (tmp_path / "report" / "csv" / "findings.csv").read_text()
+    assert queries.findings(store, "R1") == first
+
+
+@pytest.mark.usefixtures("one_finding")
+def test_a_summary_from_before_the_run_ended_is_not_kept(url, store, tmp_path):
+    make(store, "R1", tmp_path / "report", ["csv"], url, Settings())
+    writer = sqlite3.connect(tmp_path / "results.db")
+    writer.execute("update analysis set time = '2026-11-25T12:00:01.000000Z'")
+    writer.commit()
+    writer.close()
+    make(store, "R1", tmp_path / "report", ["csv"], url)
+    assert [*map(from_row, queries.findings(store, "R1"))] == FOUND
+
+
+@pytest.mark.usefixtures("one_finding")
 def test_a_model_adds_suggestions_and_changes_nothing_else(store, tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
     lies = sentences(

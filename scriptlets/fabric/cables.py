@@ -11,7 +11,8 @@ from statistics import median
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from scriptlets.fabric.reach import read
-from scriptlets.tools.commands import run, run_json
+from scriptlets.tools import pings
+from scriptlets.tools.commands import run_json
 
 TIME = re.compile(r"time[=<]([\d.]+) ms")
 HEADERS = 48  # bytes of IPv6 and ICMPv6
@@ -63,8 +64,8 @@ def neighbour(told):
 
 def ping(target, size, params):
     """Loss in percent and the median time in ms of pings of one size; the time is None if none came back."""
-    words = ("-6", "-n", "-M", "probe", "-W", "1", "-c", str(params["count"]), "-i", str(params["interval"]))
-    text = run(("ping", *words, "-s", str(size), target), exit_codes=(0, 1, 2))
+    words = ("-6", "-n", "-W", "1", "-c", str(params["count"]), "-i", str(params["interval"]))
+    text = pings.ping((*words, "-s", str(size), target), exit_codes=(0, 1, 2))
     times = [float(found) for found in TIME.findall(text)]
     return {"loss": read(text)["loss"], "median_ms": median(times) if times else None}
 

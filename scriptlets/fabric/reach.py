@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
-from scriptlets.tools.commands import run
+from scriptlets.tools import pings
 
 LOSS = re.compile(r"([\d.]+)% packet loss")
 TIMES = re.compile(r"= ([\d.]+)/([\d.]+)/([\d.]+)/([\d.]+) ms")
@@ -42,12 +42,9 @@ class Reach(Scriptlet):
 
 
 def ping(target, size, count, interval):
-    """Loss in percent, least, mean and greatest time in ms of pings of `size` bytes that may not be cut.
-
-    What the host has learned of a way's MTU before is not asked, since it may be of yesterday (`-M probe`).
-    """
-    words = ("-n", "-q", "-M", "probe", "-c", str(count), "-i", str(interval), "-W", "1", "-s", str(size))
-    return read(run(("ping", *words, target), exit_codes=(0, 1)))
+    """Loss in percent, least, mean and greatest time in ms of pings of `size` bytes that may not be cut."""
+    words = ("-n", "-q", "-c", str(count), "-i", str(interval), "-W", "1", "-s", str(size))
+    return read(pings.ping((*words, target)))
 
 
 def read(text):

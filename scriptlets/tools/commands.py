@@ -13,28 +13,30 @@ import subprocess
 PATHS = ("/usr/sbin", "/sbin", "/usr/bin", "/bin")
 
 
-def run(argv, exit_codes=(0,), env=()):
+def run(argv, exit_codes=(0,), env=(), seconds=None):
     """What a program prints on stdout; `env` are further variables of its environment, such as a password.
 
-    Raises ValueError, with the end of stderr, for another exit code.
+    Raises ValueError, with the end of stderr, for another exit code, and where it has not ended after `seconds`.
     """
     path = os.pathsep.join((os.environ.get("PATH", ""), *PATHS))
     try:
         done = subprocess.run(
             argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="backslashreplace", check=False,
-            env={**os.environ, "PATH": path, "LC_ALL": "C", **dict(env)},
+            env={**os.environ, "PATH": path, "LC_ALL": "C", **dict(env)}, timeout=seconds,
         )  # fmt: skip
     except FileNotFoundError:
         raise ValueError(f"{argv[0]} is not installed on this host") from None
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"{' '.join(argv[:3])} did not end within {seconds:g} s") from None
     if done.returncode not in exit_codes:
         said = (done.stderr.strip() or done.stdout.strip()).rpartition("\n")[2]
         raise ValueError(f"{' '.join(argv[:3])} ended with exit code {done.returncode}: {said[:300]}")
     return done.stdout
 
 
-def run_json(argv, exit_codes=(0,)):
+def run_json(argv, exit_codes=(0,), seconds=None):
     """What a program prints as JSON, decoded; None if it prints nothing. Raises ValueError where it is no JSON."""
-    text = run(argv, exit_codes)
+    text = run(argv, exit_codes, seconds=seconds)
     try:
         return json.loads(text) if text.strip() else None
     except ValueError:

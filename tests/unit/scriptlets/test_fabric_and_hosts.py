@@ -6,38 +6,14 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
 CAPTURED = Path(__file__).parent / "captured"
-
-
-@pytest.fixture
-def scriptlet(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], ModuleType]:
-    """A function that imports a drop-in as a host does."""
-    monkeypatch.syspath_prepend(str(ROOT))
-    return lambda name: importlib.import_module(f"scriptlets.{name}")
-
-
-@pytest.fixture
-def prints(scriptlet: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """A function that says what the tools of a module print: a text for each word of their command lines."""
-
-    def say(module: ModuleType, answers: dict[str, str]) -> None:
-        def run(argv: list[str], exit_codes: object = (0,)) -> str:
-            return next(text for word, text in answers.items() if word in " ".join(argv))
-
-        monkeypatch.setattr(module, "run", run, raising=False)
-        monkeypatch.setattr(module, "run_json", lambda *words, **more: json.loads(run(*words, **more)), raising=False)
-
-    return say
 
 
 def captured(name: str) -> str:
@@ -53,6 +29,10 @@ class TestTools:
         with pytest.raises(ValueError, match=r"sh -c echo.* ended with exit code 3: no such thing"):
             scriptlet("tools.commands").run(("sh", "-c", "echo no such thing >&2; exit 3"))
 
+    def test_a_program_that_does_not_end(self, scriptlet):
+        with pytest.raises(ValueError, match=r"sleep 60 did not end within 0.1 s"):
+            scriptlet("tools.commands").run(("sleep", "60"), seconds=0.1)
+
     def test_what_is_no_json(self, scriptlet):
         with pytest.raises(ValueError, match=r"printed no JSON: '\{oops"):
             scriptlet("tools.commands").run_json(("echo", "{oops"))
@@ -61,6 +41,11 @@ class TestTools:
 
 class TestNeighbours:
     PLAN = {"swp1": "spine1:swp1", "swp2": "spine2:swp1", "swp3": "server1:eth1", "swp4": "server2:eth1"}
+
+    @pytest.mark.parametrize("file", ["lldpcli-1.0.18.json", "lldpcli-1.0.16.json"])
+    def test_every_version_of_lldpd(self, scriptlet, file):
+        found = scriptlet("cabling.neighbours").neighbours(json.loads(captured(file)))
+        assert (found["swp1"], found["swp3"]) == (["spine1:swp1"], ["server1:eth1"])
 
     def test_cables_as_planned(self, scriptlet, prints, rack_context):
         module = scriptlet("cabling.neighbours")
@@ -145,8 +130,9 @@ class TestBgp:
         prints(module, {"vtysh": text})
         return rack_context.run(module.BgpSessions, {"ports": list(ports)})
 
-    def test_established_sessions(self, scriptlet, prints, rack_context):
-        told = captured("frr-10.3-bgp-neighbors.json")
+    @pytest.mark.parametrize("version", ["10.3", "8.4"])
+    def test_established_sessions(self, scriptlet, prints, rack_context, version):
+        told = captured(f"frr-{version}-bgp-neighbors.json")
         assert self.run(scriptlet, prints, rack_context, told, "swp1", "swp2").verdict == "passed"
         assert rack_context.measured["prefixes.swp1"] > 0
 
@@ -168,6 +154,11 @@ class TestBgp:
         outcome = self.run(scriptlet, prints, rack_context, json.dumps(told), "swp1")
         assert outcome.reason.startswith(f"swp1: {says}")
 
+    def test_the_side_that_expects_the_wrong_system_in_an_older_version(self, scriptlet, prints, rack_context):
+        told = captured("frr-8.4-bgp-bad-as.json")
+        outcome = self.run(scriptlet, prints, rack_context, told, "swp1", "swp2")
+        assert outcome.reason == ("swp1: this router expects AS 65099, which the peer is not: correct remote-as here")
+
     def test_a_session_that_is_not_configured(self, scriptlet, prints, rack_context):
         assert self.run(scriptlet, prints, rack_context, "{}", "swp1").reason == "no session is configured at swp1"
 
@@ -178,11 +169,12 @@ class TestRoutes:
         prints(module, {"vtysh": text})
         return rack_context.run(module.FabricRoutes, params)
 
-    def test_all_paths(self, scriptlet, prints, rack_context):
-        told = captured("frr-10.3-routes.json")
-        outcome = self.run(scriptlet, prints, rack_context, told, prefixes=["10.1.4.0/24"], paths=2)
+    @pytest.mark.parametrize(("version", "prefix"), [("10.3", "10.1.4.0/24"), ("8.4", "10.1.2.0/24")])
+    def test_all_paths(self, scriptlet, prints, rack_context, version, prefix):
+        told = captured(f"frr-{version}-routes.json")
+        outcome = self.run(scriptlet, prints, rack_context, told, prefixes=[prefix], paths=2)
         assert outcome.verdict == "passed"
-        assert rack_context["fabric.routes_v1"] == [{"prefix": "10.1.4.0/24", "through": ["swp1", "swp2"]}]
+        assert rack_context["fabric.routes_v1"] == [{"prefix": prefix, "through": ["swp1", "swp2"]}]
 
     def test_a_path_that_the_kernel_does_not_use_does_not_count(self, scriptlet, prints, rack_context):
         told = json.loads(captured("frr-10.3-routes.json"))
@@ -199,7 +191,7 @@ class TestRoutes:
 class TestReach:
     def run(self, scriptlet, prints, rack_context, answers: dict[str, str]) -> Any:
         module = scriptlet("fabric.reach")
-        prints(module, answers)
+        prints(scriptlet("tools.pings"), answers)
         return rack_context.run(module.Reach, {"targets": ["10.1.1.12"], "mtu": 9000})
 
     def test_pings_that_come_back(self, scriptlet, prints, rack_context):
@@ -226,10 +218,38 @@ class TestReach:
         )
 
 
+class TestPings:
+    def test_an_older_version_gets_words_that_it_knows(self, scriptlet, monkeypatch):
+        module, asked = scriptlet("tools.pings"), []
+
+        def run(argv, exit_codes):
+            asked.append(argv)
+            if "probe" in argv:
+                raise ValueError("ping -M probe ended with exit code 1: ping: invalid -M argument: probe")
+            return "0% packet loss"
+
+        monkeypatch.setattr(module, "run", run)
+        assert module.ping(("-c", "1", "192.0.2.1")) == "0% packet loss"
+        assert asked[1] == ("ping", "-M", "do", "-c", "1", "192.0.2.1")
+
+    def test_another_problem_stays_one(self, scriptlet, monkeypatch):
+        module = scriptlet("tools.pings")
+        monkeypatch.setenv("PATH", "")
+        monkeypatch.setattr(scriptlet("tools.commands"), "PATHS", ())
+        with pytest.raises(ValueError, match="ping is not installed"):
+            module.ping(("192.0.2.1",))
+
+
 class TestCables:
+    @pytest.mark.parametrize("version", ["6.15", "6.1"])
+    def test_the_router_at_the_other_end(self, scriptlet, version):
+        told = json.loads(captured(f"iproute2-{version}-neigh.json"))
+        assert scriptlet("fabric.cables").neighbour(told).startswith("fe80::")
+
     def run(self, scriptlet, prints, rack_context, **answers: str) -> Any:
         module = scriptlet("fabric.cables")
-        prints(module, {"-s 8952": answers["long"], "ping": answers["short"], "neigh": answers["neigh"]})
+        prints(module, {"neigh": answers["neigh"]})
+        prints(scriptlet("tools.pings"), {"-s 8952": answers["long"], "ping": answers["short"]})
         return rack_context.run(module.CableLoss, {"ports": ["swp1"], "mtu": 9000})
 
     @pytest.mark.parametrize(
@@ -255,7 +275,12 @@ class TestCables:
 
 class TestOwnAddress:
     @pytest.mark.parametrize(
-        ("file", "verdict"), [("arping-healthy.txt", "passed"), ("arping-duplicate.txt", "failed")]
+        ("file", "verdict"),
+        [
+            ("arping-healthy.txt", "passed"),
+            ("arping-20221126-healthy.txt", "passed"),
+            ("arping-duplicate.txt", "failed"),
+        ],
     )
     def test_who_else_has_the_address(self, scriptlet, prints, rack_context, file, verdict):
         module = scriptlet("fabric.own_address")
@@ -281,6 +306,11 @@ class TestClock:
         outcome = rack_context.run(module.ClockSync, {})
         assert outcome.verdict == verdict
         assert outcome.reason.startswith(says)
+
+    @pytest.mark.parametrize("version", ["4.6", "4.3"])
+    def test_every_version_of_chrony(self, scriptlet, version):
+        found = scriptlet("clock.sync").tracking(captured(f"chrony-{version}-tracking.txt").strip())
+        assert (found["is_following"], found["server"]) == (True, "192.168.255.254")
 
 
 class TestDisk:

@@ -1,0 +1,141 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Throughput between every two hosts, by iperf3: all pairs in the fewest rounds, each host in one pair at a time."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from scriptlets.tools.commands import run
+from scriptlets.tools.rounds import partners
+
+MARGIN = 10  # seconds that a test may take beyond its time
+PAUSE = 0.05  # seconds between two tries to reach a partner that is still in its last round
+
+
+class Throughput(Scriptlet):
+    """Mbit/s and retransmissions from this host to each other one, and back.
+
+    The step runs on all hosts of `peers` at once (`--forks` at least their number): hosts with more work wait for none
+    but their next partner. For each round and direction the one host of a pair serves a single test on a port of its
+    own, from `port` on, and the other one tries until it is reached. So no host is ever in two tests. A partner that
+    does not come within `wait` seconds is an error. Limits are in megabits a second and in retransmissions for each
+    gigabyte sent; without them the numbers are measured only.
+    """
+
+    options = {
+        "peers": {"type": "dict", "required": True},  # NAME -> ADDRESS, the same on all hosts, this one among them
+        "me": {"type": "str"},  # by default the host of the step
+        "seconds": {"type": "int", "default": 1},
+        "streams": {"type": "int", "default": 4},
+        "port": {"type": "int", "default": 5201},
+        "wait": {"type": "float", "default": 60},
+        "min_mbits": {"type": "float"},
+        "max_retransmits": {"type": "float"},
+    }
+    reads = ()
+    writes = ("throughput.pairs_v1",)
+
+    def run(self, ctx, params):
+        peers, me = params["peers"], params["me"] or ctx.host
+        if me not in peers:
+            raise ValueError(f"peers have no {me}: expected this host among {', '.join(peers)}")
+        met = [(number, pair) for number, pair in enumerate(partners([*peers], me)) if pair]
+        found, missed = [], []
+        for number, (partner, is_client) in met:
+            try:
+                found += meet(me, partner, params, params["port"] + 2 * number, is_client=is_client)
+            except ValueError as error:
+                missed.append(f"{partner}: {error}")
+        ctx.set("throughput.pairs_v1", found)
+        wrong = [said for pair in found for said in _judge(ctx, pair, params)]
+        if missed:
+            raise ValueError("; ".join([*missed, *wrong]))
+        if wrong:
+            raise Failed("; ".join(wrong))
+        ctx.check("partners", len(met), "hosts", eq=len(peers) - 1)
+
+
+def meet(me, partner, params, port, *, is_client):
+    """Test with a partner, there and back. Returns what was measured on the client's side, nothing on the other."""
+    ways = ((me, partner, ()), (partner, me, ("-R",)))
+    if not is_client:
+        for number in range(len(ways)):
+            serve(params["peers"][me], port + number, params["wait"] + params["seconds"] + MARGIN)
+        return []
+    address = params["peers"][partner]
+    told = [(source, to, test(address, port + at, params, more)) for at, (source, to, more) in enumerate(ways)]
+    return [{"from": source, "to": to, **read(json_of)} for source, to, json_of in told]
+
+
+def serve(address, port, seconds):
+    """Serve a single test. Raises ValueError where nobody has come within `seconds`."""
+    run(("iperf3", "-s", "-1", "-J", "-B", address, "-p", str(port)), (0, 1), seconds=seconds)
+
+
+def test(address, port, params, more):
+    """What iperf3 says of one test. Raises ValueError where the partner is not reached within `wait` seconds."""
+    words = ("-t", str(params["seconds"]), "-P", str(params["streams"]), *more)
+    until = time.monotonic() + params["wait"]
+    while True:
+        argv = ("iperf3", "-c", address, "-p", str(port), "-J", *words)
+        told = decoded(run(argv, (0, 1), seconds=params["seconds"] + params["wait"]))
+        if not is_early(told) or time.monotonic() > until:
+            return told
+        time.sleep(PAUSE)
+
+
+def decoded(text):
+    """The JSON of iperf3. Raises ValueError where it is none."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        raise ValueError(f"iperf3 printed no JSON: {text[:100]!r}") from None
+
+
+def is_early(told):
+    """Whether the partner did not listen yet. iperf3 3.9 has no `error` then."""
+    return not told.get("start", {}).get("connected")
+
+
+def read(told):
+    """Mbit/s received, retransmissions and the single flows of a test. Raises ValueError with what iperf3 complains of.
+
+    Of a test with -R the partner is the sender. The addresses of a flow are in the order from sender to receiver.
+    """
+    if "error" in told or is_early(told):
+        raise ValueError(told.get("error", "the partner is not reached"))
+    end, is_back = told["end"], bool(told["start"]["test_start"]["reverse"])
+    flows = [_flow(place, stream, is_back) for place, stream in zip(told["start"]["connected"], end["streams"])]
+    sent = end["sum_sent"]
+    return {
+        "mbits": round(end["sum_received"]["bits_per_second"] / 1e6, 1),
+        "retransmits": sent.get("retransmits", 0),
+        "gigabytes": round(sent["bytes"] / 1e9, 3),
+        "flows": flows,
+    }
+
+
+def _flow(place, stream, is_back):
+    local, remote = ((place[f"{side}_host"], place[f"{side}_port"]) for side in ("local", "remote"))
+    source, to = (remote, local) if is_back else (local, remote)
+    return {"from": list(source), "to": list(to), "mbits": round(stream["receiver"]["bits_per_second"] / 1e6, 1)}
+
+
+def _judge(ctx, pair, params):
+    """Judge one direction of a pair; yields what is wrong with it."""
+    way = f"{pair['from']}-{pair['to']}"
+    again = round(pair["retransmits"] / pair["gigabytes"], 1) if pair["gigabytes"] else pair["retransmits"]
+    for name, value, unit, limit in (
+        ("mbits", pair["mbits"], "Mbit/s", {"min": params["min_mbits"]}),
+        ("retransmits", again, "1/GB", {"max": params["max_retransmits"]}),
+    ):
+        if None in limit.values():
+            ctx.measure(f"{name}.{way}", value, unit)
+        elif ctx.check(f"{name}.{way}", value, unit, **limit) == "failed":
+            ((word, bound),) = limit.items()
+            yield f"{pair['from']} to {pair['to']}: {value:g} {unit}, {word} {bound:g}: test the cables on the way"

@@ -1,0 +1,87 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The highest rate that each port of a router reaches while hosts send as fast as they can: a slow port is named."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from statistics import median
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+
+PAUSE = 0.2  # seconds between two looks: long enough that a burst out of a buffer counts little
+BUSY = 1.0  # Mbit/s, from which on a port is used
+
+
+class LinkPeaks(Scriptlet):
+    """The peak of what each port sends, in Mbit/s, against the median of all ports of this router.
+
+    The step begins to count when one of the ports is busy, for which it waits `wait` seconds, and ends after `idle`
+    seconds without traffic, or after `seconds`. Run it beside `fabric.throughput`. Ports that differ by design, such as
+    25 and 100 Gbit/s, belong into different steps. A port that nothing was sent over is not judged, and said to be.
+    """
+
+    options = {
+        "ports": {"type": "list", "elements": "str", "required": True},
+        "min_share": {"type": "float", "default": 0.05},
+        "wait": {"type": "float", "default": 60},
+        "idle": {"type": "float", "default": 4},
+        "seconds": {"type": "float", "default": 300},
+        "root": {"type": "path", "default": "/sys/class/net"},
+    }
+    reads = ()
+    writes = ("fabric.peaks_v1",)
+
+    def run(self, ctx, params):
+        peaks = watched({port: Path(params["root"], port, "statistics/tx_bytes") for port in params["ports"]}, params)
+        ctx.set("fabric.peaks_v1", [{"port": port, "mbits": peak} for port, peak in peaks.items()])
+        used = {port: peak for port, peak in peaks.items() if peak >= BUSY}
+        if not used:
+            raise ValueError(f"no port has sent anything within {params['wait']:g} s: run it beside fabric.throughput")
+        usual = round(median(used.values()), 1)
+        least = round(usual * params["min_share"], 1)
+        wrong = [said for port in peaks if (said := _judge(ctx, port, peaks[port], usual, least))]
+        if wrong:
+            raise Failed("; ".join(wrong))
+
+
+def watched(counters, params):
+    """The peak of each port in Mbit/s. Raises ValueError for a port that is not there."""
+    peaks = dict.fromkeys(counters, 0.0)
+    started = last_busy = time.monotonic()
+    has_begun, before, then = False, counted(counters), started
+    while time.monotonic() - started < (params["seconds"] if has_begun else params["wait"]):
+        time.sleep(PAUSE)
+        after, now = counted(counters), time.monotonic()
+        rates = {port: (after[port] - before[port]) * 8 / 1e6 / (now - then) for port in counters}
+        peaks = {port: max(peaks[port], round(rates[port], 1)) for port in counters}
+        if max(rates.values()) >= BUSY:
+            has_begun, last_busy = True, now
+        if has_begun and now - last_busy > params["idle"]:
+            break
+        before, then = after, now
+    return peaks
+
+
+def counted(counters):
+    """The bytes that each port has sent."""
+    try:
+        return {port: int(path.read_text(encoding="ascii")) for port, path in counters.items()}
+    except OSError as error:
+        raise ValueError(f"there is no port {Path(error.filename).parent.parent.name}") from None
+
+
+def _judge(ctx, port, peak, usual, least):
+    """Judge one port; returns what is wrong with it."""
+    if peak < BUSY:
+        ctx.measure(f"peak.{port}", peak, "Mbit/s")
+        return ""
+    if ctx.check(f"peak.{port}", peak, "Mbit/s", min=least) == "passed":
+        return ""
+    return (
+        f"{port} sends {peak:g} Mbit/s at most, half of the ports {usual:g}: compare the speed of both ends, "
+        "then replace cable or optics"
+    )

@@ -1,0 +1,89 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Speed, duplex and autonegotiation of ports."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from scriptlets.tools.commands import run
+from scriptlets.tools.hardware import is_missing
+
+UNKNOWN = (None, "", "-1", "unknown")
+AUTONEG = re.compile(r"^\s*Auto-negotiation:\s*(on|off)\s*$", re.MULTILINE)
+
+
+class LinkSpeed(Scriptlet):
+    """Whether each port runs at the speed, the duplex and with the autonegotiation that are expected.
+
+    Speed (Mbit/s) and duplex come from /sys, autonegotiation from ethtool, whose JSON does not have it in all versions.
+    An argument that is not given is not judged. A port that has neither speed nor duplex, such as one of a virtual
+    machine, is no such hardware. One without a carrier has none either, and is failed: look at the cable first.
+    """
+
+    options = {
+        "ports": {"type": "list", "elements": "str", "required": True},
+        "speed": {"type": "int"},
+        "duplex": {"type": "str", "choices": ["full", "half"], "default": "full"},
+        "autoneg": {"type": "str", "choices": ["on", "off"]},
+        "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
+        "root": {"type": "path", "default": "/sys/class/net"},
+    }
+    reads = ()
+    writes = ("links.speed_v1",)
+
+    def run(self, ctx, params):
+        found = {port: read(Path(params["root"], port)) for port in params["ports"]}
+        dark = [port for port, own in found.items() if own["carrier"] != "1"]
+        without = [port for port, own in found.items() if port not in dark and own["speed"] is None]
+        if without:
+            is_missing(f"{', '.join(without)} without a speed", params)
+        for port in found if params["autoneg"] else ():
+            found[port]["autoneg"] = autoneg(run(("ethtool", port)))
+        ctx.set("links.speed_v1", found)
+        wrong = [f"{port} has no carrier: look at the cable first" for port in dark]
+        wrong += [said for port in found if port not in dark for said in _judge(ctx, port, found[port], params)]
+        ctx.check("ports_without_carrier", len(dark), "ports", max=0)
+        if wrong:
+            raise Failed("; ".join(wrong))
+
+
+def read(folder):
+    """Speed in Mbit/s, duplex and carrier of a port. Raises ValueError for a port that is not there."""
+    if not folder.is_dir():
+        raise ValueError(f"there is no port {folder.name}")
+    speed, duplex = _text(folder / "speed"), _text(folder / "duplex")
+    return {
+        "speed": None if speed in UNKNOWN else int(speed),
+        "duplex": None if duplex in UNKNOWN else duplex,
+        "carrier": _text(folder / "carrier"),
+    }
+
+
+def _text(path):
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError:  # the kernel answers with an error where a port has no carrier, or no such thing
+        return None
+
+
+def autoneg(text):
+    """`on` or `off`, from the text of ethtool. Raises ValueError where it says neither."""
+    found = AUTONEG.search(text)
+    if not found:
+        raise ValueError(f"ethtool says nothing about autonegotiation: {text[-200:]!r}")
+    return found[1]
+
+
+def _judge(ctx, port, found, params):
+    """Judge one port; yields what is wrong with it."""
+    for name, unit in (("speed", "Mbit/s"), ("duplex", ""), ("autoneg", "")):
+        expected = params[name]
+        if expected is None:
+            ctx.measure(f"{name}.{port}", found.get(name), unit)
+        elif ctx.check(f"{name}.{port}", found[name], unit, eq=expected) == "failed":
+            yield f"{port}: {name} is {found[name]}, expected {expected}: compare the settings of both ends"

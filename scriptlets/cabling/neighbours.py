@@ -36,18 +36,38 @@ class LldpNeighbours(Scriptlet):
         ctx.set("lldp.neighbours_v1", {port: _described(found.get(port), expected.get(port)) for port in ports})
         wrong = [said for port in sorted(expected) if (said := _judge(ctx, port, expected[port], found.get(port, [])))]
         if wrong:
-            raise Failed("; ".join(wrong))
+            raise Failed("; ".join([*wrong, *swapped(expected, found)]))
 
 
 def settled(expected, wait):
     """The neighbours of each port as `NODE:PORT`, once no port has several and none of the plan is without."""
     until = time.monotonic() + wait
     while True:
-        found = neighbours(run_json(COMMAND))
+        found = as_planned(neighbours(run_json(COMMAND)), expected)
         is_settled = all(len(peers) == 1 for peers in found.values()) and set(expected) <= set(found)
         if is_settled or time.monotonic() >= until:
             return found
         time.sleep(PAUSE)
+
+
+def swapped(expected, found):
+    """What to do about two ports of this host that each see the neighbour of the other one."""
+    seen = {port: peers[0] for port, peers in found.items() if len(peers) == 1 and port in expected}
+    for port, peer in sorted(seen.items()):
+        others = [other for other in seen if port < other and expected[other] == peer and seen[other] == expected[port]]
+        yield from (f"{port} and {other} are swapped: exchange the plugs in these two ports" for other in others)
+
+
+def as_planned(found, expected):
+    """The neighbours with their names as the plan has them: LLDP may tell a domain that the plan leaves out."""
+    names = {end.partition(":")[0] for end in expected.values()}
+    return {port: sorted({_in_plan(peer, names) for peer in peers}) for port, peers in found.items()}
+
+
+def _in_plan(peer, names):
+    short, dot, rest = peer.partition(".")
+    domain, colon, port = rest.partition(":")
+    return f"{short}:{port}" if dot and colon and short in names and f"{short}.{domain}" not in names else peer
 
 
 def neighbours(told):

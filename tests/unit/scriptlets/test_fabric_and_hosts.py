@@ -63,8 +63,15 @@ class TestNeighbours:
         outcome = rack_context.run(module.LldpNeighbours, {"expected": swapped, "wait": 0})
         assert outcome.verdict == "failed"
         assert outcome.reason == (
-            "swp3: expected server2:eth1, found server1:eth1; swp4: expected server1:eth1, found server2:eth1"
+            "swp3: expected server2:eth1, found server1:eth1; swp4: expected server1:eth1, found server2:eth1; "
+            "swp3 and swp4 are swapped: exchange the plugs in these two ports"
         )
+
+    def test_the_domain_of_a_neighbour_may_be_missing_in_the_plan(self, scriptlet):
+        module = scriptlet("cabling.neighbours")
+        told = {"e1": ["leaf1.dc.example:et-0/0/0.0"], "e2": ["leaf2.dc.example:swp1"], "e3": ["x:eth1.2"]}
+        plan = {"e1": "leaf1:et-0/0/0.0", "e2": "leaf2.dc.example:swp1", "e3": "x:eth1.2"}
+        assert module.as_planned(told, plan) == {port: [end] for port, end in plan.items()}
 
     def test_a_port_with_an_old_and_a_new_neighbour_is_looked_at_again(self, scriptlet, monkeypatch):
         module = scriptlet("cabling.neighbours")

@@ -1,0 +1,58 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The tasks of a role with a recipe inside are those that the recipe compiles to, and its variables are documented."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.stage_task import to_task
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import STAGE
+from ansible_collections.rack.recipes.plugins.plugin_utils.compile.yaml_text import to_yaml
+from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import PlanOptions
+from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAD = "---\n# Compiled from files/recipe.yml by tests/unit/test_roles.py --update: change the recipe, not this file.\n"
+
+# The number of the first stage, another one in each role, so that a play may have several of them.
+FIRST_STAGE = {"cabling": 101, "fabric_health": 201}
+TITLES = {
+    "cabling": "Compare the neighbours of each port with the cabling plan",
+    "fabric_health": "Test ports, sessions, cables, routes and reach",
+}
+
+
+def read(role: str, path: str) -> Any:
+    return yaml.safe_load((ROOT / "roles" / role / path).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("role", FIRST_STAGE)
+def test_the_tasks_are_those_of_the_recipe(role: str, golden: Callable[[Path, str], None], monkeypatch: Any):
+    monkeypatch.chdir(ROOT)
+    plan = plan_of(f"roles/{role}/files/recipe.yml", Settings(), PlanOptions())
+    tasks = [to_task(plan.recipe, stage) for stage in plan.stages]
+    for number, task in enumerate(tasks):
+        task[STAGE]["number"] = FIRST_STAGE[role] + number
+    assert len(tasks) == 1
+    tasks[0]["name"] = TITLES[role]
+    golden(ROOT / "roles" / role / "tasks" / "main.yml", HEAD + to_yaml(tasks))
+
+
+@pytest.mark.parametrize("role", FIRST_STAGE)
+def test_every_variable_is_documented_with_its_default(role: str):
+    options = read(role, "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    defaults = read(role, "defaults/main.yml")
+    assert list(options) == list(defaults)
+    fixed = {name: value for name, value in defaults.items() if not (isinstance(value, str) and "{{" in value)}
+    assert {name: spec["default"] for name, spec in options.items() if "default" in spec} == fixed
+    page = (ROOT / "roles" / role / "README.md").read_text(encoding="utf-8")
+    assert all(f"| `{name}` |" in page for name in options)

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from math import isnan
-from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.capped_findings import MOST_RESULTS, SHOWN
@@ -19,11 +18,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history impo
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.few_numbers import moments
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_plan import plan_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.values import values
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import amount, plural
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Derived
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import run_record
 
 METHOD = "computed of two numbers of the same host, as the recipe says; nothing is estimated"
 CHECK = "Look why one of its two numbers is missing or 0 on these hosts; no value was put in its place."
@@ -57,7 +55,7 @@ def findings(run: RunData, _history: History) -> Iterator[Finding]:
 
 
 def derived_numbers(run: RunData) -> list[DerivedNumbers]:
-    """What the recipe of a run derives; nothing where the run's journal is no longer at its place."""
+    """What the recipe of a run derives; nothing where nobody knows its plan any more."""
     declared = _declared(run)
     if not declared:
         return []
@@ -71,10 +69,9 @@ def derived_numbers(run: RunData) -> list[DerivedNumbers]:
 
 
 def _declared(run: RunData) -> Mapping[str, Derived]:
-    journal = run.run.get("journal")
-    with suppress(RackError, OSError):
-        declared = run_record(Path(journal)).get("derived") or {} if journal else {}
-        return {name: Derived(**one) for name, one in declared.items()}
+    plan = plan_of(run)
+    with suppress(TypeError):  # of a later version, or damaged
+        return {name: Derived(**one) for name, one in plan.derived.items()} if plan else {}
     return {}
 
 

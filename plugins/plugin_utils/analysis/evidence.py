@@ -8,24 +8,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from math import isfinite
-from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, RAN
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.capped_findings import MOST_RESULTS, SHOWN, capped
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import NOTABLE, PROBLEM, Finding, ResultId
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import (
+    NOTABLE,
+    NOTE,
+    PROBLEM,
+    Finding,
+    ResultId,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.retries_and_reuse import single
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_plan import is_lost, plan_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.values import numbers_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import plural
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import run_record
 
 KIND = "evidence"
 COUNTED = "counted against the plan of the run; nothing is estimated, so there are no false alarms"
@@ -35,6 +38,12 @@ MISSING = "missing"
 EMPTY: tuple[Any, ...] = (None, "", [], {})
 RUN_AGAIN = "Run the step again on these hosts (`rack-recipes run --resume`), or find out why it was never judged."
 READ_LOG = "Read the log of the step on these hosts: it passed, but did not tell this value."
+
+PLAN_LOST = (
+    "The plan of this run is not known any more: its journal is gone, and an earlier version has stored the run "
+    "without it. So nobody can tell which planned results are missing, and derived numbers are not shown"
+)
+KEEP_JOURNALS = "Put the journal back to its place and make the report again; runs that are stored now keep their plan."
 
 
 class _Place(NamedTuple):
@@ -47,6 +56,8 @@ class _Place(NamedTuple):
 
 def findings(run: RunData, _history: History) -> Iterator[Finding]:
     """Yield findings of the kind `evidence`."""
+    if is_lost(run):
+        yield _lost_plan()
     yield from capped([*_without_result(run)])
     yield from capped([*_without_value(run)])
 
@@ -70,12 +81,13 @@ def _no_result(run: RunData, step: str, hosts: Sequence[str], planned: int) -> F
 
 
 def planned_hosts(run: RunData) -> Mapping[str, Sequence[str]]:
-    """The hosts of each planned step, as the run record says; empty where the journal is no longer at its place."""
-    journal = run.run.get("journal")
-    with suppress(RackError, OSError):
-        steps = run_record(Path(journal)).get("steps") or () if journal else ()
-        return {step["name"]: step["hosts"] for step in steps if step.get("hosts")}
-    return {}
+    """The hosts of each planned step; empty where nobody knows the plan any more."""
+    plan = plan_of(run)
+    return {step: hosts for step, hosts in plan.hosts.items() if hosts} if plan else {}
+
+
+def _lost_plan() -> Finding:
+    return Finding(KIND, NOTE, PLAN_LOST, advice=KEEP_JOURNALS, method=COUNTED)
 
 
 def _without_value(run: RunData) -> Iterator[Finding]:

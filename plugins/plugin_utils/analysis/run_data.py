@@ -30,7 +30,8 @@ class RunData:
 
     `attributes` has, by host, what the inventory says of it: `rack`, `position`, `role`, `model` and whatever else the
     project records (setting `host_attributes`). `runs` are all runs, the newest first, to compare this one with.
-    `judgements` are those of its measurements by other limits, in their order.
+    `judgements` are those of its measurements by other limits, in their order. `plan` is what it was to do, None where
+    the store does not know it (analysis/run_plan.py).
     `results` are the steps that are counted: the instances of a looped step, and not the step itself. `parents` has the
     looped step of each instance, and `places` the place of each step in the order of the recipe.
 
@@ -47,6 +48,7 @@ class RunData:
     artifacts: Sequence[Row] = ()
     attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     judgements: Sequence[Row] = ()
+    plan: Mapping[str, Any] | None = None
     results: Sequence[Row] = ()
     parents: Mapping[str, str] = field(default_factory=dict)
     places: Mapping[str, int] = field(default_factory=dict)
@@ -73,6 +75,7 @@ def load(engine: Engine, run_id: str) -> RunData:
             artifacts=queries.artifacts(engine, run_id),
             attributes=queries.attributes(engine, run_id),
             judgements=queries.judgements(engine, run_id),
+            plan=queries.plan(engine, run_id),
         )
     )
 

@@ -16,6 +16,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import reading
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.run_plan import unpacked
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.analysis_columns import ANALYSIS_COLUMNS
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.detail_columns import DETAIL_COLUMNS
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.step_columns import STEP_COLUMNS, Kind
@@ -33,15 +34,25 @@ Decoders = Mapping[str, Callable[[Any], Any]]
 
 def runs(engine: Engine) -> list[Result]:
     """All runs, the newest first. JSON columns are decoded; a missing one is an empty dict or list."""
-    return read(engine, sql.select(tables().runs).order_by(*newest_first()), RUN)
+    return read(engine, sql.select(*_run_columns()).order_by(*newest_first()), RUN)
 
 
 def run(engine: Engine, run_id: str) -> Result:
     """The run with this id. Raises UsageError where the store has none."""
-    found = read(engine, _of(tables().runs, run_id), RUN)
+    found = read(engine, sql.select(*_run_columns()).where(tables().runs.c.run_id == run_id), RUN)
     if not found:
         raise UsageError(f"there is no run {run_id!r} in the store")
     return found[0]
+
+
+def plan(engine: Engine, run_id: str) -> dict[str, Any] | None:
+    """What a run was to do: `steps` has the hosts of each, `derived` the definitions of derived numbers.
+
+    None where the store was not told, as of runs that an earlier version has stored.
+    """
+    table = tables().runs
+    found = read(engine, sql.select(table.c.plan).where(table.c.run_id == run_id), {"plan": decoded})
+    return unpacked(found[0]["plan"]) if found and found[0]["plan"] else None
 
 
 def flakes(engine: Engine, run_ids: Collection[str]) -> dict[str, int]:
@@ -209,6 +220,11 @@ def baselines(engine: Engine, test_id: str | None = None) -> list[Result]:
 def judgements(engine: Engine, run_id: str) -> list[Result]:
     """The judgements of a run's measurements by other limits, in their order."""
     return read(engine, _of(tables().judgements, run_id).order_by(tables().judgements.c.n), DETAILS["judgements"])
+
+
+def _run_columns() -> list[ColumnElement[Any]]:
+    """Those of `runs` without the plan, which is long and is read for one run alone."""
+    return [column for column in tables().runs.c if column.name != "plan"]
 
 
 def newest_first() -> tuple[ColumnElement[Any], ...]:

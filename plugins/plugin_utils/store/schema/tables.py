@@ -106,6 +106,7 @@ def _runs(metadata: MetaData) -> Table:
         sql.Column("checks", sql.BigInteger),
         sql.Column("pinned", sql.Boolean),  # NULL where it may be pruned
         sql.Column("waivers", long_text()),  # those that were in force, and those of its recipe that were over
+        sql.Column("plan", long_text()),  # NULL in rows of earlier versions; see store/run_plan.py
         sql.PrimaryKeyConstraint("run_id"),
         sql.Index(None, "test_id", "started"),
     )

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import REFUSED
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
-from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record, json_text
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import counts, weight_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.run_plan import packed
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_to_rows import (
     ARTIFACT,
@@ -133,16 +134,17 @@ class JournalFold:
         return in_order(tables().runs, self._run | counted | place)
 
     def _add_run(self, record: Record, batch: Batch | None) -> None:
-        """The run begins, or goes on; in that case it is running again and keeps its first start."""
+        """The run begins, or goes on; in that case it is running again and keeps its first start and plan."""
         self._context.fold(record)
         steps = (step for step in record.get("steps") or () if isinstance(step, dict))
         self._planned |= {step["name"]: step for step in steps if isinstance(step.get("name"), str)}
-        started = self._run.get("started")
+        started, plan = self._run.get("started"), self._run.get("plan")
         self._run = {
             "run_id": self.run_id,
             **columns_from(RECIPE, mapping(record.get("recipe"))),
             **columns_from(RUN, record),
             "status": "running",
+            "plan": plan or storable(json_text(packed(record))),
         }
         if started:
             self._run["started"] = started

@@ -65,9 +65,20 @@ def test_a_run_with_all_its_results_lacks_nothing(journal: str) -> None:
     assert found(run={"run_id": "R1", "ended": "T", "journal": journal}, steps=results()) == []
 
 
-@pytest.mark.parametrize("journal", [None, "/nowhere/journal.jsonl"])
-def test_without_a_journal_nobody_knows_what_was_planned(journal: str | None) -> None:
-    assert found(run={"run_id": "R1", "ended": "T", "journal": journal}, steps=results(hosts=("r2",))) == []
+def test_the_plan_in_the_store_is_enough() -> None:
+    (one,) = found(
+        run={"run_id": "R1", "ended": "T", "journal": "/nowhere/journal.jsonl"},
+        steps=results(hosts=("r2",)),
+        plan={"steps": {"ping": ["r1", "r2"], "idle": []}, "derived": {}},
+    )
+    assert one.title == "Nobody has 1 of 2 planned results of ping: r1"
+
+
+def test_without_a_journal_and_a_stored_plan_the_report_says_that_nobody_knows_it() -> None:
+    (one,) = found(run={"run_id": "R1", "ended": "T", "journal": "/nowhere/journal.jsonl"}, steps=results())
+    assert (one.kind, one.grade) == ("evidence", "note")
+    assert one.title.startswith("The plan of this run is not known any more: its journal is gone")
+    assert found(run={"run_id": "R1", "ended": "T", "journal": None}, steps=results()) == []
 
 
 @pytest.mark.parametrize(

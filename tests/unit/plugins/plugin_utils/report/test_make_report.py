@@ -43,6 +43,8 @@ STEPS = [
     {"name": "link", "stage": 1, "idx": 1, "scope": "host", "hosts": ["r1", "r2"]},
     {"name": "compare", "stage": 2, "idx": 2, "scope": "run", "hosts": [""]},
 ]
+PLANNED = [*STEPS, {"name": "fan", "stage": 2, "idx": 3, "scope": "host", "hosts": ["r1", "r2"]}]
+DERIVED = {"rx_twice": {"kind": "ratio", "of": "link:rx", "to": "link:rx", "unit": ""}}
 
 
 def records():
@@ -249,3 +251,23 @@ def test_every_writer_has_a_format_and_every_format_a_line_on_the_page():
 
 def test_the_action_takes_what_the_module_documents():
     assert action.ARGUMENTS.keys() == yaml.safe_load(module.DOCUMENTATION)["options"].keys()
+
+
+def test_a_store_alone_gives_the_same_report_as_with_its_journal(tmp_path):
+    head, *others = records()
+    fan = next(one for one in others if one["kind"] == "step") | {"step": "fan", "n": 9, "measurements": []}
+    journal = tmp_path / "runs" / "R1" / "journal.jsonl"
+    append(journal, [{**head, "steps": PLANNED, "derived": DERIVED}, fan, *others])
+    store = engine(f"sqlite:///{tmp_path}/results.db")
+    import_journal(store, journal)
+
+    def texts(name):
+        make(store, "R1", tmp_path / name, ["csv", "html"])
+        return {path.name: path.read_text() for path in (tmp_path / name).rglob("*.*") if path.is_file()}
+
+    before = texts("before")
+    assert "rx_twice" in before["statistics.csv"]
+    assert "Nobody has 1 of 2 planned results of fan" in before["findings.csv"]
+    journal.unlink()
+    assert texts("after") == before
+    store.dispose()

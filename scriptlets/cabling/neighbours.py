@@ -33,8 +33,8 @@ class LldpNeighbours(Scriptlet):
         expected = {str(port): str(peer) for port, peer in params["expected"].items()}
         found = settled(expected, params["wait"])
         ports = sorted({*expected, *found})
-        ctx.set("lldp.neighbours_v1", {port: _described(found.get(port), expected.get(port)) for port in ports})
-        wrong = [said for port in sorted(expected) if (said := _judge(ctx, port, expected[port], found.get(port, [])))]
+        ctx.set("lldp.neighbours_v1", {port: described(found.get(port), expected.get(port)) for port in ports})
+        wrong = [said for port in sorted(expected) if (said := judge(ctx, port, expected[port], found.get(port, [])))]
         if wrong:
             raise Failed("; ".join([*wrong, *swapped(expected, found)]))
 
@@ -85,7 +85,7 @@ def _first(parts, name):
     return values[0].get("value", "")
 
 
-def _described(peers, expected):
+def described(peers, expected):
     """What a port sees and what it should see, in the words of the analysis of links."""
     shown = {"others": peers[1:]} if peers and len(peers) > 1 else {}
     if peers:
@@ -95,7 +95,7 @@ def _described(peers, expected):
     return shown
 
 
-def _judge(ctx, port, expected, peers):
+def judge(ctx, port, expected, peers):
     """Judge one port; returns what is wrong with it."""
     seen = " and ".join(peers) or "no neighbour"
     verdict = ctx.check(f"neighbour.{port}", seen, eq=expected)

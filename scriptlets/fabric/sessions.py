@@ -25,7 +25,7 @@ class BgpSessions(Scriptlet):
     def run(self, ctx, params):
         found = sessions(run_json(("vtysh", "-c", "show bgp neighbors json")))
         ctx.set("fabric.bgp_v1", found)
-        wrong = [said for port in params["ports"] for said in _judge(ctx, port, found.get(port), params)]
+        wrong = [said for port in params["ports"] for said in judge(ctx, port, found.get(port), params)]
         if wrong:
             raise Failed("; ".join(wrong))
 
@@ -48,7 +48,7 @@ def _session(own):
     }
 
 
-def _judge(ctx, port, found, params):
+def judge(ctx, port, found, params):
     """Judge one session; yields what is wrong with it."""
     if found is None:
         ctx.check(f"session.{port}", "not configured", eq="Established")

@@ -11,6 +11,7 @@ from typing import Any
 
 import yaml
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_files import COMMAND_LINE_PORT
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import (
     LEAF,
     PLURALS,
@@ -19,17 +20,24 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology
     Topology,
 )
 
-INVENTORY, CABLES = "inventory.yml", "cabling.yml"
+INVENTORY, CABLES, SWITCHES = "inventory.yml", "cabling.yml", "switches.yml"
 SSH = (
     "-o ProxyCommand='nsenter -t {pid} -n nc -w 5 %h %p' -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "
     "-o ServerAliveInterval=2 -o ServerAliveCountMax=3"
 )
 """How a node is reached; one that is away or hung is noticed within some seconds."""
 
+COMMAND_LINE_PROXY = "nsenter -t {pid} -n nc %h %p"
+"""How its command line is reached: the session of a persistent connection is silent between two steps."""
+
+COMMANDS = {"version": "show version", "ports": "show interface json", "sessions": "show bgp summary json"}
+"""What recipes/switches.yml asks FRR, which knows nothing of its neighbours."""
+
 
 def write_inventory(topology: Topology, folder: Path, pid: int) -> None:
-    """Write both files into the folder. `pid` is the rack's first process, in whose network the nodes are reached."""
+    """Write all files into the folder. `pid` is the rack's first process, in whose network the nodes are reached."""
     (folder / INVENTORY).write_text(_yaml(inventory(topology, folder, pid)), encoding="utf-8")
+    (folder / SWITCHES).write_text(_yaml(switches(topology, folder, pid)), encoding="utf-8")
     (folder / CABLES).write_text(_yaml(cabling_plan(topology)), encoding="utf-8")
 
 
@@ -47,6 +55,25 @@ def inventory(topology: Topology, folder: Path, pid: int) -> dict[str, Any]:
         "cabling_plan": str(folder / CABLES),
     }
     return {"all": {"vars": reached, "children": groups}}
+
+
+def switches(topology: Topology, folder: Path, pid: int) -> dict[str, Any]:
+    """The inventory of the routers as a network team has it: devices with a command line, and without Python.
+
+    FRR's command line is close enough to that of IOS for Ansible's connection and modules.
+    """
+    routers = [node for node in topology.nodes.values() if node.asn]
+    reached = {
+        "ansible_connection": "ansible.netcommon.network_cli",
+        "ansible_network_os": "cisco.ios.ios",
+        "ansible_port": COMMAND_LINE_PORT,
+        "ansible_user": "root",
+        "ansible_ssh_private_key_file": str(folder / "ssh_key"),
+        "ansible_libssh_proxy_command": COMMAND_LINE_PROXY.format(pid=pid),
+        "ansible_host_key_checking": False,
+        "switch_commands": COMMANDS,
+    }
+    return {"switches": {"vars": reached, "hosts": {node.name: _variables(node, topology) for node in routers}}}
 
 
 def _variables(node: Node, topology: Topology) -> dict[str, Any]:

@@ -43,6 +43,14 @@ PrintMotd no
 PidFile /run/sshd.pid
 Subsystem sftp internal-sftp
 """
+COMMAND_LINE_PORT = 2222
+"""The SSH port of a router that leads to the command line of FRR, as to that of a switch, and not to a shell."""
+
+ROUTER_SSHD = f"""\
+Port {COMMAND_LINE_PORT}
+Match LocalPort {COMMAND_LINE_PORT}
+  ForceCommand /usr/bin/vtysh
+"""
 LLDPD = """\
 configure lldp tx-interval 1
 configure lldp tx-hold 3
@@ -89,7 +97,7 @@ def files_of(node: Node, topology: Topology, public_key: str, host_key: str) -> 
         "etc/hosts": _hosts(topology),
         "etc/rack/boot_id": f"{uuid.uuid4()}\n",
         "etc/rack/authorized_keys": public_key,
-        "etc/rack/sshd_config": SSHD,
+        "etc/rack/sshd_config": SSHD + (ROUTER_SSHD if node.asn else ""),
         "etc/rack/chrony.conf": CHRONY,
         "etc/ssh/rack_host_key": host_key,
         "etc/lldpd.d/rack.conf": LLDPD,

@@ -173,5 +173,5 @@ def test_a_mistake_in_these_rules_is_told_before_anything_is_run(devices: Path):
     Path("answers.yml").write_text("errors: [{module: [test.net.*], text: a}]")
     done = run(cli("version", "show version"), RACK_RECIPES_MODULE_ERRORS="answers.yml")
     assert done.code == 2
-    assert "answers.yml:1:11: expected one of modules, at, text, fields, reason, got 'module'" in done.stderr
+    assert "answers.yml:1:11: expected one of modules, at, text, fields, reason, says, got 'module'" in done.stderr
     assert [*Path(".rack-recipes/runs").glob("*/journal.jsonl")] == []

@@ -25,7 +25,7 @@ class AnswerRule:
 
     `modules` are patterns of full names. `at` is a path of keys; empty for the whole result. A text below it matches
     the regular expression `text`, or a mapping there has all of the `fields`; the key `reason` of that mapping holds
-    the words of the device.
+    the words of the device. `says` is said instead of these words.
     """
 
     modules: tuple[str, ...]
@@ -33,6 +33,7 @@ class AnswerRule:
     text: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict)
     reason: str = ""
+    says: str = ""
 
     def is_for(self, names: Iterable[str]) -> bool:
         """Whether one of the names of a module matches a pattern."""
@@ -49,7 +50,9 @@ class AnswerRule:
         )
 
     def words(self, value: Any) -> str:
-        """What the device says in a value that this rule covers."""
+        """What is said of a value that this rule covers: the words of the device, or those of the rule."""
+        if self.says:
+            return self.says
         if isinstance(value, str):
             return value.strip()
         said = value.get(self.reason) if self.reason else None

@@ -62,6 +62,7 @@ def _rule(data: Mapping[str, Any]) -> AnswerRule:
         text=data.get("text", ""),
         fields=data.get("fields", {}),
         reason=data.get("reason", ""),
+        says=data.get("says", ""),
     )
 
 
@@ -132,4 +133,5 @@ CHECKS: Mapping[str, Check] = {
     "text": _pattern,
     "fields": _fields,
     "reason": _text,
+    "says": _text,
 }

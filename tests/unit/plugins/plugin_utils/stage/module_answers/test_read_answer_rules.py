@@ -60,7 +60,10 @@ def test_a_list_may_be_left_empty():
         ("errors: {}", "e.yml:1:9: expected a list of rules, got an empty mapping"),
         ("errors: []", "e.yml:1:9: expected a list of rules, got an empty list"),
         ("errors: [a]", "e.yml:1:10: expected a rule, such as {modules: [site.lab.pdu_info], fields: {ok: false},"),
-        ("errors: [{module: [a], text: b}]", "e.yml:1:11: expected one of modules, at, text, fields, reason, got"),
+        (
+            "errors: [{module: [a], text: b}]",
+            "e.yml:1:11: expected one of modules, at, text, fields, reason, says, got",
+        ),
         ("errors: [{module: [a], text: b}]", "got 'module' (did you mean 'modules'?)"),
         ("errors: [{text: b}]", "e.yml:1:10: expected modules in a rule (['*'] is every module), got none"),
         ("errors: [{modules: a, text: b}]", ":1:20: expected a list of module names, each of which may have * in it"),

@@ -1,0 +1,49 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""State, frame size and speed of a switch's ports, by what its command line has answered."""
+
+from __future__ import annotations
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from scriptlets.tools.command_answers import ports
+
+
+class SwitchPorts(Scriptlet):
+    """Whether ports are up, take frames of the right size and run at the right speed.
+
+    `told` is the answer to a command such as `show interfaces | json`. The checks have the names that those of a
+    server's ports have (`link.ports`).
+    """
+
+    options = {
+        "told": {"type": "raw", "required": True},
+        "ports": {"type": "list", "elements": "str", "required": True},
+        "mtu": {"type": "int", "default": 0},  # bytes; 0: any
+        "speed_mbps": {"type": "int", "default": 0},  # 0: any
+    }
+    reads = ()
+    writes = ("links.ports_v1",)
+
+    def run(self, ctx, params):
+        found = ports(params["told"])
+        ctx.set("links.ports_v1", found)
+        missing = [port for port in params["ports"] if port not in found]
+        wrong = [f"there is no port {', '.join(missing)}: correct its name in the inventory"] if missing else []
+        wrong += [said for port in params["ports"] if port in found for said in _judge(ctx, port, found[port], params)]
+        if wrong:
+            raise Failed("; ".join(wrong))
+
+
+def _judge(ctx, port, found, params):
+    """Judge one port; yields what is wrong with it and what to do."""
+    if ctx.check(f"state.{port}", found["state"], eq="up") == "failed":
+        yield f"{port} is {found['state']}: check its cable, its transceiver and the port at the other end"
+    for name, unit, said in (("mtu", "bytes", "takes frames of"), ("speed_mbps", "Mbit/s", "runs at")):
+        if not params[name]:
+            continue
+        if found[name] is None:
+            raise ValueError(f"the switch does not tell {name} of {port}")
+        if ctx.check(f"{name}.{port}", found[name], unit, eq=params[name]) == "failed":
+            yield f"{port} {said} {found[name]} {unit}, expected {params[name]}: correct its configuration"

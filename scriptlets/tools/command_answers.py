@@ -22,6 +22,7 @@ from scriptlets.fabric.sessions import sessions as frr_neighbours
 
 NXOS_SHORT = re.compile(r"^Eth(?=\d)")
 SONIC_PORT, SONIC_LLDP = "PORT_TABLE:", "LLDP_ENTRY_TABLE:"
+NO_SPEED = 2**32 - 1  # what Linux, and so FRR, tells of a port whose speed is not known
 DIGITS = re.compile(r"\d+")
 
 
@@ -73,7 +74,9 @@ def _number(value):
 
 
 def _port(is_up, mtu, speed_mbps):
-    return {"state": "up" if is_up else "down", "mtu": _number(mtu), "speed_mbps": _number(speed_mbps) or None}
+    speed = _number(speed_mbps)
+    is_known = speed not in (None, 0, NO_SPEED)
+    return {"state": "up" if is_up else "down", "mtu": _number(mtu), "speed_mbps": speed if is_known else None}
 
 
 def _eos_ports(told):
@@ -98,10 +101,10 @@ def _sonic_ports(told):
 
 
 def _frr_ports(told):
+    """A port that is shut down has no operational status there."""
     return {
         name: _port(each.get("operationalStatus") == "up", each.get("mtu"), each.get("speed"))
         for name, each in told.items()
-        if isinstance(each, dict) and "operationalStatus" in each
     }
 
 
@@ -199,7 +202,7 @@ PORTS = (
     (_has("interfaces"), _eos_ports),
     (_has("TABLE_interface"), _nxos_ports),
     (_has_key_with(SONIC_PORT), _sonic_ports),
-    (_all_have("operationalStatus"), _frr_ports),
+    (_all_have("administrativeStatus"), _frr_ports),
 )
 NEIGHBOURS = (
     (_has("lldpNeighbors"), _eos_neighbours),

@@ -157,7 +157,10 @@ install_project() {
   say "Installing the project into .venv ($1)"
   case $1 in
     run | rack) .venv/bin/python -m pip install --quiet --editable . ;;
-    test) .venv/bin/python -m pip install --quiet --editable '.[postgresql]' --group dev ;;
+    test)
+      .venv/bin/python -m pip install --quiet --editable '.[postgresql]' --group dev
+      .venv/bin/python tests/rack/network_collections.py >/dev/null
+      ;;
   esac
   printf '%s\n' "$digest" >"$stamp"
 }

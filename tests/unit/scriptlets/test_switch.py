@@ -80,7 +80,7 @@ class TestPorts:
         )
 
     def test_a_speed_that_the_switch_does_not_tell_is_an_error(self, scriptlet, rack_context):
-        params = {"told": told(CASES["ports"][1]), "ports": ["Ethernet1"], "speed_mbps": 1000}
+        params = {"told": told(CASES["ports"][2]), "ports": ["Ethernet1"], "speed_mbps": 1000}
         outcome = rack_context.run(scriptlet("switch.ports").SwitchPorts, params)
         assert (outcome.verdict, outcome.reason.rpartition(": ")[2]) == (
             "error",

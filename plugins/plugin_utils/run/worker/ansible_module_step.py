@@ -45,7 +45,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.
     missing_on_controller,
     unknown_module,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.module_answers import AnswerRules
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.module_answers import (
+    AnswerRules,
+    readable,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.read_answer_rules import answer_rules
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.result_parts import part_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.project_files import digest_of
@@ -236,7 +239,7 @@ def _to_json(result: Result) -> Result:
 
 
 def _reason(result: Result) -> str:
-    return str(result.get("msg") or result.get("skip_reason") or result.get("skipped_reason") or "")
+    return readable(str(result.get("msg") or result.get("skip_reason") or result.get("skipped_reason") or ""))
 
 
 def _digest(action: ActionBase, name: str, rules: AnswerRules, parts: tuple[ResultPart, ...]) -> str:

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import re
+from ast import literal_eval
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -17,6 +18,10 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_values import
 NAMED = 3  # how many errors a reason names
 # Ansible puts these before the message of an error that ends a module.
 PREFIX = re.compile(r"\A(Task failed: |[A-Za-z]+(Error|Failure|Exception): )+")
+
+
+# How network_cli shows the screen of a device that has refused a command: bytes, as Python writes them.
+SCREEN = re.compile(r"\A(?:[A-Za-z]+: )*(b(['\"]).*\2)\Z", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,18 @@ class AnswerRules:
         """Whether a module says with its message that it could not reach its device."""
         said = PREFIX.sub("", message.strip())
         return any(re.search(pattern, said, re.DOTALL) for pattern in self.unreachable)
+
+
+def readable(message: str) -> str:
+    """A module's message as people read it: of the screen of a device what it said, without command and prompt."""
+    screen = SCREEN.match(message.strip())
+    if not screen:
+        return message
+    try:
+        lines = literal_eval(screen[1]).decode("utf-8", "backslashreplace").split("\n")
+    except (SyntaxError, ValueError):
+        return message
+    return "\n".join(line.strip() for line in lines[1:-1]).strip() or message
 
 
 def _values(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:

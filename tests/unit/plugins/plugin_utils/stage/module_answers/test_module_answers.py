@@ -15,6 +15,7 @@ import yaml
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.module_answers import (
     AnswerRule,
     AnswerRules,
+    readable,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.read_answer_rules import answer_rules
 
@@ -40,3 +41,18 @@ def test_what_a_project_says_is_no_error_is_none():
     result = {"stdout": ["% BGP not active", "% BGP not active", "% Unknown"]}
     assert rules.of(["cisco.ios.ios_command"]).error_in(result) == "stdout.0: % BGP not active; stdout.2: % Unknown"
     assert rules.of(["arista.eos.eos_command"]).error_in({"stdout": ["", "% BGP not active"]})
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (r"b'show lldp nonsense\r\n% Invalid input\r\nnxos#'", "% Invalid input"),
+        ('ConnectionError: b"show x\\r\\n ^\\r\\n% Invalid x\\r\\nsw#"', "^\n% Invalid x"),
+        (r"b'leaf1#'", "b'leaf1#'"),
+        (r"b'\xzz\n\n'", r"b'\xzz\n\n'"),
+        ("b is no screen", "b is no screen"),
+        ("", ""),
+    ],
+)
+def test_the_screen_of_a_device_is_read_as_text(message: str, said: str):
+    assert readable(message) == said

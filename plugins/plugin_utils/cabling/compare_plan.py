@@ -192,12 +192,19 @@ class _Teller:
                 continue
             known = [far for far in sees if far not in self.explained]
             ends = frozenset((end, *known))
-            if not known or ends in told or any(far in self.plan.at for far in known):
+            if not known or ends in told:
                 continue  # the cable of the other end has told of it
             told.add(ends)
-            title = f"{end} is connected to {' and '.join(map(str, known))}, and the plan has no cable there"
+            title = (
+                f"{end} is connected to {' and '.join(map(self._belonging, known))}, and the plan has no cable there"
+            )
             advice = f"Unplug it at {self._at(end)}, or add it to the plan."
             yield self._finding(UNEXPECTED, title, advice, (end, *known), ())
+
+    def _belonging(self, end: End) -> str:
+        """A port, with the one that it belongs to where the plan says that."""
+        cable = self.plan.at.get(end)
+        return f"{end}, which belongs to {cable.other(end)}" if cable else str(end)
 
     def _tell(self, cables: Iterable[Cable]) -> None:
         for cable in cables:

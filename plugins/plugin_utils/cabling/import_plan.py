@@ -108,7 +108,7 @@ def _format_of(source: Source, name: str) -> tuple[Format, Any]:
         near = closest(name, tuple(FORMATS))
         raise refused([Problem("--format", f"one of {listed(FORMATS, len(FORMATS))}", quoted(name), near)])
     if name:
-        return FORMATS[name], _content(source, FORMATS[name].syntax)
+        return FORMATS[name], _content_of_kind(source, FORMATS[name])
     is_json = source.text.lstrip()[:1] in ("{", "[")
     syntaxes = (DOT, CSV, JSON) if is_json else (DOT, CSV, YAML)
     for syntax in syntaxes:
@@ -117,6 +117,15 @@ def _format_of(source: Source, name: str) -> tuple[Format, Any]:
             if found.syntax == syntax and found.recognises(content):
                 return found, content
     raise refused([_unknown(source, content)])
+
+
+def _content_of_kind(source: Source, wanted: Format) -> Any:
+    """The content of a source whose format was asked for. What columns a CSV file lacks is said by its reader."""
+    content = _content(source, wanted.syntax)
+    if wanted.syntax != CSV and not wanted.recognises(content):
+        data = content.data if isinstance(content, YamlFile) else content
+        raise refused([Problem(f"{source.name}:1:1", wanted.about, shown(data))])
+    return content
 
 
 def _content(source: Source, syntax: str) -> Any:

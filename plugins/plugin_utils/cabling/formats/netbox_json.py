@@ -67,7 +67,7 @@ def read_devices(data: Any, name: str) -> Draft:
         where = f"{name}: {path}"
         device = entry.get("name") if isinstance(entry, dict) else None
         if not isinstance(entry, dict) or not isinstance(device, str):
-            continue  # NetBox allows devices without a name, and no cable can name them
+            continue  # NetBox allows devices without a name
         draft.devices.setdefault(device, where)
         if position := _position(entry.get("rack"), entry.get("position")):
             draft.positions[device] = position
@@ -129,7 +129,10 @@ def _is_left_out(entry: Mapping[str, Any]) -> str:
     if status != CONNECTED:
         return f"status {status}"
     counts = {len(entry[side]) for side in SIDES}
-    return "" if counts == {1} else "an open end" if 0 in counts else "several ports at one end"
+    if counts != {1}:
+        return "an open end" if 0 in counts else "several ports at one end"
+    devices = [_mapping(_mapping(_mapping(entry[side][0]).get("object")).get("device")) for side in SIDES]
+    return "a device without a name" if any("name" in own and own["name"] is None for own in devices) else ""
 
 
 def _end(draft: Draft, termination: Any, where: str) -> End | None:

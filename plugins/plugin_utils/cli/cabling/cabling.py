@@ -158,7 +158,7 @@ def check(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.cabling.ask_neighbours import ask
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
-    plan = import_plan(read_sources([options.plan]))
+    plan = import_plan(read_sources([options.plan], os.environ.get(TOKEN, "")))
     if not plan.cables:
         raise UsageError(f"{options.plan}: expected cables, got none")
     asked = ask(options, plan)

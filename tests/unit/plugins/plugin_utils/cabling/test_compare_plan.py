@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.compare_plan import KINDS, Finding, Seen, compare
+from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.learn_plan import learn
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.plan_model import Cable, CablingPlan, End, Position
 
 CASES = yaml.safe_load(Path(__file__).with_name("comparisons.yml").read_text(encoding="utf-8"))
@@ -59,6 +62,37 @@ def test_what_is_told(case: dict[str, Any]):
 def test_every_kind_is_tried():
     told = {line.partition(":")[0] for case in CASES for line in case.get("told", [])}
     assert told == set(KINDS)
+
+
+LARGE = CablingPlan(tuple(Cable(End(f"leaf{n // 4}", f"swp{n % 4}"), End(f"server{n}", "eth1")) for n in range(12)))
+
+
+def recabled(order: list[int], silent: set[int]) -> Seen:
+    """What is seen where the servers' ends of the cables have changed places, and some servers do not answer."""
+    pairs = {cable.a: LARGE.cables[order[number]].b for number, cable in enumerate(LARGE.cables)}
+    found = {near: (far,) for near, far in [*pairs.items(), *((far, near) for near, far in pairs.items())]}
+    asked = {device for device in LARGE.ports if device not in {f"server{number}" for number in silent}}
+    return Seen(frozenset(asked), {one: sees for one, sees in found.items() if one.device in asked})
+
+
+@given(st.permutations(range(12)), st.sets(st.integers(0, 11)))
+def test_each_cable_that_was_moved_is_told_and_no_other(order: list[int], silent: set[int]):
+    found = compare(LARGE, recabled(order, silent))
+    moved = {LARGE.cables[number] for number, at in enumerate(order) if number != at}
+    told = {cable for finding in found.findings for one in finding.ends if (cable := LARGE.at.get(one))}
+    assert told == moved
+    assert found.good == len(LARGE.cables) - len(moved)
+    pairs = {frozenset((number, at)) for number, at in enumerate(order) if number < at and order[at] == number}
+    assert sum(finding.kind == "swapped" for finding in found.findings) == len(pairs)
+
+
+@given(st.permutations(range(12)), st.sets(st.integers(0, 11)))
+def test_what_is_learned_is_as_it_is_seen(order: list[int], silent: set[int]):
+    seen = recabled(order, silent)
+    plan, doubts = learn(seen)
+    assert (compare(plan, seen).findings, doubts) == ((), ())
+    assert len(plan.cables) == 12
+    assert sum(bool(cable.review) for cable in plan.cables) == len(silent)
 
 
 def test_as_json():

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,33 @@ def test_what_is_no_cable_of_a_network_is_left_out_and_counted():
     }
 
 
+def test_what_netbox_has_besides_is_left_out():
+    def cable(name: str | None = "a", kind: str = "dcim.interface", status: str = "connected", ends: int = 1) -> Any:
+        one = {"object_type": kind, "object": {"name": f"e{ends}", "device": {"name": name}}}
+        other = {
+            "object_type": "dcim.interface",
+            "object": {"name": f"{name}{kind}{status}{ends}", "device": {"name": "b"}},
+        }
+        return {"a_terminations": [one] * ends, "b_terminations": [other], "status": {"value": status}, "label": ""}
+
+    data = [cable(), cable(None), cable(kind="dcim.powerport"), cable(status="planned"), cable(ends=0), cable(ends=2)]
+    plan = import_plan([Source("x.json", json.dumps(data))])
+    assert len(plan.cables) == 1
+    assert plan.left_out == {
+        "a device without a name": 1,
+        "ends at dcim.powerport": 1,
+        "status planned": 1,
+        "an open end": 1,
+        "several ports at one end": 1,
+    }
+
+
+def test_several_saved_pages_are_one_plan():
+    whole = json.loads((SAMPLES / "netbox_cables.json").read_text())["results"]
+    saved = [{"count": 7, "results": whole[:4]}, {"count": 7, "results": whole[4:]}]
+    assert import_plan([Source("x.json", json.dumps(saved))]) == sample("netbox_cables.json")
+
+
 def test_positions_come_along():
     plan = sample("netbox_cables.json", "netbox_devices.json")
     assert plan.positions["node1"] == Position("12", 2)
@@ -112,6 +140,18 @@ def test_the_nearest_format_is_named():
 def test_the_format_that_is_asked_for_is_taken():
     with pytest.raises(UsageError, match="x:1:1: expected the column startdevice"):
         import_plan([Source("x", "- {a: a:1, b: b:1}\n")], "sonic")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("containerlab", "x:1:1: expected a topology of containerlab, got a list"),
+        ("ptm", r"x:1:1: expected PTM's topology.dot, got '- \{a: a:1, b: b:1\}"),
+    ],
+)
+def test_a_content_that_is_not_of_this_format_is_refused(name: str, said: str):
+    with pytest.raises(UsageError, match=said):
+        import_plan([Source("x", "- {a: a:1, b: b:1}\n")], name)
 
 
 def test_of_many_problems_the_first_are_said():

@@ -21,6 +21,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.netbox_api im
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.plan_model import Position
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.sources import read_sources
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
 
 SAMPLES = Path(__file__).with_name("samples")
 LISTS = {
@@ -100,6 +101,16 @@ def test_all_pages_are_one_plan_with_positions(netbox: NetBox):
     assert plan.positions["node1"] == Position("12", 2)
     assert {token for _path, _query, token in netbox.asked} == {"Token t0ken"}
     assert [query.get("offset") for path, query, _token in netbox.asked if "cables" in path] == [None, ["3"], ["6"]]
+
+
+def test_the_command_takes_the_token_from_the_environment(
+    netbox: NetBox, project: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("LAB_TOKEN", "t1")
+    done = call("cabling", "import", f"{netbox.url}/netbox", "--token-env", "LAB_TOKEN")
+    assert done.code == 0, done.err
+    assert done.out.startswith("7 cables\n")
+    assert {token for _path, _query, token in netbox.asked} == {"Token t1"}
 
 
 def test_a_filter_stays(netbox: NetBox):

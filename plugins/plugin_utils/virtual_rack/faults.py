@@ -10,10 +10,12 @@ A fault is a script for the shell of a node, and another one that undoes it. Wor
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc import hardware
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_files import DISK, DISK_SIZE, KERNEL_LOG
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_power import switch
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import Broken, RackState, with_broken
@@ -36,7 +38,8 @@ class Fault:
     """One fault: what it is, the roles of the nodes that can have it, the scripts that make it and heal it.
 
     `is_at_port`: it belongs to a port, and else to a whole node. `is_between_routers`: both ends of its cable are
-    routers. `runs_outside`: its scripts run beside the nodes, and not in one. `reboots`: the node starts anew first.
+    routers. `runs_outside`: its scripts run beside the nodes, in the rack's folder. `reboots`: the node starts anew
+    first. `needs_bmcs`: only a BMC can see it.
     """
 
     about: str
@@ -47,6 +50,7 @@ class Fault:
     is_between_routers: bool = False
     runs_outside: bool = False
     reboots: bool = False
+    needs_bmcs: bool = False
 
 
 def _of_port(about: str, make: str, heal: str, roles: Sequence[str] = ALL) -> Fault:
@@ -55,6 +59,12 @@ def _of_port(about: str, make: str, heal: str, roles: Sequence[str] = ALL) -> Fa
 
 def _of_session(about: str, make: str, heal: str, roles: Sequence[str] = ROUTERS) -> Fault:
     return Fault(about, roles, _bgp(make), _bgp(heal), is_at_port=True, is_between_routers=True)
+
+
+def _of_hardware(about: str, file: str, value: str) -> Fault:
+    healthy = hardware.healthy_values()[file]
+    write = f"echo {{}} >{{{{bmc}}}}/{file}"
+    return Fault(about, (SERVER,), write.format(value), write.format(healthy), runs_outside=True, needs_bmcs=True)
 
 
 def _bgp(line: str, family: str = "") -> str:
@@ -151,6 +161,9 @@ FAULTS: Mapping[str, Fault] = {
     ),
     "reboot": Fault("a node that has started anew", ALL, "", "", reboots=True),
     "host-hung": Fault("a node that answers pings and nothing else", ALL, "kill -STOP -1", "kill -CONT -1"),
+    "bmc-sensor": _of_hardware("air that is too hot, as its BMC sees it", "inlet_temperature", "51"),
+    "failed-power-supply": _of_hardware("one of two power supplies delivers nothing", "psu2_ok", "0"),
+    "wrong-firmware": _of_hardware("an older BIOS than that of the others", "firmware_bios", "2.3.9"),
     "kernel-errors": Fault(
         "errors of the memory in the kernel log", (SERVER,), _ERRORS, "sed -i '/EDAC MC0/d' {kernel_log}"
     ),
@@ -173,6 +186,8 @@ def break_rack(state: RackState, name: str, where: str = "") -> tuple[RackState,
     the node refuses.
     """
     fault = fault_of(name)
+    if fault.needs_bmcs and not state.has_bmcs:
+        raise UsageError(f"{name} needs BMCs: rack-recipes rack down, then rack-recipes rack up --bmcs")
     topology = state.topology
     taken = {each.where for each in state.broken}
     places = [place for place in places_of(fault, topology) if place not in taken]
@@ -217,7 +232,11 @@ def heal_rack(state: RackState, name: str = "") -> tuple[RackState, Sequence[Bro
 
 def _run(state: RackState, fault: Fault, script: str, where: str, topology: Topology) -> None:
     node = where.partition(":")[0]
-    state.run("" if fault.runs_outside else node, script.format(**details_of(where, topology)))
+    text = script.format(**details_of(where, topology))
+    if fault.runs_outside:
+        state.run("", f"cd {shlex.quote(str(state.folder))}\n{text}")
+    else:
+        state.run(node, text)
 
 
 def places_of(fault: Fault, topology: Topology) -> Sequence[str]:
@@ -266,6 +285,7 @@ def _other_port(port: Port, topology: Topology) -> str:
 Detail = Callable[[Topology, str, str], object]
 _OF_NODE: Mapping[str, Detail] = {
     "node": lambda _topology, node, _port: node,
+    "bmc": lambda _topology, node, _port: f"{hardware.FOLDER}/{node}",
     "asn": lambda topology, node, _port: topology.nodes[node].asn,
     "prefix": lambda topology, node, _port: topology.nodes[node].prefix,
     "other_address": lambda topology, node, _port: next(iter(_twins(node, topology)), ""),

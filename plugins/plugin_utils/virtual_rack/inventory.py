@@ -6,19 +6,26 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc import hardware, redfish_service
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_files import COMMAND_LINE_PORT
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import (
     LEAF,
     PLURALS,
     SERVER,
+    SPINE,
     Node,
     Topology,
 )
+
+PDU = "pdu1"
+"""The PDU that feeds all servers."""
 
 INVENTORY, CABLES, SWITCHES = "inventory.yml", "cabling.yml", "switches.yml"
 SSH = (
@@ -34,9 +41,13 @@ COMMANDS = {"version": "show version", "ports": "show interface json", "sessions
 """What recipes/switches.yml asks FRR, which knows nothing of its neighbours."""
 
 
-def write_inventory(topology: Topology, folder: Path, pid: int) -> None:
+def write_inventory(topology: Topology, folder: Path, pid: int, *, has_bmcs: bool) -> None:
     """Write all files into the folder. `pid` is the rack's first process, in whose network the nodes are reached."""
-    (folder / INVENTORY).write_text(_yaml(inventory(topology, folder, pid)), encoding="utf-8")
+    held = inventory(topology, folder, pid)
+    if has_bmcs:
+        add_bmcs(held, topology, folder / hardware.FOLDER)
+    with open(os.open(folder / INVENTORY, os.O_WRONLY | os.O_CREAT, FILE_MODE), "w", encoding="utf-8") as file:  # noqa: PTH123
+        file.write(_yaml(held))
     (folder / SWITCHES).write_text(_yaml(switches(topology, folder, pid)), encoding="utf-8")
     (folder / CABLES).write_text(_yaml(cabling_plan(topology)), encoding="utf-8")
 
@@ -74,6 +85,25 @@ def switches(topology: Topology, folder: Path, pid: int) -> dict[str, Any]:
         "switch_commands": COMMANDS,
     }
     return {"switches": {"vars": reached, "hosts": {node.name: _variables(node, topology) for node in routers}}}
+
+
+def add_bmcs(held: dict[str, Any], topology: Topology, folder: Path) -> None:
+    """Add to an inventory where each server's BMC is, who may use it, and from which node it is reached.
+
+    Password and certificate are files in `folder`.
+    """
+    servers = held["all"]["children"][PLURALS[SERVER]]
+    for node in topology.of_role(SERVER):
+        servers["hosts"][node.name]["bmc_address"] = node.bmc
+    servers["vars"] = {
+        "bmc_port": redfish_service.PORT,
+        "bmc_user": hardware.USER,
+        "bmc_password": (folder / hardware.PASSWORD).read_text(encoding="ascii").strip(),
+        "bmc_ca": (folder / redfish_service.CERTIFICATE).read_text(encoding="ascii"),
+        "bmc_through": topology.of_role(SPINE)[0].name,
+        "firmware_golden": dict(hardware.FIRMWARE.values()),
+        "pdu": PDU,
+    }
 
 
 def _variables(node: Node, topology: Topology) -> dict[str, Any]:

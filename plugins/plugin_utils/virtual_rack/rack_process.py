@@ -90,12 +90,15 @@ def start(spec: Spec) -> list[str]:
     """Start all nodes and lay all cables. Returns the nodes; raises StartError."""
     folder = Path(spec["folder"])
     prepare(folder, spec["manager"])
+    services = start_services(spec)
     nodes = {name: start_node(name, folder, spec["init"]) for name in spec["nodes"]}
     run("ip", "-batch", "-", given="\n".join(links(spec, {name: each.pid for name, each in nodes.items()})))
     for each in nodes.values():
         write_line(each)
     for name, each in nodes.items():
         wait_for(name, each)
+    for name, each in services.items():
+        wait_for_service(name, each)
     for name, each in nodes.items():
         keep_network(name, each.pid)
         (folder / PIDS / name).write_text(str(first_child(each.pid)), encoding="ascii")
@@ -121,6 +124,23 @@ def prepare(folder: Path, manager: str) -> None:
     shutil.chown("/run/chrony", "_chrony", "_chrony")
     Path("/run/chrony.conf").write_text(MANAGER_CHRONY, encoding="utf-8")
     run("chronyd", "-x", "-f", "/run/chrony.conf")
+
+
+def start_services(spec: Spec) -> dict[str, subprocess.Popen[str]]:
+    """Start what answers beside the nodes, such as their BMCs, each on an address of the management network."""
+    for address in spec["addresses"]:
+        run("ip", "address", "add", f"{address}/24", "dev", BRIDGE)
+    with (Path(spec["folder"]) / "rack.log").open("ab") as log:
+        return {
+            name: subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True)
+            for name, command in spec["services"].items()
+        }
+
+
+def wait_for_service(name: str, service: subprocess.Popen[str]) -> None:
+    """Wait until a service prints its first line. Raises StartError where it ends without one."""
+    if service.stdout and not service.stdout.readline():
+        raise StartError(f"{name} does not start, see rack.log")
 
 
 def start_node(name: str, folder: Path, init: str, words: Sequence[str] = NODE) -> subprocess.Popen[str]:

@@ -45,6 +45,7 @@ class RackState:
     started: int
     counts: Mapping[str, int]
     broken: Sequence[Broken] = field(default_factory=tuple)
+    has_bmcs: bool = False
 
     @property
     def topology(self) -> Topology:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import rack_process
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc import hardware, redfish_service
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.inventory import write_inventory
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_files import FRR, files_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import (
@@ -29,7 +31,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_sta
     save,
     start_of,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import MANAGER, Topology
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import MANAGER, SERVER, Topology
 
 INIT = Path(__file__).parent / "static" / "node_init.sh"
 OUTER = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc")
@@ -53,21 +55,33 @@ NEEDED = {
 PATIENCE = 10.0  # seconds in which a killed rack is gone
 
 
-def up(topology: Topology, folder: Path = FOLDER) -> RackState:
+def up(topology: Topology, folder: Path = FOLDER, *, with_bmcs: bool | None = None) -> RackState:
     """Start a rack and write its inventory and its cabling plan; returns its state.
 
-    Raises UsageError where that cannot be done here, and RackError where a part of it does not start.
+    `with_bmcs`: whether servers have BMCs; None stands for where that is possible. Raises UsageError where that cannot
+    be done here, and RackError where a part of it does not start.
     """
     refuse_what_cannot_be(folder)
+    has_bmcs = can_have_bmcs(with_bmcs)
     shutil.rmtree(folder, ignore_errors=True)
     make_private(folder / "files")
     for each in ("roots", rack_process.PIDS):
         (folder / each).mkdir()
     folder = folder.absolute()
     write_files(topology, folder)
+    write_hardware(topology, folder)
+    write_spec(topology, folder, has_bmcs=has_bmcs)
     pid = started(folder)
-    write_inventory(topology, folder, pid)
-    return save(RackState(folder, pid, start_of(pid), topology.counts))
+    write_inventory(topology, folder, pid, has_bmcs=has_bmcs)
+    return save(RackState(folder, pid, start_of(pid), topology.counts, has_bmcs=has_bmcs))
+
+
+def can_have_bmcs(wanted: bool | None) -> bool:
+    """Whether servers get BMCs. Raises UsageError where they are wanted and something for them is missing."""
+    needed = redfish_service.missing()
+    if wanted and needed:
+        raise UsageError(f"BMCs need what is not installed: {needed}")
+    return wanted is not False and not needed
 
 
 def refuse_what_cannot_be(folder: Path) -> None:
@@ -86,7 +100,7 @@ def refuse_what_cannot_be(folder: Path) -> None:
 
 
 def write_files(topology: Topology, folder: Path) -> None:
-    """Write the keys for SSH, the files of every node, and the spec of the rack's first process."""
+    """Write the keys for SSH and the files of every node."""
     public_key = _new_key(folder / KEY)
     for name, node in topology.nodes.items():
         own = folder / "files" / name
@@ -98,8 +112,31 @@ def write_files(topology: Topology, folder: Path) -> None:
             each.unlink()
         for path, text in files_of(node, topology, public_key, private).items():
             _write(own / path, text)
-    ends = [(each.upper.node, each.upper.name, each.lower.node, each.lower.name) for each in topology.cables]
-    spec = {"folder": str(folder), "init": str(INIT), "manager": MANAGER, "nodes": [*topology.nodes], "cables": ends}
+
+
+def write_hardware(topology: Topology, folder: Path) -> None:
+    """Write what the BMCs watch, and the password of their user, which IPMI 1.5 can take (16 bytes)."""
+    for server in topology.of_role(SERVER):
+        hardware.make_hardware(folder / hardware.FOLDER / server.name)
+    password = folder / hardware.FOLDER / hardware.PASSWORD
+    _write(password, secrets.token_hex(8) + "\n")
+    password.chmod(FILE_MODE)
+
+
+def write_spec(topology: Topology, folder: Path, *, has_bmcs: bool) -> None:
+    """Write the spec of the rack's first process."""
+    bmcs = {server.name: server.bmc for server in topology.of_role(SERVER)} if has_bmcs else {}
+    redfish = (sys.executable, "-I", "-m", redfish_service.__name__, str(folder / SPEC))
+    spec = {
+        "folder": str(folder),
+        "init": str(INIT),
+        "manager": MANAGER,
+        "nodes": [*topology.nodes],
+        "cables": [(each.upper.node, each.upper.name, each.lower.node, each.lower.name) for each in topology.cables],
+        "bmcs": bmcs,
+        "addresses": [*bmcs.values()],
+        "services": {"redfish": redfish} if bmcs else {},
+    }
     _write(folder / SPEC, json.dumps(spec))
 
 

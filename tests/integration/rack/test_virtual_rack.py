@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import rack_state
@@ -30,6 +32,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
 
 PATIENCE = 60.0  # seconds until something must be so
+ASK_BMC = Path(__file__).with_name("ask_bmc.py")
 PATHS = "vtysh -c 'show ip route 10.1.4.0/24 json'"
 
 
@@ -77,6 +80,18 @@ def says(node: str, script: str, word: str) -> Callable[[RackState], bool]:
     return lambda state: word in state.run(node, script, check=False)
 
 
+def bmc_says(server: str, path: str, word: str) -> Callable[[RackState], bool]:
+    """Whether a resource of a server's BMC has a word; `*` in a path stands for the one member there."""
+
+    def holds(state: RackState) -> bool:
+        hosts = yaml.safe_load((state.folder / "inventory.yml").read_text())["all"]["children"]["servers"]
+        place = hosts["hosts"][server]["bmc_address"]
+        asked = json.dumps({"url": f"https://{place}", "path": path, "timeout": 10, "verify": True, **hosts["vars"]})
+        return word in state.run("", shlex.join((sys.executable, "-I", str(ASK_BMC), asked)))
+
+    return holds
+
+
 # For each fault a place, and how it is seen there.
 SEEN: dict[str, tuple[str, Callable[[RackState], bool]]] = {
     "swapped-cables": ("leaf4:swp3", lambda state: neighbours(state, "leaf4").get("swp3") == {"server8"}),
@@ -99,6 +114,9 @@ SEEN: dict[str, tuple[str, Callable[[RackState], bool]]] = {
     "memory-short": ("server7", says("server7", "free -k", " 10240")),
     "host-away": ("server8", says("", "ping -c 1 -W 1 192.168.255.68 || echo away", "away")),
     "host-hung": ("server1", says("", "timeout 2 ssh-keyscan 192.168.255.61 2>&1; echo silent", "silent\n")),
+    "bmc-sensor": ("server3", bmc_says("server3", "Chassis/*/Thermal", '"ReadingCelsius": 51')),
+    "failed-power-supply": ("server4", bmc_says("server4", "Chassis/*/Power", '"LineInputVoltage": 0')),
+    "wrong-firmware": ("server5", bmc_says("server5", "UpdateService/FirmwareInventory/BIOS", '"2.3.9"')),
     "kernel-errors": ("server2", says("server2", "cat /var/log/kern.log", "EDAC MC0")),
 }
 

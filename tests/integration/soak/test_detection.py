@@ -41,14 +41,21 @@ SLICE = ("failing-disk",)
 ROUNDS, PAIRS, HEALTHY = 5, 20, 20
 PATIENCE = 60.0
 ROUTES = "vtysh -c 'show ip route json'"
-VARIABLES = ("kernel_log=/var/log/kern.log", "disk=/srv/disk", "max_flaps=3", "rack_recipes_reconnect_timeout=15")
+FABRIC, BMC = "fabric", "bmc"
+VARIABLES = {
+    FABRIC: ("kernel_log=/var/log/kern.log", "disk=/srv/disk", "max_flaps=3", "rack_recipes_reconnect_timeout=15"),
+    BMC: ("power_cycle=false",),
+}
+RESULTS = {FABRIC: 100, BMC: 50}
+"""The least number of results of each recipe."""
+
 HEAD = """\
 # Detection
 
-`recipes/fabric.yml` over the [virtual rack](virtual-rack.md), each time a new rack of 2 spines, 4 leaves and 8 servers.
-*Found* means that the results that have to name the fault did not pass. *Wrong findings* are results that did not pass
-although the fault does not concern them. `make soak` writes this page; `tests/integration/soak/detection.yml` says what
-is expected of each fault.
+`recipes/fabric.yml` over the [virtual rack](virtual-rack.md), each time a new rack of 2 spines, 4 leaves and 8 servers;
+`recipes/bmc.yml` for what only BMCs see, and both for a healthy rack. *Found* means that the results that have to name
+the fault did not pass. *Wrong findings* are results that did not pass although the fault does not concern them. `make
+soak` writes this page; `tests/integration/soak/detection.yml` says what is expected of each fault.
 
 | fault | at | tries | found | tries with wrong findings | seconds of a run |
 | --- | --- | --- | --- | --- | --- |
@@ -100,17 +107,23 @@ def new_rack() -> RackState:
     return state
 
 
-def failed_results() -> tuple[set[str], float]:
-    """Run the recipe; returns the results that did not pass, as HOST/STEP, and the seconds that it took."""
+def failed_results(recipes: Sequence[str]) -> tuple[set[str], float]:
+    """Run recipes; returns the results that did not pass, as HOST/STEP, and the seconds that it took."""
     started = time.monotonic()
-    words = [word for variable in VARIABLES for word in ("-e", variable)]
-    done = rack_recipes("run", "recipes/fabric.yml", "-i", ".rack-recipes/rack/inventory.yml", *words)
-    assert done.code in (0, 1, 3), done.stderr
-    found = results(done.answer["run_id"]).verdicts()
-    assert len(found) > 100
-    return {
-        f"{host}/{step}" for (step, host), verdict in found.items() if verdict not in HARMLESS
-    }, time.monotonic() - started
+    failed: set[str] = set()
+    for recipe in recipes:
+        words = [word for variable in VARIABLES[recipe] for word in ("-e", variable)]
+        done = rack_recipes("run", f"recipes/{recipe}.yml", "-i", ".rack-recipes/rack/inventory.yml", *words)
+        assert done.code in (0, 1, 3), done.stderr
+        found = results(done.answer["run_id"]).verdicts()
+        assert len(found) > RESULTS[recipe]
+        failed |= {f"{host}/{step}" for (step, host), verdict in found.items() if verdict not in HARMLESS}
+    return failed, time.monotonic() - started
+
+
+def recipes_of(*names: str) -> Sequence[str]:
+    """The recipes that have to find these faults."""
+    return sorted({EXPECTED[name].get("recipe", FABRIC) for name in names})
 
 
 def test_every_fault_has_an_expectation() -> None:
@@ -122,7 +135,7 @@ def test_a_healthy_rack_has_no_findings(rack: RackState) -> None:
     for number in range(reliability_sweeps.count(1, HEALTHY)):
         if number:
             new_rack()
-        tries.add(*_of_run(failed_results()))
+        tries.add(*_of_run(failed_results((FABRIC, BMC))))
     _keep("healthy rack", tries)
     assert not tries.wrong
 
@@ -139,7 +152,7 @@ def test_a_fault_is_found_where_it_is(rack: RackState, name: str) -> None:
     for number in range(reliability_sweeps.count(1, ROUNDS)):
         state = new_rack() if number else rack
         break_rack(state, name, EXPECTED[name]["at"])
-        tries.add(*_of_run(failed_results(), name))
+        tries.add(*_of_run(failed_results(recipes_of(name)), name))
     _keep(name, tries)
     assert tries.found == tries.done
     assert not tries.wrong
@@ -156,7 +169,7 @@ def test_two_faults_at_once_are_both_found(rack: RackState) -> None:
         for name in pair:
             state, _broken = break_rack(state, name, EXPECTED[name]["at"])
         before = tries.found
-        tries.add(*_of_run(failed_results(), *pair))
+        tries.add(*_of_run(failed_results(recipes_of(*pair)), *pair))
         missed += [pair] if tries.found == before else []
     _keep("two at once", tries)
     assert not missed

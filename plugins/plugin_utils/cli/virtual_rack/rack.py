@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table imp
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import examples
 
 if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import Broken
+    from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import Broken, RackState
 
 
 def add_up(command: argparse.ArgumentParser) -> None:
@@ -24,6 +24,11 @@ def add_up(command: argparse.ArgumentParser) -> None:
         command.add_argument(
             f"--{name}", type=int, default=count, metavar="N", help=f"how many {name} (default: {count})"
         )
+    command.add_argument(
+        "--bmcs",
+        action=argparse.BooleanOptionalAction,
+        help="give servers BMCs (default: if sushy-tools is installed)",
+    )
     examples(
         command,
         "rack-recipes rack up",
@@ -35,19 +40,32 @@ def add_up(command: argparse.ArgumentParser) -> None:
 def up(options: argparse.Namespace) -> Answer:
     """Start a rack of routers and servers in namespaces of its own; it needs root.
 
-    Spines and leaves run FRR (BGP on every link, all paths of equal length), all nodes LLDP and SSH, servers follow a
-    clock. Nothing of it is seen outside of its namespaces. Inventory and cabling plan lie in .rack-recipes/rack.
+    Spines and leaves run FRR (BGP on every link, all paths of equal length), all nodes LLDP and SSH. Servers follow a
+    clock and have BMCs that speak Redfish. Nothing of it is seen outside of its namespaces. Inventory and cabling plan
+    lie in .rack-recipes/rack.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.inventory import CABLES, INVENTORY
     from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.start_rack import up as start
     from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import build
 
-    state = start(build(options.spines, options.leaves, options.servers))
+    state = start(build(options.spines, options.leaves, options.servers), with_bmcs=options.bmcs)
     files = {"inventory": _shown(state.folder / INVENTORY), "cabling": _shown(state.folder / CABLES)}
     nodes = [*state.topology.nodes]
     if options.json:
-        return {"pid": state.pid, "nodes": nodes, **files}, 0
-    return f"{len(nodes)} nodes are up\ninventory  {files['inventory']}\ncabling    {files['cabling']}", 0
+        return {"pid": state.pid, "nodes": nodes, "bmcs": state.has_bmcs, **files}, 0
+    lines = [f"{len(nodes)} nodes are up", *_bmcs(state, wanted=options.bmcs is not False)]
+    return "\n".join([*lines, f"inventory  {files['inventory']}", f"cabling    {files['cabling']}"]), 0
+
+
+def _bmcs(state: RackState, *, wanted: bool) -> Sequence[str]:
+    """A line about the BMCs; what to install where there could be some."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc.redfish_service import missing
+    from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import SERVER
+
+    if state.has_bmcs:
+        servers = state.topology.of_role(SERVER)
+        return [f"{len(servers)} BMCs answer by Redfish, inside of the rack"]
+    return [f"no BMCs: {missing()}"] if wanted else []
 
 
 def add_status(command: argparse.ArgumentParser) -> None:

@@ -59,8 +59,11 @@ class PowerError(Exception):
 
 
 def state(spec_file: Path, node: str) -> str:
-    """Whether a node is `on` or `off`. Raises PowerError for a node that the rack does not have."""
-    with _held(spec_file, node) as (_spec, file):
+    """Whether a node is `on` or `off`, also while it is being switched.
+
+    Raises PowerError for a node that the rack does not have.
+    """
+    with _opened(spec_file, node) as (_spec, file):
         return ON if _pid(file) else OFF
 
 
@@ -92,11 +95,18 @@ ACTIONS: Mapping[str, Callable[[Path, str], str]] = {"state": state, ON: turn_on
 
 @contextlib.contextmanager
 def _held(spec_file: Path, node: str) -> Iterator[tuple[Spec, IO[str]]]:
-    """The spec of the rack and the file with the node's first process; nobody else switches this node meanwhile."""
+    """As `_opened`; nobody else switches this node meanwhile."""
+    with _opened(spec_file, node) as (spec, file):
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield spec, file
+
+
+@contextlib.contextmanager
+def _opened(spec_file: Path, node: str) -> Iterator[tuple[Spec, IO[str]]]:
+    """The spec of the rack and the file with the node's first process."""
     try:
         spec = json.loads(spec_file.read_text(encoding="utf-8"))
         with (Path(spec["folder"]) / PIDS / node).open("r+", encoding="ascii") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
             yield spec, file
     except FileNotFoundError:
         raise PowerError(f"the rack has no node {node!r}") from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import string
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,11 +105,23 @@ def test_the_first_place_without_a_fault_is_taken(told: Told, tmp_path: Path) ->
     assert told.scripts == [("spine1", "ip link set swp2 down")]
 
 
+def test_a_fault_that_only_a_bmc_sees_needs_one(told: Told, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="bmc-sensor needs BMCs: rack-recipes rack down, then"):
+        break_rack(rack(tmp_path), "bmc-sensor")
+    state = break_rack(replace(rack(tmp_path), has_bmcs=True), "bmc-sensor", "server2")[0]
+    heal_rack(state)
+    assert told.scripts == [
+        ("", f"cd {tmp_path}\necho 51 >bmc/server2/inlet_temperature"),
+        ("", f"cd {tmp_path}\necho 24 >bmc/server2/inlet_temperature"),
+    ]
+
+
 def test_faults_are_healed_in_the_opposite_order_and_noted_one_by_one(told: Told, tmp_path: Path) -> None:
     first, second = Broken("link-down", "leaf1:swp1"), Broken("host-away", "server1")
     state = rack(tmp_path, None, first, second)
     assert heal_rack(state)[1] == [second, first]
-    assert told.scripts == [("", "ip link set m-server1 up"), ("leaf1", "ip link set swp1 up")]
+    outside = f"cd {tmp_path}\nip link set m-server1 up"
+    assert told.scripts == [("", outside), ("leaf1", "ip link set swp1 up")]
     told.silent.add("leaf1")
     with pytest.raises(RackError, match="leaf1: no answer"):
         heal_rack(state)

@@ -1,0 +1,138 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Take the power of a server away by its BMC and give it back, and time the return of the host."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from scriptlets.tools.redfish import RedfishError, client_of
+
+ACTION = "#ComputerSystem.Reset"
+PAUSE = 0.2  # seconds between two looks
+
+
+class RedfishPowerCycle(Scriptlet):
+    """Power cycle by Redfish: the host must go away and answer again, at `host`:`port`, within `max_seconds`.
+
+    A device that offers PowerCycle gets this order, another one ForceOff and then On.
+    """
+
+    options = {
+        "url": {"type": "str", "required": True},  # https://ADDRESS of the BMC
+        "user": {"type": "str", "required": True},
+        "password": {"type": "str", "required": True, "no_log": True},
+        "verify": {"type": "bool", "default": True},
+        "ca": {"type": "str", "default": ""},  # path or text of the certificate that is trusted
+        "timeout": {"type": "float", "default": 10},  # seconds for one answer
+        "system": {"type": "str", "default": ""},  # its Id, where a device manages several
+        "host": {"type": "str", "required": True},  # where the server itself answers
+        "port": {"type": "int", "default": 22},
+        "banner": {"type": "str", "default": "SSH-"},  # how its first words begin; empty: that it takes a connection
+        "max_off_seconds": {"type": "float", "default": 60},  # in which the host must be away
+        "max_seconds": {"type": "float", "default": 900},  # in which it must be back
+    }
+    reads = ()
+    writes = ("redfish.power_cycle_v1",)
+
+    def run(self, ctx, params):
+        with client_of(params) as device:
+            system = device.system(params["system"])
+            refuse_what_cannot_be(system, params)
+            self._cycle(ctx, params, _Orders(device, system))
+            ctx.check("power", device.get(system["@odata.id"]).get("PowerState"), eq="On")
+
+    def _cycle(self, ctx, params, order):
+        started = time.monotonic()
+        order.off()
+        try:
+            away = waited(lambda: not answers(params), started, params["max_off_seconds"])
+            if away is None:
+                raise Failed(f"{params['host']} answers all the time: is this the BMC of another server?")
+            order.wait_until_off(params["max_off_seconds"])
+        finally:
+            order.on()
+        back = waited(lambda: answers(params), started, params["max_seconds"])
+        found = {"orders": order.given, "away_after_seconds": away, "back_after_seconds": back}
+        ctx.set("redfish.power_cycle_v1", found)
+        if back is None:
+            raise Failed(
+                f"{params['host']} is not back {params['max_seconds']:g} s after the order: look at its console"
+            )
+        ctx.check("return", back, "s", max=params["max_seconds"])
+
+
+def refuse_what_cannot_be(system, params):
+    """Raise Failed where a return could not be seen: the system is off, or the host does not answer now."""
+    if system.get("PowerState") != "On":
+        raise Failed(f"the system is {system.get('PowerState')} before the power cycle: turn it on first")
+    if not answers(params):
+        raise Failed(f"{params['host']} does not answer at port {params['port']} before the power cycle")
+
+
+class _Orders:
+    """The orders that a system takes, and those that it was given."""
+
+    def __init__(self, device, system):
+        self._device = device
+        self._path = system["@odata.id"]
+        action = (system.get("Actions") or {}).get(ACTION)
+        if not action:
+            raise Failed("the BMC cannot switch the power of this system by Redfish: give the user the right for it")
+        self._target = action["target"]
+        self._allowed = self._offered(action)
+        self.given = []
+
+    def _offered(self, action):
+        listed = action.get("ResetType@Redfish.AllowableValues")
+        if listed is None and action.get("@Redfish.ActionInfo"):
+            known = self._device.get(action["@Redfish.ActionInfo"]).get("Parameters") or ()
+            listed = next((each.get("AllowableValues") for each in known if each.get("Name") == "ResetType"), None)
+        return listed or ["ForceOff", "On"]
+
+    def off(self):
+        """Take the power away."""
+        self._give("PowerCycle" if "PowerCycle" in self._allowed else "ForceOff")
+
+    def wait_until_off(self, limit):
+        """Wait until the BMC tells that the system is off; there is nothing to wait for in a power cycle."""
+        if self.given == ["PowerCycle"]:
+            return
+        state = lambda: self._device.get(self._path).get("PowerState")  # noqa: E731
+        if waited(lambda: state() == "Off", time.monotonic(), limit) is None:
+            raise Failed(f"the BMC does not tell that the system is off within {limit:g} s: it is {state()}")
+
+    def on(self):
+        """Give the power back."""
+        if self.given != ["PowerCycle"]:
+            self._give("On")
+
+    def _give(self, kind):
+        if kind not in self._allowed:
+            raise RedfishError(f"the BMC does not offer {kind}, but {', '.join(map(str, self._allowed))}")
+        self._device.post(self._target, {"ResetType": kind})
+        self.given.append(kind)
+
+
+def answers(params):
+    """Whether the host takes a connection, and begins with the right words."""
+    try:
+        with socket.create_connection((params["host"], params["port"]), timeout=1) as connection:
+            wanted = params["banner"].encode()
+            return not wanted or connection.recv(len(wanted)) == wanted
+    except OSError:
+        return False
+
+
+def waited(holds, started, limit):
+    """The seconds since `started` at which something was so first; None if it was not within `limit` seconds."""
+    while True:
+        is_so = holds()
+        passed = time.monotonic() - started
+        if is_so or passed > limit:
+            return round(passed, 2) if is_so else None
+        time.sleep(PAUSE)

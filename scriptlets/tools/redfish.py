@@ -1,0 +1,224 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Speak Redfish with a device, for the scriptlets in `redfish/`: DMTF's DSP0266, by the standard library alone."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import re
+import socket
+import ssl
+from urllib.parse import quote, urljoin, urlsplit
+
+ROOT = "/redfish/v1"
+MISSING = (404, 405, 501)  # not found, no such method, not implemented
+REFUSED = (401, 403)
+MOVED = (301, 302, 307, 308)
+MOST_BYTES = 32 * 1024 * 1024
+MOST_PAGES = 1000
+MOST_MOVES = 5
+SHOWN = 200
+
+
+class RedfishError(Exception):
+    """A device did not answer as it must; its text is the reason."""
+
+
+class Missing(RedfishError):
+    """The device does not have this resource."""
+
+
+def client_of(params):
+    """The device that the arguments `url`, `user`, `password`, `verify`, `ca` and `timeout` name."""
+    context = _trust(params["verify"], params["ca"])
+    return Redfish(params["url"], params["user"], params["password"], context, params["timeout"])
+
+
+def _trust(verify, ca):
+    """How the device's certificate is judged; `ca` is a file or the text of a certificate."""
+    if not verify:
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    try:
+        given = {"cadata": ca} if ca and "-----BEGIN" in ca else {"cafile": ca or None}
+        return ssl.create_default_context(**given)
+    except (OSError, ValueError) as error:
+        raise RedfishError(f"ca: expected the path or the text of a certificate: {error}") from None
+
+
+class Redfish:
+    """One device. It uses one connection as long as the device keeps it, and a user's name and password each time."""
+
+    def __init__(self, url, user, password, context=None, timeout=10.0):
+        self.place, self._connection = _connection(url, context, timeout)
+        self._timeout = timeout
+        self._user = user
+        token = base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
+        self._headers = {"Authorization": f"Basic {token}", "Accept": "application/json", "OData-Version": "4.0"}
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_error):
+        self._connection.close()
+
+    def get(self, path):
+        """The resource at a path. Raises Missing where there is none, and RedfishError for any other trouble."""
+        found = self._decoded(path, self._request("GET", path))
+        if not isinstance(found, dict):
+            raise RedfishError(f"{self.place}: expected an object at {path}")
+        return found
+
+    def follow(self, resource, *names):
+        """The resource that a property of another one links to. Raises Missing where there is no such link."""
+        link = resource
+        for name in names:
+            link = link.get(name) if isinstance(link, dict) else None
+        if not isinstance(link, dict) or not link.get("@odata.id"):
+            raise Missing(f"{self.place} has no {' '.join(names)} at {resource.get('@odata.id', '?')}")
+        return self.get(link["@odata.id"])
+
+    def post(self, path, body):
+        """Order an action."""
+        self._request("POST", path, json.dumps(body).encode())
+
+    def members(self, collection):
+        """The members of a collection, each as a whole, page after page."""
+        for _page in range(MOST_PAGES):
+            for member in collection.get("Members") or ():
+                yield self.get(member["@odata.id"]) if [*member] == ["@odata.id"] else member
+            following = collection.get("Members@odata.nextLink")
+            if not following:
+                return
+            collection = self.get(following)
+        raise RedfishError(f"{self.place}: a collection has more than {MOST_PAGES} pages")
+
+    def all_of(self, name):
+        """The members of one of the service's own collections, such as Systems."""
+        return self.members(self.follow(self.get(ROOT + "/"), name))
+
+    def system(self, wanted=""):
+        """The one system that the device manages, or that with this Id. Raises RedfishError for none and several."""
+        found = [each for each in self.all_of("Systems") if wanted in ("", each.get("Id"))]
+        if len(found) == 1:
+            return found[0]
+        which = f" with the Id {wanted!r}" if wanted else ""
+        raise RedfishError(f"{self.place} manages {len(found)} systems{which}: name one of them (argument `system`)")
+
+    def _request(self, method, path, body=None):
+        for _try in range(MOST_MOVES):
+            answer = self._send(method, self._safe(path), body)
+            text = answer.read(MOST_BYTES + 1)
+            if len(text) > MOST_BYTES:
+                raise RedfishError(f"{self.place}: the answer at {path} has more than {MOST_BYTES} bytes")
+            if answer.status not in MOVED:
+                self._judge(answer.status, method, path, text)
+                return text
+            path = urljoin(path, answer.getheader("Location") or "")
+        raise RedfishError(f"{self.place} moves {path} too often")
+
+    def _safe(self, path):
+        """A path on this device. What leads elsewhere is refused: it would get the password."""
+        parts = urlsplit(str(path))
+        if (parts.netloc and parts.netloc != self.place) or not parts.path.startswith("/"):
+            raise RedfishError(f"{self.place} links to {str(path)[:SHOWN]!r}, which is not a path of its own")
+        query = f"?{quote(parts.query, safe='=&$%,.-_~')}" if parts.query else ""
+        return quote(parts.path, safe="/%:@!$&'()*+,;=~-._|") + query
+
+    def _send(self, method, path, body):
+        headers = {**self._headers, **({"Content-Type": "application/json"} if body is not None else {})}
+        try:
+            try:
+                self._connection.request(method, path, body, headers)
+                return self._connection.getresponse()
+            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
+                self._connection.close()  # it had closed a connection that it kept before
+                if method != "GET":
+                    raise
+                self._connection.request(method, path, body, headers)
+                return self._connection.getresponse()
+        except (OSError, http.client.HTTPException) as error:
+            self._connection.close()
+            raise RedfishError(self._why(error)) from None
+
+    def _why(self, error):
+        """What a technician can do about an error of the connection."""
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return (
+                f"the certificate of {self.place} is not trusted ({error.verify_message}): give its authority (`ca`), "
+                "or do not verify it (`verify: false`)"
+            )
+        if isinstance(error, ssl.SSLError):
+            return f"{self.place} speaks no TLS that is accepted here ({error.reason or error}): is it the right port?"
+        if isinstance(error, ConnectionRefusedError):
+            return f"{self.place} refuses the connection: is the BMC's web service on, and is this its port?"
+        if isinstance(error, socket.gaierror):
+            return f"{self.place}: no such name ({error.strerror}): correct the address of the BMC"
+        if isinstance(error, (TimeoutError, socket.timeout)):
+            return f"{self.place} does not answer within {self._timeout:g} s: check the BMC's cable and address"
+        return f"{self.place}: {error or type(error).__name__}"
+
+    def _judge(self, status, method, path, text):
+        if status in REFUSED:
+            raise RedfishError(f"{self.place} refuses the user {self._user!r} at {path}: check user, password and role")
+        if status in MISSING:
+            raise Missing(f"{self.place} has no {path} (HTTP {status})")
+        if not 200 <= status < 300:
+            raise RedfishError(f"{self.place}: HTTP {status} for {method} {path}{_said(text)}")
+
+    def _decoded(self, path, text):
+        try:
+            return json.loads(text)
+        except ValueError:
+            raise RedfishError(f"{self.place}: what is at {path} is no JSON: {text[:80]!r}") from None
+
+
+def _connection(url, context, timeout):
+    """The address and port that a URL names, and a connection to it that is not open yet."""
+    try:
+        parts = urlsplit(url)
+        place = parts.netloc.rpartition("@")[2]
+        if parts.scheme == "https" and parts.hostname:
+            return place, http.client.HTTPSConnection(place, timeout=timeout, context=context)
+        if parts.scheme == "http" and parts.hostname:
+            return place, http.client.HTTPConnection(place, timeout=timeout)
+    except (ValueError, http.client.InvalidURL):
+        pass
+    raise RedfishError(f"url: expected https://ADDRESS, got {url!r}")
+
+
+def _said(text):
+    """What the body of an error says, as DSP0266 lays it out."""
+    try:
+        error = json.loads(text)["error"]
+        more = [each.get("Message") for each in error.get("@Message.ExtendedInfo") or () if isinstance(each, dict)]
+        words = next((each for each in (*more, error.get("message")) if each), "")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ""
+    return f": {re.sub(r'[^ -~]+', ' ', str(words))[:SHOWN]}" if words else ""
+
+
+def status_of(resource):
+    """State and health of a resource; empty texts where it does not say."""
+    status = resource.get("Status")
+    status = status if isinstance(status, dict) else {}
+    return str(status.get("State") or ""), str(status.get("Health") or "")
+
+
+def is_there(resource):
+    """Whether what a resource describes is plugged in."""
+    return status_of(resource)[0] != "Absent"
+
+
+def named(resources):
+    """The resources by their names; where a name is not the only one, with the id behind it."""
+    listed = list(resources)
+    names = [str(each.get("Name") or each.get("MemberId") or each.get("Id") or "?") for each in listed]
+    ids = [str(each.get("MemberId") or each.get("Id") or number) for number, each in enumerate(listed)]
+    return {name if names.count(name) == 1 else f"{name} {own}": each for name, own, each in zip(names, ids, listed)}

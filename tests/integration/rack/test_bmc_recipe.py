@@ -1,0 +1,122 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""recipes/bmc.yml on servers of a virtual rack and their BMCs, healthy and broken."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.faults import break_rack, heal_rack
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_power import switch
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import RackState
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.start_rack import down, up
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import build
+from call_rack_recipes import CHECKOUT, Done, rack_recipes, results
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
+
+STEPS = ("log_mark", "inventory", "firmware", "sensors", "power_supplies", "power_cycle", "event_log")
+BOOT = "cat /proc/sys/kernel/random/boot_id"
+
+
+@pytest.fixture(scope="module")
+def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RackState]:
+    """A rack of two servers with BMCs."""
+    folder = tmp_path_factory.mktemp("bmcs") / "rack"
+    try:
+        yield up(build(1, 1, 2), folder, with_bmcs=True)
+    finally:
+        down(folder)
+
+
+@pytest.fixture
+def recipe(project: Path) -> Path:
+    """A project with our recipes and scriptlets."""
+    for folder in ("recipes", "scriptlets"):
+        shutil.copytree(CHECKOUT / folder, project / folder)
+    return Path("recipes/bmc.yml")
+
+
+def run(recipe: Path, rack: RackState, *variables: str) -> Done:
+    words = [word for variable in variables for word in ("-e", variable)]
+    return rack_recipes("run", recipe, "-i", rack.folder / "inventory.yml", *words)
+
+
+def test_healthy_servers_pass_and_lose_their_power_one_after_the_other(recipe: Path, rack: RackState) -> None:
+    before = [rack.run(server, BOOT) for server in ("server1", "server2")]
+    done = run(recipe, rack)
+    assert done.code == 0, done.stdout + done.stderr
+    found = results(done.answer["run_id"])
+    assert found.verdicts() == {(step, server): "passed" for step in STEPS for server in ("server1", "server2")}
+    assert not {*before} & {rack.run(server, BOOT) for server in ("server1", "server2")}
+    spans = sorted(_span(found.steps["power_cycle", server]) for server in ("server1", "server2"))
+    assert spans[0][1] <= spans[1][0], "both were without power at once"
+    for server in ("server1", "server2"):
+        cycle = found.context["redfish.power_cycle_v1", server]
+        assert 0 < cycle["away_after_seconds"] < cycle["back_after_seconds"] < 60
+        assert [each["message"] for each in found.context["redfish.event_log_v1", server]] == [
+            "ForceOff was ordered by Redfish", "On was ordered by Redfish",
+        ]  # fmt: skip
+    secret = (rack.folder / "bmc/password").read_text().strip()
+    written = [path for path in Path().rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
+    assert not written
+    assert secret not in done.stdout + done.stderr
+
+
+def _span(row: Any) -> tuple[float, float]:
+    """When the last try of a step began and ended, in seconds."""
+    started = row["started"]
+    begun = (started if isinstance(started, datetime) else datetime.fromisoformat(started)).timestamp()
+    return begun, begun + row["seconds"]
+
+
+def test_each_fault_is_found_where_it_is(recipe: Path, rack: RackState) -> None:
+    state = break_rack(rack, "bmc-sensor", "server1")[0]
+    state = break_rack(state, "wrong-firmware", "server2")[0]
+    (rack.folder / "bmc/server2/psu2_ok").write_text("0\n")
+    try:
+        done = run(recipe, rack, "power_cycle=false")
+    finally:
+        heal_rack(state)
+        (rack.folder / "bmc/server2/psu2_ok").write_text("1\n")
+    assert done.code == 1, done.stdout + done.stderr
+    found = results(done.answer["run_id"])
+    failed = {place: found.steps[place]["reason"] for place, verdict in found.verdicts().items() if verdict == "failed"}
+    assert failed == {
+        ("sensors", "server1"): (
+            "Inlet Temp reads 51 Cel (Critical), its upper limit is 42: check the cooling of the rack and this "
+            "server's fans (through spine1)"
+        ),
+        ("firmware", "server2"): "BIOS firmware has 2.3.9, expected 2.4.1: update it (through spine1)",
+        ("power_supplies", "server2"): (
+            "PSU2 has no input voltage: check its cable and the outlet of the PDU, then replace it (through spine1)"
+        ),
+    }
+    assert {found.verdicts()["power_cycle", server] for server in ("server1", "server2")} == {"skipped"}
+
+
+def test_a_bmc_tells_that_its_server_is_off_and_one_that_is_away_is_said(recipe: Path, rack: RackState) -> None:
+    inventory = yaml.safe_load((rack.folder / "inventory.yml").read_text())
+    inventory["all"]["children"]["servers"]["hosts"]["server1"]["bmc_port"] = 444
+    Path("inventory.yml").write_text(yaml.safe_dump(inventory))
+    switch(rack, "server2", "off")
+    try:
+        done = rack_recipes("run", recipe, "-i", "inventory.yml", "--", "--tags", "inventory")
+    finally:
+        switch(rack, "server2", "on")
+    assert done.code == 1, done.stdout + done.stderr
+    found = results(done.answer["run_id"])
+    ends = {server: found.steps["inventory", server] for server in ("server1", "server2")}
+    assert {server: row["verdict"] for server, row in ends.items()} == {"server1": "error", "server2": "failed"}
+    assert "192.168.255.129:444 refuses the connection: is the BMC's web service on" in ends["server1"]["reason"]
+    assert ends["server2"]["reason"] == "the system is Off, expected On (through spine1)"

@@ -196,6 +196,8 @@ KINDS: dict[str, Callable[[Sequence[str], str], Lines]] = {
     "RECIPE": _recipes,
     "FILE": _files,
     "PATH": _files,
+    "PLAN": _files,
+    "SOURCE": _files,
     "FOLDER": _folders,
     "STEP": _steps,
     "NAME=VALUE": _params,

@@ -23,6 +23,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ PIDS = "pids"
 """The folder with the number of each node's first process; the file of a node that is off is empty."""
 
 BRIDGE = "br-mgmt"
+PATIENCE = 30.0  # seconds for the namespaces of a node
 MANAGER_CHRONY = """\
 local stratum 3
 allow
@@ -92,6 +94,8 @@ def start(spec: Spec) -> list[str]:
     prepare(folder, spec["manager"])
     services = start_services(spec)
     nodes = {name: start_node(name, folder, spec["init"]) for name in spec["nodes"]}
+    for name, each in nodes.items():
+        wait_for_network(name, each.pid)
     run("ip", "-batch", "-", given="\n".join(links(spec, {name: each.pid for name, each in nodes.items()})))
     for each in nodes.values():
         write_line(each)
@@ -103,6 +107,19 @@ def start(spec: Spec) -> list[str]:
         keep_network(name, each.pid)
         (folder / PIDS / name).write_text(str(first_child(each.pid)), encoding="ascii")
     return [*nodes]
+
+
+def wait_for_network(name: str, pid: int) -> None:
+    """Wait until a node has a network of its own: before, its cables would end in that of the rack.
+
+    Raises StartError where it gets none.
+    """
+    own, until = Path("/proc/self/ns/net").readlink(), time.monotonic() + PATIENCE
+    with contextlib.suppress(FileNotFoundError):  # it has ended, and says itself why
+        while Path(f"/proc/{pid}/ns/net").readlink() == own:
+            if time.monotonic() > until:
+                raise StartError(f"{name}: it gets no network of its own")
+            time.sleep(0.002)
 
 
 def keep_network(name: str, pid: int) -> None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 
@@ -14,6 +15,7 @@ from scriptlets.tools.redfish import RedfishError, client_of
 
 ACTION = "#ComputerSystem.Reset"
 PAUSE = 0.2  # seconds between two looks
+TRIES = 3  # to turn a system on again, which an order too many does no harm to
 
 
 class RedfishPowerCycle(Scriptlet):
@@ -102,14 +104,22 @@ class _Orders:
         """Wait until the BMC tells that the system is off; there is nothing to wait for in a power cycle."""
         if self.given == ["PowerCycle"]:
             return
-        state = lambda: self._device.get(self._path).get("PowerState")  # noqa: E731
-        if waited(lambda: state() == "Off", time.monotonic(), limit) is None:
-            raise Failed(f"the BMC does not tell that the system is off within {limit:g} s: it is {state()}")
+        if waited(lambda: self._state() == "Off", time.monotonic(), limit) is None:
+            raise Failed(f"the BMC does not tell that the system is off within {limit:g} s: it is {self._state()}")
+
+    def _state(self):
+        return self._device.get(self._path).get("PowerState")
 
     def on(self):
         """Give the power back."""
-        if self.given != ["PowerCycle"]:
-            self._give("On")
+        if self.given == ["PowerCycle"]:
+            return
+        for _try in range(TRIES - 1):
+            with contextlib.suppress(RedfishError):
+                self._give("On")
+                return
+            time.sleep(PAUSE)
+        self._give("On")
 
     def _give(self, kind):
         if kind not in self._allowed:

@@ -85,7 +85,8 @@ class Redfish:
         return self.get(link["@odata.id"])
 
     def post(self, path, body):
-        """Order an action."""
+        """Order an action, once: a new connection takes it, since an order on a stale one could not be sent again."""
+        self._connection.close()
         self._request("POST", path, json.dumps(body).encode())
 
     def members(self, collection):

@@ -37,6 +37,7 @@ class Device:
         self.resources = resources
         self.orders: list[tuple[str, Any]] = []
         self.moved: dict[str, str] = {}
+        self.busy = 0
         self.on_order: Callable[[str], None] = lambda _kind: None
         device = self
 
@@ -66,6 +67,10 @@ class Device:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if device.busy:
+                    device.busy -= 1
+                    self.answer(503)
+                    return
                 device.orders.append((self.path, body))
                 device.on_order(body["ResetType"])
                 self.answer(204)
@@ -541,6 +546,18 @@ class TestPowerCycle:
         assert outcome.verdict == "failed"
         assert outcome.reason == "127.0.0.1 is not back 1 s after the order: look at its console"
         assert server.orders == [(self.TARGET, {"ResetType": "PowerCycle"})]
+
+    def test_a_bmc_that_is_busy_is_told_again_to_turn_the_system_on(self, scriptlet, server, host, rack_context):
+        switch = server.on_order
+
+        def then_busy(kind: str) -> None:
+            switch(kind)
+            server.busy = 2 if kind == "ForceOff" else 0
+
+        server.on_order = then_busy
+        outcome = rack_context.run(scriptlet("redfish.power_cycle").RedfishPowerCycle, self.asked(server, host))
+        assert outcome.verdict == "passed", outcome.reason
+        assert rack_context["redfish.power_cycle_v1"]["orders"] == ["ForceOff", "On"]
 
     def test_a_host_that_answers_all_the_time_is_another_ones(self, scriptlet, server, host, rack_context):
         server.on_order = lambda _kind: None

@@ -9,8 +9,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
-from scriptlets.tools.http_api import service
 from scriptlets.tools.link_judgement import Hall, judge
+from scriptlets.tools.redfish import RedfishError, client_of
 from scriptlets.tools.redfish_nics import read_node
 from scriptlets.tools.switch_tables import mac_of
 
@@ -32,8 +32,9 @@ class JudgeLinks(Scriptlet):
         "bmcs": {"type": "dict", "default": {}},
         "user": {"type": "str", "default": ""},
         "password": {"type": "str", "default": "", "no_log": True},
-        "timeout": {"type": "float", "default": 5},
         "verify": {"type": "bool", "default": True},
+        "ca": {"type": "str", "default": ""},  # path or text of the certificate that is trusted
+        "timeout": {"type": "float", "default": 10},  # seconds for one answer
     }
     reads = ("switch.ports_v1",)
     writes = ("cabling.judged_v1",)
@@ -95,9 +96,9 @@ def _ask(hosts, params):
 
     def ask(host):
         try:
-            with service(params, params["bmcs"][host]) as api:
-                return read_node(api)
-        except ValueError as error:
+            with client_of({**params, "url": params["bmcs"][host]}) as device:
+                return read_node(device)
+        except RedfishError as error:
             return {"error": str(error)}
 
     with ThreadPoolExecutor(AT_ONCE) as pool:

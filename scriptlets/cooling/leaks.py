@@ -7,9 +7,8 @@
 from __future__ import annotations
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
-from scriptlets.tools.http_api import HttpError, service
+from scriptlets.tools.redfish import Missing, client_of
 
-ROOT = "/redfish/v1/"
 BAD = ("Warning", "Critical")  # Redfish's states of a detector, besides OK
 WET = "close the node's coolant valves, power it off, find the leak and dry it"
 DEAF = "check that the detector is plugged in"
@@ -28,66 +27,52 @@ class CoolingLeaks(Scriptlet):
         "required": {"type": "bool", "default": True},
         "max_inlet_c": {"type": "float", "default": 27},
         "max_coolant_c": {"type": "float", "default": 45},
-        "user": {"type": "str", "default": ""},
-        "password": {"type": "str", "default": "", "no_log": True},
-        "timeout": {"type": "float", "default": 5},
+        "user": {"type": "str", "required": True},
+        "password": {"type": "str", "required": True, "no_log": True},
         "verify": {"type": "bool", "default": True},
+        "ca": {"type": "str", "default": ""},  # path or text of the certificate that is trusted
+        "timeout": {"type": "float", "default": 10},  # seconds for one answer
     }
     reads = ()
     writes = ("cooling.state_v1",)
 
     def run(self, ctx, params):
-        with service(params) as api:
-            detectors, temperatures = read_cooling(api)
+        with client_of(params) as device:
+            detectors, temperatures = read_cooling(device)
         ctx.set("cooling.state_v1", {"detectors": detectors, "temperatures_c": temperatures})
         wrong = [*_leaks(ctx, detectors, params["required"]), *_heat(ctx, temperatures, params)]
         if wrong:
             raise Failed("; ".join(wrong))
 
 
-def read_cooling(api):
+def read_cooling(device):
     """The states of leak detectors and the temperatures in degrees Celsius, both by name, of all chassis."""
     detectors, temperatures = {}, {}
-    for chassis in _chassis(api):
-        thermal = _optional(api, chassis.get("ThermalSubsystem"))
-        leaks = _optional(api, thermal.get("LeakDetection"))
-        for each in _detectors(api, leaks):
+    for chassis in device.all_of("Chassis"):
+        thermal = _optional(device, chassis, "ThermalSubsystem")
+        for each in _detectors(device, _optional(device, thermal, "LeakDetection")):
             name = each.get("DeviceName") or each.get("Name") or each.get("Id") or "leak detector"
             health = (each.get("Status") or {}).get("Health")
             detectors[str(name)] = str(each.get("DetectorState") or health or "unknown")
-        metrics = _optional(api, thermal.get("ThermalMetrics"))
+        metrics = _optional(device, thermal, "ThermalMetrics")
         for each in metrics.get("TemperatureReadingsCelsius") or ():
             if isinstance(each.get("Reading"), (int, float)):
                 temperatures[str(each.get("DeviceName") or each.get("DataSourceUri"))] = each["Reading"]
     return detectors, temperatures
 
 
-def _chassis(api):
-    root = api.get(ROOT)
-    collection = api.get((root.get("Chassis") or {}).get("@odata.id") or ROOT + "Chassis")
-    return [api.get(each["@odata.id"]) for each in collection.get("Members", ())]
-
-
-def _detectors(api, leaks):
+def _detectors(device, leaks):
     """Detectors in groups, as of LeakDetection 1.1, and those of the collection LeakDetectors, which is older."""
     grouped = [each for group in leaks.get("LeakDetectorGroups") or () for each in group.get("Detectors") or ()]
-    if grouped:
-        return grouped
-    members = _optional(api, leaks.get("LeakDetectors")).get("Members", ())
-    return [api.get(each["@odata.id"]) for each in members]
+    return grouped or [*device.members(_optional(device, leaks, "LeakDetectors"))]
 
 
-def _optional(api, link):
-    """A resource that a BMC may lack; empty where it does."""
-    path = link.get("@odata.id") if isinstance(link, dict) else ""
-    if not path:
-        return {}
+def _optional(device, resource, name):
+    """What a resource links to; empty where the BMC does not have it."""
     try:
-        return api.get(path)
-    except HttpError as error:
-        if error.status == 404:
-            return {}
-        raise
+        return device.follow(resource, name)
+    except Missing:
+        return {}
 
 
 def _leaks(ctx, detectors, is_required):

@@ -37,7 +37,9 @@ class RedfishFirmware(Scriptlet):
             with client_of(params) as device:
                 found = firmware(device, params["ignore"])
         except Missing as error:
-            raise (Skipped if params["missing"] == "skipped" else Failed)(f"no firmware inventory: {error}") from None
+            raise (Skipped if params["missing"] == "skipped" else Failed)(
+                f"no firmware inventory: {error}: update the BMC, or restart it"
+            ) from None
         ctx.set("redfish.firmware_v1", found)
         if ctx.check("components", len(found), min=1) == "failed":
             raise Failed("the BMC lists no firmware: update the BMC, or restart it")

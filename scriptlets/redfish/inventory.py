@@ -85,7 +85,7 @@ def _judge(ctx, found, power):
     if ctx.check("health", found["health"], eq="OK") == "failed":
         yield f"the health of the system is {found['health']}: look at its sensors, power supplies and event log"
     if power != "any" and ctx.check("power", found["power"], eq=power) == "failed":
-        yield f"the system is {found['power']}, expected {power}"
+        yield f"the system is {found['power']}, expected {power}: switch it {power.lower()}"
 
 
 def _compare(ctx, found, expected):
@@ -93,4 +93,4 @@ def _compare(ctx, found, expected):
         if name not in found:
             raise ValueError(f"expected: {name!r} is none of {', '.join(found)}")
         if ctx.check(name, found[name], eq=value) == "failed":
-            yield f"{name} is {found[name]}, expected {value}"
+            yield f"{name} is {found[name]}, expected {value}: exchange the part, or correct the plan"

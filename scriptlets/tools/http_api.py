@@ -32,9 +32,9 @@ class HttpError(ValueError):
 
 
 @contextmanager
-def service(params, url=""):
+def service(params):
     """The service that a scriptlet's arguments name, for a `with`: url, user, password, timeout, verify."""
-    words = (url or params["url"], params.get("user", ""), params.get("password", ""), params["timeout"])
+    words = (params["url"], params.get("user", ""), params.get("password", ""), params["timeout"])
     api = HttpApi(*words, verify=params["verify"])
     try:
         yield api

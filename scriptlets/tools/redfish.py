@@ -34,7 +34,8 @@ class Missing(RedfishError):
 
 def client_of(params):
     """The device that the arguments `url`, `user`, `password`, `verify`, `ca` and `timeout` name."""
-    context = _trust(params["verify"], params["ca"])
+    is_needed = params["ca"] or params["url"].startswith("https:")
+    context = _trust(params["verify"], params["ca"]) if is_needed else None  # reading what is trusted takes time
     return Redfish(params["url"], params["user"], params["password"], context, params["timeout"])
 
 
@@ -57,6 +58,8 @@ class Redfish:
 
     def __init__(self, url, user, password, context=None, timeout=10.0):
         self.place, self._connection = _connection(url, context, timeout)
+        # Behind a gateway a BMC may have a path of its own. People also give the address of the service itself.
+        self._below = urlsplit(url).path.rstrip("/").removesuffix(ROOT)
         self._timeout = timeout
         self._user = user
         token = base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
@@ -136,13 +139,13 @@ class Redfish:
         headers = {**self._headers, **({"Content-Type": "application/json"} if body is not None else {})}
         try:
             try:
-                self._connection.request(method, path, body, headers)
+                self._connection.request(method, self._below + path, body, headers)
                 return self._connection.getresponse()
             except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
                 self._connection.close()  # it had closed a connection that it kept before
                 if method != "GET":
                     raise
-                self._connection.request(method, path, body, headers)
+                self._connection.request(method, self._below + path, body, headers)
                 return self._connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             self._connection.close()

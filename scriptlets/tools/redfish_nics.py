@@ -6,47 +6,31 @@
 
 from __future__ import annotations
 
-from scriptlets.tools.http_api import HttpError
+from scriptlets.tools.redfish import Missing
 from scriptlets.tools.switch_tables import mac_of
 
-ROOT = "/redfish/v1/"
 
-
-def read_node(api):
+def read_node(device):
     """A node as its BMC sees it: {"power": "On", "ports": {name: port}}.
 
     A port is {"mac", "link", "speed_gbps", "peer", "peer_port"}, the last two by LLDP where the BMC has it. A BMC that
-    shows no ports gives none. Raises HttpError where the BMC does not answer.
+    shows no ports gives none. Raises RedfishError where the BMC does not answer.
     """
-    root = api.get(ROOT)
-    systems = _members(api, api.get(_link(root, "Systems") or ROOT + "Systems"))
-    ports = {}
-    for chassis in _found(api, _link(root, "Chassis")):
-        for adapter in _found(api, _link(chassis, "NetworkAdapters")):
-            for port in _found(api, _link(adapter, "Ports") or _link(adapter, "NetworkPorts")):
-                ports[str(port.get("Name") or port.get("Id"))] = _port(port)
-    return {"power": (systems[0].get("PowerState") if systems else None) or "", "ports": ports}
+    system = device.system()
+    adapters = [each for chassis in device.all_of("Chassis") for each in _all(device, chassis, "NetworkAdapters")]
+    ports = [each for adapter in adapters for name in ("Ports", "NetworkPorts") for each in _all(device, adapter, name)]
+    return {
+        "power": system.get("PowerState") or "",
+        "ports": {str(each.get("Name") or each.get("Id")): _port(each) for each in ports},
+    }
 
 
-def _found(api, path):
-    """The members of a collection that a device may lack."""
-    if not path:
-        return []
+def _all(device, resource, name):
+    """The members of a collection that a BMC may lack."""
     try:
-        return _members(api, api.get(path))
-    except HttpError as error:
-        if error.status == 404:
-            return []
-        raise
-
-
-def _members(api, collection):
-    return [api.get(each["@odata.id"]) for each in collection.get("Members", ()) if "@odata.id" in each]
-
-
-def _link(resource, name):
-    link = resource.get(name)
-    return link.get("@odata.id", "") if isinstance(link, dict) else ""
+        return [*device.members(device.follow(resource, name))]
+    except Missing:
+        return []
 
 
 def _port(resource):

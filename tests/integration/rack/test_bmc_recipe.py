@@ -119,4 +119,4 @@ def test_a_bmc_tells_that_its_server_is_off_and_one_that_is_away_is_said(recipe:
     ends = {server: found.steps["inventory", server] for server in ("server1", "server2")}
     assert {server: row["verdict"] for server, row in ends.items()} == {"server1": "error", "server2": "failed"}
     assert "192.168.255.129:444 refuses the connection: is the BMC's web service on" in ends["server1"]["reason"]
-    assert ends["server2"]["reason"] == "the system is Off, expected On (through spine1)"
+    assert ends["server2"]["reason"] == "the system is Off, expected On: switch it on (through spine1)"

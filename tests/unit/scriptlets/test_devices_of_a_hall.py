@@ -424,6 +424,72 @@ class TestLinks:
             scriptlet("cabling.judge_links").planned({"node1": {"nic0": "leaf1"}}, {})
 
 
+def bmc(prefix: str = "", power: str = "On", **ports: Any) -> dict[str, Any]:
+    """A BMC whose only adapter has these ports."""
+    root = "/redfish/v1"
+    chassis, adapter = f"{root}/Chassis/1", f"{root}/Chassis/1/NetworkAdapters/1"
+    tree = {
+        f"{root}/": {"Systems": {"@odata.id": f"{root}/Systems"}, "Chassis": {"@odata.id": f"{root}/Chassis"}},
+        f"{root}/Systems": {"Members": [{"@odata.id": f"{root}/Systems/1"}]},
+        f"{root}/Systems/1": {"Id": "1", "PowerState": power},
+        f"{root}/Chassis": {"Members": [{"@odata.id": chassis}]},
+        chassis: {"NetworkAdapters": {"@odata.id": f"{chassis}/NetworkAdapters"}},
+        f"{chassis}/NetworkAdapters": {"Members": [{"@odata.id": adapter}]},
+        adapter: {"Ports": {"@odata.id": f"{adapter}/Ports"}},
+        f"{adapter}/Ports": {"Members": [{"Name": name, **fields} for name, fields in ports.items()]},
+    }
+    return {prefix + path: answer for path, answer in tree.items()}
+
+
+class TestJudgeLinks:
+    @pytest.fixture
+    def run(self, scriptlet, device, rack_context) -> Callable[..., Any]:
+        def run(tables: dict[str, Any], **params: Any) -> Any:
+            for switch, ports in tables.items():
+                rack_context.give("switch.ports_v1", ports, switch)
+            bmcs = {host: f"{device[0]}/{host}" for host in PLAN}
+            given = {"cables": PLAN, "facts": FACTS, "bmcs": bmcs, "user": "audit", "password": "p", **params}
+            return rack_context.run(scriptlet("cabling.judge_links").JudgeLinks, given)
+
+        return run
+
+    def test_no_bmc_is_asked_where_all_is_well(self, run, rack_context):
+        assert run(healthy()).verdict == "passed"
+        assert (rack_context.measured["links_good"], Device.asked) == (4, [])
+
+    def test_the_bmc_of_a_node_with_a_bad_cable_is_asked(self, run, device, rack_context):
+        link = {"LinkStatus": "Down", "CurrentLinkSpeedMbps": 0, "AssociatedNetworkAddresses": ["AA:BB:CC:00:00:01"]}
+        device[1].update(bmc("/node1", nic0=link))
+        tables = healthy()
+        tables["leaf1"]["swp1"] = dark()
+        assert run(tables).verdict == "passed"
+        (finding,) = rack_context["cabling.judged_v1"]["node1"]["findings"]
+        assert finding["do"].startswith("seat the cable at leaf1 port 1")
+        assert finding["evidence"][1] == "BMC of node1: nic0 LinkDown"
+        assert {path.split("/")[1] for path, _user in Device.asked} == {"node1"}
+
+    def test_a_bmc_that_does_not_answer_is_part_of_the_evidence(self, run, rack_context):
+        tables = healthy()
+        tables["leaf1"]["swp1"] = dark()
+        assert run(tables).verdict == "passed"
+        assert "HTTP 404" in rack_context["cabling.judged_v1"]["node1"]["findings"][0]["evidence"][1]
+
+    def test_addresses_that_no_plan_has_are_asked_of_the_bmc(self, run, device, rack_context):
+        lldp = {"SystemName": "leaf1", "PortId": "swp1"}
+        port_of_bmc = {"LinkStatus": "LinkUp", "CurrentSpeedGbps": 400, "Ethernet": {
+            "AssociatedMACAddresses": ["aa:bb:cc:00:00:01"], "LLDPReceive": lldp}}  # fmt: skip
+        device[1].update(bmc("/node1", nic0=port_of_bmc))
+        tables = healthy()
+        tables["leaf1"]["swp1"] = port("node1/aa-bb-cc-00-00-01")
+        assert run(tables).verdict == "passed"
+        assert rack_context["cabling.judged_v1"]["node1"]["good"] == 2
+
+    def test_without_any_switch_nothing_is_judged(self, run):
+        outcome = run({})
+        assert outcome.verdict == "error"
+        assert outcome.reason.endswith("no switch could be read, so no cable was judged: look at the step before")
+
+
 class TestOwnLinks:
     @pytest.fixture
     def run(self, scriptlet, rack_context) -> Callable[..., Any]:
@@ -486,7 +552,8 @@ class TestCooling:
     def run(self, scriptlet, device, rack_context) -> Callable[..., Any]:
         def run(answers: dict[str, Any], **params: Any) -> Any:
             device[1].update(answers)
-            return rack_context.run(scriptlet("cooling.leaks").CoolingLeaks, {"url": device[0], **params})
+            given = {"url": device[0], "user": "audit", "password": "p", **params}
+            return rack_context.run(scriptlet("cooling.leaks").CoolingLeaks, given)
 
         return run
 
@@ -508,6 +575,10 @@ class TestCooling:
         answers = {**thermal(), "/redfish/v1/Chassis/1/L": 404}
         assert run(answers).reason.startswith("the BMC shows no leak detectors: check its firmware")
         assert run(answers, required=False).verdict == "passed"
+
+    @pytest.mark.parametrize("below", ["/redfish/v1", "/redfish/v1/", "/"])
+    def test_the_address_of_the_service_itself(self, run, device, below):
+        assert run(thermal(), url=device[0] + below).verdict == "passed"
 
     def test_detectors_in_a_collection(self, run):
         at = "/redfish/v1/Chassis/1/L"

@@ -271,7 +271,8 @@ class TestInventory:
         assert outcome.verdict == "failed"
         assert outcome.reason == (
             "the health of the system is Critical: look at its sensors, power supplies and event log; "
-            "the system is Off, expected On; memory_gib is 384, expected 512"
+            "the system is Off, expected On: switch it on; "
+            "memory_gib is 384, expected 512: exchange the part, or correct the plan"
         )
 
     def test_a_health_that_is_not_told_is_an_error(self, scriptlet, device, rack_context):
@@ -316,7 +317,7 @@ class TestFirmware:
         outcome = rack_context.run(module.RedfishFirmware, args(device("hpe-ilo4"), missing=asked))
         assert outcome.verdict == asked
         assert "no firmware inventory: " in outcome.reason
-        assert outcome.reason.endswith("has no UpdateService at ?")
+        assert outcome.reason.endswith("has no UpdateService at ?: update the BMC, or restart it")
 
     def test_an_empty_inventory(self, scriptlet, device, rack_context):
         found = device("hpe-ilo5", **{"/redfish/v1/UpdateService/FirmwareInventory": {"Members": []}})

@@ -1,0 +1,94 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A hall of GPU servers that nobody here wrote: simhall's hall-b, with its NetBox, in a process of its own.
+
+with SimulatedHall() as hall:
+    hall.break_({"kind": "missing_link", "cable": "CBL-12-07-03"})
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import service_supervisor
+from service_supervisor import ServiceError, Supervisor
+
+HALL = "hall-b"
+START_LIMIT = 60.0  # seconds
+SLOW = "6"  # seconds that a device takes which does not answer in time
+
+
+class SimulatedHall:
+    """hall-b without the fault that is planted in it. Raises ServiceError where it does not start in time."""
+
+    def __init__(self) -> None:
+        self.folder = Path(tempfile.gettempdir(), f"hall-{secrets.token_hex(6)}")
+        self.port = service_supervisor.free_port("127.0.0.1")
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.netbox = f"{self.url}/netbox"
+        self._supervisor: Supervisor | None = None
+
+    def break_(self, fault: Mapping[str, Any]) -> None:
+        """Put a fault into the hall. Raises urllib.error.HTTPError for one that is not possible."""
+        self._ask("POST", "/sim/faults", fault)
+
+    def heal(self) -> None:
+        """Take all faults out of the hall."""
+        for fault in self._ask("GET", "/sim/faults"):
+            self._ask("DELETE", f"/sim/faults/{fault['id']}")
+
+    def intent(self) -> dict[str, Any]:
+        """What is planned: devices and cables."""
+        found: dict[str, Any] = self._ask("GET", "/sim/intent")
+        return found
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        data = json.dumps(body).encode() if body is not None else None
+        request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"}, method=method)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def __enter__(self) -> Self:
+        self.folder.mkdir(mode=0o700)
+        words = ("serve", "--golden", HALL, "--port", str(self.port), "--timeout-sleep", SLOW, "--log-level", "warning")
+        self._supervisor = Supervisor(self.folder, temporary=True)
+        try:
+            self._supervisor.start({"hall": (str(Path(sys.executable).with_name("simhall")), *words)})
+            self._wait()
+            self.heal()
+        except BaseException:
+            self._supervisor.close()
+            raise
+        return self
+
+    def _wait(self) -> None:
+        until = time.monotonic() + START_LIMIT
+        while True:
+            try:
+                self._ask("GET", "/sim/health")
+            except (OSError, urllib.error.URLError):
+                if time.monotonic() > until:
+                    raise ServiceError(f"simhall does not answer on {self.url}") from None
+                time.sleep(0.1)
+            else:
+                return
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._supervisor:
+            self._supervisor.close()
+        shutil.rmtree(self.folder, ignore_errors=True)

@@ -26,6 +26,7 @@ class IpmiEventLog(Scriptlet):
         "user": {"type": "str", "required": True},
         "password": {"type": "str", "required": True, "no_log": True},
         "privilege": {"type": "str", "choices": ["USER", "OPERATOR", "ADMINISTRATOR"], "default": "USER"},
+        "cipher_suite": {"type": "int"},  # by default the best that the BMC has; some old ones need 3
         "timeout": {"type": "int", "default": 1},  # seconds for one answer
         "tries": {"type": "int", "default": 4},
         "after": {"type": "int", "default": 0},

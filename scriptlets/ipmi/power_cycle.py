@@ -28,6 +28,7 @@ class IpmiPowerCycle(Scriptlet):
         "user": {"type": "str", "required": True},
         "password": {"type": "str", "required": True, "no_log": True},
         "privilege": {"type": "str", "choices": ["OPERATOR", "ADMINISTRATOR"], "default": "OPERATOR"},
+        "cipher_suite": {"type": "int"},  # by default the best that the BMC has; some old ones need 3
         "timeout": {"type": "int", "default": 1},  # seconds for one answer
         "tries": {"type": "int", "default": 4},
         "host": {"type": "str", "required": True},

@@ -46,7 +46,7 @@ class IpmiSensors(Scriptlet):
     """Each sensor of a BMC: its reading with unit and limits, or its states. The BMC's own limits judge.
 
     A sensor without a reading is told as absent. Sensors that `names` names must have one; those of `ignore` are told
-    and not judged. A reading beyond a limit that only warns is a measurement, and passes.
+    and not judged. A reading beyond a limit that only warns makes the step marginal.
     """
 
     options = {
@@ -55,11 +55,12 @@ class IpmiSensors(Scriptlet):
         "user": {"type": "str", "required": True},
         "password": {"type": "str", "required": True, "no_log": True},
         "privilege": {"type": "str", "choices": ["USER", "OPERATOR", "ADMINISTRATOR"], "default": "USER"},
+        "cipher_suite": {"type": "int"},  # by default the best that the BMC has; some old ones need 3
         "timeout": {"type": "int", "default": 1},  # seconds for one answer
         "tries": {"type": "int", "default": 4},
         "names": {"type": "list", "elements": "str", "default": []},
         "ignore": {"type": "list", "elements": "str", "default": []},
-        "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
+        "missing": {"type": "str", "choices": ["failed", "skipped"], "default": "failed"},
     }
     reads = ()
     writes = ("ipmi.sensors_v1",)
@@ -67,8 +68,8 @@ class IpmiSensors(Scriptlet):
     def run(self, ctx, params):
         found = sensors(ipmi(params, ("sdr", "list"), ("-c", "-v")))
         if not found:
-            absent = Failed if params["absent"] == "fail" else Skipped
-            raise absent(f"no such hardware: the BMC at {params['address']} has no sensors")
+            ending = Skipped if params["missing"] == "skipped" else Failed
+            raise ending(f"no such hardware: the BMC at {params['address']} has no sensors")
         ctx.set("ipmi.sensors_v1", found)
         missing = [name for name in params["names"] if found.get(name, {}).get("status", "absent") == "absent"]
         if missing:
@@ -136,7 +137,8 @@ def judge(ctx, name, found):
     """Judge one sensor; returns what is wrong with it, and what to do."""
     if found.get("reading") is not None:
         ctx.measure(f"reading.{name}", found["reading"], found["unit"])
-    if ctx.check(f"status.{name}", found["status"], one_of=["ok", "warning"]) == "passed":
+    verdict = ctx.check(f"status.{name}", found["status"], one_of=["ok", "warning"], warn={"one_of": ["ok"]})
+    if verdict != "failed":
         return ""
     return f"{name} {described(found)}: {ADVICE.get(found['kind'], ADVICE[''])}"
 

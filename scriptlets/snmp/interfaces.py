@@ -47,7 +47,7 @@ class SnmpInterfaces(Scriptlet):
         # A link of IEEE 802.3 has at most one wrong bit in 10^12, so that a healthy one has hardly any errors.
         "max_errors": {"type": "float", "default": 0.1},  # a second
         "max_discards": {"type": "float"},  # a second; full queues discard in a healthy network, too
-        "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
+        "missing": {"type": "str", "choices": ["failed", "skipped"], "default": "failed"},
     }
     reads = ()
     writes = ("snmp.interfaces_v1",)
@@ -55,8 +55,8 @@ class SnmpInterfaces(Scriptlet):
     def run(self, ctx, params):
         first = look(params)
         if not first["names"]:
-            absent = Failed if params["absent"] == "fail" else Skipped
-            raise absent(f"no such hardware: {params['address']} tells of no interfaces (IF-MIB)")
+            ending = Skipped if params["missing"] == "skipped" else Failed
+            raise ending(f"no such hardware: {params['address']} tells of no interfaces (IF-MIB)")
         missing = sorted(set(params["ports"]) - set(first["names"].values()))
         if missing:
             raise Failed(f"{params['address']} has no interface {', '.join(missing)}")

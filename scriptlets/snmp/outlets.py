@@ -84,7 +84,7 @@ class PduOutlets(Scriptlet):
         "state": {"type": "str", "choices": ["on", "off"], "default": "on"},
         "max_current": {"type": "float"},  # A, of the whole PDU
         "max_power": {"type": "float"},  # W, of the whole PDU
-        "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
+        "missing": {"type": "str", "choices": ["failed", "skipped"], "default": "failed"},
     }
     reads = ()
     writes = ("pdu.outlets_v1",)
@@ -92,8 +92,8 @@ class PduOutlets(Scriptlet):
     def run(self, ctx, params):
         name, told = first_known(params)
         if not told:
-            absent = Failed if params["absent"] == "fail" else Skipped
-            raise absent(f"no such hardware: {params['address']} tells of no outlets of {', '.join(KINDS)}")
+            ending = Skipped if params["missing"] == "skipped" else Failed
+            raise ending(f"no such hardware: {params['address']} tells of no outlets of {', '.join(KINDS)}")
         found = {"kind": name, "outlets": outlets(KINDS[name], told), **load(KINDS[name], told)}
         ctx.set("pdu.outlets_v1", found)
         wrong = [*judged_outlets(ctx, found, params), *judged_load(ctx, found, params)]

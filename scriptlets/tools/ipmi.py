@@ -14,9 +14,11 @@ NO_SESSION = "Unable to establish"
 
 def ipmi(params, words, options=()):
     """What a command of ipmitool prints. Raises ValueError where the BMC does not answer or refuses."""
+    suite = () if params["cipher_suite"] is None else ("-C", str(params["cipher_suite"]))
     argv = (
-        "ipmitool", *options, "-I", "lanplus", "-H", params["address"], "-p", str(params["port"]), "-U", params["user"],
-        "-L", params["privilege"], "-N", str(params["timeout"]), "-R", str(params["tries"]), "-E", *words,
+        "ipmitool", *options, *suite, "-I", "lanplus", "-H", params["address"], "-p", str(params["port"]),
+        "-U", params["user"], "-L", params["privilege"], "-N", str(params["timeout"]), "-R", str(params["tries"]),
+        "-E", *words,
     )  # fmt: skip
     try:
         return run(argv, env={"IPMITOOL_PASSWORD": params["password"], "TZ": "UTC"})

@@ -34,7 +34,7 @@ def tables(params, roots):
 
 def write_settings(folder, params):
     """Write the file in which net-snmp looks for version, community, user and passwords."""
-    text = "".join(f"{name} {quoted(value)}\n" for name, value in settings(params).items())
+    text = "".join(f"{name} {value}\n" for name, value in settings(params).items())
     path = folder / "snmp.conf"
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)
@@ -45,14 +45,14 @@ def settings(params):
     if params["version"] == "2c":
         if not params["community"]:
             raise ValueError("version 2c needs a community")
-        return {"defVersion": "2c", "defCommunity": params["community"]}
+        return {"defVersion": "2c", "defCommunity": quoted(params["community"])}
     if not params["user"]:
         raise ValueError("version 3 needs a user")
     level = bool(params["auth_password"]), bool(params["privacy_password"])
     if level not in LEVELS:
         raise ValueError("a privacy_password needs an auth_password")
-    own = {word: params[name] for name, word in SECURITY.items() if params[name]}
-    protocols = {word: params[name] for secret, (word, name) in PROTOCOLS.items() if params[secret]}
+    own = {word: quoted(params[name]) for name, word in SECURITY.items() if params[name]}
+    protocols = {word: quoted(params[name]) for secret, (word, name) in PROTOCOLS.items() if params[secret]}
     return {"defVersion": "3", "defSecurityLevel": LEVELS[level], **own, **protocols}
 
 

@@ -11,6 +11,7 @@ A fault is a script for the shell of a node, and another one that undoes it. Wor
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,7 +19,13 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc import hardware
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_files import DISK, DISK_SIZE, KERNEL_LOG
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_power import switch
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import Broken, RackState, with_broken
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.pdu import outlet_switch, rack_pdus
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import (
+    SPEC,
+    Broken,
+    RackState,
+    with_broken,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import (
     FABRIC_MTU,
     LEAF,
@@ -39,7 +46,7 @@ class Fault:
 
     `is_at_port`: it belongs to a port, and else to a whole node. `is_between_routers`: both ends of its cable are
     routers. `runs_outside`: its scripts run beside the nodes, in the rack's folder. `reboots`: the node starts anew
-    first. `needs_bmcs`: only a BMC can see it.
+    first. `needs_bmcs`, `needs_pdus`: only a BMC can see it, only a PDU can make it.
     """
 
     about: str
@@ -51,6 +58,7 @@ class Fault:
     runs_outside: bool = False
     reboots: bool = False
     needs_bmcs: bool = False
+    needs_pdus: bool = False
 
 
 def _of_port(about: str, make: str, heal: str, roles: Sequence[str] = ALL) -> Fault:
@@ -65,6 +73,10 @@ def _of_hardware(about: str, file: str, value: str) -> Fault:
     healthy = hardware.healthy_values()[file]
     write = f"echo {{}} >{{{{bmc}}}}/{file}"
     return Fault(about, (SERVER,), write.format(value), write.format(healthy), runs_outside=True, needs_bmcs=True)
+
+
+def _outlet(action: str) -> str:
+    return f"{shlex.quote(sys.executable)} -I -m {outlet_switch.__name__} {SPEC} {{pdu}} {{outlet}} {action}"
 
 
 def _bgp(line: str, family: str = "") -> str:
@@ -159,6 +171,14 @@ FAULTS: Mapping[str, Fault] = {
         "ip link set m-{node} up",
         runs_outside=True,
     ),
+    "outlet-off": Fault(
+        "a server whose outlet of the PDU is off",
+        (SERVER,),
+        _outlet("off"),
+        _outlet("on"),
+        runs_outside=True,
+        needs_pdus=True,
+    ),
     "reboot": Fault("a node that has started anew", ALL, "", "", reboots=True),
     "host-hung": Fault("a node that answers pings and nothing else", ALL, "kill -STOP -1", "kill -CONT -1"),
     "bmc-sensor": _of_hardware("air that is too hot, as its BMC sees it", "inlet_temperature", "51"),
@@ -188,6 +208,8 @@ def break_rack(state: RackState, name: str, where: str = "") -> tuple[RackState,
     fault = fault_of(name)
     if fault.needs_bmcs and not state.has_bmcs:
         raise UsageError(f"{name} needs BMCs: rack-recipes rack down, then rack-recipes rack up --bmcs")
+    if fault.needs_pdus and not state.has_pdus:
+        raise UsageError(f"{name} needs PDUs: {rack_pdus.missing() or 'rack-recipes rack up'}")
     topology = state.topology
     taken = {each.where for each in state.broken}
     places = [place for place in places_of(fault, topology) if place not in taken]
@@ -285,6 +307,8 @@ def _other_port(port: Port, topology: Topology) -> str:
 Detail = Callable[[Topology, str, str], object]
 _OF_NODE: Mapping[str, Detail] = {
     "node": lambda _topology, node, _port: node,
+    "pdu": lambda topology, node, _port: rack_pdus.variables_of(node, topology).get("pdu"),
+    "outlet": lambda topology, node, _port: rack_pdus.variables_of(node, topology).get("pdu_outlet"),
     "bmc": lambda _topology, node, _port: f"{hardware.FOLDER}/{node}",
     "asn": lambda topology, node, _port: topology.nodes[node].asn,
     "prefix": lambda topology, node, _port: topology.nodes[node].prefix,

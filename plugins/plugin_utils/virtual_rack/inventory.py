@@ -13,8 +13,10 @@ from typing import Any
 import yaml
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc import hardware, redfish_service
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc import hardware, ipmi_bmcs, redfish_service
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_files import COMMAND_LINE_PORT
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.pdu import rack_pdus
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import RackState
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import (
     LEAF,
     PLURALS,
@@ -23,9 +25,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology
     Node,
     Topology,
 )
-
-PDU = "pdu1"
-"""The PDU that feeds all servers."""
 
 INVENTORY, CABLES, SWITCHES = "inventory.yml", "cabling.yml", "switches.yml"
 SSH = (
@@ -41,14 +40,17 @@ COMMANDS = {"version": "show version", "ports": "show interface json", "sessions
 """What recipes/switches.yml asks FRR, which knows nothing of its neighbours."""
 
 
-def write_inventory(topology: Topology, folder: Path, pid: int, *, has_bmcs: bool) -> None:
-    """Write all files into the folder. `pid` is the rack's first process, in whose network the nodes are reached."""
-    held = inventory(topology, folder, pid)
-    if has_bmcs:
+def write_inventory(topology: Topology, state: RackState) -> None:
+    """Write all files into the rack's folder."""
+    folder = state.folder
+    held = inventory(topology, folder, state.pid)
+    if state.has_bmcs or state.has_ipmi:
         add_bmcs(held, topology, folder / hardware.FOLDER)
+    if state.has_pdus:
+        add_pdus(held, topology)
     with open(os.open(folder / INVENTORY, os.O_WRONLY | os.O_CREAT, FILE_MODE), "w", encoding="utf-8") as file:  # noqa: PTH123
         file.write(_yaml(held))
-    (folder / SWITCHES).write_text(_yaml(switches(topology, folder, pid)), encoding="utf-8")
+    (folder / SWITCHES).write_text(_yaml(switches(topology, folder, state.pid)), encoding="utf-8")
     (folder / CABLES).write_text(_yaml(cabling_plan(topology)), encoding="utf-8")
 
 
@@ -94,16 +96,32 @@ def add_bmcs(held: dict[str, Any], topology: Topology, folder: Path) -> None:
     """
     servers = held["all"]["children"][PLURALS[SERVER]]
     for node in topology.of_role(SERVER):
-        servers["hosts"][node.name]["bmc_address"] = node.bmc
+        pdu = rack_pdus.variables_of(node.name, topology)["pdu"]
+        servers["hosts"][node.name].update({"bmc_address": node.bmc, "pdu": pdu})
+    certificate = folder / redfish_service.CERTIFICATE
     servers["vars"] = {
         "bmc_port": redfish_service.PORT,
+        "ipmi_port": ipmi_bmcs.PORT,
         "bmc_user": hardware.USER,
         "bmc_password": (folder / hardware.PASSWORD).read_text(encoding="ascii").strip(),
-        "bmc_ca": (folder / redfish_service.CERTIFICATE).read_text(encoding="ascii"),
+        **({"bmc_ca": certificate.read_text(encoding="ascii")} if certificate.exists() else {}),
         "bmc_through": topology.of_role(SPINE)[0].name,
         "firmware_golden": dict(hardware.FIRMWARE.values()),
-        "pdu": PDU,
     }
+
+
+def add_pdus(held: dict[str, Any], topology: Topology) -> None:
+    """Add to an inventory which outlet of which PDU each server hangs on, and who may ask the PDUs."""
+    servers = held["all"]["children"][PLURALS[SERVER]]
+    for node in topology.of_role(SERVER):
+        servers["hosts"][node.name].update(rack_pdus.variables_of(node.name, topology))
+    servers.setdefault("vars", {}).update(
+        {
+            "pdu_port": rack_pdus.PORT,
+            "pdu_community": rack_pdus.COMMUNITY,
+            "pdu_through": topology.of_role(SPINE)[0].name,
+        }
+    )
 
 
 def _variables(node: Node, topology: Topology) -> dict[str, Any]:

@@ -46,6 +46,8 @@ class RackState:
     counts: Mapping[str, int]
     broken: Sequence[Broken] = field(default_factory=tuple)
     has_bmcs: bool = False
+    has_ipmi: bool = False
+    has_pdus: bool = False
 
     @property
     def topology(self) -> Topology:

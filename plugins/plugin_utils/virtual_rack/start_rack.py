@@ -14,15 +14,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import rack_process
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc import hardware, redfish_service
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc import hardware, ipmi_bmcs, redfish_service
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.inventory import write_inventory
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_files import FRR, files_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.pdu import rack_pdus
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import (
     FOLDER,
     SPEC,
@@ -53,6 +56,8 @@ NEEDED = {
 """The programs that a rack is made of, each with its Debian package."""
 
 PATIENCE = 10.0  # seconds in which a killed rack is gone
+IN_FOLDER = 'cd "$1" && shift && exec "$@"'
+"""Starts a program in the folder of the rack."""
 
 
 def up(topology: Topology, folder: Path = FOLDER, *, with_bmcs: bool | None = None) -> RackState:
@@ -63,6 +68,7 @@ def up(topology: Topology, folder: Path = FOLDER, *, with_bmcs: bool | None = No
     """
     refuse_what_cannot_be(folder)
     has_bmcs = can_have_bmcs(with_bmcs)
+    has_ipmi, has_pdus = with_bmcs is not False and not ipmi_bmcs.missing(), not rack_pdus.missing()
     shutil.rmtree(folder, ignore_errors=True)
     make_private(folder / "files")
     for each in ("roots", rack_process.PIDS):
@@ -70,10 +76,12 @@ def up(topology: Topology, folder: Path = FOLDER, *, with_bmcs: bool | None = No
     folder = folder.absolute()
     write_files(topology, folder)
     write_hardware(topology, folder)
-    write_spec(topology, folder, has_bmcs=has_bmcs)
+    state = RackState(folder, 0, 0, topology.counts, has_bmcs=has_bmcs, has_ipmi=has_ipmi, has_pdus=has_pdus)
+    write_spec(topology, state)
     pid = started(folder)
-    write_inventory(topology, folder, pid, has_bmcs=has_bmcs)
-    return save(RackState(folder, pid, start_of(pid), topology.counts, has_bmcs=has_bmcs))
+    state = replace(state, pid=pid, started=start_of(pid))
+    write_inventory(topology, state)
+    return save(state)
 
 
 def can_have_bmcs(wanted: bool | None) -> bool:
@@ -115,29 +123,44 @@ def write_files(topology: Topology, folder: Path) -> None:
 
 
 def write_hardware(topology: Topology, folder: Path) -> None:
-    """Write what the BMCs watch, and the password of their user, which IPMI 1.5 can take (16 bytes)."""
+    """Write what the BMCs watch, the password of their user, which IPMI can take (16 bytes), and the PDUs' files."""
     for server in topology.of_role(SERVER):
         hardware.make_hardware(folder / hardware.FOLDER / server.name)
     password = folder / hardware.FOLDER / hardware.PASSWORD
     _write(password, secrets.token_hex(8) + "\n")
     password.chmod(FILE_MODE)
+    ipmi_bmcs.write_files(topology, folder, password.read_text(encoding="ascii").strip())
+    rack_pdus.write_files(topology, folder)
 
 
-def write_spec(topology: Topology, folder: Path, *, has_bmcs: bool) -> None:
+def write_spec(topology: Topology, state: RackState) -> None:
     """Write the spec of the rack's first process."""
-    bmcs = {server.name: server.bmc for server in topology.of_role(SERVER)} if has_bmcs else {}
-    redfish = (sys.executable, "-I", "-m", redfish_service.__name__, str(folder / SPEC))
+    any_bmcs = state.has_bmcs or state.has_ipmi
+    bmcs = {server.name: server.bmc for server in topology.of_role(SERVER)} if any_bmcs else {}
+    pdus = {pdu.name: pdu.address for pdu in rack_pdus.pdus_of(topology)} if state.has_pdus else {}
     spec = {
-        "folder": str(folder),
+        "folder": str(state.folder),
         "init": str(INIT),
         "manager": MANAGER,
         "nodes": [*topology.nodes],
         "cables": [(each.upper.node, each.upper.name, each.lower.node, each.lower.name) for each in topology.cables],
         "bmcs": bmcs,
-        "addresses": [*bmcs.values()],
-        "services": {"redfish": redfish} if bmcs else {},
+        "outlets": rack_pdus.spec_of(topology),
+        "addresses": [*bmcs.values(), *pdus.values()],
+        "services": services(topology, state),
     }
-    _write(folder / SPEC, json.dumps(spec))
+    _write(state.folder / SPEC, json.dumps(spec))
+
+
+def services(topology: Topology, state: RackState) -> dict[str, Sequence[str]]:
+    """The commands of what answers beside the nodes, by their names. Each prints a line."""
+    redfish = (sys.executable, "-I", "-m", redfish_service.__name__, str(state.folder / SPEC))
+    others = {
+        **(ipmi_bmcs.services(topology) if state.has_ipmi else {}),
+        **(rack_pdus.services(topology) if state.has_pdus else {}),
+    }
+    inside = {name: ("sh", "-c", IN_FOLDER, "sh", str(state.folder), *command) for name, command in others.items()}
+    return {**({"redfish": redfish} if state.has_bmcs else {}), **inside}
 
 
 def _new_key(path: Path) -> str:

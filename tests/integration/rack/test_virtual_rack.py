@@ -117,6 +117,7 @@ SEEN: dict[str, tuple[str, Callable[[RackState], bool]]] = {
     "bmc-sensor": ("server3", bmc_says("server3", "Chassis/*/Thermal", '"ReadingCelsius": 51')),
     "failed-power-supply": ("server4", bmc_says("server4", "Chassis/*/Power", '"LineInputVoltage": 0')),
     "wrong-firmware": ("server5", bmc_says("server5", "UpdateService/FirmwareInventory/BIOS", '"2.3.9"')),
+    "outlet-off": ("server6", says("", "ping -c 1 -W 1 192.168.255.134 || echo away", "away")),
     "kernel-errors": ("server2", says("server2", "cat /var/log/kern.log", "EDAC MC0")),
 }
 

@@ -41,21 +41,23 @@ SLICE = ("failing-disk",)
 ROUNDS, PAIRS, HEALTHY = 5, 20, 20
 PATIENCE = 60.0
 ROUTES = "vtysh -c 'show ip route json'"
-FABRIC, BMC = "fabric", "bmc"
+FABRIC, BMC, POWER = "fabric", "bmc", "power"
 VARIABLES = {
     FABRIC: ("kernel_log=/var/log/kern.log", "disk=/srv/disk", "max_flaps=3", "rack_recipes_reconnect_timeout=15"),
     BMC: ("power_cycle=false",),
+    POWER: ("power_cycle=false", "interval=1"),
 }
-RESULTS = {FABRIC: 100, BMC: 50}
+RESULTS = {FABRIC: 100, BMC: 50, POWER: 40}
 """The least number of results of each recipe."""
 
 HEAD = """\
 # Detection
 
 `recipes/fabric.yml` over the [virtual rack](virtual-rack.md), each time a new rack of 2 spines, 4 leaves and 8 servers;
-`recipes/bmc.yml` for what only BMCs see, and both for a healthy rack. *Found* means that the results that have to name
-the fault did not pass. *Wrong findings* are results that did not pass although the fault does not concern them. `make
-soak` writes this page; `tests/integration/soak/detection.yml` says what is expected of each fault.
+`recipes/bmc.yml` for what only BMCs see, `recipes/power.yml` for outlets, and all of them for a healthy rack. *Found*
+means that the results that have to name the fault did not pass. *Wrong findings* are results that did not pass although
+the fault does not concern them. `make soak` writes this page; `tests/integration/soak/detection.yml` says what is
+expected of each fault.
 
 | fault | at | tries | found | tries with wrong findings | seconds of a run |
 | --- | --- | --- | --- | --- | --- |
@@ -135,7 +137,7 @@ def test_a_healthy_rack_has_no_findings(rack: RackState) -> None:
     for number in range(reliability_sweeps.count(1, HEALTHY)):
         if number:
             new_rack()
-        tries.add(*_of_run(failed_results((FABRIC, BMC))))
+        tries.add(*_of_run(failed_results((FABRIC, BMC, POWER))))
     _keep("healthy rack", tries)
     assert not tries.wrong
 

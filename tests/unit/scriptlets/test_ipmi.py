@@ -88,6 +88,7 @@ class TestSensors:
             ),
         )
         assert rack_context["ipmi.sensors_v1"]["CPU Temp"]["status"] == "warning"
+        assert rack_context.checked["status.CPU Temp"] == "marginal"
 
     def test_short_words_sensors_without_reading_and_names_that_come_twice(self, scriptlet, tool, rack_context):
         tool(prints("ipmitool-1.8.18-sdr-shape.csv"))
@@ -104,20 +105,25 @@ class TestSensors:
     def test_what_is_ignored_and_what_must_be_there(self, scriptlet, tool, rack_context):
         tool(prints("ipmitool-1.8.18-sdr-shape.csv"))
         ignored = {**BMC, "ignore": ["FAN2", "PS2 Status", "PS1 Status (2)"]}
-        assert rack_context.run(scriptlet("ipmi.sensors").IpmiSensors, ignored).verdict == "passed"
+        assert rack_context.run(scriptlet("ipmi.sensors").IpmiSensors, ignored).verdict == "marginal"
         outcome = rack_context.run(scriptlet("ipmi.sensors").IpmiSensors, {**BMC, "names": ["M2NVMeSSD Temp1", "GPU"]})
         assert (outcome.verdict, outcome.reason) == (
             "failed",
             "no reading of M2NVMeSSD Temp1, GPU: look whether the part is there, then restart the BMC",
         )
 
-    @pytest.mark.parametrize(("absent", "verdict"), [("skip", "skipped"), ("fail", "failed")])
-    def test_a_bmc_without_sensors(self, scriptlet, tool, rack_context, absent, verdict):
+    @pytest.mark.parametrize("verdict", ["skipped", "failed"])
+    def test_a_bmc_without_sensors(self, scriptlet, tool, rack_context, verdict):
         tool("echo")
-        outcome = rack_context.run(scriptlet("ipmi.sensors").IpmiSensors, {**BMC, "absent": absent})
+        outcome = rack_context.run(scriptlet("ipmi.sensors").IpmiSensors, {**BMC, "missing": verdict})
         assert (outcome.verdict, outcome.reason) == (
             verdict, "no such hardware: the BMC at 192.0.2.9 has no sensors"
         )  # fmt: skip
+
+    def test_an_old_bmc_that_needs_a_cipher_suite(self, scriptlet, tool, rack_context):
+        calls = tool(prints("ipmitool-1.8.19-sdr-healthy.csv"))
+        assert rack_context.run(scriptlet("ipmi.sensors").IpmiSensors, {**BMC, "cipher_suite": 3}).verdict == "passed"
+        assert calls.read_text().startswith("-c -v -C 3 -I lanplus ")
 
     def test_a_line_that_is_no_sensor(self, scriptlet, tool, rack_context):
         tool("echo oops")

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import importlib
 import re
+import shutil
+import socket
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -150,10 +152,10 @@ class TestInterfaces:
         outcome = rack_context.run(scriptlet("snmp.interfaces").SnmpInterfaces, {**DEVICE, "ports": ["eth0"]})
         assert (outcome.verdict, outcome.reason) == ("error", "eth0: the device does not tell in_errors_per_s")
 
-    @pytest.mark.parametrize(("absent", "verdict"), [("skip", "skipped"), ("fail", "failed")])
-    def test_a_device_without_interfaces(self, scriptlet, tool, rack_context, absent, verdict):
+    @pytest.mark.parametrize("verdict", ["skipped", "failed"])
+    def test_a_device_without_interfaces(self, scriptlet, tool, rack_context, verdict):
         tool("echo '.1.3.6.1.2.1.2.2.1 = No Such Object available on this agent at this OID'")
-        outcome = rack_context.run(scriptlet("snmp.interfaces").SnmpInterfaces, {**DEVICE, "absent": absent})
+        outcome = rack_context.run(scriptlet("snmp.interfaces").SnmpInterfaces, {**DEVICE, "missing": verdict})
         assert (outcome.verdict, outcome.reason) == (
             verdict, "no such hardware: 192.0.2.7 tells of no interfaces (IF-MIB)"
         )  # fmt: skip
@@ -211,10 +213,10 @@ class TestOutlets:
         outcome = rack_context.run(scriptlet("snmp.outlets").PduOutlets, {**PDU, "max_power": 500})
         assert (outcome.verdict, outcome.reason) == ("error", "192.0.2.7 does not tell its power")
 
-    @pytest.mark.parametrize(("absent", "verdict"), [("skip", "skipped"), ("fail", "failed")])
-    def test_a_device_without_outlets(self, scriptlet, tool, rack_context, absent, verdict):
+    @pytest.mark.parametrize("verdict", ["skipped", "failed"])
+    def test_a_device_without_outlets(self, scriptlet, tool, rack_context, verdict):
         tool(f"cat {CAPTURED / 'snmpd-5.9.4-interfaces.txt'}")
-        outcome = rack_context.run(scriptlet("snmp.outlets").PduOutlets, {**PDU, "absent": absent})
+        outcome = rack_context.run(scriptlet("snmp.outlets").PduOutlets, {**PDU, "missing": verdict})
         assert (outcome.verdict, outcome.reason) == (
             verdict, "no such hardware: 192.0.2.7 tells of no outlets of APC rPDU2, APC rPDU, Raritan PDU2"
         )  # fmt: skip
@@ -232,10 +234,21 @@ class TestClient:
         first = calls.read_text().splitlines()[:4]
         assert first == [
             "-m  -Onxet -Cr40 -t 2 -r 2 -- udp:192.0.2.7:161 .1.3.6.1.4.1.318.1.1.26.9.2.3.1.5",
-            'defVersion "2c"',
+            "defVersion 2c",
             'defCommunity "com\\"muni\\\\ty"',
             "600",
         ]
+
+    @pytest.mark.skipif(not shutil.which("snmpbulkwalk"), reason="net-snmp is not installed")
+    @pytest.mark.parametrize("community", ["with space", "#hash", SECRET, "ümlaut", "$(x)"])
+    def test_net_snmp_sends_any_community_as_it_is(self, scriptlet, community):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
+            device.bind(("127.0.0.1", 0))
+            device.settimeout(20)
+            own = {"address": "127.0.0.1", "port": device.getsockname()[1], "version": "2c", "community": community}
+            with pytest.raises(ValueError, match=r"does not answer SNMP within 0\.1 s"):
+                scriptlet("tools.snmp").tables({**own, "timeout": 0.1, "retries": 0}, (".1.3.6.1.2.1.1.3",))
+            assert community.encode() in device.recv(5000)
 
     def test_version_3(self, scriptlet, tool, rack_context):
         calls = tool(f"cat {CAPTURED / 'pdu-apc-rpdu2.txt'}")
@@ -243,7 +256,7 @@ class TestClient:
         said = calls.read_text().splitlines()
         assert "udp6:[2001:db8::7]:161" in said[0]
         assert said[1:8] == [
-            'defVersion "3"', 'defSecurityLevel "authPriv"', 'defSecurityName "reader"',
+            "defVersion 3", "defSecurityLevel authPriv", 'defSecurityName "reader"',
             'defAuthPassphrase "authentic"', 'defPrivPassphrase "private"', 'defAuthType "SHA"', 'defPrivType "AES"',
         ]  # fmt: skip
 

@@ -41,8 +41,8 @@ def up(options: argparse.Namespace) -> Answer:
     """Start a rack of routers and servers in namespaces of its own; it needs root.
 
     Spines and leaves run FRR (BGP on every link, all paths of equal length), all nodes LLDP and SSH. Servers follow a
-    clock and have BMCs that speak Redfish. Nothing of it is seen outside of its namespaces. Inventory and cabling plan
-    lie in .rack-recipes/rack.
+    clock, have BMCs (Redfish, IPMI), and hang on PDUs (SNMP). Nothing of it is seen outside of
+    its namespaces. Inventory and cabling plan lie in .rack-recipes/rack.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.inventory import CABLES, INVENTORY
     from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.start_rack import up as start
@@ -52,20 +52,36 @@ def up(options: argparse.Namespace) -> Answer:
     files = {"inventory": _shown(state.folder / INVENTORY), "cabling": _shown(state.folder / CABLES)}
     nodes = [*state.topology.nodes]
     if options.json:
-        return {"pid": state.pid, "nodes": nodes, "bmcs": state.has_bmcs, **files}, 0
-    lines = [f"{len(nodes)} nodes are up", *_bmcs(state, wanted=options.bmcs is not False)]
+        more = {"bmcs": state.has_bmcs, "ipmi": state.has_ipmi, "pdus": state.has_pdus}
+        return {"pid": state.pid, "nodes": nodes, **more, **files}, 0
+    lines = [f"{len(nodes)} nodes are up", *_bmcs(state, wanted=options.bmcs is not False), _pdus(state)]
     return "\n".join([*lines, f"inventory  {files['inventory']}", f"cabling    {files['cabling']}"]), 0
 
 
 def _bmcs(state: RackState, *, wanted: bool) -> Sequence[str]:
-    """A line about the BMCs; what to install where there could be some."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc.redfish_service import missing
+    """What the BMCs answer by, and what to install where they could answer by more."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc import ipmi_bmcs, redfish_service
     from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import SERVER
 
-    if state.has_bmcs:
-        servers = state.topology.of_role(SERVER)
-        return [f"{len(servers)} BMCs answer by Redfish, inside of the rack"]
-    return [f"no BMCs: {missing()}"] if wanted else []
+    if not wanted:
+        return []
+    parts = {
+        "Redfish": (state.has_bmcs, redfish_service.missing()),
+        "IPMI": (state.has_ipmi, ipmi_bmcs.missing()),
+    }
+    there = " and ".join(name for name, (is_there, _command) in parts.items() if is_there)
+    lines = [f"no {name}: {command}" for name, (is_there, command) in parts.items() if not is_there]
+    count = len(state.topology.of_role(SERVER))
+    return [*([f"{count} BMCs answer by {there}, inside of the rack"] if there else []), *lines]
+
+
+def _pdus(state: RackState) -> str:
+    """A line about the PDUs; what to install where there could be some."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.pdu import rack_pdus
+
+    if not state.has_pdus:
+        return f"no PDUs: {rack_pdus.missing()}"
+    return f"{len(rack_pdus.pdus_of(state.topology))} PDUs answer by SNMP, inside of the rack"
 
 
 def add_status(command: argparse.ArgumentParser) -> None:

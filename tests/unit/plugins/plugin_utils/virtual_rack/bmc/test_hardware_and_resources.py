@@ -160,7 +160,9 @@ def test_the_inventory_tells_how_a_bmc_is_reached(tmp_path: Path) -> None:
     inventory.add_bmcs(held, topology, tmp_path / "bmc")
     servers = held["all"]["children"]["servers"]
     assert servers["hosts"]["server2"]["bmc_address"] == "192.168.255.130"
+    assert servers["hosts"]["server2"]["pdu"] == "pdu1"
     assert servers["vars"] == {
         "bmc_port": 443, "bmc_user": "admin", "bmc_password": "word", "bmc_ca": "-----BEGIN", "bmc_through": "spine1",
-        "firmware_golden": {"BIOS": "2.4.1", "BMC": "1.20.3", "NIC1": "22.41.10"}, "pdu": "pdu1",
+        "firmware_golden": {"BIOS": "2.4.1", "BMC": "1.20.3", "NIC1": "22.41.10"},
+        "ipmi_port": 623,
     }  # fmt: skip

@@ -1,0 +1,156 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""recipes/power.yml on servers of a virtual rack, their BMCs (IPMI) and their PDU (SNMP), healthy and broken."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc import ipmi_bmcs, redfish_service
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.faults import break_rack, heal_rack
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.pdu import rack_pdus
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import RackState
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.start_rack import down, up
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import build
+from call_rack_recipes import CHECKOUT, Done, rack_recipes, results
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
+
+SERVERS = ("server1", "server2")
+STEPS = ("outlet", "pdu_ports", "bmc_sensors", "bmc_mark", "power_cycle", "bmc_events")
+BOOT = "cat /proc/sys/kernel/random/boot_id"
+OUTLET, COMMAND = (f"{rack_pdus.APC}.9.2.{column}.2" for column in ("3.1.5", "4.1.5"))
+ASK = f"SNMP_PERSISTENT_DIR=/run snmp{{}} -v2c -c {rack_pdus.COMMUNITY} -m '' -Oqvn 192.168.255.201 {{}}"
+ASK_3 = (
+    f"SNMP_PERSISTENT_DIR=/run snmpget -v3 -u {rack_pdus.USER} -l authPriv -a SHA -A {rack_pdus.PASSWORD} -x AES "
+    f"-X {rack_pdus.PASSWORD} -n {rack_pdus.COMMUNITY} -m '' -Oqvn 192.168.255.201 {OUTLET}"
+)
+PATIENCE = 60.0
+
+
+@pytest.fixture(scope="module")
+def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RackState]:
+    """A rack of two servers with BMCs, on one PDU."""
+    folder = tmp_path_factory.mktemp("power") / "rack"
+    try:
+        yield up(build(1, 1, 2), folder, with_bmcs=True)
+    finally:
+        down(folder)
+
+
+@pytest.fixture
+def recipe(project: Path) -> Path:
+    """A project with our recipes and scriptlets."""
+    for folder in ("recipes", "scriptlets"):
+        shutil.copytree(CHECKOUT / folder, project / folder)
+    return Path("recipes/power.yml")
+
+
+def run(recipe: Path, rack: RackState, *variables: str) -> Done:
+    words = [word for variable in ("interval=1", *variables) for word in ("-e", variable)]
+    return rack_recipes("run", recipe, "-i", rack.folder / "inventory.yml", *words)
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < until, "it does not become so"
+        time.sleep(0.1)
+
+
+def is_on(rack: RackState, server: str) -> bool:
+    return bool((rack.folder / "pids" / server).read_text())
+
+
+def test_healthy_servers_pass_and_two_of_one_pdu_are_never_off_at_once(recipe: Path, rack: RackState) -> None:
+    before = [rack.run(server, BOOT) for server in SERVERS]
+    done = run(recipe, rack)
+    assert done.code == 0, done.stdout + done.stderr
+    found = results(done.answer["run_id"])
+    assert found.verdicts() == {(step, server): "passed" for step in STEPS for server in SERVERS}
+    assert not {*before} & {rack.run(server, BOOT) for server in SERVERS}
+    spans = sorted(_span(found.steps["power_cycle", server]) for server in SERVERS)
+    assert spans[0][1] <= spans[1][0], "both were without power at once"
+    for server in SERVERS:
+        cycle = found.context["ipmi.power_cycle_v1", server]
+        assert 0 < cycle["off_s"] < cycle["return_s"] < PATIENCE
+    pdu = found.context["pdu.outlets_v1", "server1"]
+    assert {number for number, each in pdu["outlets"].items() if each["name"].startswith("server")} == {"1", "2"}
+    assert (pdu["current_a"], pdu["power_w"], pdu["load"]) == (2.7, 620, "normal")
+    secrets = ((rack.folder / "bmc/password").read_text().strip(), rack_pdus.COMMUNITY)
+    files = [path for path in Path(".rack-recipes").rglob("*") if path.is_file()]
+    assert not [path for path in files for secret in secrets if secret.encode() in path.read_bytes()]
+
+
+def _span(row: Any) -> tuple[float, float]:
+    """When the last try of a step began and ended, in seconds."""
+    started = row["started"]
+    begun = (started if isinstance(started, datetime) else datetime.fromisoformat(started)).timestamp()
+    return begun, begun + row["seconds"]
+
+
+def test_each_fault_is_found_where_it_is(recipe: Path, rack: RackState) -> None:
+    state = break_rack(rack, "outlet-off", "server1")[0]
+    state = break_rack(state, "failed-power-supply", "server2")[0]
+    wait_until(lambda: not is_on(rack, "server1"))
+    time.sleep(1)  # a BMC looks at its sensors twice a second
+    try:
+        done = run(recipe, rack, "power_cycle=false")
+    finally:
+        heal_rack(state)
+    assert done.code == 1, done.stdout + done.stderr
+    found = results(done.answer["run_id"])
+    bad = {place: row["reason"] for place, row in found.steps.items() if row["verdict"] in ("failed", "error")}
+    silent = (
+        "the BMC at 192.168.255.129 does not answer IPMI within 4 s, or refuses admin: look at its power and network, "
+        "then at user, password and privilege (through spine1)"
+    )
+    assert bad == {
+        ("outlet", "server1"): "outlet 1 (server1) of 192.168.255.201 is off: switch it on (through spine1)",
+        ("bmc_sensors", "server1"): silent,
+        ("bmc_mark", "server1"): silent,
+        ("bmc_sensors", "server2"): (
+            "PSU2 Status says Failure detected: look at its cord and its outlet, then replace the part (through spine1)"
+        ),
+    }
+    wait_until(lambda: is_on(rack, "server1"))
+
+
+def test_an_outlet_that_is_switched_by_snmp_takes_its_server_and_gives_it_back(rack: RackState) -> None:
+    assert rack.run("", ASK_3).strip() == "2"
+    energy = ASK.format("get", f"{rack_pdus.APC}.4.3.1.9.1")
+    assert int(rack.run("", energy)) >= 12345
+    rack.run("", ASK.format("set", f"{COMMAND} i 2"))
+    wait_until(lambda: not is_on(rack, "server2"))
+    assert rack.run("", ASK.format("get", OUTLET)).strip() == "1"
+    assert "100% packet loss" in rack.run("", "ping -c 1 -W 1 192.168.255.130", check=False)
+    rack.run("", ASK.format("set", f"{COMMAND} i 1"))
+    wait_until(lambda: is_on(rack, "server2"))
+    assert "server2" in rack.run("server2", "hostname")
+
+
+def test_a_rack_starts_without_what_it_does_not_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redfish_service, "missing", lambda: "pip install sushy-tools")
+    monkeypatch.setattr(ipmi_bmcs, "missing", lambda: "apt-get install openipmi")
+    monkeypatch.setattr(rack_pdus, "missing", lambda: "pip install snmpsim pysmi")
+    state = up(build(1, 1, 1), tmp_path / "rack")
+    try:
+        assert (state.has_bmcs, state.has_ipmi, state.has_pdus) == (False, False, False)
+        text = (state.folder / "inventory.yml").read_text()
+        assert "bmc_address" not in text
+        assert "pdu" not in text
+        with pytest.raises(UsageError, match="outlet-off needs PDUs: pip install snmpsim pysmi"):
+            break_rack(state, "outlet-off")
+    finally:
+        down(tmp_path / "rack")

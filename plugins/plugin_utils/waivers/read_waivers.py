@@ -6,17 +6,25 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError, RecipeErrors, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path as ValuePath
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, shown
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document, read
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.checked_file import (
+    Check,
+    Problem,
+    entries,
+    placed,
+    read_file,
+    refuse,
+    unknown,
+    words,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import listed, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings, config_file
 from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.waiver_model import (
     USUAL,
@@ -27,15 +35,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.waiver_model 
 
 USUAL_NAME = "waivers.yml"  # beside ansible.cfg
 EXPECTED = "a mapping with waivers"
-TOP = ("waivers",)
 EXAMPLE = "{step: link_errors, reason: RMA 1234, who: alice, until: 2026-12-31}"
 REQUIRED = ("step", "reason", "who")
 LONGEST = 200  # characters of a text
 MOST_PASSES = 1000
 SYNONYMS = {"ticket": "reason", "why": "reason", "owner": "who", "author": "who", "by": "who", "expires": "until"}
-
-Problem = tuple[ValuePath, str, str, str]
-Check = Callable[[Any, ValuePath], Iterator[Problem]]
 
 
 def waivers_of(settings: Settings) -> WaiverFile:
@@ -49,19 +53,11 @@ def waivers_of(settings: Settings) -> WaiverFile:
 
 def read_waivers(path: str) -> WaiverFile:
     """The waivers in a file. Raises UsageError with all that is wrong with it, each problem with its place."""
-    try:
-        content = Path(path).read_bytes()
-        document = read(content, path, EXPECTED)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
-    except RecipeErrors as error:
-        raise UsageError(str(error)) from error
-    problems = [RecipeError(document.places[place], *words) for place, *words in _problems(document)]
-    if problems:
-        raise UsageError(str(RecipeErrors(problems)))
+    document, digest = read_file(path, EXPECTED)
+    refuse(placed(document, entries(document, "waivers", "waivers", _entry_problems, may_be_empty=True)))
     found = tuple(_waiver(document, number, entry) for number, entry in enumerate(document.data["waivers"] or ()))
     _check_each_once(path, found)
-    return WaiverFile(path, f"sha256:{hashlib.sha256(content).hexdigest()}", found)
+    return WaiverFile(path, digest, found)
 
 
 def _waiver(document: Document, number: int, data: Mapping[str, Any]) -> Waiver:
@@ -90,22 +86,11 @@ def _check_each_once(path: str, waivers: tuple[Waiver, ...]) -> None:
             raise UsageError(f"{path}:{waiver.line}: expected each waiver once, got that of line {same.line} again")
 
 
-def _problems(document: Document) -> Iterator[Problem]:
-    data = document.data
-    yield from _unknown(data, TOP, ())
-    entries = data.get("waivers")
-    if "waivers" not in data or not (entries is None or isinstance(entries, list)):
-        yield (("waivers",) if "waivers" in data else ()), "a list of waivers", shown(entries), ""
-        return
-    for number, entry in enumerate(entries or ()):
-        yield from _entry_problems(entry, ("waivers", number))
-
-
 def _entry_problems(entry: Any, path: ValuePath) -> Iterator[Problem]:
     if not isinstance(entry, dict):
         yield path, f"a waiver, such as {EXAMPLE}", shown(entry), ""
         return
-    yield from _unknown(entry, tuple(CHECKS), path)
+    yield from unknown(entry, CHECKS, path, lambda name: SYNONYMS.get(name, ""))
     for name in entry.keys() & CHECKS.keys():
         yield from CHECKS[name](entry[name], (*path, name))
     missing = [name for name in REQUIRED if name not in entry]
@@ -113,13 +98,6 @@ def _entry_problems(entry: Any, path: ValuePath) -> Iterator[Problem]:
         yield path, f"{listed(missing)} in a waiver", "none", ""
     if not entry.keys() & {"until", "passes"}:
         yield path, "until (a date) or passes (so many in a row) in a waiver: none is for ever", "neither", ""
-
-
-def _unknown(data: Mapping[str, Any], known: tuple[str, ...], path: ValuePath) -> Iterator[Problem]:
-    for name in data:
-        if name not in known:
-            near = closest(name, known) or (SYNONYMS.get(name, "") if SYNONYMS.get(name) in known else "")
-            yield (*path, name, KEY), f"one of {listed(known, len(known))}", shown(name), near
 
 
 def _text(value: Any, path: ValuePath) -> Iterator[Problem]:
@@ -148,13 +126,7 @@ def _attributes(value: Any, path: ValuePath) -> Iterator[Problem]:
 
 
 def _verdicts(value: Any, path: ValuePath) -> Iterator[Problem]:
-    if not isinstance(value, list) or not value:
-        yield path, f"a list of {listed(WAIVABLE)}", shown(value), ""
-        return
-    for number, item in enumerate(value):
-        if item not in WAIVABLE:
-            near = closest(item, WAIVABLE) if isinstance(item, str) else ""
-            yield (*path, number), f"one of {listed(WAIVABLE)}", shown(item), near
+    return words(value, path, WAIVABLE)
 
 
 def _date(value: Any, path: ValuePath) -> Iterator[Problem]:

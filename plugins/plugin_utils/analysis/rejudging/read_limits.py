@@ -9,21 +9,24 @@ The criteria are those of recipes, from the one table of them.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS
 from ansible_collections.rack.recipes.plugins.module_utils.waiving import matches
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError, RecipeErrors, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.conditions import consistent_warnings
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Node, is_number
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.suggestions import key_for_synonym
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, shown
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document, read
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.checked_file import (
+    placed,
+    read_file,
+    refuse,
+    unknown,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
 
 WARN = "warn"
 PLACE = ("step", "measurement", "unit")
@@ -63,17 +66,10 @@ class NewLimits:
 
 def read_limits(path: str) -> NewLimits:
     """The limits in a file. Raises UsageError with all that is wrong with it, each problem with its place."""
-    try:
-        content = Path(path).read_bytes()
-        document = read(content, path, EXPECTED)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
-    except RecipeErrors as error:
-        raise UsageError(str(error)) from error
-    if problems := [*_problems(document)]:
-        raise UsageError(str(RecipeErrors(problems)))
+    document, digest = read_file(path, EXPECTED)
+    refuse(_problems(document))
     limits = tuple(map(_limit, document.data["limits"]))
-    return NewLimits(path, f"sha256:{hashlib.sha256(content).hexdigest()}", limits, document.data)
+    return NewLimits(path, digest, limits, document.data)
 
 
 def _limit(data: Mapping[str, Any]) -> NewLimit:
@@ -106,7 +102,7 @@ def _entry_problems(entry: Node) -> Iterator[RecipeError]:
         yield entry.error((), f"a limit: {', '.join(LIMITS)}", "none")
     yield from _bounds(entry)
     for warn in entry.children(WARN):
-        yield from _unknown(warn, tuple(LIMITS))
+        yield from _unknown(warn, LIMITS)
         yield from _bounds(warn)
     if WARN in entry.data and not isinstance(entry.data[WARN], dict):
         yield entry.error((WARN,), "limits, such as {max: 75}", shown(entry.data[WARN]))
@@ -126,8 +122,6 @@ def _is(kind: type) -> Any:
     return lambda value: isinstance(value, kind)
 
 
-def _unknown(node: Node, known: tuple[str, ...]) -> Iterator[RecipeError]:
-    for name in node.data:
-        if name not in known:
-            near = closest(name, known) or key_for_synonym(name, [*known])
-            yield node.error((name, KEY), f"one of {listed(known, len(known))}", shown(name), near)
+def _unknown(node: Node, known: Collection[str]) -> Iterator[RecipeError]:
+    found = unknown(node.data, known, node.path, lambda name: key_for_synonym(name, [*known]))
+    return placed(node.document, found)

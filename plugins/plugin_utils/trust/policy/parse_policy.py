@@ -7,38 +7,36 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError, RecipeErrors, TrustError
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import TrustError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path as ValuePath
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, shown
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.checked_file import (
+    Check,
+    Problem,
+    entries,
+    placed,
+    refuse,
+    unknown,
+    words,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guarded_files import read_guarded
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.policy_model import ACTIONS, Policy, Rule
 
 MAY, MAY_NOT = "may", "may_not"
-TOP = ("rules",)
-
-Problem = tuple[ValuePath, str, str, str]
-Check = Callable[[Any, ValuePath], Iterator[Problem]]
 
 
 def read_policy(path: str) -> Policy:
     """Return the policy in a file that only root or this user can have written. Raises TrustError."""
     file = Path(path)
     document = read_guarded(file, frozenset((os.getuid(), 0)), "a mapping with rules")
-    problems = [*_problems(document)]
-    if problems:
-        raise TrustError(str(RecipeErrors([_error(document, *problem) for problem in problems])))
+    refuse(placed(document, entries(document, "rules", "rules", _rule_problems)), TrustError)
     rules = tuple(_rule(document, number, rule) for number, rule in enumerate(document.data["rules"]))
     return Policy(path, file.resolve().parent, rules)
-
-
-def _error(document: Document, path: ValuePath, *words: str) -> RecipeError:
-    return RecipeError(document.places[path], *words)
 
 
 def _rule(document: Document, number: int, data: Mapping[str, Any]) -> Rule:
@@ -55,34 +53,17 @@ def _rule(document: Document, number: int, data: Mapping[str, Any]) -> Rule:
     )
 
 
-def _problems(document: Document) -> Iterator[Problem]:
-    data = document.data
-    yield from _unknown(data, TOP, ())
-    rules = data.get("rules")
-    if not isinstance(rules, list):
-        yield (("rules",) if "rules" in data else ()), "a list of rules", shown(rules), ""
-        return
-    for number, rule in enumerate(rules):
-        yield from _rule_problems(rule, ("rules", number))
-
-
 def _rule_problems(rule: Any, path: ValuePath) -> Iterator[Problem]:
     if not isinstance(rule, dict):
         yield path, "a rule, such as {users: [alice], may: [run]}", shown(rule), ""
         return
-    yield from _unknown(rule, tuple(CHECKS), path)
+    yield from unknown(rule, CHECKS, path)
     for name in rule.keys() & CHECKS.keys():
         yield from CHECKS[name](rule[name], (*path, name))
     if (MAY in rule) == (MAY_NOT in rule):
         yield path, f"either {MAY} or {MAY_NOT} in a rule", "both" if MAY in rule else "neither", ""
     if not rule.keys() & {"users", "groups"}:
         yield path, "users or groups in a rule (['*'] is everybody)", "neither", ""
-
-
-def _unknown(data: Mapping[str, Any], known: tuple[str, ...], path: ValuePath) -> Iterator[Problem]:
-    for name in data:
-        if name not in known:
-            yield (*path, name, KEY), f"one of {listed(known, len(known))}", shown(name), closest(name, known)
 
 
 def _texts(value: Any, path: ValuePath) -> Iterator[Problem]:
@@ -94,13 +75,7 @@ def _texts(value: Any, path: ValuePath) -> Iterator[Problem]:
 
 
 def _actions(value: Any, path: ValuePath) -> Iterator[Problem]:
-    if not isinstance(value, list) or not value:
-        yield path, f"a list of {listed(ACTIONS)}", shown(value), ""
-        return
-    for number, item in enumerate(value):
-        if item not in ACTIONS:
-            near = closest(item, ACTIONS) if isinstance(item, str) else ""
-            yield (*path, number), f"one of {listed(ACTIONS)}", shown(item), near
+    return words(value, path, ACTIONS)
 
 
 def _truth(value: Any, path: ValuePath) -> Iterator[Problem]:

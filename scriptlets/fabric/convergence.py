@@ -26,8 +26,8 @@ class Convergence(Scriptlet):
     The step runs on three hosts at once: `sender`, `echoer` and `router`, each `{"host": NAME, "address": ADDRESS}`.
     The router begins once all flows come back. The port is up again after `hold` seconds, also where the step is
     killed; other traffic over it is disturbed as well. An outage is the longest time in which no packet of a flow came
-    back. Both limits are 1000 ms by default: a fabric that does not react to the lost carrier waits for its hold timer,
-    which is at least 3 s (RFC 4271, 4.2).
+    back. Both limits are 2000 ms by default: routers that do not react to the lost carrier wait for their hold timer,
+    which is at least 3 s (RFC 4271, 4.2) after the last keepalive, at most a third of that ago (4.4).
     """
 
     options = {
@@ -42,8 +42,8 @@ class Convergence(Scriptlet):
         "hold": {"type": "float", "default": 3},
         "settle": {"type": "float", "default": 4},
         "wait": {"type": "float", "default": 60},
-        "max_down_ms": {"type": "float", "default": 1000},
-        "max_up_ms": {"type": "float", "default": 1000},
+        "max_down_ms": {"type": "float", "default": 2000},
+        "max_up_ms": {"type": "float", "default": 2000},
     }
     reads = ()
     writes = ("fabric.convergence_v1",)

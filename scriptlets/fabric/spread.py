@@ -44,9 +44,13 @@ class EcmpSpread(Scriptlet):
             "fabric.spread_v1",
             {target: {str(port): count for port, count in own.items()} for target, own in found.items()},
         )
-        wrong = [said for target in found if (said := _judge(ctx, target, found[target], params))]
-        if wrong:
-            raise Failed("; ".join(wrong))
+        wrong = {}
+        for target, own in found.items():
+            said = _judge(ctx, target, own, params)
+            wrong.setdefault(said, []).append(target)
+        told = [f"{', '.join(targets)}: {said}" for said, targets in wrong.items() if said]
+        if told:
+            raise Failed("; ".join(told))
 
     def each(self, params):
         """Every target with every number of a flow."""
@@ -54,14 +58,14 @@ class EcmpSpread(Scriptlet):
 
 
 def _judge(ctx, target, found, params):
-    """Judge one target; returns what is wrong with the paths to it."""
+    """Judge one target; returns what is wrong with the paths to it, the same words for the same fault."""
     lost = found.pop(None, 0)
     if ctx.check(f"without_route.{target}", lost, "flows", max=0) == "failed":
-        return f"{target}: there is no route"
+        return "there is no route"
     used = ", ".join(f"{port} {count}" for port, count in sorted(found.items()))
     if ctx.check(f"paths.{target}", len(found), "paths", eq=params["paths"]) == "failed":
-        return f"{target}: {len(found)} of {params['paths']} paths are used ({used}): look at the BGP sessions"
+        return f"{len(found)} of {params['paths']} paths are used ({used}): look at the BGP sessions"
     share = round(min(found.values()) * params["paths"] / params["flows"], 3)
     if ctx.check(f"least_share.{target}", share, min=params["min_share"]) == "failed":
-        return f"{target}: flows are spread unevenly ({used}): let the router hash ports (fib_multipath_hash_policy)"
+        return f"flows are spread unevenly ({used}): let the router hash ports (fib_multipath_hash_policy)"
     return ""

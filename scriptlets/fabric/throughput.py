@@ -11,6 +11,7 @@ import time
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from scriptlets.tools.commands import run
+from scriptlets.tools.presence import absent, present
 from scriptlets.tools.rounds import partners
 
 MARGIN = 10  # seconds that a test may take beyond its time
@@ -20,11 +21,11 @@ PAUSE = 0.05  # seconds between two tries to reach a partner that is still in it
 class Throughput(Scriptlet):
     """Mbit/s and retransmissions from this host to each other one, and back.
 
-    The step runs on all hosts of `peers` at once (`--forks` at least their number): hosts with more work wait for none
-    but their next partner. For each round and direction the one host of a pair serves a single test on a port of its
-    own, from `port` on, and the other one tries until it is reached. So no host is ever in two tests. A partner that
-    does not come within `wait` seconds is an error. Limits are in megabits a second and in retransmissions for each
-    gigabyte sent; without them the numbers are measured only.
+    The step runs on all hosts of `peers` at once, and begins when all of them show that they run, at `port`. A host
+    that has not within `wait` seconds takes no part; the others go on and are an error. For each round and direction
+    the one host of a pair then serves a single test on a port of its own, from `port` + 1 on, and the other one tries
+    until it is reached. So no host is ever in two tests, and waits for none but its next partner. Limits are in
+    megabits a second and in retransmissions for each gigabyte sent; without them the numbers are measured only.
     """
 
     options = {
@@ -33,7 +34,7 @@ class Throughput(Scriptlet):
         "seconds": {"type": "int", "default": 1},
         "streams": {"type": "int", "default": 4},
         "port": {"type": "int", "default": 5201},
-        "wait": {"type": "float", "default": 60},
+        "wait": {"type": "float", "default": 30},
         "min_mbits": {"type": "float"},
         "max_retransmits": {"type": "float"},
     }
@@ -44,20 +45,29 @@ class Throughput(Scriptlet):
         peers, me = params["peers"], params["me"] or ctx.host
         if me not in peers:
             raise ValueError(f"peers have no {me}: expected this host among {', '.join(peers)}")
-        met = [(number, pair) for number, pair in enumerate(partners([*peers], me)) if pair]
-        found, missed = [], []
-        for number, (partner, is_client) in met:
-            try:
-                found += meet(me, partner, params, params["port"] + 2 * number, is_client=is_client)
-            except ValueError as error:
-                missed.append(f"{partner}: {error}")
+        with present(peers[me], params["port"]):
+            found, missed = self.measured(me, params)
         ctx.set("throughput.pairs_v1", found)
         wrong = [said for pair in found for said in _judge(ctx, pair, params)]
         if missed:
             raise ValueError("; ".join([*missed, *wrong]))
         if wrong:
             raise Failed("; ".join(wrong))
-        ctx.check("partners", len(met), "hosts", eq=len(peers) - 1)
+        ctx.check("partners", len(peers) - 1 - len(missed), "hosts", eq=len(peers) - 1)
+
+    def measured(self, me, params):
+        """What was measured with each partner, and what was wrong with the others."""
+        peers, found, missed = params["peers"], [], []
+        gone = absent({name: address for name, address in peers.items() if name != me}, params["port"], params["wait"])
+        for number, pair in enumerate(partners([*peers], me)):
+            if pair and pair[0] in gone:
+                missed.append(f"{pair[0]} takes no part: look at its results, and let all hosts run at once (-f)")
+            elif pair:
+                try:
+                    found += meet(me, pair[0], params, params["port"] + 1 + 2 * number, is_client=pair[1])
+                except ValueError as error:
+                    missed.append(f"{pair[0]}: {error}")
+        return found, missed
 
 
 def meet(me, partner, params, port, *, is_client):

@@ -20,13 +20,15 @@ class LinkPeaks(Scriptlet):
     """The peak of what each port sends, in Mbit/s, against the median of all ports of this router.
 
     The step begins to count when one of the ports is busy, for which it waits `wait` seconds, and ends after `idle`
-    seconds without traffic, or after `seconds`. Run it beside `fabric.throughput`. Ports that differ by design, such as
-    25 and 100 Gbit/s, belong into different steps. A port that nothing was sent over is not judged, and said to be.
+    seconds without traffic, or after `seconds`. Run it beside `fabric.throughput`, and nothing else. Ports that differ
+    by design, such as 25 and 100 Gbit/s, belong into different steps. A port that was in use for less than `min_use`
+    of the time is not judged: what it could send was not tried.
     """
 
     options = {
         "ports": {"type": "list", "elements": "str", "required": True},
         "min_share": {"type": "float", "default": 0.05},
+        "min_use": {"type": "float", "default": 0.2},
         "wait": {"type": "float", "default": 60},
         "idle": {"type": "float", "default": 4},
         "seconds": {"type": "float", "default": 300},
@@ -36,34 +38,45 @@ class LinkPeaks(Scriptlet):
     writes = ("fabric.peaks_v1",)
 
     def run(self, ctx, params):
-        peaks = watched({port: Path(params["root"], port, "statistics/tx_bytes") for port in params["ports"]}, params)
-        ctx.set("fabric.peaks_v1", [{"port": port, "mbits": peak} for port, peak in peaks.items()])
-        used = {port: peak for port, peak in peaks.items() if peak >= BUSY}
+        seen = watched({port: Path(params["root"], port, "statistics/tx_bytes") for port in params["ports"]}, params)
+        peaks = {port: max(rates, default=0.0) for port, rates in seen.items()}
+        uses = {port: round(use(rates), 2) for port, rates in seen.items()}
+        ctx.set("fabric.peaks_v1", [{"port": port, "mbits": peaks[port], "use": uses[port]} for port in peaks])
+        used = {port: peak for port, peak in peaks.items() if uses[port] and uses[port] >= params["min_use"]}
         if not used:
-            raise ValueError(f"no port has sent anything within {params['wait']:g} s: run it beside fabric.throughput")
+            raise ValueError(f"no port has sent much within {params['wait']:g} s: run it beside fabric.throughput")
         usual = round(median(used.values()), 1)
         least = round(usual * params["min_share"], 1)
-        wrong = [said for port in peaks if (said := _judge(ctx, port, peaks[port], usual, least))]
+        for port in set(peaks) - set(used):
+            ctx.measure(f"peak.{port}", peaks[port], "Mbit/s")
+        wrong = [said for port in used if (said := _judge(ctx, port, peaks[port], usual, least))]
         if wrong:
             raise Failed("; ".join(wrong))
 
 
 def watched(counters, params):
-    """The peak of each port in Mbit/s. Raises ValueError for a port that is not there."""
-    peaks = dict.fromkeys(counters, 0.0)
+    """What each port has sent, in Mbit/s, look by look, from the first traffic to the last."""
+    seen = {port: [] for port in counters}
     started = last_busy = time.monotonic()
-    has_begun, before, then = False, counted(counters), started
-    while time.monotonic() - started < (params["seconds"] if has_begun else params["wait"]):
+    before, then = counted(counters), started
+    while time.monotonic() - started < (params["seconds"] if any(seen.values()) else params["wait"]):
         time.sleep(PAUSE)
         after, now = counted(counters), time.monotonic()
-        rates = {port: (after[port] - before[port]) * 8 / 1e6 / (now - then) for port in counters}
-        peaks = {port: max(peaks[port], round(rates[port], 1)) for port in counters}
-        if max(rates.values()) >= BUSY:
-            has_begun, last_busy = True, now
-        if has_begun and now - last_busy > params["idle"]:
-            break
+        rates = {port: round((after[port] - before[port]) * 8 / 1e6 / (now - then), 1) for port in counters}
+        is_busy = max(rates.values()) >= BUSY
+        last_busy = now if is_busy else last_busy
+        if is_busy or any(seen.values()):
+            for port, rate in rates.items():
+                seen[port].append(rate)
+            if now - last_busy > params["idle"]:
+                break
         before, then = after, now
-    return peaks
+    return seen
+
+
+def use(rates):
+    """For which share of the time a port was in use, from 0 to 1."""
+    return sum(rate >= BUSY for rate in rates) / len(rates) if rates else 0.0
 
 
 def counted(counters):
@@ -76,9 +89,6 @@ def counted(counters):
 
 def _judge(ctx, port, peak, usual, least):
     """Judge one port; returns what is wrong with it."""
-    if peak < BUSY:
-        ctx.measure(f"peak.{port}", peak, "Mbit/s")
-        return ""
     if ctx.check(f"peak.{port}", peak, "Mbit/s", min=least) == "passed":
         return ""
     return (

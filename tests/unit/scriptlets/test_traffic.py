@@ -7,10 +7,14 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import struct
+import subprocess
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -93,9 +97,11 @@ class TestThroughput:
         assert min(there["mbits"], back["mbits"]) > 1
         assert there["flows"][0]["from"][0] == back["flows"][0]["to"][0] == "127.0.0.1"
 
-    def run(self, scriptlet, rack_context, monkeypatch, met: Any, **params: Any) -> Any:
+    def run(self, scriptlet, rack_context, monkeypatch, met: Any, gone: str = "", **params: Any) -> Any:
         module = scriptlet("fabric.throughput")
         monkeypatch.setattr(module, "meet", met)
+        monkeypatch.setattr(module, "present", lambda *_words: nullcontext())
+        monkeypatch.setattr(module, "absent", lambda *_words: set(gone))
         peers = {"a": "192.0.2.1", "b": "192.0.2.2", "c": "192.0.2.3"}
         return rack_context.run(module.Throughput, {"peers": peers, "me": "a", **params})
 
@@ -125,6 +131,21 @@ class TestThroughput:
         outcome = self.run(scriptlet, rack_context, monkeypatch, met)
         assert (outcome.verdict, outcome.reason) == ("error", "b: iperf3 -s -1 did not end within 61 s")
         assert [pair["to"] for pair in rack_context["throughput.pairs_v1"]] == ["c"]
+
+    def test_a_host_that_takes_no_part_is_an_error_and_the_others_go_on(self, scriptlet, rack_context, monkeypatch):
+        outcome = self.run(scriptlet, rack_context, monkeypatch, self.pair, gone="b")
+        assert (outcome.verdict, outcome.reason) == (
+            "error",
+            "b takes no part: look at its results, and let all hosts run at once (-f)",
+        )
+        assert [pair["to"] for pair in rack_context["throughput.pairs_v1"]] == ["c"]
+
+    def test_who_shows_that_its_step_runs(self, scriptlet):
+        module, port = scriptlet("tools.presence"), free_port()
+        hosts = {"a": "127.0.0.1", "b": "127.0.0.2"}
+        with module.present("127.0.0.1", port):
+            assert module.absent(hosts, port, 0) == {"b"}
+        assert module.absent(hosts, port, 0) == {"a", "b"}
 
     def test_a_host_that_is_no_peer(self, scriptlet, rack_context, monkeypatch):
         outcome = self.run(scriptlet, rack_context, monkeypatch, self.pair, me="z")
@@ -170,7 +191,7 @@ class TestPairs:
 class TestPeaks:
     def run(self, scriptlet, rack_context, monkeypatch, peaks: dict[str, float]) -> Any:
         module = scriptlet("link.peaks")
-        monkeypatch.setattr(module, "watched", lambda _counters, _params: peaks)
+        monkeypatch.setattr(module, "watched", lambda *_words: {port: [peak] * 2 for port, peak in peaks.items()})
         return rack_context.run(module.LinkPeaks, {"ports": [*peaks]})
 
     def test_a_slow_port_is_named(self, scriptlet, rack_context, monkeypatch):
@@ -187,15 +208,23 @@ class TestPeaks:
         outcome = self.run(scriptlet, rack_context, monkeypatch, {"swp1": 0.0})
         assert (outcome.verdict, outcome.reason) == (
             "error",
-            "no port has sent anything within 60 s: run it beside fabric.throughput",
+            "no port has sent much within 60 s: run it beside fabric.throughput",
         )
 
     def test_what_counters_grow_by(self, scriptlet, tmp_path, monkeypatch):
         module, sent = scriptlet("link.peaks"), iter([0, 0, 50_000_000, 50_100_000, 50_100_000, 50_100_000])
         monkeypatch.setattr(module, "counted", lambda _counters: {"swp1": next(sent)})
         monkeypatch.setattr(module, "PAUSE", 0.01)
-        peaks = module.watched({"swp1": tmp_path}, {"wait": 5, "seconds": 5, "idle": 0.005})
-        assert peaks["swp1"] > 1000
+        seen = module.watched({"swp1": tmp_path}, {"wait": 5, "seconds": 5, "idle": 0.005})
+        assert len(seen["swp1"]) == 3
+        assert seen["swp1"][0] > 1000
+
+    def test_a_port_that_was_hardly_used_is_not_judged(self, scriptlet, rack_context, monkeypatch):
+        module = scriptlet("link.peaks")
+        seen = {"swp1": [900.0] * 10, "swp2": [0.1] * 9 + [11.0]}
+        monkeypatch.setattr(module, "watched", lambda *_words: seen)
+        assert rack_context.run(module.LinkPeaks, {"ports": [*seen]}).verdict == "passed"
+        assert rack_context.measured["peak.swp2"] == 11.0
 
     def test_a_port_that_is_not_there(self, scriptlet, tmp_path):
         with pytest.raises(ValueError, match="there is no port swp9"):
@@ -458,7 +487,38 @@ def name_server() -> Iterator[Any]:
         each.close()
 
 
+@pytest.fixture
+def dnsmasq() -> Iterator[int]:
+    """The port of a real name server that knows one name."""
+    port = free_port()
+    words = ("--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root", "--pid-file")
+    address = (
+        "--address=/node1.example/192.0.2.7",
+        "--listen-address=127.0.0.1",
+        "--bind-interfaces",
+        f"--port={port}",
+    )
+    path = f"{os.environ['PATH']}:/usr/sbin"
+    with subprocess.Popen(("dnsmasq", *words, *address), env={**os.environ, "PATH": path}) as process:
+        try:
+            yield port
+        finally:
+            process.kill()
+
+
 class TestNames:
+    def test_a_real_name_server(self, scriptlet, rack_context, dnsmasq):
+        names = {"node1.example": ["192.0.2.7"], "node2.example": []}
+        for _try in range(100):
+            outcome = self.run(scriptlet, rack_context, dnsmasq, names=names)
+            if "Connection refused" not in outcome.reason:
+                break
+            time.sleep(0.1)
+        assert outcome.reason == (
+            "127.0.0.1 says refused (asked for node2.example): look at this name server, or take it out"
+        )
+        assert rack_context.checked["addresses.node1.example@127.0.0.1"] == "passed"
+
     def run(self, scriptlet, rack_context, port: int, **params: Any) -> Any:
         given = {
             "names": {"node1.example": ["192.0.2.7"]},

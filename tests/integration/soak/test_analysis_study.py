@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+import analysis_nights
 import numpy as np
 import pytest
 
@@ -101,6 +102,20 @@ def test_flakes():
     assert found["ours",].found >= 17
     assert found["ours",].false <= 2
     assert found["both verdicts, whatever the input",].false == 20
+
+
+def test_all_analysers_over_the_rows_of_a_store():
+    """The real analysers of a report, in whole histories: what each kind of finding names, misses and says falsely."""
+    whole = reliability_sweeps.is_whole()
+    size = (6, analysis_nights.HOSTS, analysis_nights.RUNS) if whole else (1, 60, 24)
+    found = counts(analysis_study.nights(SEED, *size))
+    for (_kind, method), count in found.items():
+        if method.startswith("ours"):
+            assert count.found >= 0.5 * count.put_in - 1, (_kind, method)
+            assert count.false <= 3 * size[0], (_kind, method)
+    assert found["waivers", "ours"] == (3 * size[0], 3 * size[0], 0, 0)
+    assert found["flakes", "ours"].false < found["flakes", "both verdicts, whatever the input"].false
+    assert found["changes of level", "ours"].false < found["changes of level", "z-score over 3"].false
 
 
 def public(name: str) -> dict:

@@ -6,51 +6,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import ORDER
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.chart_model import Chart
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.timeline import Lane, Span, timeline
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.cells import RUN_SCOPED
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.step_lanes import (
+    TimedResult,
+    moment,
+    step_lanes,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.timeline import timeline
 
 Row = Mapping[str, Any]
-_PLACES = {verdict: place for place, verdict in enumerate(ORDER)}
 
 
 def run_timeline(steps: Sequence[Row], run: Row) -> Chart:
     """A row for each stage, and below it one for each of its steps, from its first start to its last end.
 
-    `steps` are rows of the table `steps`. What never ran is left out, and so are instances, which are in their step.
+    `steps` are rows of the table `steps`. What never ran or has no time is left out, and so are results of an earlier
+    run, and instances, which are in their step.
     """
-    timed = [row for row in steps if row.get("started") and row.get("seconds") is not None and not row.get("parent")]
-    zero = min((_moment(row["started"]) for row in timed), default=0.0)
-    stages: dict[Any, dict[str, list[Row]]] = {}
-    for row in sorted(timed, key=lambda row: (row["stage"] or 0, row["idx"] or 0)):
-        stages.setdefault(row["stage"] or 0, {}).setdefault(row["step"], []).append(row)
-    lanes = [lane for stage, by_step in stages.items() for lane in _stage(stage, by_step, zero)]
-    return timeline(lanes, f"Timeline of run {run['run_id']}")
+    return timeline(step_lanes(_timed(steps)), f"Timeline of run {run['run_id']}")
 
 
-def _stage(stage: int, by_step: Mapping[str, Sequence[Row]], zero: float) -> list[Lane]:
-    rows = [row for own in by_step.values() for row in own]
-    inner = [Lane(step, (_span(own, zero),), inner=True) for step, own in by_step.items()]
-    return [Lane(f"stage {stage}", (_span(rows, zero),)), *inner]
-
-
-def _span(rows: Sequence[Row], zero: float) -> Span:
-    starts = [_moment(row["started"]) - zero for row in rows]
-    ends = [start + row["seconds"] for start, row in zip(starts, rows, strict=True)]
-    worst = min((row["verdict"] or "" for row in rows), key=lambda verdict: _PLACES.get(verdict, -1))
-    hosts = {row["host"] for row in rows}
-    only = next(iter(hosts)) or RUN_SCOPED
-    return Span(min(starts), max(ends), worst, only if len(hosts) == 1 else f"{len(hosts):,} hosts")
-
-
-def _moment(text: str) -> float:
-    """Seconds since 1970; a text that is no time counts as 1970."""
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except (ValueError, OverflowError):
-        return 0.0
+def _timed(steps: Sequence[Row]) -> Iterator[TimedResult]:
+    for row in steps:
+        start, is_own = moment(row.get("started")), not row.get("parent") and not row.get("source_run")
+        if is_own and start is not None and row.get("seconds") is not None:
+            yield TimedResult(
+                row["step"], row["host"], row["stage"] or 0, start, row["seconds"], row["verdict"] or ""
+            )  # fmt: skip

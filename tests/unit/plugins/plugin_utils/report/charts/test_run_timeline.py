@@ -33,6 +33,11 @@ def test_a_row_for_each_stage_and_step_with_the_worst_verdict(drawn):
     assert drawn(chart.svg).find("title").text.startswith("Timeline of run R1")
 
 
+def test_results_of_an_earlier_run_are_left_out():
+    earlier = row("link", "r3", 1, 0, 1.0) | {"started": "2026-11-01T12:00:00Z", "source_run": "R0"}
+    assert run_timeline([*STEPS, earlier], {"run_id": "R1"}).figures == run_timeline(STEPS, {"run_id": "R1"}).figures
+
+
 def test_times_that_are_none_do_no_harm(drawn):
     drawn(run_timeline([row("a", "r1", 1, 0, 1.0) | {"started": "</svg>"}], {"run_id": "R1"}).svg)
     drawn(run_timeline([], {"run_id": "R1"}).svg)

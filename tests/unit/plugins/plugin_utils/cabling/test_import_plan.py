@@ -57,6 +57,11 @@ def test_every_format_has_a_sample():
     assert {format_ for _names, format_, _count, _cable in GOOD if format_} | {"cabling"} == formats
 
 
+def test_every_format_is_on_the_page():
+    page = Path(__file__).resolve().parents[5].joinpath("docs/cabling.md").read_text(encoding="utf-8")
+    assert [name for name in FORMATS if f"| `{name}` |" not in page] == []
+
+
 @pytest.mark.parametrize("case", FAULTY, ids=lambda case: str(case["file"]))
 def test_of_a_faulty_plan_all_is_said_with_its_place(case: dict[str, Any]):
     with pytest.raises(UsageError) as raised:

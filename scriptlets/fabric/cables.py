@@ -64,8 +64,11 @@ def neighbour(told):
 
 def ping(target, size, params):
     """Loss in percent and the median time in ms of pings of one size; the time is None if none came back."""
-    words = ("-6", "-n", "-W", "1", "-c", str(params["count"]), "-i", str(params["interval"]))
-    text = pings.ping((*words, "-s", str(size), target), exit_codes=(0, 1, 2))
+    words = ("-6", "-n", "-W", "1", "-c", str(params["count"]), "-i", str(params["interval"]), "-s", str(size), target)
+    return pings.better_of_two(lambda: _figures(pings.ping(words, exit_codes=(0, 1, 2))))
+
+
+def _figures(text):
     times = [float(found) for found in TIME.findall(text)]
     return {"loss": read(text)["loss"], "median_ms": median(times) if times else None}
 

@@ -12,7 +12,8 @@ from scriptlets.tools import pings
 from scriptlets.tools.probes import figures, probe
 
 HEADERS = 28  # bytes of IPv4 and ICMP
-LEAST = 576  # bytes that every IPv4 host must take (RFC 791)
+SIZES = (9216, 9000, 8000, 4000, 2000, 1500, 1450, 1400, 1280, 576)
+"""Sizes of packets that networks are set to, and with room for tunnels; 576 bytes every IPv4 host takes (RFC 791)."""
 
 
 class Mesh(Scriptlet):
@@ -21,7 +22,7 @@ class Mesh(Scriptlet):
     A port that is closed or open answers alike; one that a firewall drops does not. The probability that 64 flows miss
     one of four equal paths is 4 * 0.75 ** 64, below 1 in 10 million. A probe counts as lost after `timeout` seconds,
     before TCP sends it again (after 1 s, RFC 6298). Delay and jitter are measured; give limits to have them judged.
-    With `mtu` the largest packet that arrives uncut must have at least so many bytes.
+    With `mtu` packets of so many bytes must arrive uncut; else the next of the usual sizes that does is told.
     """
 
     options = {
@@ -53,14 +54,9 @@ class Mesh(Scriptlet):
 
 
 def path_mtu(target, most):
-    """The largest packet that arrives uncut, of at most `most` bytes; 0 where none of 576 bytes does."""
-    if arrives(target, most):
-        return most
-    low, high = LEAST - 1, most  # `low` arrives, `high` does not
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if arrives(target, middle) else (low, middle)
-    return low if low >= LEAST else 0
+    """The largest packet that arrives uncut: `most` bytes, or the next of the usual sizes; 0 where none does."""
+    sizes = (most, *(size for size in SIZES if size < most))
+    return next((size for size in sizes if arrives(target, size)), 0)
 
 
 def arrives(target, size):

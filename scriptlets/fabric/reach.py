@@ -44,7 +44,7 @@ class Reach(Scriptlet):
 def ping(target, size, count, interval):
     """Loss in percent, least, mean and greatest time in ms of pings of `size` bytes that may not be cut."""
     words = ("-n", "-q", "-c", str(count), "-i", str(interval), "-W", "1", "-s", str(size))
-    return read(pings.ping((*words, target)))
+    return pings.better_of_two(lambda: read(pings.ping((*words, target))))
 
 
 def read(text):

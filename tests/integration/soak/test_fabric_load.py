@@ -92,6 +92,16 @@ def test_a_healthy_rack_has_no_findings(rack: RackState) -> None:
     assert [found()[0] for _number in range(HEALTHY)] == [set()] * HEALTHY
 
 
+def test_a_host_without_the_hardware_of_a_step_skips_it(rack: RackState) -> None:
+    done = rack_recipes("run", "recipes/links.yml", "-i", ".rack-recipes/rack/inventory.yml")
+    assert done.code == 0, done.stderr
+    told = results(done.answer["run_id"]).steps
+    skipped = {step for (step, _host), own in told.items() if own["verdict"] == "skipped"}
+    assert skipped == {"optics", "bond", "mlag"}
+    assert told[("bond", "server1")]["reason"] == "no such hardware: a bond"
+    assert {told[(step, "leaf1")]["verdict"] for step in ("rates", "speed")} == {"passed"}
+
+
 def test_a_port_comes_back_though_its_step_was_killed() -> None:
     command = ("unshare", "--net", "sh", "-c", ALONE, "sh", sys.executable, "-c", KILLED)
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True, timeout=60)

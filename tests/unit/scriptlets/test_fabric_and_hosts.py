@@ -239,6 +239,12 @@ class TestPings:
         assert module.ping(("-c", "1", "192.0.2.1")) == "0% packet loss"
         assert asked[1] == ("ping", "-M", "do", "-c", "1", "192.0.2.1")
 
+    @pytest.mark.parametrize(("losses", "loss"), [([0.0], 0.0), ([5.0, 0.0], 0.0), ([5.0, 7.0], 5.0), ([100.0], 100.0)])
+    def test_some_loss_is_looked_at_again(self, scriptlet, losses, loss):
+        left = iter(losses)
+        assert scriptlet("tools.pings").better_of_two(lambda: {"loss": next(left)}) == {"loss": loss}
+        assert not [*left]
+
     def test_another_problem_stays_one(self, scriptlet, monkeypatch):
         module = scriptlet("tools.pings")
         monkeypatch.setenv("PATH", "")

@@ -35,10 +35,15 @@ class SnmpInterfaces(Scriptlet):
         "version": {"type": "str", "choices": ["2c", "3"], "default": "2c"},
         "community": {"type": "str", "no_log": True},
         "user": {"type": "str"},
-        "auth_protocol": {"type": "str", "default": "SHA"},
+        "auth_protocol": {
+            "type": "str",
+            "choices": ["SHA", "SHA-224", "SHA-256", "SHA-384", "SHA-512", "MD5"],
+            "default": "SHA",
+        },
         "auth_password": {"type": "str", "no_log": True},
-        "privacy_protocol": {"type": "str", "default": "AES"},
+        "privacy_protocol": {"type": "str", "choices": ["AES", "AES-192", "AES-256", "DES"], "default": "AES"},
         "privacy_password": {"type": "str", "no_log": True},
+        "context": {"type": "str"},  # of version 3, where a device has several
         "timeout": {"type": "float", "default": 2},  # seconds for one answer
         "retries": {"type": "int", "default": 2},
         "ports": {"type": "list", "elements": "str", "default": []},

@@ -15,7 +15,10 @@ from scriptlets.tools.commands import run
 WALK = ("snmpbulkwalk", "-m", "", "-Onxet", "-Cr40")
 """Numbers instead of names, texts as hexadecimal bytes, times in hundredths of a second: the same for every device."""
 
-SECURITY = {"user": "defSecurityName", "auth_password": "defAuthPassphrase", "privacy_password": "defPrivPassphrase"}
+SECURITY = {
+    "user": "defSecurityName", "auth_password": "defAuthPassphrase", "privacy_password": "defPrivPassphrase",
+    "context": "defContext",
+}  # fmt: skip
 PROTOCOLS = {"auth_password": ("defAuthType", "auth_protocol"), "privacy_password": ("defPrivType", "privacy_protocol")}
 LEVELS = {(False, False): "noAuthNoPriv", (True, False): "authNoPriv", (True, True): "authPriv"}
 SILENT = "Timeout"
@@ -41,7 +44,10 @@ def write_settings(folder, params):
 
 
 def settings(params):
-    """The settings of snmp.conf(5), by name. Raises ValueError where a secret is missing."""
+    """The settings of snmp.conf(5), by name; it takes no quotes around the names of protocols.
+
+    Raises ValueError where a secret is missing.
+    """
     if params["version"] == "2c":
         if not params["community"]:
             raise ValueError("version 2c needs a community")
@@ -52,7 +58,7 @@ def settings(params):
     if level not in LEVELS:
         raise ValueError("a privacy_password needs an auth_password")
     own = {word: quoted(params[name]) for name, word in SECURITY.items() if params[name]}
-    protocols = {word: quoted(params[name]) for secret, (word, name) in PROTOCOLS.items() if params[secret]}
+    protocols = {word: params[name] for secret, (word, name) in PROTOCOLS.items() if params[secret]}
     return {"defVersion": "3", "defSecurityLevel": LEVELS[level], **own, **protocols}
 
 

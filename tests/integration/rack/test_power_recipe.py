@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
@@ -32,9 +35,13 @@ STEPS = ("outlet", "pdu_ports", "bmc_sensors", "bmc_mark", "power_cycle", "bmc_e
 BOOT = "cat /proc/sys/kernel/random/boot_id"
 OUTLET, COMMAND = (f"{rack_pdus.APC}.9.2.{column}.2" for column in ("3.1.5", "4.1.5"))
 ASK = f"SNMP_PERSISTENT_DIR=/run snmp{{}} -v2c -c {rack_pdus.COMMUNITY} -m '' -Oqvn 192.168.255.201 {{}}"
+VERSION_3 = {
+    "address": "192.168.255.201", "port": 161, "version": "3", "timeout": 5, "retries": 3,
+    "user": rack_pdus.USER, "auth_protocol": "SHA", "auth_password": rack_pdus.PASSWORD,
+    "privacy_protocol": "AES", "privacy_password": rack_pdus.PASSWORD, "context": rack_pdus.COMMUNITY,
+}  # fmt: skip
 ASK_3 = (
-    f"SNMP_PERSISTENT_DIR=/run snmpget -v3 -u {rack_pdus.USER} -l authPriv -a SHA -A {rack_pdus.PASSWORD} -x AES "
-    f"-X {rack_pdus.PASSWORD} -n {rack_pdus.COMMUNITY} -m '' -Oqvn 192.168.255.201 {OUTLET}"
+    "import sys, json; from scriptlets.tools.snmp import tables; print(json.dumps(tables(*json.loads(sys.argv[1]))))"
 )
 PATIENCE = 60.0
 
@@ -128,7 +135,10 @@ def test_each_fault_is_found_where_it_is(recipe: Path, rack: RackState) -> None:
 
 
 def test_an_outlet_that_is_switched_by_snmp_takes_its_server_and_gives_it_back(rack: RackState) -> None:
-    assert rack.run("", ASK_3).strip() == "2"
+    column = f".{OUTLET.removesuffix('.2')}"
+    words = (sys.executable, "-c", ASK_3, json.dumps([VERSION_3, [column]]))
+    told = json.loads(rack.run("", f"cd {shlex.quote(str(CHECKOUT))} && {shlex.join(words)}"))
+    assert told[column]["2"] == 2
     energy = ASK.format("get", f"{rack_pdus.APC}.4.3.1.9.1")
     assert int(rack.run("", energy)) >= 12345
     rack.run("", ASK.format("set", f"{COMMAND} i 2"))

@@ -225,7 +225,7 @@ class TestOutlets:
 class TestClient:
     V3 = {
         "address": "2001:db8::7", "version": "3", "user": "reader",
-        "auth_password": "authentic", "privacy_password": "private",
+        "auth_password": "authentic", "privacy_password": "private", "context": "vlan-7",
     }  # fmt: skip
 
     def test_secrets_stand_in_a_private_file_and_not_on_the_command_line(self, scriptlet, tool, rack_context):
@@ -255,9 +255,10 @@ class TestClient:
         assert rack_context.run(scriptlet("snmp.outlets").PduOutlets, self.V3).verdict == "passed"
         said = calls.read_text().splitlines()
         assert "udp6:[2001:db8::7]:161" in said[0]
-        assert said[1:8] == [
+        assert said[1:9] == [
             "defVersion 3", "defSecurityLevel authPriv", 'defSecurityName "reader"',
-            'defAuthPassphrase "authentic"', 'defPrivPassphrase "private"', 'defAuthType "SHA"', 'defPrivType "AES"',
+            'defAuthPassphrase "authentic"', 'defPrivPassphrase "private"', 'defContext "vlan-7"',
+            "defAuthType SHA", "defPrivType AES",
         ]  # fmt: skip
 
     @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import current
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import host_result
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.device_session import tell_session
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -24,6 +25,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """Return ok, failed or unreachable with the host's reasons; nothing is run on the host."""
         result = super().run(tmp, task_vars)
         self.validate_argument_spec({})
+        tell_session(self)  # Ansible opens one to a network device for every task, also for this one
         with translated(AnsibleActionFail):
             run = current()
         return {**result, **host_result(run, (task_vars or {})["inventory_hostname"])}

@@ -33,6 +33,7 @@ PATIENCE = 60.0  # seconds until the routers know each other
 @pytest.fixture(autouse=True)
 def collections(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANSIBLE_COLLECTIONS_PATH", str(network_collections()))
+    monkeypatch.setenv("ANSIBLE_PERSISTENT_CONTROL_PATH_DIR", "sessions")
 
 
 @pytest.fixture
@@ -68,6 +69,7 @@ def test_routers_by_their_command_line(routers: Any):
     inventory = ".rack-recipes/rack/switches.yml"
     done = run(inventory)
     assert (done.code, done.answer["counts"]) == (0, {"passed": 10, "skipped": 4}), done.stderr
+    assert [*Path("sessions").iterdir()] == []  # nothing keeps a session after the run
     found = results(done.answer["run_id"])
     assert found.context["cli.version_v1", "leaf1"].startswith("FRRouting ")
     assert found.context["links.ports_v1", "leaf1"]["swp1"]["mtu"] == 9000

@@ -271,14 +271,17 @@ def _resources(stage: HostStage) -> list[Resource]:
 
 
 def _run_module_here(stage: HostStage, remote: RemoteExecutor) -> HostAnswer:
-    # only steps that are modules of Ansible's pay for this import
+    # only steps that are modules of Ansible's pay for these imports
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.ansible_module_step import (
         as_module,
         run_here,
     )
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.device_session import end_lost_session
 
     program = as_module(stage, secret=has_secrets(stage))
     try:
-        return run_here(request_of(stage, program), stage.run, remote.halted, check=stage.is_check)
+        answer = run_here(request_of(stage, program), stage.run, remote.halted, check=stage.is_check)
     except OSError as error:
         raise JournalError(f"{stage.run.folder}: {error.strerror}") from error
+    end_lost_session(stage.action, answer)
+    return answer

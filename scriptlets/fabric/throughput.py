@@ -34,7 +34,7 @@ class Throughput(Scriptlet):
         "seconds": {"type": "int", "default": 1},
         "streams": {"type": "int", "default": 4},
         "port": {"type": "int", "default": 5201},
-        "wait": {"type": "float", "default": 30},
+        "wait": {"type": "float", "default": 60},
         "min_mbits": {"type": "float"},
         "max_retransmits": {"type": "float"},
     }

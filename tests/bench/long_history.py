@@ -14,13 +14,15 @@ memory. CPU time counts, since the command waits for nothing but the disk.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,18 +73,19 @@ def _run_id(number: int) -> str:
 
 def _rows(number: int, hosts: int, runs: int) -> Iterator[tuple[str, list[Row]]]:
     run_id = _run_id(number)
-    yield "runs", [in_order(tables().runs, _run(number, run_id, hosts, is_last=number == runs))]
-    yield "hosts", [(run_id, _host(host), f'{{"model":"m{host % 4}","role":"server"}}') for host in range(hosts)]
     records = [*_steps(number, hosts, runs)]
+    yield "runs", [in_order(tables().runs, _run(number, records, hosts))]
+    yield "hosts", [(run_id, _host(host), f'{{"model":"m{host % 4}","role":"server"}}') for host in range(hosts)]
     yield "steps", [step_row(run_id, record, {"idx": 1}) for record in records]
     yield "measurements", [row for record in records for row in measurement_rows(run_id, record)]
 
 
-def _run(number: int, run_id: str, hosts: int, *, is_last: bool) -> dict[str, Any]:
+def _run(number: int, records: Sequence[dict[str, Any]], hosts: int) -> dict[str, Any]:
+    counts = Counter(record["verdict"] for record in records)
     time = f"{FIRST_NIGHT + timedelta(days=number):%Y-%m-%dT%H:%M:%SZ}"
-    about = {"run_id": run_id, "test_id": "T-1", "recipe": "recipes/night.yml", "started": time, "ended": time}
+    about = {"run_id": _run_id(number), "test_id": "T-1", "recipe": "recipes/night.yml", "started": time, "ended": time}
     place = {"hosts": hosts, "journal": "", "journal_offset": 0, "next_seq": 1}
-    return {**about, **place, "status": "failed" if is_last else "passed", "counts": "{}"}
+    return {**about, **place, "status": "failed" if counts["failed"] else "passed", "counts": json.dumps(counts)}
 
 
 def _host(number: int) -> str:

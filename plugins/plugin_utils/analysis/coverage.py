@@ -27,7 +27,9 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
     """Yield findings of the kind `coverage`. Raises StoreError."""
     runs = _looked_at(run, history)
     found = coverage_of(history.engine, runs)
-    here = {run.planned(row["step"]) for row in run.steps}  # what an older recipe had is of no interest
+    here = {
+        run.planned(step) for step in {row["step"] for row in run.steps}
+    }  # what an older recipe had is of no interest
     coverage = Coverage(
         [step for step in found.steps if step.step in here], [one for one in found.unlimited if one.step in here]
     )

@@ -25,7 +25,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings imp
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.retries_and_reuse import single
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import Row, RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_plan import is_lost, plan_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.values import numbers_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import plural
@@ -104,7 +104,7 @@ def _without_value(run: RunData) -> Iterator[Finding]:
             hosts = hosts & told[_Place(place.step, place.key, place.key)].keys()
         whole = complete[place.step, place.key]
         hosts = {host for host in hosts if host in faults or host not in whole}
-        lost = [host for host in sorted(hosts, key=natural) if faults.get(host, MISSING)]
+        lost = sorted((host for host in hosts if faults.get(host, MISSING)), key=natural)
         if lost and 2 * (len(hosts) - len(lost)) > len(hosts):
             yield _lost(place, lost, faults, len(hosts))
 
@@ -131,10 +131,17 @@ def _passed(run: RunData) -> Mapping[str, set[str]]:
 def _told(run: RunData) -> Mapping[_Place, Mapping[str, str]]:
     """For each value by host what is wrong with it; an empty text where nothing is."""
     found: dict[_Place, dict[str, str]] = {}
-    for place, host, fault in (*_measured(run), *_in_context(run)):
-        faults = found.setdefault(place, {})
-        faults[host] = fault and faults.get(host, fault)  # of several values of one name, one is enough
+    for place, rows in _measured(run).items():
+        _add(found.setdefault(place, {}), ((row["host"], fault_of(row.get("value"))) for row in rows))
+    for place, host, fault in _in_context(run):
+        _add(found.setdefault(place, {}), [(host, fault)])
     return found
+
+
+def _add(faults: dict[str, str], told: Iterable[tuple[str, str]]) -> None:
+    """Add what hosts told; of several values of one name, one without a fault is enough."""
+    for host, fault in told:
+        faults[host] = fault and faults.get(host, fault)
 
 
 def _complete(told: Mapping[_Place, Mapping[str, str]]) -> Mapping[tuple[str, str], set[str]]:
@@ -142,12 +149,16 @@ def _complete(told: Mapping[_Place, Mapping[str, str]]) -> Mapping[tuple[str, st
     counts: dict[tuple[str, str], Counter[str]] = {}
     for place, faults in told.items():
         counts.setdefault((place.step, place.key), Counter()).update(faults.keys())
-    return {group: {host for host, count in of.items() if count >= median(of.values())} for group, of in counts.items()}
+    half = {group: median(of.values()) for group, of in counts.items()}
+    return {group: {host for host, count in of.items() if count >= half[group]} for group, of in counts.items()}
 
 
-def _measured(run: RunData) -> Iterator[tuple[_Place, str, str]]:
+def _measured(run: RunData) -> Mapping[_Place, Sequence[Row]]:
+    """The measurements by their place, in order; there are many values of each."""
+    found: dict[tuple[str, str], list[Row]] = {}
     for row in single(run):
-        yield _Place(row["step"], row["name"]), row["host"], fault_of(row.get("value"))
+        found.setdefault((row["step"], row["name"]), []).append(row)
+    return {_Place(*place): rows for place, rows in found.items()}
 
 
 def _in_context(run: RunData) -> Iterator[tuple[_Place, str, str]]:
@@ -162,8 +173,8 @@ def _in_context(run: RunData) -> Iterator[tuple[_Place, str, str]]:
 
 def fault_of(value: Any) -> str:
     """What is wrong with a value: `empty`, `not a finite number`, or nothing."""
-    if isinstance(value, float) and not isfinite(value):
-        return "not a finite number"
+    if isinstance(value, float):
+        return "" if isfinite(value) else "not a finite number"
     return "empty" if value in EMPTY else ""
 
 

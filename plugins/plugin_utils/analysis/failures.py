@@ -97,7 +97,9 @@ def _gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
     """By step, its hosts; none where it ran once for the run."""
     found: dict[str, set[str]] = defaultdict(set)
     for step, host in pairs:
-        found[step].update([host] if host else ())
+        hosts = found[step]
+        if host:
+            hosts.add(host)
     return {step: frozenset(hosts) for step, hosts in found.items()}
 
 

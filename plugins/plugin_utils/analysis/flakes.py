@@ -56,11 +56,13 @@ def _told_of(run: RunData, flakes: list[tuple[result_history.Place, Flake]]) -> 
 
 def _places(run: RunData, history: History, earlier: Sequence[str]) -> list[result_history.Place]:
     """The results that may be flakes: those that failed or were retried now, and those that were flakes before."""
-    present = {(row["host"], row["step"]) for row in run.steps if not row.get("instances")}
     retried = [(row["host"], row["step"]) for row in run.steps if row.get("flake") and not row.get("instances")]
     before = [(about.get("host"), about.get("step")) for about in _told(history, earlier)]
     failed = [(row["host"], row["step"]) for row in run.steps if row["verdict"] in BAD and row.get("inputs")]
     found = dict.fromkeys([*retried, *before, *failed])
+    if not found:
+        return []
+    present = {(row["host"], row["step"]) for row in run.steps if not row.get("instances")}
     return [place for place in found if place in present][:MOST_PLACES]
 
 
@@ -72,8 +74,10 @@ def _outcomes(
     run: RunData, history: History, earlier: Sequence[str], places: Sequence[result_history.Place]
 ) -> dict[result_history.Place, list[Outcome]]:
     """By result its outcomes, the oldest first, this run's last. Runs in which it was not judged are left out."""
+    if not places:
+        return {}
     wanted = frozenset(places)
-    rows = [*result_history.outcomes(history.engine, earlier, places)] if earlier and places else []
+    rows = [*result_history.outcomes(history.engine, earlier, places)] if earlier else []
     order = {run_id: n for n, run_id in enumerate(earlier)}
     rows.sort(key=lambda row: order[row["run_id"]])
     found: dict[result_history.Place, list[Outcome]] = {place: [] for place in places}

@@ -90,9 +90,9 @@ def _own_last_passes(run: RunData, history: History, failing: Sequence[Place]) -
     """For the results that do not pass: the run in which each of them last did."""
     left, seen = set(failing), set[Place]()
     for earlier in reversed(history.runs):
-        found = {
-            (step, host): verdict for step, host, verdict in values_of_runs.verdicts(history.engine, earlier["run_id"])
-        }
+        hosts = {host for _step, host in left}
+        verdicts = values_of_runs.verdicts(history.engine, earlier["run_id"], hosts)
+        found = {(step, host): verdict for step, host, verdict in verdicts}
         passed = [place for place in failing if place in left and found.get(place) in PASSING]
         seen |= left & found.keys()
         left -= {*passed}

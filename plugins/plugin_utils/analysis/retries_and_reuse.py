@@ -76,7 +76,7 @@ def rounds(run: RunData) -> list[Row]:
 def single(run: RunData) -> list[Row]:
     """The measurements that are no statistic over the rounds of their step."""
     repeated = _repeated(run)
-    return [row for row in run.measurements if not _is_of(row, repeated)]
+    return [row for row in run.measurements if not _is_of(row, repeated)] if repeated else [*run.measurements]
 
 
 def _is_of(measurement: Row, repeated: set[Place]) -> bool:

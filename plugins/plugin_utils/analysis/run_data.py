@@ -62,12 +62,16 @@ class RunData:
         return self.places.get(step, UNKNOWN)
 
 
-def load(engine: Engine, run_id: str) -> RunData:
-    """Read all rows of a run, arranged. Raises UsageError for an unknown run, and StoreError."""
+def load(engine: Engine, run_id: str, *, output: bool = True) -> RunData:
+    """Read all rows of a run, arranged. Raises UsageError for an unknown run, and StoreError.
+
+    Without `output`, rows of steps have neither output nor what the last attempt used, and only attempts that have
+    findings: no analysis reads the rest, which is most of what there is to read.
+    """
     return arranged(
         RunData(
             run=queries.run(engine, run_id),
-            steps=queries.steps(engine, run_id),
+            steps=queries.steps(engine, run_id, in_order=False) if output else queries.judged(engine, run_id),
             measurements=queries.measurements(engine, run_id),
             context=queries.context(engine, run_id),
             conflicts=queries.conflicts(engine, run_id),
@@ -113,8 +117,9 @@ def is_looped(row: Row) -> bool:
 def _places(rows: Iterable[Row], names: set[str], parents: Mapping[str, str]) -> dict[str, int]:
     """The place of each step: by stage and index in the recipe, instances after their step in natural order."""
     first: dict[str, tuple[int, int]] = {}
-    for row in rows:
-        name, place = row.get("parent") or row["step"], (row.get("stage") or 0, row.get("idx") or 0)
+    known = {(row.get("parent") or row["step"], row.get("stage") or 0, row.get("idx") or 0) for row in rows}
+    for name, stage, idx in known:
+        place = (stage, idx)
         first[name] = min(place, first.get(name, place))
 
     def key(name: str) -> tuple[Any, ...]:

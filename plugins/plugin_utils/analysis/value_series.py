@@ -111,32 +111,41 @@ def _occurrences(codes: Places) -> Places:
 
 
 def _measurements(engine: Engine, run_ids: Sequence[str]) -> list[SeriesValues]:
-    last = [*zip(*values_of_runs.measured(engine, run_ids[-1]), strict=True)]
+    last = values_of_runs.measured(engine, run_ids[-1])
     if not last:
         return []
-    places = _KnownPlaces(last[0])
-    values = np.full((len(places), len(run_ids)), np.nan)
-    own = places.of(last[0])  # in most runs the same was measured in the same order
-    values[own, -1] = last[1]
+    last_texts = [text for text, _number in last]
+    places = _KnownPlaces(last_texts)
+    own = places.of(last_texts)  # in most runs the same was measured in the same order
+    values = np.full((len(run_ids), len(places)), np.nan)
+    values[-1, own] = [number for _text, number in last]
     for column, run_id in enumerate(run_ids[:-1]):
-        texts, numbers = [*zip(*values_of_runs.measured(engine, run_id), strict=True)] or [(), ()]
-        found = own if texts == last[0] else places.of(texts)
-        values[found[found >= 0], column] = np.array(numbers, np.float64)[found >= 0]
-    return _by_series([_series_of(text, number) for text, number in places.names()], values)
+        rows = values_of_runs.measured(engine, run_id)
+        texts = [text for text, _number in rows]
+        found = own if texts == last_texts else places.of(texts)
+        numbers = np.array([number for _text, number in rows], np.float64)
+        values[column, found[found >= 0]] = numbers[found >= 0]
+    values = values.T
+    known: dict[tuple[str, int], Series] = {}
+    return _by_series([_series_of(text, number, known) for text, number in places.names()], values)
 
 
-def _series_of(text: str, number: int) -> tuple[Series, str]:
-    host, step, name, unit = text.split(values_of_runs.SEPARATOR, 3)
-    return Series(step, name, unit, number), host
+def _series_of(text: str, number: int, known: dict[tuple[str, int], Series]) -> tuple[Series, str]:
+    """The series and the host of a place; hosts share the series in `known`."""
+    host, _separator, rest = text.partition(values_of_runs.SEPARATOR)
+    series = known.get((rest, number))
+    if series is None:
+        step, name, unit = rest.split(values_of_runs.SEPARATOR, 2)
+        series = known[rest, number] = Series(step, name, unit, number)
+    return series, host
 
 
 def _by_series(places: Sequence[tuple[Series, str]], values: Floats) -> list[SeriesValues]:
     """Gather the rows of each series, in the order in which people read them."""
     values[~usable(values)] = np.nan
-    places = [*places]
-    order = _order(places)
+    order, series = _order(places)
     values = values[order]
-    ends = [rank for rank in range(1, len(order)) if places[order[rank]][0] != places[order[rank - 1]][0]]
+    ends = (np.flatnonzero(np.diff(series[order])) + 1).tolist()
     spans = zip([0, *ends], [*ends, len(order)], strict=True)
     return [
         SeriesValues(places[order[start]][0], [places[place][1] for place in order[start:end]], values[start:end])
@@ -145,11 +154,12 @@ def _by_series(places: Sequence[tuple[Series, str]], values: Floats) -> list[Ser
     ]
 
 
-def _order(places: Sequence[tuple[Series, str]]) -> NDArray[np.intp]:
-    """Sort by step, name, unit, number and host, with r2 before r10."""
-    series = {one: rank for rank, one in enumerate(sorted({series for series, _host in places}, key=_readable))}
+def _order(places: Sequence[tuple[Series, str]]) -> tuple[NDArray[np.intp], Places]:
+    """The order by step, name, unit, number and host, with r2 before r10; and the rank of each place's series."""
+    ranks = {one: rank for rank, one in enumerate(sorted({series for series, _host in places}, key=_readable))}
     hosts = {one: rank for rank, one in enumerate(sorted({host for _series, host in places}, key=natural))}
-    return np.lexsort(([hosts[host] for _series, host in places], [series[one] for one, _host in places]))
+    series = np.array([ranks[one] for one, _host in places])
+    return np.lexsort((np.array([hosts[host] for _series, host in places]), series)), series
 
 
 def _readable(series: Series) -> tuple[Any, ...]:

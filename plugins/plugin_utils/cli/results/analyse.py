@@ -57,7 +57,7 @@ def analyse(options: argparse.Namespace) -> Answer:
 
     with opened(options) as store:
         run_id = run_id_of(store, options.run, options.db)
-        run, project = load(store, run_id), settings.load()
+        run, project = load(store, run_id, output=False), settings.load()
         found = with_summary(store, run, findings_of(store, run, options.last), project if options.summary else None)
     is_stored = True
     try:

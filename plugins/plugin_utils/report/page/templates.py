@@ -18,6 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageEr
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts import chart_style
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.number_words import seconds
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.rack_picture import address
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.template_cache import user_cache
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import visible
 
 STATIC = Path(__file__).parents[1] / "writers" / "static"
@@ -49,6 +50,7 @@ class Templates:
         self._environment = SandboxedEnvironment(
             loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]), autoescape=True,
             undefined=StrictUndefined, finalize=_printed, trim_blocks=True, lstrip_blocks=True,
+            bytecode_cache=None if self._own else user_cache(),
         )  # fmt: skip
         self._environment.filters |= {"duration": seconds, "address": address}
 

@@ -50,10 +50,11 @@ def changes_of_keys(engine: Engine, run_id: str, keys: Collection[str]) -> Seque
     return [(host, key, after) for _seq, host, key, after in sorted(found)]
 
 
-def verdicts(engine: Engine, run_id: str) -> Sequence[tuple[str, str, str]]:
-    """Step, host and verdict of each result of a run."""
+def verdicts(engine: Engine, run_id: str, hosts: Collection[str]) -> Sequence[tuple[str, str, str]]:
+    """Step, host and verdict of each result of a run on some hosts, where "" is the run; on all if these are many."""
     table = tables().steps
-    return _bare(engine, sql.select(table.c.step, table.c.host, table.c.verdict).where(table.c.run_id == run_id))
+    query = sql.select(table.c.step, table.c.host, table.c.verdict).where(table.c.run_id == run_id)
+    return _bare(engine, query.where(table.c.host.in_(sorted(hosts))) if len(hosts) <= AT_ONCE else query)
 
 
 def newest_with(engine: Engine, name: str) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 from sqlalchemy import Connection, Engine, Table, event, text
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries, values_of_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.cached_results import cached
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.step_durations import durations
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
@@ -46,6 +46,8 @@ QUESTIONS: Mapping[str, Ask] = {
     "the newest run": queries.newest,
     "a run by the start of its id": lambda store: queries.find(store, RUN),
     "show: steps": lambda store: queries.steps(store, RUN),
+    "analyse: steps": lambda store: queries.judged(store, RUN),
+    "analyse: verdicts of some hosts": lambda store: values_of_runs.verdicts(store, RUN, {HOST}),
     "show: measurements": lambda store: queries.measurements(store, RUN),
     "show: conflicts": lambda store: queries.conflicts(store, RUN),
     "show: who met": lambda store: queries.origins(store, RUN),

@@ -5,18 +5,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from json import JSONDecodeError
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sql
 from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import TEXTS_AT_ONCE
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.bulk_insert import write
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_to_rows import analysis_row
-from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import delta, run
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import delta, run, step
 
 Written = Callable[..., Path]
 
@@ -118,3 +121,36 @@ def test_findings_come_back_as_they_were_written(store: Engine, journal: Written
     found = queries.findings(store, "R1")
     assert [row.pop("n") for row in found] == [1, 2]
     assert found[0] == found[1] == {"run_id": "R1", **record}
+
+
+def test_what_an_analysis_reads_of_results_is_what_was_stored_without_their_output(
+    store: Engine, journal: Written
+) -> None:
+    told = {"n": 1, "verdict": "passed", "exit_code": 0, "stdout": "much"}
+    found = {**told, "findings": [{"title": 'a "finding"', "grade": "note"}]}
+    records = [step(2, "r1", attempts=[told]), step(3, "r2", attempts=[told, found], tags=["a"], flake=True)]
+    import_journal(store, journal([run(), *records]))
+    first, second = sorted(queries.judged(store, "R1"), key=lambda row: str(row["host"]))
+    stored = queries.steps(store, "R1")
+    for row, whole in zip((first, second), stored, strict=True):
+        assert {**whole, **row, "attempts": whole["attempts"]} == whole
+        assert not {"stdout", "stderr", "exit_code", "max_rss_kib"} & row.keys()
+    assert first["attempts"] == []
+    assert second["attempts"][-1]["findings"] == found["findings"]
+    assert "stdout" not in second["attempts"][-1]
+
+
+def test_many_json_texts_are_read_as_each_alone_would_be(store: Engine, journal: Written) -> None:
+    values = [None, 0, "", [], {}, "a,b", "]", 2**70, 1e300, {"a": [1, "\u2028"]}] * (TEXTS_AT_ONCE // 9)
+    changes = [delta(n, "r1", key=f"k{n}_v1", after=value) for n, value in enumerate(values, 1)]
+    import_journal(store, journal([run(), *changes]))
+    assert len(values) > TEXTS_AT_ONCE
+    assert [row["after"] for row in queries.history(store, "R1")] == values
+    assert [row["before"] for row in queries.history(store, "R1")] == [None] * len(values)
+
+
+@pytest.mark.parametrize("texts", [("1", "[2", "3]"), ("1", ""), ("1", "x")])
+def test_a_text_that_is_not_json_is_not_taken_for_a_part_of_its_neighbours(store: Engine, texts: tuple[str]) -> None:
+    query = sql.union_all(*(sql.select(sql.literal(text).label("value")) for text in texts))
+    with pytest.raises(JSONDecodeError):
+        queries.read(store, query, {"value": queries.decoded})

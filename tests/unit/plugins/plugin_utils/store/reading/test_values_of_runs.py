@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.values_of_runs import (
+    AT_ONCE,
     changes_of_keys,
     measured,
     verdicts,
@@ -50,6 +51,8 @@ def test_changes_of_keys_come_in_their_order(filled: Engine) -> None:
     assert changes_of_keys(filled, "R1", ()) == []
 
 
-def test_verdicts_of_a_run(filled: Engine) -> None:
+def test_verdicts_of_a_run_on_some_hosts(filled: Engine) -> None:
     found = {("compute", "r1", "passed"), ("compute", "r2", "passed"), ("other", "r1", "failed")}
-    assert {tuple(row) for row in verdicts(filled, "R1")} == found
+    assert {tuple(row) for row in verdicts(filled, "R1", {"r1", "r2"})} == found
+    assert {tuple(row) for row in verdicts(filled, "R1", {"r2", "r3"})} == {("compute", "r2", "passed")}
+    assert {tuple(row) for row in verdicts(filled, "R1", {f"r{number}" for number in range(AT_ONCE + 1)})} == found

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from scriptlets.tools.commands import run
 
-WALK = ("snmpbulkwalk", "-m", "", "-Onxet", "-Cr40")
+WALK = ("snmpbulkwalk", "-Onxet", "-Cr40", "-m", "")
 """Numbers instead of names, texts as hexadecimal bytes, times in hundredths of a second: the same for every device."""
 
 SECURITY = {
@@ -21,8 +21,11 @@ SECURITY = {
 }  # fmt: skip
 PROTOCOLS = {"auth_password": ("defAuthType", "auth_protocol"), "privacy_password": ("defPrivType", "privacy_protocol")}
 LEVELS = {(False, False): "noAuthNoPriv", (True, False): "authNoPriv", (True, True): "authPriv"}
-SILENT = "Timeout"
-"""What net-snmp says of a device that does not answer. One that gets a wrong community does not answer either."""
+SILENT, REFUSED = "Timeout", "Authentication failure"
+"""What net-snmp says of a device that does not answer, and of one that refuses a user of version 3.
+
+A device that gets a wrong community of version 2c does not answer.
+"""
 
 
 def tables(params, roots):
@@ -77,6 +80,8 @@ def walk(params, root, folder):
     except ValueError as error:
         if SILENT in str(error):
             raise ValueError(silent(params)) from None
+        if REFUSED in str(error):
+            raise ValueError(f"{params['address']} refuses {params['user']}: look at passwords and protocols") from None
         raise
     return values(text, root)
 

@@ -18,7 +18,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -34,7 +34,9 @@ SLOW = "6"  # seconds that a device takes which does not answer in time
 class SimulatedHall:
     """hall-b without the fault that is planted in it. Raises ServiceError where it does not start in time."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: Sequence[str] = ()) -> None:
+        """`before` are words before its command, such as those of nice."""
+        self._before = tuple(before)
         self.folder = Path(tempfile.gettempdir(), f"hall-{secrets.token_hex(6)}")
         self.port = service_supervisor.free_port("127.0.0.1")
         self.url = f"http://127.0.0.1:{self.port}"
@@ -66,7 +68,8 @@ class SimulatedHall:
         words = ("serve", "--golden", HALL, "--port", str(self.port), "--timeout-sleep", SLOW, "--log-level", "warning")
         self._supervisor = Supervisor(self.folder, temporary=True)
         try:
-            self._supervisor.start({"hall": (str(Path(sys.executable).with_name("simhall")), *words)})
+            command = str(Path(sys.executable).with_name("simhall"))
+            self._supervisor.start({"hall": (*self._before, command, *words)})
             self._wait()
             self.heal()
         except BaseException:

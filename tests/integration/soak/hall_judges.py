@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -64,30 +65,36 @@ class Judgement:
         return next((text for text in texts if all(word.search(text) for word in wanted)), "")
 
 
-def _measured(*words: object, **env: str) -> tuple[float, float]:
+def alone() -> Sequence[str]:
+    """Words before a command that let it run as on a machine without other work; none where that is not allowed."""
+    words = (shutil.which("chrt") or "", "-r", "10")
+    return words if words[0] and call(*words, "true").code == 0 else ()
+
+
+def _measured(before: Sequence[str], *words: object, **env: str) -> tuple[float, float]:
     """Run a command, which writes to the file `stdout`; returns its seconds, and those of its processes."""
     told = ("--stdout", "stdout", "--stderr", "stderr", "--timeout", str(TIMEOUT))
-    done = call(sys.executable, MEASURE, *told, "--", *words, **env)
+    done = call(*before, sys.executable, MEASURE, *told, "--", *words, **env)
     assert done.code == 0, done.stderr
     figures = done.answer
     assert figures["exit_code"] in (0, 1), Path("stderr").read_text(encoding="utf-8")
     return figures["wall"], figures["cpu"]
 
 
-def ours(netbox: str) -> Judgement:
-    """Judge by the recipe."""
+def ours(netbox: str, before: Sequence[str] = ()) -> Judgement:
+    """Judge by the recipe. `before` are words before the command, as of `alone`."""
     words = ("run", "recipes/hall.yml", "-i", INVENTORY, "-e", f"timeout={SECONDS}")
-    spent = _measured(sys.executable, "-c", COMMAND, *words, NETBOX_URL=netbox)
+    spent = _measured(before, sys.executable, "-c", COMMAND, *words, NETBOX_URL=netbox)
     rows = results(json.loads(Path("stdout").read_text(encoding="utf-8"))["run_id"]).steps
     bad = [(host, step, row["reason"]) for (step, host), row in rows.items() if row["verdict"] not in HARMLESS]
     return Judgement(tuple(Finding(host, step, "", reason) for host, step, reason in bad), *spent)
 
 
-def theirs(netbox: str) -> Judgement:
-    """Judge by turnup-check."""
+def theirs(netbox: str, before: Sequence[str] = ()) -> Judgement:
+    """Judge by turnup-check. `before` are words before the command, as of `alone`."""
     command = Path(sys.executable).with_name("turnup-check")
     words = ("--site", "hall-b", "--intent", netbox, "--timeout", SECONDS, "--out", "turnup.json")
-    spent = _measured(command, *words, **ACCESS)
+    spent = _measured(before, command, *words, **ACCESS)
     found = json.loads(Path("turnup.json").read_text(encoding="utf-8"))["findings"]
     Path("turnup.json").unlink()
     told = (Finding(each["device"] or "", each["class"], each["interface"] or "", _told(each)) for each in found)

@@ -24,15 +24,15 @@ from typing import Any
 import pytest
 import yaml
 from hall_faults import KINDS, Draw, Fault, pairs
-from hall_judges import INVENTORY, Judgement, missed, ours, theirs
-from hall_page import page
+from hall_judges import INVENTORY, Judgement, alone, missed, ours, theirs
+from hall_page import TIME, page
 
 import reliability_sweeps
 from call_rack_recipes import CHECKOUT, call, rack_recipes
 from simulated_hall import SimulatedHall
 
 FIGURES, PAGE = CHECKOUT / "docs" / "hall.json", CHECKOUT / "docs" / "hall.md"
-TRIES, PAIRS, HEALTHY = 3, 20, 3
+TRIES, PAIRS, HEALTHY, ROUNDS = 3, 20, 3, 5
 SLICE = ("wrong_port", "gpu_unhealthy", "partial_redfish", "coolant_leak", "pdu_outlet_off", "lldp_port_id_mac")
 
 
@@ -139,6 +139,16 @@ def test_several_faults_at_once_are_found_where_they_are(hall: SimulatedHall, ju
 def _is_apart(fault: Fault, others: Sequence[Fault]) -> bool:
     """Whether no other fault is on the same device. A leaf that says addresses for names is fine with all."""
     return not any(fault.at & other.at for other in others)
+
+
+@pytest.mark.skipif(not reliability_sweeps.is_whole(), reason="a sweep of make soak")
+def test_how_long_a_healthy_hall_takes(judged: Path) -> None:
+    before, spent = alone(), Tries()
+    with SimulatedHall(before) as quiet:
+        for _number in range(ROUNDS):
+            spent.add((), ours(quiet.netbox, before), theirs(quiet.netbox, before))
+    _keep(TIME, spent)
+    assert spent.wrong == {"ours": 0, "theirs": 0}
 
 
 @pytest.mark.skipif(not reliability_sweeps.is_whole(), reason="a sweep of make soak")

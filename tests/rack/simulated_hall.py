@@ -11,8 +11,10 @@ with SimulatedHall() as hall:
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -34,9 +36,10 @@ SLOW = "6"  # seconds that a device takes which does not answer in time
 class SimulatedHall:
     """hall-b without the fault that is planted in it. Raises ServiceError where it does not start in time."""
 
-    def __init__(self, before: Sequence[str] = ()) -> None:
-        """`before` are words before its command, such as those of nice."""
-        self._before = tuple(before)
+    def __init__(self, before: Sequence[str] = (), *, arista: bool = False) -> None:
+        """`before` are words before its command, such as those of nice. `arista`: its switches have eAPI, not NVUE."""
+        self._before, self._arista = tuple(before), arista
+        self._program = str(Path(sys.executable).with_name("simhall"))
         self.folder = Path(tempfile.gettempdir(), f"hall-{secrets.token_hex(6)}")
         self.port = service_supervisor.free_port("127.0.0.1")
         self.url = f"http://127.0.0.1:{self.port}"
@@ -65,17 +68,25 @@ class SimulatedHall:
 
     def __enter__(self) -> Self:
         self.folder.mkdir(mode=0o700)
-        words = ("serve", "--golden", HALL, "--port", str(self.port), "--timeout-sleep", SLOW, "--log-level", "warning")
+        source = ("--spec", str(self._spec())) if self._arista else ("--golden", HALL)
+        words = ("serve", *source, "--port", str(self.port), "--timeout-sleep", SLOW, "--log-level", "warning")
         self._supervisor = Supervisor(self.folder, temporary=True)
         try:
-            command = str(Path(sys.executable).with_name("simhall"))
-            self._supervisor.start({"hall": (*self._before, command, *words)})
+            self._supervisor.start({"hall": (*self._before, self._program, *words)})
             self._wait()
             self.heal()
         except BaseException:
             self._supervisor.close()
             raise
         return self
+
+    def _spec(self) -> Path:
+        """The hall with switches of Arista, whose ports have other names."""
+        done = subprocess.run([self._program, "golden-spec", HALL], capture_output=True, text=True, check=True)
+        spec = self.folder / "spec.yml"
+        text = done.stdout.replace("switch_vendor: nvidia", "switch_vendor: arista")
+        spec.write_text(re.sub(r"\bswp(\d+)", r"Ethernet\1", text), encoding="utf-8")
+        return spec
 
     def _wait(self) -> None:
         until = time.monotonic() + START_LIMIT

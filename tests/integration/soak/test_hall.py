@@ -127,6 +127,16 @@ def test_the_importer_reads_the_same_plan(hall: SimulatedHall, judged: Path) -> 
     assert sum(map(len, nodes.values())) == len(hall.intent()["cables"])
 
 
+def test_switches_of_another_vendor_are_read_too(judged: Path) -> None:
+    source = {"kind": "wrong_port", "cable": "CBL-12-07-03", "to_device": "leaf4", "to_interface": "Ethernet22"}
+    with SimulatedHall(arista=True) as other:
+        other.break_(source)
+        other.break_({"kind": "lldp_port_id_mac", "leaf": "leaf3"})
+        (finding,) = ours(other.netbox).findings
+    assert (finding.device, finding.about) == ("node7", "links")
+    assert ": move the cable at leaf4 from port 22 to port 21 [leaf4 Ethernet21: down, sees nobody; " in finding.text
+
+
 def test_several_faults_at_once_are_found_where_they_are(hall: SimulatedHall, judged: Path) -> None:
     tries, source = Tries(), draw(hall, "several")
     faults: list[Fault] = []

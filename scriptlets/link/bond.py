@@ -46,7 +46,8 @@ class LinkBond(Scriptlet):
 
 def read(text):
     """Mode, state, partner and ports of a bond. Raises ValueError where the text is no bond's."""
-    sections, fields = [], {}
+    sections, head = [], {}
+    fields = head
     for line in text.splitlines():
         name, colon, value = (part.strip() for part in line.partition(":"))
         if name == "Slave Interface":
@@ -54,8 +55,6 @@ def read(text):
             sections.append(fields)
         elif colon:
             fields.setdefault(name, value)
-            if not sections:
-                head = fields
     if not text.startswith("Ethernet Channel Bonding Driver"):
         raise ValueError(f"this is no text of a bond: {text[:80]!r}")
     return {

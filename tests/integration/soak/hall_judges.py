@@ -83,7 +83,7 @@ def _measured(before: Sequence[str], *words: object, **env: str) -> tuple[float,
 
 def ours(netbox: str, before: Sequence[str] = ()) -> Judgement:
     """Judge by the recipe. `before` are words before the command, as of `alone`."""
-    words = ("run", "recipes/hall.yml", "-i", INVENTORY, "-e", f"timeout={SECONDS}")
+    words = ("run", "recipes/hall.yml", "-i", INVENTORY.with_suffix(".sh"), "-e", f"timeout={SECONDS}")
     spent = _measured(before, sys.executable, "-c", COMMAND, *words, NETBOX_URL=netbox)
     rows = results(json.loads(Path("stdout").read_text(encoding="utf-8"))["run_id"]).steps
     bad = [(host, step, row["reason"]) for (step, host), row in rows.items() if row["verdict"] not in HARMLESS]

@@ -76,7 +76,10 @@ class TestRates:
         write(tmp_path / "swp1", **{f"statistics__{counter}": 1000})
         if is_bridged:
             (tmp_path / "swp1/brport").mkdir()
-        grow = lambda: write(tmp_path / "swp1", **{f"statistics__{counter}": 1000 + grows})  # noqa: E731
+
+        def grow():
+            write(tmp_path / "swp1", **{f"statistics__{counter}": 1000 + grows})
+
         outcome = self.run(scriptlet, rack_context, tmp_path, grow)
         assert (outcome.verdict, outcome.reason) == ("failed" if says else "passed", says)
         assert rack_context["links.rates_v1"]["swp1"]["rates"][counter] == grows

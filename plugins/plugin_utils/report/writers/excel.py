@@ -21,6 +21,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSI
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError, installed
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Kind, Row, Table, named
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers.excel_sheet import quick_sheet
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -81,14 +82,12 @@ def write(tables: Sequence[Table], folder: Path) -> list[Path]:
         from xlsxwriter import Workbook
         from xlsxwriter.exceptions import XlsxWriterException
 
-        from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers.excel_sheet import Sheet
-
     path = folder / "report.xlsx"
     by_name = named(tables)
     try:
         with Workbook(path, {"constant_memory": True, "tmpdir": str(folder), **PLAIN_TEXT}) as book:
             book.set_properties(_properties(by_name["summary"]))
-            book.worksheet_class = Sheet
+            book.worksheet_class = quick_sheet()
             styles = Styles(book)
             _front(book, styles, by_name)
             has_links = any(by_name[name].rows for name in LINKED if name in by_name)

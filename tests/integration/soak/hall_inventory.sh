@@ -1,0 +1,3 @@
+#!/bin/sh
+# hall_inventory.py as a program that Ansible can start.
+exec python3 "${0%.sh}.py" "$@"

@@ -25,6 +25,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_sta
     Broken,
     RackState,
     with_broken,
+    without_ended,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import (
     FABRIC_MTU,
@@ -217,10 +218,11 @@ def break_rack(state: RackState, name: str, where: str = "") -> tuple[RackState,
         raise UsageError(_wrong_place(name, where, fault, topology, taken))
     if not places:
         raise UsageError(f"{name}: every place that can have it has a fault already: rack-recipes rack heal")
-    broken = Broken(name, where or places[0])
+    where = where or places[0]
     if fault.reboots:
-        switch(state, broken.where, "cycle")
-    _run(state, fault, fault.make, broken.where, topology)
+        switch(state, where, "cycle")
+    _run(state, fault, fault.make, where, topology)
+    broken = Broken(name, where, "" if fault.runs_outside else state.boot_of(where.partition(":")[0]))
     return with_broken(state, [*state.broken, broken]), broken
 
 
@@ -237,11 +239,12 @@ def _wrong_place(name: str, where: str, fault: Fault, topology: Topology, taken:
 def heal_rack(state: RackState, name: str = "") -> tuple[RackState, Sequence[Broken]]:
     """Undo all faults of this name, or all faults; the last one first. Returns the new state and what was healed.
 
-    Raises UsageError where there is no such fault in the rack, and RackError where a node refuses; what was healed
-    before is noted.
+    What a restart of its node has ended is no longer there. Raises UsageError where there is no such fault in the rack,
+    and RackError where a node refuses; what was healed before is noted.
     """
     if name:
         fault_of(name)
+    state = without_ended(state)
     healed = [each for each in reversed(state.broken) if name in ("", each.fault)]
     if name and not healed:
         raise UsageError(f"there is no {name} in the rack")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_process import BOOT_ID
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import (
     FABRIC_MTU,
     LEAF,
@@ -95,7 +96,7 @@ def files_of(node: Node, topology: Topology, public_key: str, host_key: str) -> 
         "etc/hostname": f"{node.name}\n",
         "etc/machine-id": f"{uuid.uuid4().hex}\n",
         "etc/hosts": _hosts(topology),
-        "etc/rack/boot_id": f"{uuid.uuid4()}\n",
+        BOOT_ID: f"{uuid.uuid4()}\n",
         "etc/rack/authorized_keys": public_key,
         "etc/rack/sshd_config": SSHD + (ROUTER_SSHD if node.asn else ""),
         "etc/rack/chrony.conf": CHRONY,

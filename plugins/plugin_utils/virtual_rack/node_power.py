@@ -20,8 +20,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_sta
 def switch(state: RackState, node: str, action: str) -> str:
     """Do one of `power.ACTIONS` with a node; returns whether it is `on` or `off` then.
 
-    What was broken in a node is healed when it goes off, but stays noted until `rack heal`. Raises RackError where the
-    node does not start.
+    What was broken in a node is healed when it goes off. Raises RackError where the node does not start.
     """
     answer = json.loads(state.run("", shlex.join(command(state.folder, node, action))) or "{}")
     if "power" not in answer:

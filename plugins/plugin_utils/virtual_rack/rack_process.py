@@ -34,6 +34,8 @@ NETWORKS = Path("/run/rack-networks")
 PIDS = "pids"
 """The folder with the number of each node's first process; the file of a node that is off is empty."""
 
+BOOT_ID = "etc/rack/boot_id"  # below the files of a node
+
 BRIDGE = "br-mgmt"
 PATIENCE = 30.0  # seconds for the namespaces of a node
 MANAGER_CHRONY = """\

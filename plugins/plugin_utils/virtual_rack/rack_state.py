@@ -20,7 +20,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_process import PIDS
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_process import BOOT_ID, PIDS
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import PLURALS, Topology, build
 
 FOLDER = Path(".rack-recipes/rack")
@@ -30,10 +30,14 @@ TIME_LIMIT = 60.0  # seconds for a command in a node
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """One fault that is in the rack: its name, and the port or node that it is at."""
+    """One fault that is in the rack: its name, and the port or node that it is at.
+
+    `boot` is the boot id of the node that the fault ends with; empty for what is not in a node.
+    """
 
     fault: str
     where: str
+    boot: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,14 @@ class RackState:
             return int((self.folder / PIDS / node).read_text(encoding="ascii"))
         except (OSError, ValueError):
             raise RackError(f"{node} is off") from None
+
+    def boot_of(self, node: str) -> str:
+        """The boot id of a node, another one after each start; empty while the node is off."""
+        try:
+            self.pid_of(node)
+            return (self.folder / "files" / node / BOOT_ID).read_text(encoding="ascii").strip()
+        except (OSError, RackError):
+            return ""
 
     def is_alive(self) -> bool:
         """Whether its first process still runs."""
@@ -105,13 +117,19 @@ def load(folder: Path = FOLDER) -> RackState | None:
 
 
 def running(folder: Path = FOLDER) -> RackState:
-    """The rack of a folder that is up. Raises UsageError where there is none."""
+    """The rack of a folder that is up, with the faults that are still in it. Raises UsageError where there is none."""
     state = load(folder)
     if state is None:
         raise UsageError("there is no rack here: `rack-recipes rack up` starts one")
     if not state.is_alive():
         raise UsageError("the rack here has ended: `rack-recipes rack up` starts a new one")
-    return state
+    return without_ended(state)
+
+
+def without_ended(state: RackState) -> RackState:
+    """The same rack without the faults that have ended with a node: one that lost its power comes back without them."""
+    holds = (each.boot in ("", state.boot_of(each.where.partition(":")[0])) for each in state.broken)
+    return replace(state, broken=tuple(each for each, is_there in zip(state.broken, holds, strict=True) if is_there))
 
 
 def save(state: RackState) -> RackState:

@@ -72,7 +72,7 @@ def _bmcs(state: RackState, *, wanted: bool) -> Sequence[str]:
     there = " and ".join(name for name, (is_there, _command) in parts.items() if is_there)
     lines = [f"no {name}: {command}" for name, (is_there, command) in parts.items() if not is_there]
     count = len(state.topology.of_role(SERVER))
-    return [*([f"{count} BMCs answer by {there}, inside of the rack"] if there else []), *lines]
+    return [*([f"{_said(count, 'BMC')} by {there}, inside of the rack"] if there else []), *lines]
 
 
 def _pdus(state: RackState) -> str:
@@ -81,7 +81,7 @@ def _pdus(state: RackState) -> str:
 
     if not state.has_pdus:
         return f"no PDUs: {rack_pdus.missing()}"
-    return f"{len(rack_pdus.pdus_of(state.topology))} PDUs answer by SNMP, inside of the rack"
+    return f"{_said(len(rack_pdus.pdus_of(state.topology)), 'PDU')} by SNMP, inside of the rack"
 
 
 def add_status(command: argparse.ArgumentParser) -> None:
@@ -160,6 +160,10 @@ def down(options: argparse.Namespace) -> Answer:
 
     was_up = end()
     return ({"was_up": was_up} if options.json else "the rack is down" if was_up else "no rack was up"), 0
+
+
+def _said(count: int, what: str) -> str:
+    return f"{count} {what} answers" if count == 1 else f"{count} {what}s answer"
 
 
 def _data(broken: Sequence[Broken]) -> dict[str, object]:

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import IO
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_process import (
+    BOOT_ID,
     NETWORKS,
     PIDS,
     SAME_NETWORK,
@@ -144,7 +145,7 @@ def _start(spec: Spec, node: str, file: IO[str]) -> None:
     """Start a node in its old network, and wait until it is up."""
     run("nsenter", _network(node), "sh", "-c", FORGET)  # a node that has ended by itself has left its addresses
     folder = Path(spec["folder"])
-    (folder / "files" / node / "etc/rack/boot_id").write_text(f"{uuid.uuid4()}\n", encoding="ascii")
+    (folder / "files" / node / BOOT_ID).write_text(f"{uuid.uuid4()}\n", encoding="ascii")
     process = start_node(node, folder, spec["init"], ("nsenter", _network(node), *SAME_NETWORK))
     write_line(process)
     wait_for(node, process)

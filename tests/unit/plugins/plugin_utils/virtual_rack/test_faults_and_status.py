@@ -25,6 +25,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import (
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.faults import FAULTS, break_rack, heal_rack
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.inventory import cabling_plan, inventory
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_files import files_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_process import BOOT_ID, PIDS
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import Broken, RackState
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import Port, build
 
@@ -126,8 +127,33 @@ def test_faults_are_healed_in_the_opposite_order_and_noted_one_by_one(told: Told
     with pytest.raises(RackError, match="leaf1: no answer"):
         heal_rack(state)
     assert json.loads((tmp_path / "state.json").read_text())["broken"] == [
-        {"fault": "link-down", "where": "leaf1:swp1"}
+        {"fault": "link-down", "where": "leaf1:swp1", "boot": ""}
     ]
+
+
+def booted(folder: Path, node: str, boot: str) -> None:
+    for name, text in ((f"{PIDS}/{node}", "7"), (f"files/{node}/{BOOT_ID}", f"{boot}\n")):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def test_a_fault_in_a_node_ends_with_the_node(told: Told, tmp_path: Path) -> None:
+    booted(tmp_path, "server1", "first")
+    state, hog = break_rack(rack(tmp_path), "cpu-hog", "server1")
+    state, away = break_rack(state, "host-away", "server2")
+    assert (hog.boot, away.boot) == ("first", "")
+    assert rack_state.without_ended(state).broken == (hog, away)
+    (tmp_path / PIDS / "server1").write_text("")
+    assert rack_state.without_ended(state).broken == (away,)
+    booted(tmp_path, "server1", "second")
+    del told.scripts[:]
+    healed, found = heal_rack(state)
+    assert found == [away]
+    assert [node for node, _script in told.scripts] == [""]
+    assert healed.broken == ()
+    with pytest.raises(UsageError, match="there is no cpu-hog in the rack"):
+        heal_rack(state, "cpu-hog")
 
 
 def test_what_is_not_broken_cannot_be_healed(tmp_path: Path) -> None:

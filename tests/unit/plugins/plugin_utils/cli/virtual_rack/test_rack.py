@@ -55,10 +55,16 @@ def said(monkeypatch: pytest.MonkeyPatch, state: RackState, *, bmcs: bool | None
             ["no Redfish: pip install x", "no IPMI: apt-get install y", "2 PDUs answer by SNMP, inside of the rack"],
         ),
         (replace(WHOLE, has_bmcs=False, has_ipmi=False), False, ["2 PDUs answer by SNMP, inside of the rack"]),
+        (
+            replace(WHOLE, counts={"spine": 1, "leaf": 1, "server": 1}),
+            None,
+            ["1 BMC answers by Redfish and IPMI, inside of the rack", "1 PDU answers by SNMP, inside of the rack"],
+        ),
     ],
 )
 def test_what_answers_and_what_is_missing(monkeypatch, state, bmcs, lines):
-    assert said(monkeypatch, state, bmcs=bmcs) == "\n".join(["14 nodes are up", *lines, *FILES])
+    first = f"{sum(state.counts.values())} nodes are up"
+    assert said(monkeypatch, state, bmcs=bmcs) == "\n".join([first, *lines, *FILES])
 
 
 def test_the_same_for_programs(monkeypatch):

@@ -21,7 +21,28 @@ from call_rack_recipes import rack_recipes
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack")
 
-PATIENCE = 60.0  # seconds until all ports have neighbours
+PATIENCE = 60.0  # seconds until a port sees the neighbour that it has now
+
+
+def wait_for_neighbours(rack: RackState, leaves: dict[str, str]) -> None:
+    """Wait until each server sees its leaf's port and no other: the neighbour before is told until its time is over."""
+    until = time.monotonic() + PATIENCE
+    for server, port in leaves.items():
+        while seen(rack, server) != {port}:
+            assert time.monotonic() < until, f"{server} does not see {port}"
+            time.sleep(0.2)
+
+
+def seen(rack: RackState, server: str) -> set[str]:
+    told = rack.run(server, "lldpcli -f keyvalue show neighbors ports eth1", check=False)
+    fields = [line.partition("=") for line in told.splitlines()]
+    names = [value for key, _sign, value in fields if key.endswith(".chassis.name")]
+    ports = [value for key, _sign, value in fields if key.endswith((".port.ifname", ".port.local"))]
+    return {f"{name}:{port}" for name, port in zip(names, ports, strict=True)}
+
+
+HEALTHY = {"server3": "leaf2:swp2", "server4": "leaf2:swp3"}
+SWAPPED = {"server3": "leaf2:swp3", "server4": "leaf2:swp2"}
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +51,7 @@ def rack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RackState]:
     folder = tmp_path_factory.mktemp("virtual") / "rack"
     state = up(build(1, 2, 4), folder)
     try:
-        until = time.monotonic() + PATIENCE
-        while any("leaf" not in state.run(f"server{n}", "lldpcli show neighbors", check=False) for n in range(1, 5)):
-            assert time.monotonic() < until, "a server has no neighbour"
-            time.sleep(0.2)
+        wait_for_neighbours(state, {"server1": "leaf1:swp2", "server2": "leaf1:swp3", **HEALTHY})
         yield state
     finally:
         down(folder)
@@ -59,6 +77,7 @@ def test_what_is_learned_from_a_healthy_rack_is_its_plan(inventory: tuple[str, s
 def test_two_swapped_cables_are_named_as_a_pair(rack: RackState, inventory: tuple[str, str]) -> None:
     state = break_rack(rack, "swapped-cables", "leaf2:swp2")[0]
     try:
+        wait_for_neighbours(rack, SWAPPED)
         done = rack_recipes("cabling", "check", *inventory, "--json")
         assert done.code == 1
         [finding] = done.answer["findings"]
@@ -72,6 +91,7 @@ def test_two_swapped_cables_are_named_as_a_pair(rack: RackState, inventory: tupl
         assert "--overwrite" in differs.stdout
     finally:
         heal_rack(state)
+        wait_for_neighbours(rack, HEALTHY)
 
 
 def test_a_host_that_does_not_answer_is_not_passed_over(inventory: tuple[str, str]) -> None:

@@ -237,6 +237,7 @@ def beside(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
             said.seek(0)
             sys.stdout.flush()
             shutil.copyfileobj(said, sys.stdout.buffer)
+            sys.stdout.flush()
 
 
 def ansible_test(session: nox.Session, *arguments: str) -> None:

@@ -13,25 +13,40 @@ import subprocess
 PATHS = ("/usr/sbin", "/sbin", "/usr/bin", "/bin")
 
 
-def run(argv, exit_codes=(0,), env=(), seconds=None):
-    """What a program prints on stdout; `env` are further variables of its environment, such as a password.
+def completed(argv, env=(), seconds=None):
+    """A program that has ended, with its exit code and what it printed; `env` are further variables of its environment.
 
-    Raises ValueError, with the end of stderr, for another exit code, and where it has not ended after `seconds`.
+    Raises ValueError where it cannot be started, and where it has not ended after `seconds`.
     """
     path = os.pathsep.join((os.environ.get("PATH", ""), *PATHS))
     try:
-        done = subprocess.run(
+        return subprocess.run(
             argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="backslashreplace", check=False,
             env={**os.environ, "PATH": path, "LC_ALL": "C", **dict(env)}, timeout=seconds,
         )  # fmt: skip
     except FileNotFoundError:
         raise ValueError(f"{argv[0]} is not installed on this host") from None
+    except OSError as error:
+        raise ValueError(f"{argv[0]} cannot be started: {error.strerror}") from None
     except subprocess.TimeoutExpired:
         raise ValueError(f"{' '.join(argv[:3])} did not end within {seconds:g} s") from None
+
+
+def run(argv, exit_codes=(0,), env=(), seconds=None):
+    """What a program prints on stdout; `env` are further variables of its environment, such as a password.
+
+    Raises ValueError, with the end of stderr, for another exit code, and where it has not ended after `seconds`.
+    """
+    done = completed(argv, env, seconds)
     if done.returncode not in exit_codes:
-        said = (done.stderr.strip() or done.stdout.strip()).rpartition("\n")[2]
-        raise ValueError(f"{' '.join(argv[:3])} ended with exit code {done.returncode}: {said[:300]}")
+        said = last_line(done)
+        raise ValueError(f"{' '.join(argv[:3])} ended with exit code {done.returncode}: {said}")
     return done.stdout
+
+
+def last_line(done):
+    """The last line that a program printed, on stderr if it printed anything there; at most 300 characters."""
+    return (done.stderr.strip() or done.stdout.strip()).rpartition("\n")[2][:300]
 
 
 def run_json(argv, exit_codes=(0,), seconds=None):

@@ -1,0 +1,104 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a command ends and prints as it must."""
+
+from __future__ import annotations
+
+import math
+import re
+import sys
+import time
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from scriptlets.tools.commands import completed, last_line
+from scriptlets.tools.limits import in_words, judge, limits
+
+KEPT = 2000  # characters of stdout in the context; all of it is in the log
+
+
+class CommandCheck(Scriptlet):
+    """Runs `argv` without a shell, or `script` by /bin/sh, with LC_ALL=C and nothing on stdin.
+
+    `stdout` is a regular expression that has to be found in what the command prints; `^` and `$` mean lines. `number`
+    is one with a group named `number`: what it finds first is measured and judged by `min` and `max`. A command that
+    cannot be started, or has not ended after `timeout` seconds, is an error.
+    """
+
+    options = {
+        "argv": {"type": "list", "elements": "str"},
+        "script": {"type": "str"},
+        "exit_codes": {"type": "list", "elements": "int", "default": [0]},
+        "stdout": {"type": "str"},
+        "number": {"type": "str"},
+        "unit": {"type": "str", "default": ""},
+        "min": {"type": "float"},
+        "max": {"type": "float"},
+        "timeout": {"type": "float", "default": 60},
+    }
+    reads = ()
+    writes = ("generic.command_v1",)
+
+    def validate(self, ctx, params):
+        if bool(params["argv"]) == bool(params["script"]):
+            raise ValueError("expected either argv, a list of words, or script, a text for /bin/sh")
+        if params["number"] is None and limits(params):
+            raise ValueError("min, max: a limit needs `number`, the expression that finds the number")
+        for name in ("stdout", "number"):
+            _check_pattern(name, params[name])
+
+    def run(self, ctx, params):
+        argv = params["argv"] or ["/bin/sh", "-c", params["script"]]
+        started = time.monotonic()
+        done = completed(argv, seconds=params["timeout"])
+        seconds = round(time.monotonic() - started, 3)
+        sys.stdout.write(done.stdout)
+        sys.stderr.write(done.stderr)
+        number = _number(params["number"], done.stdout)
+        found = {"exit_code": done.returncode, "seconds": seconds, "number": number, "stdout": done.stdout[:KEPT]}
+        ctx.set("generic.command_v1", found)
+        ctx.measure("seconds", seconds, "s")
+        wrong = [*_wrong_end(ctx, done, params), *_wrong_output(ctx, done, number, params)]
+        if wrong:
+            raise Failed(f"{params['argv'][0] if params['argv'] else 'the script'} {' and '.join(wrong)}")
+
+
+def _check_pattern(name, pattern):
+    try:
+        groups = re.compile(pattern or "").groupindex
+    except re.error as error:
+        raise ValueError(f"{name}: {pattern!r} is no regular expression: {error}") from None
+    if name == "number" and pattern is not None and "number" not in groups:
+        raise ValueError(f"number: expected a group (?P<number>...) in {pattern!r}")
+
+
+def _number(pattern, text):
+    """The number that a pattern finds; None where it finds none."""
+    found = re.search(pattern, text, re.MULTILINE) if pattern else None
+    try:
+        number = float(found["number"]) if found else math.nan
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _wrong_end(ctx, done, params):
+    if ctx.check("exit_code", done.returncode, one_of=params["exit_codes"]) == "failed":
+        wanted = " or ".join(map(str, params["exit_codes"]))
+        yield f"ended with exit code {done.returncode}, expected {wanted}: {last_line(done) or 'it printed nothing'}"
+
+
+def _wrong_output(ctx, done, number, params):
+    pattern = params["stdout"]
+    if pattern is not None:
+        is_found = re.search(pattern, done.stdout, re.MULTILINE) is not None
+        if ctx.check("stdout_matches", is_found, eq=True) == "failed":
+            yield f"did not print {pattern!r}: read its output in the log of this step"
+    if params["number"] is None:
+        return
+    if number is None:
+        raise ValueError(f"number: {params['number']!r} finds no number in what the command printed")
+    given = limits(params)
+    if judge(ctx, "number", number, params["unit"], **given) == "failed":
+        yield f"printed {number:g} {params['unit']}".rstrip() + f", expected {in_words(given)}"

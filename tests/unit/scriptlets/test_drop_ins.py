@@ -29,6 +29,8 @@ if shutil.which("busybox"):
     SHELLS.append(["busybox", "sh"])
     AWKS.append(["busybox", "awk", "-f"])
 STRICT = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror"]
+KERNELS = ("copy", "scale", "add", "triad")
+PATTERNS = ("walking_ones", "own_address", "moving_inversions")
 MEMINFO = """\
 MemTotal:           1000 kB
 MemFree:             100 kB
@@ -54,15 +56,29 @@ def envelope(command: list[str], tmp_path: Path, **params: Any) -> dict[str, Any
     return found
 
 
-@pytest.fixture(scope="session")
-def jitter(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """The compiled program."""
+def compiled(name: str, folder: Path) -> list[str]:
+    """The program of a C scriptlet, compiled with its own flags and all warnings."""
     if not shutil.which("cc"):
         pytest.skip("no C compiler")
-    program = str(tmp_path_factory.mktemp("programs") / "jitter")
-    flags = yaml.safe_load((ROOT / "clock/jitter.yml").read_text())["flags"]
-    subprocess.run(["cc", *STRICT, *flags, "-o", program, ROOT / "clock/jitter.c"], check=True)
+    program, source = str(folder / Path(name).name), ROOT / name
+    flags = yaml.safe_load(source.with_suffix(".yml").read_text())["flags"]
+    subprocess.run(["cc", *STRICT, *flags, "-o", program, source.with_suffix(".c")], check=True)
     return [program]
+
+
+@pytest.fixture(scope="session")
+def jitter(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    return compiled("clock/jitter", tmp_path_factory.mktemp("programs"))
+
+
+@pytest.fixture(scope="session")
+def bandwidth(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    return compiled("memory/bandwidth", tmp_path_factory.mktemp("programs"))
+
+
+@pytest.fixture(scope="session")
+def pattern(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    return compiled("memory/pattern", tmp_path_factory.mktemp("programs"))
 
 
 def module_of(path: str) -> ModuleType:
@@ -204,6 +220,94 @@ class TestClockJitter:
         found = envelope(jitter, tmp_path, **{name: value})
         assert found["status"] == "error"
         assert found["reason"].startswith(name + ": expected a whole number from")
+
+
+class TestMemoryBandwidth:
+    def test_a_short_run(self, bandwidth, tmp_path):
+        found = envelope(bandwidth, tmp_path, array_mib=1, runs=2, threads=1)
+        value = found["outputs"]["memory.bandwidth_v1"]
+        assert found["status"] == "ok"
+        assert (value["threads"], value["array_bytes"], value["runs"], value["wrong_elements"]) == (1, 2**20, 2, 0)
+        assert [(one["name"], one["unit"]) for one in found["measurements"]] == [
+            (f"bandwidth_{kernel}", "MB/s") for kernel in KERNELS
+        ]
+        assert all(
+            0 < value[f"{kernel}_mb_s"] == found["measurements"][at]["value"] for at, kernel in enumerate(KERNELS)
+        )
+
+    def test_without_parameters_it_takes_every_core_that_it_may_use(self, bandwidth, tmp_path):
+        value = envelope(bandwidth, tmp_path)["outputs"]["memory.bandwidth_v1"]
+        assert (value["threads"], value["array_bytes"]) == (len(os.sched_getaffinity(0)), 64 * 2**20)
+
+    @pytest.mark.parametrize("kernel", KERNELS)
+    def test_less_than_the_limit_fails(self, bandwidth, kernel, tmp_path):
+        found = envelope(bandwidth, tmp_path, array_mib=1, runs=2, threads=1, **{f"min_{kernel}_mb_s": 1e12})
+        reached = found["outputs"]["memory.bandwidth_v1"][f"{kernel}_mb_s"]
+        assert found["status"] == "failed"
+        assert found["reason"] == (
+            f"{kernel} reaches {reached:.1f} MB/s, the limit is 1e+12 MB/s: look for missing or slow memory modules, "
+            "and for what else runs"
+        )
+        assert found["checks"][1] == {
+            "name": f"bandwidth_{kernel}", "value": reached, "unit": "MB/s", "min": 1e12,
+        }  # fmt: skip
+
+    def test_more_than_the_limits_passes(self, bandwidth, tmp_path):
+        limits = {f"min_{kernel}_mb_s": 0.5 for kernel in KERNELS}
+        found = envelope(bandwidth, tmp_path, array_mib=1, runs=2, threads=1, **limits)
+        assert (found["status"], len(found["checks"]), found["measurements"]) == ("ok", 5, [])
+
+    @pytest.mark.parametrize("element", [0, 77, 2**17 - 1])
+    def test_a_wrong_result_is_named(self, bandwidth, element, tmp_path):
+        found = envelope(bandwidth, tmp_path, array_mib=1, runs=2, threads=1, spoil_element=element, min_add_mb_s=1e12)
+        assert found["status"] == "failed"
+        assert found["reason"].startswith(f"wrong results: 1, the first is element {element} of array b: the memory or")
+        assert "; add reaches" in found["reason"]
+        assert found["checks"][0] == {"name": "wrong_elements", "value": 1, "unit": "elements", "max": 0}
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("array_mib", 0), ("array_mib", "1x"), ("runs", 1), ("threads", -1), ("spoil_element", 2**17)],
+    )
+    def test_what_is_out_of_range_is_an_error(self, bandwidth, name, value, tmp_path):
+        found = envelope(bandwidth, tmp_path, **{"array_mib": 1, name: value})
+        assert (found["status"], found["reason"].partition(":")[0]) == ("error", name)
+
+    def test_more_than_there_can_be_is_an_error(self, bandwidth, tmp_path):
+        limited = ["sh", "-c", 'ulimit -v 400000; exec "$@"', "sh", *bandwidth]
+        found = envelope(limited, tmp_path, array_mib=1000, runs=2, threads=1)
+        assert found["reason"] == "no memory for three arrays of this size: make array_mib smaller"
+
+
+class TestMemoryPattern:
+    def test_a_memory_that_keeps_everything(self, pattern, tmp_path):
+        found = envelope(pattern, tmp_path, mib=1)
+        value = found["outputs"]["memory.pattern_v1"]
+        assert (found["status"], value["tested_mib"], value["wrong_words"]) == ("ok", 1, 0)
+        assert value["first_wrong_offset_bytes"] is None
+        assert found["checks"] == [{"name": "wrong_words", "value": 0, "unit": "words", "max": 0}]
+
+    @pytest.mark.parametrize("offset", [0, 1001, 2**20 - 1])
+    def test_each_pattern_finds_a_flipped_bit(self, pattern, offset, tmp_path):
+        found = envelope(pattern, tmp_path, mib=1, spoil_offset=offset)
+        value = found["outputs"]["memory.pattern_v1"]
+        assert [value[f"{name}_wrong_words"] for name in PATTERNS] == [1, 1, 1]
+        assert (value["wrong_words"], value["first_wrong_offset_bytes"]) == (3, offset - offset % 8)
+
+    def test_the_first_wrong_word_is_told(self, pattern, tmp_path):
+        assert envelope(pattern, tmp_path, mib=1, spoil_offset=16)["reason"] == (
+            "wrong words: 3, the first by walking_ones at offset 16 of 1 MiB: expected 0x0000000000000004, found "
+            "0x0000000000000005; look in the kernel's log for the memory module, replace it and test again"
+        )
+
+    @pytest.mark.parametrize(("name", "value"), [("mib", 0), ("mib", "all"), ("spoil_offset", 2**20)])
+    def test_what_is_out_of_range_is_an_error(self, pattern, name, value, tmp_path):
+        found = envelope(pattern, tmp_path, **{"mib": 1, name: value})
+        assert (found["status"], found["reason"].partition(":")[0]) == ("error", name)
+
+    def test_more_than_there_can_be_is_an_error(self, pattern, tmp_path):
+        limited = ["sh", "-c", 'ulimit -v 400000; exec "$@"', "sh", *pattern]
+        assert envelope(limited, tmp_path, mib=1000)["reason"] == "no memory of this size: make mib smaller"
 
 
 class TestLinkErrors:

@@ -6,9 +6,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import functools
 import hashlib
+import http.server
 import json
+import re
+import socket
+import ssl
+import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +135,231 @@ class TestDigest:
         assert (outcome.verdict, outcome.reason) == ("error", reason)
 
 
-SCRIPTLETS = {"generic.command": "CommandCheck", "generic.digest": "FileDigests"}
+@pytest.fixture(scope="module")
+def silent_port() -> Iterator[int]:
+    """A TCP port of a host that takes no more connections: its queue is full, so that the kernel drops them."""
+    with socket.socket() as full, contextlib.ExitStack() as waiting:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _number in range(4):
+            one = waiting.enter_context(socket.socket())
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        yield full.getsockname()[1]
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+class TestPort:
+    @pytest.fixture
+    def port(self, scriptlet, rack_context):
+        """A function that runs `generic.port` on this machine."""
+        run = functools.partial(rack_context.run, scriptlet("generic.port").PortCheck)
+        return lambda port, **params: run({"host": "127.0.0.1", "port": port, "timeout": 0.3, **params})
+
+    def test_an_open_port(self, port, rack_context, service):
+        assert port(service.port, max_ms=1000).verdict == "passed"
+        found = rack_context["generic.port_v1"]
+        assert found["state"] == "open"
+        assert rack_context.measured == {"ms": found["ms"], "state": "open"}
+
+    def test_one_address_of_several_is_enough(self, port, service):
+        assert port(service.port, host="localhost").verdict == "passed"
+
+    def test_a_port_that_must_be_closed(self, port, closed_port, silent_port):
+        assert port(closed_port, expect="refused").verdict == "passed"
+        assert port(silent_port, expect="silent").verdict == "passed"
+
+    def test_each_way_of_no_answer_has_its_own_words(self, port, closed_port, silent_port, service):
+        def said(number, **params):
+            outcome = port(number, **params)
+            return outcome.verdict, outcome.reason.partition(") ")[2]
+
+        refused = "refuses the connection: start the service, or correct the port (expected open, found refused)"
+        assert said(closed_port) == ("failed", refused)
+        assert said(silent_port)[1].startswith("does not answer: look at the power of the host")
+        assert said(80, host="no-such-host.invalid")[1].startswith("has a name that is not resolved: correct the name")
+        assert said(service.port, expect="refused")[1].startswith("answers: stop the service, or close the port")
+        assert said(service.port, max_ms=0)[1].endswith("ms, at most 0: look for load on host and way")
+
+    @pytest.mark.parametrize("number", [errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES])
+    def test_what_the_network_says(self, scriptlet, number):
+        module = scriptlet("tools.service_answers")
+        assert module.ADVICE[module.state_of(OSError(number, ""))] == "cannot be reached: look at routes and cables"
+
+    def test_udp(self, port, closed_port, rack_context):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+            server.bind(("127.0.0.1", 0))
+            number = server.getsockname()[1]
+            assert port(number, protocol="udp", expect="silent").verdict == "passed"
+            assert server.recv(9) == b""
+            threading.Thread(target=lambda: server.sendto(b"x", server.recvfrom(9)[1]), daemon=True).start()
+            assert port(number, protocol="udp", send_hex="01 ff", timeout=5).verdict == "passed"
+        assert port(closed_port, protocol="udp", expect="refused").verdict == "passed"
+
+    def test_wrong_arguments(self, port):
+        assert port(0).reason == "port: expected 1 to 65535, got 0"
+        assert port(80, send_hex="0g").reason == "send_hex: expected pairs of hexadecimal digits, got '0g'"
+
+
+class Service(http.server.BaseHTTPRequestHandler):
+    """Answers as a service with an API does."""
+
+    def do_GET(self) -> None:
+        status, body = {
+            "/health": (200, '{"state": "ok", "nodes": [{"load": 0.5}]}'),
+            "/moved?a=1": (301, ""),
+            "/text": (200, "build 7\nready"),
+            "/who": (200, json.dumps({"is": self.headers.get("Authorization", "")})),
+        }.get(self.path, (503, "busy"))
+        self.send_response(status)
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def do_POST(self) -> None:
+        self.send_response(201)
+        self.end_headers()
+        self.wfile.write(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def log_message(self, *words: object) -> None:
+        """Nothing on stderr."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """Where a service is."""
+
+    port: int
+    scheme: str
+    ca_file: str = ""
+
+    def url(self, path: str) -> str:
+        return f"{self.scheme}://127.0.0.1:{self.port}{path}"
+
+
+@contextlib.contextmanager
+def served(context: ssl.SSLContext | None = None) -> Iterator[int]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
+        if context:
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Served]:
+    with served() as port:
+        yield Served(port, "http")
+
+
+@pytest.fixture(scope="module")
+def tls_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A service whose certificate holds for 10 days."""
+    folder = tmp_path_factory.mktemp("tls")
+    words = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=x -days 10"
+    more = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", f"{folder}/key", "-out", f"{folder}/certificate"]
+    subprocess.run([*words.split(), *more], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "certificate", folder / "key")
+    with served(context) as port:
+        yield Served(port, "https", str(folder / "certificate"))
+
+
+class TestHttp:
+    @pytest.fixture
+    def web(self, scriptlet, rack_context):
+        """A function that runs `generic.http`."""
+        return lambda url, **params: rack_context.run(scriptlet("generic.http").HttpCheck, {"url": url, **params})
+
+    def test_a_healthy_service(self, web, rack_context, service):
+        params = {"json": "nodes[0].load", "min": 0, "max": 0.9, "body": '"state": "ok"', "max_ms": 5000}
+        assert web(service.url("/health"), **params).verdict == "passed"
+        found = rack_context["generic.http_v1"]
+        assert (found["status"], found["value"], found["tls_days_left"]) == (200, 0.5, None)
+        assert set(rack_context.checked) == {"status", "ms", "body_matches", "has_value", "nodes[0].load"}
+        assert web(service.url("/health"), json="state", equals="ok").verdict == "passed"
+        assert web(service.url("/moved?a=1"), status=[301, 302]).verdict == "passed"
+        assert web(service.url("/text"), body="^ready$").verdict == "passed"
+        assert web(service.url("/"), method="POST", send="{}", status=[201], body="^{}$").verdict == "passed"
+
+    def test_who_asks(self, web, rack_context, service):
+        given = {"Bearer t": {"token": "t"}, "Basic dTpw": {"user": "u", "password": "p"}, "": {}}
+        for expected, params in given.items():
+            assert web(service.url("/who"), json="is", equals=expected, **params).verdict == "passed"
+        assert web(service.url("/who"), json="is", equals="k", headers={"authorization": "k"}).verdict == "passed"
+
+    def test_secrets_are_masked(self, scriptlet):
+        options = scriptlet("generic.http").HttpCheck.options
+        assert [name for name, spec in options.items() if spec.get("no_log")] == ["password", "token"]
+
+    @pytest.mark.parametrize(
+        ("path", "params", "reason"),
+        [
+            ("/busy", {}, "answers status 503, expected 200: read the log of the service"),
+            ("/text", {"body": "done"}, "does not answer with 'done': compare what it answers, and its version"),
+            ("/text", {"json": "a"}, "answers no JSON with a value at a: compare the path with the answer"),
+            ("/health", {"json": "nodes[1].load"}, "answers no JSON with a value at nodes[1].load: compare"),
+            ("/health", {"json": "state", "equals": "up"}, "has state 'ok', expected 'up'"),
+            ("/health", {"json": "nodes[0].load", "max": 0.1}, "has nodes[0].load 0.5, expected at most 0.1"),
+            ("/health", {"max_ms": 0}, "took "),
+        ],
+    )
+    def test_what_is_wrong_is_said(self, web, service, path, params, reason):
+        outcome = web(service.url(path), **params)
+        assert outcome.verdict == "failed"
+        assert outcome.reason.startswith(f"{service.url(path)} {reason}")
+
+    def test_no_connection(self, web, closed_port, silent_port):
+        assert "refuses the connection" in web(f"http://127.0.0.1:{closed_port}").reason
+        assert "does not answer: look at" in web(f"http://127.0.0.1:{silent_port}", timeout=0.2).reason
+        assert "name that is not resolved" in web("http://no-such-host.invalid").reason
+
+    def test_tls(self, web, rack_context, tls_service):
+        url, ca_file = tls_service.url("/health"), tls_service.ca_file
+        assert web(url, ca_file=ca_file, min_tls_days=9).verdict == "passed"
+        assert rack_context.measured["tls_days_left"] == pytest.approx(10, abs=0.1)
+        reason = web(url, ca_file=ca_file, min_tls_days=30).reason
+        assert reason.endswith("more days, at least 30: renew it")
+        assert web(url, verify=False).verdict == "passed"
+        outcome = web(url)
+        assert outcome.verdict == "failed"
+        assert re.search(r"has a certificate that is not trusted \(self.signed certificate\): renew it", outcome.reason)
+
+    def test_another_protocol(self, web, service, tls_service):
+        assert "does not speak HTTPS" in web(f"https://127.0.0.1:{service.port}").reason
+        assert web(f"http://127.0.0.1:{tls_service.port}").verdict == "failed"
+
+    @pytest.mark.parametrize(
+        ("url", "params", "reason"),
+        [
+            ("ftp://x", {}, "url: expected http://HOST... or https://HOST..., got 'ftp://x'"),
+            ("http://a b/", {}, "url: expected http://HOST... or https://HOST..., got 'http://a b/'"),
+            ("http://" + "a" * 64, {}, "url: expected http://HOST... or https://HOST..., got 'http://aaa"),
+            ("http://u:p@x/", {}, "url: expected no user in it: give user and password as arguments of their own"),
+            ("http://x", {"max": 1}, "equals, min, max: a limit needs `json`, the path to the value"),
+            ("http://x", {"min_tls_days": 1}, "min_tls_days: needs https and verify: only a certificate that is"),
+            ("http://x", {"body": "("}, "body: '(' is no regular expression: missing )"),
+        ],
+    )
+    def test_wrong_arguments(self, web, url, params, reason):
+        outcome = web(url, **params)
+        assert (outcome.verdict, outcome.reason[: len(reason)]) == ("error", reason)
+
+
+SCRIPTLETS = {
+    "generic.command": "CommandCheck",
+    "generic.digest": "FileDigests",
+    "generic.port": "PortCheck",
+    "generic.http": "HttpCheck",
+}
 
 
 def arguments(options: dict[str, Any]) -> str:

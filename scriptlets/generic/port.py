@@ -1,0 +1,54 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a TCP or UDP port answers as it must."""
+
+from __future__ import annotations
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from scriptlets.tools.limits import judge
+from scriptlets.tools.service_answers import ADVICE, ask_port
+
+PORTS = 65535
+
+
+class PortCheck(Scriptlet):
+    """Connects to a TCP port, or sends one packet to a UDP port and waits for an answer.
+
+    A port is `open` (it answers), `refused` (nothing listens there), `silent` (nothing came within `timeout` seconds),
+    `unreachable` (the network said so) or `unknown` (the name is not resolved). Many UDP services are silent to what
+    they do not understand: give in `send_hex` what they answer. `max_ms` limits the time of an answer.
+    """
+
+    options = {
+        "host": {"type": "str", "required": True},
+        "port": {"type": "int", "required": True},
+        "protocol": {"type": "str", "default": "tcp", "choices": ["tcp", "udp"]},
+        "expect": {"type": "str", "default": "open", "choices": ["open", "refused", "silent"]},
+        "send_hex": {"type": "str", "default": ""},
+        "timeout": {"type": "float", "default": 3},
+        "max_ms": {"type": "float"},
+    }
+    reads = ()
+    writes = ("generic.port_v1",)
+
+    def validate(self, ctx, params):
+        if not 0 < params["port"] <= PORTS:
+            raise ValueError(f"port: expected 1 to {PORTS}, got {params['port']}")
+        try:
+            bytes.fromhex(params["send_hex"])
+        except ValueError:
+            raise ValueError(f"send_hex: expected pairs of hexadecimal digits, got {params['send_hex']!r}") from None
+
+    def run(self, ctx, params):
+        where = f"{params['host']} port {params['port']} ({params['protocol']})"
+        payload = bytes.fromhex(params["send_hex"])
+        found = ask_port(params["host"], params["port"], params["protocol"], params["timeout"], payload)
+        ctx.set("generic.port_v1", {"state": found.state, "ms": found.ms})
+        verdict = judge(ctx, "ms", found.ms, "ms", max=params["max_ms"])
+        if ctx.check("state", found.state, eq=params["expect"]) == "failed":
+            said = ADVICE.get(found.state, "answers: stop the service, or close the port in the firewall")
+            raise Failed(f"{where} {said} (expected {params['expect']}, found {found.state})")
+        if verdict == "failed":
+            raise Failed(f"{where} took {found.ms:g} ms, at most {params['max_ms']:g}: look for load on host and way")

@@ -11,6 +11,8 @@ import os
 import subprocess
 
 PATHS = ("/usr/sbin", "/sbin", "/usr/bin", "/bin")
+# program -> the package that it is in, of Debian, Fedora and their like, where it has another name or is seldom there
+PACKAGES = {"fio": "fio", "nvme": "nvme-cli", "smartctl": "smartmontools"}
 
 
 def completed(argv, env=(), seconds=None):
@@ -25,7 +27,8 @@ def completed(argv, env=(), seconds=None):
             env={**os.environ, "PATH": path, "LC_ALL": "C", **dict(env)}, timeout=seconds,
         )  # fmt: skip
     except FileNotFoundError:
-        raise ValueError(f"{argv[0]} is not installed on this host") from None
+        advice = f": install the package {PACKAGES[argv[0]]}" if argv[0] in PACKAGES else ""
+        raise ValueError(f"{argv[0]} is not installed on this host{advice}") from None
     except OSError as error:
         raise ValueError(f"{argv[0]} cannot be started: {error.strerror}") from None
     except subprocess.TimeoutExpired:

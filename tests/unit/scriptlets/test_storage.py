@@ -6,7 +6,10 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -122,3 +125,113 @@ class TestFilesystems:
         here = {mount: "" for mount in ("/", "/proc") if os.path.ismount(mount)}
         params = {"expected": here, "min_free": 0, "warn_free": 0}
         assert rack_context.run(scriptlet("disk.filesystems").DiskFilesystems, params).verdict == "passed"
+
+
+class TestFio:
+    @pytest.fixture
+    def run(self, scriptlet, prints, rack_context, tmp_path):
+        def run(text: str, **params: Any) -> Any:
+            module = scriptlet("disk.fio")
+            prints(module, {"fio": text})
+            return rack_context.run(module.DiskFio, {"folder": str(tmp_path), "size_mib": 8, **params})
+
+        return run
+
+    @pytest.mark.parametrize("version", ["3.33", "3.39"])
+    def test_a_disk_that_gives_back_what_was_written(self, run, rack_context, version):
+        outcome = run(captured(f"fio-{version}.json"), min_iops=10, min_mbytes=1, max_p99_us=1e6)
+        assert (outcome.verdict, outcome.reason) == ("passed", "")
+        found = rack_context["disk.fio_v1"]
+        assert found["version"] == f"fio-{version}"
+        assert found["read_back_bytes"] == 8 << 20
+        assert found["errors"] == {"write": 0, "measure": 0, "read_back": 0}
+        assert found["read"]["p50_us"] < found["read"]["p99_us"] < found["read"]["p999_us"]
+
+    @pytest.mark.parametrize("version", ["3.33", "3.39"])
+    def test_data_that_differ(self, run, tmp_path, version):
+        outcome = run(captured(f"fio-{version}-corrupt.json"))
+        assert (outcome.verdict, outcome.reason) == (
+            "failed",
+            f"{tmp_path}: data read back differ from those written: keep no data there, replace the disk",
+        )
+
+    @pytest.mark.parametrize(
+        ("limit", "value", "says"),
+        [
+            ("min_iops", 1e9, "iops 44518.3 1/s, min 1e+09"),
+            ("min_mbytes", 1e6, "mbytes 182.3 MB/s, min 1e+06"),
+            ("max_p50_us", 1, "p50_us 469 us, max 1"),
+            ("max_p99_us", 1, "p99_us 6127.6 us, max 1"),
+            ("max_p999_us", 1, "p999_us 9240.6 us, max 1"),
+        ],
+    )
+    def test_each_limit(self, run, tmp_path, limit, value, says):
+        outcome = run(captured("fio-3.39.json"), **{limit: value})
+        assert (outcome.verdict, outcome.reason) == (
+            "failed",
+            f"{tmp_path}: {says}: look what else uses the disk, compare firmware and link speed with a good one",
+        )
+
+    @pytest.mark.parametrize(
+        ("number", "verdict", "says"),
+        [
+            (errno.EIO, "failed", "Input/output error: look at the kernel's log, then replace the disk"),
+            (errno.EINVAL, "error", "Invalid argument: try direct=false, look at rights, quota and room"),
+        ],
+    )
+    def test_errors_of_the_disk_and_of_the_test(self, run, number, verdict, says):
+        told = json.loads(captured("fio-3.39.json"))
+        told["jobs"][1]["error"] = number
+        outcome = run(json.dumps(told))
+        assert outcome.verdict == verdict
+        assert outcome.reason.endswith(says)
+
+    def test_a_file_that_was_not_read_to_its_end(self, run):
+        outcome = run(captured("fio-3.39.json"), size_mib=16)
+        assert outcome.verdict == "failed"
+        assert "read_back" in outcome.reason
+
+    @pytest.mark.parametrize(
+        ("text", "says"),
+        [
+            ("", "fio printed no JSON: ''"),
+            ("fio: no job", "fio printed no JSON: 'fio: no job'"),
+            ('{"fio version": "fio-3.39", "jobs": []}', "fio has measured nothing: give it more seconds"),
+        ],
+    )
+    def test_no_answer_is_an_error(self, run, text, says):
+        outcome = run(text, size_mib=0)
+        assert (outcome.verdict, outcome.reason) == ("error", says)
+
+    @pytest.mark.parametrize(
+        ("params", "says"),
+        [
+            ({"folder": "/nowhere"}, "there is no folder /nowhere: make it on the disk that is to be tested"),
+            ({"size_mib": 1 << 40}, f"size_mib is {1 << 40}: make room, or lower size_mib"),
+        ],
+    )
+    def test_no_folder_and_no_room(self, run, params, says):
+        outcome = run("", **params)
+        assert outcome.verdict == "error"
+        assert outcome.reason.endswith(says)
+
+    def test_without_fio_it_says_what_to_install(self, scriptlet, rack_context, tmp_path, monkeypatch):
+        monkeypatch.setenv("PATH", "/nowhere")
+        monkeypatch.setattr(scriptlet("tools.commands"), "PATHS", ())
+        outcome = rack_context.run(scriptlet("disk.fio").DiskFio, {"folder": str(tmp_path), "size_mib": 1})
+        assert (outcome.verdict, outcome.reason) == (
+            "error", "fio is not installed on this host: install the package fio"
+        )  # fmt: skip
+
+    @pytest.mark.skipif(not shutil.which("fio"), reason="no fio")
+    @pytest.mark.parametrize("profile", ["random_write", "sequential_read"])
+    def test_fio_itself_leaves_nothing_behind(self, scriptlet, rack_context, tmp_path, profile):
+        params = {"folder": str(tmp_path), "size_mib": 2, "seconds": 0.1, "direct": False, "profile": profile}
+        outcome = rack_context.run(scriptlet("disk.fio").DiskFio, params)
+        assert (outcome.verdict, outcome.reason) == ("passed", "")
+        assert [way for way in ("read", "write") if way in rack_context["disk.fio_v1"]] == [profile.partition("_")[2]]
+        assert not [*tmp_path.iterdir()]
+
+    def test_every_profile_is_a_choice(self, scriptlet):
+        module = scriptlet("disk.fio")
+        assert module.DiskFio.options["profile"]["choices"] == [*module.PROFILES]

@@ -354,11 +354,112 @@ class TestHttp:
         assert (outcome.verdict, outcome.reason[: len(reason)]) == ("error", reason)
 
 
+class TestWait:
+    @pytest.fixture
+    def wait(self, scriptlet, rack_context):
+        """A function that runs `generic.wait`, without a pause that a test would have to wait for."""
+        run = functools.partial(rack_context.run, scriptlet("generic.wait").WaitFor)
+        return lambda **params: run({"timeout": 0.1, "interval": 0.02, **params})
+
+    @pytest.mark.parametrize("kind", ["port", "file", "argv", "url"])
+    def test_what_is_there_already(self, wait, rack_context, service, kind):
+        given = {"port": service.port, "file": __file__, "argv": ["true"], "url": service.url("/health")}
+        assert wait(**{kind: given[kind], "timeout": 5}).verdict == "passed"
+        assert rack_context["generic.wait_v1"]["looks"] == 1
+
+    def test_a_file_that_comes(self, wait, rack_context, tmp_path):
+        script = 'echo x >>"$0"; test "$(wc -l <"$0")" -ge 3'
+        assert wait(argv=["sh", "-c", script, str(tmp_path / "tries")], timeout=20).verdict == "passed"
+        assert rack_context["generic.wait_v1"]["looks"] == 3
+        later = threading.Timer(0.05, (tmp_path / "later").touch)
+        later.start()
+        assert wait(file=str(tmp_path / "later"), timeout=20).verdict == "passed"
+        later.join()
+        assert rack_context["generic.wait_v1"]["seen"] == f"{tmp_path}/later was there"
+        assert rack_context.measured["seconds"] == rack_context["generic.wait_v1"]["seconds"]
+
+    def test_what_was_seen_last_is_said(self, wait, service, closed_port, tmp_path):
+        def seen(**params):
+            outcome = wait(**params)
+            assert outcome.verdict == "failed"
+            return outcome.reason.removeprefix("waited 0.1 s in vain, at last ")
+
+        assert seen(port=closed_port) == f"127.0.0.1 port {closed_port} was refused"
+        assert seen(file=f"{tmp_path}/none") == f"{tmp_path}/none did not exist"
+        assert seen(argv=["sh", "-c", "echo not yet; exit 4"]) == "sh ended with exit code 4: not yet"
+        assert seen(argv=["no-such-tool"]) == "no-such-tool is not installed on this host"
+        assert seen(argv=["sleep", "9"]).startswith("sleep 9 did not end within 0.1")
+        assert seen(url=service.url("/x")) == f"{service.url('/x')} answered status 503"
+        assert seen(url=f"http://127.0.0.1:{closed_port}") == f"http://127.0.0.1:{closed_port} was refused"
+        assert "does not speak HTTPS" in seen(url=f"https://127.0.0.1:{service.port}")
+
+    @pytest.mark.parametrize(
+        ("params", "reason"),
+        [
+            ({}, "expected exactly one of port, file, argv, url"),
+            ({"port": 1, "file": "x"}, "expected exactly one of port, file, argv, url"),
+            ({"port": 0}, "port: expected 1 to 65535, got 0"),
+            ({"url": "x"}, "url: expected http://HOST... or https://HOST..., got 'x'"),
+            ({"file": "x", "interval": 0}, "interval, look_timeout: expected more than 0 seconds"),
+        ],
+    )
+    def test_wrong_arguments(self, wait, params, reason):
+        outcome = wait(**params)
+        assert (outcome.verdict, outcome.reason) == ("error", reason)
+
+
+class TestSpread:
+    @pytest.fixture
+    def spread(self, scriptlet, rack_context):
+        """A function that runs `generic.spread` on the speeds of hosts."""
+
+        def run(speeds: dict[str, Any], **params: Any) -> Any:
+            for host, speed in speeds.items():
+                rack_context.give("disk.speed_v1", {"read": {"mb_s": speed}}, host=host)
+            given = {"key": "disk.speed_v1", "path": "read.mb_s", "unit": "MB/s", **params}
+            return rack_context.run(scriptlet("generic.spread").Spread, given)
+
+        return run
+
+    SPEEDS = {"r1": 100, "r2": 102, "r3": 98, "r4": 60}
+
+    def test_the_statistics(self, spread, rack_context):
+        assert spread(self.SPEEDS, max_deviation=39).verdict == "passed"
+        assert rack_context["generic.spread_v1"] == {
+            "n": 4, "mean": 90, "median": 99, "mad": 2, "min": 60, "min_host": "r4", "max": 102, "max_host": "r2",
+        }  # fmt: skip
+        assert rack_context.measured["mad"] == 2
+        assert rack_context.checked["deviation.r4"] == "passed"
+
+    def test_hosts_far_from_the_others(self, spread):
+        is_far = "is far from the median (99 MB/s): compare these hosts with the others"
+        far = f"disk.speed_v1 read.mb_s of r4 (60 MB/s) {is_far}"
+        assert spread(self.SPEEDS, max_percent=10).reason == far
+        assert spread(self.SPEEDS, max_deviation=38.5).reason == far
+        many = {f"r{number:02}": 1000 * (number > 30) for number in range(45)}
+        assert "r37 (1000 MB/s) and 8 more is far from the median (0 MB/s)" in spread(many, max_percent=10).reason
+
+    @pytest.mark.parametrize(
+        ("speeds", "reason"),
+        [
+            ({"r1": 1}, "1 hosts have disk.speed_v1, at least 2 are needed"),
+            ({"r1": 1, "r2": "fast"}, "r2: disk.speed_v1 read.mb_s is no number: correct key and path, or look at"),
+            ({"r1": 1, "r2": True}, "r2: disk.speed_v1 read.mb_s is no number"),
+            ({"r1": 1, "r2": None}, "r2: disk.speed_v1 read.mb_s is no number"),
+        ],
+    )
+    def test_what_cannot_be_judged_is_an_error(self, spread, speeds, reason):
+        outcome = spread(speeds, max_percent=10)
+        assert (outcome.verdict, outcome.reason[: len(reason)]) == ("error", reason)
+
+
 SCRIPTLETS = {
     "generic.command": "CommandCheck",
     "generic.digest": "FileDigests",
     "generic.port": "PortCheck",
     "generic.http": "HttpCheck",
+    "generic.wait": "WaitFor",
+    "generic.spread": "Spread",
 }
 
 

@@ -1,0 +1,88 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How a figure is spread over all hosts, and which of them lie far from the others."""
+
+from __future__ import annotations
+
+from statistics import fmean, median
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from scriptlets.tools.limits import judge
+
+NAMED = 10  # hosts in a reason
+
+
+class Spread(Scriptlet):
+    """Mean, median, MAD (the median of the distances to the median), smallest and largest of a figure over all hosts.
+
+    `key` is a key of the context and `path` the place of a number in its value, as in `cpu.cores`. No host may lie
+    further from the median than `max_deviation` (in the figure's unit) or `max_percent` of the median. Fewer than
+    `min_hosts` hosts with the figure, or a host whose value has no number there, is an error: nothing can be said then.
+    """
+
+    options = {
+        "key": {"type": "str", "required": True},
+        "path": {"type": "str", "default": ""},
+        "unit": {"type": "str", "default": ""},
+        "max_deviation": {"type": "float"},
+        "max_percent": {"type": "float"},
+        "min_hosts": {"type": "int", "default": 2},
+    }
+    reads = None
+    writes = ("generic.spread_v1",)
+    scope = "run"
+
+    def run(self, ctx, params):
+        figures = {host: number_at(host, value, params) for host, value in ctx.values(params["key"]).items()}
+        if len(figures) < max(1, params["min_hosts"]):
+            raise ValueError(f"{len(figures)} hosts have {params['key']}, at least {params['min_hosts']} are needed")
+        found = spread(figures)
+        ctx.set("generic.spread_v1", found)
+        for name in ("mean", "median", "mad", "min", "max"):
+            ctx.measure(name, found[name], params["unit"])
+        wrong = [host for host in sorted(figures) if _is_far(ctx, host, figures[host], found["median"], params)]
+        if wrong:
+            raise Failed(_said(wrong, figures, found["median"], params))
+
+
+def number_at(host, value, params):
+    """The number at the path in a host's value. Raises ValueError where there is none."""
+    found = value
+    for name in filter(None, params["path"].split(".")):
+        found = found.get(name) if isinstance(found, dict) else None
+    if isinstance(found, bool) or not isinstance(found, (int, float)):
+        where = f"{params['key']} {params['path']}".rstrip()
+        raise ValueError(f"{host}: {where} is no number: correct key and path, or look at the step that sets it")
+    return found
+
+
+def spread(figures):
+    """The statistics of figures by host; of hosts with the same figure the first by name is told."""
+    hosts, values = sorted(figures), list(figures.values())
+    middle = median(values)
+    least, most = min(hosts, key=figures.get), max(hosts, key=figures.get)
+    return {
+        "n": len(values), "mean": fmean(values), "median": middle,
+        "mad": median(abs(value - middle) for value in values),
+        "min": figures[least], "min_host": least, "max": figures[most], "max_host": most,
+    }  # fmt: skip
+
+
+def _is_far(ctx, host, figure, middle, params):
+    """Judge one host; whether it lies too far from the median."""
+    away = abs(figure - middle)
+    share = params["max_percent"]
+    far = [judge(ctx, f"deviation.{host}", away, params["unit"], max=params["max_deviation"])]
+    if share is not None:
+        far.append(ctx.check(f"distance.{host}", away, params["unit"], max=abs(middle) * share / 100))
+    return "failed" in far
+
+
+def _said(wrong, figures, middle, params):
+    unit = f" {params['unit']}".rstrip()
+    told = ", ".join(f"{host} ({figures[host]:g}{unit})" for host in wrong[:NAMED])
+    more = f" and {len(wrong) - NAMED} more" if len(wrong) > NAMED else ""
+    where = f"{params['key']} {params['path']}".rstrip()
+    return f"{where} of {told}{more} is far from the median ({middle:g}{unit}): compare these hosts with the others"

@@ -1,0 +1,100 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Work for all cores whose results are verified, by stress-ng."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from scriptlets.tools.commands import run
+
+ENDS = (0, 2, 3, 4, 5, 6, 7)
+"""The exit codes after which its log says what was wrong: EXIT STATUS of stress-ng(1). 1 is a wrong command line."""
+
+FAILED = re.compile(r"^stress-ng: fail:\s+\[\d+\] (.*)$", re.MULTILINE)
+ERROR = re.compile(r"^stress-ng: error:\s+\[\d+\] (.*)$", re.MULTILINE)
+SUCCESS = re.compile(r"\bsuccessful run completed\b")
+METRICS = {
+    "bogo_ops": "bogo-ops",
+    "bogo_ops_per_s": "bogo-ops-per-second-real-time",
+    "wall_clock_s": "wall-clock-time",
+    "user_s": "user-time",
+    "system_s": "system-time",
+}
+ADVICE = "look at the temperature, then at the kernel's log for machine checks, and replace the processor or the memory"
+LONGER = 60
+"""How many seconds after its time stress-ng may end: workers are started and stopped on busy cores."""
+
+
+class CpuStress(Scriptlet):
+    """Whether every core computes right under load: `stress-ng --cpu --verify` for some seconds on `workers` cores.
+
+    `workers` 0 is one for each core. `method` is one of stress-ng's methods for the processor; `all` takes one after
+    the other. Bogus operations compare hosts with the same version of stress-ng, and say nothing between versions.
+    """
+
+    options = {
+        "seconds": {"type": "int", "default": 10},
+        "workers": {"type": "int", "default": 0},
+        "method": {"type": "str", "default": "all"},
+        "min_bogo_ops_per_s": {"type": "float"},
+    }
+    reads = ()
+    writes = ("cpu.stress_v1",)
+
+    def run(self, ctx, params):
+        results, log = stressed(params)
+        found = metrics(results)
+        ctx.set("cpu.stress_v1", found)
+        wrong = FAILED.findall(log)
+        if ctx.check("failed_verifications", len(wrong), "results", max=0) == "failed":
+            raise Failed(f"wrong results under load: {wrong[0]} ({len(wrong)} in all): {ADVICE}")
+        if not SUCCESS.search(log):
+            said = "; ".join(ERROR.findall(log)[:3]) or log[-200:]
+            raise Failed(f"stress-ng did not end well: {said}: look in the kernel's log for what ended it")
+        judge_rate(ctx, found["bogo_ops_per_s"], params["min_bogo_ops_per_s"])
+
+
+def judge_rate(ctx, rate, limit):
+    """Compare the bogus operations a second with their limit, where there is one."""
+    if limit is None:
+        ctx.measure("bogo_ops", rate, "1/s")
+    elif ctx.check("bogo_ops", rate, "1/s", min=limit) == "failed":
+        advice = "look at the frequency of the cores and for what else runs"
+        raise Failed(f"{rate:g} bogus operations a second, the limit is {limit:g}: {advice}")
+
+
+def stressed(params):
+    """The results and the log of a run of stress-ng, two texts. Raises ValueError where it could not run."""
+    with tempfile.TemporaryDirectory() as folder:
+        results, log = Path(folder, "results.yml"), Path(folder, "log")
+        run(
+            (
+                "stress-ng", "--cpu", str(params["workers"]), "--cpu-method", params["method"],
+                "--timeout", f"{params['seconds']}s", "--verify", "--metrics", "--temp-path", folder,
+                "--yaml", str(results), "--log-file", str(log),
+            ),
+            ENDS,
+            seconds=params["seconds"] + LONGER,
+        )  # fmt: skip
+        return results.read_text(errors="replace"), log.read_text(errors="replace")
+
+
+def metrics(text):
+    """The metrics of the stressor `cpu`, and the version. Raises ValueError where there are none.
+
+    Line by line: hosts have no reader for YAML, and what stress-ng 0.19 writes as `build-info` is no YAML.
+    """
+    lines = text.partition("stressor: cpu\n")[2].splitlines()
+    told = dict(line.strip().split(": ", 1) for line in lines if ": " in line)
+    version = re.search(r"stress-ng-version: '?([\w.]+)", text)
+    try:
+        found = {name: float(told[field]) for name, field in METRICS.items()}
+    except (KeyError, ValueError):
+        raise ValueError(f"stress-ng told no metrics of cpu: {text[-200:]!r}") from None
+    return {"version": version[1] if version else "", **found}

@@ -13,7 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.rack.recipes.plugins.modules.numbers_histogram import NumbersHistogram
 from ansible_collections.rack.recipes.plugins.modules.numbers_median import NumbersMedian
+from ansible_collections.rack.recipes.plugins.modules.numbers_percentiles import NumbersPercentiles
 from ansible_collections.rack.recipes.plugins.modules.numbers_stats import NumbersStats
 
 FIXTURES = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=100)
@@ -176,3 +178,93 @@ def test_a_hundred_thousand_lines_take_less_than_seconds(figures):
     figures(text)
     figures(text, NumbersMedian)
     assert time.process_time() - started < 5
+
+
+class TestPercentiles:
+    def test_those_of_the_example(self, figures):
+        found = {"count": 4, "p50": 25, "p90": 37, "p95": 38.5, "p99": 39.7}
+        assert figures("10\n20\n30\n40\n", NumbersPercentiles) == found
+
+    @settings(FIXTURES, max_examples=50)
+    @given(st.lists(st.integers(-(10**6), 10**6), min_size=1, max_size=30), st.integers(0, 1000))
+    def test_they_are_those_of_exact_arithmetic(self, run, tmp_path, numbers, thousandths):
+        (tmp_path / "numbers.csv").write_text(" ".join(map(str, numbers)))
+        params = {"src": f"{tmp_path}/numbers.csv", "percentiles": [thousandths / 10]}
+        _count, found = run(NumbersPercentiles, params).context["numbers.percentiles_v1"].values()
+        ranked, place = sorted(numbers), Fraction(thousandths, 1000) * (len(numbers) - 1)
+        low, high = ranked[int(place)], ranked[min(int(place) + 1, len(ranked) - 1)]
+        assert found == float(low + (place - int(place)) * (high - low))
+
+    def test_names(self, run, tmp_path):
+        (tmp_path / "numbers.csv").write_text("0.1 0.3")
+        params = {"src": f"{tmp_path}/numbers.csv", "percentiles": [0, 50, 99.9, 100]}
+        found = run(NumbersPercentiles, params).context["numbers.percentiles_v1"]
+        assert found == {"count": 2, "p0": 0.1, "p50": 0.2, "p99_9": 0.2998, "p100": 0.3}
+
+    @pytest.mark.parametrize(
+        ("percentiles", "got"), [([], "none"), ([50, 101.0], "101.0"), ([-1], "-1"), ([float("nan")], "nan")]
+    )
+    def test_what_is_no_percentile_is_refused(self, percentiles, got):
+        with pytest.raises(ValueError, match=f"^percentiles: expected numbers from 0 to 100, got {got}$"):
+            NumbersPercentiles().validate(None, {"src": "x", "percentiles": percentiles})
+
+
+class TestHistogram:
+    @pytest.fixture
+    def bins(self, run, tmp_path):
+        """A function: the bins of a text, as of a file that holds it."""
+
+        def bins(text, **params):
+            (tmp_path / "numbers.csv").write_text(text)
+            found = run(NumbersHistogram, {"src": f"{tmp_path}/numbers.csv", **params})
+            return found.context["numbers.histogram_v1"]
+
+        return bins
+
+    def test_given_edges(self, bins):
+        found = bins("-1 0 0.1 0.2 0.3 0.31", edges=[0, 0.1, 0.3])
+        assert (found["counts"], found["below"], found["above"]) == ([1, 3], 1, 1)
+        assert (found["edges"], found["rule"], found["count"]) == ([0, 0.1, 0.3], "given", 6)
+
+    def test_bins_of_the_same_width(self, bins):
+        found = bins("10 20 30 40", bins=2)
+        given = {"count": 4, "rule": "given", "edges": [10, 25, 40], "counts": [2, 2], "below": 0, "above": 0}
+        assert found == given
+        assert all(isinstance(edge, int) for edge in found["edges"])
+        assert bins("1 2", bins=3)["edges"] == [1, pytest.approx(4 / 3), pytest.approx(5 / 3), 2]
+
+    def test_the_number_of_bins_by_itself(self, bins):
+        found = bins(" ".join(map(str, range(1000))))  # 2 * 499.5 / 10 wide
+        assert (found["rule"], found["counts"]) == ("freedman_diaconis", [100] * 10)
+        found = bins("1 " * 30 + "2 9")
+        assert (found["rule"], len(found["counts"]), sum(found["counts"])) == ("sturges", 6, 32)
+        assert len(bins("1 2 3 4 1e300")["counts"]) == 1000
+
+    def test_one_number_over_and_over(self, bins):
+        assert bins("7 7 7", bins=9) == {**bins("7 7 7"), "rule": "given"}
+        assert (bins("7 7 7")["edges"], bins("7 7 7")["counts"]) == ([7, 7], [3])
+
+    @settings(FIXTURES, max_examples=50)
+    @given(numbers=st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30), count=st.integers(1, 20))
+    def test_every_number_is_in_its_bin(self, bins, numbers, count):
+        found = bins(" ".join(map(repr, numbers)), bins=count)
+        edges, counts = found["edges"], found["counts"]
+        assert (sum(counts), found["below"], found["above"]) == (len(numbers), 0, 0)
+        assert edges == sorted(edges)
+        assert (edges[0], edges[-1]) == (min(numbers), max(numbers))
+        for low, high, held in list(zip(edges, edges[1:], counts))[:-1]:
+            assert held == sum(low <= number < high for number in numbers)
+
+    @pytest.mark.parametrize(
+        ("params", "reason"),
+        [
+            ({"bins": 0}, "bins: expected 1 to 1000, got 0"),
+            ({"bins": 2, "edges": [1, 2]}, "bins, edges: expected one of them"),
+            ({"edges": [1]}, "edges: expected 2 to 1001 finite numbers in ascending order"),
+            ({"edges": [1, 1]}, "edges: expected 2 to 1001 finite numbers in ascending order"),
+            ({"edges": [1, float("inf")]}, "edges: expected 2 to 1001 finite numbers in ascending order"),
+        ],
+    )
+    def test_wrong_arguments(self, params, reason):
+        with pytest.raises(ValueError, match=f"^{re.escape(reason)}$"):
+            NumbersHistogram().validate(None, {"bins": None, "edges": None, **params})

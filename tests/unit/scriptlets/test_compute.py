@@ -2,12 +2,16 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The scriptlets for processors, on what stress-ng and /sys say (`captured/`)."""
+"""The scriptlets for processors and nodes of memory, on what stress-ng and /sys say (`captured/`)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -104,3 +108,169 @@ class TestCpuStress:
         monkeypatch.setenv("PATH", "/nowhere")
         with pytest.raises(ValueError, match="stress-ng is not installed on this host"):
             module.stressed({"seconds": 1, "workers": 0, "method": "all"})
+
+
+def plant(root: Path, name: str) -> Path:
+    """A folder with the files that a captured tree has: lines PATH:CONTENT, as `grep -r .` prints them."""
+    for line in (CAPTURED / name).read_text(encoding="ascii").splitlines():
+        path, _colon, content = line.partition(":")
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(content + "\n", encoding="ascii")
+    return root
+
+
+class Busy:
+    """A load that sets the frequencies of the cores, in kHz."""
+
+    def __init__(self, *khz: int, exit_code: int | None = None) -> None:
+        self.khz, self.exit_code = khz, exit_code
+
+    def poll(self) -> int | None:
+        return self.exit_code
+
+    @contextlib.contextmanager
+    def __call__(self, found: dict[int, Path], _seconds: float) -> Iterator[dict[int, Any]]:
+        for folder, khz in zip(found.values(), self.khz, strict=True):
+            (folder / "scaling_cur_freq").write_text(f"{khz}\n")
+        yield dict.fromkeys(found, self)
+
+
+class TestCpuFrequency:
+    ADVICE = "look at temperature, fans and power limits, and at the power profile in the firmware's setup"
+
+    @pytest.fixture
+    def module(self, scriptlet: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+        module = scriptlet("cpu.frequency")
+        monkeypatch.setattr(module.os, "sched_getaffinity", lambda _pid: {0, 1})
+        return module
+
+    @pytest.fixture
+    def judged(self, module: ModuleType, rack_context: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+        """A function that runs the scriptlet on a captured tree, with frequencies under load in kHz."""
+
+        def run(name: str, *khz: int, **params: Any) -> Any:
+            monkeypatch.setattr(module, "load", Busy(*khz))
+            root = str(plant(tmp_path, name))
+            return rack_context.run(module.CpuFrequency, {"root": root, "seconds": 0.01, **params})
+
+        return run
+
+    def test_what_is_told_of_a_core(self, judged, rack_context):
+        assert judged("cpufreq-intel.txt", 2893000, 2901500, governor="performance").verdict == "passed"
+        assert rack_context["cpu.frequency_v1"]["cpu1"] == {
+            "idle_mhz": 1219.917, "load_mhz": 2901.5, "base_mhz": 2200, "max_mhz": 3300, "governor": "performance",
+            "driver": "intel_pstate",
+        }  # fmt: skip
+        assert rack_context.checked["frequency.cpu0"] == "passed"
+
+    def test_a_core_below_its_base_frequency(self, judged):
+        outcome = judged("cpufreq-intel.txt", 2156000, 800083)
+        assert outcome.verdict == "failed"
+        assert outcome.reason == f"cpu1 has 800 MHz under load, the limit is 2156 MHz: {self.ADVICE}"
+
+    def test_a_driver_without_a_base_frequency_is_measured(self, judged, rack_context):
+        assert judged("cpufreq-acpi.txt", 1500000, 2600000).verdict == "passed"
+        assert rack_context["cpu.frequency_v1"]["cpu0"]["base_mhz"] is None
+        assert rack_context.measured["frequency.cpu0"] == 1500
+
+    def test_a_limit_above_what_a_core_may_have(self, judged):
+        outcome = judged("cpufreq-acpi.txt", 2600000, 2800000, min_mhz=2700)
+        assert outcome.reason == (
+            f"cpu0 has 2600 MHz under load (it may have 2600 MHz at most), the limit is 2700 MHz: {self.ADVICE}"
+        )
+
+    def test_another_governor(self, judged):
+        outcome = judged("cpufreq-acpi.txt", 2600000, 2600000, governor="performance")
+        assert outcome.reason.startswith(
+            "cpu0 has the governor ondemand, expected performance: set it by cpupower or tuned; cpu1 has"
+        )
+
+    @pytest.mark.parametrize(("absent", "verdict"), [("skip", "skipped"), ("fail", "failed")])
+    def test_a_machine_without_frequencies(self, module, rack_context, absent, verdict, tmp_path):
+        outcome = rack_context.run(module.CpuFrequency, {"root": str(tmp_path), "absent": absent})
+        assert outcome.verdict == verdict
+        assert outcome.reason == f"no such hardware: no frequency of a core can be read (no cpufreq in {tmp_path})"
+
+    @pytest.mark.parametrize("told", ["<unknown>", "", "-1"])
+    def test_a_frequency_that_cannot_be_read_is_an_error(self, module, told, tmp_path):
+        plant(tmp_path, "cpufreq-acpi.txt")
+        (tmp_path / "cpu1/cpufreq/scaling_cur_freq").write_text(told)
+        with pytest.raises(ValueError, match="scaling_cur_freq tells no frequency: "):
+            module.mhz(tmp_path / "cpu1/cpufreq")
+
+    def test_a_load_that_ended_is_an_error(self, module, monkeypatch, tmp_path):
+        found = module.cores(plant(tmp_path, "cpufreq-acpi.txt"))
+        monkeypatch.setattr(module, "load", Busy(1, 1, exit_code=-9))
+        with pytest.raises(ValueError, match="the load ended early on cpu0, cpu1: look in the kernel's log"):
+            module.under_load(found, 0.01)
+
+    def test_the_load_runs_on_its_core_and_ends_with_the_step(self, scriptlet, tmp_path):
+        core = min(os.sched_getaffinity(0))
+        with scriptlet("cpu.frequency").load({core: tmp_path}, 1) as processes:
+            process = processes[core]
+            while os.sched_getaffinity(process.pid) != {core}:
+                assert process.poll() is None
+        assert process.returncode == -9
+
+
+class TestNuma:
+    SETUP = "compare the firmware's setup (nodes per socket, sub-NUMA clusters) with that of the other hosts"
+    MODULES = "look for a missing or failed memory module, and at the firmware's setup"
+
+    @pytest.fixture
+    def judged(self, scriptlet: Callable[[str], ModuleType], rack_context: Any, tmp_path: Path) -> Any:
+        """A function that runs the scriptlet on a captured tree, in which files may be changed before."""
+
+        def run(name: str, changes: dict[str, str] | None = None, **params: Any) -> Any:
+            plant(tmp_path, name)
+            for path, content in (changes or {}).items():
+                (tmp_path / path).write_text(content)
+            return rack_context.run(scriptlet("host.numa").Numa, {"root": str(tmp_path), **params})
+
+        return run
+
+    def test_a_machine_with_four_nodes(self, judged, rack_context):
+        assert judged("numa-4-nodes.txt", nodes=4, cores=10, min_mib=65000, max_distance=21).verdict == "passed"
+        assert rack_context["host.numa_v1"]["node3"] == {
+            "cpus": [3, 7, 11, 15, 19, 23, 27, 31, 35, 39], "memory_mib": 65536, "distances": [21, 21, 21, 10],
+        }  # fmt: skip
+
+    def test_a_machine_with_one_node_and_no_expectations(self, judged, rack_context):
+        assert judged("numa-1-node.txt").verdict == "passed"
+        assert rack_context["host.numa_v1"] == {"node0": {"cpus": [0, 1], "memory_mib": 18906.2, "distances": [10]}}
+        assert rack_context.measured == {"nodes": 1, "cores.node0": 2, "mib.node0": 18906.2, "distance.node0": 10}
+
+    def test_every_difference_is_named(self, judged):
+        outcome = judged("numa-4-nodes.txt", nodes=2, cores=20, max_distance=20, min_mib=65500)
+        assert outcome.verdict == "failed"
+        said = outcome.reason.split("; ")
+        assert said[:4] == [
+            f"4 nodes, expected 2: {self.SETUP}",
+            f"node0 has 10 cores, expected 20: {self.SETUP}",
+            f"node0 has 65415 MiB, the limit is 65500: {self.MODULES}",
+            f"node0 has a distance of 21, the limit is 20: {self.SETUP}",
+        ]
+        assert len(said) == 1 + 3 + 3 * 2
+
+    def test_a_node_with_cores_and_without_memory(self, judged):
+        outcome = judged("numa-4-nodes.txt", {"node2/meminfo": "Node 2 MemTotal:              0 kB\n"})
+        assert outcome.reason == f"node2 has cores and no memory: {self.MODULES}"
+
+    def test_memory_without_cores_is_no_fault(self, judged):
+        assert judged("numa-4-nodes.txt", {"node2/cpulist": "\n"}, cores=10, min_mib=65000).verdict == "passed"
+
+    @pytest.mark.parametrize(("absent", "verdict"), [("skip", "skipped"), ("fail", "failed")])
+    def test_a_kernel_without_nodes(self, scriptlet, rack_context, absent, verdict, tmp_path):
+        outcome = rack_context.run(scriptlet("host.numa").Numa, {"root": str(tmp_path), "absent": absent})
+        assert outcome.verdict == verdict
+        assert outcome.reason == f"no such hardware: the kernel knows no nodes of the memory ({tmp_path})"
+
+    @pytest.mark.parametrize(
+        ("path", "content"), [("meminfo", "MemTotal: 1 kB"), ("cpulist", "a-b"), ("distance", "x")]
+    )
+    def test_what_has_another_form_is_an_error(self, judged, path, content):
+        assert judged("numa-1-node.txt", {f"node0/{path}": content}).verdict.startswith("error")
+
+    @pytest.mark.parametrize(("listed", "numbers"), [("", []), ("7", [7]), ("0-2,8,10-11", [0, 1, 2, 8, 10, 11])])
+    def test_lists_of_numbers(self, scriptlet, listed, numbers):
+        assert scriptlet("host.numa").numbers(listed) == numbers

@@ -1,0 +1,97 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The nodes of a host's memory (NUMA): their cores, their memory, and how far they are from each other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from scriptlets.tools.hardware import is_missing
+
+KIB_IN_MIB = 1024
+TOTAL = re.compile(r"^Node \d+ MemTotal:\s+(\d+) kB$", re.MULTILINE)
+MODULES = "look for a missing or failed memory module, and at the firmware's setup"
+SETUP = "compare the firmware's setup (nodes per socket, sub-NUMA clusters) with that of the other hosts"
+
+
+class Numa(Scriptlet):
+    """Whether the nodes of the memory are as expected: their number, and the cores, memory and distances of each.
+
+    An argument that is not given is not judged. `cores` and `min_mib` count for nodes with cores: memory behind a bus
+    (CXL) has none. A node with cores and without memory is always wrong: all its accesses go to another node. See
+    https://docs.kernel.org/admin-guide/mm/numaperf.html and Documentation/ABI/stable/sysfs-devices-node of Linux.
+    """
+
+    options = {
+        "nodes": {"type": "int"},
+        "cores": {"type": "int"},
+        "min_mib": {"type": "float"},
+        "max_distance": {"type": "int"},
+        "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
+        "root": {"type": "path", "default": "/sys/devices/system/node"},
+    }
+    reads = ()
+    writes = ("host.numa_v1",)
+
+    def run(self, ctx, params):
+        folders = sorted(Path(params["root"]).glob("node[0-9]*"), key=lambda path: int(path.name[4:]))
+        if not folders:
+            is_missing(f"the kernel knows no nodes of the memory ({params['root']})", params)
+        found = {folder.name: node(folder) for folder in folders}
+        ctx.set("host.numa_v1", found)
+        wrong = list(judge_number(ctx, len(found), params["nodes"]))
+        for name, own in found.items():
+            wrong += judge(ctx, name, own, params)
+        if wrong:
+            raise Failed("; ".join(wrong))
+
+
+def node(folder):
+    """The cores, the memory in MiB and the distances of a node. Raises ValueError where a file has another form."""
+    memory = TOTAL.search((folder / "meminfo").read_text(encoding="ascii"))
+    if not memory:
+        raise ValueError(f"{folder / 'meminfo'} has no line MemTotal")
+    return {
+        "cpus": numbers((folder / "cpulist").read_text(encoding="ascii").strip()),
+        "memory_mib": round(int(memory[1]) / KIB_IN_MIB, 1),
+        "distances": [int(word) for word in (folder / "distance").read_text(encoding="ascii").split()],
+    }
+
+
+def numbers(listed):
+    """The numbers of a list such as 0-3,8,10-11. Raises ValueError for another text."""
+    found = []
+    for part in listed.split(",") if listed else ():
+        first, _dash, last = part.partition("-")
+        found += range(int(first), int(last or first) + 1)
+    return found
+
+
+def judge_number(ctx, nodes, expected):
+    """Judge how many nodes there are; yields what is wrong, and what to do."""
+    if expected is None:
+        ctx.measure("nodes", nodes, "nodes")
+    elif ctx.check("nodes", nodes, "nodes", eq=expected) == "failed":
+        yield f"{nodes} nodes, expected {expected}: {SETUP}"
+
+
+def judge(ctx, name, own, params):
+    """Judge one node; yields what is wrong with it, and what to do."""
+    wanted = (
+        ("cores", len(own["cpus"]), "cores", "eq", "expected", SETUP),
+        ("min_mib", own["memory_mib"], "MiB", "min", "the limit is", MODULES),
+        ("max_distance", max(own["distances"]), "", "max", "the limit is", SETUP),
+    )
+    if own["cpus"] and not own["memory_mib"]:
+        yield f"{name} has cores and no memory: {MODULES}"
+    for option, value, unit, limit, words, advice in wanted:
+        measured, expected = f"{option.partition('_')[2] or option}.{name}", params[option]
+        if expected is None or (not own["cpus"] and option != "max_distance"):
+            ctx.measure(measured, value, unit)
+        elif ctx.check(measured, value, unit, **{limit: expected}) == "failed":
+            kind = "a distance of " if option == "max_distance" else ""
+            yield f"{name} has {kind}{value:g} {unit}".rstrip() + f", {words} {expected:g}: {advice}"

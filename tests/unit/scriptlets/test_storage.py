@@ -235,3 +235,236 @@ class TestFio:
     def test_every_profile_is_a_choice(self, scriptlet):
         module = scriptlet("disk.fio")
         assert module.DiskFio.options["profile"]["choices"] == [*module.PROFILES]
+
+
+class TestSmart:
+    @pytest.fixture
+    def run(self, scriptlet, rack_context, monkeypatch):
+        def run(answers: dict[str, str], **params: Any) -> Any:
+            def run_json(argv: tuple[str, ...], _exit_codes: object) -> Any:
+                return json.loads(captured(next(file for word, file in answers.items() if word in argv)))
+
+            monkeypatch.setattr(scriptlet("tools.smartctl"), "run_json", run_json)
+            return rack_context.run(scriptlet("disk.smart").DiskSmart, params)
+
+        return run
+
+    def test_the_drives_that_smartctl_finds_but_those_by_nvme(self, run, rack_context):
+        answers = {"--scan": "smartctl-7.1-scan.json", "scsi": "smartctl-7.1-ata.json"}
+        outcome = run({**answers, "megaraid,0": "smartctl-7.4-scsi.json"})
+        assert (outcome.verdict, outcome.reason) == ("passed", "")
+        assert rack_context["disk.smart_v1"] == {
+            "/dev/sda": {
+                "model": "EXAMPLE HDD4000", "serial": "SN0001", "is_healthy": True, "failing": [], "used": None,
+                "celsius": 36, "own_max_celsius": None, "power_on_hours": 1730,
+                "reallocated": 0, "pending": 0, "uncorrectable": 0,
+            },
+            "/dev/bus/0 megaraid,0": {
+                "model": "EXAMPLE SAS2400", "serial": "SN0005", "is_healthy": True, "failing": [], "used": None,
+                "celsius": 62, "own_max_celsius": 65, "power_on_hours": 12437,
+                "reallocated": 0, "pending": None, "uncorrectable": 0,
+            },
+        }  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("file", "device", "params", "says"),
+        [
+            ("7.5-ata-ssd", "/dev/sdb", {}, ""),
+            (
+                "7.5-ata-ssd",
+                "/dev/sdb",
+                {"max_used": 4},
+                "/dev/sdb EXAMPLE SSD240 SN0003: 5 % used, at most 4: it is worn out: replace the drive",
+            ),
+            (
+                "7.1-ata-ssd-worn",
+                "/dev/sdb",
+                {},
+                "/dev/sdb EXAMPLE SSD240 SN0004: 100 % used, at most 99: it is worn out: replace the drive",
+            ),
+            (
+                "7.1-ata-failing",
+                "/dev/sda",
+                {},
+                (
+                    "/dev/sda EXAMPLE HDD4000 SN0002 says that it fails: copy its data, then replace the drive; "
+                    "/dev/sda EXAMPLE HDD4000 SN0002: Reallocated_Sector_Ct below the threshold: replace the drive; "
+                    "/dev/sda EXAMPLE HDD4000 SN0002: 3912 sectors reallocated, at most 0: copy its data, then replace "
+                    "the drive; "
+                    "/dev/sda EXAMPLE HDD4000 SN0002: 16 sectors pending, at most 0: write over the drive and look "
+                    "again; if they stay, replace it; "
+                    "/dev/sda EXAMPLE HDD4000 SN0002: 8 errors uncorrectable, at most 0: copy its data, then replace "
+                    "the drive; "
+                    "/dev/sda EXAMPLE HDD4000 SN0002 has 63 C, at most 60: look at fans, filters and blanking panels"
+                ),
+            ),
+            (
+                "7.0-scsi-failing",
+                "/dev/bus/0 megaraid,1",
+                {"max_reallocated": 50},
+                (
+                    "/dev/bus/0 megaraid,1 EXAMPLE SAS2400 SN0005: 56 sectors reallocated, at most 50: copy its data, "
+                    "then replace the drive; "
+                    "/dev/bus/0 megaraid,1 EXAMPLE SAS2400 SN0005: 3 errors uncorrectable, at most 0: copy its data, "
+                    "then replace the drive; "
+                    "/dev/bus/0 megaraid,1 EXAMPLE SAS2400 SN0005 has 66 C, at most 65: look at fans, filters and "
+                    "blanking panels"
+                ),
+            ),
+        ],
+    )
+    def test_what_a_drive_tells(self, run, file, device, params, says):
+        outcome = run({"-j": f"smartctl-{file}.json"}, devices=[device], **params)
+        assert (outcome.verdict, outcome.reason) == ("failed" if says else "passed", says)
+
+    @pytest.mark.parametrize("version", ["7.3", "7.4"])
+    @pytest.mark.parametrize(("absent", "verdict"), [("skip", "skipped"), ("fail", "failed")])
+    def test_a_host_without_such_drives(self, run, version, absent, verdict):
+        outcome = run({"--scan": f"smartctl-{version}-scan-none.json"}, absent=absent)
+        assert (outcome.verdict, outcome.reason) == (verdict, "no such hardware: a SATA or SAS drive")
+
+    @pytest.mark.parametrize("version", ["7.3", "7.4"])
+    def test_a_drive_that_cannot_be_asked_is_an_error(self, run, version):
+        outcome = run({"-j": f"smartctl-{version}-no-device.json"}, devices=["/dev/sda"])
+        assert (outcome.verdict, outcome.reason) == (
+            "error",
+            (
+                "smartctl cannot ask /dev/sda (Smartctl open device: /dev/sda failed: No such device): run the step as "
+                "root, and look whether it is there"
+            ),
+        )
+
+    def test_a_drive_that_tells_no_health_is_an_error(self, run):
+        outcome = run({"-j": "smartctl-7.1-nvme.json"}, devices=["/dev/sdx"])
+        assert (outcome.verdict, outcome.reason) == (
+            "error",
+            (
+                "/dev/sdx: it does not tell its health: leave it out (devices), or turn on SMART (smartctl -s on)"
+            ),
+        )  # fmt: skip
+
+    def test_without_smartctl_it_says_what_to_install(self, scriptlet, rack_context, monkeypatch):
+        monkeypatch.setenv("PATH", "/nowhere")
+        monkeypatch.setattr(scriptlet("tools.commands"), "PATHS", ())
+        outcome = rack_context.run(scriptlet("disk.smart").DiskSmart, {})
+        assert (outcome.verdict, outcome.reason) == (
+            "error",
+            "smartctl is not installed on this host: install the package smartmontools",
+        )
+
+
+class TestNvme:
+    @pytest.fixture
+    def run(self, scriptlet, rack_context, tmp_path, monkeypatch):
+        def run(file: str, **params: Any) -> Any:
+            def run_json(_argv: object, _exit_codes: object) -> Any:
+                return json.loads(captured(file)) if file else None
+
+            monkeypatch.setattr(scriptlet("tools.smartctl"), "run_json", run_json)
+            monkeypatch.setattr(scriptlet("disk.nvme"), "run_json", run_json)
+            (tmp_path / "nvme0").mkdir(exist_ok=True)
+            return rack_context.run(scriptlet("disk.nvme").DiskNvme, {"root": str(tmp_path), **params})
+
+        return run
+
+    @pytest.mark.parametrize(
+        ("file", "tool"),
+        [("nvme-1.12.json", "nvme"), ("nvme-2.13.json", "nvme"), ("smartctl-7.1-nvme.json", "smartctl")],
+    )
+    def test_every_version_of_each_tool(self, run, rack_context, file, tool):
+        outcome = run(file, tool=tool)
+        assert (outcome.verdict, outcome.reason) == ("passed", "")
+        assert rack_context["disk.nvme_v1"] == {
+            "/dev/nvme0": {
+                "critical_warning": 0, "spare": 100, "min_spare": 10, "used": 3, "media_errors": 0, "celsius": 36,
+            },
+        }  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("file", "tool", "says"),
+        [
+            (
+                "nvme-2.13-failing.json",
+                "nvme",
+                (
+                    "/dev/nvme0: its spare blocks are below the threshold: copy its data, then replace the drive; "
+                    "/dev/nvme0: it is unreliable after errors of its media: copy its data, then replace the drive; "
+                    "/dev/nvme0: it can only be read: copy its data, then replace the drive; "
+                    "/dev/nvme0 has 8 % of its spare blocks, at least 10: replace the drive; "
+                    "/dev/nvme0: used 101 %, at most 99: it is worn out: replace the drive; "
+                    "/dev/nvme0: media_errors 12 errors, at most 0: copy its data, then replace the drive; "
+                    "/dev/nvme0: celsius 72 C, at most 70: look at fans, filters and blanking panels"
+                ),
+            ),
+            (
+                "smartctl-7.5-nvme-failing.json",
+                "smartctl",
+                (
+                    "/dev/nvme0: its spare blocks are below the threshold: copy its data, then replace the drive; "
+                    "/dev/nvme0: it is unreliable after errors of its media: copy its data, then replace the drive; "
+                    "/dev/nvme0 has 8 % of its spare blocks, at least 10: replace the drive; "
+                    "/dev/nvme0: used 101 %, at most 99: it is worn out: replace the drive; "
+                    "/dev/nvme0: media_errors 12 errors, at most 0: copy its data, then replace the drive"
+                ),
+            ),
+            (
+                "nvme-2.7-hot.json",
+                "nvme",
+                "/dev/nvme0: its temperature is beyond a threshold: look at fans, filters and blanking panels",
+            ),
+        ],
+    )
+    def test_what_is_wrong_with_a_drive(self, run, file, tool, says):
+        outcome = run(file, tool=tool)
+        assert (outcome.verdict, outcome.reason) == ("failed", says)
+
+    def test_a_warning_that_is_not_known(self, scriptlet):
+        assert [*scriptlet("disk.nvme")._warnings(0xC0)] == [
+            ("critical warning 0xc0", "look it up in the specification of NVMe")
+        ]
+
+    @pytest.mark.parametrize(
+        ("file", "tool", "says"),
+        [
+            (
+                "nvme-2.13-no-device.json",
+                "nvme",
+                (
+                    "nvme cannot ask /dev/nvme0 (/dev/nvme0: No such file or directory): run the step as root, and "
+                    "look whether it is there"
+                ),
+            ),
+            (
+                "",
+                "nvme",
+                (
+                    "/dev/nvme0: the log has no critical_warning, avail_spare, spare_thresh, percent_used, "
+                    "media_errors, temperature: look at it by hand (nvme smart-log /dev/nvme0)"
+                ),
+            ),
+            (
+                "",
+                "smartctl",
+                (
+                    "smartctl cannot ask /dev/nvme0 (no answer): run the step as root, and look whether it is there"
+                ),
+            ),
+        ],
+    )  # fmt: skip
+    def test_a_log_that_cannot_be_read_is_an_error(self, run, file, tool, says):
+        outcome = run(file, tool=tool)
+        assert (outcome.verdict, outcome.reason) == ("error", says)
+
+    @pytest.mark.parametrize(("absent", "verdict"), [("skip", "skipped"), ("fail", "failed")])
+    def test_a_host_without_nvme(self, run, absent, verdict):
+        outcome = run("", absent=absent, root="/nowhere")
+        assert (outcome.verdict, outcome.reason) == (verdict, "no such hardware: an NVMe drive")
+
+    def test_without_nvme_cli_it_says_what_to_install(self, scriptlet, rack_context, monkeypatch):
+        monkeypatch.setenv("PATH", "/nowhere")
+        monkeypatch.setattr(scriptlet("tools.commands"), "PATHS", ())
+        outcome = rack_context.run(scriptlet("disk.nvme").DiskNvme, {"devices": ["/dev/nvme0"]})
+        assert (outcome.verdict, outcome.reason) == (
+            "error",
+            "nvme is not installed on this host: install the package nvme-cli",
+        )

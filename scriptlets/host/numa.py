@@ -43,7 +43,7 @@ class Numa(Scriptlet):
             is_missing(f"the kernel knows no nodes of the memory ({params['root']})", params)
         found = {folder.name: node(folder) for folder in folders}
         ctx.set("host.numa_v1", found)
-        wrong = list(judge_number(ctx, len(found), params["nodes"]))
+        wrong = [*judge_memory(ctx, found), *judge_number(ctx, len(found), params["nodes"])]
         for name, own in found.items():
             wrong += judge(ctx, name, own, params)
         if wrong:
@@ -71,6 +71,13 @@ def numbers(listed):
     return found
 
 
+def judge_memory(ctx, found):
+    """Judge whether all nodes with cores have memory; yields those that have none, and what to do."""
+    empty = [name for name, own in found.items() if own["cpus"] and not own["memory_mib"]]
+    if ctx.check("nodes_without_memory", len(empty), "nodes", max=0) == "failed":
+        yield f"{', '.join(empty)}: cores and no memory: {MODULES}"
+
+
 def judge_number(ctx, nodes, expected):
     """Judge how many nodes there are; yields what is wrong, and what to do."""
     if expected is None:
@@ -86,8 +93,6 @@ def judge(ctx, name, own, params):
         ("min_mib", own["memory_mib"], "MiB", "min", "the limit is", MODULES),
         ("max_distance", max(own["distances"]), "", "max", "the limit is", SETUP),
     )
-    if own["cpus"] and not own["memory_mib"]:
-        yield f"{name} has cores and no memory: {MODULES}"
     for option, value, unit, limit, words, advice in wanted:
         measured, expected = f"{option.partition('_')[2] or option}.{name}", params[option]
         if expected is None or (not own["cpus"] and option != "max_distance"):

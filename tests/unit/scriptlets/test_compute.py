@@ -238,7 +238,9 @@ class TestNuma:
     def test_a_machine_with_one_node_and_no_expectations(self, judged, rack_context):
         assert judged("numa-1-node.txt").verdict == "passed"
         assert rack_context["host.numa_v1"] == {"node0": {"cpus": [0, 1], "memory_mib": 18906.2, "distances": [10]}}
-        assert rack_context.measured == {"nodes": 1, "cores.node0": 2, "mib.node0": 18906.2, "distance.node0": 10}
+        assert rack_context.checked == {"nodes_without_memory": "passed"}
+        told = {"nodes": 1, "cores.node0": 2, "mib.node0": 18906.2, "distance.node0": 10, "nodes_without_memory": 0}
+        assert rack_context.measured == told
 
     def test_every_difference_is_named(self, judged):
         outcome = judged("numa-4-nodes.txt", nodes=2, cores=20, max_distance=20, min_mib=65500)
@@ -254,7 +256,7 @@ class TestNuma:
 
     def test_a_node_with_cores_and_without_memory(self, judged):
         outcome = judged("numa-4-nodes.txt", {"node2/meminfo": "Node 2 MemTotal:              0 kB\n"})
-        assert outcome.reason == f"node2 has cores and no memory: {self.MODULES}"
+        assert outcome.reason == f"node2: cores and no memory: {self.MODULES}"
 
     def test_memory_without_cores_is_no_fault(self, judged):
         assert judged("numa-4-nodes.txt", {"node2/cpulist": "\n"}, cores=10, min_mib=65000).verdict == "passed"

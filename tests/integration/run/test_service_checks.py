@@ -1,0 +1,63 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The recipe service_checks.yml on a real web server, healthy and broken."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from call_rack_recipes import rack_recipes, results
+
+RECIPE = "recipes/service_checks.yml"
+STEPS = ("comes_up", "port", "page", "command", "files", "same_on_all")
+
+
+@pytest.fixture
+def port(shipped: Path) -> Iterator[int]:
+    """The port of a web server that has the page `health`."""
+    shipped.joinpath("health").write_text("ready\n")
+    pages = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(shipped))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), pages) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+def verdicts(port: int, **params: object) -> tuple[int, dict[str, str], str]:
+    """The exit code of a run, the verdict of each step, and what it said."""
+    given = {"port": port, "url": f"http://127.0.0.1:{port}/health", **params}
+    words = [word for name, value in given.items() for word in ("--param", f"{name}={_text(value)}")]
+    done = rack_recipes("run", RECIPE, *words)
+    found = {step: verdict for (step, _host), verdict in results(done.answer["run_id"]).verdicts().items()}
+    return done.code, found, done.stderr
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def test_a_healthy_service(shipped: Path, port: int):
+    digest = hashlib.sha256(b"ready\n").hexdigest()
+    code, found, said = verdicts(port, page="^ready$", digests={str(shipped / "health"): digest})
+    assert (code, found) == (0, dict.fromkeys(STEPS, "passed")), said
+
+
+def test_a_broken_service(shipped: Path, port: int):
+    digests = {str(shipped / "health"): "0" * 64}
+    code, found, said = verdicts(port, page="^done$", digests=digests, command=["sh", "-c", "echo no room; exit 3"])
+    failed = dict.fromkeys(("page", "command", "files"), "failed")
+    assert (code, found) == (1, {"comes_up": "passed", "port": "passed", **failed, "same_on_all": "blocked"})
+    for reason in ("/health does not answer with '^done$'", "expected 0: no room", "health has another content"):
+        assert reason in said

@@ -74,7 +74,8 @@ packages_of() {
     test) packages_of rack && printf '%s\n' 'mariadbd mariadb-server-core' 'my_print_defaults mariadb-client-core' \
       'cc gcc' '/usr/include/stdio.h libc6-dev' 'chromium chromium' \
       '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf fonts-dejavu-core' 'pg_ctlcluster postgresql' 'sudo sudo' \
-      'faketime faketime' 'dnsmasq dnsmasq-base' 'bwrap bubblewrap' 'cmark-gfm cmark-gfm' 'fish fish' 'zsh zsh' 'fio fio' ;;
+      'faketime faketime' 'dnsmasq dnsmasq-base' 'bwrap bubblewrap' 'cmark-gfm cmark-gfm' 'fish fish' 'zsh zsh' 'fio fio' \
+      'stress-ng stress-ng' ;;
   esac
 }
 

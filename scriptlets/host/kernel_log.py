@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
@@ -36,25 +35,11 @@ PATTERNS = {
 JOURNAL = ("journalctl", "-k", "-b", "--no-pager", "-o", "short-monotonic")
 
 
-class KernelLogMark(Scriptlet):
-    """Notes the host's time for a later `KernelLog`, which then reads only what has come since; put it first.
-
-    `host.kernel_log_mark_v1` is a time as `since` takes it: `@` and the seconds since 1970.
-    """
-
-    options = {}
-    reads = ()
-    writes = ("host.kernel_log_mark_v1",)
-
-    def run(self, ctx, params):
-        ctx.set("host.kernel_log_mark_v1", f"@{int(time.time())}")
-
-
 class KernelLog(Scriptlet):
     """The lines of a kernel log that match known patterns of errors; by default of the kernel's own log.
 
     `since` leaves out what is older, of `dmesg` and `journal`: a time as journalctl(1) takes it, such as the key of
-    `KernelLogMark`.
+    `host.kernel_log_mark`.
     """
 
     options = {

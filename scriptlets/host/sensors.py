@@ -36,10 +36,11 @@ ADVICE = {
 class HostSensors(Scriptlet):
     """Each temperature, power and fan of `/sys/class/hwmon`, against the limits of its device and those of the step.
 
-    A reading at the critical limit of a device fails, one above its `max` makes the step marginal. `max_celsius`,
-    `max_watts` and `min_rpm` are limits for all sensors of a kind; without them only the devices' own limits judge. A
-    fan without a limit is only measured, since most boards show connectors that have no fan. `names` are sensors
-    (CHIP.LABEL) that must be there; those of `ignore` are told and not judged.
+    A reading above the critical limit of a device fails, one above its `max` makes the step marginal; where there is no
+    critical limit, `max` is the one that fails. `max_celsius`, `max_watts` and `min_rpm` are limits for all sensors of
+    a kind, beside the devices' own; the stricter one counts. A fan without a limit is only measured, since most boards
+    show connectors that have no fan. `names` are sensors (CHIP.LABEL) that must be there; those of `ignore` are told
+    and not judged.
     """
 
     options = {

@@ -35,7 +35,7 @@ class TestKernelLog:
 
     def test_the_mark_is_a_time_that_since_takes(self, scriptlet, rack_context, monkeypatch):
         module = scriptlet("host.kernel_log")
-        assert rack_context.run(module.KernelLogMark).verdict == "passed"
+        assert rack_context.run(scriptlet("host.kernel_log_mark").KernelLogMark).verdict == "passed"
         mark = rack_context["host.kernel_log_mark_v1"]
         asked: list[tuple[str, ...]] = []
         monkeypatch.setattr(module, "run", lambda argv: asked.append(argv) or "[1.0] host kernel: Linux\n")
@@ -143,6 +143,8 @@ class TestSensors:
             ({}, {"max_watts": 300}, "power_meter.power1 is 312 W (limit: max 300 W): lower the load"),
             ({"hwmon2/fan1_input": "0"}, {}, "nct6779.fan1 is 0 rpm (limit: min 1000 rpm): replace the fan"),
             ({}, {"min_rpm": 500}, "nct6779.fan2 is 0 rpm (limit: min 500 rpm)"),
+            ({"hwmon3/power1_average": "801000000"}, {}, "power_meter.power1 is 801 W (limit: max 800 W)"),
+            ({"hwmon0/temp1_input": "93000"}, {"max_celsius": 95}, "coretemp.Package id 0 is 93 °C (limit: max 92 °C)"),
             ({"hwmon2/fan1_fault": "1"}, {}, "nct6779.fan1: its device says that it is broken: replace the fan"),
         ],
     )

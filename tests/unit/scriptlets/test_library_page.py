@@ -34,6 +34,6 @@ def test_a_row_has_the_arguments_that_the_scriptlet_has(scriptlet, row):
     assert told == arguments(getattr(scriptlet(module), function).options)
 
 
-@pytest.mark.parametrize("name", ["golden", "hardware", "kernel_log", "sensors", "services"])
+@pytest.mark.parametrize("name", ["golden", "hardware", "kernel_log", "kernel_log_mark", "sensors", "services"])
 def test_the_scriptlets_of_this_page_are_on_it(name):
     assert f"host.{name}" in {row[0] for row in ROWS}

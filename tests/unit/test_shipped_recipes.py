@@ -1,0 +1,23 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The recipes that we ship fit the scriptlets that we ship."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def test_every_recipe_is_valid(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(CHECKOUT)
+    recipes = sorted(map(str, Path("recipes").glob("*.yml")))
+    done = call("validate", "--json", *recipes)
+    assert (done.code, done.err) == (0, "")
+    assert f'"recipes": {len(recipes)}' in done.out

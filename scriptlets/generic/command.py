@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 import math
-import re
 import sys
 import time
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from scriptlets.tools.commands import completed, last_line
 from scriptlets.tools.limits import in_words, judge, limits
+from scriptlets.tools.patterns import check_pattern, search
 
 KEPT = 2000  # characters of stdout in the context; all of it is in the log
 
@@ -45,8 +45,8 @@ class CommandCheck(Scriptlet):
             raise ValueError("expected either argv, a list of words, or script, a text for /bin/sh")
         if params["number"] is None and limits(params):
             raise ValueError("min, max: a limit needs `number`, the expression that finds the number")
-        for name in ("stdout", "number"):
-            _check_pattern(name, params[name])
+        check_pattern("stdout", params["stdout"])
+        check_pattern("number", params["number"], "number")
 
     def run(self, ctx, params):
         argv = params["argv"] or ["/bin/sh", "-c", params["script"]]
@@ -64,18 +64,9 @@ class CommandCheck(Scriptlet):
             raise Failed(f"{params['argv'][0] if params['argv'] else 'the script'} {' and '.join(wrong)}")
 
 
-def _check_pattern(name, pattern):
-    try:
-        groups = re.compile(pattern or "").groupindex
-    except re.error as error:
-        raise ValueError(f"{name}: {pattern!r} is no regular expression: {error}") from None
-    if name == "number" and pattern is not None and "number" not in groups:
-        raise ValueError(f"number: expected a group (?P<number>...) in {pattern!r}")
-
-
 def _number(pattern, text):
     """The number that a pattern finds; None where it finds none."""
-    found = re.search(pattern, text, re.MULTILINE) if pattern else None
+    found = search("number", pattern, text) if pattern else None
     try:
         number = float(found["number"]) if found else math.nan
     except (TypeError, ValueError):
@@ -92,7 +83,7 @@ def _wrong_end(ctx, done, params):
 def _wrong_output(ctx, done, number, params):
     pattern = params["stdout"]
     if pattern is not None:
-        is_found = re.search(pattern, done.stdout, re.MULTILINE) is not None
+        is_found = search("stdout", pattern, done.stdout) is not None
         if ctx.check("stdout_matches", is_found, eq=True) == "failed":
             yield f"did not print {pattern!r}: read its output in the log of this step"
     if params["number"] is None:

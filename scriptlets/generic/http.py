@@ -12,6 +12,7 @@ import re
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from scriptlets.tools.limits import in_words, judge, limits
+from scriptlets.tools.patterns import check_pattern, search
 from scriptlets.tools.service_answers import ADVICE, NotHttpError, ask_http, check_url, state_of
 
 PART = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
@@ -55,10 +56,7 @@ class HttpCheck(Scriptlet):
             raise ValueError("equals, min, max: a limit needs `json`, the path to the value")
         if params["min_tls_days"] is not None and not (params["verify"] and params["url"].startswith("https:")):
             raise ValueError("min_tls_days: needs https and verify: only a certificate that is verified is read")
-        try:
-            re.compile(params["body"] or "")
-        except re.error as error:
-            raise ValueError(f"body: {params['body']!r} is no regular expression: {error}") from None
+        check_pattern("body", params["body"])
 
     def run(self, ctx, params):
         try:
@@ -114,7 +112,7 @@ def _wrong_answer(ctx, answer, params):
     if days is not None and judge(ctx, "tls_days_left", days, "d", min=params["min_tls_days"]) == "failed":
         yield f"has a certificate for {days:g} more days, at least {params['min_tls_days']:g}: renew it"
     if params["body"] is not None:
-        is_found = re.search(params["body"], answer.body, re.MULTILINE) is not None
+        is_found = search("body", params["body"], answer.body) is not None
         if ctx.check("body_matches", is_found, eq=True) == "failed":
             yield f"does not answer with {params['body']!r}: compare what it answers, and its version"
 

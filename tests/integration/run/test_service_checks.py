@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import hashlib
 import http.server
@@ -22,11 +23,26 @@ RECIPE = "recipes/service_checks.yml"
 STEPS = ("comes_up", "port", "page", "command", "files", "same_on_all")
 
 
+class Pages(http.server.SimpleHTTPRequestHandler):
+    """The files of a folder, and at `/who` what the client says of itself."""
+
+    def log_message(self, *words: object) -> None:
+        """Nothing on stderr."""
+
+    def do_GET(self) -> None:
+        if self.path != "/who":
+            return super().do_GET()
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"is": self.headers["Authorization"]}).encode())
+        return None
+
+
 @pytest.fixture
 def port(shipped: Path) -> Iterator[int]:
     """The port of a web server that has the page `health`."""
     shipped.joinpath("health").write_text("ready\n")
-    pages = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(shipped))
+    pages = functools.partial(Pages, directory=str(shipped))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), pages) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
@@ -61,3 +77,20 @@ def test_a_broken_service(shipped: Path, port: int):
     assert (code, found) == (1, {"comes_up": "passed", "port": "passed", **failed, "same_on_all": "blocked"})
     for reason in ("/health does not answer with '^done$'", "expected 0: no room", "health has another content"):
         assert reason in said
+
+
+def test_secrets_that_a_service_repeats_are_masked(shipped: Path, port: int):
+    asked = {"module": "scriptlets.generic.http"}
+    args = {"url": f"http://127.0.0.1:{port}/who", "json": "is"}
+    given = {"token": {"token": "very-secret"}, "password": {"user": "joe", "password": "very-secret"}}
+    steps = [{**asked, "name": name, "args": {**args, **own, "equals": "x"}} for name, own in given.items()]
+    shipped.joinpath("who.yml").write_text(json.dumps({"test_meta": {"test_id": "WHO-1"}, "steps": steps}))
+    done = rack_recipes("run", "who.yml")
+    found = results(done.answer["run_id"])
+    assert found.verdicts() == {("token", "localhost"): "failed", ("password", "localhost"): "failed"}
+    assert "has is 'Bearer ********', expected 'x'" in done.stderr
+    hidden = (b"very-secret", base64.b64encode(b"joe:very-secret"))
+    kept = [path for path in shipped.joinpath(".rack-recipes").rglob("*") if path.is_file()]
+    kept = [path for path in kept if path.parent.name != "compiled"]  # a secret stands there as in the recipe
+    assert {"journal.jsonl", "results.db"} <= {path.name for path in kept}
+    assert not [path for path in kept if any(word in path.read_bytes() for word in hidden)]

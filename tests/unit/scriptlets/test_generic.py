@@ -94,6 +94,11 @@ class TestCommand:
         outcome = command(**params)
         assert (outcome.verdict, outcome.reason[: len(reason)]) == (verdict, reason)
 
+    def test_an_expression_that_takes_too_long_is_an_error(self, command, scriptlet, monkeypatch):
+        monkeypatch.setattr(scriptlet("tools.patterns"), "PATIENCE", 0.05)
+        reason = command(argv=["printf", "a" * 40 + "b"], stdout="^(a+)+$").reason
+        assert reason == "stdout: '^(a+)+$' took more than 0.05 s on 41 characters: say it simpler"
+
     def test_much_output_is_kept_in_part(self, command, rack_context):
         assert command(argv=[sys.executable, "-c", "print('x' * 100000)"]).verdict == "passed"
         assert len(rack_context["generic.command_v1"]["stdout"]) == 2000

@@ -317,6 +317,10 @@ class TestSmart:
         outcome = run({"-j": f"smartctl-{file}.json"}, devices=[device], **params)
         assert (outcome.verdict, outcome.reason) == ("failed" if says else "passed", says)
 
+    def test_the_wear_of_a_sas_ssd(self, scriptlet):
+        told = {**json.loads(captured("smartctl-7.4-scsi.json")), "scsi_percentage_used_endurance_indicator": 11}
+        assert scriptlet("disk.smart").read(told)["used"] == 11
+
     @pytest.mark.parametrize("version", ["7.3", "7.4"])
     @pytest.mark.parametrize(("absent", "verdict"), [("skip", "skipped"), ("fail", "failed")])
     def test_a_host_without_such_drives(self, run, version, absent, verdict):

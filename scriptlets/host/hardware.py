@@ -29,7 +29,7 @@ PCI_FIELDS = {
 NETWORK = "sys/class/net/"
 ETHTOOL = {"driver": "driver", "driver_version": "version", "firmware": "firmware-version", "bus": "bus-info"}
 VPD_HEADER = 4
-"""Bytes before the serial number in the page 0x80 of a SCSI disk: SPC-4, 7.8.15."""
+"""Bytes before the serial number in the page 0x80 of a SCSI disk: the SCSI Primary Commands (SPC), Unit Serial Number VPD page."""
 
 
 class HostHardware(Scriptlet):

@@ -15,7 +15,7 @@ PROPERTIES = ("Id", "LoadState", "ActiveState", "SubState", "Result", "NRestarts
 SHOW = ("systemctl", "show", "--property=" + ",".join(PROPERTIES))
 
 RUNS = ("active", "reloading", "refreshing")
-"""The states of a unit that does its work: table 1 of systemctl(1) and `unit_active_state` of systemd."""
+"""The states of a unit that does its work: `unit_active_state_table` in src/basic/unit-def.c of systemd."""
 
 ADVICE = {
     "not-found": "is not installed: install its package, or correct the name",

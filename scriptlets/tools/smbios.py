@@ -19,7 +19,7 @@ TYPES = {
     0x12: "DDR", 0x13: "DDR2", 0x18: "DDR3", 0x1A: "DDR4", 0x1B: "LPDDR", 0x1C: "LPDDR2", 0x1D: "LPDDR3",
     0x1E: "LPDDR4", 0x20: "HBM", 0x21: "HBM2", 0x22: "DDR5", 0x23: "LPDDR5", 0x24: "HBM3",
 }  # fmt: skip
-"""Table 78 of DSP0134, without what servers do not have."""
+"""Section 7.18.2 of DSP0134, without what servers do not have."""
 
 EMPTY, IN_EXTENDED_SIZE, UNKNOWN, IN_KIB = 0, 0x7FFF, 0xFFFF, 0x8000
 LOCATOR, BANK, MANUFACTURER, SERIAL, PART = 0x10, 0x11, 0x17, 0x18, 0x1A

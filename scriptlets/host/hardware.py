@@ -29,7 +29,7 @@ PCI_FIELDS = {
 NETWORK = "sys/class/net/"
 ETHTOOL = {"driver": "driver", "driver_version": "version", "firmware": "firmware-version", "bus": "bus-info"}
 VPD_HEADER = 4
-"""Bytes before the serial number in the page 0x80 of a SCSI disk: the SCSI Primary Commands (SPC), Unit Serial Number VPD page."""
+"""Bytes before the text in the page 0x80 of a SCSI disk: SCSI Primary Commands, "Unit Serial Number VPD page"."""
 
 
 class HostHardware(Scriptlet):

@@ -63,6 +63,11 @@ class DiskFio(Scriptlet):
     reads = ()
     writes = ("disk.fio_v1",)
 
+    def validate(self, ctx, params):
+        for name in ("size_mib", "seconds"):
+            if params[name] <= 0:
+                raise ValueError(f"{name}: expected more than 0, got {params[name]:g}")
+
     def run(self, ctx, params):
         has_room(params["folder"], params["size_mib"])
         with tempfile.TemporaryFile(dir=params["folder"]) as file:
@@ -88,7 +93,8 @@ def has_room(folder, size):
 
 def argv(file, params):
     """The command line: the file is written, measured by the profile, and read back, one after the other."""
-    engine = ("--ioengine=libaio", f"--direct={params['direct']:d}", "--exitall_on_error=1")
+    # A job that is a process of its own has a session of its own too, and would go on after its step was killed.
+    engine = ("--thread=1", "--ioengine=libaio", f"--direct={params['direct']:d}", "--exitall_on_error=1")
     common = ("fio", "--output-format=json", f"--filename={file}", f"--size={params['size_mib']}M", *engine)
     whole = ("--bs=1M", "--iodepth=8")
     profile = PROFILES[params["profile"]]

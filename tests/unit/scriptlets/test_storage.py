@@ -254,7 +254,7 @@ class TestFio:
             while not (file.exists() and file.stat().st_blocks):
                 assert running.poll() is None
                 time.sleep(0.02)
-            time.sleep(0.3)  # then the file is written, and the job runs that takes a minute
+            time.sleep(1.0)  # then the file is written, and the job runs that takes a minute
             os.killpg(running.pid, signal.SIGKILL)
         assert not [each for each in Path("/proc").glob("[0-9]*/cmdline") if str(file).encode() in _bytes_of(each)]
 

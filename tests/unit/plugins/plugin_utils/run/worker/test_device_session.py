@@ -20,6 +20,8 @@ from ansible.module_utils.connection import recv_data, send_data
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.device_session import end_lost_session
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
 
+LONGEST = 60  # seconds until somebody asks
+
 
 @pytest.fixture
 def asked(tmp_path: Path) -> Iterator[list[str]]:
@@ -28,14 +30,22 @@ def asked(tmp_path: Path) -> Iterator[list[str]]:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(str(tmp_path / "s"))
         server.listen()
-        threading.Thread(target=_serve, args=(server, methods), daemon=True).start()
+        server.settimeout(LONGEST)
+        thread = threading.Thread(target=_serve, args=(server, methods))
+        thread.start()
         yield methods
+        with socket.socket(socket.AF_UNIX) as last:  # where nobody has asked, the thread waits still
+            last.connect(str(tmp_path / "s"))
+        thread.join()
 
 
 def _serve(server: socket.socket, methods: list[str]) -> None:
     client, _address = server.accept()
     with client:
-        request = json.loads(recv_data(client))
+        data = recv_data(client)
+        if not data:
+            return
+        request = json.loads(data)
         methods.append(request["method"])
         send_data(client, json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": ""}).encode())
 

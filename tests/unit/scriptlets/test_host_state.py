@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,8 +65,11 @@ class TestServices:
             module = scriptlet("host.services")
             text = (HERE / f"captured/systemctl-show-{order}.txt").read_text(encoding="utf-8")
             blocks = {block.split("Id=")[1].split(".")[0]: block for block in text.split("\n\n")}
-            asked = lambda names: "\n\n".join(blocks[name] for name in names)  # noqa: E731
-            monkeypatch.setattr(module, "run", lambda argv: text if argv[-1] == "*" else asked(argv[4:]))
+
+            def systemctl(argv: Sequence[str]) -> str:
+                return text if argv[-1] == "*" else "\n\n".join(blocks[name] for name in argv[4:])
+
+            monkeypatch.setattr(module, "run", systemctl)
             return rack_context.run(module.HostServices, params)
 
         return run

@@ -80,7 +80,7 @@ def test_a_broken_service(shipped: Path, port: int):
 
 
 def test_secrets_that_a_service_repeats_are_masked(shipped: Path, port: int):
-    asked = {"module": "scriptlets.generic.http"}
+    asked = {"module": "scriptlets.generic.http_check"}
     args = {"url": f"http://127.0.0.1:{port}/who", "json": "is"}
     given = {"token": {"token": "very-secret"}, "password": {"user": "joe", "password": "very-secret"}}
     steps = [{**asked, "name": name, "args": {**args, **own, "equals": "x"}} for name, own in given.items()]

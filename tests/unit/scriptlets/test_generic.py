@@ -254,9 +254,11 @@ def served(context: ssl.SSLContext | None = None) -> Iterator[int]:
             server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        yield server.server_address[1]
-        server.shutdown()
-        thread.join()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -281,8 +283,8 @@ def tls_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 class TestHttp:
     @pytest.fixture
     def web(self, scriptlet, rack_context):
-        """A function that runs `generic.http`."""
-        return lambda url, **params: rack_context.run(scriptlet("generic.http").HttpCheck, {"url": url, **params})
+        """A function that runs `generic.http_check`."""
+        return lambda url, **params: rack_context.run(scriptlet("generic.http_check").HttpCheck, {"url": url, **params})
 
     def test_a_healthy_service(self, web, rack_context, service):
         params = {"json": "nodes[0].load", "min": 0, "max": 0.9, "body": '"state": "ok"', "max_ms": 5000}
@@ -302,7 +304,7 @@ class TestHttp:
         assert web(service.url("/who"), json="is", equals="k", headers={"authorization": "k"}).verdict == "passed"
 
     def test_secrets_are_masked(self, scriptlet):
-        options = scriptlet("generic.http").HttpCheck.options
+        options = scriptlet("generic.http_check").HttpCheck.options
         assert [name for name, spec in options.items() if spec.get("no_log")] == ["password", "token"]
 
     @pytest.mark.parametrize(
@@ -462,7 +464,7 @@ SCRIPTLETS = {
     "generic.command": "CommandCheck",
     "generic.digest": "FileDigests",
     "generic.port": "PortCheck",
-    "generic.http": "HttpCheck",
+    "generic.http_check": "HttpCheck",
     "generic.wait": "WaitFor",
     "generic.spread": "Spread",
 }

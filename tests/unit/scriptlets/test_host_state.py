@@ -31,7 +31,7 @@ class TestKernelLog:
     def test_the_words_of_old_and_new_kernels(self, scriptlet, line, meaning):
         found = scriptlet("host.kernel_log").matches(line, [])
         assert bool(found) == bool(meaning)
-        assert all(found[0][1].startswith(meaning) for _ in found[:1])
+        assert not found or found[0][1].startswith(meaning)
 
     def test_the_mark_is_a_time_that_since_takes(self, scriptlet, rack_context, monkeypatch):
         module = scriptlet("host.kernel_log")

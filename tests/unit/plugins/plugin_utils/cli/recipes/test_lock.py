@@ -104,7 +104,7 @@ def test_who_may_lock(monkeypatch: pytest.MonkeyPatch):
 def test_a_locked_run_is_refused_before_anything_is_run(command: tuple[str, ...]):
     done = call(*command)
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith("there is no rack-recipes.lock in ")
+    assert "there is no rack-recipes.lock in " in done.err  # Ansible, loaded first here, may warn before
     call("lock", "good.yml")
     with Path("scriptlets/t/ok.sh").open("a") as file:
         file.write("true\n")

@@ -184,6 +184,17 @@ def test_a_node_that_ended_by_itself_is_off_and_comes_back(rack: RackState) -> N
     wait_until(lambda: says("server1", "ping -c 1 -W 1 10.1.1.12", " 0% packet loss")(rack))
 
 
+def test_a_fault_at_a_port_ends_with_the_power_of_its_node(rack: RackState) -> None:
+    """What slows a port or drops its packets is in the network of the node, which stays when the node goes off."""
+    slow = break_rack(rack, "slow-link", "server1:eth1")[0]
+    both = break_rack(slow, "packet-loss", "server2:eth1")[0]
+    for node in ("server1", "server2"):
+        assert switch(both, node, "cycle") == "on"
+    assert heal_rack(both)[1] == []
+    assert "tbf" not in rack.run("server1", "tc qdisc show dev eth1")
+    assert rack.run("server2", "nft list tables") == ""
+
+
 def test_the_power_of_what_is_not_there(rack: RackState) -> None:
     with pytest.raises(RackError, match="the rack has no node 'server9'"):
         switch(rack, "server9", "on")

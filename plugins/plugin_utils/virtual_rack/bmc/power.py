@@ -47,7 +47,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_pro
 ON, OFF = "on", "off"
 FORGET = """
 ip link show br0 >/dev/null 2>&1 && ip link del br0
+nft flush ruleset
 for port in $(ip -o link | sed -E 's/^[0-9]+: ([^:@]+).*/\\1/'); do
+  tc qdisc del dev "$port" root 2>/dev/null
   ip address flush dev "$port"
   ip link set "$port" down
 done

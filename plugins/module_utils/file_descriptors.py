@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 
 FILE_MODE, FOLDER_MODE = 0o600, 0o700
@@ -25,6 +26,26 @@ def in_memory(data: bytes) -> int:
     while written < len(data):
         written += os.pwrite(descriptor, memoryview(data)[written:], written)  # leaves the place to read from
     return descriptor
+
+
+def shared_log(name: str) -> int:
+    """An anonymous file that several processes write to, each at its end, whoever else writes at the same time.
+
+    Without O_APPEND the kernel keeps the place of a file in memory without a lock (unlike that of a file on a disk):
+    two processes may write to one place, or read from it.
+    """
+    descriptor = os.memfd_create(name)
+    fcntl.fcntl(descriptor, fcntl.F_SETFL, fcntl.fcntl(descriptor, fcntl.F_GETFL) | os.O_APPEND)
+    return descriptor
+
+
+def read_next(descriptor: int, size: int) -> bytes:
+    """Read the next `size` bytes of an anonymous file whose place is shared: no other process gets the same ones."""
+    fcntl.lockf(descriptor, fcntl.LOCK_EX)  # the processes' own: a killed one leaves it
+    try:
+        return os.read(descriptor, size)
+    finally:
+        fcntl.lockf(descriptor, fcntl.LOCK_UN)
 
 
 def close_all(descriptors: list[int]) -> None:

@@ -18,7 +18,13 @@ import sys
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.descendant_marks import marks_of
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.procfs import stat_of
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.reaper import end_all
-from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FOLDER_MODE, in_memory, write_all
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import (
+    FOLDER_MODE,
+    in_memory,
+    read_next,
+    shared_log,
+    write_all,
+)
 from ansible_collections.rack.recipes.plugins.module_utils.runner.code_cache import content_of
 from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders import remove
 
@@ -61,7 +67,7 @@ class Workers:
         # All processes read from one place of this file, so each takes another host.
         self._waiting = in_memory(b"".join(map(_packed, range(len(self._hosts)))))
         self._current = os.memfd_create("rack")  # which host each process has
-        self._lost = os.memfd_create("rack")  # lines: the number of a host, and why its steps could not be run
+        self._lost = shared_log("rack")  # lines: the number of a host, and why its steps could not be run
 
     def run(self) -> dict[str, str]:
         """Have all hosts run, as `run_hosts` says."""
@@ -105,7 +111,7 @@ class Workers:
 
     def _next(self) -> int:
         """The number of the next host that waits; NOBODY where none does."""
-        data = os.read(self._waiting, WIDTH)
+        data = read_next(self._waiting, WIDTH)
         return int.from_bytes(data, "big") if data else NOBODY
 
     def _host_at(self, place: int) -> int:

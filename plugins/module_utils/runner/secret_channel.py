@@ -19,7 +19,7 @@ import os
 import time
 from binascii import a2b_base64, b2a_base64
 
-from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import write_all
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import shared_log, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class SecretChannel:
     def open(self) -> None:
         """Create the file, so that processes that this one forks write into it too."""
         if self._file < 0:
-            self._file = os.memfd_create(NAME)
+            self._file = shared_log(NAME)
 
     def keep(self, entry: Entry) -> None:
         """Keep one more entry."""

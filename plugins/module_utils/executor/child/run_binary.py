@@ -11,7 +11,7 @@ import os
 import signal
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.spawn import spawn
-from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FOLDER_MODE, in_memory, write_all
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import FOLDER_MODE, shared_log, write_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def run_native(
 def compile_source(source: str, program: str, flags: list[str]) -> None:
     """Compile `source` to `program`; the compiler's output goes to stderr. Raises ValueError with the reason."""
     part = f"{program}.{os.getpid()}"  # not in the working folder, where a step could have put a link of this name
-    log = in_memory(b"")
+    log = shared_log("rack")
     _pid, status = os.waitpid(_start_compiler(["-o", part, source, *flags], log), 0)
     os.lseek(log, 0, os.SEEK_SET)
     with open(log, "rb") as file:

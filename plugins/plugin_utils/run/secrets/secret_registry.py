@@ -15,13 +15,13 @@ secrets, and runs the steps that registered them again.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import shared_log
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 
 Entry = Mapping[str, Any]
@@ -140,11 +140,7 @@ def _place(entry: Entry) -> tuple[str, str]:
 
 def _memory() -> int:
     """The descriptor of a file in memory, to whose end all processes write; -1 where the system has no such files."""
-    if not hasattr(os, "memfd_create"):
-        return -1
-    file = os.memfd_create(NAME)
-    fcntl.fcntl(file, fcntl.F_SETFL, fcntl.fcntl(file, fcntl.F_GETFL) | os.O_APPEND)
-    return file
+    return shared_log(NAME) if hasattr(os, "memfd_create") else -1
 
 
 def _rest(file: int, start: int) -> bytes:

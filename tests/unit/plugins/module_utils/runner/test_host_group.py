@@ -105,6 +105,14 @@ def test_only_so_many_hosts_run_at_once(delegate):
     assert max(seen) == 3
 
 
+def test_no_host_is_taken_twice(delegate):
+    names = [f"bmc{number}" for number in range(300)]
+    probe, files = script('echo "$RACK_HOST" >>../../../taken')
+    answer = start(delegate, probe, files=files, names=names, at_once=8)
+    assert (answer.lost, verdicts(answer)) == (None, dict.fromkeys(names, ("passed", "")))
+    assert sorted((delegate.base / "taken").read_text().split()) == sorted(names)
+
+
 def test_a_lost_answer_can_be_asked_for_again(delegate):
     probe, files = script("echo x >>../../../count")
     first = start(delegate, probe, files=files)

@@ -1,0 +1,128 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether the kernel is the expected one: release, command line, settings (sysctl), modules with their versions."""
+
+from __future__ import annotations
+
+import shlex
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+
+LIMITS = ("min", "max")
+
+
+class HostKernel(Scriptlet):
+    """The kernel's release, command line, settings and modules, as far as the step says what they must be.
+
+    `release` is a pattern such as "6.8.0-*". `arguments` are words of the command line: `iommu=pt`, or a name alone for
+    any value; `no_arguments` must not be there. `settings` are those of sysctl(8): NAME -> VALUE, or `min` and `max`.
+    `modules` must be loaded: NAME -> pattern of the version, an empty text for any; `no_modules` must not be.
+    """
+
+    options = {
+        "release": {"type": "str"},
+        "arguments": {"type": "list", "elements": "str", "default": []},
+        "no_arguments": {"type": "list", "elements": "str", "default": []},
+        "settings": {"type": "dict", "default": {}},
+        "modules": {"type": "dict", "default": {}},
+        "no_modules": {"type": "list", "elements": "str", "default": []},
+        "root": {"type": "path", "default": "/"},
+    }
+    reads = ()
+    writes = ("host.kernel_v1",)
+
+    def run(self, ctx, params):
+        root = Path(params["root"])
+        words = arguments((root / "proc/cmdline").read_text(encoding="utf-8", errors="backslashreplace"))
+        found = {
+            "release": (root / "proc/sys/kernel/osrelease").read_text(encoding="ascii").strip(),
+            "arguments": words,
+            "settings": {name: setting(root, name) for name in params["settings"]},
+            "modules": {name: version(root, name) for name in [*params["modules"], *params["no_modules"]]},
+        }
+        ctx.set("host.kernel_v1", found)
+        wrong = [*_release(ctx, found, params), *_arguments(ctx, words, params)]
+        wrong += [*_settings(ctx, found["settings"], params), *_modules(ctx, found["modules"], params)]
+        if wrong:
+            raise Failed("; ".join(wrong))
+
+
+def arguments(line):
+    """The words of a command line; quotation marks hold one together (Linux, admin-guide/kernel-parameters.rst)."""
+    try:
+        return shlex.split(line)
+    except ValueError:  # a quotation mark that does not end
+        return line.split()
+
+
+def setting(root, name):
+    """The value of a setting, with single spaces; None where the kernel does not have it.
+
+    A dot in a name is a slash in the path, except where the name has slashes itself (sysctl(8)).
+    """
+    path = root / "proc/sys" / (name if "/" in name else name.replace(".", "/"))
+    try:
+        return " ".join(path.read_text(encoding="utf-8", errors="backslashreplace").split())
+    except OSError:
+        return None
+
+
+def version(root, name):
+    """The version of a module that is loaded, an empty text where it tells none; None for one that is not."""
+    folder = root / "sys/module" / name.replace("-", "_")
+    try:
+        return (folder / "version").read_text(encoding="utf-8", errors="backslashreplace").strip()
+    except OSError:
+        return "" if folder.is_dir() else None
+
+
+def _release(ctx, found, params):
+    wanted, release = params["release"], found["release"]
+    if wanted is None:
+        return
+    if ctx.check("release", fnmatchcase(release, wanted), eq=True) == "failed":
+        yield f"the kernel is {release}, expected {wanted}: install that kernel and restart the host"
+
+
+def _arguments(ctx, words, params):
+    """Judge the command line; yields what is wrong. A word without `=` stands for any value."""
+    there = {*words, *(word.partition("=")[0] for word in words)}
+    lacks = [word for word in params["arguments"] if word not in there]
+    extra = [word for word in params["no_arguments"] if word in there]
+    if params["arguments"] and ctx.check("missing_arguments", len(lacks), "words", max=0) == "failed":
+        yield f"the kernel was started without {' '.join(lacks)}: add it to the boot loader, and restart the host"
+    if params["no_arguments"] and ctx.check("unwanted_arguments", len(extra), "words", max=0) == "failed":
+        yield f"the kernel was started with {' '.join(extra)}: take it out of the boot loader, and restart the host"
+
+
+def _settings(ctx, found, params):
+    """Judge the settings; yields what is wrong."""
+    for name, wanted in params["settings"].items():
+        value = found[name]
+        if value is None:
+            ctx.check(f"setting.{name}", value or "", ne="")
+            yield f"the kernel has no setting {name}: load the module that has it, or correct the name"
+        elif isinstance(wanted, dict):
+            limits = {word: wanted[word] for word in LIMITS if word in wanted}
+            if ctx.check(f"setting.{name}", float(value), **limits) == "failed":
+                told = ", ".join(f"{word} {limit}" for word, limit in limits.items())
+                yield f"{name} is {value}, expected {told}: set it in /etc/sysctl.d, and run `sysctl --system`"
+        elif ctx.check(f"setting.{name}", value, eq=" ".join(str(wanted).split())) == "failed":
+            yield f"{name} is {value}, expected {wanted}: set it in /etc/sysctl.d, and run `sysctl --system`"
+
+
+def _modules(ctx, found, params):
+    """Judge the modules; yields what is wrong."""
+    for name, wanted in params["modules"].items():
+        told = found[name]
+        if ctx.check(f"module.{name}", told is not None, eq=True) == "failed":
+            yield f"the module {name} is not loaded: `modprobe {name}`, and read the kernel's log"
+        elif wanted and ctx.check(f"version.{name}", fnmatchcase(told, wanted), eq=True) == "failed":
+            yield f"the module {name} has version {told or '(none)'}, expected {wanted}: install that driver"
+    for name in params["no_modules"]:
+        if ctx.check(f"no_module.{name}", found[name] is None, eq=True) == "failed":
+            yield f"the module {name} is loaded: `modprobe -r {name}`, and keep it out in /etc/modprobe.d"

@@ -1,0 +1,98 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Memory errors that the memory controllers have counted (EDAC)."""
+
+from __future__ import annotations
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.hardware_inventory import Tree
+from scriptlets.tools.hardware import is_missing
+
+CONTROLLERS = "sys/devices/system/edac/mc/"  # Documentation/ABI/testing/sysfs-devices-edac of Linux
+DAY = 86400
+
+
+class MemoryEcc(Scriptlet):
+    """Corrected and uncorrected errors of each memory module, since the driver of its controller was loaded.
+
+    `max_corrected` counts for each module and day; a younger count is taken as that of a day. Its default is where
+    rasdaemon gives a page up (PAGE_CE_THRESHOLD in its misc/rasdaemon.env: 50 in 24 hours). A single corrected error is
+    marginal.
+    """
+
+    options = {
+        "max_corrected": {"type": "float", "default": 50},
+        "max_uncorrected": {"type": "int", "default": 0},
+        "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
+        "root": {"type": "path", "default": "/"},
+    }
+    reads = ()
+    writes = ("memory.ecc_v1",)
+
+    def run(self, ctx, params):
+        tree = Tree(params["root"])
+        names = [name for name in tree.names(CONTROLLERS) if name.startswith("mc")]
+        found = {name: controller(tree, f"{CONTROLLERS}{name}/") for name in names}
+        if not found:
+            is_missing("a memory controller that counts errors (EDAC)", params)
+        ctx.set("memory.ecc_v1", found)
+        silent = [name for name, own in found.items() if own["seconds"] is None or not own["modules"]]
+        if silent:
+            raise ValueError(f"{', '.join(silent)} tells no counters: look at its driver in the kernel's log")
+        wrong = [said for own in found.values() for said in _judge(ctx, own, params)]
+        if wrong:
+            raise Failed("; ".join(wrong))
+
+
+def controller(tree, folder):
+    """The driver of a controller, for how many `seconds` it has counted, and its modules by label."""
+    modules = {}
+    for name in tree.names(folder):
+        if name.startswith(("dimm", "rank")):
+            modules.update(_module(tree, f"{folder}{name}/dimm_", name))
+        elif name.startswith("csrow"):
+            modules.update(_channels(tree, f"{folder}{name}/", name))
+    modules["(unknown)"] = {
+        "corrected": tree.number(f"{folder}ce_noinfo_count") or 0,
+        "uncorrected": tree.number(f"{folder}ue_noinfo_count") or 0,
+    }
+    known = {label: counts for label, counts in modules.items() if label != "(unknown)"}
+    return {
+        "driver": tree.text(f"{folder}mc_name"),
+        "seconds": tree.number(f"{folder}seconds_since_reset"),
+        "modules": modules if known else {},
+    }
+
+
+def _module(tree, start, name):
+    """One module of Linux 3.6 and later, with its label."""
+    counts = {"corrected": tree.number(f"{start}ce_count"), "uncorrected": tree.number(f"{start}ue_count")}
+    return {tree.text(f"{start}label") or name: counts} if None not in counts.values() else {}
+
+
+def _channels(tree, folder, name):
+    """The channels of a row, in a kernel that has only them; uncorrected errors count for the row."""
+    if any(each.startswith(("dimm", "rank")) for each in tree.names(folder.rsplit("/", 2)[0])):
+        return {}
+    channels = [each[: -len("_ce_count")] for each in tree.names(folder) if each.endswith("_ce_count")]
+    found = {}
+    for channel in (each for each in channels if each.startswith("ch")):
+        label = tree.text(f"{folder}{channel}_dimm_label") or f"{name}.{channel}"
+        found[label] = {
+            "corrected": tree.number(f"{folder}{channel}_ce_count"), "uncorrected": tree.number(f"{folder}ue_count")
+        }  # fmt: skip
+    return found
+
+
+def _judge(ctx, own, params):
+    """Judge the modules of one controller; yields what is wrong."""
+    days = max(own["seconds"], DAY) / DAY
+    for label, counts in own["modules"].items():
+        rate, lost = round(counts["corrected"] / days, 2), counts["uncorrected"]
+        warn = {"max": 0}
+        if ctx.check(f"uncorrected.{label}", lost, "errors", max=params["max_uncorrected"]) == "failed":
+            yield f"{label} has {lost} uncorrected memory errors: take the host out of service and replace the module"
+        if ctx.check(f"corrected.{label}", rate, "1/d", max=params["max_corrected"], warn=warn) == "failed":
+            yield f"{label} corrects {rate:g} memory errors a day: reseat the module; replace it if they come back"

@@ -1,0 +1,273 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Whether a host is set up as expected: kernel, packages, limits, cores, clock source, processes and mounts."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
+TREES = yaml.safe_load((HERE / "host_trees.yml").read_text(encoding="utf-8"))
+DPKG = "chrony\t4.6.1-3\tinstalled\nntp\t4.2.8\tconfig-files\n"
+RPM = "chrony\t4.5-1.el9\tinstalled\npackage ntp is not installed\n"
+HANGING = """
+import ctypes, os, sys, time
+sys.path.insert(0, sys.argv[1])
+from scriptlets.disk.mounts import answers, keep, look
+fuse = os.open("/dev/fuse", os.O_RDWR)
+options = f"fd={fuse},rootmode=40000,user_id=0,group_id=0".encode()
+mounted = ctypes.CDLL(None, use_errno=True).mount(b"rack", sys.argv[2].encode(), b"fuse", 0, options)
+if mounted:
+    sys.exit(77)
+started = time.monotonic()
+print(answers([("read", sys.argv[2], look), ("write", sys.argv[3], keep)], 0.5), time.monotonic() - started < 5)
+"""
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def run(scriptlet: Any, rack_context: Any, tmp_path: Path) -> Run:
+    """A function that runs a scriptlet on a tree, some of whose files are changed."""
+
+    def run(name: str, tree: str, changed: dict[str, str] | None = None, **params: Any) -> Any:
+        for path, text in {**TREES[tree], **(changed or {})}.items():
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_text(f"{text}\n", encoding="utf-8")
+        module, name_of_class = name.rsplit(".", 1)
+        return rack_context.run(getattr(scriptlet(module), name_of_class), {"root": str(tmp_path), **params})
+
+    return run
+
+
+class TestKernel:
+    def test_all_is_as_expected(self, run, rack_context):
+        outcome = run(
+            "host.kernel.HostKernel", "kernel", release="6.8.0-*", arguments=["iommu=pt", "hugepages"],
+            no_arguments=["pci=realloc", "iommu=off"], modules={"nvidia": "550.*", "nvidia-uvm": ""},
+            no_modules=["nouveau"],
+            settings={
+                "kernel.numa_balancing": 0, "vm.nr_hugepages": {"min": 64}, "net.ipv4.tcp_rmem": "4096 131072 33554432",
+                "net/ipv4/conf/eth0.10/forwarding": 1,
+            },
+        )  # fmt: skip
+        assert (outcome.verdict, outcome.reason) == ("passed", "")
+        assert "dyndbg=file a.c +p" in rack_context["host.kernel_v1"]["arguments"]
+
+    @pytest.mark.parametrize(
+        ("params", "says"),
+        [
+            ({"release": "6.5.*"}, "the kernel is 6.8.0-45-generic, expected 6.5.*: install that kernel and restart"),
+            ({"arguments": ["iommu=off", "pci"]}, "the kernel was started without iommu=off pci: add it to the boot"),
+            ({"no_arguments": ["hugepages"]}, "the kernel was started with hugepages: take it out of the boot loader"),
+            (
+                {"settings": {"kernel.numa_balancing": 1}},
+                "kernel.numa_balancing is 0, expected 1: set it in /etc/sysctl",
+            ),
+            ({"settings": {"vm.nr_hugepages": {"min": 65}}}, "vm.nr_hugepages is 64, expected min 65: set it in"),
+            ({"settings": {"kernel.numa": 1}}, "the kernel has no setting kernel.numa: load the module that has it"),
+            ({"modules": {"mlx5_core": ""}}, "the module mlx5_core is not loaded: `modprobe mlx5_core`"),
+            ({"modules": {"nvidia": "535.*"}}, "the module nvidia has version 550.90.07, expected 535.*: install that"),
+            ({"no_modules": ["nvidia"]}, "the module nvidia is loaded: `modprobe -r nvidia`, and keep it out"),
+        ],
+    )
+    def test_what_is_not_and_what_to_do(self, run, params, says):
+        outcome = run("host.kernel.HostKernel", "kernel", **params)
+        assert (outcome.verdict, outcome.reason[: len(says)]) == ("failed", says)
+
+    def test_a_kernel_that_does_not_tell_is_an_error(self, scriptlet, rack_context, tmp_path):
+        assert rack_context.run(scriptlet("host.kernel").HostKernel, {"root": str(tmp_path)}).verdict == "error"
+
+    def test_a_quotation_mark_that_does_not_end(self, scriptlet):
+        assert scriptlet("host.kernel").arguments('ro a="b c') == ["ro", 'a="b', "c"]
+
+
+class TestPackages:
+    @pytest.mark.parametrize(("text", "version"), [(DPKG, "4.6.1-3"), (RPM, "4.5-1.el9")])
+    def test_what_dpkg_and_rpm_print(self, scriptlet, text, version):
+        assert scriptlet("host.packages").installed(text) == {"chrony": version}
+
+    @pytest.mark.parametrize(
+        ("params", "says"),
+        [
+            ({"wanted": {"chrony": "4.6*"}, "unwanted": ["ntp"]}, ""),
+            ({"wanted": {"ntp": ""}}, "ntp is not installed: install it"),
+            ({"wanted": {"chrony": "4.5*"}}, "chrony has version 4.6.1-3, expected 4.5*: install that version"),
+            ({"unwanted": ["chrony"]}, "chrony is installed (4.6.1-3): remove it"),
+            ({}, "nothing to check: say which packages are `wanted` or `unwanted`"),
+        ],
+    )
+    def test_what_is_wrong_and_what_to_do(self, scriptlet, rack_context, monkeypatch, params, says):
+        module = scriptlet("host.packages")
+        monkeypatch.setattr(module, "ask", lambda _names: DPKG)
+        assert says in rack_context.run(module.HostPackages, params).reason
+
+    def test_the_packages_of_this_machine(self, scriptlet, rack_context):
+        wanted = {"wanted": {"bash": "", "no-such-package": ""}}
+        outcome = rack_context.run(scriptlet("host.packages").HostPackages, wanted)
+        assert outcome.reason == "no-such-package is not installed: install it"
+
+
+class TestLimits:
+    def test_the_limits_of_this_process(self, scriptlet, rack_context):
+        assert rack_context.run(scriptlet("host.limits").HostLimits, {"least": {"nofile": 8}}).verdict == "passed"
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        assert rack_context["host.limits_v1"]["nofile"] == soft
+
+    @pytest.mark.parametrize(
+        ("value", "least", "verdict"),
+        [(8192, 8192, "passed"), (8192, 8193, "failed"), (8192, "unlimited", "failed"), ("unlimited", 9, "passed"),
+         ("unlimited", "unlimited", "passed")],
+    )  # fmt: skip
+    def test_a_number_or_none(self, scriptlet, rack_context, monkeypatch, value, least, verdict):
+        module = scriptlet("host.limits")
+        monkeypatch.setattr(module, "soft", lambda _name: value)
+        outcome = rack_context.run(module.HostLimits, {"least": {"memlock": least}})
+        assert outcome.verdict == verdict
+        assert verdict == "passed" or f"memlock is 8192, expected at least {least}: set it in" in outcome.reason
+
+    @pytest.mark.parametrize(
+        ("least", "says"),
+        [({"memlok": 1}, "memlok is no limit that is known here, expected core, fsize, memlock"),
+         ({"nofile": "many"}, "nofile must be a number or unlimited, got 'many'")],
+    )  # fmt: skip
+    def test_words_that_are_not_known(self, scriptlet, rack_context, least, says):
+        outcome = rack_context.run(scriptlet("host.limits").HostLimits, {"least": least})
+        assert (outcome.verdict, says in outcome.reason) == ("error", True)
+
+
+class TestCoresAndClock:
+    @pytest.mark.parametrize(
+        ("changed", "params", "verdict", "says"),
+        [
+            ({}, {"cores": 128, "smt": False}, "passed", ""),
+            ({"online": "0-3,6-127"}, {}, "failed", "2 cores are offline (4, 5): read the system's event log"),
+            ({}, {"cores": 256}, "failed", "128 cores are online, expected 256: compare the firmware's setup"),
+            ({}, {"smt": True}, "failed", "hyperthreading is off: switch it on in the firmware's setup"),
+            ({"smt/control": "notsupported"}, {"smt": True}, "error", "does not tell whether hyperthreading is on"),
+        ],
+    )
+    def test_cores(self, run, changed, params, verdict, says):
+        outcome = run("cpu.online.CpuOnline", "cores", changed, **params)
+        assert outcome.verdict == verdict
+        assert says in outcome.reason
+
+    @pytest.mark.parametrize(
+        ("current", "params", "says"),
+        [("tsc", {}, ""), ("hpet", {}, "the kernel takes the time from hpet, expected tsc or arch_sys_counter or"),
+         ("hpet", {"allowed": ["hpet"]}, "")],
+    )  # fmt: skip
+    def test_the_clock_source(self, run, current, params, says):
+        outcome = run("clock.source.ClockSource", "clock", {"current_clocksource": current}, **params)
+        assert outcome.verdict == ("failed" if says else "passed")
+        assert outcome.reason.startswith(says)
+
+
+class TestProcesses:
+    @pytest.mark.parametrize(
+        ("changed", "params", "says"),
+        [
+            ({}, {"wanted": {"slurmd": 2}}, ""),
+            ({}, {"wanted": {"slurmd": 3}}, "2 processes slurmd, expected 3: start its service and read its log"),
+            ({"50/stat": "50 (ls) D 40 1"}, {}, "1 processes cannot be woken: ls (50, parent 40): look at the disks"),
+            (
+                {"50/stat": "50 (ls) Z 40 1"},
+                {},
+                "1 processes are dead and nobody takes note: ls (50, parent 40): restart",
+            ),
+            ({"50/stat": "50 (ls) D 40 1"}, {"max_stuck": 1}, ""),
+            ({"50/stat": "50 (mlx_health) D 2 1"}, {"ignore": ["mlx_*"]}, ""),
+            ({"50/stat": "50 (slurmd) Z 1 1"}, {"wanted": {"slurmd": 3}, "max_dead": 1}, "2 processes slurmd"),
+        ],
+    )
+    def test_stuck_dead_and_absent(self, run, changed, params, says):
+        outcome = run("host.processes.HostProcesses", "processes", changed, seconds=0.02, **params)
+        assert outcome.verdict == ("failed" if says else "passed")
+        assert outcome.reason.startswith(says)
+
+    def test_one_that_waits_for_a_moment_is_well(self, scriptlet, monkeypatch, tmp_path):
+        module = scriptlet("host.processes")
+        states = iter([{"9": {"name": "ls", "state": state, "parent": "1"}} for state in "DDRDD"])
+        monkeypatch.setattr(module, "processes", lambda _root: next(states))
+        assert module.stay(tmp_path, 0, [])["D"] == []
+
+    def test_a_real_process_that_is_dead(self, scriptlet, rack_context):
+        with subprocess.Popen(["true"]) as child:
+            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+            assert rack_context.run(scriptlet("host.processes").HostProcesses, {"seconds": 0.05}).verdict == "failed"
+        dead = {"pid": str(child.pid), "name": "true", "state": "Z", "parent": str(os.getpid())}
+        assert dead in rack_context["host.processes_v1"]["dead"]
+
+    def test_no_process_is_an_error(self, scriptlet, rack_context, tmp_path):
+        outcome = rack_context.run(scriptlet("host.processes").HostProcesses, {"root": str(tmp_path), "seconds": 0})
+        assert (outcome.verdict, "shows no process" in outcome.reason) == ("error", True)
+
+
+class TestMounts:
+    def test_the_mounts_of_this_machine(self, scriptlet, rack_context, tmp_path):
+        asked = {"mounts": ["/proc"], "write": [str(tmp_path)]}
+        assert rack_context.run(scriptlet("disk.mounts").DiskMounts, asked).verdict == "passed"
+        assert set(rack_context["disk.mounts_v1"]) == {"read /proc", f"write {tmp_path}"}
+        assert list(tmp_path.iterdir()) == []
+
+    def test_one_that_is_not_mounted(self, scriptlet, rack_context, tmp_path):
+        outcome = rack_context.run(scriptlet("disk.mounts").DiskMounts, {"mounts": [str(tmp_path)]})
+        assert outcome.reason == f"nothing is mounted at {tmp_path}: look at /etc/fstab, and mount it"
+
+    def test_a_folder_that_cannot_be_written(self, scriptlet, rack_context, tmp_path):
+        outcome = rack_context.run(scriptlet("disk.mounts").DiskMounts, {"mounts": [], "write": [f"{tmp_path}/none"]})
+        assert outcome.verdict == "failed"
+        assert "/none cannot be written (No such file or directory): look at the kernel's log" in outcome.reason
+
+    def test_one_that_does_not_answer_is_not_waited_for(self, scriptlet, rack_context, monkeypatch):
+        module = scriptlet("disk.mounts")
+        monkeypatch.setattr(module, "look", lambda _mount: time.sleep(60))
+        started = time.monotonic()
+        outcome = rack_context.run(module.DiskMounts, {"mounts": ["/proc"], "seconds": 0.2})
+        assert time.monotonic() - started < 30
+        assert outcome.reason.startswith(
+            "/proc hangs: look at its server and the network to it, then `umount -f -l /proc`"
+        )
+
+    @pytest.mark.skipif(os.geteuid() != 0 or not Path("/dev/fuse").exists(), reason="mounts a file system")
+    def test_a_real_file_system_whose_server_does_not_answer(self, tmp_path):
+        """FUSE whose server has never said a word: the kernel lets statfs wait for ever, as with an NFS server away."""
+        (tmp_path / "mount").mkdir()
+        done = subprocess.run(
+            ["unshare", "--mount", sys.executable, "-c", HANGING, str(ROOT), str(tmp_path / "mount"), str(tmp_path)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode == 77 or "unshare" in done.stderr:
+            pytest.skip("this machine lets nobody mount")
+        assert "'error': 'hangs'" in done.stdout, done.stderr
+        assert done.stdout.count("'error': None") == 1
+        assert done.stdout.rstrip().endswith("True")
+
+    def test_a_table_without_mounts_is_an_error(self, scriptlet, rack_context, tmp_path):
+        (tmp_path / "mounts").write_text("proc /proc proc rw 0 0\n", encoding="utf-8")
+        outcome = rack_context.run(scriptlet("disk.mounts").DiskMounts, {"table": str(tmp_path / "mounts")})
+        assert (outcome.verdict, "name them in `mounts`" in outcome.reason) == ("error", True)
+
+    def test_which_are_asked_by_default(self, scriptlet):
+        module = scriptlet("disk.mounts")
+        table = "\n".join(
+            f"{device} {mount} {kind} rw 0 0"
+            for device, mount, kind in (
+                ("/dev/sda1", "/", "ext4"), ("nas:/a", "/a", "nfs4"), ("10.0.0.1@o2ib:/x", "/x", "lustre"),
+                ("sshfs", "/s", "fuse.sshfs"), ("tmpfs", "/run", "tmpfs"), ("/dev/loop0", "/snap/a", "squashfs"),
+            )
+        )  # fmt: skip
+        read = module.read_mounts(table)
+        assert [mount for mount, found in read.items() if module.is_asked(found)] == ["/", "/a", "/x", "/s"]

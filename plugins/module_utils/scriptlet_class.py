@@ -25,19 +25,24 @@ class Scriptlet:
     """A reusable test step.
 
     `options` is an Ansible argument spec, or None to take any argument; `reads` and `writes` are tuples of context
-    keys (`reads = None`: not declared); `scope = "run"` marks a scriptlet for steps that run once for the run;
-    `reads_results` and `reads_history` let such a one read the results of the run, and the values that these
-    measurements and keys had in earlier runs; `deprecated` says what to use instead of one that should not be used any
-    more. All of them are literals: the controller reads them without running the file.
+    keys (`reads = None`: not declared), and `writes` may be a mapping that says what each key holds; `scope = "run"`
+    marks a scriptlet for steps that run once for the run; `reads_results` and `reads_history` let such a one read the
+    results of the run, and the values that these measurements and keys had in earlier runs; `deprecated` says what to
+    use instead of one that should not be used any more. For readers there are `needs` (tools, devices and rights),
+    `verdicts` (which ones a step gets besides `passed`, and when) and `example` (steps of a recipe, as YAML). All of
+    them are literals: the controller reads them without running the file.
     """
 
     options: dict[str, Any] | None = None
     reads: tuple[str, ...] | None = None
-    writes: tuple[str, ...] = ()
+    writes: tuple[str, ...] | dict[str, str] = ()
     scope: str = "host"
     reads_results: bool = False
     reads_history: tuple[str, ...] = ()
     deprecated: str = ""
+    needs: tuple[str, ...] = ()
+    verdicts: dict[str, str] | None = None
+    example: str = ""
 
     def validate(self, ctx: ContextView, params: dict[str, Any]) -> None:
         """Check cheaply what `options` cannot say; raise ValueError with a clear reason."""

@@ -21,6 +21,7 @@ STATIONS = (
     ("recipe",),
     ("waivers",),
     ("catalog",),
+    ("gallery",),
     ("plan",),
     ("compile",),
     ("stage",),

@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.argument_spec import CONVERSIONS, convert, converted
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import KEY as CONTEXT_KEY
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, Place, RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, shown
@@ -171,18 +172,50 @@ def _notice(value: Any, path: Path) -> Iterator[Problem]:
         yield path, "one line that names what to use instead, such as: use steps.probe_v2", shown(value), ""
 
 
+def _writes(value: Any, path: Path) -> Iterator[Problem]:
+    """Yield what is wrong with a list of keys, or with a mapping of each key to what it holds."""
+    if not isinstance(value, dict):
+        yield from _keys(value, path)
+        return
+    for name, text in value.items():
+        if not _is_key(name):
+            yield (*path, name, KEY), A_KEY, shown(name), ""
+        if not _is_text(text):
+            yield (*path, name), "what this key holds, with units", shown(text), ""
+
+
+def _verdicts(value: Any, path: Path) -> Iterator[Problem]:
+    if not isinstance(value, dict):
+        yield path, "a mapping such as {failed: a limit is exceeded}", shown(value), ""
+        return
+    for name, text in value.items():
+        if name not in VERDICTS:
+            yield (
+                (*path, name, KEY),
+                f"one of {listed(VERDICTS, len(VERDICTS))}",
+                shown(name),
+                closest(name, tuple(VERDICTS)),
+            )
+        if not _is_text(text):
+            yield (*path, name), "when a step gets this verdict", shown(text), ""
+
+
+A_KEY = "a context key such as numbers.stats_v1: lower-case, dotted, with a version at its end"
 _text = _instance_of(str, "text")
-_keys = _list_of(_is_key, "a context key such as numbers.stats_v1: lower-case, dotted, with a version at its end")
+_keys = _list_of(_is_key, A_KEY)
 TOP: dict[str, Check] = {
     "description": _text,
     "options": _none_or(_options),
     "reads": _none_or(_keys),
-    "writes": _keys,
+    "writes": _writes,
     "flags": _list_of(_is_text, "a flag of the C compiler, such as -O2"),
     "scope": _one_of("host", "run"),
     "reads_results": _instance_of(bool, "true or false"),
     "reads_history": _list_of(_is_text, "the name of a measurement or of a context key"),
     "deprecated": _notice,
+    "needs": _list_of(_is_text, "a tool, a device or a right that the host needs, such as: root"),
+    "verdicts": _verdicts,
+    "example": _instance_of(str, "text: steps of a recipe"),
 }
 ATTRIBUTES: dict[str, Check] = {
     "type": _one_of(*CONVERSIONS),
@@ -194,4 +227,6 @@ ATTRIBUTES: dict[str, Check] = {
     "options": _options,
     "default": _anything,
     "description": _instance_of(str | list, "text or a list of texts"),  # type: ignore[arg-type]
+    "unit": _instance_of(str, "text such as MiB"),
+    "source": _instance_of(str, "text: where the default is from"),
 }

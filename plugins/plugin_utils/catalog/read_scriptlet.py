@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +101,8 @@ def _sidecar_entry(candidate: Candidate, function: str, seen: Stamp) -> Scriptle
 
 
 def _entry(candidate: Candidate, digest: str, declared: Mapping[str, Any], function: str = "") -> ScriptletEntry:
-    folder, reads = candidate.folder, declared.get("reads")
+    folder, reads, writes = candidate.folder, declared.get("reads"), declared.get("writes", ())
+    needs = declared.get("needs")
     return ScriptletEntry(
         name=candidate.name,
         kind=candidate.kind,
@@ -111,13 +113,17 @@ def _entry(candidate: Candidate, digest: str, declared: Mapping[str, Any], funct
         function=function,
         options=declared.get("options"),
         reads=None if reads is None else tuple(reads),
-        writes=tuple(declared.get("writes", ())),
+        writes=tuple(writes),
         digest=digest,
         flags=tuple(declared.get("flags", ())),
         scope=declared.get("scope", "host"),
         reads_results=declared.get("reads_results", False),
         reads_history=tuple(declared.get("reads_history", ())),
         deprecated=declared.get("deprecated", "").strip(),
+        holds=writes if isinstance(writes, dict) else {},
+        needs=None if needs is None else tuple(needs),
+        verdicts=declared.get("verdicts", {}),
+        example=cleandoc(declared.get("example", "")),
     )
 
 

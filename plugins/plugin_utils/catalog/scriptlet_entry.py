@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,6 +32,8 @@ class ScriptletEntry:
     `flags` are options of the compiler, for a C source.
     `digest` is `sha256:<hex>` of the file and of its sidecar.
     `deprecated` names what to use instead of a deprecated scriptlet.
+    What is there for readers: `holds` says of keys in `writes` what they hold, with units; `needs` are tools, devices
+    and rights; `verdicts` says when a step gets which verdict besides `passed`; `example` are steps of a recipe (YAML).
     """
 
     name: str
@@ -50,3 +52,7 @@ class ScriptletEntry:
     reads_results: bool = False
     reads_history: tuple[str, ...] = ()
     deprecated: str = ""
+    holds: Mapping[str, str] = field(default_factory=dict)
+    needs: tuple[str, ...] | None = None
+    verdicts: Mapping[str, str] = field(default_factory=dict)
+    example: str = ""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
 
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
@@ -20,15 +21,31 @@ if TYPE_CHECKING:
 
 def add_scriptlets(command: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
-    examples(command, "rack-recipes scriptlets", "rack-recipes scriptlets --json | jq '.scriptlets[].name'")
+    command.add_argument(
+        "words",
+        nargs="*",
+        metavar="WORD",
+        help="what to look for, among recipes and roles as well: what is found has all words",
+    )
+    examples(
+        command,
+        "rack-recipes scriptlets",
+        "rack-recipes scriptlets temperature",
+        "rack-recipes scriptlets nvme wear --json | jq '.found[].name'",
+        "rack-recipes scriptlets --json | jq '.scriptlets[].name'",
+    )
 
 
 def scriptlets(options: argparse.Namespace) -> Answer:
-    """List the scriptlets that recipes here can use: name, type, arguments, what each does.
+    """List the scriptlets that recipes here can use, or search them, the recipes and the roles.
 
-    An argument in brackets may be left out. `ansible-doc NAME` documents the published scriptlets in full. Files that
-    cannot be used are named on stderr, with the reason.
+    The list has name, type, arguments, and what each does; an argument in brackets may be left out. A search looks at
+    names, sentences, keys, units, arguments and tools; what has the word as its name comes first, then what has it in
+    its name, in its sentence, and elsewhere. If a search finds a single entry, it is shown in full. `ansible-doc NAME`
+    documents the published scriptlets. Files that cannot be used are named on stderr, with the reason.
     """
+    if options.words:
+        return _search(options)
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve import list_all, load_errors
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import to_text
@@ -41,6 +58,26 @@ def scriptlets(options: argparse.Namespace) -> Answer:
         return {"scriptlets": [_data(entry) for entry in entries]}, 0
     rows = [(entry.name, entry.kind, entry.source, _arguments(entry), _about(entry)) for entry in entries]
     return to_text(("module", "type", "from", "arguments", "what it does"), rows), 0
+
+
+def _search(options: argparse.Namespace) -> Answer:
+    from ansible_collections.rack.recipes.plugins.plugin_utils import settings
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.authors.found_entries import as_text, to_data
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colours import takes_colours
+    from ansible_collections.rack.recipes.plugins.plugin_utils.gallery.read_gallery import whole_gallery
+    from ansible_collections.rack.recipes.plugins.plugin_utils.gallery.search import nearest_word, search
+
+    entries, left_out = whole_gallery(tuple(map(Path, settings.load().scriptlets)), Path())
+    for fault in left_out:
+        sys.stderr.write(f"left out: {fault}\n")
+    found = search(entries, options.words)
+    if not found:
+        lost, near = nearest_word(entries, options.words)
+        nothing = f"nothing here has {lost!r}" if lost else f"nothing here has all of {', '.join(options.words)}"
+        raise CatalogError(nothing + (f" (did you mean {near!r}?)" if near else ""))
+    if options.json:
+        return {"found": [to_data(entry) for entry in found]}, 0
+    return as_text(found, options.words, in_colour=takes_colours(sys.stdout)), 0
 
 
 def _data(entry: ScriptletEntry) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from scriptlets.tools.dcgm_metrics import few, read_exporter
+from scriptlets.tools.xids import meaning as meaning_of
 
 XID = "DCGM_FI_DEV_XID_ERRORS"
 # metric -> name of the check, its unit, what it means, what to do
@@ -24,20 +25,6 @@ FAULTS = {
         "drain the node, reset the GPU and run the memory test; replace it if the number grows",
     ),
 }  # fmt: skip
-# What to do, by NVIDIA's page "XID Errors" (https://docs.nvidia.com/deploy/xid-errors/). The rest: see ADVICE.
-XIDS = {
-    13: ("an illegal access of a program", "run the test again; if other programs get it too, drain the node"),
-    31: ("a memory fault of a program", "run the test again; if other programs get it too, drain the node"),
-    48: ("a double-bit memory error", "drain the node and reset the GPU; if it comes back, replace the GPU"),
-    63: ("a row of memory was remapped", "reset the GPU to use the spare row"),
-    64: ("a row of memory could not be remapped", "drain the node and replace the GPU"),
-    74: ("an NVLink error", "drain the node, reseat the GPU and its bridges; if it comes back, replace it"),
-    79: ("the GPU has fallen off the bus", "drain the node, power it off and on, reseat the GPU; else replace it"),
-    94: ("a contained memory error", "restart the program; reset the GPU when the node is empty"),
-    95: ("an uncontained memory error", "drain the node and reset the GPU; if it comes back, replace the GPU"),
-    119: ("the GPU's system processor does not answer", "drain the node, power it off and on"),
-}
-ADVICE = "look it up in NVIDIA's list of XID errors; drain the node until then"
 
 
 class DcgmGpus(Scriptlet):
@@ -88,7 +75,7 @@ def _judged(ctx, number, metrics):
     """Judge one GPU; yields what is wrong with it."""
     xid = metrics.get(XID)
     if xid is not None and ctx.check(f"xid.gpu{number}", int(xid), eq=0) == "failed":
-        meaning, action = XIDS.get(int(xid), ("", ADVICE))
+        meaning, action = meaning_of(int(xid))
         yield f"GPU {number}: XID {int(xid)}{meaning and f' ({meaning})'}: {action}"
     for metric, (name, unit, said, action) in FAULTS.items():
         value = metrics.get(metric)

@@ -29,9 +29,43 @@ def write_tree(root: Path, files: dict[str, str]) -> Path:
 class TestKernelLog:
     @pytest.mark.parametrize(("line", "meaning"), LINES)
     def test_the_words_of_old_and_new_kernels(self, scriptlet, line, meaning):
-        found = scriptlet("host.kernel_log").matches(line, [])
+        module = scriptlet("host.kernel_log")
+        found = module.matches(line, [], module.patterns(module.SUBJECTS))
         assert bool(found) == bool(meaning)
         assert not found or found[0][1].startswith(meaning)
+
+    @pytest.mark.parametrize(
+        ("params", "says"),
+        [
+            ({}, "GPU error, Xid 79 (the GPU has fallen off the bus): drain the node, power it off and on"),
+            ({"subjects": ["memory"]}, ""),
+            ({"subjects": ["links"]}, "a port lost its link: reseat its cable"),
+            ({"subjects": ["links"], "ignore": ["eth7"]}, ""),
+            (
+                {"subjects": [], "patterns": {"flux [0-9]+": "no flux: add some"}},
+                "no flux: add some (1 lines, the first:",
+            ),
+        ],
+    )
+    def test_subjects_and_own_patterns(self, scriptlet, rack_context, tmp_path, params, says):
+        log = tmp_path / "kern.log"
+        lines = ("NVRM: Xid (PCI:0000:3b:00): 79, pid=1", "ice 0000:3b:00.0 eth7: NIC Link is Down", "flux 12 low")
+        log.write_text("\n".join(lines), encoding="utf-8")
+        outcome = rack_context.run(scriptlet("host.kernel_log").KernelLog, {"source": str(log), **params})
+        assert outcome.verdict == ("failed" if says else "passed")
+        assert outcome.reason.startswith(says)
+
+    def test_a_line_counts_once(self, scriptlet):
+        known = {"a": "first", "b": "second"}
+        assert scriptlet("host.kernel_log").matches("a b\n", [], known) == [("a b", "first")]
+
+    def test_a_pattern_that_is_none(self, scriptlet, rack_context):
+        outcome = rack_context.run(scriptlet("host.kernel_log").KernelLog, {"patterns": {"(": "x"}})
+        assert (outcome.verdict, "patterns: '(' is no regular expression" in outcome.reason) == ("error", True)
+
+    def test_every_subject_is_a_choice(self, scriptlet):
+        module = scriptlet("host.kernel_log")
+        assert sorted(module.KernelLog.options["subjects"]["choices"]) == sorted(module.SUBJECTS)
 
     def test_the_mark_is_a_time_that_since_takes(self, scriptlet, rack_context, monkeypatch):
         module = scriptlet("host.kernel_log")

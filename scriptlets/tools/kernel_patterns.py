@@ -45,7 +45,7 @@ SUBJECTS = {
         ),
     },
     "links": {
-        r"(?<!SATA )[Ll]ink (is )?[Dd]own\b": "a port lost its link: reseat its cable, and clean it; look at the other end",
+        r"(?<!SATA )[Ll]ink (is )?[Dd]own\b": "a port lost its link: reseat and clean its cable; look at the other end",
     },
     "gpu": {
         XID: "GPU error",

@@ -1,0 +1,277 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The scriptlets for GPUs, on what the tools of three drivers printed (`captured/README-gpus.md`)."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CAPTURED = Path(__file__).parent / "captured"
+T4, A100, A5000 = "nvidia-smi-515-v11.xml", "nvidia-smi-535-v12.xml", "nvidia-smi-590-v13.xml"
+LOST = (
+    "Unable to determine the device handle for GPU0000:81:00.0: GPU is lost.  Reboot the system to recover this GPU\n"
+)
+SKIPPED = """{"DCGM Diagnostic": {"test_categories": [{"category": "x", "tests": [
+    {"name": "pcie", "results": [{"status": "Skip", "info": ["not supported"]}]}]}]}}"""
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def run(scriptlet: Any, rack_context: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """A function that runs a scriptlet on what nvidia-smi printed; `changed` says what it printed instead."""
+    folder = tmp_path / "sys/bus/pci/devices/0000:81:00.0"
+    folder.mkdir(parents=True)
+    (folder / "vendor").write_text("0x10de\n", encoding="ascii")
+
+    def run(name: str, text: str, changed: dict[str, str] | None = None, code: int = 0, **params: Any) -> Any:
+        text = (CAPTURED / text).read_text(encoding="utf-8") if text.endswith(".xml") else text
+        for before, after in (changed or {}).items():
+            assert before in text
+            text = text.replace(before, after, 1)
+        done = subprocess.CompletedProcess((), code, text, "")
+        monkeypatch.setattr(scriptlet("tools.nvidia_smi"), "completed", lambda *_words, **_more: done)
+        module, name_of_class = name.rsplit(".", 1)
+        return rack_context.run(getattr(scriptlet(module), name_of_class), {"root": str(tmp_path), **params})
+
+    return run
+
+
+class TestHealth:
+    @pytest.mark.parametrize(("text", "number"), [(T4, 1), (A100, 1), (A5000, 2)])
+    def test_healthy_gpus_by_three_drivers(self, run, rack_context, text, number):
+        outcome = run("gpu.health.GpuHealth", text, expected=number)
+        assert (outcome.verdict, outcome.reason) == ("passed", "")
+        assert rack_context.measured["gpus"] == number
+
+    @pytest.mark.parametrize(
+        ("text", "changed", "params", "says"),
+        [
+            (A5000, {}, {"expected": 8}, "2 GPUs are seen, expected 8: power the node off and on, then reseat"),
+            (
+                T4,
+                {"<dram_uncorrectable>0": "<dram_uncorrectable>2"},
+                {},
+                "GPU 00000000:00:1e.0: 2 memory errors that were",
+            ),
+            (
+                T4,
+                {"<dram_correctable>0": "<dram_correctable>9"},
+                {"max_corrected": 8},
+                "9 corrected memory errors: run the",
+            ),
+            (
+                A5000,
+                {"sram_uncorrectable_secded>N/A": "sram_uncorrectable_secded>1"},
+                {},
+                "1 memory errors that were not",
+            ),
+            (
+                T4,
+                {"<retired_count>0": "<retired_count>61"},
+                {"max_retired": 60},
+                "61 retired pages of memory: drain the",
+            ),
+            (
+                T4,
+                {"<pending_retirement>No": "<pending_retirement>Yes"},
+                {},
+                "page retirement pending is Yes: restart the",
+            ),
+            (
+                A5000,
+                {"row_pending>No": "row_pending>Yes"},
+                {},
+                "row remap pending is Yes: reset the GPU to use the spare",
+            ),
+            (
+                A5000,
+                {"row_failure>No": "row_failure>Yes"},
+                {},
+                "row remap failed is Yes: drain the node and replace the",
+            ),
+            (A5000, {"action>None": "action>Drain and Reset"}, {}, "recovery action is Drain and Reset: do that"),
+            (
+                A100,
+                {"reset_required>No": "reset_required>Yes"},
+                {},
+                "reset required is Yes: drain the node and reset the",
+            ),
+            (
+                T4,
+                {"reason_hw_thermal_slowdown>Not ": "reason_hw_thermal_slowdown>"},
+                {},
+                "lowered (hw thermal slowdown)",
+            ),
+            (
+                A5000,
+                {"reason_hw_power_brake_slowdown>Not ": "reason_hw_power_brake_slowdown>"},
+                {},
+                "look at the power sup",
+            ),
+            (T4, {"<gpu_temp>40": "<gpu_temp>94"}, {}, "94 °C (limit: max 93 °C): look at the fans, the coolant"),
+            (T4, {}, {"max_celsius": 39}, "40 °C (limit: max 39 °C)"),
+        ],
+    )
+    def test_what_is_wrong_and_what_to_do(self, run, text, changed, params, says):
+        outcome = run("gpu.health.GpuHealth", text, changed, **params)
+        assert outcome.verdict == "failed"
+        assert says in outcome.reason
+
+    def test_a_gpu_that_is_lost(self, run):
+        outcome = run("gpu.health.GpuHealth", LOST, code=15)
+        assert outcome.verdict == "failed"
+        assert (
+            "GPU is lost.  Reboot the system to recover this GPU: drain the node, power it off and on" in outcome.reason
+        )
+
+    @pytest.mark.parametrize(
+        ("text", "code", "says"),
+        [("No devices were found\n", 6, "nvidia-smi ended with exit code 6: No devices were found: look at the driver"),
+         ("<nvidia_smi_log>", 0, "nvidia-smi printed no XML")],
+    )  # fmt: skip
+    def test_a_driver_that_does_not_answer_is_an_error(self, run, text, code, says):
+        outcome = run("gpu.health.GpuHealth", text, code=code)
+        assert (outcome.verdict, says in outcome.reason) == ("error", True)
+
+    def test_no_such_hardware(self, scriptlet, rack_context, tmp_path):
+        health = scriptlet("gpu.health").GpuHealth
+        assert rack_context.run(health, {"root": str(tmp_path)}).reason == "no such hardware: a GPU of NVIDIA"
+        assert rack_context.run(health, {"root": str(tmp_path), "absent": "fail"}).verdict == "failed"
+
+
+class TestSettings:
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            (T4, {"driver": "515.*", "power_limit": "70.00 W", "ecc": "Enabled", "application_clock": "585 MHz"}),
+            (A100, {"driver": "535.*", "power_limit": "500.00 W", "mig": "Enabled", "product": "*A100*"}),
+            (A5000, {"driver": "590.44.01", "vbios": "94.02.*", "persistence": "Enabled", "memory_size": "24564 MiB"}),
+        ],
+    )
+    def test_what_is_expected_of_three_drivers(self, run, text, expected):
+        assert run("gpu.settings.GpuSettings", text, expected=expected).reason == ""
+
+    @pytest.mark.parametrize(
+        ("text", "changed", "expected", "says"),
+        [
+            (
+                A100,
+                {},
+                {"persistence": "Enabled"},
+                "persistence is Disabled, expected Enabled: start nvidia-persistenced",
+            ),
+            (
+                T4,
+                {},
+                {"driver": "590.*"},
+                "driver is 515.105.01, expected 590.*: install that driver and restart the node",
+            ),
+            (
+                T4,
+                {"pending_ecc>Enabled": "pending_ecc>Disabled"},
+                {},
+                "ECC is Enabled, and will be Disabled: reset the GPU",
+            ),
+            (
+                A5000,
+                {"94.02.6D.00.0D": "94.02.5F.00.01"},
+                {},
+                "NVIDIA RTX A5000: vbios is 94.02.5F.00.01 on 00000000:81:",
+            ),
+        ],
+    )
+    def test_what_is_wrong_and_what_to_do(self, run, text, changed, expected, says):
+        outcome = run("gpu.settings.GpuSettings", text, changed, expected=expected)
+        assert outcome.verdict == "failed"
+        assert says in outcome.reason
+
+    def test_a_setting_that_is_not_told_is_an_error(self, run):
+        outcome = run("gpu.settings.GpuSettings", A5000, expected={"application_clock": "585 MHz"})
+        assert outcome.verdict == "error"
+        assert "does not tell 00000000:81:00.0 application_clock, 00000000:c1:00.0 application_clock" in outcome.reason
+
+    def test_a_word_that_is_no_setting(self, run):
+        outcome = run("gpu.settings.GpuSettings", T4, expected={"drivers": "x"})
+        assert (outcome.verdict, "drivers is no setting, expected one of driver, product" in outcome.reason) == (
+            "error", True
+        )  # fmt: skip
+
+
+class TestProcesses:
+    def test_free_gpus(self, run):
+        assert run("gpu.processes.GpuProcesses", T4, max_used_mib=100).verdict == "passed"
+
+    @pytest.mark.parametrize(
+        ("params", "says"),
+        [
+            ({}, "GPU 00000000:81:00.0 is held by /usr/bin/python3 (4242): end what is left of a job"),
+            ({"max_processes": 1}, ""),
+            ({"allowed": ["*/python3"]}, ""),
+            ({"allowed": ["*"], "max_used_mib": 500}, "GPU 00000000:81:00.0 has 22437 MiB in use: look who holds it"),
+        ],
+    )
+    def test_gpus_that_are_held(self, run, params, says):
+        outcome = run("gpu.processes.GpuProcesses", A5000, **params)
+        assert outcome.verdict == ("failed" if says else "passed")
+        assert outcome.reason.startswith(says)
+
+
+class TestDiag:
+    @pytest.fixture
+    def diag(self, scriptlet, rack_context, tmp_path, monkeypatch) -> Run:
+        """A function that runs the scriptlet on what dcgmi printed; `asked` has the command lines."""
+        folder = tmp_path / "sys/bus/pci/devices/0000:81:00.0"
+        folder.mkdir(parents=True)
+        (folder / "vendor").write_text("0x10de\n", encoding="ascii")
+        module = scriptlet("dcgm.diag")
+
+        def diag(text: str, changed: tuple[str, str] = ("", ""), code: int = 0, **params: Any) -> Any:
+            text = (CAPTURED / text).read_text(encoding="utf-8") if text.endswith(".json") else text
+            assert changed[0] in text
+            done = subprocess.CompletedProcess((), code, text.replace(*changed, 1), "")
+            monkeypatch.setattr(module, "completed", lambda argv, **_more: diag.asked.append(argv) or done)
+            return rack_context.run(module.DcgmDiag, {"root": str(tmp_path), **params})
+
+        diag.asked = []
+        return diag
+
+    @pytest.mark.parametrize(("version", "passed"), [("3.1", 3), ("4.6", 3)])
+    def test_what_two_versions_print(self, diag, rack_context, version, passed):
+        assert diag(f"dcgmi-diag-{version}.json", level=2).verdict == "passed"
+        assert rack_context.measured == {"passed": passed, "failed": 0, "warned": 0}
+        assert diag.asked == [("dcgmi", "diag", "--host", "localhost", "-r", "2", "-j")]
+
+    @pytest.mark.parametrize(
+        ("version", "changed", "verdict", "says"),
+        [
+            ("3.1", ('"SKIP"', '"FAIL", "warnings": ["Bad memory"]'), "failed",
+             "DCGM's test GPU Memory failed on GPU 1 (Bad memory): drain the node, reset the GPU"),
+            ("4.6", ('"Skip"', '"Fail", "warnings": [{"warning": "Slow", "error_id": 1}]'), "failed",
+             "DCGM's test pcie failed on GPU 1 (Slow): drain the node"),
+            ("3.1", ('"SKIP"', '"WARN"'), "marginal", ""),
+        ],
+    )  # fmt: skip
+    def test_a_test_that_fails(self, diag, version, changed, verdict, says):
+        outcome = diag(f"dcgmi-diag-{version}.json", changed, code=226)
+        assert outcome.verdict == verdict
+        assert outcome.reason.startswith(says)
+
+    @pytest.mark.parametrize(
+        ("text", "says"),
+        [
+            ("Error: unable to establish a connection to the specified host: localhost", "ended with exit code 1: E"),
+            ('{"DCGM Diagnostic": {"runtime_error": "a GPU is in use"}}', "dcgmi diag could not run: a GPU is in use"),
+            (SKIPPED, "dcgmi ran no test (pcie: not supported): look at the host engine"),
+        ],
+    )  # fmt: skip
+    def test_no_result_is_an_error(self, diag, text, says):
+        outcome = diag(text, code=1, tests=["pcie"])
+        assert (outcome.verdict, says in outcome.reason) == ("error", True)
+        assert "pcie" in diag.asked[0]

@@ -2,20 +2,69 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The public Python names of rack.recipes: for scriptlets, and for notebooks that read the store.
+"""The public Python names of rack.recipes: for scriptlets and their tests, for programs and notebooks.
 
-Nothing is defined here. What is exported keeps its name, its parameters and its columns in every later version.
+Nothing is defined here, and nothing is imported before a name is used. What is exported keeps its name, its parameters
+and its columns in every later version.
 """
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, Skipped
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.notebook import (
-    RunFrames,
-    load_run,
-    measurements,
-    runs,
-)
-from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.module_utils import short_names
 
-__all__ = ("Failed", "RackError", "RunFrames", "Scriptlet", "Skipped", "load_run", "measurements", "runs")
+TYPE_CHECKING = False  # typing's would have to be imported
+if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
+    from ansible_collections.rack.recipes.plugins.module_utils.decorators import (
+        debug_trace,
+        register_scriptlet,
+        timeout_enforce,
+        track_resources,
+    )
+    from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_class import Failed, Scriptlet, Skipped
+    from ansible_collections.rack.recipes.plugins.module_utils.shell import ShellScriptlet, run_program
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.notebook import (
+        RunFrames,
+        load_run,
+        measurements,
+        runs,
+    )
+    from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+
+__all__ = (
+    "ContextView",
+    "Failed",
+    "RackError",
+    "RunFrames",
+    "Scriptlet",
+    "ShellScriptlet",
+    "Skipped",
+    "debug_trace",
+    "load_run",
+    "measurements",
+    "register_scriptlet",
+    "run_program",
+    "runs",
+    "timeout_enforce",
+    "track_resources",
+)
+
+_HERE = "ansible_collections.rack.recipes.plugins.plugin_utils."
+_MODULES = {
+    **short_names.MODULES,
+    "RackError": f"{_HERE}errors",
+    **dict.fromkeys(("RunFrames", "load_run", "measurements", "runs"), f"{_HERE}analysis.notebook"),
+}
+
+if not TYPE_CHECKING:  # a checker would take every name for one of this module
+
+    def __getattr__(name: str) -> object:
+        """The public object of this name, imported now and kept."""
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = globals()[name] = short_names.imported(_MODULES[name], name)
+        return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import bounded
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import variables
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import TAIL, OutputCapture
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.spawn import spawn
@@ -24,6 +25,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_class impor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from typing import Any, Callable
 
     from ansible_collections.rack.recipes.plugins.module_utils.context_view import ContextView
@@ -93,6 +95,26 @@ class ShellScriptlet(Scriptlet):
         if not has_parser:
             raise ValueError(f"{argv[0]} {missing(program.stdout, mask)}")
         return self.parse(_whole(argv[0], program.stdout), ctx, params)
+
+
+def run_program(
+    argv: Sequence[str], *, stdin: str = "", exit_codes: Sequence[int] = (0,), env: Mapping[str, str] | None = None
+) -> str:
+    """Run a program to its end, and return what it printed on stdout. Its stderr is logged at once.
+
+    `argv` are the program and its words; no shell is involved. `stdin` is what it reads: pass secrets there. `env` has
+    further variables. A step's `timeout` ends the program too. Raises ValueError for another exit code than one of
+    `exit_codes`, with the last line of stderr, and for more than 4 MiB on stdout; OSError if it cannot be started.
+    """
+    if isinstance(argv, str) or not argv:
+        raise ValueError(f"run_program: expected a list of words such as ['ip', '-j', 'link'], got {argv!r}")
+    words = [str(word) for word in argv]
+    program = Program(words, {**os.environ, **(env or {})}, stdin)
+    program.finish()
+    if program.exit_code not in exit_codes:
+        said = program.stderr.text(KEPT).strip().rpartition("\n")[2]
+        raise ValueError(f"{words[0]} {program.ending}{f': {bounded(said)}' if said else ''}")
+    return _whole(words[0], program.stdout)
 
 
 class Program:

@@ -23,6 +23,16 @@ INSIDE = "ansible_collections/rack/recipes"
 SHIPPED = ("plugins", "playbooks", "roles", "recipes", "scriptlets", "data", "meta")
 FILES = ("galaxy.yml", "README.md", "LICENSE", "pyproject.toml", "hatch_build.py")
 CALLBACK = "rack.recipes.recorder"
+AUTHORS = """\
+from typing import Any
+from rack_recipes import ContextView, Faild, Scriptlet, debug_trace, run_program
+
+class Own(Scriptlet):
+    @debug_trace
+    def run(self, ctx: ContextView, params: dict[str, Any]) -> None:
+        reveal_type(run_program(["uname"]))
+        ctx.chek("a", 1)
+"""
 
 
 def run(*command: str | Path, home: Path) -> str:
@@ -99,7 +109,24 @@ def test_the_command_is_there(programs, home):
 
 def test_python_finds_the_public_names(programs, home):
     script = "import rack_recipes as r; print(*(name for name in r.__all__ if hasattr(r, name)))"
-    assert "load_run measurements runs" in run(programs / "python", "-c", script, home=home)
+    found = run(programs / "python", "-c", script, home=home).split()
+    assert {"Failed", "Scriptlet", "load_run", "run_program"} <= {*found}
+
+
+def test_a_type_checker_knows_what_is_behind_the_public_names(wheel, tmp_path):
+    pytest.importorskip("mypy")
+    venv.create(tmp_path / "env")  # without pandas, into which mypy would look for a minute
+    [packages] = (tmp_path / "env/lib").glob("python*/site-packages")
+    zipfile.ZipFile(wheel).extractall(packages)
+    (tmp_path / "own.py").write_text(AUTHORS)
+    mypy = (sys.executable, "-m", "mypy", "--strict", "--python-executable", tmp_path / "env/bin/python")
+    done = subprocess.run([*mypy, "own.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    found = [line.partition(": ")[2] for line in done.stdout.splitlines()]
+    assert found[:-1] == [
+        'error: Module "rack_recipes" has no attribute "Faild"; maybe "Failed"?  [attr-defined]',
+        'note: Revealed type is "str"',
+        'error: "ContextView" has no attribute "chek"; maybe "check"?  [attr-defined]',
+    ]
 
 
 def test_ansible_finds_the_collection(programs, home):

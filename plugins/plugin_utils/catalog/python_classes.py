@@ -12,9 +12,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.module_utils import short_names
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.check_declarations import check_declared
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, Place
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, quoted
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 
 BASES = frozenset(("Scriptlet", "BaseScriptlet", "ShellScriptlet"))
@@ -42,6 +44,7 @@ def read_python(code: bytes, file: str) -> tuple[ScriptletClass, ...]:
         raise CatalogError(f"{place}: not valid Python: {getattr(error, 'msg', error)}") from error
     except (RecursionError, MemoryError) as error:
         raise CatalogError(f"{file}: too deeply nested to be read") from error
+    _check_short_names(module, file)
     classes = {node.name: node for node in module.body if isinstance(node, ast.ClassDef)}
     names = _imported_names(module)
     return tuple(
@@ -49,6 +52,20 @@ def read_python(code: bytes, file: str) -> tuple[ScriptletClass, ...]:
         for node in classes.values()
         if _is_scriptlet(_with_bases(node, classes), names)
     )
+
+
+def _check_short_names(module: ast.Module, file: str) -> None:
+    """Raise CatalogError for a name that the package rack_recipes does not have on a host."""
+    imports = (node for node in module.body if isinstance(node, ast.ImportFrom))
+    for alias in (alias for node in imports if node.module == short_names.PACKAGE for alias in node.names):
+        if alias.name in ("*", *short_names.MODULES):
+            continue
+        place = Place(file, alias.lineno, alias.col_offset + 1)
+        if alias.name in short_names.FOR_PROGRAMS:
+            raise CatalogError(f"{place}: {short_names.not_for_scriptlets(alias.name)}")
+        near = closest(alias.name, tuple(short_names.MODULES))
+        hint = f" (did you mean {near!r}?)" if near else f"; there are {', '.join(short_names.MODULES)}"
+        raise CatalogError(f"{place}: {short_names.PACKAGE} has no name {quoted(alias.name)}{hint}")
 
 
 def _imported_names(module: ast.Module) -> dict[str, str]:

@@ -34,7 +34,7 @@ KEYS: Mapping[str, Any] = {
 }
 CHECK = {"name": "ran", "value": True, "eq": True}
 PYTHON = """\
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+from rack_recipes import Scriptlet
 
 
 class {name}(Scriptlet):

@@ -2,11 +2,14 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The public names read the store, and their columns are those of the page on notebooks."""
+"""The public names: they are cheap to import, they read the store, and their columns are those of the page."""
 
 from __future__ import annotations
 
+import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -15,6 +18,7 @@ import pandas as pd
 import pytest
 
 from ansible_collections.rack.recipes import rack_recipes
+from ansible_collections.rack.recipes.plugins.module_utils import short_names
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.stored_runs import (
     Night,
@@ -23,8 +27,10 @@ from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.s
     store_nights,
 )
 
-PAGE = Path(__file__).parents[3] / "docs" / "notebooks.md"
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE, AUTHORS = DOCS / "notebooks.md", DOCS / "authoring.md"
 KEY = "numbers.stats_v1"
+HEAVY = {"alembic", "ansible", "jinja2", "jsonschema", "numpy", "pandas", "sqlalchemy", "yaml"}
 
 
 @pytest.fixture
@@ -43,6 +49,44 @@ def url(tmp_path: Path) -> Iterator[str]:
     store_nights(store, tmp_path, nights)
     store.dispose()
     return found
+
+
+def imported_by(statement: str) -> set[str]:
+    """The packages that a new Python imports for a statement."""
+    command = [sys.executable, "-X", "importtime", "-c", statement]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stderr
+    return {line.rpartition("|")[2].strip().partition(".")[0] for line in said.splitlines()}
+
+
+@pytest.mark.parametrize("statement", ["import rack_recipes", "from rack_recipes import Failed, Scriptlet"])
+def test_an_import_costs_little(statement: str) -> None:
+    found = imported_by(statement)
+    assert {"ansible_collections", "rack_recipes"} <= found
+    assert found & HEAVY == set()
+
+
+def test_every_name_is_there_and_no_other() -> None:
+    assert dir(rack_recipes) == sorted(rack_recipes.__all__)
+    assert all(getattr(rack_recipes, name) is getattr(rack_recipes, name) for name in rack_recipes.__all__)
+    with pytest.raises(AttributeError, match=r"module '.*rack_recipes' has no attribute 'Faild'"):
+        rack_recipes.Faild  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_checkers_hosts_and_python_know_the_same_names() -> None:
+    """What type checkers import, `__all__`, what Python imports, and what hosts have or say that they do not have."""
+    tree = ast.parse(Path(rack_recipes.__file__).read_bytes())
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    checked = {alias.name: node.module for node in imports for alias in node.names}
+    del checked["annotations"], checked["short_names"]
+    assert checked == rack_recipes._MODULES
+    assert sorted(checked) == sorted(rack_recipes.__all__)
+    assert sorted(checked) == sorted((*short_names.MODULES, *short_names.FOR_PROGRAMS))
+
+
+def test_the_page_for_authors_has_the_names_of_hosts() -> None:
+    section = AUTHORS.read_text(encoding="utf-8").partition("### The names\n")[2].partition("\n### ")[0]
+    cells = (line.split("|")[1] for line in section.splitlines() if line.startswith("| `"))
+    assert sorted(re.findall(r"`(\w+)`", " ".join(cells))) == sorted(short_names.MODULES)
 
 
 def rows(frame: pd.DataFrame, *columns: str) -> list[tuple[object, ...]]:

@@ -245,10 +245,11 @@ def _loader(step: Step) -> Callable[[], type[Scriptlet]]:
 
     if "class" in step:
         return lambda: step["class"]
-    if step["module"].startswith("scriptlets."):  # these may have the import lines of the first proposal
-        from ansible_collections.rack.recipes.plugins.module_utils import legacy_imports
+    if step["module"].startswith("scriptlets."):  # these may have short import lines, or those of the first proposal
+        from ansible_collections.rack.recipes.plugins.module_utils import legacy_imports, short_names
 
         legacy_imports.install()
+        short_names.install()
     return lambda: load_class(step["module"], step["function"])
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
+from ansible_collections.rack.recipes.plugins.module_utils import short_names
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.trusted_files import read_trusted
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.pinned_code import check_pinned
@@ -28,7 +29,10 @@ SHIPPED = f"{ROOT}{os.sep}"
 EXECUTOR = f"{COLLECTION}plugins.module_utils.runner.main"
 FOR_AUTHORS = f"{COLLECTION}plugins.module_utils.scriptlet"  # what every scriptlet imports
 SANDBOX = f"{COLLECTION}plugins.module_utils.executor.child.sandbox"
-OWN_IMPORT = re.compile(rb"(?m)^ *((?:from|import) (?:ansible_collections|scriptlets)\.[^(\n]*(?:\([^)]*\))?)")
+SHORT = f"{short_names.PACKAGE}."
+OWN_IMPORT = re.compile(
+    rb"(?m)^ *((?:from|import) (?:(?:ansible_collections|scriptlets)\.|rack_recipes\b)[^(\n]*(?:\([^)]*\))?)"
+)
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")  # the fields of a statement that hold statements
 MOMENT = (1980, 1, 1, 0, 0, 0)  # of each member: the same files are to give the same bytes
 
@@ -145,7 +149,17 @@ def _imported(inside: str, path: Path) -> tuple[str, ...]:
             names.update({module, *(f"{module}.{alias.name}" for alias in node.names)})
         elif isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
-    return tuple(sorted(names))
+            if any(alias.name == short_names.PACKAGE for alias in node.names):
+                names.add(f"{SHORT}*")
+    return tuple(sorted({long for name in names for long in _long_names(name)}))
+
+
+def _long_names(name: str) -> Iterable[str]:
+    """The modules that define a short name, or all short names for `rack_recipes.*`; any other name is its own."""
+    if not name.startswith(SHORT):
+        return (name,)
+    modules = short_names.MODULES
+    return {*modules.values()} if name == f"{SHORT}*" else filter(None, (modules.get(name.removeprefix(SHORT)),))
 
 
 def _statements(tree: ast.AST) -> Iterator[ast.AST]:

@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.module_utils import shell
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.output_capture import TAIL
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
-from ansible_collections.rack.recipes.plugins.module_utils.shell import Program, ShellScriptlet
+from ansible_collections.rack.recipes.plugins.module_utils.shell import Program, ShellScriptlet, run_program
 
 ENVELOPE = json.dumps({"status": "ok", "outputs": {"test.key_v1": 1}})
 
@@ -109,6 +109,30 @@ def test_secrets_go_through_stdin():
 
     assert parsed("cat", {"word": "ü"}, stdin=stdin) == "ü"
     assert parsed("cat") == ""
+
+
+def test_a_function_runs_one_program(capsys):
+    argv = ["/bin/sh", "-c", "cat; echo said >&2; exit $CODE"]
+    assert run_program(argv, stdin="a b", exit_codes=(0, 3), env={"CODE": "3"}) == "a b"
+    assert capsys.readouterr() == ("", "said\n")
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (
+            lambda: run_program(["/bin/sh", "-c", "echo no such disk >&2; exit 3"]),
+            "/bin/sh ended with exit code 3: no such disk",
+        ),
+        (lambda: run_program(["/bin/sh", "-c", "kill $$"]), "/bin/sh was killed by SIGTERM"),
+        (lambda: run_program("ip link"), "expected a list of words such as ['ip', '-j', 'link'], got 'ip link'"),
+        (lambda: run_program([]), "expected a list of words"),
+    ],
+)
+def test_a_program_that_ends_badly_is_an_error_with_its_last_words(call, expected):
+    with pytest.raises(ValueError) as error:
+        call()
+    assert expected in str(error.value)
 
 
 def test_what_it_prints_is_kept(capsys):

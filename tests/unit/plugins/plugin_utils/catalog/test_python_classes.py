@@ -43,6 +43,23 @@ def test_a_class_is_read_without_running_it():
     }
 
 
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        (
+            "from rack_recipes import (\n    Faild,\n)",
+            "x.py:2:5: rack_recipes has no name 'Faild' (did you mean 'Failed'?)",
+        ),
+        ("from rack_recipes import qqq", "x.py:1:26: rack_recipes has no name 'qqq'; there are ContextView, Failed, "),
+        ("from rack_recipes import load_run", "x.py:1:26: rack_recipes.load_run is for programs on the controller"),
+    ],
+)
+def test_a_short_name_that_is_not_there(code: str, expected: str):
+    with pytest.raises(CatalogError) as error:
+        read_python(code.encode(), "x.py")
+    assert str(error.value).startswith(expected)
+
+
 def test_what_is_not_declared_is_left_out():
     (known,) = read_python(b"class A(BaseScriptlet): pass", "x.py")
     assert known.declared == {}
@@ -56,6 +73,8 @@ def test_what_is_not_declared_is_left_out():
         ("class A(BaseScriptlet): pass", ["A"]),
         ("class A(ShellScriptlet): pass", ["A"]),
         ("class A(base.BaseScriptlet): pass", ["A"]),
+        ("import rack_recipes\nclass A(rack_recipes.Scriptlet): pass", ["A"]),
+        ("from rack_recipes import *\nclass A(Scriptlet): pass", ["A"]),
         ("from x import Scriptlet as S\nclass A(S): pass", ["A"]),
         ("class A(Scriptlet): pass\nclass B(A): pass", ["A", "B"]),
         ("class B(A): pass\nclass A(Scriptlet): pass", ["B", "A"]),

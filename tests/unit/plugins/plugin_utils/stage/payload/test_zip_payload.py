@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.module_utils import short_names
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve import find
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import zip_payload
@@ -150,6 +151,37 @@ def test_a_drop_in_brings_its_siblings(folder: str, line: str):
     files = (("scriptlets/steps/main.py", path),)
     assert python(pack(files), "from scriptlets.steps.main import VALUE; print(VALUE)") == "found"
     assert "scriptlets/steps/unused.py" not in drop_ins(*files)
+
+
+@pytest.mark.parametrize(
+    ("line", "brought"),
+    [
+        ("from rack_recipes import Failed, Scriptlet", set()),
+        ("from rack_recipes import ShellScriptlet as Base", {"shell"}),
+        (
+            "def later():\n    from rack_recipes import (\n        run_program,\n        debug_trace,\n    )",
+            {"shell"},
+        ),
+        ("import rack_recipes", {"shell"}),
+        ("from rack_recipes import *", {"shell"}),
+    ],
+)
+def test_a_short_name_brings_the_module_that_defines_it(line: str, brought: set[str]):
+    path = write("scriptlets/s.py", f"{line}\n")
+    more = {*packed(("scriptlets/s.py", path)).namelist()} - {*packed().namelist()}
+    assert more == {
+        "scriptlets/__init__.py",
+        "scriptlets/s.py",
+        *(f"{TARGET}/module_utils/{name}.py" for name in brought),
+    }
+
+
+@pytest.mark.parametrize("name", sorted(short_names.MODULES))
+def test_every_short_name_works_from_the_payload_alone(name: str):
+    path = write("scriptlets/s.py", f"from rack_recipes import {name}\n")
+    install = f"from {COLLECTION}plugins.module_utils import short_names; short_names.install()"
+    code = f"{install}; import scriptlets.s as s; print(s.{name}.__name__)"
+    assert python(pack((("scriptlets/s.py", path),)), code) == name
 
 
 def test_what_is_not_ours_is_left_to_the_host_s_python():

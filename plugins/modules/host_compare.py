@@ -147,7 +147,26 @@ class HostCompare(Scriptlet):
         "fail": {"type": "bool", "default": False},
     }
     reads = ("host.inventory_v1",)
-    writes = ("host.differences_v1",)
+    writes = {
+        "host.differences_v1": (
+            "`hosts` and `fields` (how many were compared), `differences`, `undecided`, `differing_hosts`, "
+            "`without_inventory` and `note`"
+        )
+    }
+    needs = ("host.inventory_v1 of the hosts (rack.recipes.host_inventory)",)
+    verdicts = {
+        "failed": "a host differs from the others, with `fail: true`",
+        "error": "no host has an inventory; with `fail: true` also where nothing could be compared",
+    }
+    example = """
+        - name: take_inventory
+          module: rack.recipes.host_inventory
+        - name: compare
+          module: rack.recipes.host_compare
+          scope: run
+          depends_on: [take_inventory]
+          args: {fail: true}
+    """
     scope = "run"
 
     def validate(self, ctx: ContextView, params: dict[str, Any]) -> None:

@@ -89,7 +89,15 @@ class HostInventory(Scriptlet):
 
     options = {"root": {"type": "path", "default": "/"}}
     reads = ()
-    writes = ("host.inventory_v1",)
+    writes = {"host.inventory_v1": "hostname, `system`, `kernel`, `cpu`, `memory` (total_bytes), `disks` and `links`"}
+    needs = ()
+    verdicts = {
+        "error": "the kernel does not show its files",
+    }
+    example = """
+        - name: take_inventory
+          module: rack.recipes.host_inventory
+    """
 
     def validate(self, ctx: ContextView, params: dict[str, Any]) -> None:
         if not Tree(params["root"]).is_host():

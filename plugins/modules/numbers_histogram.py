@@ -109,7 +109,20 @@ class NumbersHistogram(Scriptlet):
         "edges": {"type": "list", "elements": "float"},
     }
     reads = ()
-    writes = ("numbers.histogram_v1",)
+    writes = {
+        "numbers.histogram_v1": (
+            "`edges` of the bins (in the unit of the numbers) and `counts` in each; how many lie `below` and `above`"
+        )
+    }
+    needs = ()
+    verdicts = {
+        "error": "the file cannot be read, or has something that is no number",
+    }
+    example = """
+        - name: histogram
+          module: rack.recipes.numbers_histogram
+          args: {src: data/numbers.csv, bins: 10}
+    """
 
     def validate(self, ctx: ContextView, params: dict[str, Any]) -> None:
         bins, edges = params["bins"], params["edges"]

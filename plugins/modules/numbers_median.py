@@ -80,7 +80,16 @@ class NumbersMedian(Scriptlet):
 
     options = {"src": {"type": "path", "required": True}}
     reads = ()
-    writes = ("numbers.median_v1",)
+    writes = {"numbers.median_v1": "median and count, in the unit of the numbers"}
+    needs = ()
+    verdicts = {
+        "error": "the file cannot be read, or has something that is no number",
+    }
+    example = """
+        - name: median
+          module: rack.recipes.numbers_median
+          args: {src: data/numbers.csv}
+    """
 
     def run(self, ctx: ContextView, params: dict[str, Any]) -> None:
         with exact_number():

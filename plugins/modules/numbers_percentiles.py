@@ -96,7 +96,18 @@ class NumbersPercentiles(Scriptlet):
         "percentiles": {"type": "list", "elements": "float", "default": [50, 90, 95, 99]},
     }
     reads = ()
-    writes = ("numbers.percentiles_v1",)
+    writes = {"numbers.percentiles_v1": "count, and each percentile as `p50` or `p99_9`, in the unit of the numbers"}
+    needs = ()
+    verdicts = {
+        "error": "the file cannot be read, or has something that is no number",
+    }
+    example = """
+        - name: percentiles
+          module: rack.recipes.numbers_percentiles
+          args:
+            src: data/numbers.csv
+            percentiles: [50, 99, 99.9]
+    """
 
     def validate(self, ctx: ContextView, params: dict[str, Any]) -> None:
         wrong = [percent for percent in params["percentiles"] if not 0 <= percent <= LARGEST]

@@ -84,7 +84,16 @@ class NumbersStats(Scriptlet):
 
     options = {"src": {"type": "path", "required": True}}
     reads = ()
-    writes = ("numbers.stats_v1",)
+    writes = {"numbers.stats_v1": "mean, variance, count, min and max, in the unit of the numbers"}
+    needs = ()
+    verdicts = {
+        "error": "the file cannot be read, or has something that is no number",
+    }
+    example = """
+        - name: stats
+          module: rack.recipes.numbers_stats
+          args: {src: data/numbers.csv}
+    """
 
     def run(self, ctx: ContextView, params: dict[str, Any]) -> None:
         with exact_number():

@@ -20,24 +20,56 @@ AT_ONCE = 16  # BMCs
 class JudgeLinks(Scriptlet):
     """Judges each cable by the tables of all switches (`cabling.switch_ports`), for `cabling.own_links`.
 
-    `cables` has for each host what its ports belong into: {node7: {mlx5_3: "leaf4:swp21"}}. `facts` may say more of a
-    port: {node7: {mlx5_3: {label: CBL-12-07-03, speed_gbps: 400, mac: "b8:3f:..."}}}. `bmcs` has the addresses of BMCs.
     They are asked only where something is wrong, or where a switch shows MAC addresses that `facts` do not have.
     """
 
     scope = "run"
     options = {
-        "cables": {"type": "dict", "required": True},
-        "facts": {"type": "dict", "default": {}},
-        "bmcs": {"type": "dict", "default": {}},
+        "cables": {
+            "type": "dict",
+            "required": True,
+            "description": 'For each host what its ports belong into: {node7: {mlx5_3: "leaf4:swp21"}}',
+        },
+        "facts": {
+            "type": "dict",
+            "default": {},
+            "description": (
+                "What more is known of a port: {node7: {mlx5_3: {label: CBL-12-07-03, speed_gbps: 400, mac: "
+                '"b8:3f:..."}}}'
+            ),
+        },
+        "bmcs": {
+            "type": "dict",
+            "default": {},
+            "description": "The address of each host's BMC, as https://ADDRESS",
+        },
         "user": {"type": "str", "default": ""},
         "password": {"type": "str", "default": "", "no_log": True},
         "verify": {"type": "bool", "default": True},
-        "ca": {"type": "str", "default": ""},  # path or text of the certificate that is trusted
-        "timeout": {"type": "float", "default": 10},  # seconds for one answer
+        "ca": {"type": "str", "default": ""},
+        "timeout": {"type": "float", "default": 10},
     }
     reads = ("switch.ports_v1",)
-    writes = ("cabling.judged_v1",)
+    writes = {
+        "cabling.judged_v1": (
+            "For each host how many links are `good`, `of` how many, and the `findings`: kind, cable, port, "
+            "expected, found, what to do"
+        )
+    }
+    needs = (
+        "switch.ports_v1 of the switches (cabling.switch_ports)",
+        "BMCs with Redfish, where something is unclear",
+    )
+    verdicts = {
+        "error": "no switch could be read, or the plan names an end that is not NODE:PORT",
+    }
+    example = """
+        - name: judge
+          module: cabling.judge_links
+          scope: run
+          args:
+            cables: {node7: {mlx5_3: "leaf4:swp21"}}
+    """
 
     def validate(self, ctx, params):
         planned(params["cables"], params["facts"])

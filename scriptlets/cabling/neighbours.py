@@ -23,11 +23,43 @@ class LldpNeighbours(Scriptlet):
     """
 
     options = {
-        "expected": {"type": "dict", "default": {}},  # port -> "NODE:PORT"
-        "wait": {"type": "float", "default": 15},
+        "expected": {
+            "type": "dict",
+            "default": {},
+            "description": (
+                "What belongs into each port: PORT -> NODE:PORT; ports without an entry are told and not judged"
+            ),
+        },
+        "wait": {
+            "type": "float",
+            "default": 15,
+            "description": (
+                "For how long a port without its neighbour, or with an old and a new one, is looked at again"
+            ),
+            "unit": "s",
+            "source": "our choice; lldpd keeps an old neighbour for 120 s",
+        },
     }
     reads = ()
-    writes = ("lldp.neighbours_v1",)
+    writes = {
+        "lldp.neighbours_v1": (
+            "For each port its `peer` and `peer_port`, and `expected_peer` and `expected_port` of the plan"
+        )
+    }
+    needs = (
+        "lldpd (Debian: lldpd)",
+        "a user who may ask it, such as root",
+    )
+    verdicts = {
+        "failed": ("a port has no neighbour, or another one than in the plan; swapped cables are named as a pair"),
+        "error": "lldpcli does not answer",
+    }
+    example = """
+        - name: neighbours
+          module: cabling.neighbours
+          args:
+            expected: {swp1: "spine1:swp3", swp2: "spine2:swp3"}
+    """
 
     def run(self, ctx, params):
         expected = {str(port): str(peer) for port, peer in params["expected"].items()}

@@ -17,9 +17,41 @@ class OwnLinks(Scriptlet):
     A cable that could not be judged is an error.
     """
 
-    options = {"device": {"type": "str", "required": True}}
+    options = {
+        "device": {
+            "type": "str",
+            "required": True,
+            "description": "The name that this device has in the plan",
+        },
+    }
     reads = ("cabling.judged_v1",)
-    writes = ("links.cabling_v1",)
+    writes = {
+        "links.cabling_v1": ("For each port with a finding `peer` and `peer_port`, `expected_peer` and `expected_port`")
+    }
+    needs = ("cabling.judged_v1 of an earlier step (cabling.judge_links)",)
+    verdicts = {
+        "failed": "a cable of this device is not as planned",
+        "error": "the cables were not judged, or some of them could not be",
+    }
+    example = """
+        - name: switch_ports
+          module: cabling.switch_ports
+          hosts: switches
+          delegate_to: localhost
+          args: {url: "{{ switch_url }}", api: nvue}
+        - name: judge
+          module: cabling.judge_links
+          scope: run
+          depends_on: [switch_ports]
+          args:
+            cables: {node7: {mlx5_3: "leaf4:swp21"}}
+        - name: own_links
+          module: cabling.own_links
+          hosts: nodes
+          delegate_to: localhost
+          depends_on: [judge]
+          args: {device: "{{ inventory_hostname }}"}
+    """
 
     def run(self, ctx, params):
         judged = ctx.get("cabling.judged_v1")

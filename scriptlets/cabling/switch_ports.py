@@ -18,15 +18,46 @@ class SwitchPorts(Scriptlet):
     """
 
     options = {
-        "url": {"type": "str", "required": True},
-        "api": {"type": "str", "choices": ["nvue", "eapi"], "required": True},
+        "url": {
+            "type": "str",
+            "required": True,
+            "description": "https://ADDRESS of the switch's API",
+        },
+        "api": {
+            "type": "str",
+            "choices": ["nvue", "eapi"],
+            "required": True,
+            "description": "Which API the switch has: NVUE (Cumulus Linux), or Arista's eAPI",
+        },
         "user": {"type": "str", "default": ""},
         "password": {"type": "str", "default": "", "no_log": True},
         "timeout": {"type": "float", "default": 5},
         "verify": {"type": "bool", "default": True},
     }
     reads = ()
-    writes = ("switch.ports_v1",)
+    writes = {
+        "switch.ports_v1": (
+            "For each port `up`, `speed_gbps` (Gbit/s) and `seen`: the neighbours with system, chassis, port and MAC"
+        )
+    }
+    needs = (
+        "a switch with NVUE or eAPI",
+        "it runs on another machine",
+    )
+    verdicts = {
+        "error": "the switch does not answer, refuses the user, or shows no ports",
+    }
+    example = """
+        - name: switch_ports
+          module: cabling.switch_ports
+          hosts: switches
+          delegate_to: localhost
+          args:
+            url: "{{ switch_url }}"
+            api: nvue
+            user: operator
+            password: "{{ switch_password }}"
+    """
 
     def run(self, ctx, params):
         with service(params) as api:

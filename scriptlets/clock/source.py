@@ -14,9 +14,8 @@ from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Fail
 class ClockSource(Scriptlet):
     """The clock source that is in use must be one of `allowed`.
 
-    A kernel that finds the time stamp counter unstable falls back to one that is tens of times as slow to read (hpet,
-    acpi_pm); everything that looks at the clock often then becomes slow. The default are those that a program reads
-    without a system call (vDSO, arch/*/include/asm/vdso of Linux).
+    A kernel that finds the time stamp counter unstable falls back to one that is tens of times as slow to read
+    (hpet, acpi_pm); everything that looks at the clock often then becomes slow.
     """
 
     options = {
@@ -24,11 +23,26 @@ class ClockSource(Scriptlet):
             "type": "list",
             "elements": "str",
             "default": ["tsc", "arch_sys_counter", "kvm-clock", "hyperv_clocksource_tsc_page"],
+            "description": "The clock sources that may be in use",
+            "source": ("those that a program reads without a system call (vDSO, arch/*/include/asm/vdso of Linux)"),
         },
-        "root": {"type": "path", "default": "/sys/devices/system/clocksource/clocksource0"},
+        "root": {
+            "type": "path",
+            "default": "/sys/devices/system/clocksource/clocksource0",
+            "description": "The kernel's folder of the clock source; another one for tests",
+        },
     }
     reads = ()
-    writes = ("clock.source_v1",)
+    writes = {"clock.source_v1": "`current`, the clock source in use, and the `available` ones"}
+    needs = ()
+    verdicts = {
+        "failed": "another clock source is in use",
+        "error": "the kernel shows none",
+    }
+    example = """
+        - name: clock_source
+          module: clock.source
+    """
 
     def run(self, ctx, params):
         root = Path(params["root"])

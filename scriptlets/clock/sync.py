@@ -15,9 +15,27 @@ FIELDS = ("reference", "server", "stratum", "time", "offset", "last_offset")
 class ClockSync(Scriptlet):
     """The server that the clock follows, and how far it is from it, in seconds."""
 
-    options = {"max_offset": {"type": "float", "default": 0.1}}
+    options = {
+        "max_offset": {
+            "type": "float",
+            "default": 0.1,
+            "description": "How far the clock may be away from its server",
+            "unit": "s",
+            "source": ("our choice: far below the five minutes that Kerberos allows, far above what chrony keeps"),
+        },
+    }
     reads = ()
-    writes = ("clock.sync_v1",)
+    writes = {"clock.sync_v1": "`is_following`, `server`, `stratum`, `offset` (s), and what chrony `said`"}
+    needs = ("chrony (Debian: chrony)",)
+    verdicts = {
+        "failed": "the clock follows no server, or is further away than max_offset",
+        "error": "chronyc is not there",
+    }
+    example = """
+        - name: clock
+          module: clock.sync
+          args: {max_offset: 0.01}
+    """
 
     def run(self, ctx, params):
         text = run(("chronyc", "-c", "tracking"), exit_codes=(0, 1)).strip()

@@ -17,24 +17,56 @@ DEAF = "check that the detector is plugged in"
 class CoolingLeaks(Scriptlet):
     """Leak detectors of all chassis of a BMC, and the temperature of its air or coolant.
 
-    A BMC without detectors is `failed` where `required` says so; else only its temperatures are judged. The default of
-    `max_inlet_c` is the upper end of ASHRAE's recommended range for air (TC 9.9, 2021: 27 degrees); that of
-    `max_coolant_c` the supply temperature of facility water class W45.
+    A BMC without detectors is `failed` where `required` says so; else only its temperatures are judged.
     """
 
     options = {
         "url": {"type": "str", "required": True},
-        "required": {"type": "bool", "default": True},
-        "max_inlet_c": {"type": "float", "default": 27},
-        "max_coolant_c": {"type": "float", "default": 45},
+        "required": {
+            "type": "bool",
+            "default": True,
+            "description": "Whether there must be detectors",
+        },
+        "max_inlet_c": {
+            "type": "float",
+            "default": 27,
+            "description": "The highest temperature of the air at an inlet",
+            "unit": "Cel",
+            "source": "the upper end of ASHRAE's recommended range for air (TC 9.9, 2021)",
+        },
+        "max_coolant_c": {
+            "type": "float",
+            "default": 45,
+            "description": "The highest temperature of the coolant supply",
+            "unit": "Cel",
+            "source": "facility water class W45 (ASHRAE TC 9.9)",
+        },
         "user": {"type": "str", "required": True},
         "password": {"type": "str", "required": True, "no_log": True},
         "verify": {"type": "bool", "default": True},
-        "ca": {"type": "str", "default": ""},  # path or text of the certificate that is trusted
-        "timeout": {"type": "float", "default": 10},  # seconds for one answer
+        "ca": {"type": "str", "default": ""},
+        "timeout": {"type": "float", "default": 10},
     }
     reads = ()
-    writes = ("cooling.state_v1",)
+    writes = {"cooling.state_v1": "`detectors`: state by name; `temperatures_c`: degrees Celsius by name"}
+    needs = (
+        "a BMC with Redfish (ThermalSubsystem)",
+        "it runs on another machine",
+    )
+    verdicts = {
+        "failed": ("a detector is not OK, there are none where they are required, or a temperature is too high"),
+        "error": "the BMC does not answer, or refuses the user or the certificate",
+    }
+    example = """
+        - name: leaks
+          module: cooling.leaks
+          hosts: nodes
+          delegate_to: localhost
+          args:
+            url: "{{ bmc_url }}"
+            user: "{{ bmc_user }}"
+            password: "{{ bmc_password }}"
+    """
 
     def run(self, ctx, params):
         with client_of(params) as device:

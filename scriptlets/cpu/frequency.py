@@ -33,22 +33,59 @@ ADVICE = "look at temperature, fans and power limits, and at the power profile i
 class CpuFrequency(Scriptlet):
     """Whether each core is fast enough while all cores work for some `seconds`, and which governor it has.
 
-    Frequencies are the kernel's `scaling_cur_freq`, in MHz: one reading before the load, and the median of several in
-    its second half. The limit is `min_mhz`. Without it, it is the core's `base_frequency`, which its maker guarantees,
-    less `tolerance_percent`; not all drivers tell it. Cores that the step may not run on are not judged. See
-    https://docs.kernel.org/admin-guide/pm/cpufreq.html and https://docs.kernel.org/admin-guide/pm/intel_pstate.html.
+    Frequencies are the kernel's `scaling_cur_freq`: one reading before the load, and the median of several in its
+    second half. Cores that the step may not run on are not judged. See
+    https://docs.kernel.org/admin-guide/pm/cpufreq.html and
+    https://docs.kernel.org/admin-guide/pm/intel_pstate.html.
     """
 
     options = {
-        "seconds": {"type": "float", "default": 2},
-        "min_mhz": {"type": "float"},
-        "tolerance_percent": {"type": "float", "default": 2},
-        "governor": {"type": "str"},
+        "seconds": {
+            "type": "float",
+            "default": 2,
+            "description": "For how long all cores work",
+            "unit": "s",
+            "source": "our choice: cores reach their frequency within milliseconds",
+        },
+        "min_mhz": {
+            "type": "float",
+            "description": (
+                "The least frequency under load; without it, the core's `base_frequency`, which its maker "
+                "guarantees, less the tolerance. Not all drivers tell it"
+            ),
+            "unit": "MHz",
+        },
+        "tolerance_percent": {
+            "type": "float",
+            "default": 2,
+            "description": "How much below its base frequency a core may be",
+            "unit": "%",
+            "source": "our choice: readings of a moment spread by about 1 %",
+        },
+        "governor": {
+            "type": "str",
+            "description": "The governor that each core must have, such as performance",
+        },
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
-        "root": {"type": "path", "default": "/sys/devices/system/cpu"},
+        "root": {
+            "type": "path",
+            "default": "/sys/devices/system/cpu",
+            "description": "The kernel's folder of the cores; another one for tests",
+        },
     }
     reads = ()
-    writes = ("cpu.frequency_v1",)
+    writes = {"cpu.frequency_v1": "For each core idle_mhz, load_mhz, base_mhz and max_mhz (MHz), governor and driver"}
+    needs = ("cpufreq in the kernel, which most virtual machines do not have",)
+    verdicts = {
+        "failed": "a core is slower than its limit under load, or has another governor",
+        "skipped": "there is no cpufreq (failed with `absent: fail`)",
+        "error": "the load could not be started",
+    }
+    example = """
+        - name: frequency
+          module: cpu.frequency
+          args: {governor: performance}
+    """
 
     def run(self, ctx, params):
         found = cores(Path(params["root"]))

@@ -22,12 +22,38 @@ class CpuOnline(Scriptlet):
     """
 
     options = {
-        "cores": {"type": "int"},
-        "smt": {"type": "bool"},
-        "root": {"type": "path", "default": "/sys/devices/system/cpu"},
+        "cores": {
+            "type": "int",
+            "description": "How many logical cores must be online",
+            "unit": "cores",
+        },
+        "smt": {
+            "type": "bool",
+            "description": "Whether hyperthreading must be on, or off",
+        },
+        "root": {
+            "type": "path",
+            "default": "/sys/devices/system/cpu",
+            "description": "The kernel's folder of the cores; another one for tests",
+        },
     }
     reads = ()
-    writes = ("cpu.online_v1",)
+    writes = {
+        "cpu.online_v1": (
+            "`present` and `online` (numbers of logical cores), `offline` (their numbers), and `smt`, whether "
+            "hyperthreading is on"
+        )
+    }
+    needs = ()
+    verdicts = {
+        "failed": "a core is not online, or the number or hyperthreading is not as expected",
+        "error": "the kernel does not tell its cores",
+    }
+    example = """
+        - name: cores
+          module: cpu.online
+          args: {smt: true}
+    """
 
     def run(self, ctx, params):
         root = Path(params["root"])

@@ -34,18 +34,47 @@ LONGER = 60
 class CpuStress(Scriptlet):
     """Whether every core computes right under load: `stress-ng --cpu --verify` for some seconds on `workers` cores.
 
-    `workers` 0 is one for each core. `method` is one of stress-ng's methods for the processor; `all` takes one after
-    the other. Bogus operations compare hosts with the same version of stress-ng, and say nothing between versions.
+    Bogus operations compare hosts with the same version of stress-ng, and say nothing between versions.
     """
 
     options = {
-        "seconds": {"type": "int", "default": 10},
-        "workers": {"type": "int", "default": 0},
-        "method": {"type": "str", "default": "all"},
-        "min_bogo_ops_per_s": {"type": "float"},
+        "seconds": {
+            "type": "int",
+            "default": 10,
+            "description": "For how long the cores work",
+            "unit": "s",
+            "source": "our choice, for a first look; a burn-in takes an hour or more",
+        },
+        "workers": {
+            "type": "int",
+            "default": 0,
+            "description": "How many work at once; 0 is one for each core",
+            "unit": "processes",
+        },
+        "method": {
+            "type": "str",
+            "default": "all",
+            "description": "One of stress-ng's methods for the processor; `all` takes one after the other",
+        },
+        "min_bogo_ops_per_s": {
+            "type": "float",
+            "description": "The least rate of bogus operations, as measured on a good host",
+            "unit": "1/s",
+        },
     }
     reads = ()
-    writes = ("cpu.stress_v1",)
+    writes = {"cpu.stress_v1": "version, bogo_ops, bogo_ops_per_s (1/s), wall_clock_s, user_s and system_s (s)"}
+    needs = ("stress-ng 0.15 or newer (Debian: stress-ng)",)
+    verdicts = {
+        "failed": "a result was wrong, stress-ng did not end well, or the rate is below its limit",
+        "error": "stress-ng is not there, or tells no metrics",
+    }
+    example = """
+        - name: stress
+          module: cpu.stress
+          args: {seconds: 60}
+          timeout: 180
+    """
 
     def run(self, ctx, params):
         results, log = stressed(params)

@@ -18,23 +18,67 @@ PASS, FAIL, WARN = "pass", "fail", "warn"
 
 
 class DcgmDiag(Scriptlet):
-    """The tests of `dcgmi diag`, each with its result on each GPU; DCGM must be installed and its host engine must run.
+    """The tests of `dcgmi diag`, NVIDIA's own diagnostics, each with its result on each GPU.
 
-    `level` is how long it may take (1: seconds, 2: minutes, 3: half an hour, 4: more than an hour, by NVIDIA's "DCGM
-    Diagnostics"); `tests` are names of tests instead, such as memory or pcie. All but level 1 take the GPUs for
-    themselves: run them on a node without jobs. A run in which every test was skipped is an error.
+    All but level 1 take the GPUs for themselves: run them on a node without jobs. A run in which every test was
+    skipped is an error.
     """
 
     options = {
-        "level": {"type": "int", "choices": [1, 2, 3, 4], "default": 1},
-        "tests": {"type": "list", "elements": "str", "default": []},
-        "host": {"type": "str", "default": "localhost"},
-        "timeout": {"type": "float", "default": 7200},
+        "level": {
+            "type": "int",
+            "choices": [1, 2, 3, 4],
+            "default": 1,
+            "description": ("How long it may take: 1 seconds, 2 minutes, 3 half an hour, 4 more than an hour"),
+            "unit": "level",
+            "source": "the shortest (NVIDIA, DCGM Diagnostics)",
+        },
+        "tests": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Names of tests in place of a level, such as memory or pcie",
+        },
+        "host": {
+            "type": "str",
+            "default": "localhost",
+            "description": "Where DCGM's host engine runs",
+        },
+        "timeout": {
+            "type": "float",
+            "default": 7200,
+            "description": "A run that has not ended by then is an error",
+            "unit": "s",
+        },
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
-        "root": {"type": "path", "default": "/"},
+        "root": {
+            "type": "path",
+            "default": "/",
+            "description": "The folder that has /sys; another one for tests",
+        },
     }
     reads = ()
-    writes = ("dcgm.diag_v1",)
+    writes = {
+        "dcgm.diag_v1": (
+            "A list with category, test, `of` (such as GPU 0), status (pass, fail, warn, skip) and what was said"
+        )
+    }
+    needs = (
+        "DCGM (dcgmi) with its host engine",
+        "NVIDIA GPUs",
+    )
+    verdicts = {
+        "failed": "a test failed",
+        "marginal": "a test warns",
+        "skipped": "the host has no GPU (failed with `absent: fail`)",
+        "error": "dcgmi ran no test",
+    }
+    example = """
+        - name: diagnostics
+          module: dcgm.diag
+          args: {level: 2}
+          timeout: 900
+    """
 
     def run(self, ctx, params):
         need_gpu(params)

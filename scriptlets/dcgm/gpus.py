@@ -31,17 +31,34 @@ class DcgmGpus(Scriptlet):
     """GPUs that are seen, the last XID error of each, and the state of its memory.
 
     An exporter that does not give XID errors is an error: nothing is known then. What else it does not give is not
-    judged. `url` is the exporter's address without /metrics.
+    judged.
     """
 
     options = {
         "url": {"type": "str", "required": True},
-        "expected": {"type": "int", "required": True},
+        "expected": {
+            "type": "int",
+            "required": True,
+            "description": "How many GPUs the node must have",
+            "unit": "GPUs",
+        },
         "timeout": {"type": "float", "default": 5},
         "verify": {"type": "bool", "default": True},
     }
     reads = ()
-    writes = ("dcgm.gpus_v1",)
+    writes = {
+        "dcgm.gpus_v1": ("For each GPU the metrics of the exporter by their names, such as DCGM_FI_DEV_XID_ERRORS")
+    }
+    needs = ("NVIDIA's DCGM exporter on the node",)
+    verdicts = {
+        "failed": "a GPU is missing, has had an XID error, or its memory has failed",
+        "error": "the exporter does not answer, or does not give XID errors",
+    }
+    example = """
+        - name: gpus
+          module: dcgm.gpus
+          args: {url: "http://localhost:9400", expected: 8}
+    """
 
     def run(self, ctx, params):
         found = read_exporter(params)

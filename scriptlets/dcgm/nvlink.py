@@ -17,19 +17,34 @@ WORDS = {CRC[0]: "crc_flit", CRC[1]: "crc_data", LOST[0]: "replay", LOST[1]: "re
 
 
 class DcgmNvlink(Scriptlet):
-    """Errors that NVLinks have counted since the driver was loaded, and whether one GPU alone carries nothing.
-
-    `max_crc` is what DCGM takes for bad within one second (DCGM_LIMIT_MAX_NVLINK_CRC_ERROR); fewer are marginal.
-    """
+    """Errors that NVLinks have counted since the driver was loaded, and whether one GPU alone carries nothing."""
 
     options = {
         "url": {"type": "str", "required": True},
-        "max_crc": {"type": "int", "default": 100},
+        "max_crc": {
+            "type": "int",
+            "default": 100,
+            "description": ("How many CRC errors of data and of flits may have been counted; fewer are marginal"),
+            "unit": "errors",
+            "source": "what DCGM takes for bad within one second (DCGM_LIMIT_MAX_NVLINK_CRC_ERROR)",
+        },
         "timeout": {"type": "float", "default": 5},
         "verify": {"type": "bool", "default": True},
     }
     reads = ()
-    writes = ("dcgm.nvlink_v1",)
+    writes = {"dcgm.nvlink_v1": "For each GPU the metrics of its NVLinks by their names"}
+    needs = ("NVIDIA's DCGM exporter on the node",)
+    verdicts = {
+        "failed": "too many errors were counted, or one GPU alone carries nothing",
+        "marginal": "CRC errors were counted, fewer than the limit; or no GPU has carried anything yet",
+        "skipped": "the node has one GPU",
+        "error": "the exporter does not answer, or gives nothing about NVLinks",
+    }
+    example = """
+        - name: nvlink
+          module: dcgm.nvlink
+          args: {url: "http://localhost:9400"}
+    """
 
     def run(self, ctx, params):
         read = read_exporter(params)

@@ -17,23 +17,65 @@ NEVER_WRITTEN = ("cramfs", "erofs", "iso9660", "squashfs", "udf")
 
 
 class DiskFilesystems(Scriptlet):
-    """Each file system: that it is mounted, its type, whether it can be written, free room and free inodes in percent.
-
-    `expected` are mount points and their types (MOUNT -> TYPE, an empty text for any type). By default all that lie on
-    a block device are judged. `read_only` are mount points that must not be writable. The limits are those of the
-    alerts NodeFilesystemAlmostOutOfSpace and NodeFilesystemAlmostOutOfFiles of node_exporter's mixin: 5 % warns, 3 %
-    is critical (https://github.com/prometheus/node_exporter, docs/node-mixin/config.libsonnet).
-    """
+    """Whether each file system is mounted, of its type and writable, with room and inodes left."""
 
     options = {
-        "expected": {"type": "dict"},
-        "read_only": {"type": "list", "elements": "str", "default": []},
-        "min_free": {"type": "float", "default": 3},
-        "warn_free": {"type": "float", "default": 5},
-        "mounts": {"type": "path", "default": "/proc/self/mounts"},
+        "expected": {
+            "type": "dict",
+            "description": (
+                "Mount points and the type that each must have, an empty text for any; by default all that "
+                "lie on a block device"
+            ),
+        },
+        "read_only": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Mount points that must not be writable",
+        },
+        "min_free": {
+            "type": "float",
+            "default": 3,
+            "description": "Free room and free inodes, below which the step fails",
+            "unit": "%",
+            "source": (
+                "node_exporter's mixin (docs/node-mixin/config.libsonnet): NodeFilesystemAlmostOutOfSpace is "
+                "critical at 3 %"
+            ),
+        },
+        "warn_free": {
+            "type": "float",
+            "default": 5,
+            "description": "The same, below which the step is marginal",
+            "unit": "%",
+            "source": "the same alert warns at 5 %",
+        },
+        "mounts": {
+            "type": "path",
+            "default": "/proc/self/mounts",
+            "description": "The kernel's table of mounts; another one for tests",
+        },
     }
     reads = ()
-    writes = ("disk.filesystems_v1",)
+    writes = {
+        "disk.filesystems_v1": (
+            "For each mount point device, type, is_read_only, size_bytes, free_percent and free_inodes_percent"
+        )
+    }
+    needs = ()
+    verdicts = {
+        "failed": "one is not mounted, has another type, cannot be written, or is full",
+        "marginal": "less than warn_free is left",
+        "error": "a file system does not answer, or there is none to judge",
+    }
+    example = """
+        - name: filesystems
+          module: disk.filesystems
+          args:
+            expected: {/: ext4, /srv/data: xfs}
+            min_free: 10
+            warn_free: 20
+    """
 
     def run(self, ctx, params):
         table = read_mounts(Path(params["mounts"]).read_text(encoding="utf-8", errors="surrogateescape"))

@@ -37,31 +37,90 @@ PERCENTILES = {"50.000000": "p50_us", "99.000000": "p99_us", "99.900000": "p999_
 class DiskFio(Scriptlet):
     """IOPS, MB/s and latencies of a profile, and a crc32c of each 4 KiB that was written, checked at the end.
 
-    The file of `size_mib` is made below `folder`. It has no name, so it is gone with the step, however that ends. It is
-    written once, measured for `seconds`, and read back. Limits count reads and writes together: `min_iops` in requests
-    a second, `min_mbytes` in 10^6 bytes a second. The latency is fio's `clat`, from submission to completion, of reads
-    or writes, whichever is worse. Without limits the numbers are measured only: what is right is in the disk's data
-    sheet. `direct` goes past the memory of the host.
+    The file is written once, measured, and read back. It has no name, so it is gone with the step, however that
+    ends. Limits count reads and writes together. Latencies are fio's `clat`, from submission to completion, of
+    reads or writes, whichever is worse. Without limits the numbers are measured only: what is right is in the
+    disk's data sheet.
     """
 
     options = {
-        "folder": {"type": "path", "required": True},
+        "folder": {
+            "type": "path",
+            "required": True,
+            "description": "A folder on the disk that is tested",
+        },
         "profile": {
             "type": "str",
             "choices": ["random_read", "random_write", "random_mixed", "sequential_read", "sequential_write"],
             "default": "random_mixed",
+            "description": (
+                "What is measured: 4 KiB blocks with 32 requests under way (random), or 1 MiB with 8 (sequential)"
+            ),
         },
-        "size_mib": {"type": "int", "default": 256},
-        "seconds": {"type": "float", "default": 10},
-        "direct": {"type": "bool", "default": True},
-        "min_iops": {"type": "float"},
-        "min_mbytes": {"type": "float"},
-        "max_p50_us": {"type": "float"},
-        "max_p99_us": {"type": "float"},
-        "max_p999_us": {"type": "float"},
+        "size_mib": {
+            "type": "int",
+            "default": 256,
+            "description": "The size of the file",
+            "unit": "MiB",
+        },
+        "seconds": {
+            "type": "float",
+            "default": 10,
+            "description": "For how long is measured",
+            "unit": "s",
+        },
+        "direct": {
+            "type": "bool",
+            "default": True,
+            "description": "Whether it goes past the memory of the host",
+        },
+        "min_iops": {
+            "type": "float",
+            "description": "The least number of requests a second",
+            "unit": "1/s",
+        },
+        "min_mbytes": {
+            "type": "float",
+            "description": "The least throughput, in 10^6 bytes a second",
+            "unit": "MB/s",
+        },
+        "max_p50_us": {
+            "type": "float",
+            "description": "The longest median latency",
+            "unit": "us",
+        },
+        "max_p99_us": {
+            "type": "float",
+            "description": "The longest latency of 99 in 100 requests",
+            "unit": "us",
+        },
+        "max_p999_us": {
+            "type": "float",
+            "description": "The longest latency of 999 in 1000 requests",
+            "unit": "us",
+        },
     }
     reads = ()
-    writes = ("disk.fio_v1",)
+    writes = {
+        "disk.fio_v1": (
+            "profile, fio's version, `errors` by job, read_back_bytes, and for `read` and `write` iops (1/s), "
+            "mbytes (MB/s), p50_us, p99_us, p999_us"
+        )
+    }
+    needs = (
+        "fio (Debian: fio)",
+        "a folder that can be written, with size_mib of room",
+    )
+    verdicts = {
+        "failed": ("data read back differ from those written, the disk gave an error, or a limit is not met"),
+        "error": "there is no room, or fio cannot test this folder",
+    }
+    example = """
+        - name: fio
+          module: disk.fio
+          args: {folder: /var/tmp, profile: random_read, min_iops: 20000}
+          timeout: 120
+    """
 
     def validate(self, ctx, params):
         for name in ("size_mib", "seconds"):

@@ -28,19 +28,52 @@ HANGS = "hangs: look at its server and the network to it, then `umount -f -l {mo
 class DiskMounts(Scriptlet):
     """How long each mount takes to tell its size and to list its folder; and to write, sync, read and delete a file.
 
-    `mounts` are by default all on disks and all behind a network. `write` are folders in which a file of a few bytes is
-    written. A process of its own asks each of them: where a server is away, the kernel may let that process wait for
-    ever, and the step goes on.
+    A process of its own asks each of them: where a server is away, the kernel may let that process wait for ever,
+    and the step goes on.
     """
 
     options = {
-        "mounts": {"type": "list", "elements": "str"},
-        "write": {"type": "list", "elements": "str", "default": []},
-        "seconds": {"type": "float", "default": 5},
-        "table": {"type": "path", "default": "/proc/self/mounts"},
+        "mounts": {
+            "type": "list",
+            "elements": "str",
+            "description": ("Mount points that must answer; by default all on disks and all behind a network"),
+        },
+        "write": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Folders in which a file of a few bytes is written, synced, read and deleted",
+        },
+        "seconds": {
+            "type": "float",
+            "default": 5,
+            "description": "How long an answer may take",
+            "unit": "s",
+            "source": "our choice",
+        },
+        "table": {
+            "type": "path",
+            "default": "/proc/self/mounts",
+            "description": "The kernel's table of mounts; another one for tests",
+        },
     }
     reads = ()
-    writes = ("disk.mounts_v1",)
+    writes = {
+        "disk.mounts_v1": (
+            "For each `read MOUNT` and `write FOLDER` the `seconds` that it took (s) and its `error`, null "
+            "where it is well"
+        )
+    }
+    needs = ()
+    verdicts = {
+        "failed": "nothing is mounted there, it hangs or is too slow, or an operation gave an error",
+        "error": "there is no mount to ask",
+    }
+    example = """
+        - name: mounts
+          module: disk.mounts
+          args: {mounts: [/home], write: [/home/.probe]}
+    """
 
     def run(self, ctx, params):
         table = read_mounts(Path(params["table"]).read_text(encoding="utf-8", errors="surrogateescape"))

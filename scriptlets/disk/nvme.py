@@ -35,24 +35,72 @@ FIELDS = {
 
 
 class DiskNvme(Scriptlet):
-    """Critical warning, spare blocks, wear, media errors and temperature of each NVMe drive; it needs root.
+    """Critical warning, spare blocks, wear, media errors and temperature of each NVMe drive.
 
-    `devices` are the drives that must be there (`/dev/nvme0`), by default all that the kernel has. `tool` is who asks
-    them. The spare is held against the drive's own threshold. At 100 % of its wear a drive has had the writes that it
-    is made for (log page 02h, Percentage Used). 70 C is what data sheets give (Samsung PM9A3, Micron 7450: 0 to 70).
+    The spare is held against the drive's own threshold.
     """
 
     options = {
-        "devices": {"type": "list", "elements": "str"},
-        "tool": {"type": "str", "choices": ["nvme", "smartctl"], "default": "nvme"},
-        "max_used": {"type": "int", "default": 99},
-        "max_media_errors": {"type": "int", "default": 0},
-        "max_celsius": {"type": "float", "default": 70},
+        "devices": {
+            "type": "list",
+            "elements": "str",
+            "description": ("Drives that must be there, such as /dev/nvme0; by default all that the kernel has"),
+        },
+        "tool": {
+            "type": "str",
+            "choices": ["nvme", "smartctl"],
+            "default": "nvme",
+            "description": "Who asks the drives",
+        },
+        "max_used": {
+            "type": "int",
+            "default": 99,
+            "description": "How much of its wear a drive may have had",
+            "unit": "%",
+            "source": (
+                "at 100 % it has had the writes that it is made for (NVM Express, log page 02h, Percentage Used)"
+            ),
+        },
+        "max_media_errors": {
+            "type": "int",
+            "default": 0,
+            "description": "How many errors of the media may have been counted",
+            "unit": "errors",
+            "source": "a healthy drive has none",
+        },
+        "max_celsius": {
+            "type": "float",
+            "default": 70,
+            "description": "The highest temperature",
+            "unit": "Cel",
+            "source": "what data sheets give (Samsung PM9A3, Micron 7450: 0 to 70)",
+        },
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
-        "root": {"type": "path", "default": "/sys/class/nvme"},
+        "root": {
+            "type": "path",
+            "default": "/sys/class/nvme",
+            "description": "The kernel's folder of NVMe drives; another one for tests",
+        },
     }
     reads = ()
-    writes = ("disk.nvme_v1",)
+    writes = {
+        "disk.nvme_v1": ("For each drive critical_warning, spare and min_spare (%), used (%), media_errors and celsius")
+    }
+    needs = (
+        "root",
+        "nvme-cli (Debian: nvme-cli), or smartctl (Debian: smartmontools)",
+    )
+    verdicts = {
+        "failed": "a drive warns, is worn out, too hot, has media errors or too few spare blocks",
+        "skipped": "there is no NVMe drive (failed with `absent: fail`)",
+        "error": "a drive could not be read",
+    }
+    example = """
+        - name: nvme
+          module: disk.nvme
+          become: true
+          args: {max_used: 80}
+    """
 
     def run(self, ctx, params):
         there = sorted(f"/dev/{path.name}" for path in Path(params["root"]).glob("nvme[0-9]*"))

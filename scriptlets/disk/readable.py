@@ -15,15 +15,40 @@ CHUNK = 1 << 20
 
 
 class DiskReadable(Scriptlet):
-    """Reads the device under a mount point, or as much of it as `max_mib` says; it needs root."""
+    """Whether a disk can be read from its beginning, to its end or to a limit."""
 
     options = {
-        "mount": {"type": "path", "required": True},
-        "max_mib": {"type": "int", "default": 1024},
-        "mounts": {"type": "path", "default": "/proc/self/mounts"},
+        "mount": {
+            "type": "path",
+            "required": True,
+            "description": "The mount point of the disk",
+        },
+        "max_mib": {
+            "type": "int",
+            "default": 1024,
+            "description": "How much is read at most",
+            "unit": "MiB",
+            "source": "our choice, for a quick look",
+        },
+        "mounts": {
+            "type": "path",
+            "default": "/proc/self/mounts",
+            "description": "The kernel's table of mounts; another one for tests",
+        },
     }
     reads = ()
-    writes = ("disk.readable_v1",)
+    writes = {"disk.readable_v1": "device, size_bytes and read_bytes"}
+    needs = ("root",)
+    verdicts = {
+        "failed": "the device cannot be read further, and where",
+        "error": "nothing is mounted there",
+    }
+    example = """
+        - name: readable
+          module: disk.readable
+          become: true
+          args: {mount: /, max_mib: 256}
+    """
 
     def run(self, ctx, params):
         device = device_of(params["mount"], Path(params["mounts"]).read_text(encoding="utf-8"))

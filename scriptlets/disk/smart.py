@@ -27,29 +27,80 @@ LIMITS = {
 
 
 class DiskSmart(Scriptlet):
-    """Health, failing attributes, bad sectors, wear and temperature of each drive, by smartctl; it needs root.
+    """Health, failing attributes, bad sectors, wear and temperature of each SATA and SAS drive.
 
-    `devices` are the drives that must be there (`/dev/sda`, or `/dev/bus/0 megaraid,4` behind a controller), by default
-    all SATA and SAS drives that smartctl finds. A drive that does not tell its health is an error. What else it does
-    not tell is not judged.
-
-    Any reallocated, pending or uncorrectable sector is a reason to look closer
-    (https://www.backblaze.com/blog/what-smart-stats-indicate-hard-drive-failures/). At 100 % of its wear an SSD has had
-    the writes that it is made for (JESD218). The temperature is held against the drive's own limit, or `max_celsius`
-    where it tells none: 60 is what data sheets of disks give (Seagate Exos X18: 5 to 60).
+    A drive that does not tell its health is an error. What else it does not tell is not judged.
     """
 
     options = {
-        "devices": {"type": "list", "elements": "str"},
-        "max_reallocated": {"type": "int", "default": 0},
-        "max_pending": {"type": "int", "default": 0},
-        "max_uncorrectable": {"type": "int", "default": 0},
-        "max_used": {"type": "int", "default": 99},
-        "max_celsius": {"type": "float", "default": 60},
+        "devices": {
+            "type": "list",
+            "elements": "str",
+            "description": (
+                'Drives that must be there: /dev/sda, or "/dev/bus/0 megaraid,4" behind a controller; by '
+                "default all that smartctl finds"
+            ),
+        },
+        "max_reallocated": {
+            "type": "int",
+            "default": 0,
+            "description": "How many sectors may have been replaced",
+            "unit": "sectors",
+            "source": ("any is a reason to look closer (backblaze.com, What SMART Stats Tell Us About Hard Drives)"),
+        },
+        "max_pending": {
+            "type": "int",
+            "default": 0,
+            "description": "How many sectors may wait to be replaced",
+            "unit": "sectors",
+            "source": "as for max_reallocated",
+        },
+        "max_uncorrectable": {
+            "type": "int",
+            "default": 0,
+            "description": "How many sectors may have been lost",
+            "unit": "errors",
+            "source": "as for max_reallocated",
+        },
+        "max_used": {
+            "type": "int",
+            "default": 99,
+            "description": "How much of its wear an SSD may have had",
+            "unit": "%",
+            "source": "at 100 % it has had the writes that it is made for (JESD218)",
+        },
+        "max_celsius": {
+            "type": "float",
+            "default": 60,
+            "description": "The highest temperature of a drive that tells no limit of its own",
+            "unit": "Cel",
+            "source": "data sheets of disks (Seagate Exos X18: 5 to 60)",
+        },
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
     }
     reads = ()
-    writes = ("disk.smart_v1",)
+    writes = {
+        "disk.smart_v1": (
+            "For each drive model, serial, is_healthy, failing (attributes), reallocated, pending and "
+            "uncorrectable (sectors), used (%), celsius, own_max_celsius and power_on_hours (h); null for "
+            "what it does not tell"
+        )
+    }
+    needs = (
+        "root",
+        "smartctl 7 or newer (Debian: smartmontools)",
+    )
+    verdicts = {
+        "failed": "a drive is not healthy, has bad sectors, is worn out or too hot",
+        "skipped": "there is no such drive (failed with `absent: fail`)",
+        "error": "a drive could not be read",
+    }
+    example = """
+        - name: smart
+          module: disk.smart
+          become: true
+          args: {absent: fail}
+    """
 
     def run(self, ctx, params):
         given = [(device, kind) for device, _space, kind in (name.partition(" ") for name in params["devices"] or ())]

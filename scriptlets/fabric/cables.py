@@ -19,22 +19,76 @@ HEADERS = 48  # bytes of IPv6 and ICMPv6
 
 
 class CableLoss(Scriptlet):
-    """Pings the router at the other end of each port by its link-local address, with short and with long frames.
+    """Loss and delay on each cable between two routers, by pings with short and with long frames.
 
-    The long ones come faster than 10 Mbit/s take. So they wait on a cable that has become slow: half of them may take
-    `max_ms` at most. A single one may take longer on a busy host. Needs root.
+    The router at the other end is pinged by its link-local address. The long frames come faster than 10 Mbit/s
+    take, so they wait on a cable that has become slow.
     """
 
     options = {
-        "ports": {"type": "list", "elements": "str", "required": True},
-        "mtu": {"type": "int", "default": 1500},
-        "count": {"type": "int", "default": 100},
-        "interval": {"type": "float", "default": 0.005},
-        "max_loss": {"type": "float", "default": 0},
-        "max_ms": {"type": "float", "default": 10},
+        "ports": {
+            "type": "list",
+            "elements": "str",
+            "required": True,
+            "description": "The ports at whose other end a router is",
+        },
+        "mtu": {
+            "type": "int",
+            "default": 1500,
+            "description": "The size of the long frames",
+            "unit": "bytes",
+        },
+        "count": {
+            "type": "int",
+            "default": 100,
+            "description": "How many of each kind are sent",
+            "unit": "pings",
+        },
+        "interval": {
+            "type": "float",
+            "default": 0.005,
+            "description": "The time between two pings",
+            "unit": "s",
+        },
+        "max_loss": {
+            "type": "float",
+            "default": 0,
+            "description": "How many may be lost",
+            "unit": "%",
+            "source": "a healthy cable loses none",
+        },
+        "max_ms": {
+            "type": "float",
+            "default": 10,
+            "description": ("Half of the long ones take at most so long; a single one may take longer on a busy host"),
+            "unit": "ms",
+            "source": (
+                "far above what a cable in a hall adds (microseconds), far below what a queue of a slow one adds"
+            ),
+        },
     }
     reads = ()
-    writes = ("fabric.cables_v1",)
+    writes = {
+        "fabric.cables_v1": (
+            "For each port its `neighbour` (an address), and for `short` and `long` the `loss` (%) and `median_ms` (ms)"
+        )
+    }
+    needs = (
+        "root",
+        "ping (Debian: iputils-ping)",
+        "IPv6 on the ports",
+    )
+    verdicts = {
+        "failed": "a cable has no neighbour, loses frames or delays them",
+        "error": "ping does not answer",
+    }
+    example = """
+        - name: cables
+          module: fabric.cables
+          hosts: leaves
+          become: true
+          args: {ports: [swp1, swp2], mtu: 9000}
+    """
 
     def run(self, ctx, params):
         found = {port: cable(port, params) for port in params["ports"]}

@@ -23,30 +23,114 @@ AGAIN = 0.2  # seconds until the router is asked again
 class Convergence(Scriptlet):
     """Numbered packets go from one host to another and back, over many flows, while a router takes a port down and up.
 
-    The step runs on three hosts at once: `sender`, `echoer` and `router`, each `{"host": NAME, "address": ADDRESS}`.
-    The router begins once all flows come back. The port is up again after `hold` seconds, also where the step is
-    killed; other traffic over it is disturbed as well. An outage is the longest time in which no packet of a flow came
-    back. Both limits are 2000 ms by default: routers that do not react to the lost carrier wait for their hold timer,
-    which is at least 3 s (RFC 4271, 4.2) after the last keepalive, at most a third of that ago (4.4).
+    The step runs on three hosts at once. The router begins once all flows come back. The port is up again after
+    `hold` seconds, also where the step is killed; other traffic over it is disturbed as well. An outage is the
+    longest time in which no packet of a flow came back.
     """
 
     options = {
-        "sender": {"type": "dict", "required": True},
-        "echoer": {"type": "dict", "required": True},
-        "router": {"type": "dict", "required": True},
-        "link": {"type": "str", "required": True},  # the port of the router
-        "me": {"type": "str"},  # by default the host of the step
-        "port": {"type": "int", "default": 5190},  # of UDP, on echoer and router
-        "flows": {"type": "int", "default": 16},
-        "interval_ms": {"type": "float", "default": 5},
-        "hold": {"type": "float", "default": 3},
-        "settle": {"type": "float", "default": 4},
-        "wait": {"type": "float", "default": 60},
-        "max_down_ms": {"type": "float", "default": 2000},
-        "max_up_ms": {"type": "float", "default": 2000},
+        "sender": {
+            "type": "dict",
+            "required": True,
+            "description": "The host that sends and measures, as {host: NAME, address: ADDRESS}",
+        },
+        "echoer": {
+            "type": "dict",
+            "required": True,
+            "description": "The host that sends back, in the same form",
+        },
+        "router": {
+            "type": "dict",
+            "required": True,
+            "description": "The router whose port goes down, in the same form",
+        },
+        "link": {
+            "type": "str",
+            "required": True,
+            "description": "The port of the router",
+        },
+        "me": {
+            "type": "str",
+            "description": "Which of the three this host is; by default the name of the step's host",
+        },
+        "port": {
+            "type": "int",
+            "default": 5190,
+            "description": "The port that echoer and router listen at",
+            "unit": "UDP port",
+        },
+        "flows": {
+            "type": "int",
+            "default": 16,
+            "description": "How many flows are sent",
+            "unit": "flows",
+        },
+        "interval_ms": {
+            "type": "float",
+            "default": 5,
+            "description": "The time between two packets of a flow",
+            "unit": "ms",
+        },
+        "hold": {
+            "type": "float",
+            "default": 3,
+            "description": "For how long the port is down",
+            "unit": "s",
+        },
+        "settle": {
+            "type": "float",
+            "default": 4,
+            "description": "For how long is measured after it is up again",
+            "unit": "s",
+        },
+        "wait": {
+            "type": "float",
+            "default": 60,
+            "description": "How long the three hosts wait for each other",
+            "unit": "s",
+        },
+        "max_down_ms": {
+            "type": "float",
+            "default": 2000,
+            "description": "The longest outage after the port went down",
+            "unit": "ms",
+            "source": (
+                "routers that do not react to the lost carrier wait for their hold timer: at least 3 s (RFC "
+                "4271, 4.2) after the last keepalive, at most a third of that ago (4.4)"
+            ),
+        },
+        "max_up_ms": {
+            "type": "float",
+            "default": 2000,
+            "description": "The longest outage after it came back",
+            "unit": "ms",
+            "source": "as for max_down_ms",
+        },
     }
     reads = ()
-    writes = ("fabric.convergence_v1",)
+    writes = {
+        "fabric.convergence_v1": (
+            "On the sender `link`, `outages_ms` (ms) and `flows_hit` (flows), each for `down` and `up`"
+        )
+    }
+    needs = (
+        "root on the router",
+        "three hosts at once (`-f 3`)",
+    )
+    verdicts = {
+        "failed": "an outage is longer than its limit",
+        "error": "a host is none of the three, or one of them was not there in time",
+    }
+    example = """
+        - name: convergence
+          module: fabric.convergence
+          hosts: "server1:server8:leaf1"
+          args:
+            sender: {host: server1, address: 10.1.1.11}
+            echoer: {host: server8, address: 10.1.4.18}
+            router: {host: leaf1, address: 10.1.1.1}
+            link: swp1
+    """
 
     def run(self, ctx, params):
         me = params["me"] or ctx.host

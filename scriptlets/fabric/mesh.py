@@ -17,27 +17,88 @@ SIZES = (9216, 9000, 8000, 4000, 2000, 1500, 1450, 1400, 1280, 576)
 
 
 class Mesh(Scriptlet):
-    """Opens `flows` TCP connections to a closed port of each target, each a flow of its own.
+    """Loss, delay, jitter and path MTU from a host to others, over many flows.
 
-    A port that is closed or open answers alike; one that a firewall drops does not. The probability that 64 flows miss
-    one of four equal paths is 4 * 0.75 ** 64, below 1 in 10 million. A probe counts as lost after `timeout` seconds,
-    before TCP sends it again (after 1 s, RFC 6298). Delay and jitter are measured; give limits to have them judged.
-    With `mtu` packets of so many bytes must arrive uncut; else the next of the usual sizes that does is told.
+    Each flow is a TCP connection to a closed port of the target, whose kernel answers; no program needs to run
+    there. A port that a firewall drops does not answer. The probability that 64 flows miss one of four equal paths
+    is 4 * 0.75 ** 64, below 1 in 10 million. Delay and jitter are measured; give limits to have them judged.
     """
 
     options = {
-        "targets": {"type": "list", "elements": "str", "required": True},
-        "port": {"type": "int", "default": 7},
-        "flows": {"type": "int", "default": 64},
-        "interval": {"type": "float", "default": 0.002},
-        "timeout": {"type": "float", "default": 0.9},
-        "max_loss": {"type": "float", "default": 0},
-        "max_p99_ms": {"type": "float"},
-        "max_jitter_ms": {"type": "float"},
-        "mtu": {"type": "int"},
+        "targets": {
+            "type": "list",
+            "elements": "str",
+            "required": True,
+            "description": "The addresses that are asked",
+        },
+        "port": {
+            "type": "int",
+            "default": 7,
+            "description": "The port that is asked, closed or open",
+            "unit": "TCP port",
+            "source": "echo (RFC 862), which hardly any host has",
+        },
+        "flows": {
+            "type": "int",
+            "default": 64,
+            "description": "How many flows each target gets",
+            "unit": "flows",
+        },
+        "interval": {
+            "type": "float",
+            "default": 0.002,
+            "description": "The time between two flows",
+            "unit": "s",
+        },
+        "timeout": {
+            "type": "float",
+            "default": 0.9,
+            "description": "When a flow counts as lost",
+            "unit": "s",
+            "source": "before TCP sends it again, after 1 s (RFC 6298)",
+        },
+        "max_loss": {
+            "type": "float",
+            "default": 0,
+            "description": "How many flows may be lost",
+            "unit": "%",
+            "source": "a healthy network loses none",
+        },
+        "max_p99_ms": {
+            "type": "float",
+            "description": "The longest delay of 99 in 100 flows",
+            "unit": "ms",
+        },
+        "max_jitter_ms": {
+            "type": "float",
+            "description": "The greatest mean difference between two delays",
+            "unit": "ms",
+        },
+        "mtu": {
+            "type": "int",
+            "description": (
+                "Packets of this size must arrive uncut; else the next of the usual sizes that does is told"
+            ),
+            "unit": "bytes",
+        },
     }
     reads = ()
-    writes = ("fabric.mesh_v1",)
+    writes = {
+        "fabric.mesh_v1": (
+            "For each target loss (%), p50_ms, p95_ms, p99_ms, max_ms, jitter_ms (ms), and mtu (bytes) where "
+            "it was asked for"
+        )
+    }
+    needs = ()
+    verdicts = {
+        "failed": "flows are lost, or too slow, or the frames are smaller than mtu",
+        "error": "an address is none",
+    }
+    example = """
+        - name: mesh
+          module: fabric.mesh
+          args: {targets: [10.1.2.11, 10.1.3.11], mtu: 9000, max_p99_ms: 1}
+    """
 
     def run(self, ctx, params):
         found = {target: self.measured(target, params) for target in params["targets"]}

@@ -11,15 +11,42 @@ from scriptlets.tools.commands import run
 
 
 class OwnAddress(Scriptlet):
-    """Asks the network who else has an address (RFC 5227), by arping; it needs root."""
+    """Whether nobody else has an address of this host (RFC 5227)."""
 
     options = {
-        "address": {"type": "str", "required": True},
-        "port": {"type": "str", "required": True},
-        "count": {"type": "int", "default": 2},
+        "address": {
+            "type": "str",
+            "required": True,
+            "description": "The address of this host",
+        },
+        "port": {
+            "type": "str",
+            "required": True,
+            "description": "The port that has it",
+        },
+        "count": {
+            "type": "int",
+            "default": 2,
+            "description": "How often is asked",
+            "unit": "requests",
+        },
     }
     reads = ()
-    writes = ("fabric.address_v1",)
+    writes = {"fabric.address_v1": "`address`, and the MAC addresses of `others` that have it"}
+    needs = (
+        "root",
+        "arping (Debian: iputils-arping)",
+    )
+    verdicts = {
+        "failed": "another one has this address, too",
+        "error": "arping is not there, or the port is not",
+    }
+    example = """
+        - name: own_address
+          module: fabric.own_address
+          become: true
+          args: {address: 10.1.1.11, port: eth1}
+    """
 
     def run(self, ctx, params):
         words = ("arping", "-D", "-I", params["port"], "-c", str(params["count"]), params["address"])

@@ -17,17 +17,54 @@ HEADERS = 28  # bytes of IPv4 and ICMP
 
 
 class Reach(Scriptlet):
-    """Pings to each of `targets`, short ones and ones that fill a frame of `mtu` bytes and may not be cut."""
+    """Loss and delay of pings to other hosts, short ones and ones that fill a frame and may not be cut."""
 
     options = {
-        "targets": {"type": "list", "elements": "str", "required": True},
-        "count": {"type": "int", "default": 20},
-        "interval": {"type": "float", "default": 0.01},
-        "max_loss": {"type": "float", "default": 0},
-        "mtu": {"type": "int"},
+        "targets": {
+            "type": "list",
+            "elements": "str",
+            "required": True,
+            "description": "The addresses that are pinged",
+        },
+        "count": {
+            "type": "int",
+            "default": 20,
+            "description": "How many of each kind are sent",
+            "unit": "pings",
+        },
+        "interval": {
+            "type": "float",
+            "default": 0.01,
+            "description": ("The time between two pings; less than 0.2 needs root with some versions of ping"),
+            "unit": "s",
+        },
+        "max_loss": {
+            "type": "float",
+            "default": 0,
+            "description": "How many may be lost",
+            "unit": "%",
+            "source": "a healthy network loses none",
+        },
+        "mtu": {
+            "type": "int",
+            "description": "The size of the long ones; without it only short ones are sent",
+            "unit": "bytes",
+        },
     }
     reads = ()
-    writes = ("fabric.reach_v1",)
+    writes = {
+        "fabric.reach_v1": ("For each target and for `short` and `long` the loss (%), min_ms, mean_ms and max_ms (ms)")
+    }
+    needs = ("ping (Debian: iputils-ping)",)
+    verdicts = {
+        "failed": "pings are lost, or long ones do not arrive",
+        "error": "ping does not answer",
+    }
+    example = """
+        - name: reach
+          module: fabric.reach
+          args: {targets: [10.1.2.11], mtu: 9000}
+    """
 
     def run(self, ctx, params):
         sizes = {"short": 56, **({"long": params["mtu"] - HEADERS} if params["mtu"] else {})}

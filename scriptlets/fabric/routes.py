@@ -11,14 +11,39 @@ from scriptlets.tools.commands import run_json
 
 
 class FabricRoutes(Scriptlet):
-    """Whether each network is reached, over as many paths as expected."""
+    """Whether a router (FRR) reaches each network, over as many paths as expected."""
 
     options = {
-        "prefixes": {"type": "list", "elements": "str", "required": True},
-        "paths": {"type": "int", "default": 1},
+        "prefixes": {
+            "type": "list",
+            "elements": "str",
+            "required": True,
+            "description": "The networks that must be reached, such as 10.1.2.0/24",
+        },
+        "paths": {
+            "type": "int",
+            "default": 1,
+            "description": "Over how many paths of equal length at least",
+            "unit": "paths",
+        },
     }
     reads = ()
-    writes = ("fabric.routes_v1",)
+    writes = {"fabric.routes_v1": "A list with `prefix` and the neighbours `through` which it is reached"}
+    needs = (
+        "FRR's vtysh",
+        "root or the group frrvty",
+    )
+    verdicts = {
+        "failed": "a network is not reached, or over too few paths",
+        "error": "vtysh is not there, or does not answer",
+    }
+    example = """
+        - name: routes
+          module: fabric.routes
+          hosts: leaves
+          become: true
+          args: {prefixes: [10.1.2.0/24, 10.1.3.0/24], paths: 2}
+    """
 
     def run(self, ctx, params):
         told = run_json(("vtysh", "-c", "show ip route json")) or {}

@@ -13,14 +13,45 @@ WRONG_AS = "0202"  # code and subcode of the notification "OPEN message error, b
 
 
 class BgpSessions(Scriptlet):
-    """Whether the session of each port is established, and how many networks it brings."""
+    """Whether a router (FRR) has its BGP sessions, and how many networks each brings."""
 
     options = {
-        "ports": {"type": "list", "elements": "str", "required": True},
-        "min_prefixes": {"type": "int", "default": 1},
+        "ports": {
+            "type": "list",
+            "elements": "str",
+            "required": True,
+            "description": "The ports, or addresses, that must have a session",
+        },
+        "min_prefixes": {
+            "type": "int",
+            "default": 1,
+            "description": "How many networks each session must bring",
+            "unit": "networks",
+            "source": "a session that brings nothing is of no use",
+        },
     }
     reads = ()
-    writes = ("fabric.bgp_v1",)
+    writes = {
+        "fabric.bgp_v1": (
+            "For each port state, remote_as, prefixes (networks), dropped (times), refuses_as, is_shut_down "
+            "and the reason of the last end"
+        )
+    }
+    needs = (
+        "FRR's vtysh",
+        "root or the group frrvty",
+    )
+    verdicts = {
+        "failed": "a session is not established, or brings too little; a wrong AS is named",
+        "error": "vtysh is not there, or does not answer",
+    }
+    example = """
+        - name: sessions
+          module: fabric.sessions
+          hosts: "leaves:spines"
+          become: true
+          args: {ports: [swp1, swp2]}
+    """
 
     def run(self, ctx, params):
         found = sessions(run_json(("vtysh", "-c", "show bgp neighbors json")))

@@ -15,24 +15,64 @@ FIRST_PORT = 20000
 
 
 class EcmpSpread(Scriptlet):
-    """Asks the kernel for the port of `flows` UDP flows to each target, and counts.
+    """Whether a Linux router spreads flows over equal paths, by asking its kernel; nothing is sent.
 
-    The flows differ in their source port alone; nothing is sent. Each of `paths` ports has to get at least `min_share`
-    of a fair share. With the defaults chance alone fails less than once in 10 million: of 128 flows over two paths, one
-    gets fewer than 32. The kernel has to hash ports (`net.ipv4.fib_multipath_hash_policy` 1 or 3). A switch that
-    forwards in hardware has a hash of its own, which this does not see.
+    The flows differ in their source port alone. With the defaults chance alone fails less than once in 10 million:
+    of 128 flows over two paths, one gets fewer than 32. The kernel has to hash ports
+    (`net.ipv4.fib_multipath_hash_policy` 1 or 3). A switch that forwards in hardware has a hash of its own, which
+    this does not see.
     """
 
     options = {
-        "source": {"type": "str", "required": True},
-        "targets": {"type": "list", "elements": "str", "required": True},
-        "paths": {"type": "int", "required": True},
-        "input": {"type": "str", "default": "br0"},  # the port at which the flows come in
-        "flows": {"type": "int", "default": 128},
-        "min_share": {"type": "float", "default": 0.5},
+        "source": {
+            "type": "str",
+            "required": True,
+            "description": "The address that the flows come from",
+        },
+        "targets": {
+            "type": "list",
+            "elements": "str",
+            "required": True,
+            "description": "The addresses that they go to",
+        },
+        "paths": {
+            "type": "int",
+            "required": True,
+            "description": "How many equal paths there are",
+            "unit": "paths",
+        },
+        "input": {
+            "type": "str",
+            "default": "br0",
+            "description": "The port at which the flows come in",
+        },
+        "flows": {
+            "type": "int",
+            "default": 128,
+            "description": "How many flows to each target are asked for",
+            "unit": "flows",
+        },
+        "min_share": {
+            "type": "float",
+            "default": 0.5,
+            "description": "The least share of a path, as a part of a fair share",
+            "source": "chance alone fails a fair router less than once in 10 million",
+            "unit": "part of a fair share",
+        },
     }
     reads = ()
-    writes = ("fabric.spread_v1",)
+    writes = {"fabric.spread_v1": "For each target how many flows leave at each port"}
+    needs = ("iproute2 on a Linux router",)
+    verdicts = {
+        "failed": "a path is missing or gets too little, or a flow has no route",
+        "error": "the kernel does not answer",
+    }
+    example = """
+        - name: spread
+          module: fabric.spread
+          hosts: leaves
+          args: {source: 10.1.1.11, targets: [10.1.2.11], paths: 2}
+    """
 
     def run(self, ctx, params):
         asked = [(params["source"], FIRST_PORT + number, target, 7) for target, number in self.each(params)]

@@ -19,27 +19,84 @@ PAUSE = 0.05  # seconds between two tries to reach a partner that is still in it
 
 
 class Throughput(Scriptlet):
-    """Mbit/s and retransmissions from this host to each other one, and back.
+    """Mbit/s and retransmissions from this host to each other one, and back, by iperf3.
 
-    The step runs on all hosts of `peers` at once, and begins when all of them show that they run, at `port`. A host
-    that has not within `wait` seconds takes no part; the others go on and are an error. For each round and direction
-    the one host of a pair then serves a single test on a port of its own, from `port` + 1 on, and the other one tries
-    until it is reached. So no host is ever in two tests, and waits for none but its next partner. Limits are in
-    megabits a second and in retransmissions for each gigabyte sent; without them the numbers are measured only.
+    The step runs on all hosts of `peers` at once, and begins when all of them show that they run, at `port`. Each
+    direction of a pair uses a port of its own, from `port` + 1 on. No host is ever in two tests at the same time.
+    Without limits the numbers are measured only.
     """
 
     options = {
-        "peers": {"type": "dict", "required": True},  # NAME -> ADDRESS, the same on all hosts, this one among them
-        "me": {"type": "str"},  # by default the host of the step
-        "seconds": {"type": "int", "default": 1},
-        "streams": {"type": "int", "default": 4},
-        "port": {"type": "int", "default": 5201},
-        "wait": {"type": "float", "default": 60},
-        "min_mbits": {"type": "float"},
-        "max_retransmits": {"type": "float"},
+        "peers": {
+            "type": "dict",
+            "required": True,
+            "description": "NAME -> ADDRESS of all hosts, the same on each of them, this one among them",
+        },
+        "me": {
+            "type": "str",
+            "description": "The name of this host among them; by default that of the step's host",
+        },
+        "seconds": {
+            "type": "int",
+            "default": 1,
+            "description": "For how long each direction of each pair sends",
+            "unit": "s",
+        },
+        "streams": {
+            "type": "int",
+            "default": 4,
+            "description": "With how many connections at once",
+            "unit": "flows",
+        },
+        "port": {
+            "type": "int",
+            "default": 5201,
+            "description": "The first of the ports",
+            "unit": "TCP port",
+            "source": "iperf3's own",
+        },
+        "wait": {
+            "type": "float",
+            "default": 60,
+            "description": (
+                "A host that is not there after this time takes no part; the others go on and are an error"
+            ),
+            "unit": "s",
+        },
+        "min_mbits": {
+            "type": "float",
+            "description": "The least rate of each direction",
+            "unit": "Mbit/s",
+        },
+        "max_retransmits": {
+            "type": "float",
+            "description": "How many segments may be sent again for each gigabyte",
+            "unit": "1/GB",
+        },
     }
     reads = ()
-    writes = ("throughput.pairs_v1",)
+    writes = {
+        "throughput.pairs_v1": (
+            "A list of directions with `from`, `to`, mbits (Mbit/s), retransmits (segments), gigabytes (GB) "
+            "and the single `flows`"
+        )
+    }
+    needs = (
+        "iperf3 (Debian: iperf3)",
+        "all hosts at the same time (`-f`)",
+    )
+    verdicts = {
+        "failed": "a direction is too slow, or sends too much again",
+        "error": "a partner was not there, or iperf3 complains",
+    }
+    example = """
+        - name: throughput
+          module: fabric.throughput
+          hosts: servers
+          args:
+            peers: {server1: 10.1.1.11, server2: 10.1.2.12}
+            min_mbits: 9000
+    """
 
     def run(self, ctx, params):
         peers, me = params["peers"], params["me"] or ctx.host

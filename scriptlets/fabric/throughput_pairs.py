@@ -16,15 +16,49 @@ NAMED = 6  # pairs in a reason
 class ThroughputPairs(Scriptlet):
     """Each direction of each pair against the median of all pairs, and its slowest flow against that of all flows.
 
-    What a pair can reach depends on the machines' processors as well as on their network. So pairs are compared with
-    each other; `fabric.throughput` has limits in Mbit/s. One slow flow beside fast ones means that one of several equal
-    paths is slow.
+    What a pair can reach depends on the machines' processors as well as on their network. So pairs are compared
+    with each other. One slow flow beside fast ones means that one of several equal paths is slow.
     """
 
     scope = "run"
-    options = {"min_share": {"type": "float", "default": 0.2}, "min_flow_share": {"type": "float", "default": 0.05}}
+    options = {
+        "min_share": {
+            "type": "float",
+            "default": 0.2,
+            "description": "The least rate of a pair, as a part of the median of all pairs",
+            "source": "our choice: hosts that share cores differ by less, a slow link by more",
+            "unit": "part of the median",
+        },
+        "min_flow_share": {
+            "type": "float",
+            "default": 0.05,
+            "description": "The least rate of a flow, as a part of the median of all flows",
+            "source": "our choice: flows of one pair differ much more than pairs",
+            "unit": "part of the median",
+        },
+    }
     reads = ("throughput.pairs_v1",)
-    writes = ("throughput.summary_v1",)
+    writes = {
+        "throughput.summary_v1": (
+            "`pairs` (their number), median_mbits and least_mbits (Mbit/s), and what is `slow`, in words"
+        )
+    }
+    needs = ("throughput.pairs_v1 of the hosts (fabric.throughput)",)
+    verdicts = {
+        "failed": "a pair or one of its flows is much slower than the others",
+        "error": "no host has measured its throughput",
+    }
+    example = """
+        - name: throughput
+          module: fabric.throughput
+          hosts: servers
+          args:
+            peers: {server1: 10.1.1.11, server2: 10.1.2.12}
+        - name: compare_pairs
+          module: fabric.throughput_pairs
+          scope: run
+          depends_on: [throughput]
+    """
 
     def run(self, ctx, params):
         pairs = [pair for told in ctx.values("throughput.pairs_v1").values() for pair in told]

@@ -19,26 +19,73 @@ KEPT = 2000  # characters of stdout in the context; all of it is in the log
 
 
 class CommandCheck(Scriptlet):
-    """Runs `argv` without a shell, or `script` by /bin/sh, with LC_ALL=C and nothing on stdin.
+    """Whether a command ends and prints as it must, and a number that it prints.
 
-    `stdout` is a regular expression that has to be found in what the command prints; `^` and `$` mean lines. `number`
-    is one with a group named `number`: what it finds first is measured and judged by `min` and `max`. A command that
-    cannot be started, or has not ended after `timeout` seconds, is an error.
+    The command runs with LC_ALL=C and nothing on stdin.
     """
 
     options = {
-        "argv": {"type": "list", "elements": "str"},
-        "script": {"type": "str"},
-        "exit_codes": {"type": "list", "elements": "int", "default": [0]},
-        "stdout": {"type": "str"},
-        "number": {"type": "str"},
-        "unit": {"type": "str", "default": ""},
-        "min": {"type": "float"},
-        "max": {"type": "float"},
-        "timeout": {"type": "float", "default": 60},
+        "argv": {
+            "type": "list",
+            "elements": "str",
+            "description": "The command as a list of words; it runs without a shell",
+        },
+        "script": {
+            "type": "str",
+            "description": "In its place a text for /bin/sh; build it from no text that you do not trust",
+        },
+        "exit_codes": {
+            "type": "list",
+            "elements": "int",
+            "default": [0],
+            "description": "The exit codes that are right",
+        },
+        "stdout": {
+            "type": "str",
+            "description": ("A regular expression that has to be found in what it prints; `^` and `$` mean lines"),
+        },
+        "number": {
+            "type": "str",
+            "description": ("A regular expression with a group named `number`: what it finds first is measured"),
+        },
+        "unit": {
+            "type": "str",
+            "default": "",
+            "description": "The unit of this number",
+        },
+        "min": {
+            "type": "float",
+            "description": "The least value of the number, in its unit",
+            "unit": "that of `unit`",
+        },
+        "max": {
+            "type": "float",
+            "description": "The greatest value of the number, in its unit",
+            "unit": "that of `unit`",
+        },
+        "timeout": {
+            "type": "float",
+            "default": 60,
+            "description": "A command that has not ended by then is an error",
+            "unit": "s",
+        },
     }
     reads = ()
-    writes = ("generic.command_v1",)
+    writes = {"generic.command_v1": "exit_code, seconds (s), number (in `unit`) and the beginning of stdout"}
+    needs = ("the command",)
+    verdicts = {
+        "failed": "the exit code, the text or the number is not as it must be",
+        "error": "the command cannot be started, or does not end in time",
+    }
+    example = r"""
+        - name: temperature
+          module: generic.command
+          args:
+            argv: [sensors, -u]
+            number: 'temp1_input: (?P<number>[\d.]+)'
+            unit: C
+            max: 80
+    """
 
     def validate(self, ctx, params):
         if bool(params["argv"]) == bool(params["script"]):

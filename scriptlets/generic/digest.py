@@ -17,15 +17,35 @@ CHUNK = 1 << 20  # bytes
 class FileDigests(Scriptlet):
     """Compares the digest of each file with the expected one; `files` is PATH -> digest in hexadecimal.
 
-    What is no ordinary file is not read. A file that may not be read is an error.
+    What is no ordinary file is not read.
     """
 
     options = {
-        "files": {"type": "dict", "required": True},
-        "algorithm": {"type": "str", "default": "sha256", "choices": ["sha256", "sha384", "sha512", "sha1", "md5"]},
+        "files": {
+            "type": "dict",
+            "required": True,
+            "description": "PATH -> its digest, in hexadecimal",
+        },
+        "algorithm": {
+            "type": "str",
+            "default": "sha256",
+            "choices": ["sha256", "sha384", "sha512", "sha1", "md5"],
+            "description": "How the digests are made",
+        },
     }
     reads = ()
-    writes = ("generic.digest_v1",)
+    writes = {"generic.digest_v1": "For each path its digest, null where there is no file"}
+    needs = ()
+    verdicts = {
+        "failed": "a file is not there, or its content is another one",
+        "error": "a file may not be read",
+    }
+    example = """
+        - name: configuration
+          module: generic.digest
+          args:
+            files: {/etc/hostname: 9a271f2a916b0b6ee6cecb2426f0b3206ef074578be55d9bc94f6f3fe3ab86aa}
+    """
 
     def validate(self, ctx, params):
         if not params["files"]:

@@ -21,34 +21,121 @@ PART = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 class HttpCheck(Scriptlet):
     """Asks a web service once; redirections are not followed, so that their status can be expected.
 
-    `body` is a regular expression that has to be found in the answer. `json` is the path to a value in it, as in
-    `nodes[0].load`, which is judged by `equals`, `min` and `max`. `min_tls_days` is for how long the certificate has to
-    hold. `token` and `password` are masked; let another secret in `headers` come from a parameter with `secret: true`.
+    Redirections are not followed, so that their status can be expected.
     """
 
     options = {
-        "url": {"type": "str", "required": True},
-        "method": {"type": "str", "default": "GET"},
-        "headers": {"type": "dict", "default": {}},
-        "send": {"type": "str"},
-        "user": {"type": "str", "default": ""},
-        "password": {"type": "str", "default": "", "no_log": True},
-        "token": {"type": "str", "default": "", "no_log": True},
-        "status": {"type": "list", "elements": "int", "default": [200]},
-        "body": {"type": "str"},
-        "json": {"type": "str"},
-        "equals": {"type": "raw"},
-        "min": {"type": "float"},
-        "max": {"type": "float"},
-        "unit": {"type": "str", "default": ""},
-        "max_ms": {"type": "float"},
-        "min_tls_days": {"type": "float"},
-        "ca_file": {"type": "path"},
-        "verify": {"type": "bool", "default": True},
-        "timeout": {"type": "float", "default": 10},
+        "url": {
+            "type": "str",
+            "required": True,
+            "description": "The address of the page, http or https",
+        },
+        "method": {
+            "type": "str",
+            "default": "GET",
+            "description": "The HTTP method",
+        },
+        "headers": {
+            "type": "dict",
+            "default": {},
+            "description": "Headers to send; let a secret come from a parameter with `secret: true`",
+        },
+        "send": {
+            "type": "str",
+            "description": "The body to send",
+        },
+        "user": {
+            "type": "str",
+            "default": "",
+            "description": "Who logs in, by HTTP's basic authentication",
+        },
+        "password": {
+            "type": "str",
+            "default": "",
+            "no_log": True,
+            "description": "The password",
+        },
+        "token": {
+            "type": "str",
+            "default": "",
+            "no_log": True,
+            "description": "A bearer token",
+        },
+        "status": {
+            "type": "list",
+            "elements": "int",
+            "default": [200],
+            "description": "The statuses that are right",
+        },
+        "body": {
+            "type": "str",
+            "description": "A regular expression that has to be found in the answer",
+        },
+        "json": {
+            "type": "str",
+            "description": "The path to a value in the answer, as in `nodes[0].load`",
+        },
+        "equals": {
+            "type": "raw",
+            "description": "What this value must be",
+        },
+        "min": {
+            "type": "float",
+            "description": "The least value, in its unit",
+            "unit": "that of `unit`",
+        },
+        "max": {
+            "type": "float",
+            "description": "The greatest value, in its unit",
+            "unit": "that of `unit`",
+        },
+        "unit": {
+            "type": "str",
+            "default": "",
+            "description": "The unit of this value",
+        },
+        "max_ms": {
+            "type": "float",
+            "description": "How long the answer may take",
+            "unit": "ms",
+        },
+        "min_tls_days": {
+            "type": "float",
+            "description": "For how long the certificate has to hold",
+            "unit": "d",
+        },
+        "ca_file": {
+            "type": "path",
+            "description": "The certificate of the authority that is trusted",
+        },
+        "verify": {
+            "type": "bool",
+            "default": True,
+            "description": "Whether the certificate must be trusted",
+        },
+        "timeout": {
+            "type": "float",
+            "default": 10,
+            "description": "How long the service may be silent",
+            "unit": "s",
+        },
     }
     reads = ()
-    writes = ("generic.http_v1",)
+    writes = {"generic.http_v1": "status, ms (ms), tls_days_left (d) and value (in `unit`)"}
+    needs = ()
+    verdicts = {
+        "failed": "the service does not answer, or not as it must",
+        "error": "an argument is wrong",
+    }
+    example = """
+        - name: health
+          module: generic.http_check
+          args:
+            url: https://api.example.net/health
+            json: nodes[0].load
+            max: 0.9
+            min_tls_days: 14
+    """
 
     def validate(self, ctx, params):
         check_url(params["url"])

@@ -16,22 +16,66 @@ PORTS = 65535
 class PortCheck(Scriptlet):
     """Connects to a TCP port, or sends one packet to a UDP port and waits for an answer.
 
-    A port is `open` (it answers), `refused` (nothing listens there), `silent` (nothing came within `timeout` seconds),
-    `unreachable` (the network said so) or `unknown` (the name is not resolved). Many UDP services are silent to what
-    they do not understand: give in `send_hex` what they answer. `max_ms` limits the time of an answer.
+    A port is `open` (it answers), `refused` (nothing listens there), `silent` (nothing came in time), `unreachable`
+    (the network said so) or `unknown` (the name is not resolved).
     """
 
     options = {
-        "host": {"type": "str", "required": True},
-        "port": {"type": "int", "required": True},
-        "protocol": {"type": "str", "default": "tcp", "choices": ["tcp", "udp"]},
-        "expect": {"type": "str", "default": "open", "choices": ["open", "refused", "silent"]},
-        "send_hex": {"type": "str", "default": ""},
-        "timeout": {"type": "float", "default": 3},
-        "max_ms": {"type": "float"},
+        "host": {
+            "type": "str",
+            "required": True,
+            "description": "The name or address that is asked",
+        },
+        "port": {
+            "type": "int",
+            "required": True,
+            "description": "The port that is asked, 1 to 65535",
+            "unit": "port",
+        },
+        "protocol": {
+            "type": "str",
+            "default": "tcp",
+            "choices": ["tcp", "udp"],
+            "description": "TCP, or UDP",
+        },
+        "expect": {
+            "type": "str",
+            "default": "open",
+            "choices": ["open", "refused", "silent"],
+            "description": "What the port must be",
+        },
+        "send_hex": {
+            "type": "str",
+            "default": "",
+            "description": (
+                "What is sent to a UDP port, in hexadecimal digits; many services are silent to what they do "
+                "not understand"
+            ),
+        },
+        "timeout": {
+            "type": "float",
+            "default": 3,
+            "description": "How long is waited for an answer",
+            "unit": "s",
+        },
+        "max_ms": {
+            "type": "float",
+            "description": "How long an answer may take",
+            "unit": "ms",
+        },
     }
     reads = ()
-    writes = ("generic.port_v1",)
+    writes = {"generic.port_v1": "`state`, and `ms` until the answer (ms)"}
+    needs = ()
+    verdicts = {
+        "failed": "the port is not what it must be, or too slow",
+        "error": "an argument is wrong",
+    }
+    example = """
+        - name: ssh
+          module: generic.port
+          args: {host: localhost, port: 22}
+    """
 
     def validate(self, ctx, params):
         if not 0 < params["port"] <= PORTS:

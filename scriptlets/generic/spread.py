@@ -15,23 +15,67 @@ NAMED = 10  # hosts in a reason
 
 
 class Spread(Scriptlet):
-    """Mean, median, MAD (the median of the distances to the median), smallest and largest of a figure over all hosts.
+    """How a figure is spread over all hosts, and which of them lie far from the median.
 
-    `key` is a key of the context and `path` the place of a number in its value, as in `cpu.cores`. No host may lie
-    further from the median than `max_deviation` (in the figure's unit) or `max_percent` of the median. Fewer than
-    `min_hosts` hosts with the figure, or a host whose value has no number there, is an error: nothing can be said then.
+    It judges nothing unless it has a limit.
     """
 
     options = {
-        "key": {"type": "str", "required": True},
-        "path": {"type": "str", "default": ""},
-        "unit": {"type": "str", "default": ""},
-        "max_deviation": {"type": "float"},
-        "max_percent": {"type": "float"},
-        "min_hosts": {"type": "int", "default": 2},
+        "key": {
+            "type": "str",
+            "required": True,
+            "description": "The key of the context that has the figure",
+        },
+        "path": {
+            "type": "str",
+            "default": "",
+            "description": "The place of the number in its value, as in `cpu.cores`",
+        },
+        "unit": {
+            "type": "str",
+            "default": "",
+            "description": "The unit of the figure",
+        },
+        "max_deviation": {
+            "type": "float",
+            "description": "How far a host may be from the median, in this unit",
+            "unit": "that of `unit`",
+        },
+        "max_percent": {
+            "type": "float",
+            "description": "The same, as a part of the median",
+            "unit": "%",
+        },
+        "min_hosts": {
+            "type": "int",
+            "default": 2,
+            "description": "How many hosts must have the figure",
+            "unit": "hosts",
+            "source": "one host has no others to compare it with",
+        },
     }
     reads = None
-    writes = ("generic.spread_v1",)
+    writes = {
+        "generic.spread_v1": (
+            "`n` (hosts), mean, median, mad (the median distance to the median), min and max (in `unit`), "
+            "min_host and max_host"
+        )
+    }
+    needs = ("the key, set by an earlier step on the hosts",)
+    verdicts = {
+        "failed": "a host is further away than a limit",
+        "error": "too few hosts have the key, or one has no number there",
+    }
+    example = """
+        - name: memory_usage
+          type: shell
+          module: memory.usage
+        - name: same_memory
+          module: generic.spread
+          scope: run
+          depends_on: [memory_usage]
+          args: {key: memory.usage_v1, path: total_bytes, unit: B, max_percent: 1}
+    """
     scope = "run"
 
     def run(self, ctx, params):

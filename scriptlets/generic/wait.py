@@ -19,28 +19,84 @@ PORTS = 65535
 
 
 class WaitFor(Scriptlet):
-    """Looks every `interval` seconds until what is named is there, for at most `timeout` seconds.
+    """Waits until a port, a file, the exit code of a command or the status of a web service is there.
 
-    It is one of `port` (a TCP port of `host` that takes connections), `file` (a path that exists), `argv` (a command
-    that ends with `exit_code`) and `url` (a web service that answers `status`). A look may take `look_timeout` seconds.
-    After the time it fails, and says what was seen last.
+    It is one of `port`, `file`, `argv` and `url`. After the time it fails, and says what was seen last.
     """
 
     options = {
-        "port": {"type": "int"},
-        "host": {"type": "str", "default": "127.0.0.1"},
-        "file": {"type": "path"},
-        "argv": {"type": "list", "elements": "str"},
-        "exit_code": {"type": "int", "default": 0},
-        "url": {"type": "str"},
-        "status": {"type": "int", "default": 200},
-        "verify": {"type": "bool", "default": True},
-        "timeout": {"type": "float", "default": 60},
-        "interval": {"type": "float", "default": 0.5},
-        "look_timeout": {"type": "float", "default": 5},
+        "port": {
+            "type": "int",
+            "description": "A port of `host` that must take connections",
+            "unit": "TCP port",
+        },
+        "host": {
+            "type": "str",
+            "default": "127.0.0.1",
+            "description": "The host of the port",
+        },
+        "file": {
+            "type": "path",
+            "description": "A path that must exist",
+        },
+        "argv": {
+            "type": "list",
+            "elements": "str",
+            "description": "A command, as a list of words, that must end with `exit_code`",
+        },
+        "exit_code": {
+            "type": "int",
+            "default": 0,
+            "description": "The exit code of the command",
+            "unit": "exit code",
+        },
+        "url": {
+            "type": "str",
+            "description": "A web service that must answer `status`",
+        },
+        "status": {
+            "type": "int",
+            "default": 200,
+            "description": "The status of the web service",
+            "unit": "HTTP status",
+        },
+        "verify": {
+            "type": "bool",
+            "default": True,
+            "description": "Whether its certificate must be trusted",
+        },
+        "timeout": {
+            "type": "float",
+            "default": 60,
+            "description": "How long is waited",
+            "unit": "s",
+        },
+        "interval": {
+            "type": "float",
+            "default": 0.5,
+            "description": "The time between two looks",
+            "unit": "s",
+        },
+        "look_timeout": {
+            "type": "float",
+            "default": 5,
+            "description": "How long one look may take",
+            "unit": "s",
+        },
     }
     reads = ()
-    writes = ("generic.wait_v1",)
+    writes = {"generic.wait_v1": "is_there, what was `seen` last, `looks` (their number) and seconds (s)"}
+    needs = ("the command, where one is named",)
+    verdicts = {
+        "failed": "it was not there in time",
+        "error": "an argument is wrong",
+    }
+    example = """
+        - name: up
+          module: generic.wait
+          args: {port: 22, timeout: 300}
+          timeout: 320
+    """
 
     def validate(self, ctx, params):
         if sum(params[kind] is not None for kind in KINDS) != 1:

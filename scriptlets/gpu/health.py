@@ -39,24 +39,70 @@ RETIRED = ("multiple_single_bit_retirement", "double_bit_retirement")
 
 
 class GpuHealth(Scriptlet):
-    """The number of GPUs, errors of their memory, what waits for a reset, slowdowns by heat or power, temperatures.
+    """Whether all GPUs of a node are there and healthy, by NVIDIA's driver.
 
-    Errors are those since the driver was loaded. The limit of a temperature is that of the GPU, where it slows itself
-    down, if the step gives none. What a GPU does not tell is not judged.
+    Errors are those since the driver was loaded. What a GPU does not tell is not judged.
     """
 
     options = {
-        "expected": {"type": "int"},
-        "max_uncorrected": {"type": "int", "default": 0},
-        "max_corrected": {"type": "int"},
-        "max_retired": {"type": "int"},
-        "max_celsius": {"type": "float"},
-        "timeout": {"type": "float", "default": 60},
+        "expected": {
+            "type": "int",
+            "description": "How many GPUs there must be",
+            "unit": "GPUs",
+        },
+        "max_uncorrected": {
+            "type": "int",
+            "default": 0,
+            "description": "How many uncorrected errors of its memory a GPU may have",
+            "unit": "errors",
+            "source": "a healthy GPU has none",
+        },
+        "max_corrected": {
+            "type": "int",
+            "description": "How many corrected ones",
+            "unit": "errors",
+        },
+        "max_retired": {
+            "type": "int",
+            "description": "How many pages or rows of memory may be retired",
+            "unit": "pages",
+        },
+        "max_celsius": {
+            "type": "float",
+            "description": "The highest temperature; by default where the GPU slows itself down",
+            "unit": "Cel",
+        },
+        "timeout": {
+            "type": "float",
+            "default": 60,
+            "description": "How long nvidia-smi may take",
+            "unit": "s",
+        },
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
-        "root": {"type": "path", "default": "/"},
+        "root": {
+            "type": "path",
+            "default": "/",
+            "description": "The folder that has /sys; another one for tests",
+        },
     }
     reads = ()
-    writes = ("gpu.health_v1",)
+    writes = {
+        "gpu.health_v1": (
+            "For each GPU, by its address, product, serial, states, slowdowns, uncorrected and corrected "
+            "(errors), retired (pages) and temperatures (Cel)"
+        )
+    }
+    needs = ("nvidia-smi of NVIDIA's driver",)
+    verdicts = {
+        "failed": "a GPU is missing, has errors, waits for a reset, is slowed down, or too hot",
+        "skipped": "the host has no GPU (failed with `absent: fail`)",
+        "error": "nvidia-smi does not answer",
+    }
+    example = """
+        - name: gpus
+          module: gpu.health
+          args: {expected: 8}
+    """
 
     def run(self, ctx, params):
         there = gpus(params)

@@ -14,22 +14,55 @@ from scriptlets.tools.nvidia_smi import field, gpus, number
 
 
 class GpuProcesses(Scriptlet):
-    """The processes on each GPU and the memory in use: a node that is to be free has none.
-
-    `allowed` are patterns of names, such as that of the server of MPS. `max_used_mib` is what may be in use without any
-    process; the driver keeps some for itself.
-    """
+    """Which processes hold the GPUs of a node, by NVIDIA's driver; a node that is to be free has none."""
 
     options = {
-        "max_processes": {"type": "int", "default": 0},
-        "allowed": {"type": "list", "elements": "str", "default": []},
-        "max_used_mib": {"type": "float"},
-        "timeout": {"type": "float", "default": 60},
+        "max_processes": {
+            "type": "int",
+            "default": 0,
+            "description": "How many processes each GPU may have",
+            "unit": "processes",
+            "source": "a node that is to be free has none",
+        },
+        "allowed": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Patterns of names that do not count, such as that of the server of MPS",
+        },
+        "max_used_mib": {
+            "type": "float",
+            "description": ("How much memory may be in use without any process; the driver keeps some for itself"),
+            "unit": "MiB",
+        },
+        "timeout": {
+            "type": "float",
+            "default": 60,
+            "description": "How long nvidia-smi may take",
+            "unit": "s",
+        },
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
-        "root": {"type": "path", "default": "/"},
+        "root": {
+            "type": "path",
+            "default": "/",
+            "description": "The folder that has /sys; another one for tests",
+        },
     }
     reads = ()
-    writes = ("gpu.processes_v1",)
+    writes = {
+        "gpu.processes_v1": ("For each GPU, by its address, its `processes` (pid, name, used_mib) and used_mib (MiB)")
+    }
+    needs = ("nvidia-smi of NVIDIA's driver",)
+    verdicts = {
+        "failed": "a GPU has processes, or memory in use",
+        "skipped": "the host has no GPU (failed with `absent: fail`)",
+        "error": "nvidia-smi does not answer",
+    }
+    example = """
+        - name: free
+          module: gpu.processes
+          args: {max_used_mib: 1024}
+    """
 
     def run(self, ctx, params):
         found = {name: {"processes": processes(gpu), "used_mib": used(gpu)} for name, gpu in gpus(params).items()}

@@ -44,20 +44,49 @@ ADVICE = {
 
 
 class GpuSettings(Scriptlet):
-    """Driver, firmware, modes, power limit and clocks of each GPU, as far as `expected` names them (NAME -> pattern).
+    """Whether the driver, firmware, modes, power limit and clocks of GPUs are as expected.
 
-    Values are those of `nvidia-smi -q`, with their units: `power_limit: "700.00 W"`. A setting that waits for a reset
-    (ECC, MIG) is always wrong, and so are two GPUs of one product that differ in their firmware.
+    A setting that waits for a reset (ECC, MIG) is always wrong, and so are two GPUs of one product that differ in
+    their firmware.
     """
 
     options = {
-        "expected": {"type": "dict", "default": {}},
-        "timeout": {"type": "float", "default": 60},
+        "expected": {
+            "type": "dict",
+            "default": {},
+            "description": (
+                'NAME -> pattern of the value, as `nvidia-smi -q` prints it with its unit: {power_limit: "700.00 W"}'
+            ),
+        },
+        "timeout": {
+            "type": "float",
+            "default": 60,
+            "description": "How long nvidia-smi may take",
+            "unit": "s",
+        },
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
-        "root": {"type": "path", "default": "/"},
+        "root": {
+            "type": "path",
+            "default": "/",
+            "description": "The folder that has /sys; another one for tests",
+        },
     }
     reads = ()
-    writes = ("gpu.settings_v1",)
+    writes = {
+        "gpu.settings_v1": ("For each GPU, by its address, its settings by name, with the units that nvidia-smi prints")
+    }
+    needs = ("nvidia-smi of NVIDIA's driver",)
+    verdicts = {
+        "failed": "a setting is not as expected, waits for a reset, or firmware differs between GPUs",
+        "skipped": "the host has no GPU (failed with `absent: fail`)",
+        "error": "nvidia-smi does not answer, or does not tell a setting that is expected",
+    }
+    example = """
+        - name: settings
+          module: gpu.settings
+          args:
+            expected: {power_limit: "700.00 W"}
+    """
 
     def validate(self, ctx, params):
         unknown = sorted(set(params["expected"]) - set(SETTINGS))

@@ -17,19 +17,42 @@ NANOSECONDS = 1e9
 
 
 class CpuHogs(Scriptlet):
-    """The process that wanted most of a core during `seconds`; a host that is to be idle has none.
+    """The process that wants most of a core; a host that is to be idle has none.
 
-    What counts is the time that a process ran and the time that it waited for a core. So it is found on a host that is
-    busy with other work, too.
+    What counts is the time that a process ran and the time that it waited for a core. So it is found on a host that
+    is busy with other work, too.
     """
 
     options = {
-        "seconds": {"type": "float", "default": 2},
-        "max_percent": {"type": "float", "default": 80},
-        "root": {"type": "path", "default": "/proc"},
+        "seconds": {
+            "type": "float",
+            "default": 2,
+            "description": "For how long is looked",
+            "unit": "s",
+        },
+        "max_percent": {
+            "type": "float",
+            "default": 80,
+            "description": "How much of a core a process may want",
+            "unit": "%",
+            "source": "our choice: a process that computes all the time wants 100 %",
+        },
+        "root": {
+            "type": "path",
+            "default": "/proc",
+            "description": "The kernel's folder of processes; another one for tests",
+        },
     }
     reads = ()
-    writes = ("host.cpu_hogs_v1",)
+    writes = {"host.cpu_hogs_v1": "`process` (its number), `command`, and `percent` of a core (%)"}
+    needs = ()
+    verdicts = {
+        "failed": "a process wants more than max_percent of a core",
+    }
+    example = """
+        - name: cpu_hogs
+          module: host.cpu_hogs
+    """
 
     def run(self, ctx, params):
         root = Path(params["root"])

@@ -44,21 +44,51 @@ NAMED = 10
 
 
 class HostGolden(Scriptlet):
-    """Compares the key of `HostHardware` with `golden`: the key of a host that is as it should be.
+    """Whether a host is made of the same parts as a golden one.
 
-    Only the sections and, of `dmi` and `cpu`, only the fields that `golden` has are compared. Serial numbers, UUIDs,
-    asset tags and MAC addresses only count with `serials`. `ignore` are patterns of further fields, such as
-    `pci.*.driver`; by default the speed of PCI links, which cards lower while they have nothing to do. Without a golden
-    hardware the step is skipped.
+    Only the sections and, of `dmi` and `cpu`, only the fields that `golden` has are compared.
     """
 
     options = {
-        "golden": {"type": "dict", "default": {}},
-        "serials": {"type": "bool", "default": False},
-        "ignore": {"type": "list", "elements": "str", "default": ["pci.*.link_speed"]},
+        "golden": {
+            "type": "dict",
+            "default": {},
+            "description": "The key `host.hardware_v1` of a host that is as it should be, or parts of it",
+        },
+        "serials": {
+            "type": "bool",
+            "default": False,
+            "description": "Whether serial numbers, UUIDs, asset tags and MAC addresses count as well",
+        },
+        "ignore": {
+            "type": "list",
+            "elements": "str",
+            "default": ["pci.*.link_speed"],
+            "description": "Patterns of fields that do not count, such as `pci.*.driver`",
+            "source": "cards lower the speed of their PCI link while they have nothing to do",
+        },
     }
     reads = ("host.hardware_v1",)
-    writes = ("host.golden_v1",)
+    writes = {
+        "host.golden_v1": (
+            "`missing`, `additional` and `different`: lists of parts and fields with their names and what to do"
+        )
+    }
+    needs = ("host.hardware_v1 of an earlier step (host.hardware)",)
+    verdicts = {
+        "failed": "a part is missing, additional or different",
+        "skipped": "no golden hardware is given",
+        "error": "there is no hardware to compare, or a section of `golden` was not taken",
+    }
+    example = """
+        - name: hardware
+          module: host.hardware
+          become: true
+        - name: golden
+          module: host.golden
+          depends_on: [hardware]
+          args: {golden: "{{ hardware_golden }}"}
+    """
 
     def run(self, ctx, params):
         golden = params["golden"]

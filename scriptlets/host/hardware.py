@@ -35,9 +35,8 @@ VPD_HEADER = 4
 class HostHardware(Scriptlet):
     """The parts of a host: DMI, CPU, memory modules by slot, PCI devices, disks, network cards with their firmware.
 
-    `sections` are the parts to take. Serial numbers and the firmware's table of modules can only be read by root; the
-    step is an `error` where it may not. A host without such a table, as many virtual machines are, has no modules.
-    Virtual functions of cards (SR-IOV) are left out.
+    A host without the firmware's table of modules, as many virtual machines are, has no modules. Virtual functions
+    of cards (SR-IOV) are left out.
     """
 
     options = {
@@ -46,11 +45,33 @@ class HostHardware(Scriptlet):
             "elements": "str",
             "choices": ["dmi", "cpu", "memory", "pci", "disks", "nics"],
             "default": ["dmi", "cpu", "memory", "pci", "disks", "nics"],
+            "description": "The parts to take",
         },
-        "root": {"type": "path", "default": "/"},
+        "root": {
+            "type": "path",
+            "default": "/",
+            "description": "The folder that has /sys; another one for tests",
+        },
     }
     reads = ()
-    writes = ("host.hardware_v1",)
+    writes = {
+        "host.hardware_v1": (
+            "For each section its parts: `dmi` and `cpu` by field, `memory` by slot, `pci` by address, "
+            "`disks` and `nics` by name; with serial numbers, null for what is not told"
+        )
+    }
+    needs = (
+        "root, for serial numbers and memory modules",
+        "ethtool (Debian: ethtool)",
+    )
+    verdicts = {
+        "error": "what only root may read, a damaged table, or ethtool that does not answer",
+    }
+    example = """
+        - name: hardware
+          module: host.hardware
+          become: true
+    """
 
     def run(self, ctx, params):
         tree = Tree(params["root"])

@@ -16,24 +16,68 @@ LIMITS = ("min", "max")
 
 
 class HostKernel(Scriptlet):
-    """The kernel's release, command line, settings and modules, as far as the step says what they must be.
-
-    `release` is a pattern such as "6.8.0-*". `arguments` are words of the command line: `iommu=pt`, or a name alone for
-    any value; `no_arguments` must not be there. `settings` are those of sysctl(8): NAME -> VALUE, or `min` and `max`.
-    `modules` must be loaded: NAME -> pattern of the version, an empty text for any; `no_modules` must not be.
-    """
+    """The kernel's release, command line, settings and modules, as far as the step says what they must be."""
 
     options = {
-        "release": {"type": "str"},
-        "arguments": {"type": "list", "elements": "str", "default": []},
-        "no_arguments": {"type": "list", "elements": "str", "default": []},
-        "settings": {"type": "dict", "default": {}},
-        "modules": {"type": "dict", "default": {}},
-        "no_modules": {"type": "list", "elements": "str", "default": []},
-        "root": {"type": "path", "default": "/"},
+        "release": {
+            "type": "str",
+            "description": 'A pattern of the kernel\'s release, such as "6.8.0-*"',
+        },
+        "arguments": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": (
+                "Words of the kernel's command line that must be there: `iommu=pt`, or a name alone for any value"
+            ),
+        },
+        "no_arguments": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Words that must not be there",
+        },
+        "settings": {
+            "type": "dict",
+            "default": {},
+            "description": "Those of sysctl(8): NAME -> VALUE, or `min` and `max`",
+        },
+        "modules": {
+            "type": "dict",
+            "default": {},
+            "description": ("Modules that must be loaded: NAME -> pattern of the version, an empty text for any"),
+        },
+        "no_modules": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Modules that must not be loaded",
+        },
+        "root": {
+            "type": "path",
+            "default": "/",
+            "description": "The folder that has /proc and /sys; another one for tests",
+        },
     }
     reads = ()
-    writes = ("host.kernel_v1",)
+    writes = {
+        "host.kernel_v1": (
+            "release, `arguments` of the command line, `settings` by name, and the version of each module in "
+            "`modules`, null where it is not loaded"
+        )
+    }
+    needs = ()
+    verdicts = {
+        "failed": "something is not as the step says",
+        "error": "the kernel does not show its files",
+    }
+    example = """
+        - name: kernel
+          module: host.kernel
+          args:
+            release: "6.*"
+            settings: {net.core.rmem_max: {min: 212992}}
+    """
 
     def run(self, ctx, params):
         root = Path(params["root"])

@@ -18,28 +18,66 @@ JOURNAL = ("journalctl", "-k", "-b", "--no-pager", "-o", "short-monotonic")
 
 
 class KernelLog(Scriptlet):
-    """The lines of a kernel log that match known patterns of errors; by default of the kernel's own log.
-
-    `since` leaves out what is older, of `dmesg` and `journal`: a time as journalctl(1) takes it, such as the key of
-    `host.kernel_log_mark`. `subjects` are the groups of patterns that count; one more is `links`, a port that lost its
-    link. `patterns` are your own: PATTERN -> what it means and what to do. They come first.
-    """
+    """The lines of a kernel log that match known patterns of errors, each with what it means and what to do."""
 
     options = {
-        "source": {"type": "str", "default": "dmesg"},  # dmesg, journal, or the path of a file
-        "since": {"type": "str", "default": ""},
+        "source": {
+            "type": "str",
+            "default": "dmesg",
+            "description": "dmesg, journal, or the path of a file",
+        },
+        "since": {
+            "type": "str",
+            "default": "",
+            "description": (
+                "Leaves out what is older, of dmesg and journal: a time as journalctl(1) takes it, such as "
+                "the key of host.kernel_log_mark"
+            ),
+        },
         "subjects": {
             "type": "list",
             "elements": "str",
             "choices": ["memory", "cpu", "disk", "network", "links", "gpu", "pci", "kernel"],
             "default": ["memory", "cpu", "disk", "network", "gpu", "pci", "kernel"],
+            "description": "The groups of patterns that count; `links` is a port that lost its link",
         },
-        "patterns": {"type": "dict", "default": {}},
-        "ignore": {"type": "list", "elements": "str", "default": []},
-        "max_lines": {"type": "int", "default": 0},
+        "patterns": {
+            "type": "dict",
+            "default": {},
+            "description": (
+                "Your own patterns, regular expressions: PATTERN -> what it means and what to do. They come first"
+            ),
+        },
+        "ignore": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Regular expressions of lines that do not count",
+        },
+        "max_lines": {
+            "type": "int",
+            "default": 0,
+            "description": "How many such lines there may be",
+            "unit": "lines",
+            "source": "a healthy host has none",
+        },
     }
     reads = ()
-    writes = ("host.kernel_log_v1",)
+    writes = {"host.kernel_log_v1": "A list with the first 100 of such lines, each with `line` and `meaning`"}
+    needs = ("dmesg (root on most hosts) or journalctl (Debian: util-linux, systemd)",)
+    verdicts = {
+        "failed": "more than max_lines lines match",
+        "error": "the log may not be read, is not there, or has no line of the kernel",
+    }
+    example = """
+        - name: mark
+          module: host.kernel_log_mark
+        - name: kernel_log
+          module: host.kernel_log
+          become: true
+          depends_on: [mark]
+          args: {source: journal, since: "${host.kernel_log_mark_v1}"}
+    """
 
     def validate(self, ctx, params):
         for name in ("patterns", "ignore"):

@@ -12,14 +12,18 @@ from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scri
 
 
 class KernelLogMark(Scriptlet):
-    """Notes the host's time for a later `host.kernel_log`, which then reads only what has come since; put it first.
-
-    `host.kernel_log_mark_v1` is a time as `since` takes it: `@` and the seconds since 1970.
-    """
+    """Notes the host's time for a later host.kernel_log, which then reads only what has come since; put it first."""
 
     options = {}
     reads = ()
-    writes = ("host.kernel_log_mark_v1",)
+    writes = {
+        "host.kernel_log_mark_v1": "A time as `since` of host.kernel_log takes it: `@` and the seconds since 1970 (s)"
+    }
+    needs = ()
+    example = """
+        - name: mark
+          module: host.kernel_log_mark
+    """
 
     def run(self, ctx, params):
         ctx.set("host.kernel_log_mark_v1", f"@{int(time.time())}")

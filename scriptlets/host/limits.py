@@ -25,12 +25,32 @@ NAMES = {
 class HostLimits(Scriptlet):
     """The soft limits of the user that the step runs as: those in `least` must be as high at least.
 
-    Names and units are those of limits.conf(5), and `unlimited` is a value. InfiniBand needs `memlock: unlimited`.
+    InfiniBand needs `memlock: unlimited`.
     """
 
-    options = {"least": {"type": "dict", "required": True}}
+    options = {
+        "least": {
+            "type": "dict",
+            "required": True,
+            "description": (
+                "NAME -> what the soft limit must be at least, with names and units of limits.conf(5); "
+                "`unlimited` is a value"
+            ),
+        },
+    }
     reads = ()
-    writes = ("host.limits_v1",)
+    writes = {"host.limits_v1": "Each limit by its name, in the units of limits.conf(5) (KB, minutes, or a number)"}
+    needs = ()
+    verdicts = {
+        "failed": "a limit is lower than it must be",
+        "error": "`least` has a name that is no limit",
+    }
+    example = """
+        - name: limits
+          module: host.limits
+          args:
+            least: {nofile: 65536, memlock: unlimited}
+    """
 
     def validate(self, ctx, params):
         for name, value in params["least"].items():

@@ -13,24 +13,66 @@ from scriptlets.tools.dns_query import ask, encoded
 
 
 class HostNames(Scriptlet):
-    """Asks every server of the host's resolv.conf (or of `servers`) for every name.
+    """Whether each name server of a host knows names, with the right addresses, and how fast.
 
-    `names` maps each name to the addresses that it must have; an empty list takes any. Each server is asked by itself,
-    since a resolver hides a dead one behind the next. It has to answer within `max_ms` (by default 500), the second of
-    two tries at the latest.
+    Each server is asked by itself, since a resolver hides a dead one behind the next.
     """
 
     options = {
-        "names": {"type": "dict", "required": True},
-        "servers": {"type": "list", "elements": "str"},
-        "port": {"type": "int", "default": 53},
-        "kind": {"type": "str", "default": "A", "choices": ["A", "AAAA"]},
-        "timeout": {"type": "float", "default": 2},
-        "max_ms": {"type": "float", "default": 500},
-        "resolv_conf": {"type": "path", "default": "/etc/resolv.conf"},
+        "names": {
+            "type": "dict",
+            "required": True,
+            "description": "NAME -> the addresses that it must have; an empty list takes any",
+        },
+        "servers": {
+            "type": "list",
+            "elements": "str",
+            "description": "The servers that are asked; by default those of the host's resolv.conf",
+        },
+        "port": {
+            "type": "int",
+            "default": 53,
+            "description": "The port of the servers",
+            "unit": "UDP port",
+        },
+        "kind": {
+            "type": "str",
+            "default": "A",
+            "choices": ["A", "AAAA"],
+            "description": "IPv4 addresses (A), or IPv6 (AAAA)",
+        },
+        "timeout": {
+            "type": "float",
+            "default": 2,
+            "description": "How long a server may be silent; it is asked twice",
+            "unit": "s",
+        },
+        "max_ms": {
+            "type": "float",
+            "default": 500,
+            "description": "How long an answer may take",
+            "unit": "ms",
+            "source": "our choice: resolvers wait seconds, people notice half of one",
+        },
+        "resolv_conf": {
+            "type": "path",
+            "default": "/etc/resolv.conf",
+            "description": "The resolver's configuration; another one for tests",
+        },
     }
     reads = ()
-    writes = ("host.names_v1",)
+    writes = {"host.names_v1": "A list with server, name, and addresses and ms (ms), or the `problem`"}
+    needs = ()
+    verdicts = {
+        "failed": "a server does not answer, knows a name not, with other addresses, or is too slow",
+        "error": "resolv.conf cannot be read",
+    }
+    example = """
+        - name: names
+          module: host.names
+          args:
+            names: {ntp.lab.example: [], node1.lab.example: [192.0.2.11]}
+    """
 
     def validate(self, ctx, params):
         for name in params["names"]:

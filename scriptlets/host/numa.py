@@ -19,23 +19,55 @@ SETUP = "compare the firmware's setup (nodes per socket, sub-NUMA clusters) with
 
 
 class Numa(Scriptlet):
-    """Whether the nodes of the memory are as expected: their number, and the cores, memory and distances of each.
+    """Whether the nodes of the memory (NUMA) are as expected: their number, their cores, memory and distances.
 
-    An argument that is not given is not judged. `cores` and `min_mib` count for nodes with cores: memory behind a bus
-    (CXL) has none. A node with cores and without memory is always wrong: all its accesses go to another node. See
-    https://docs.kernel.org/admin-guide/mm/numaperf.html and Documentation/ABI/stable/sysfs-devices-node of Linux.
+    An argument that is not given is not judged. A node with cores and without memory is always wrong: all its
+    accesses go to another node. See https://docs.kernel.org/admin-guide/mm/numaperf.html.
     """
 
     options = {
-        "nodes": {"type": "int"},
-        "cores": {"type": "int"},
-        "min_mib": {"type": "float"},
-        "max_distance": {"type": "int"},
+        "nodes": {
+            "type": "int",
+            "description": "How many nodes there must be",
+            "unit": "nodes",
+        },
+        "cores": {
+            "type": "int",
+            "description": ("How many cores each node with cores must have; memory behind a bus (CXL) has none"),
+            "unit": "cores",
+        },
+        "min_mib": {
+            "type": "float",
+            "description": "How much memory each node with cores must have",
+            "unit": "MiB",
+        },
+        "max_distance": {
+            "type": "int",
+            "description": ("The greatest distance of two nodes; 10 is that of a node to itself (ACPI's SLIT)"),
+            "unit": "tenths of a local access",
+        },
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
-        "root": {"type": "path", "default": "/sys/devices/system/node"},
+        "root": {
+            "type": "path",
+            "default": "/sys/devices/system/node",
+            "description": "The kernel's folder of nodes; another one for tests",
+        },
     }
     reads = ()
-    writes = ("host.numa_v1",)
+    writes = {
+        "host.numa_v1": ("For each node `cpus` (numbers of cores), memory_mib (MiB) and `distances` to all nodes")
+    }
+    needs = ()
+    verdicts = {
+        "failed": "a node has no memory, or something is not as expected",
+        "skipped": "the kernel knows no nodes (failed with `absent: fail`)",
+        "error": "a file of the kernel has another form",
+    }
+    example = """
+        - name: numa
+          module: host.numa
+          args: {nodes: 2, max_distance: 21}
+    """
 
     def run(self, ctx, params):
         folders = sorted(Path(params["root"]).glob("node[0-9]*"), key=lambda path: int(path.name[4:]))

@@ -19,15 +19,36 @@ RPM = ("rpm", "--query", "--queryformat", "%{NAME}\t%{VERSION}-%{RELEASE}\tinsta
 class HostPackages(Scriptlet):
     """The packages in `wanted` (NAME -> pattern of the version, an empty text for any), and `unwanted` ones.
 
-    Versions are those of `dpkg-query` (Debian and its like) or VERSION-RELEASE of `rpm` (Fedora, SUSE and their like).
+    Versions are those of `dpkg-query` (Debian and its like), or VERSION-RELEASE of `rpm` (Fedora, SUSE and their
+    like).
     """
 
     options = {
-        "wanted": {"type": "dict", "default": {}},
-        "unwanted": {"type": "list", "elements": "str", "default": []},
+        "wanted": {
+            "type": "dict",
+            "default": {},
+            "description": "NAME -> pattern of the version, an empty text for any",
+        },
+        "unwanted": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Packages that must not be installed",
+        },
     }
     reads = ()
-    writes = ("host.packages_v1",)
+    writes = {"host.packages_v1": "For each package its version, null where it is not installed"}
+    needs = ("dpkg or rpm",)
+    verdicts = {
+        "failed": "a package is missing, has another version, or is not wanted",
+        "error": "there is neither dpkg nor rpm, or nothing to check",
+    }
+    example = """
+        - name: packages
+          module: host.packages
+          args:
+            wanted: {openssh-server: "", chrony: "4.*"}
+    """
 
     def validate(self, ctx, params):
         if not params["wanted"] and not params["unwanted"]:

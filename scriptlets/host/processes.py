@@ -20,23 +20,69 @@ NAMED = 5  # processes in a message
 
 
 class HostProcesses(Scriptlet):
-    """Processes that stay in uninterruptible sleep (D) or dead without a parent that takes note (Z); and wanted ones.
+    """Processes that are stuck (D) or dead without a parent that takes note (Z), and those that must run.
 
-    A process counts that is in the state in each of several looks within `seconds`: to wait for a disk for a moment is
-    what healthy processes do. `wanted` are names of processes that must run, as `ps -o comm` prints them: NAME -> the
-    least number of them. `ignore` are patterns of names, such as those of kernel threads that always wait.
+    A process counts that is in the state in each of several looks: to wait for a disk for a moment is what healthy
+    processes do.
     """
 
     options = {
-        "wanted": {"type": "dict", "default": {}},
-        "max_stuck": {"type": "int", "default": 0},
-        "max_dead": {"type": "int", "default": 0},
-        "seconds": {"type": "float", "default": 3},
-        "ignore": {"type": "list", "elements": "str", "default": []},
-        "root": {"type": "path", "default": "/proc"},
+        "wanted": {
+            "type": "dict",
+            "default": {},
+            "description": (
+                "Names of processes that must run, as `ps -o comm` prints them: NAME -> the least number of them"
+            ),
+        },
+        "max_stuck": {
+            "type": "int",
+            "default": 0,
+            "description": "How many may be stuck",
+            "unit": "processes",
+            "source": "a healthy host has none",
+        },
+        "max_dead": {
+            "type": "int",
+            "default": 0,
+            "description": "How many may be dead",
+            "unit": "processes",
+            "source": "a healthy host has none",
+        },
+        "seconds": {
+            "type": "float",
+            "default": 3,
+            "description": "For how long is looked",
+            "unit": "s",
+        },
+        "ignore": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": ("Patterns of names that do not count, such as those of kernel threads that always wait"),
+        },
+        "root": {
+            "type": "path",
+            "default": "/proc",
+            "description": "The kernel's folder of processes; another one for tests",
+        },
     }
     reads = ()
-    writes = ("host.processes_v1",)
+    writes = {
+        "host.processes_v1": (
+            "`stuck` and `dead` (lists with pid, name and parent), and `running` (how many of each wanted one)"
+        )
+    }
+    needs = ()
+    verdicts = {
+        "failed": "a process is stuck or dead, or too few run",
+        "error": "there are no processes to see",
+    }
+    example = """
+        - name: processes
+          module: host.processes
+          args:
+            wanted: {sshd: 1}
+    """
 
     def run(self, ctx, params):
         root = Path(params["root"])

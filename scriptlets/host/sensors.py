@@ -34,26 +34,62 @@ ADVICE = {
 
 
 class HostSensors(Scriptlet):
-    """Each temperature, power and fan of `/sys/class/hwmon`, against the limits of its device and those of the step.
+    """Temperature, power and fans of a host's own chips, against the limits of the devices and of the step.
 
-    A reading above the critical limit of a device fails, one above its `max` makes the step marginal; where there is no
-    critical limit, `max` is the one that fails. `max_celsius`, `max_watts` and `min_rpm` are limits for all sensors of
-    a kind, beside the devices' own; the stricter one counts. A fan without a limit is only measured, since most boards
-    show connectors that have no fan. `names` are sensors (CHIP.LABEL) that must be there; those of `ignore` are told
-    and not judged.
+    A reading above the critical limit of a device fails, one above its `max` makes the step marginal; where there
+    is no critical limit, `max` is the one that fails. The stricter of two limits counts. A fan without a limit is
+    only measured, since most boards show connectors that have no fan.
     """
 
     options = {
-        "max_celsius": {"type": "float"},
-        "max_watts": {"type": "float"},
-        "min_rpm": {"type": "float"},
-        "names": {"type": "list", "elements": "str", "default": []},
-        "ignore": {"type": "list", "elements": "str", "default": []},
+        "max_celsius": {
+            "type": "float",
+            "description": "The highest temperature, of all sensors",
+            "unit": "Cel",
+        },
+        "max_watts": {
+            "type": "float",
+            "description": "The highest power, of all sensors",
+            "unit": "W",
+        },
+        "min_rpm": {
+            "type": "float",
+            "description": "The lowest speed, of all fans",
+            "unit": "1/min",
+        },
+        "names": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Sensors (CHIP.LABEL) that must be there",
+        },
+        "ignore": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Sensors that are told and not judged",
+        },
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
-        "root": {"type": "path", "default": "/sys/class/hwmon"},
+        "root": {
+            "type": "path",
+            "default": "/sys/class/hwmon",
+            "description": "The kernel's folder of sensors; another one for tests",
+        },
     }
     reads = ()
-    writes = ("host.sensors_v1",)
+    writes = {"host.sensors_v1": "For each CHIP.LABEL kind, reading and unit (Cel, W, 1/min), limits and is_broken"}
+    needs = ("sensors that the kernel has drivers for (hwmon)",)
+    verdicts = {
+        "failed": "a reading is beyond a limit, or a device says that its sensor is broken",
+        "marginal": "a reading is above the `max` of its device",
+        "skipped": "the host has no sensors, or not those in `names` (failed with `absent: fail`)",
+        "error": "a sensor gives no reading",
+    }
+    example = """
+        - name: sensors
+          module: host.sensors
+          args: {max_celsius: 90}
+    """
 
     def run(self, ctx, params):
         found = sensors(Path(params["root"]))

@@ -28,19 +28,48 @@ ADVICE = {
 
 
 class HostServices(Scriptlet):
-    """The units in `wanted` must be active, and no unit may have failed, except those that `allowed` has patterns for.
+    """Whether wanted units of systemd are active, and none has failed.
 
-    Names without a suffix are those of services. `max_restarts` is how often systemd may have restarted each wanted
-    service by itself since it was started; by default that is only measured.
+    Names without a suffix are those of services.
     """
 
     options = {
-        "wanted": {"type": "list", "elements": "str", "default": []},
-        "allowed": {"type": "list", "elements": "str", "default": []},
-        "max_restarts": {"type": "int"},
+        "wanted": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Units that must be active",
+        },
+        "allowed": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Patterns of units that may have failed",
+        },
+        "max_restarts": {
+            "type": "int",
+            "description": (
+                "How often systemd may have restarted each wanted service by itself; by default that is only measured"
+            ),
+            "unit": "restarts",
+        },
     }
     reads = ()
-    writes = ("host.services_v1",)
+    writes = {
+        "host.services_v1": (
+            "`wanted` (what systemd says of each), `failed` (names of units) and `units` (their number)"
+        )
+    }
+    needs = ("systemd",)
+    verdicts = {
+        "failed": "a wanted unit does not run, another one has failed, or was restarted too often",
+        "error": "systemd is not the first process, or does not answer",
+    }
+    example = """
+        - name: services
+          module: host.services
+          args: {wanted: [ssh, chrony], allowed: ["man-db.*"]}
+    """
 
     def run(self, ctx, params):
         units = read(run((*SHOW, "*")))

@@ -34,23 +34,72 @@ STATES = {
 class InfinibandPorts(Scriptlet):
     """State, rate and firmware of the ports of InfiniBand and RoCE cards, and the errors that they count meanwhile.
 
-    `expected` is how many ports must be active. Counters are read twice, `seconds` apart. How often a link went down is
-    counted since the driver was loaded; `max_downs` judges that. `ignore` are patterns of DEVICE/PORT (mlx5_2/1).
+    How often a link went down is counted since the driver was loaded.
     """
 
     options = {
-        "expected": {"type": "int"},
-        "min_gbps": {"type": "float"},
-        "firmware": {"type": "str"},
-        "seconds": {"type": "float", "default": 1},
-        "max_errors": {"type": "int", "default": 0},
-        "max_downs": {"type": "int"},
-        "ignore": {"type": "list", "elements": "str", "default": []},
+        "expected": {
+            "type": "int",
+            "description": "How many ports must be active",
+            "unit": "ports",
+        },
+        "min_gbps": {
+            "type": "float",
+            "description": "The least rate of each port",
+            "unit": "Gbit/s",
+        },
+        "firmware": {
+            "type": "str",
+            "description": "A pattern of the version that each card must have",
+        },
+        "seconds": {
+            "type": "float",
+            "default": 1,
+            "description": "The time between two looks at the counters",
+            "unit": "s",
+        },
+        "max_errors": {
+            "type": "int",
+            "default": 0,
+            "description": "How many errors a port may count meanwhile",
+            "unit": "errors",
+            "source": "a healthy link counts hardly any",
+        },
+        "max_downs": {
+            "type": "int",
+            "description": "How often a link may have gone down; by default that is only measured",
+            "unit": "times",
+        },
+        "ignore": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Patterns of DEVICE/PORT that do not count, such as mlx5_2/1",
+        },
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
-        "root": {"type": "path", "default": "/"},
+        "root": {
+            "type": "path",
+            "default": "/",
+            "description": "The folder that has /sys; another one for tests",
+        },
     }
     reads = ()
-    writes = ("infiniband.ports_v1",)
+    writes = {
+        "infiniband.ports_v1": (
+            "For each DEVICE/PORT state, physical, gbps (Gbit/s), layer, firmware, downs (times) and `errors` "
+            "by counter"
+        )
+    }
+    needs = ("an InfiniBand or RoCE card with a driver of the kernel",)
+    verdicts = {
+        "failed": "a port is not active, too slow, has other firmware, or counts errors",
+        "skipped": "the host has no such port (failed with `absent: fail`)",
+    }
+    example = """
+        - name: infiniband
+          module: infiniband.ports
+          args: {expected: 8, min_gbps: 400}
+    """
 
     def run(self, ctx, params):
         tree = Tree(params["root"])

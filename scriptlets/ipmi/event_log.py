@@ -14,10 +14,9 @@ SHOWN = 5
 
 
 class IpmiEventLog(Scriptlet):
-    """The events that came after a record of the log, and how many of them say that something went wrong.
+    """The events that came into a BMC's log since a mark, and how many of them say that something went wrong.
 
-    `after` is the number of a record, as `scriptlets.ipmi.event_mark` tells it; so it does not matter how wrong the
-    clock of the BMC is. 0 stands for the whole log. Events with a word of `ignore` are told and not judged.
+    The records are compared by their numbers, so it does not matter how wrong the clock of the BMC is.
     """
 
     options = {
@@ -26,15 +25,65 @@ class IpmiEventLog(Scriptlet):
         "user": {"type": "str", "required": True},
         "password": {"type": "str", "required": True, "no_log": True},
         "privilege": {"type": "str", "choices": ["USER", "OPERATOR", "ADMINISTRATOR"], "default": "USER"},
-        "cipher_suite": {"type": "int"},  # by default the best that the BMC has; some old ones need 3
-        "timeout": {"type": "int", "default": 1},  # seconds for one answer
+        "cipher_suite": {"type": "int"},
+        "timeout": {"type": "int", "default": 1},
         "tries": {"type": "int", "default": 4},
-        "after": {"type": "int", "default": 0},
-        "ignore": {"type": "list", "elements": "str", "default": []},
-        "max_faults": {"type": "int", "default": 0},
+        "after": {
+            "type": "int",
+            "default": 0,
+            "description": (
+                "The number of the last record that does not count, as ipmi.event_mark tells it; 0 stands for "
+                "the whole log"
+            ),
+            "unit": "number of a record",
+        },
+        "ignore": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Words of events that are told and not judged",
+        },
+        "max_faults": {
+            "type": "int",
+            "default": 0,
+            "description": "How many may say that something went wrong",
+            "unit": "events",
+            "source": "a healthy server has none",
+        },
     }
     reads = ()
-    writes = ("ipmi.event_log_v1",)
+    writes = {
+        "ipmi.event_log_v1": (
+            "A list with the last 200 events: number, seconds of the BMC's clock (s), sensor, event, details, "
+            "is_over and is_fault"
+        )
+    }
+    needs = (
+        "ipmitool (Debian: ipmitool)",
+        "a BMC with IPMI 2.0",
+        "it runs on another machine",
+    )
+    verdicts = {
+        "failed": "more than max_faults events say that something went wrong",
+        "error": "the BMC does not answer, or refuses the user",
+    }
+    example = """
+        - name: mark
+          module: ipmi.event_mark
+          hosts: servers
+          delegate_to: localhost
+          args: {address: "{{ bmc_address }}", user: "{{ bmc_user }}", password: "{{ bmc_password }}"}
+        - name: events
+          module: ipmi.event_log
+          hosts: servers
+          delegate_to: localhost
+          depends_on: [mark]
+          args:
+            address: "{{ bmc_address }}"
+            user: "{{ bmc_user }}"
+            password: "{{ bmc_password }}"
+            after: "${ipmi.event_mark_v1.last}"
+    """
 
     def run(self, ctx, params):
         found = events(params)

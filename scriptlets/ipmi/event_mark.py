@@ -11,7 +11,7 @@ from scriptlets.tools.ipmi_events import raw_records
 
 
 class IpmiEventMark(Scriptlet):
-    """The number of the last record in the event log, 0 in an empty one, and how many records there are."""
+    """Notes the last record in the event log of a BMC, for a later ipmi.event_log."""
 
     options = {
         "address": {"type": "str", "required": True},
@@ -19,12 +19,31 @@ class IpmiEventMark(Scriptlet):
         "user": {"type": "str", "required": True},
         "password": {"type": "str", "required": True, "no_log": True},
         "privilege": {"type": "str", "choices": ["USER", "OPERATOR", "ADMINISTRATOR"], "default": "USER"},
-        "cipher_suite": {"type": "int"},  # by default the best that the BMC has; some old ones need 3
-        "timeout": {"type": "int", "default": 1},  # seconds for one answer
+        "cipher_suite": {"type": "int"},
+        "timeout": {"type": "int", "default": 1},
         "tries": {"type": "int", "default": 4},
     }
     reads = ()
-    writes = ("ipmi.event_mark_v1",)
+    writes = {
+        "ipmi.event_mark_v1": (
+            "`last`, the number of the last record, 0 in an empty log, and `count`, how many there are"
+        )
+    }
+    needs = (
+        "ipmitool (Debian: ipmitool)",
+        "a BMC with IPMI 2.0",
+        "it runs on another machine",
+    )
+    verdicts = {
+        "error": "the BMC does not answer, or refuses the user",
+    }
+    example = """
+        - name: mark
+          module: ipmi.event_mark
+          hosts: servers
+          delegate_to: localhost
+          args: {address: "{{ bmc_address }}", user: "{{ bmc_user }}", password: "{{ bmc_password }}"}
+    """
 
     def run(self, ctx, params):
         found = raw_records(params)

@@ -16,10 +16,9 @@ PAUSE = 0.2  # seconds between two looks
 
 
 class IpmiPowerCycle(Scriptlet):
-    """Switch a server off and on, and say how long that took: until it was off, and until it answers again, in s.
+    """Takes a server's power away and gives it back by its BMC (IPMI), and times the server's return.
 
-    The server is back when `host` takes a connection at `host_port`, which is SSH's. It runs on another machine than
-    the one that it switches. A server that is off before is not touched: somebody wants it so.
+    A server that is off before is not touched: somebody wants it so.
     """
 
     options = {
@@ -28,16 +27,63 @@ class IpmiPowerCycle(Scriptlet):
         "user": {"type": "str", "required": True},
         "password": {"type": "str", "required": True, "no_log": True},
         "privilege": {"type": "str", "choices": ["OPERATOR", "ADMINISTRATOR"], "default": "OPERATOR"},
-        "cipher_suite": {"type": "int"},  # by default the best that the BMC has; some old ones need 3
-        "timeout": {"type": "int", "default": 1},  # seconds for one answer
+        "cipher_suite": {"type": "int"},
+        "timeout": {"type": "int", "default": 1},
         "tries": {"type": "int", "default": 4},
-        "host": {"type": "str", "required": True},
-        "host_port": {"type": "int", "default": 22},
-        "max_off": {"type": "float", "default": 30},  # seconds until it is off
-        "max_return": {"type": "float", "default": 600},  # seconds from the order to the answer
+        "host": {
+            "type": "str",
+            "required": True,
+            "description": "The name or address at which the server itself answers",
+        },
+        "host_port": {
+            "type": "int",
+            "default": 22,
+            "description": "The port at which it answers",
+            "unit": "TCP port",
+            "source": "SSH's",
+        },
+        "max_off": {
+            "type": "float",
+            "default": 30,
+            "description": "How long it may take until it is off",
+            "unit": "s",
+            "source": "our choice",
+        },
+        "max_return": {
+            "type": "float",
+            "default": 600,
+            "description": "How long it may take from the order until it answers",
+            "unit": "s",
+            "source": "our choice: servers with much memory start for minutes",
+        },
     }
     reads = ()
-    writes = ("ipmi.power_cycle_v1",)
+    writes = {
+        "ipmi.power_cycle_v1": (
+            "off_s and return_s: how long it took until it was off, and until it answered again (s)"
+        )
+    }
+    needs = (
+        "ipmitool (Debian: ipmitool)",
+        "a BMC with IPMI 2.0 and a user with the privilege OPERATOR",
+        "it runs on another machine",
+    )
+    verdicts = {
+        "failed": "the server is off before, does not go off, or does not come back in time",
+        "error": "the BMC does not answer, or refuses the order",
+    }
+    example = """
+        - name: power_cycle
+          module: ipmi.power_cycle
+          hosts: servers
+          delegate_to: localhost
+          args:
+            address: "{{ bmc_address }}"
+            user: "{{ bmc_user }}"
+            password: "{{ bmc_password }}"
+            host: "{{ ansible_host }}"
+          timeout: 900
+    """
 
     def run(self, ctx, params):
         if not is_on(params):

@@ -43,10 +43,9 @@ ADVICE = {
 
 
 class IpmiSensors(Scriptlet):
-    """Each sensor of a BMC: its reading with unit and limits, or its states. The BMC's own limits judge.
+    """The sensors of a server as its BMC tells them by IPMI, judged by the BMC's own limits.
 
-    A sensor without a reading is told as absent. Sensors that `names` names must have one; those of `ignore` are told
-    and not judged. A reading beyond a limit that only warns makes the step marginal.
+    A sensor without a reading is told as absent.
     """
 
     options = {
@@ -55,15 +54,55 @@ class IpmiSensors(Scriptlet):
         "user": {"type": "str", "required": True},
         "password": {"type": "str", "required": True, "no_log": True},
         "privilege": {"type": "str", "choices": ["USER", "OPERATOR", "ADMINISTRATOR"], "default": "USER"},
-        "cipher_suite": {"type": "int"},  # by default the best that the BMC has; some old ones need 3
-        "timeout": {"type": "int", "default": 1},  # seconds for one answer
+        "cipher_suite": {"type": "int"},
+        "timeout": {"type": "int", "default": 1},
         "tries": {"type": "int", "default": 4},
-        "names": {"type": "list", "elements": "str", "default": []},
-        "ignore": {"type": "list", "elements": "str", "default": []},
-        "missing": {"type": "str", "choices": ["failed", "skipped"], "default": "failed"},
+        "names": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Sensors that must have a reading",
+        },
+        "ignore": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Sensors that are told and not judged",
+        },
+        "missing": {
+            "type": "str",
+            "choices": ["failed", "skipped"],
+            "default": "failed",
+            "description": "What the step is where the BMC has no sensors",
+        },
     }
     reads = ()
-    writes = ("ipmi.sensors_v1",)
+    writes = {
+        "ipmi.sensors_v1": (
+            "For each sensor kind, status (ok, warning, critical, absent), reading with unit and limits, or its states"
+        )
+    }
+    needs = (
+        "ipmitool (Debian: ipmitool)",
+        "a BMC with IPMI 2.0",
+        "it runs on another machine",
+    )
+    verdicts = {
+        "failed": ("a sensor is beyond a critical limit, tells that a part has failed, or has no reading"),
+        "marginal": "a reading is beyond a limit that only warns",
+        "skipped": "the BMC has no sensors, with `missing: skipped`",
+        "error": "the BMC does not answer, or refuses the user",
+    }
+    example = """
+        - name: sensors
+          module: ipmi.sensors
+          hosts: servers
+          delegate_to: localhost
+          args:
+            address: "{{ bmc_address }}"
+            user: "{{ bmc_user }}"
+            password: "{{ bmc_password }}"
+    """
 
     def run(self, ctx, params):
         found = sensors(ipmi(params, ("sdr", "list"), ("-c", "-v")))

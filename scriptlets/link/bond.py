@@ -15,21 +15,56 @@ NOBODY = "00:00:00:00:00:00"
 
 
 class LinkBond(Scriptlet):
-    """Each bond in /proc/net/bonding: ports that are up, churn, one aggregator for all ports, a partner.
+    """Whether all ports of each bond carry traffic, and LACP has found one partner.
 
-    `names` are the bonds that must be there, by default all that are. `ports` is how many ports each must have.
     The kernel's text is documented in Documentation/networking/bonding.rst.
     """
 
     options = {
-        "names": {"type": "list", "elements": "str"},
-        "ports": {"type": "int"},
-        "max_failures": {"type": "int"},
+        "names": {
+            "type": "list",
+            "elements": "str",
+            "description": "Bonds that must be there; by default all that are",
+        },
+        "ports": {
+            "type": "int",
+            "description": "How many ports each bond must have",
+            "unit": "ports",
+        },
+        "max_failures": {
+            "type": "int",
+            "description": (
+                "How often a port may have lost its link since the bond was made; by default that is only measured"
+            ),
+            "unit": "times",
+        },
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
-        "root": {"type": "path", "default": "/proc/net/bonding"},
+        "root": {
+            "type": "path",
+            "default": "/proc/net/bonding",
+            "description": "The kernel's folder of bonds; another one for tests",
+        },
     }
     reads = ()
-    writes = ("links.bonds_v1",)
+    writes = {
+        "links.bonds_v1": (
+            "For each bond mode, state, partner (MAC) and its ports with name, state, speed, failures "
+            "(times), aggregator and churns"
+        )
+    }
+    needs = ("the kernel's bonding driver",)
+    verdicts = {
+        "failed": (
+            "a port is down, the bond has another number of ports, no partner, or ports that lead to different switches"
+        ),
+        "skipped": "there is no bond (failed with `absent: fail`)",
+        "error": "a bond's text is not known",
+    }
+    example = """
+        - name: bond
+          module: link.bond
+          args: {names: [bond0], ports: 2}
+    """
 
     def run(self, ctx, params):
         folder = Path(params["root"])

@@ -15,15 +15,36 @@ FAULTS = ("rx_errors", "tx_errors", "rx_crc_errors")
 
 
 class LinkErrors(Scriptlet):
-    """Error counters of the network interfaces, since they came up."""
+    """Errors that the network interfaces have counted since they came up."""
 
     options = {
-        "names": {"type": "list", "elements": "str"},
-        "max_errors": {"type": "int"},
-        "root": {"type": "path", "default": "/"},
+        "names": {
+            "type": "list",
+            "elements": "str",
+            "description": "The interfaces; by default all but the loopback",
+        },
+        "max_errors": {
+            "type": "int",
+            "description": "How many errors an interface may have counted",
+            "unit": "frames",
+        },
+        "root": {
+            "type": "path",
+            "default": "/",
+            "description": "The folder that has /sys; another one for tests",
+        },
     }
     reads = ()
-    writes = ("link.errors_v1",)
+    writes = {"link.errors_v1": "For each interface its counters (frames), null for what its driver does not count"}
+    needs = ()
+    verdicts = {
+        "failed": "an interface is not there, or has counted too many errors",
+    }
+    example = """
+        - name: link_errors
+          module: link.errors
+          args: {max_errors: 100}
+    """
 
     def run(self, ctx, params):
         folder = Path(params["root"], "sys/class/net")

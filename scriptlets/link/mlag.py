@@ -17,15 +17,36 @@ COMMANDS = (("clagctl", "-j"), ("Cli", "-p", "15", "-c", "show mlag | json"))
 
 
 class LinkMlag(Scriptlet):
-    """Whether the peer is alive, the peer link up, both have the same settings, and every bond is on both switches.
+    """Whether a pair of switches that servers see as one (MLAG) is whole: peer, peer link, settings, bonds.
 
-    It reads `clagctl -j` (Cumulus Linux) or `show mlag | json` (Arista EOS), whichever the switch has. `told` takes the
-    JSON from elsewhere, such as from a step with `eos_command`.
+    It reads `clagctl -j` (Cumulus Linux) or `show mlag | json` (Arista EOS), whichever the switch has.
     """
 
-    options = {"told": {"type": "raw"}, "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"}}
+    options = {
+        "told": {
+            "type": "raw",
+            "description": "The JSON from elsewhere, such as from a step with eos_command",
+        },
+        "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
+    }
     reads = ()
-    writes = ("link_pair.mlag_v1",)
+    writes = {
+        "link_pair.mlag_v1": (
+            "peer_is_alive, peer_link, peer_link_is_up, backup_is_active, `conflicts` and `single` (bonds), "
+            "and `bonds` (their number)"
+        )
+    }
+    needs = ("clagctl or Arista's FastCli, or their answer in `told`",)
+    verdicts = {
+        "failed": ("the peer does not answer, the peer link is down, settings differ, or a bond is on one switch only"),
+        "skipped": "there is no MLAG (failed with `absent: fail`)",
+        "error": "the answer is not known",
+    }
+    example = """
+        - name: mlag
+          module: link.mlag
+          hosts: leaves
+    """
 
     def run(self, ctx, params):
         told = params["told"] or asked()

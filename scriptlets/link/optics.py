@@ -35,22 +35,52 @@ ADVICE = {
 
 
 class LinkOptics(Scriptlet):
-    """Received and sent power, bias current, temperature and voltage of each module, by `ethtool -m`.
+    """Power, bias current, temperature and voltage of optical modules, by the module's own thresholds.
 
-    The limits are the alarm thresholds of the module (SFF-8472, 9.4; SFF-8636, 6.6); between its warning and its alarm
-    thresholds a level is marginal. A module whose thresholds are all zero has none. `min_margin` is how many dB the
-    received power must be above the alarm threshold. ethtool's text is read, since its JSON (from 6.14 on) is not there
-    in the versions that most hosts have. A port without a module, or whose module tells no levels (copper), is no such
-    hardware.
+    The limits are the alarm thresholds of the module (SFF-8472, 9.4; SFF-8636, 6.6). A module whose thresholds are
+    all zero has none. ethtool's text is read, since its JSON (from 6.14 on) is not there in the versions that most
+    hosts have. A port without a module, or whose module tells no levels (copper), is no such hardware.
     """
 
     options = {
-        "ports": {"type": "list", "elements": "str", "required": True},
-        "min_margin": {"type": "float", "default": 0},
+        "ports": {
+            "type": "list",
+            "elements": "str",
+            "required": True,
+            "description": "The ports that have modules",
+        },
+        "min_margin": {
+            "type": "float",
+            "default": 0,
+            "description": "How much the received power must be above the alarm threshold",
+            "unit": "dB",
+            "source": "the threshold itself is the limit",
+        },
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
     }
     reads = ()
-    writes = ("links.optics_v1",)
+    writes = {
+        "links.optics_v1": (
+            "For each port its levels by name, or NAME_LANE, each with value, unit (dBm, mA, C, V) and the "
+            "thresholds of the module"
+        )
+    }
+    needs = (
+        "root",
+        "ethtool (Debian: ethtool)",
+    )
+    verdicts = {
+        "failed": "a level is beyond an alarm threshold, or less than min_margin from it",
+        "marginal": "a level is between a warning and an alarm threshold",
+        "skipped": "no port has a module that tells its levels (failed with `absent: fail`)",
+        "error": "ethtool is not there",
+    }
+    example = """
+        - name: optics
+          module: link.optics
+          become: true
+          args: {ports: [swp1, swp2], min_margin: 2}
+    """
 
     def run(self, ctx, params):
         found = {port: levels(module(port)) for port in params["ports"]}

@@ -17,25 +17,79 @@ BUSY = 1.0  # Mbit/s, from which on a port is used
 
 
 class LinkPeaks(Scriptlet):
-    """The peak of what each port sends, in Mbit/s, against the median of all ports of this router.
+    """The highest rate that each port of a router sends while hosts send as fast as they can: a slow port is named.
 
-    The step begins to count when one of the ports is busy, for which it waits `wait` seconds, and ends after `idle`
-    seconds without traffic, or after `seconds`. Run it beside `fabric.throughput`, and nothing else. Ports that differ
-    by design, such as 25 and 100 Gbit/s, belong into different steps. A port that was in use for less than `min_use`
-    of the time is not judged: what it could send was not tried.
+    The step begins to count when one of the ports is busy. Run it beside `fabric.throughput`, and nothing else.
+    Ports that differ by design, such as 25 and 100 Gbit/s, belong into different steps.
     """
 
     options = {
-        "ports": {"type": "list", "elements": "str", "required": True},
-        "min_share": {"type": "float", "default": 0.05},
-        "min_use": {"type": "float", "default": 0.2},
-        "wait": {"type": "float", "default": 60},
-        "idle": {"type": "float", "default": 4},
-        "seconds": {"type": "float", "default": 300},
-        "root": {"type": "path", "default": "/sys/class/net"},
+        "ports": {
+            "type": "list",
+            "elements": "str",
+            "required": True,
+            "description": "The ports that are watched",
+        },
+        "min_share": {
+            "type": "float",
+            "default": 0.05,
+            "description": "The least peak, as a part of the median of all ports of this router",
+            "source": ("our choice: a port at a tenth of its speed stays far below, a busy host does not"),
+            "unit": "part of the median",
+        },
+        "min_use": {
+            "type": "float",
+            "default": 0.2,
+            "description": (
+                "A port that was in use for a smaller part of the time is not judged: what it could send was not tried"
+            ),
+            "unit": "part of the time",
+            "source": "our choice: in less time a busy host has not sent what its port can carry",
+        },
+        "wait": {
+            "type": "float",
+            "default": 60,
+            "description": "How long is waited for traffic",
+            "unit": "s",
+        },
+        "idle": {
+            "type": "float",
+            "default": 4,
+            "description": "It ends after this time without traffic",
+            "unit": "s",
+        },
+        "seconds": {
+            "type": "float",
+            "default": 300,
+            "description": "It ends after this time in any case",
+            "unit": "s",
+        },
+        "root": {
+            "type": "path",
+            "default": "/sys/class/net",
+            "description": "The kernel's folder of ports; another one for tests",
+        },
     }
     reads = ()
-    writes = ("fabric.peaks_v1",)
+    writes = {"fabric.peaks_v1": "A list with port, mbits (its peak, Mbit/s) and use (a part of the time)"}
+    needs = ()
+    verdicts = {
+        "failed": "a port stays far below the others",
+        "error": "no port has sent much",
+    }
+    example = """
+        - name: throughput
+          module: fabric.throughput
+          hosts: servers
+          parallel: true
+          args:
+            peers: {server1: 10.1.1.11, server2: 10.1.2.12}
+        - name: peaks
+          module: link.peaks
+          hosts: "leaves:spines"
+          parallel: true
+          args: {ports: [swp1, swp2]}
+    """
 
     def run(self, ctx, params):
         seen = watched({port: Path(params["root"], port, "statistics/tx_bytes") for port in params["ports"]}, params)

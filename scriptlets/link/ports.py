@@ -19,19 +19,62 @@ FRAMES = ("rx_packets", "tx_packets")
 class LinkPorts(Scriptlet):
     """Whether ports are up, take frames of the right size, and count neither errors nor flaps meanwhile.
 
-    Counters are read twice, `seconds` apart, since what they have counted before says nothing about now.
+    Counters are read twice, since what they have counted before says nothing about now.
     """
 
     options = {
-        "ports": {"type": "list", "elements": "str", "required": True},
-        "mtu": {"type": "int"},
-        "seconds": {"type": "float", "default": 1},
-        "max_errors": {"type": "int", "default": 0},
-        "max_flaps": {"type": "int"},
-        "root": {"type": "path", "default": "/sys/class/net"},
+        "ports": {
+            "type": "list",
+            "elements": "str",
+            "required": True,
+            "description": "The ports that must be up",
+        },
+        "mtu": {
+            "type": "int",
+            "description": "The size of the frames that they must take",
+            "unit": "bytes",
+        },
+        "seconds": {
+            "type": "float",
+            "default": 1,
+            "description": "The time between two looks at the counters",
+            "unit": "s",
+        },
+        "max_errors": {
+            "type": "int",
+            "default": 0,
+            "description": "How many errors a port may count meanwhile",
+            "unit": "frames",
+            "source": "a healthy link has hardly any (IEEE 802.3: at most one wrong bit in 10^12)",
+        },
+        "max_flaps": {
+            "type": "int",
+            "description": (
+                "How often a port may have lost its carrier since the host started; by default that is only measured"
+            ),
+            "unit": "times",
+        },
+        "root": {
+            "type": "path",
+            "default": "/sys/class/net",
+            "description": "The kernel's folder of ports; another one for tests",
+        },
     }
     reads = ()
-    writes = ("links.ports_v1",)
+    writes = {
+        "links.ports_v1": (
+            "For each port state, mtu (bytes), downs (times), errors (frames) and `counters` that have grown (frames)"
+        )
+    }
+    needs = ()
+    verdicts = {
+        "failed": "a port is not there, down, has another MTU, counts errors or has flapped",
+    }
+    example = """
+        - name: ports
+          module: link.ports
+          args: {ports: [eth0], mtu: 1500}
+    """
 
     def run(self, ctx, params):
         root, ports = Path(params["root"]), params["ports"]

@@ -17,23 +17,58 @@ FRAMES = ("rx_packets", "tx_packets")
 
 
 class LinkRates(Scriptlet):
-    """Errors and dropped frames a second on each port, over `seconds`.
+    """Errors and dropped frames a second on each port.
 
-    What a counter has gathered before says nothing about now, so only its growth counts. A port of a bridge drops each
-    frame that is not to be forwarded, such as LLDP's; on such a port `rx_dropped` is measured and not judged. Elsewhere
-    `max_drops` frames a second may be dropped. The kernel's own names of the counters are used
-    (Documentation/ABI/testing/sysfs-class-net-statistics).
+    What a counter has gathered before says nothing about now, so only its growth counts. A port of a bridge drops
+    each frame that is not to be forwarded, such as LLDP's; on such a port `rx_dropped` is measured and not judged.
+    The kernel's own names of the counters are used (Documentation/ABI/testing/sysfs-class-net-statistics).
     """
 
     options = {
-        "ports": {"type": "list", "elements": "str", "required": True},
-        "seconds": {"type": "float", "default": 2},
-        "max_errors": {"type": "float", "default": 0},
-        "max_drops": {"type": "float", "default": 5},
-        "root": {"type": "path", "default": "/sys/class/net"},
+        "ports": {
+            "type": "list",
+            "elements": "str",
+            "required": True,
+            "description": "The ports that are watched",
+        },
+        "seconds": {
+            "type": "float",
+            "default": 2,
+            "description": "For how long",
+            "unit": "s",
+        },
+        "max_errors": {
+            "type": "float",
+            "default": 0,
+            "description": "How many errors",
+            "unit": "1/s",
+            "source": "a healthy link has hardly any (IEEE 802.3: at most one wrong bit in 10^12)",
+        },
+        "max_drops": {
+            "type": "float",
+            "default": 5,
+            "description": "How many dropped frames",
+            "unit": "1/s",
+            "source": "our choice: frames of protocols that nobody listens to are dropped, too",
+        },
+        "root": {
+            "type": "path",
+            "default": "/sys/class/net",
+            "description": "The kernel's folder of ports; another one for tests",
+        },
     }
     reads = ()
-    writes = ("links.rates_v1",)
+    writes = {"links.rates_v1": "For each port `rates`: how much each counter grows a second (1/s)"}
+    needs = ()
+    verdicts = {
+        "failed": "a port is not there, counts errors, or drops too much",
+        "error": "a port has no counters",
+    }
+    example = """
+        - name: rates
+          module: link.rates
+          args: {ports: [eth0], seconds: 10}
+    """
 
     def run(self, ctx, params):
         folders = {port: Path(params["root"], port) for port in params["ports"]}

@@ -20,21 +20,53 @@ AUTONEG = re.compile(r"^\s*Auto-negotiation:\s*(on|off)\s*$", re.MULTILINE)
 class LinkSpeed(Scriptlet):
     """Whether each port runs at the speed, the duplex and with the autonegotiation that are expected.
 
-    Speed (Mbit/s) and duplex come from /sys, autonegotiation from ethtool, whose JSON does not have it in all versions.
     An argument that is not given is not judged. A port that has neither speed nor duplex, such as one of a virtual
     machine, is no such hardware. One without a carrier has none either, and is failed: look at the cable first.
     """
 
     options = {
-        "ports": {"type": "list", "elements": "str", "required": True},
-        "speed": {"type": "int"},
-        "duplex": {"type": "str", "choices": ["full", "half"], "default": "full"},
-        "autoneg": {"type": "str", "choices": ["on", "off"]},
+        "ports": {
+            "type": "list",
+            "elements": "str",
+            "required": True,
+            "description": "The ports",
+        },
+        "speed": {
+            "type": "int",
+            "description": "The speed that they must have",
+            "unit": "Mbit/s",
+        },
+        "duplex": {
+            "type": "str",
+            "choices": ["full", "half"],
+            "default": "full",
+            "description": "The duplex that they must have",
+        },
+        "autoneg": {
+            "type": "str",
+            "choices": ["on", "off"],
+            "description": "Whether autonegotiation must be on, or off",
+        },
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
-        "root": {"type": "path", "default": "/sys/class/net"},
+        "root": {
+            "type": "path",
+            "default": "/sys/class/net",
+            "description": "The kernel's folder of ports; another one for tests",
+        },
     }
     reads = ()
-    writes = ("links.speed_v1",)
+    writes = {"links.speed_v1": "For each port speed (Mbit/s), duplex, carrier, and autoneg where it was asked for"}
+    needs = ("ethtool (Debian: ethtool), for autonegotiation",)
+    verdicts = {
+        "failed": "a port has no carrier, or another speed, duplex or autonegotiation",
+        "skipped": "a port has no speed (failed with `absent: fail`)",
+        "error": "a port is not there",
+    }
+    example = """
+        - name: speed
+          module: link.speed
+          args: {ports: [eth1], speed: 25000, autoneg: "off"}
+    """
 
     def run(self, ctx, params):
         found = {port: read(Path(params["root"], port)) for port in params["ports"]}

@@ -15,21 +15,51 @@ DAY = 86400
 
 
 class MemoryEcc(Scriptlet):
-    """Corrected and uncorrected errors of each memory module, since the driver of its controller was loaded.
-
-    `max_corrected` counts for each module and day; a younger count is taken as that of a day. Its default is where
-    rasdaemon gives a page up (PAGE_CE_THRESHOLD in its misc/rasdaemon.env: 50 in 24 hours). A single corrected error is
-    marginal.
-    """
+    """Corrected and uncorrected errors of each memory module, as the memory controllers have counted them (EDAC)."""
 
     options = {
-        "max_corrected": {"type": "float", "default": 50},
-        "max_uncorrected": {"type": "int", "default": 0},
+        "max_corrected": {
+            "type": "float",
+            "default": 50,
+            "description": (
+                "How many corrected errors a module may have in a day; a count younger than a day is taken as "
+                "that of a day. A single one is marginal"
+            ),
+            "unit": "1/d",
+            "source": "where rasdaemon gives a page up (PAGE_CE_THRESHOLD: 50 in 24 hours)",
+        },
+        "max_uncorrected": {
+            "type": "int",
+            "default": 0,
+            "description": "How many uncorrected errors",
+            "unit": "errors",
+            "source": "a healthy module has none",
+        },
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
-        "root": {"type": "path", "default": "/"},
+        "root": {
+            "type": "path",
+            "default": "/",
+            "description": "The folder that has /sys; another one for tests",
+        },
     }
     reads = ()
-    writes = ("memory.ecc_v1",)
+    writes = {
+        "memory.ecc_v1": (
+            "For each controller its driver, the `seconds` that it has counted for (s), and `modules` with "
+            "corrected and uncorrected (errors)"
+        )
+    }
+    needs = ("a driver of the memory controller (EDAC), which most virtual machines do not have",)
+    verdicts = {
+        "failed": "a module has too many errors",
+        "marginal": "a module has corrected errors, fewer than the limit",
+        "skipped": "no controller counts errors (failed with `absent: fail`)",
+        "error": "a controller tells no counters",
+    }
+    example = """
+        - name: ecc
+          module: memory.ecc
+    """
 
     def run(self, ctx, params):
         tree = Tree(params["root"])

@@ -25,23 +25,68 @@ ADVICE = {
 
 
 class PciErrors(Scriptlet):
-    """The errors that each PCIe device has counted, by severity.
+    """Errors that PCIe devices have counted (Advanced Error Reporting), by severity.
 
-    They are those since the host was started, or with `seconds` those within this time, best under load. Errors that
-    were corrected cost only time: one of them is marginal, and `max_correctable` is where that fails.
+    They are those since the host was started, or with `seconds` those within this time, best under load. Errors
+    that were corrected cost only time.
     """
 
     options = {
-        "max_correctable": {"type": "int"},
-        "max_nonfatal": {"type": "int", "default": 0},
-        "max_fatal": {"type": "int", "default": 0},
-        "seconds": {"type": "float", "default": 0},
-        "ignore": {"type": "list", "elements": "str", "default": []},
+        "max_correctable": {
+            "type": "int",
+            "description": "Where corrected errors fail; one of them is marginal",
+            "unit": "errors",
+        },
+        "max_nonfatal": {
+            "type": "int",
+            "default": 0,
+            "description": "How many uncorrected errors that left the device in use",
+            "unit": "errors",
+            "source": "a healthy device has none",
+        },
+        "max_fatal": {
+            "type": "int",
+            "default": 0,
+            "description": "How many fatal errors",
+            "unit": "errors",
+            "source": "a healthy device has none",
+        },
+        "seconds": {
+            "type": "float",
+            "default": 0,
+            "description": "For how long is looked; 0 takes what was counted since the start",
+            "unit": "s",
+        },
+        "ignore": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Addresses, or VENDOR:DEVICE, of devices that do not count",
+        },
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
-        "root": {"type": "path", "default": "/"},
+        "root": {
+            "type": "path",
+            "default": "/",
+            "description": "The folder that has /sys; another one for tests",
+        },
     }
     reads = ()
-    writes = ("pci.errors_v1",)
+    writes = {
+        "pci.errors_v1": (
+            "For each device with errors its id, `correctable`, `nonfatal` and `fatal` (errors), and `kinds`: "
+            "the errors by SEVERITY.NAME"
+        )
+    }
+    needs = ("PCIe devices that report errors (AER)",)
+    verdicts = {
+        "failed": "a device has counted too many errors",
+        "marginal": "a device has corrected errors",
+        "skipped": "no device counts errors (failed with `absent: fail`)",
+    }
+    example = """
+        - name: pci_errors
+          module: pci.errors
+    """
 
     def run(self, ctx, params):
         before = counted(params["root"])

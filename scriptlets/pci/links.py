@@ -19,23 +19,52 @@ RESEAT = "reseat the card and its riser; if it stays, try the card in another sl
 
 
 class PciLinks(Scriptlet):
-    """The width and the speed of each PCIe link, and how many devices there are of a kind.
+    """Whether PCIe devices are all there, and their links as wide and as fast as both ends can do.
 
-    A link must be as wide and as fast as the slower of its two ends can do: a card that has lost lanes still works, and
-    is slow. `expected` says what counts instead, by VENDOR:DEVICE as `lspci -n` prints them, or by address: `count`
-    devices, `width` in lanes, `gts` in GT/s. Many devices lower their speed while they are idle; `judge_speed: false`
-    then only measures it. Functions of one card share a link, which is judged once.
+    A card that has lost lanes still works, and is slow. Functions of one card share a link, which is judged once.
     """
 
     options = {
-        "expected": {"type": "dict", "default": {}},
-        "judge_speed": {"type": "bool", "default": True},
-        "ignore": {"type": "list", "elements": "str", "default": []},
+        "expected": {
+            "type": "dict",
+            "default": {},
+            "description": (
+                "What counts instead, by VENDOR:DEVICE as `lspci -n` prints them, or by address: `count` "
+                "devices, `width` in lanes, `gts` in GT/s"
+            ),
+        },
+        "judge_speed": {
+            "type": "bool",
+            "default": True,
+            "description": "Whether the speed is judged; many devices lower it while they are idle",
+        },
+        "ignore": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Addresses, or VENDOR:DEVICE, of devices that do not count",
+        },
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
-        "root": {"type": "path", "default": "/"},
+        "root": {
+            "type": "path",
+            "default": "/",
+            "description": "The folder that has /sys; another one for tests",
+        },
     }
     reads = ()
-    writes = ("pci.links_v1",)
+    writes = {"pci.links_v1": "For each link its id, width and max_width (lanes), gts and max_gts (GT/s)"}
+    needs = ("PCIe links that the kernel shows",)
+    verdicts = {
+        "failed": "a device is missing, or its link is narrower or slower than it can be",
+        "skipped": "there is no PCIe link (failed with `absent: fail`)",
+        "error": "`expected` has a word that is not known",
+    }
+    example = """
+        - name: pci_links
+          module: pci.links
+          args:
+            expected: {"10de:2330": {count: 8, width: 16}}
+    """
 
     def validate(self, ctx, params):
         for name, wanted in params["expected"].items():

@@ -17,16 +17,42 @@ class RedfishLogMark(Scriptlet):
     """Notes the newest entry of each log, for a later step that asks what has come since; put it first in a recipe."""
 
     options = {
-        "url": {"type": "str", "required": True},  # https://ADDRESS of the BMC
+        "url": {"type": "str", "required": True},
         "user": {"type": "str", "required": True},
         "password": {"type": "str", "required": True, "no_log": True},
         "verify": {"type": "bool", "default": True},
-        "ca": {"type": "str", "default": ""},  # path or text of the certificate that is trusted
-        "timeout": {"type": "float", "default": 10},  # seconds for one answer
-        "missing": {"type": "str", "choices": ["failed", "skipped"], "default": "failed"},
+        "ca": {"type": "str", "default": ""},
+        "timeout": {"type": "float", "default": 10},
+        "missing": {
+            "type": "str",
+            "choices": ["failed", "skipped"],
+            "default": "failed",
+            "description": "What the step is where the BMC keeps no log",
+        },
     }
     reads = ()
-    writes = ("redfish.log_mark_v1",)
+    writes = {
+        "redfish.log_mark_v1": (
+            "For each log the newest time in it, by the BMC's own clock, and the entries of that time"
+        )
+    }
+    needs = (
+        "a BMC with Redfish",
+        "it runs on another machine",
+    )
+    verdicts = {
+        "failed": "the BMC keeps no log",
+        "skipped": "the same, with `missing: skipped`",
+        "error": "the BMC does not answer, or refuses the user or the certificate",
+    }
+    example = """
+        - name: log_mark
+          module: redfish.event_log
+          function: RedfishLogMark
+          hosts: servers
+          delegate_to: localhost
+          args: {url: "https://{{ bmc_address }}", user: "{{ bmc_user }}", password: "{{ bmc_password }}"}
+    """
 
     def run(self, ctx, params):
         logs = _read(params)
@@ -35,20 +61,55 @@ class RedfishLogMark(Scriptlet):
 
 
 class RedfishEventLog(Scriptlet):
-    """The entries that are newer than the mark of RedfishLogMark; those of a severity in `severities` are wrong."""
+    """The entries of a BMC's logs that are newer than the mark of RedfishLogMark, judged by their severity."""
 
     options = {
-        "url": {"type": "str", "required": True},  # https://ADDRESS of the BMC
+        "url": {"type": "str", "required": True},
         "user": {"type": "str", "required": True},
         "password": {"type": "str", "required": True, "no_log": True},
         "verify": {"type": "bool", "default": True},
-        "ca": {"type": "str", "default": ""},  # path or text of the certificate that is trusted
-        "timeout": {"type": "float", "default": 10},  # seconds for one answer
-        "missing": {"type": "str", "choices": ["failed", "skipped"], "default": "failed"},
-        "severities": {"type": "list", "elements": "str", "default": ["Warning", "Critical"]},
+        "ca": {"type": "str", "default": ""},
+        "timeout": {"type": "float", "default": 10},
+        "missing": {
+            "type": "str",
+            "choices": ["failed", "skipped"],
+            "default": "failed",
+            "description": "What the step is where the BMC keeps no log",
+        },
+        "severities": {
+            "type": "list",
+            "elements": "str",
+            "default": ["Warning", "Critical"],
+            "description": "The severities that are wrong: OK, Warning, Critical",
+        },
     }
     reads = ("redfish.log_mark_v1",)
-    writes = ("redfish.event_log_v1",)
+    writes = {"redfish.event_log_v1": "A list of the newest entries: id, created, severity and message"}
+    needs = (
+        "a BMC with Redfish",
+        "redfish.log_mark_v1 of an earlier step",
+        "it runs on another machine",
+    )
+    verdicts = {
+        "failed": "a new entry is of such a severity, or the BMC keeps no log",
+        "skipped": "the BMC keeps no log, with `missing: skipped`",
+        "error": "there is no mark, the BMC does not answer, or refuses the user or the certificate",
+    }
+    example = """
+        - name: log_mark
+          module: redfish.event_log
+          function: RedfishLogMark
+          hosts: servers
+          delegate_to: localhost
+          args: {url: "https://{{ bmc_address }}", user: "{{ bmc_user }}", password: "{{ bmc_password }}"}
+        - name: event_log
+          module: redfish.event_log
+          function: RedfishEventLog
+          hosts: servers
+          delegate_to: localhost
+          depends_on: [log_mark]
+          args: {url: "https://{{ bmc_address }}", user: "{{ bmc_user }}", password: "{{ bmc_password }}"}
+    """
 
     def validate(self, ctx, params):
         unknown = [each for each in params["severities"] if each not in SEVERITIES]

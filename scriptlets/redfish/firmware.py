@@ -13,24 +13,56 @@ from scriptlets.tools.redfish import ROOT, Missing, client_of
 
 
 class RedfishFirmware(Scriptlet):
-    """The versions of what can run firmware, compared with `golden`: pattern of a name or an id -> version or versions.
-
-    Entries that match `ignore` are versions that do not run, such as Dell's former and staged ones.
-    """
+    """The versions of all that runs firmware in a server, against golden ones."""
 
     options = {
-        "url": {"type": "str", "required": True},  # https://ADDRESS of the BMC
+        "url": {"type": "str", "required": True},
         "user": {"type": "str", "required": True},
         "password": {"type": "str", "required": True, "no_log": True},
         "verify": {"type": "bool", "default": True},
-        "ca": {"type": "str", "default": ""},  # path or text of the certificate that is trusted
-        "timeout": {"type": "float", "default": 10},  # seconds for one answer
-        "missing": {"type": "str", "choices": ["failed", "skipped"], "default": "failed"},
-        "golden": {"type": "dict", "default": {}},
-        "ignore": {"type": "list", "elements": "str", "default": ["Previous-*", "Available-*"]},
+        "ca": {"type": "str", "default": ""},
+        "timeout": {"type": "float", "default": 10},
+        "missing": {
+            "type": "str",
+            "choices": ["failed", "skipped"],
+            "default": "failed",
+            "description": "What the step is where the BMC has no inventory of firmware",
+        },
+        "golden": {
+            "type": "dict",
+            "default": {},
+            "description": ("Pattern of a name or an id -> the version that it must have, or a list of them"),
+        },
+        "ignore": {
+            "type": "list",
+            "elements": "str",
+            "default": ["Previous-*", "Available-*"],
+            "description": "Patterns of entries that do not run",
+            "source": "Dell's former and staged versions",
+        },
     }
     reads = ()
-    writes = ("redfish.firmware_v1",)
+    writes = {"redfish.firmware_v1": "For each entry, by its id, its name and version"}
+    needs = (
+        "a BMC with Redfish",
+        "it runs on another machine",
+    )
+    verdicts = {
+        "failed": "a version is not a golden one, an entry is missing, or there is no inventory",
+        "skipped": "there is no inventory, with `missing: skipped`",
+        "error": "the BMC does not answer, or refuses the user or the certificate",
+    }
+    example = """
+        - name: firmware
+          module: redfish.firmware
+          hosts: servers
+          delegate_to: localhost
+          args:
+            url: "https://{{ bmc_address }}"
+            user: "{{ bmc_user }}"
+            password: "{{ bmc_password }}"
+            golden: {"BIOS*": 2.19.1}
+    """
 
     def run(self, ctx, params):
         try:

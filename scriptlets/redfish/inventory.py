@@ -11,24 +11,58 @@ from scriptlets.tools.redfish import Missing, client_of, status_of
 
 
 class RedfishInventory(Scriptlet):
-    """Maker, model, numbers, processors, memory, ports, versions and health of a server.
-
-    `expected` maps fields of the result to the values that they must have, such as {model: PowerEdge R640}.
-    """
+    """Maker, model, numbers, processors, memory, ports, versions and health of a server, as its BMC tells."""
 
     options = {
-        "url": {"type": "str", "required": True},  # https://ADDRESS of the BMC
+        "url": {"type": "str", "required": True},
         "user": {"type": "str", "required": True},
         "password": {"type": "str", "required": True, "no_log": True},
         "verify": {"type": "bool", "default": True},
-        "ca": {"type": "str", "default": ""},  # path or text of the certificate that is trusted
-        "timeout": {"type": "float", "default": 10},  # seconds for one answer
-        "system": {"type": "str", "default": ""},  # its Id, where a device manages several
-        "expected": {"type": "dict", "default": {}},
-        "power": {"type": "str", "choices": ["On", "Off", "any"], "default": "On"},
+        "ca": {"type": "str", "default": ""},
+        "timeout": {"type": "float", "default": 10},
+        "system": {
+            "type": "str",
+            "default": "",
+            "description": "The Id of the system, where a device manages several",
+        },
+        "expected": {
+            "type": "dict",
+            "default": {},
+            "description": ("Fields of the key and the values that they must have, such as {model: PowerEdge R640}"),
+        },
+        "power": {
+            "type": "str",
+            "choices": ["On", "Off", "any"],
+            "default": "On",
+            "description": "Whether the server must be on, or off",
+        },
     }
     reads = ()
-    writes = ("redfish.inventory_v1",)
+    writes = {
+        "redfish.inventory_v1": (
+            "manufacturer, model, serial, sku, host_name, uuid, power, health, health_rollup, bios_version, "
+            "bmc_version, processors, memory and ports; null for what the BMC does not tell"
+        )
+    }
+    needs = (
+        "a BMC with Redfish",
+        "it runs on another machine",
+    )
+    verdicts = {
+        "failed": "the server is not healthy, not on, or a field is another one",
+        "error": "the BMC does not answer, or refuses the user or the certificate",
+    }
+    example = """
+        - name: inventory
+          module: redfish.inventory
+          hosts: servers
+          delegate_to: localhost
+          args:
+            url: "https://{{ bmc_address }}"
+            user: "{{ bmc_user }}"
+            password: "{{ bmc_password }}"
+            expected: {model: PowerEdge R640}
+    """
 
     def run(self, ctx, params):
         with client_of(params) as device:

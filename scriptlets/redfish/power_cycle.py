@@ -19,27 +19,78 @@ TRIES = 3  # to turn a system on again, which an order too many does no harm to
 
 
 class RedfishPowerCycle(Scriptlet):
-    """Power cycle by Redfish: the host must go away and answer again, at `host`:`port`, within `max_seconds`.
+    """Takes the power of a server away by its BMC (Redfish) and gives it back, and times the server's return.
 
     A device that offers PowerCycle gets this order, another one ForceOff and then On.
     """
 
     options = {
-        "url": {"type": "str", "required": True},  # https://ADDRESS of the BMC
+        "url": {"type": "str", "required": True},
         "user": {"type": "str", "required": True},
         "password": {"type": "str", "required": True, "no_log": True},
         "verify": {"type": "bool", "default": True},
-        "ca": {"type": "str", "default": ""},  # path or text of the certificate that is trusted
-        "timeout": {"type": "float", "default": 10},  # seconds for one answer
-        "system": {"type": "str", "default": ""},  # its Id, where a device manages several
-        "host": {"type": "str", "required": True},  # where the server itself answers
-        "port": {"type": "int", "default": 22},
-        "banner": {"type": "str", "default": "SSH-"},  # how its first words begin; empty: that it takes a connection
-        "max_off_seconds": {"type": "float", "default": 60},  # in which the host must be away
-        "max_seconds": {"type": "float", "default": 900},  # in which it must be back
+        "ca": {"type": "str", "default": ""},
+        "timeout": {"type": "float", "default": 10},
+        "system": {
+            "type": "str",
+            "default": "",
+            "description": "The Id of the system, where a device manages several",
+        },
+        "host": {
+            "type": "str",
+            "required": True,
+            "description": "The name or address at which the server itself answers",
+        },
+        "port": {
+            "type": "int",
+            "default": 22,
+            "description": "The port at which it answers",
+            "unit": "TCP port",
+            "source": "SSH's",
+        },
+        "banner": {
+            "type": "str",
+            "default": "SSH-",
+            "description": ("How its first words begin; empty where it is enough that it takes a connection"),
+            "source": "SSH's (RFC 4253, 4.2)",
+        },
+        "max_off_seconds": {
+            "type": "float",
+            "default": 60,
+            "description": "In which the server must be away",
+            "unit": "s",
+            "source": "our choice",
+        },
+        "max_seconds": {
+            "type": "float",
+            "default": 900,
+            "description": "In which it must be back",
+            "unit": "s",
+            "source": "our choice: servers with much memory start for minutes",
+        },
     }
     reads = ()
-    writes = ("redfish.power_cycle_v1",)
+    writes = {"redfish.power_cycle_v1": "`orders` that were given, away_after_seconds and back_after_seconds (s)"}
+    needs = (
+        "a BMC with Redfish and a user who may reset",
+        "it runs on another machine",
+    )
+    verdicts = {
+        "failed": "the server does not go away, or does not come back in time",
+        "error": "the BMC does not answer, or refuses the order",
+    }
+    example = """
+        - name: power_cycle
+          module: redfish.power_cycle
+          hosts: servers
+          delegate_to: localhost
+          args:
+            url: "https://{{ bmc_address }}"
+            user: "{{ bmc_user }}"
+            password: "{{ bmc_password }}"
+            host: "{{ ansible_host }}"
+          timeout: 1000
+    """
 
     def run(self, ctx, params):
         with client_of(params) as device:

@@ -14,17 +14,51 @@ class RedfishPowerSupplies(Scriptlet):
     """Health, state, input and output of every power supply, and whether there are as many as expected."""
 
     options = {
-        "url": {"type": "str", "required": True},  # https://ADDRESS of the BMC
+        "url": {"type": "str", "required": True},
         "user": {"type": "str", "required": True},
         "password": {"type": "str", "required": True, "no_log": True},
         "verify": {"type": "bool", "default": True},
-        "ca": {"type": "str", "default": ""},  # path or text of the certificate that is trusted
-        "timeout": {"type": "float", "default": 10},  # seconds for one answer
-        "missing": {"type": "str", "choices": ["failed", "skipped"], "default": "failed"},
-        "count": {"type": "int"},  # how many there must be
+        "ca": {"type": "str", "default": ""},
+        "timeout": {"type": "float", "default": 10},
+        "missing": {
+            "type": "str",
+            "choices": ["failed", "skipped"],
+            "default": "failed",
+            "description": "What the step is where no power supplies are listed",
+        },
+        "count": {
+            "type": "int",
+            "description": "How many there must be",
+            "unit": "power supplies",
+        },
     }
     reads = ()
-    writes = ("redfish.power_supplies_v1",)
+    writes = {
+        "redfish.power_supplies_v1": (
+            "For each power supply state, health, capacity_watts and output_watts (W), input_volts (V), "
+            "manufacturer, model, serial and firmware"
+        )
+    }
+    needs = (
+        "a BMC with Redfish",
+        "it runs on another machine",
+    )
+    verdicts = {
+        "failed": "one is not healthy, too few are plugged in, or none is listed",
+        "skipped": "none is listed, with `missing: skipped`",
+        "error": "the BMC does not answer, or refuses the user or the certificate",
+    }
+    example = """
+        - name: power_supplies
+          module: redfish.power_supplies
+          hosts: servers
+          delegate_to: localhost
+          args:
+            url: "https://{{ bmc_address }}"
+            user: "{{ bmc_user }}"
+            password: "{{ bmc_password }}"
+            count: 2
+    """
 
     def run(self, ctx, params):
         with client_of(params) as device:

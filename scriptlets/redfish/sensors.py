@@ -26,20 +26,50 @@ LIMITS = {
 
 
 class RedfishSensors(Scriptlet):
-    """Every sensor that the device has, judged by the thresholds and the health that the device itself tells."""
+    """Temperatures, fans and voltages of a server, by the thresholds and the health that its BMC tells."""
 
     options = {
-        "url": {"type": "str", "required": True},  # https://ADDRESS of the BMC
+        "url": {"type": "str", "required": True},
         "user": {"type": "str", "required": True},
         "password": {"type": "str", "required": True, "no_log": True},
         "verify": {"type": "bool", "default": True},
-        "ca": {"type": "str", "default": ""},  # path or text of the certificate that is trusted
-        "timeout": {"type": "float", "default": 10},  # seconds for one answer
-        "missing": {"type": "str", "choices": ["failed", "skipped"], "default": "failed"},
-        "ignore": {"type": "list", "elements": "str", "default": []},  # patterns of names
+        "ca": {"type": "str", "default": ""},
+        "timeout": {"type": "float", "default": 10},
+        "missing": {
+            "type": "str",
+            "choices": ["failed", "skipped"],
+            "default": "failed",
+            "description": "What the step is where the BMC has no sensors",
+        },
+        "ignore": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Patterns of names that are not judged",
+        },
     }
     reads = ()
-    writes = ("redfish.sensors_v1",)
+    writes = {"redfish.sensors_v1": "For each sensor reading, unit, health and its limits"}
+    needs = (
+        "a BMC with Redfish",
+        "it runs on another machine",
+    )
+    verdicts = {
+        "failed": "a reading is beyond a critical limit, or a sensor is not healthy",
+        "marginal": "a reading is beyond a limit that only warns",
+        "skipped": "the BMC has no sensors, with `missing: skipped`",
+        "error": "a sensor tells nothing, or the BMC does not answer",
+    }
+    example = """
+        - name: sensors
+          module: redfish.sensors
+          hosts: servers
+          delegate_to: localhost
+          args:
+            url: "https://{{ bmc_address }}"
+            user: "{{ bmc_user }}"
+            password: "{{ bmc_password }}"
+    """
 
     def run(self, ctx, params):
         with client_of(params) as device:

@@ -23,10 +23,10 @@ MILLION = 1_000_000
 
 
 class SnmpInterfaces(Scriptlet):
-    """State, speed in Mbit/s, and errors and discards a second of the interfaces of a device.
+    """State, speed, and errors and discards a second of the interfaces of a device, by SNMP.
 
-    Interfaces that `ports` names must be up; without it, those that are switched on. The counters are read twice.
-    A counter of 32 bits that began anew at 0 is counted on; a device that restarted between the two is an error.
+    The counters are read twice. A counter of 32 bits that began anew at 0 is counted on; a device that restarted
+    between the two is an error.
     """
 
     options = {
@@ -43,19 +43,68 @@ class SnmpInterfaces(Scriptlet):
         "auth_password": {"type": "str", "no_log": True},
         "privacy_protocol": {"type": "str", "choices": ["AES", "AES-192", "AES-256", "DES"], "default": "AES"},
         "privacy_password": {"type": "str", "no_log": True},
-        "context": {"type": "str"},  # of version 3, where a device has several
-        "timeout": {"type": "float", "default": 2},  # seconds for one answer
+        "context": {"type": "str"},
+        "timeout": {"type": "float", "default": 2},
         "retries": {"type": "int", "default": 2},
-        "ports": {"type": "list", "elements": "str", "default": []},
-        "min_speed": {"type": "float"},  # Mbit/s
-        "interval": {"type": "float", "default": 5},  # seconds between the two looks
-        # A link of IEEE 802.3 has at most one wrong bit in 10^12, so that a healthy one has hardly any errors.
-        "max_errors": {"type": "float", "default": 0.1},  # a second
-        "max_discards": {"type": "float"},  # a second; full queues discard in a healthy network, too
-        "missing": {"type": "str", "choices": ["failed", "skipped"], "default": "failed"},
+        "ports": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Interfaces that must be up; by default those that are switched on",
+        },
+        "min_speed": {
+            "type": "float",
+            "description": "The least speed",
+            "unit": "Mbit/s",
+        },
+        "interval": {
+            "type": "float",
+            "default": 5,
+            "description": "The time between the two looks",
+            "unit": "s",
+        },
+        "max_errors": {
+            "type": "float",
+            "default": 0.1,
+            "description": "How many errors a second",
+            "unit": "1/s",
+            "source": ("a link of IEEE 802.3 has at most one wrong bit in 10^12, so that a healthy one has hardly any"),
+        },
+        "max_discards": {
+            "type": "float",
+            "description": "How many discards a second; full queues discard in a healthy network, too",
+            "unit": "1/s",
+        },
+        "missing": {
+            "type": "str",
+            "choices": ["failed", "skipped"],
+            "default": "failed",
+            "description": "What the step is where the device tells of no interfaces",
+        },
     }
     reads = ()
-    writes = ("snmp.interfaces_v1",)
+    writes = {
+        "snmp.interfaces_v1": (
+            "For each interface is_on, state, speed_mbit_s (Mbit/s), and its errors and discards a second (1/s)"
+        )
+    }
+    needs = (
+        "net-snmp (Debian: snmp)",
+        "a device with SNMP",
+        "it runs on another machine",
+    )
+    verdicts = {
+        "failed": "an interface is down, too slow, or has errors; or the device has none",
+        "skipped": "the device has no interfaces, with `missing: skipped`",
+        "error": "the device does not answer, or has restarted",
+    }
+    example = """
+        - name: interfaces
+          module: snmp.interfaces
+          hosts: switches
+          delegate_to: localhost
+          args: {address: "{{ ansible_host }}", community: "{{ snmp_community }}"}
+    """
 
     def run(self, ctx, params):
         first = look(params)

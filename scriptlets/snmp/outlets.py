@@ -63,9 +63,9 @@ FINE, OVERLOADED = ("low", "normal"), ("near overload", "overload")
 
 
 class PduOutlets(Scriptlet):
-    """Which outlets of a PDU are on, its current in A, its power in W, and what it says of its load.
+    """Which outlets of a PDU are on, its current, its power, and what it says of its load, by SNMP.
 
-    Outlets that `outlets` names must be as `state` says; without it, all are told and none is judged.
+    Without `outlets` all are told and none is judged.
     """
 
     options = {
@@ -82,17 +82,60 @@ class PduOutlets(Scriptlet):
         "auth_password": {"type": "str", "no_log": True},
         "privacy_protocol": {"type": "str", "choices": ["AES", "AES-192", "AES-256", "DES"], "default": "AES"},
         "privacy_password": {"type": "str", "no_log": True},
-        "context": {"type": "str"},  # of version 3, where a device has several
-        "timeout": {"type": "float", "default": 2},  # seconds for one answer
+        "context": {"type": "str"},
+        "timeout": {"type": "float", "default": 2},
         "retries": {"type": "int", "default": 2},
-        "outlets": {"type": "list", "elements": "str", "default": []},
-        "state": {"type": "str", "choices": ["on", "off"], "default": "on"},
-        "max_current": {"type": "float"},  # A, of the whole PDU
-        "max_power": {"type": "float"},  # W, of the whole PDU
-        "missing": {"type": "str", "choices": ["failed", "skipped"], "default": "failed"},
+        "outlets": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Outlets that must be as `state` says",
+        },
+        "state": {
+            "type": "str",
+            "choices": ["on", "off"],
+            "default": "on",
+            "description": "Whether these outlets must be on, or off",
+        },
+        "max_current": {
+            "type": "float",
+            "description": "The highest current of the whole PDU",
+            "unit": "A",
+        },
+        "max_power": {
+            "type": "float",
+            "description": "The highest power of the whole PDU",
+            "unit": "W",
+        },
+        "missing": {
+            "type": "str",
+            "choices": ["failed", "skipped"],
+            "default": "failed",
+            "description": "What the step is where the device tells of no outlets",
+        },
     }
     reads = ()
-    writes = ("pdu.outlets_v1",)
+    writes = {"pdu.outlets_v1": "kind, `outlets` (name and state by number), current_a (A), power_w (W) and load"}
+    needs = (
+        "net-snmp (Debian: snmp)",
+        "a PDU of APC or Raritan",
+        "it runs on another machine",
+    )
+    verdicts = {
+        "failed": ("an outlet is not as it must be, the PDU has too much load, or the device has no outlets"),
+        "skipped": "the device has no outlets, with `missing: skipped`",
+        "error": "the device does not answer",
+    }
+    example = """
+        - name: outlet
+          module: snmp.outlets
+          hosts: servers
+          delegate_to: localhost
+          args:
+            address: "{{ pdu_address }}"
+            community: "{{ pdu_community }}"
+            outlets: ["{{ pdu_outlet }}"]
+    """
 
     def run(self, ctx, params):
         name, told = first_known(params)

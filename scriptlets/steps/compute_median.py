@@ -14,9 +14,24 @@ from ansible_collections.rack.recipes.plugins.modules.numbers_median import midd
 class ComputeMedian(Scriptlet):
     """Median and count of the numbers in a file: the same as rack.recipes.numbers_median."""
 
-    options = {"src": {"type": "path", "required": True}}
+    options = {
+        "src": {
+            "type": "path",
+            "required": True,
+            "description": "A text file with numbers",
+        },
+    }
     reads = ()
-    writes = ("numbers.median_v1",)
+    writes = {"numbers.median_v1": "median and count, in the unit of the numbers"}
+    needs = ()
+    verdicts = {
+        "error": "the file cannot be read, or has something that is no number",
+    }
+    example = """
+        - name: compute_median
+          module: steps.compute_median
+          args: {src: data/numbers.csv}
+    """
 
     def run(self, ctx, params):
         with exact_number():

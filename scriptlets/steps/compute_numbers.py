@@ -14,9 +14,24 @@ from ansible_collections.rack.recipes.plugins.modules.numbers_stats import descr
 class ComputeNumbers(Scriptlet):
     """Mean, variance, count, smallest and largest of the numbers in a file: the same as rack.recipes.numbers_stats."""
 
-    options = {"src": {"type": "path", "required": True}}
+    options = {
+        "src": {
+            "type": "path",
+            "required": True,
+            "description": "A text file with numbers",
+        },
+    }
     reads = ()
-    writes = ("numbers.stats_v1",)
+    writes = {"numbers.stats_v1": "mean, variance, count, min and max, in the unit of the numbers"}
+    needs = ()
+    verdicts = {
+        "error": "the file cannot be read, or has something that is no number",
+    }
+    example = """
+        - name: compute_numbers
+          module: steps.compute_numbers
+          args: {src: data/numbers.csv}
+    """
 
     def run(self, ctx, params):
         with exact_number():

@@ -16,18 +16,50 @@ MAC = re.compile(r"[0-9a-f]{4}(\.[0-9a-f]{4}){2}", re.IGNORECASE)
 
 
 class SwitchNeighbours(Scriptlet):
-    """The neighbour at each port, and whether it is the one of the plan.
+    """Whether the neighbour at each port of a switch is the one of the plan, by what its command line has answered.
 
-    `told` is the answer to a command such as `show lldp neighbors | json`. A neighbour's domain counts only where the
-    plan has one. The checks have the names that those of a server have (`cabling.neighbours`).
+    A neighbour's domain counts only where the plan has one.
     """
 
     options = {
-        "told": {"type": "raw", "required": True},
-        "expected": {"type": "dict", "default": {}},  # port -> "NODE:PORT"
+        "told": {
+            "type": "raw",
+            "required": True,
+            "description": "The answer to a command such as `show lldp neighbors",
+            "source": "json`",
+        },
+        "expected": {
+            "type": "dict",
+            "default": {},
+            "description": "What belongs into each port: PORT -> NODE:PORT",
+        },
     }
     reads = ()
-    writes = ("lldp.neighbours_v1",)
+    writes = {
+        "lldp.neighbours_v1": (
+            "For each port its `peer` and `peer_port`, and `expected_peer` and `expected_port` of the plan"
+        )
+    }
+    needs = ("the answer of a switch, from an earlier step",)
+    verdicts = {
+        "failed": "a port has no neighbour, or another one than in the plan",
+        "error": "the answer is not known here",
+    }
+    example = """
+        - name: lldp
+          type: ansible
+          module: arista.eos.eos_command
+          hosts: switches
+          args: {commands: ["show lldp neighbors | json"]}
+          writes: {switch.lldp_v1: stdout.0}
+        - name: neighbours
+          module: switch.neighbours
+          hosts: switches
+          delegate_to: localhost
+          args:
+            told: "${switch.lldp_v1}"
+            expected: {Ethernet1: "spine1:Ethernet3"}
+    """
 
     def run(self, ctx, params):
         expected = {str(port): str(peer) for port, peer in params["expected"].items()}

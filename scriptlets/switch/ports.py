@@ -11,20 +11,54 @@ from scriptlets.tools.command_answers import ports
 
 
 class SwitchPorts(Scriptlet):
-    """Whether ports are up, take frames of the right size and run at the right speed.
-
-    `told` is the answer to a command such as `show interfaces | json`. The checks have the names that those of a
-    server's ports have (`link.ports`).
-    """
+    """Whether ports of a switch are up, take frames of the right size and run at the right speed, by its answer."""
 
     options = {
-        "told": {"type": "raw", "required": True},
-        "ports": {"type": "list", "elements": "str", "required": True},
-        "mtu": {"type": "int", "default": 0},  # bytes; 0: any
-        "speed_mbps": {"type": "int", "default": 0},  # 0: any
+        "told": {
+            "type": "raw",
+            "required": True,
+            "description": "The answer to a command such as `show interfaces",
+            "source": "json`",
+        },
+        "ports": {
+            "type": "list",
+            "elements": "str",
+            "required": True,
+            "description": "The ports that must be up",
+        },
+        "mtu": {
+            "type": "int",
+            "default": 0,
+            "description": "The size of the frames that they must take; 0 for any",
+            "unit": "bytes",
+        },
+        "speed_mbps": {
+            "type": "int",
+            "default": 0,
+            "description": "The speed that they must have; 0 for any",
+            "unit": "Mbit/s",
+        },
     }
     reads = ()
-    writes = ("links.ports_v1",)
+    writes = {"links.ports_v1": "For each port state, mtu (bytes) and speed_mbps (Mbit/s)"}
+    needs = ("the answer of a switch, from an earlier step",)
+    verdicts = {
+        "failed": "a port is not there, down, or has another MTU or speed",
+        "error": "the answer is not known here",
+    }
+    example = """
+        - name: show_ports
+          type: ansible
+          module: arista.eos.eos_command
+          hosts: switches
+          args: {commands: ["show interfaces | json"]}
+          writes: {switch.interfaces_v1: stdout.0}
+        - name: ports
+          module: switch.ports
+          hosts: switches
+          delegate_to: localhost
+          args: {told: "${switch.interfaces_v1}", ports: [Ethernet1, Ethernet2], mtu: 9214}
+    """
 
     def run(self, ctx, params):
         found = ports(params["told"])

@@ -12,19 +12,49 @@ from scriptlets.tools.command_answers import sessions
 
 
 class SwitchSessions(Scriptlet):
-    """Whether the session with each peer is established, and how many networks it brings.
-
-    `told` is the answer to a command such as `show ip bgp summary | json`. `peers` are addresses, or ports where a
-    session has no number. The checks have the names that those of a router have (`fabric.sessions`).
-    """
+    """Whether a switch has its BGP sessions, and how many networks each brings, by its answer."""
 
     options = {
-        "told": {"type": "raw", "required": True},
-        "peers": {"type": "list", "elements": "str", "required": True},
-        "min_prefixes": {"type": "int", "default": 1},
+        "told": {
+            "type": "raw",
+            "required": True,
+            "description": "The answer to a command such as `show ip bgp summary",
+            "source": "json`",
+        },
+        "peers": {
+            "type": "list",
+            "elements": "str",
+            "required": True,
+            "description": "Addresses, or ports where a session has no number",
+        },
+        "min_prefixes": {
+            "type": "int",
+            "default": 1,
+            "description": "How many networks each session must bring",
+            "unit": "networks",
+            "source": "a session that brings nothing is of no use",
+        },
     }
     reads = ()
-    writes = ("fabric.bgp_v1",)
+    writes = {"fabric.bgp_v1": "For each peer state, remote_as and prefixes (networks)"}
+    needs = ("the answer of a switch, from an earlier step",)
+    verdicts = {
+        "failed": "a session is not established, or brings too little",
+        "error": "the answer is not known here",
+    }
+    example = """
+        - name: show_sessions
+          type: ansible
+          module: arista.eos.eos_command
+          hosts: switches
+          args: {commands: ["show ip bgp summary | json"]}
+          writes: {switch.bgp_v1: stdout.0}
+        - name: sessions
+          module: switch.sessions
+          hosts: switches
+          delegate_to: localhost
+          args: {told: "${switch.bgp_v1}", peers: [10.0.0.1]}
+    """
 
     def run(self, ctx, params):
         found = sessions(params["told"])

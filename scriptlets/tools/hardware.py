@@ -8,6 +8,11 @@ from __future__ import annotations
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Skipped
 
+# What the arguments mean that are read here, for the documentation of each scriptlet that has them.
+ARGUMENTS = {
+    "absent": {"description": "What the step is on a host that does not have what is tested: skipped, or failed"},
+}
+
 
 def is_missing(what, params):
     """End the step: there is no such hardware. `what` names it; the option `absent` is `skip` or `fail`."""

@@ -22,6 +22,15 @@ HINTS = {
 }
 AWAY = "check that the device has power, its management cable and its address"
 
+# What the arguments mean that are read here, for the documentation of each scriptlet that has them.
+ARGUMENTS = {
+    "user": {"description": "Who logs in, where the service asks"},
+    "password": {"description": "The password"},
+    "timeout": {"description": "How long one answer may take", "unit": "s"},
+    "verify": {"description": "Whether the certificate must be one that this machine trusts"},
+    "url": {"description": "The address of the service, http or https, without the path of a page such as /metrics"},
+}
+
 
 class HttpError(ValueError):
     """A service answered, but not with what was asked for; `status` is its HTTP status, 0 where it answered nothing."""

@@ -11,6 +11,21 @@ from scriptlets.tools.commands import run
 NO_SESSION = "Unable to establish"
 """What ipmitool says of a BMC that does not answer; and of one that refuses user or password, with no other words."""
 
+# What the arguments mean that are read here, for the documentation of each scriptlet that has them.
+ARGUMENTS = {
+    "address": {"description": "The name or address of the BMC"},
+    "port": {"description": "The port of the BMC", "unit": "UDP port", "source": "IPMI 2.0, 13.1.2"},
+    "user": {"description": "A user of the BMC"},
+    "password": {"description": "The password; it stands in the environment of ipmitool alone"},
+    "privilege": {"description": "The privilege that is asked for"},
+    "cipher_suite": {
+        "description": "The cipher suite; by default the best that the BMC has, and some old ones need 3",
+        "unit": "suite",
+    },
+    "timeout": {"description": "How long one answer may take", "unit": "s"},
+    "tries": {"description": "How often is asked before the BMC counts as silent", "unit": "tries"},
+}
+
 
 def ipmi(params, words, options=()):
     """What a command of ipmitool prints. Raises ValueError where the BMC does not answer or refuses."""

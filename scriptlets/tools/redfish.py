@@ -23,6 +23,16 @@ MOST_PAGES = 1000
 MOST_MOVES = 5
 SHOWN = 200
 
+# What the arguments mean that are read here, for the documentation of each scriptlet that has them.
+ARGUMENTS = {
+    "url": {"description": "https://ADDRESS of the BMC"},
+    "user": {"description": "A user of the BMC"},
+    "password": {"description": "The password"},
+    "verify": {"description": "Whether the certificate of the BMC must be trusted"},
+    "ca": {"description": "Path or text of the certificate that is trusted, beside those of the host"},
+    "timeout": {"description": "How long the BMC may take for one answer", "unit": "s"},
+}
+
 
 class RedfishError(Exception):
     """A device did not answer as it must; its text is the reason."""

@@ -27,6 +27,22 @@ SILENT, REFUSED = "Timeout", "Authentication failure"
 A device that gets a wrong community of version 2c does not answer.
 """
 
+# What the arguments mean that are read here, for the documentation of each scriptlet that has them.
+ARGUMENTS = {
+    "address": {"description": "The name or address of the device"},
+    "port": {"description": "The port of the device", "unit": "UDP port", "source": "RFC 3417, 3.2"},
+    "version": {"description": "The version of SNMP"},
+    "community": {"description": "The community, of version 2c"},
+    "user": {"description": "The user, of version 3"},
+    "auth_protocol": {"description": "How the user is authenticated, of version 3"},
+    "auth_password": {"description": "The password for this"},
+    "privacy_protocol": {"description": "How what is sent is encrypted, of version 3"},
+    "privacy_password": {"description": "The password for this"},
+    "context": {"description": "The context, of version 3, where a device has several"},
+    "timeout": {"description": "How long one answer may take", "unit": "s"},
+    "retries": {"description": "How often is asked again", "unit": "tries"},
+}
+
 
 def tables(params, roots):
     """The values below each of the object identifiers in `roots`: a dict of the rest of the identifier and the value.

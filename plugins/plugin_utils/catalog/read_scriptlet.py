@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import sha256
-from inspect import cleandoc
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.python_classes import ScriptletClass, read_python
@@ -123,7 +123,7 @@ def _entry(candidate: Candidate, digest: str, declared: Mapping[str, Any], funct
         holds=writes if isinstance(writes, dict) else {},
         needs=None if needs is None else tuple(needs),
         verdicts=declared.get("verdicts", {}),
-        example=cleandoc(declared.get("example", "")),
+        example=dedent(declared.get("example", "")).strip(),
     )
 
 

@@ -44,7 +44,10 @@ class ClockSync(Scriptlet):
         if ctx.check("is_following", found["is_following"], eq=True) == "failed":
             raise Failed(f"the clock follows no server ({found['said']}): start chronyd, or let it reach its server")
         if ctx.check("offset", abs(found["offset"]), "s", max=params["max_offset"]) == "failed":
-            raise Failed(f"the clock is {found['offset']:g} s away from {found['server']}")
+            raise Failed(
+                f"the clock is {found['offset']:g} s away from {found['server']}: set it (chronyc makestep), and "
+                "compare its servers with those of other hosts"
+            )
 
 
 def tracking(text):

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -27,8 +28,13 @@ PROFILES = {
 }
 CHECKSUMS = ("--verify=crc32c", "--verify_interval=4096", "--do_verify=0", "--verify_state_save=0")
 DIFFERS = errno.EILSEQ  # what fio calls data that do not have their checksum
+ADVICE = {
+    DIFFERS: "data read back differ from those written: keep no data there, replace the disk",
+    errno.ENOSPC: "the disk has no room for a file that has got its room: look at the pool behind it, if it is a thin "
+    "volume, else at the kernel's log, then replace the disk",
+}
 # What is wrong with how fio was called, rather than with the disk.
-NOT_THE_DISK = (errno.EINVAL, errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.ENOSYS, errno.EFBIG)
+NOT_THE_DISK = (errno.EINVAL, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.ENOSYS, errno.EFBIG)
 EXIT_CODES = (0, 1, 2, 3)  # how many of the three jobs have failed
 # fio's percentile -> the key that it is measured by
 PERCENTILES = {"50.000000": "p50_us", "99.000000": "p99_us", "99.900000": "p999_us"}
@@ -129,8 +135,7 @@ class DiskFio(Scriptlet):
 
     def run(self, ctx, params):
         has_room(params["folder"], params["size_mib"])
-        with tempfile.TemporaryFile(dir=params["folder"]) as file:
-            file.truncate(params["size_mib"] * MIB)  # a file that is too short would be made anew by fio, with a name
+        with reserved(params["folder"], params["size_mib"]) as file:
             told = decoded(run(argv(f"/proc/{os.getpid()}/fd/{file.fileno()}", params), EXIT_CODES))
         found = read(told)
         ctx.set("disk.fio_v1", {"profile": params["profile"], **found})
@@ -148,6 +153,22 @@ def has_room(folder, size):
     free = shutil.disk_usage(folder).free // MIB
     if free <= size:
         raise ValueError(f"{folder} has {free} MiB left, size_mib is {size}: make room, or lower size_mib")
+
+
+@contextlib.contextmanager
+def reserved(folder, size):
+    """A file without a name that has room for `size` MiB: one that is too short would be made anew by fio, with a name.
+
+    Raises ValueError where a folder takes no such file.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            file = stack.enter_context(tempfile.TemporaryFile(dir=folder))
+            os.posix_fallocate(file.fileno(), 0, size * MIB)
+        except OSError as error:
+            advice = "look whether it is read-only (findmnt) and has inodes (df -i)"
+            raise ValueError(f"{folder} takes no file of {size} MiB: {error.strerror}: {advice}") from None
+        yield file
 
 
 def argv(file, params):
@@ -178,8 +199,8 @@ def decoded(text):
 def read(told):
     """What was measured in each direction, what was read back, and the number of each job's error, 0 for none."""
     jobs = {job["jobname"]: job for job in told["jobs"]}
-    measured = jobs.get("measure", {})
-    ways = {way: _way(measured[way]) for way in ("read", "write") if measured.get(way, {}).get("total_ios")}
+    measured = {way: jobs.get("measure", {}).get(way, {}) for way in ("read", "write")}
+    ways = {way: _way(own) for way, own in measured.items() if "percentile" in own.get("clat_ns", ())}
     return {
         "version": told["fio version"],
         "errors": {name: job["error"] for name, job in jobs.items()},
@@ -189,22 +210,24 @@ def read(told):
 
 
 def _way(told):
-    """Numbers of one direction. The percentiles are in nanoseconds since fio 3."""
+    """Numbers of one direction that has some requests without an error. The percentiles are in ns since fio 3."""
     percentiles = told["clat_ns"]["percentile"]
     latencies = {key: round(percentiles[name] / 1000, 1) for name, key in PERCENTILES.items()}
     return {"iops": round(told["iops"], 1), "mbytes": round(told["bw_bytes"] / 1e6, 1), **latencies}
 
 
 def complain(found, params):
-    """Raises Failed for an error of the disk, ValueError for one of the test."""
-    folder, numbers = params["folder"], {*found["errors"].values()} - {0}
-    if DIFFERS in numbers:
-        raise Failed(f"{folder}: data read back differ from those written: keep no data there, replace the disk")
-    said = ", ".join(os.strerror(number) for number in sorted(numbers))
-    if numbers & {*NOT_THE_DISK}:
+    """Raises Failed for an error of the disk, ValueError for one of the test.
+
+    The error of the first job counts: what could not be written does not have its checksum later on.
+    """
+    folder, number = params["folder"], next((number for number in found["errors"].values() if number), 0)
+    said = os.strerror(number)
+    if number in NOT_THE_DISK:
         raise ValueError(f"fio cannot test {folder}: {said}: try direct=false, look at rights, quota and room")
-    if numbers:
-        raise Failed(f"{folder}: {said}: look at the kernel's log, then replace the disk")
+    if number:
+        advice = ADVICE.get(number, f"{said}: look at the kernel's log, then replace the disk")
+        raise Failed(f"{folder}: {advice}")
 
 
 def _judge(ctx, found, params):

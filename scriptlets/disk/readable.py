@@ -55,7 +55,8 @@ class DiskReadable(Scriptlet):
         size, read, problem = read_device(device, params["max_mib"] * CHUNK)
         ctx.set("disk.readable_v1", {"device": device, "size_bytes": size, "read_bytes": read})
         if ctx.check("readable", round(100 * read / size, 2) if size else 0, "%", min=100) == "failed":
-            raise Failed(f"{device} cannot be read beyond {read / CHUNK:g} MiB: {problem or 'it ends there'}")
+            said = f"{device} cannot be read beyond {read / CHUNK:g} MiB: {problem or 'it ends there'}"
+            raise Failed(f"{said}: copy its data, look at the kernel's log and its SMART data, replace the disk")
 
 
 def device_of(mount, table):

@@ -114,7 +114,9 @@ class WaitFor(Scriptlet):
         ctx.set("generic.wait_v1", {"is_there": is_there, "seen": seen, "looks": looks, "seconds": seconds})
         ctx.measure("seconds", seconds, "s")
         if ctx.check("is_there", is_there, eq=True) == "failed":
-            raise Failed(f"waited {params['timeout']:g} s in vain, at last {seen}")
+            raise Failed(
+                f"waited {params['timeout']:g} s in vain, at last {seen}: look whether its service has started"
+            )
 
 
 def waited(look, params):

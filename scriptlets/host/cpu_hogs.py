@@ -65,7 +65,9 @@ class CpuHogs(Scriptlet):
         name = command_line(root, pid)
         ctx.set("host.cpu_hogs_v1", {"process": str(pid), "command": name, "percent": round(most, 1)})
         if ctx.check("busiest_process", round(most, 1), "%", max=params["max_percent"]) == "failed":
-            raise Failed(f"process {pid} ({name}) wants {most:.0f} % of a core")
+            raise Failed(
+                f"process {pid} ({name}) wants {most:.0f} % of a core: end it, or keep such work off this host"
+            )
 
 
 def ancestors():

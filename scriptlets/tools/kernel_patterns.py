@@ -26,7 +26,10 @@ SUBJECTS = {
         r"Machine check|mce: .*Hardware Error": "machine check: read the system's event log",
     },
     "disk": {
-        r"I/O error, dev \w+": "a disk does not read or write: look at its SMART data",
+        r"(I/O|critical (medium|target)) error, dev \w+": "a disk does not read or write: look at its SMART data",
+        r"critical space allocation error, dev \w+": (
+            "a disk has no room for what is written to it: look at the pool behind it, if it is a thin volume"
+        ),
         r"ata\d+(\.\d+)?: (hard resetting link|failed command)": "a SATA link was reset: reseat the disk and its cable",
         r"nvme\d+: (I/O .*timeout|controller is down)": (
             "an NVMe disk did not answer: reseat it, then read its SMART data"

@@ -70,7 +70,8 @@ packages_of() {
     run) printf '%s\n' 'ssh openssh-client' 'sshd openssh-server' ;;
     rack) packages_of run && printf '%s\n' '/usr/lib/frr/bgpd frr' 'lldpd lldpd' 'chronyd chrony' 'nc netcat-openbsd' \
       'nft nftables' 'ip iproute2' 'ping iputils-ping' 'arping iputils-arping' 'ethtool ethtool' 'iperf3 iperf3' \
-      'openssl openssl' 'ipmi_sim openipmi' 'ipmitool ipmitool' 'snmpbulkwalk snmp' ;;
+      'openssl openssl' 'ipmi_sim openipmi' 'ipmitool ipmitool' 'snmpbulkwalk snmp' \
+      'busybox busybox' ;;
     test) packages_of rack && printf '%s\n' 'mariadbd mariadb-server-core' 'my_print_defaults mariadb-client-core' \
       'cc gcc' '/usr/include/stdio.h libc6-dev' 'chromium chromium' \
       '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf fonts-dejavu-core' 'pg_ctlcluster postgresql' 'sudo sudo' \

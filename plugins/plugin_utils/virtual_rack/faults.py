@@ -5,7 +5,7 @@
 """The faults that can be put into a virtual rack, each with what heals it. A fault is a row of the table.
 
 A fault is a script for the shell of a node, and another one that undoes it. Words in braces stand for what
-`details_of` says of the place.
+`details_of` says of the place. A fault that needs a control group gets it from `control_groups.py`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,22 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, nearest
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import control_groups, server_parts
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc import hardware
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_files import DISK, DISK_SIZE, KERNEL_LOG
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_files import (
+    DISK,
+    DISK_IMAGE,
+    DISK_SIZE,
+    DISK_STORE,
+    KERNEL_LOG,
+    PAGE,
+    PAGES,
+    START_CLOCK,
+    START_WEB_SERVER,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_power import switch
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.pdu import outlet_switch, rack_pdus
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import (
@@ -76,6 +88,15 @@ def _of_hardware(about: str, file: str, value: str) -> Fault:
     return Fault(about, (SERVER,), write.format(value), write.format(healthy), runs_outside=True, needs_bmcs=True)
 
 
+def _of_part(about: str, file: str, text: str) -> Fault:
+    bad, healthy = (f"echo '{line}' >{_PARTS}/{file}" for line in (text, server_parts.files()[file].strip()))
+    return Fault(about, (SERVER,), bad, healthy, runs_outside=True)
+
+
+def _of_group(about: str, limit: str) -> Fault:
+    return Fault(about, (SERVER,), control_groups.ENTER + limit, control_groups.LEAVE)
+
+
 def _outlet(action: str) -> str:
     return f"{shlex.quote(sys.executable)} -I -m {outlet_switch.__name__} {SPEC} {{pdu}} {{outlet}} {action}"
 
@@ -96,7 +117,31 @@ nft add table netdev rackfault
 nft add chain netdev rackfault in '{{ type filter hook ingress device "{port}" priority 0; }}'
 nft add rule netdev rackfault in numgen random mod 1000 '<' 50 counter drop
 """
-_HOG = "nohup sh -c 'while :; do :; done' >/dev/null 2>&1 & echo $! >/run/rack-hog"
+_PARTS = f"files/{{node}}{server_parts.PLACE}"
+_DRIVE = f"sys/block/{server_parts.DISKS[-1]}"
+_LONGEST_HOG = 3600
+"""For how many seconds of a core's time the hog works: a rack that is forgotten is not for ever a load."""
+
+_HOG = f"nohup sh -c 'ulimit -t {_LONGEST_HOG}; while :; do :; done' >/dev/null 2>&1 & echo $! >/run/rack-hog"
+# What holds the disk takes no new page, so what was never written cannot be, either.
+_FAIL = f"""
+truncate -s 16M {DISK_IMAGE}
+mount -o remount,size=$(du -k {DISK_IMAGE} | cut -f 1)k {DISK_STORE}
+blockdev --flushbufs $(findmnt -n -o SOURCE {{disk}})
+"""
+_MEND = f"mount -o remount,size=50% {DISK_STORE} && truncate -s {DISK_SIZE} {DISK_IMAGE}"
+_FILES = """
+mkdir {disk}/many
+i=0
+while mkdir {disk}/many/$i 2>/dev/null && (cd {disk}/many/$i && seq 1000 | xargs touch 2>/dev/null); do i=$((i+1)); done
+"""
+_CLOCK = f"""
+sed -i 's/iburst.*/iburst {{}}minpoll 0 maxpoll 2/' /etc/rack/chrony.conf
+kill $(cat /run/chrony/chronyd.pid)
+while [ -e /run/chrony/chronyd.pid ]; do sleep 0.1; done
+{START_CLOCK}
+"""
+_OFFSET = 0.5  # seconds
 _SHORT = (
     "sed -E 's/^(MemFree|MemAvailable|SwapFree):.*/\\1: 10240 kB/' /proc/meminfo >/run/meminfo && "
     "mount --bind /run/meminfo /proc/meminfo"
@@ -149,7 +194,13 @@ FAULTS: Mapping[str, Fault] = {
         "a server whose clock follows nobody",
         (SERVER,),
         "kill $(cat /run/chrony/chronyd.pid)",
-        "chronyd -x -f /etc/rack/chrony.conf",
+        START_CLOCK,
+    ),
+    "wrong-time": Fault(
+        f"a server whose clock is {_OFFSET} s away from the rack's",
+        (SERVER,),
+        _CLOCK.format(f"offset {_OFFSET} "),
+        _CLOCK.format(""),
     ),
     "full-disk": Fault(
         "a disk without room",
@@ -157,14 +208,31 @@ FAULTS: Mapping[str, Fault] = {
         "dd if=/dev/zero of={disk}/filled bs=1M 2>/dev/null || :",
         "rm -f {disk}/filled",
     ),
+    "no-inodes": Fault("a disk with room and without inodes", (SERVER,), _FILES, "rm -rf {disk}/many"),
+    "read-only-disk": Fault(
+        "a disk that can only be read", (SERVER,), "mount -o remount,ro {disk}", "mount -o remount,rw {disk}"
+    ),
+    "slow-disk": _of_group("a disk that takes 16 requests a second", control_groups.SLOW_DISK),
     "failing-disk": Fault(
-        "a disk that cannot be read beyond its first quarter",
+        "a disk that cannot be read beyond its first quarter, nor written anew",
         (SERVER,),
-        "truncate -s 16M /run/disk.img && blockdev --flushbufs $(findmnt -n -o SOURCE {disk})",
-        f"truncate -s {DISK_SIZE} /run/disk.img",
+        _FAIL,
+        _MEND,
     ),
     "cpu-hog": Fault("a process that takes a whole core", ALL, _HOG, "kill $(cat /run/rack-hog)"),
     "memory-short": Fault("hardly any free memory", ALL, _SHORT, "umount /proc/meminfo"),
+    "memory-limit": _of_group(
+        f"a server whose processes get {control_groups.MEMORY_MIB} MiB of memory", control_groups.LITTLE_MEMORY
+    ),
+    "service-stopped": Fault(
+        "a server whose web server has ended", (SERVER,), "kill $(cat /run/httpd.pid)", START_WEB_SERVER
+    ),
+    "wrong-page": Fault(
+        "a web server with another page than it must have",
+        (SERVER,),
+        f"echo 'down for maintenance' >{PAGES}/index.html",
+        f"echo '{PAGE.strip()}' >{PAGES}/index.html",
+    ),
     "host-away": Fault(
         "a node that the management network does not reach",
         ALL,
@@ -187,6 +255,17 @@ FAULTS: Mapping[str, Fault] = {
     "wrong-firmware": _of_hardware("an older BIOS than that of the others", "firmware_bios", "2.3.9"),
     "kernel-errors": Fault(
         "errors of the memory in the kernel log", (SERVER,), _ERRORS, "sed -i '/EDAC MC0/d' {kernel_log}"
+    ),
+    "hot-processor": _of_part("a processor that is too hot, as its own sensor says", server_parts.HEAT, "98000"),
+    "slow-core": _of_part("a core that is held at 800 MHz", server_parts.FREQUENCY, "800000"),
+    "lost-memory": _of_part("cores without memory of their own", server_parts.MEMORY, "Node 1 MemTotal:       0 kB"),
+    "lost-lanes": _of_part("a card that has half of its lanes", server_parts.LANES, "8"),
+    "missing-drive": Fault(
+        "one of two drives is gone",
+        (SERVER,),
+        f"mv {_PARTS}/{_DRIVE} removed-{{node}}",
+        f"mv removed-{{node}} {_PARTS}/{_DRIVE}",
+        runs_outside=True,
     ),
 }
 
@@ -257,7 +336,7 @@ def heal_rack(state: RackState, name: str = "") -> tuple[RackState, Sequence[Bro
 
 def _run(state: RackState, fault: Fault, script: str, where: str, topology: Topology) -> None:
     node = where.partition(":")[0]
-    text = script.format(**details_of(where, topology))
+    text = script.format(**details_of(where, topology, state.folder))
     if fault.runs_outside:
         state.run("", f"cd {shlex.quote(str(state.folder))}\n{text}")
     else:
@@ -326,9 +405,10 @@ _OF_PORT: Mapping[str, Detail] = {
 }
 
 
-def details_of(where: str, topology: Topology) -> dict[str, object]:
-    """What the words in braces of a fault's scripts stand for, at a place."""
+def details_of(where: str, topology: Topology, folder: Path) -> dict[str, object]:
+    """What the words in braces of a fault's scripts stand for, at a place of the rack with this folder."""
     node, _colon, port = where.partition(":")
-    known = {"mtu": FABRIC_MTU, "disk": DISK, "kernel_log": KERNEL_LOG}
+    group = control_groups.name_of(folder, node)
+    known = {"mtu": FABRIC_MTU, "disk": DISK, "kernel_log": KERNEL_LOG, "group": group}
     details = {**_OF_NODE, **(_OF_PORT if port else {})}
     return {**known, **{name: detail(topology, node, port) for name, detail in details.items()}}

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import server_parts
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc import hardware, ipmi_bmcs, redfish_service
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_files import COMMAND_LINE_PORT
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.pdu import rack_pdus
@@ -56,10 +57,11 @@ def write_inventory(topology: Topology, state: RackState) -> None:
 
 def inventory(topology: Topology, folder: Path, pid: int) -> dict[str, Any]:
     """The inventory as Ansible's YAML plugin reads it: a group for each role."""
-    groups = {
+    groups: dict[str, Any] = {
         PLURALS[role]: {"hosts": {node.name: _variables(node, topology) for node in topology.of_role(role)}}
         for role in PLURALS
     }
+    groups[PLURALS[SERVER]]["vars"] = {"hardware_golden": server_parts.golden()}
     reached = {
         "ansible_user": "root",
         "ansible_ssh_private_key_file": str(folder / "ssh_key"),
@@ -99,7 +101,7 @@ def add_bmcs(held: dict[str, Any], topology: Topology, folder: Path) -> None:
         pdu = rack_pdus.variables_of(node.name, topology)["pdu"]
         servers["hosts"][node.name].update({"bmc_address": node.bmc, "pdu": pdu})
     certificate = folder / redfish_service.CERTIFICATE
-    servers["vars"] = {
+    servers["vars"] |= {
         "bmc_port": redfish_service.PORT,
         "ipmi_port": ipmi_bmcs.PORT,
         "bmc_user": hardware.USER,
@@ -115,13 +117,11 @@ def add_pdus(held: dict[str, Any], topology: Topology) -> None:
     servers = held["all"]["children"][PLURALS[SERVER]]
     for node in topology.of_role(SERVER):
         servers["hosts"][node.name].update(rack_pdus.variables_of(node.name, topology))
-    servers.setdefault("vars", {}).update(
-        {
-            "pdu_port": rack_pdus.PORT,
-            "pdu_community": rack_pdus.COMMUNITY,
-            "pdu_through": topology.of_role(SPINE)[0].name,
-        }
-    )
+    servers["vars"] |= {
+        "pdu_port": rack_pdus.PORT,
+        "pdu_community": rack_pdus.COMMUNITY,
+        "pdu_through": topology.of_role(SPINE)[0].name,
+    }
 
 
 def _variables(node: Node, topology: Topology) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import server_parts
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_process import BOOT_ID
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import (
     FABRIC_MTU,
@@ -28,6 +29,15 @@ DISK = "/srv/disk"
 """Where the disk of a server's own is mounted."""
 
 DISK_SIZE = "64M"
+DISK_STORE = "/run/disk"
+"""The file system in memory that holds a server's disk, as a file, and nothing else."""
+
+DISK_IMAGE = f"{DISK_STORE}/image"
+PAGES, PAGE = "/srv/www", "ready\n"
+"""What the web server of a server serves, and the text of its only page, index.html."""
+
+START_WEB_SERVER = f"busybox httpd -f -p 80 -h {PAGES} >/dev/null 2>&1 & echo $! >/run/httpd.pid"
+START_CLOCK = "chronyd -x -f /etc/rack/chrony.conf"
 KERNEL_LOG = "/var/log/kern.log"
 """The kernel log of a node: the kernel itself has one buffer for all nodes."""
 
@@ -70,13 +80,13 @@ sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0
 ip address add {management}/24 dev eth0
 ip link set eth0 up
 """
-SERVICES = """\
+SERVICES = f"""\
 mkdir -p /run/sshd /run/lldpd
 mkdir -m 750 /run/chrony
 chown _chrony:_chrony /run/chrony
 /usr/sbin/sshd -f /etc/rack/sshd_config
 lldpd -u /run/lldpd.socket -H 0
-chronyd -x -f /etc/rack/chrony.conf
+{START_CLOCK}
 """
 ROUTER = """\
 sysctl -qw net.ipv4.ip_forward=1 net.ipv4.fib_multipath_hash_policy=1
@@ -137,10 +147,12 @@ def _start_server(node: Node, topology: Topology) -> str:
     return f"""\
 ip address add {node.address}/24 dev eth1
 ip route add 10.0.0.0/8 via {gateway}
-mkdir -p {DISK}
-truncate -s {DISK_SIZE} /run/disk.img
-mkfs.ext4 -q -O ^has_journal -E nodiscard /run/disk.img
-mount -o loop,errors=continue /run/disk.img {DISK}
+mkdir -p {DISK} {DISK_STORE}
+mount -t tmpfs disk {DISK_STORE}
+truncate -s {DISK_SIZE} {DISK_IMAGE}
+mkfs.ext4 -q -O ^has_journal -E nodiscard {DISK_IMAGE}
+mount -o loop,errors=continue {DISK_IMAGE} {DISK}
+{START_WEB_SERVER}
 """
 
 
@@ -180,10 +192,15 @@ def _router_files(node: Node, topology: Topology) -> Files:
     return {"etc/frr/frr.conf": frr_config(node, topology), "etc/frr/vtysh.conf": "service integrated-vtysh-config\n"}
 
 
+def _server_files(node: Node, topology: Topology) -> Files:
+    parts = {f"{server_parts.PLACE[1:]}/{path}": text for path, text in server_parts.files().items()}
+    return {f"{PAGES[1:]}/index.html": PAGE, **parts}
+
+
 ROLE_FILES: Mapping[str, Callable[[Node, Topology], Files]] = {
     SPINE: _router_files,
     LEAF: _router_files,
-    SERVER: lambda _node, _topology: {},
+    SERVER: _server_files,
 }
 ROLE_STARTS: Mapping[str, Callable[[Node, Topology], str]] = {
     SPINE: _start_spine,

@@ -23,6 +23,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackErr
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import rack_process
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.bmc import hardware, ipmi_bmcs, redfish_service
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.control_groups import remove_groups
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.inventory import write_inventory
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_files import FRR, files_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.pdu import rack_pdus
@@ -43,6 +44,7 @@ NEEDED = {
     "ip": "iproute2",
     "unshare": "util-linux",
     "mkfs.ext4": "e2fsprogs",
+    "busybox": "busybox",
     "sshd": "openssh-server",
     "ssh-keygen": "openssh-client",
     "nc": "netcat-openbsd",
@@ -69,7 +71,7 @@ def up(topology: Topology, folder: Path = FOLDER, *, with_bmcs: bool | None = No
     refuse_what_cannot_be(folder)
     has_bmcs = can_have_bmcs(with_bmcs)
     has_ipmi, has_pdus = with_bmcs is not False and not ipmi_bmcs.missing(), not rack_pdus.missing()
-    shutil.rmtree(folder, ignore_errors=True)
+    _remove(folder)
     make_private(folder / "files")
     for each in ("roots", rack_process.PIDS):
         (folder / each).mkdir()
@@ -219,8 +221,14 @@ def down(folder: Path = FOLDER) -> bool:
     if state and was_up:
         os.kill(state.pid, signal.SIGKILL)
         _wait_for_end(state)
-    shutil.rmtree(folder, ignore_errors=True)
+    _remove(folder)
     return was_up
+
+
+def _remove(folder: Path) -> None:
+    """Remove what a rack that has ended leaves behind."""
+    remove_groups(folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _wait_for_end(state: RackState) -> None:

@@ -21,7 +21,7 @@ import pytest
 import yaml
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import rack_state
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import control_groups, rack_state, server_parts
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.faults import FAULTS, break_rack, heal_rack
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_power import switch
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import RackState
@@ -33,6 +33,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a
 
 PATIENCE = 60.0  # seconds until something must be so
 ASK_BMC = Path(__file__).with_name("ask_bmc.py")
+GET = "busybox wget -q -O - http://localhost/"
 PATHS = "vtysh -c 'show ip route 10.1.4.0/24 json'"
 
 
@@ -92,6 +93,12 @@ def bmc_says(server: str, path: str, word: str) -> Callable[[RackState], bool]:
     return holds
 
 
+def in_group(node: str, *controllers: str) -> Callable[[RackState], bool]:
+    """Whether a node is in a control group of the rack's own; a controller has another name in each version."""
+    script = f"grep -E '^(0|[0-9]+:.*({'|'.join(controllers)}).*):' /proc/1/cgroup"
+    return lambda state: "rack-recipes-" in state.run(node, script, check=False)
+
+
 # For each fault a place, and how it is seen there.
 SEEN: dict[str, tuple[str, Callable[[RackState], bool]]] = {
     "swapped-cables": ("leaf4:swp3", lambda state: neighbours(state, "leaf4").get("swp3") == {"server8"}),
@@ -106,12 +113,24 @@ SEEN: dict[str, tuple[str, Callable[[RackState], bool]]] = {
     "wrong-name": ("spine1", lambda state: neighbours(state, "leaf1").get("swp1") == {"spare-spine1"}),
     "time-stopped": ("server3", says("server3", "chronyc -c tracking 2>&1 || :", "506")),
     "full-disk": ("server4", says("server4", "df --output=pcent /srv/disk", "100%")),
+    "no-inodes": ("server4", says("server4", "df --output=ipcent /srv/disk", "100%")),
+    "read-only-disk": ("server5", says("server5", "touch /srv/disk/new 2>&1", "Read-only")),
     "failing-disk": (
         "server5",
         says("server5", "dd if=$(findmnt -n -o SOURCE /srv/disk) of=/dev/null bs=1M 2>&1", "error"),
     ),
     "cpu-hog": ("server6", says("server6", "ps ax -o args", "while :; do :; done")),
     "memory-short": ("server7", says("server7", "free -k", " 10240")),
+    "slow-disk": ("server6", in_group("server6", "blkio", "io")),
+    "memory-limit": ("server7", in_group("server7", "memory", "memory")),
+    "service-stopped": ("server6", says("server6", f"{GET} || echo none", "none")),
+    "wrong-page": ("server7", says("server7", GET, "down for maintenance")),
+    "wrong-time": ("server3", says("server3", "chronyc -c tracking 2>&1 || :", ",0.49999")),
+    "hot-processor": ("server1", says("server1", f"cat /srv/parts/{server_parts.HEAT}", "98000")),
+    "slow-core": ("server2", says("server2", f"cat /srv/parts/{server_parts.FREQUENCY}", "800000\n")),
+    "lost-memory": ("server3", says("server3", f"cat /srv/parts/{server_parts.MEMORY}", " 0 kB")),
+    "lost-lanes": ("server4", says("server4", f"cat /srv/parts/{server_parts.LANES}", "8")),
+    "missing-drive": ("server5", says("server5", "[ -e /srv/parts/sys/block/nvme1n1 ] || echo none", "none")),
     "host-away": ("server8", says("", "ping -c 1 -W 1 192.168.255.68 || echo away", "away")),
     "host-hung": ("server1", says("", "timeout 2 ssh-keyscan 192.168.255.61 2>&1; echo silent", "silent\n")),
     "bmc-sensor": ("server3", bmc_says("server3", "Chassis/*/Thermal", '"ReadingCelsius": 51')),
@@ -219,6 +238,9 @@ def test_nothing_is_left_of_a_rack_that_was_killed(tmp_path: Path) -> None:
     links = subprocess.run(("ip", "-o", "link"), capture_output=True, text=True, check=True).stdout.count("\n")
     mounts = Path("/proc/self/mountinfo").read_text().count("\n")
     state = up(build(1, 2, 2), tmp_path / "rack")
+    group = control_groups.name_of(state.folder, "server1")
+    break_rack(state, "slow-disk", "server1")
+    assert groups(group)
     assert subprocess.run(("ip", "-o", "link"), capture_output=True, text=True, check=True).stdout.count("\n") == links
     assert Path("/proc/self/mountinfo").read_text().count("\n") == mounts
     os.kill(state.pid, signal.SIGKILL)
@@ -226,6 +248,12 @@ def test_nothing_is_left_of_a_rack_that_was_killed(tmp_path: Path) -> None:
     wait_until(lambda: not of_rack(tmp_path))
     assert down(tmp_path / "rack") is False
     assert not (tmp_path / "rack").exists()
+    assert not groups(group)
+
+
+def groups(name: str) -> list[Path]:
+    """The control groups of this machine that have a name."""
+    return [path for pattern in (name, f"*/{name}") for path in control_groups.MACHINE.glob(pattern)]
 
 
 def of_rack(folder: Path) -> list[str]:

@@ -342,7 +342,7 @@ class TestDisk:
         module = scriptlet("disk.readable")
         monkeypatch.setattr(module, "read_device", lambda *_of: (4 << 20, 1 << 20, "Input/output error"))
         outcome = self.run(scriptlet, rack_context, tmp_path, tmp_path)
-        assert outcome.reason.endswith("cannot be read beyond 1 MiB: Input/output error")
+        assert "cannot be read beyond 1 MiB: Input/output error: copy its data, look at" in outcome.reason
 
     def test_nothing_is_mounted(self, scriptlet):
         with pytest.raises(ValueError, match="nothing is mounted at /srv/x"):

@@ -389,7 +389,8 @@ class TestWait:
         def seen(**params):
             outcome = wait(**params)
             assert outcome.verdict == "failed"
-            return outcome.reason.removeprefix("waited 0.1 s in vain, at last ")
+            told = outcome.reason.removeprefix("waited 0.1 s in vain, at last ")
+            return told.removesuffix(": look whether its service has started")
 
         assert seen(port=closed_port) == f"127.0.0.1 port {closed_port} was refused"
         assert seen(file=f"{tmp_path}/none") == f"{tmp_path}/none did not exist"

@@ -197,6 +197,21 @@ class TestFio:
         assert outcome.verdict == verdict
         assert outcome.reason.endswith(says)
 
+    def test_a_disk_that_takes_no_data_for_a_file_that_has_its_room(self, run, tmp_path, rack_context):
+        outcome = run(captured("fio-3.39-no-room.json"), size_mib=32)
+        assert outcome.verdict == "failed"
+        assert outcome.reason.startswith(f"{tmp_path}: the disk has no room for a file that has got its room: look at")
+        assert rack_context["disk.fio_v1"]["errors"] == {"write": 28, "measure": 28, "read_back": 84}
+
+    def test_a_folder_that_takes_no_file(self, scriptlet, run, monkeypatch, tmp_path):
+        def refuse(*_words: object) -> None:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+        monkeypatch.setattr(scriptlet("disk.fio").os, "posix_fallocate", refuse)
+        outcome = run("")
+        assert outcome.verdict == "error"
+        assert outcome.reason.startswith(f"{tmp_path} takes no file of 8 MiB: Read-only file system: look whether")
+
     def test_a_file_that_was_not_read_to_its_end(self, run):
         outcome = run(captured("fio-3.39.json"), size_mib=16)
         assert outcome.verdict == "failed"

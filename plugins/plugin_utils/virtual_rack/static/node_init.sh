@@ -20,6 +20,10 @@ mount -t tmpfs -o mode=1777 shm dev/shm
 mount -t tmpfs -o mode=755 run run
 mount -t tmpfs -o mode=1777 tmp tmp
 cp -R "$files/." .
+# The parts of a server stay what they are when it starts anew.
+if [ -d srv/parts ]; then
+  mount --bind "$files/srv/parts" srv/parts
+fi
 mkdir -p .old
 pivot_root . .old
 umount -l /.old

@@ -69,7 +69,7 @@ def test_every_word_of_a_script_stands_for_something_at_every_place(name: str) -
     places = faults.places_of(fault, topology)
     assert places
     for place in places:
-        details = faults.details_of(place, topology)
+        details = faults.details_of(place, topology, Path("rack"))
         assert not [word for word in words if details.get(word) in (None, "")], place
 
 
@@ -115,6 +115,16 @@ def test_a_fault_that_only_a_bmc_sees_needs_one(told: Told, tmp_path: Path) -> N
         ("", f"cd {tmp_path}\necho 51 >bmc/server2/inlet_temperature"),
         ("", f"cd {tmp_path}\necho 24 >bmc/server2/inlet_temperature"),
     ]
+
+
+def test_a_part_of_a_server_is_changed_from_outside_and_stays_so_when_it_starts_anew(
+    told: Told, tmp_path: Path
+) -> None:
+    state, broken = break_rack(rack(tmp_path), "lost-lanes", "server2")
+    assert broken.boot == ""
+    heal_rack(state)
+    file = "files/server2/srv/parts/sys/bus/pci/devices/0000:17:00.0/current_link_width"
+    assert told.scripts == [("", f"cd {tmp_path}\necho '{lanes}' >{file}") for lanes in (8, 16)]
 
 
 def test_faults_are_healed_in_the_opposite_order_and_noted_one_by_one(told: Told, tmp_path: Path) -> None:

@@ -1,0 +1,35 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The parts of a server of the rack are of the form that our scriptlets read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.hardware_inventory import Tree, cpu, disks
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import server_parts
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    for path, text in server_parts.files().items():
+        file = tmp_path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return Tree(str(tmp_path))
+
+
+def test_the_golden_hardware_is_what_is_read_there(tree: Tree) -> None:
+    golden = server_parts.golden()
+    assert {name: cpu(tree)[name] for name in golden["cpu"]} == golden["cpu"]
+    assert {disk["name"]: disk for disk in disks(tree)} == golden["disks"]
+    assert {name: tree.text(f"sys/class/dmi/id/{name}") for name in golden["dmi"]} == golden["dmi"]
+
+
+@pytest.mark.parametrize("file", [server_parts.HEAT, server_parts.LANES, server_parts.FREQUENCY, server_parts.MEMORY])
+def test_what_a_fault_changes_is_there(tree: Tree, file: str) -> None:
+    assert tree.text(file)

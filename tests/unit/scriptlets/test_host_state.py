@@ -39,7 +39,7 @@ class TestKernelLog:
         [
             ({}, "GPU error, Xid 79 (the GPU has fallen off the bus): drain the node, power it off and on"),
             ({"subjects": ["memory"]}, ""),
-            ({"subjects": ["links"]}, "a port lost its link: reseat its cable"),
+            ({"subjects": ["links"]}, "a port lost its link: reseat and clean its cable"),
             ({"subjects": ["links"], "ignore": ["eth7"]}, ""),
             (
                 {"subjects": [], "patterns": {"flux [0-9]+": "no flux: add some"}},

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -157,3 +158,47 @@ class TestMemoryEcc:
     def test_no_such_hardware(self, scriptlet, rack_context, tmp_path):
         outcome = rack_context.run(scriptlet("memory.ecc").MemoryEcc, {"root": str(tmp_path)})
         assert (outcome.verdict, outcome.reason[:16]) == ("skipped", "no such hardware")
+
+
+class TestPciAcs:
+    @staticmethod
+    def config(control: int, first: int = 0x0001) -> bytes:
+        """The configuration of a PCIe device with AER at 0x100 and ACS at 0x148."""
+        space = bytearray(4096)
+        struct.pack_into("<I", space, 0x100, 0x148 << 20 | 1 << 16 | first)
+        struct.pack_into("<IHH", space, 0x148, 1 << 16 | 0x000D, 0x5F, control)
+        return bytes(space)
+
+    @pytest.fixture
+    def acs(self, scriptlet, rack_context, tmp_path) -> Run:
+        """A function that runs the scriptlet on the configuration of two devices."""
+
+        def acs(*configs: bytes, **params: Any) -> Any:
+            for number, config in enumerate(configs):
+                folder = tmp_path / f"sys/bus/pci/devices/0000:00:0{number}.0"
+                folder.mkdir(parents=True)
+                (folder / "config").write_bytes(config)
+            return rack_context.run(scriptlet("pci.acs").PciAcs, {"root": str(tmp_path), **params})
+
+        return acs
+
+    def test_it_is_off(self, acs, rack_context):
+        assert acs(self.config(0), bytes(256)).verdict == "passed"
+        assert rack_context["pci.acs_v1"] == {"0000:00:00.0": []}
+
+    def test_it_is_on(self, acs, rack_context):
+        outcome = acs(self.config(0), self.config(0x1D))
+        assert outcome.reason.startswith("ACS is not off on 1 devices (0000:00:01.0): set it in the firmware's setup")
+        assert rack_context["pci.acs_v1"]["0000:00:01.0"] == ["SrcValid", "ReqRedir", "CmpltRedir", "UpstreamFwd"]
+
+    def test_it_must_be_on(self, acs):
+        assert acs(self.config(0x1D), expected="on").verdict == "passed"
+
+    def test_only_root_may_read_it(self, acs):
+        outcome = acs(bytes(64))
+        assert (outcome.verdict, "run this step with `become`" in outcome.reason) == ("error", True)
+
+    def test_a_list_that_goes_in_a_circle(self, acs):
+        space = bytearray(4096)
+        struct.pack_into("<I", space, 0x100, 0x100 << 20 | 1)
+        assert acs(bytes(space)).reason == "no such hardware: a PCIe device with access control (ACS)"

@@ -275,3 +275,71 @@ class TestDiag:
         outcome = diag(text, code=1, tests=["pcie"])
         assert (outcome.verdict, says in outcome.reason) == ("error", True)
         assert "pcie" in diag.asked[0]
+
+
+class TestRocm:
+    @pytest.fixture
+    def rocm(self, scriptlet, prints, rack_context, tmp_path) -> Run:
+        """A function that runs the scriptlet on what rocm-smi printed; `changed` says what it printed instead."""
+        folder = tmp_path / "sys/bus/pci/devices/0000:83:00.0"
+        folder.mkdir(parents=True)
+        (folder / "vendor").write_text("0x1002\n", encoding="ascii")
+        module = scriptlet("gpu.rocm")
+
+        def rocm(version: str, changed: tuple[str, str] = ("", ""), **params: Any) -> Any:
+            text = (CAPTURED / f"rocm-smi-{version}.json").read_text(encoding="utf-8")
+            assert changed[0] in text
+            prints(module, {"rocm-smi": text.replace(*changed, 1)})
+            return rack_context.run(module.GpuRocm, {"root": str(tmp_path), **params})
+
+        return rocm
+
+    @pytest.mark.parametrize(
+        ("version", "params"),
+        [("4", {"expected": 1, "driver": "5.9.*"}), ("6.0", {"expected": 2, "driver": "6.3.*", "vbios": "113-D343*"})],
+    )
+    def test_healthy_gpus(self, rocm, rack_context, version, params):
+        assert rocm(version, **params, max_celsius=60, max_used_mib=100).reason == ""
+        assert rack_context["gpu.rocm_v1"]["cards"]["card0"]["watts"] == 36
+
+    @pytest.mark.parametrize(
+        ("changed", "params", "says"),
+        [
+            (("", ""), {"expected": 8}, "2 GPUs are seen, expected 8: power the node off and on"),
+            (("", ""), {"driver": "5.*"}, "the driver is 6.3.6, expected 5.*: install that driver"),
+            (
+                ("", ""),
+                {"vbios": "113-D4*"},
+                "card0 has firmware 113-D3431401-101, expected 113-D4*: update the firmware",
+            ),
+            (("", ""), {"max_celsius": 50}, "card0: junction is 55 C, expected 50 C at most: look at the fans"),
+            (("", ""), {"max_memory_celsius": 50}, "card0: memory is 53 C, expected 50 C at most"),
+            (
+                ("", ""),
+                {"max_used_mib": 1},
+                "card0: used is 6.4 MiB, expected 1 MiB at most: end what is left of a job",
+            ),
+            (
+                ('Count": "0"', 'Count": "3"'),
+                {},
+                "card0: replays is 3 times, expected 0 times at most: reseat the card",
+            ),
+            (
+                ("D3431401-101", "D3431401-100"),
+                {},
+                "GPUs of one product have different firmware (113-D3431401-100, 113-",
+            ),
+        ],
+    )
+    def test_what_is_wrong_and_what_to_do(self, rocm, changed, params, says):
+        outcome = rocm("6.0", changed, **params)
+        assert (outcome.verdict, outcome.reason[: len(says)]) == ("failed", says)
+
+    def test_no_such_hardware(self, scriptlet, rack_context, tmp_path):
+        outcome = rack_context.run(scriptlet("gpu.rocm").GpuRocm, {"root": str(tmp_path)})
+        assert (outcome.verdict, outcome.reason) == ("skipped", "no such hardware: a GPU of AMD")
+
+    def test_an_answer_without_gpus_is_an_error(self, scriptlet, prints, rocm, rack_context, tmp_path):
+        prints(scriptlet("gpu.rocm"), {"rocm-smi": "{}"})
+        outcome = rack_context.run(scriptlet("gpu.rocm").GpuRocm, {"root": str(tmp_path)})
+        assert (outcome.verdict, "look at the driver (amdgpu)" in outcome.reason) == ("error", True)

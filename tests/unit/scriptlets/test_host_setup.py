@@ -7,11 +7,12 @@
 from __future__ import annotations
 
 import os
+import pwd
 import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -271,3 +272,104 @@ class TestMounts:
         )  # fmt: skip
         read = module.read_mounts(table)
         assert [mount for mount, found in read.items() if module.is_asked(found)] == ["/", "/a", "/x", "/s"]
+
+
+class TestPaths:
+    @pytest.fixture
+    def paths(self, scriptlet, rack_context, tmp_path) -> Run:
+        """A function that runs the scriptlet on a folder with a file, a link and a folder."""
+        (tmp_path / "file").write_text("", encoding="ascii")
+        (tmp_path / "file").chmod(0o640)
+        (tmp_path / "link").symlink_to("nowhere")
+        (tmp_path / "folder").mkdir()
+
+        def paths(wanted: dict[str, Any], unwanted: Sequence[str] = ()) -> Any:
+            full = {f"{tmp_path}/{name}": known for name, known in wanted.items()}
+            params = {"wanted": full, "unwanted": [f"{tmp_path}/{name}" for name in unwanted]}
+            return rack_context.run(scriptlet("host.paths").HostPaths, params)
+
+        return paths
+
+    def test_all_is_as_expected(self, paths):
+        file = {"kind": "file", "mode": "0640", "owner": pwd.getpwuid(os.getuid()).pw_name, "readable": True}
+        known = {"file": file, "link": {"kind": "link"}, "folder": {"kind": "folder", "runnable": True}}
+        assert paths(known, ["none"]).reason == ""
+
+    @pytest.mark.parametrize(
+        ("wanted", "unwanted", "says"),
+        [
+            ({"none": {}}, [], "none is not there: look at what should have made it"),
+            ({"file/none": {}}, [], "none is not there"),
+            ({"file": {"kind": "folder"}}, [], "file: kind is file, expected folder: correct it"),
+            ({"file": {"mode": "0644"}}, [], "file: mode is 0640, expected 0644: correct it"),
+            ({"file": {"runnable": True}}, [], "file is not runnable for this user: correct its owner and mode"),
+            ({"folder": {"readable": False}}, [], "folder is readable for this user: correct its owner and mode"),
+            ({}, ["link"], "link must not be there: look at who made it, and remove it"),
+        ],
+    )
+    def test_what_is_wrong_and_what_to_do(self, paths, wanted, unwanted, says):
+        outcome = paths(wanted, unwanted)
+        assert outcome.verdict == "failed"
+        assert says in outcome.reason
+
+    @pytest.mark.parametrize(
+        ("wanted", "says"), [({}, "nothing to check"), ({"file": {"size": 1}}, "must have some of kind, owner, group")]
+    )
+    def test_words_that_are_not_known(self, paths, wanted, says):
+        outcome = paths(wanted)
+        assert (outcome.verdict, says in outcome.reason) == ("error", True)
+
+
+class TestRelease:
+    @pytest.mark.parametrize(
+        ("tree", "expected"),
+        [
+            ("debian", {"distribution": "debian", "version": "13", "timezone": "Europe/Berlin"}),
+            ("rocky", {"distribution": "rocky", "version": "9.*", "timezone": "UTC"}),
+        ],
+    )
+    def test_two_distributions(self, run, tmp_path, tree, expected):
+        if tree == "debian":
+            (tmp_path / "etc").mkdir()
+            (tmp_path / "etc/localtime").symlink_to("/usr/share/zoneinfo/Europe/Berlin")
+        assert run("host.release.HostRelease", tree, **expected).reason == ""
+
+    @pytest.mark.parametrize(
+        ("expected", "says"),
+        [
+            (
+                {"distribution": "ubuntu"},
+                "distribution is rocky, expected ubuntu: install the system that the plan says",
+            ),
+            ({"version": "9.5"}, "version is 9.4, expected 9.5: update the system, or correct the plan"),
+            ({"architecture": "vax"}, "expected vax: look whether this is the right machine"),
+            ({"timezone": "Asia/Tokyo"}, "timezone is UTC, expected Asia/Tokyo: `timedatectl set-timezone Asia/Tokyo`"),
+        ],
+    )
+    def test_what_is_wrong_and_what_to_do(self, run, expected, says):
+        outcome = run("host.release.HostRelease", "rocky", **expected)
+        assert outcome.verdict == "failed"
+        assert says in outcome.reason
+
+    def test_a_time_zone_that_is_not_told_is_an_error(self, run):
+        outcome = run("host.release.HostRelease", "rocky", {"etc/localtime": "TZif"}, timezone="UTC")
+        assert (outcome.verdict, "does not tell its timezone" in outcome.reason) == ("error", True)
+
+    def test_a_system_without_a_name_is_an_error(self, scriptlet, rack_context, tmp_path):
+        assert rack_context.run(scriptlet("host.release").HostRelease, {"root": str(tmp_path)}).verdict == "error"
+
+
+class TestUptime:
+    @pytest.mark.parametrize(
+        ("params", "says"),
+        [
+            ({"min_hours": 2, "max_hours": 3}, ""),
+            ({"min_hours": 24}, "the host has been up for 2.5 h, expected 24 h at least: look in its BMC's event log"),
+            ({"max_hours": 1}, "the host has been up for 2.5 h, expected 1 h at most: update and restart it"),
+        ],
+    )
+    def test_hours(self, run, rack_context, params, says):
+        outcome = run("host.uptime.HostUptime", "uptime", **params)
+        assert outcome.verdict == ("failed" if says else "passed")
+        assert outcome.reason.startswith(says)
+        assert rack_context["host.uptime_v1"]["boot_id"][:8] == "5f0c8c4e"

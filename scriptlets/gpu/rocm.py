@@ -41,24 +41,49 @@ MIB = 2**20
 class GpuRocm(Scriptlet):
     """The number of GPUs of AMD, their temperatures, replays on the PCIe link, memory in use, firmware and driver.
 
-    `driver` and `vbios` are patterns. A limit that is not given is not judged. GPUs of one product with different
-    firmware are always wrong.
+    GPUs of one product with different firmware are always wrong.
     """
 
     options = {
-        "expected": {"type": "int"},
-        "driver": {"type": "str"},
-        "vbios": {"type": "str"},
-        "max_celsius": {"type": "float"},
-        "max_memory_celsius": {"type": "float"},
-        "max_replays": {"type": "int", "default": 0},
-        "max_used_mib": {"type": "float"},
-        "timeout": {"type": "float", "default": 60},
+        "expected": {"type": "int", "description": "How many GPUs there are", "unit": "GPUs"},
+        "driver": {"type": "str", "description": "Pattern of the version of the driver (amdgpu)"},
+        "vbios": {"type": "str", "description": "Pattern of the version of the firmware (VBIOS)"},
+        "max_celsius": {"type": "float", "description": "How hot the junction of a GPU may be", "unit": "°C"},
+        "max_memory_celsius": {"type": "float", "description": "How hot its memory may be", "unit": "°C"},
+        "max_replays": {
+            "type": "int",
+            "default": 0,
+            "description": "How often what was sent over the PCIe link may have been sent again, since the start",
+            "unit": "times",
+            "source": "a link in order does not need it",
+        },
+        "max_used_mib": {
+            "type": "float",
+            "description": "How much memory may be in use; the driver keeps some for itself",
+            "unit": "MiB",
+        },
+        "timeout": {"type": "float", "default": 60, "description": "How long rocm-smi may take", "unit": "s"},
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
-        "root": {"type": "path", "default": "/"},
+        "root": {"type": "path", "default": "/", "description": "The folder that has /sys; another one for tests"},
     }
     reads = ()
-    writes = ("gpu.rocm_v1",)
+    writes = {
+        "gpu.rocm_v1": (
+            "`driver`, and for each card junction_celsius and memory_celsius (°C), watts (W), pcie_replays, used_bytes "
+            "and total_bytes (bytes), product, serial, vbios and bus; null for what rocm-smi does not tell"
+        )
+    }
+    needs = ("rocm-smi of ROCm",)
+    verdicts = {
+        "failed": "GPUs are missing, or one is beyond a limit or has another driver or firmware",
+        "skipped": "the host has no GPU of AMD (failed with `absent: fail`)",
+        "error": "rocm-smi does not answer, or tells of no GPU",
+    }
+    example = """
+        - name: gpus
+          module: gpu.rocm
+          args: {expected: 8, max_celsius: 95, max_memory_celsius: 95}
+    """
 
     def run(self, ctx, params):
         there = devices(params["root"]).values()

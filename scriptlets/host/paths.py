@@ -23,18 +23,41 @@ WORDS = ("kind", "owner", "group", "mode", *ACCESS)
 
 
 class HostPaths(Scriptlet):
-    """The paths in `wanted` are there, with what is said of each (`{}` for nothing), and those in `unwanted` are not.
-
-    `kind` is file, folder, link, block, character, socket or fifo; `owner` and `group` are names; `mode` is a text such
-    as "0640". `readable`, `writable` and `runnable` are whether the user can do so that the step runs as.
-    """
+    """Whether files and folders are there, with the kind, owner, mode and rights that are expected, and others not."""
 
     options = {
-        "wanted": {"type": "dict", "default": {}},
-        "unwanted": {"type": "list", "elements": "str", "default": []},
+        "wanted": {
+            "type": "dict",
+            "default": {},
+            "description": (
+                "PATH -> what is known of it, or {}: `kind` (file, folder, link, block, character, socket, fifo), "
+                '`owner` and `group` (names), `mode` (such as "0640"), and what the user of the step may do: '
+                "`readable`, `writable`, `runnable`"
+            ),
+        },
+        "unwanted": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Paths that must not be there",
+        },
     }
     reads = ()
-    writes = ("host.paths_v1",)
+    writes = {"host.paths_v1": "For each wanted path what it is, by the words of `wanted`; null if nothing is there"}
+    needs = ()
+    verdicts = {
+        "failed": "a path is not there or not as expected, or one is there that must not be",
+        "error": "a folder may not be looked into",
+    }
+    example = """
+        - name: paths
+          module: host.paths
+          args:
+            wanted:
+              /etc/slurm/slurm.conf: {kind: file, owner: root, mode: "0644"}
+              /scratch: {kind: folder, writable: true}
+            unwanted: [/etc/nologin]
+    """
 
     def validate(self, ctx, params):
         if not params["wanted"] and not params["unwanted"]:

@@ -26,14 +26,30 @@ class HostRelease(Scriptlet):
     """Distribution and version (os-release(5)), architecture and time zone, each against a pattern if there is one."""
 
     options = {
-        "distribution": {"type": "str"},
-        "version": {"type": "str"},
-        "architecture": {"type": "str"},
-        "timezone": {"type": "str"},
-        "root": {"type": "path", "default": "/"},
+        "distribution": {
+            "type": "str",
+            "description": "Pattern of the distribution (ID in os-release), such as debian",
+        },
+        "version": {"type": "str", "description": "Pattern of its version (VERSION_ID in os-release), such as 24.*"},
+        "architecture": {
+            "type": "str",
+            "description": "Pattern of the machine as `uname -m` prints it, such as x86_64",
+        },
+        "timezone": {"type": "str", "description": "Pattern of the time zone, such as UTC or Europe/*"},
+        "root": {"type": "path", "default": "/", "description": "The folder that has /etc; another one for tests"},
     }
     reads = ()
-    writes = ("host.release_v1",)
+    writes = {"host.release_v1": "`distribution`, `version`, `architecture` and `timezone`; null for what is not told"}
+    needs = ()
+    verdicts = {
+        "failed": "one of them is not as expected",
+        "error": "the system does not tell its name, or what is expected of it",
+    }
+    example = """
+        - name: release
+          module: host.release
+          args: {distribution: ubuntu, version: "24.04", architecture: x86_64, timezone: UTC}
+    """
 
     def run(self, ctx, params):
         found = release(Path(params["root"]))

@@ -15,19 +15,30 @@ HOUR = 3600
 
 
 class HostUptime(Scriptlet):
-    """The hours since a host was started, against a least and a largest number of them.
-
-    One that has just started has perhaps restarted by itself; one that has been up for years lacks its updates. The key
-    has the kernel's identity of this start, which changes at each one.
-    """
+    """The hours since a host was started, against a least and a largest number of them."""
 
     options = {
-        "min_hours": {"type": "float"},
-        "max_hours": {"type": "float"},
-        "root": {"type": "path", "default": "/"},
+        "min_hours": {
+            "type": "float",
+            "description": "For how long the host must have been up: one that has just started has perhaps restarted",
+            "unit": "h",
+        },
+        "max_hours": {
+            "type": "float",
+            "description": "For how long the host may have been up: one that has been up for years lacks its updates",
+            "unit": "h",
+        },
+        "root": {"type": "path", "default": "/", "description": "The folder that has /proc; another one for tests"},
     }
     reads = ()
-    writes = ("host.uptime_v1",)
+    writes = {"host.uptime_v1": "`hours` since the start, and `boot_id`, which is another one at each start"}
+    needs = ()
+    verdicts = {"failed": "the host has not been up for long enough, or for too long"}
+    example = """
+        - name: uptime
+          module: host.uptime
+          args: {min_hours: 1, max_hours: 8760}
+    """
 
     def run(self, ctx, params):
         root = Path(params["root"], "proc")

@@ -19,20 +19,42 @@ CONTROLS = {"SrcValid": 0x01, "TransBlk": 0x02, "ReqRedir": 0x04, "CmpltRedir": 
 
 
 class PciAcs(Scriptlet):
-    """The controls of ACS that are on, by device. It reads the configuration of each device: run it as root.
+    """Whether access control of PCIe (ACS) is off, or on, on all devices that have it.
 
     With ACS on, what a card sends to another goes up to the processor and down again: cards that talk to each other,
     as GPUs and network cards do, are slow. With ACS off, the host cannot keep apart virtual machines with own cards.
     """
 
     options = {
-        "expected": {"type": "str", "choices": ["off", "on"], "default": "off"},
-        "ignore": {"type": "list", "elements": "str", "default": []},
+        "expected": {
+            "type": "str",
+            "choices": ["off", "on"],
+            "default": "off",
+            "description": "Whether all controls must be off, or one at least on, on each device",
+        },
+        "ignore": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Addresses of devices that do not count",
+        },
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
-        "root": {"type": "path", "default": "/"},
+        "root": {"type": "path", "default": "/", "description": "The folder that has /sys; another one for tests"},
     }
     reads = ()
-    writes = ("pci.acs_v1",)
+    writes = {"pci.acs_v1": "For each device with ACS, by its address, the names of the controls that are on"}
+    needs = ("the right to read the configuration of PCI devices: root",)
+    verdicts = {
+        "failed": "a device has ACS in another way",
+        "skipped": "no device has it (failed with `absent: fail`)",
+        "error": "only root may read it",
+    }
+    example = """
+        - name: acs
+          module: pci.acs
+          args: {expected: "off"}
+          become: true
+    """
 
     def run(self, ctx, params):
         there = devices(params["root"])

@@ -20,12 +20,9 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-PAGE = Path(__file__).resolve().parents[3] / "docs/library.md"
 
 
 @pytest.fixture
@@ -459,30 +456,3 @@ class TestSpread:
     def test_what_cannot_be_judged_is_an_error(self, spread, speeds, reason):
         outcome = spread(speeds, max_percent=10)
         assert (outcome.verdict, outcome.reason[: len(reason)]) == ("error", reason)
-
-
-SCRIPTLETS = {
-    "generic.command": "CommandCheck",
-    "generic.digest": "FileDigests",
-    "generic.port": "PortCheck",
-    "generic.http_check": "HttpCheck",
-    "generic.wait": "WaitFor",
-    "generic.spread": "Spread",
-}
-
-
-def arguments(options: dict[str, Any]) -> str:
-    """The arguments of a scriptlet as the page on the library writes them: with their defaults."""
-    told = []
-    for name, spec in options.items():
-        default = spec.get("default")
-        value = "" if default in (None, "", [], {}) else f" {json.dumps(default)}"
-        told.append(f"`{name}`{value}" + " (required)" * bool(spec.get("required")))
-    return ", ".join(told)
-
-
-@pytest.mark.parametrize(("name", "function"), SCRIPTLETS.items())
-def test_the_page_on_the_library_names_every_argument(scriptlet, name, function):
-    expected = arguments(getattr(scriptlet(name), function).options)
-    rows = [row.split(" | ") for row in PAGE.read_text().splitlines() if row.startswith(f"| `{name}` |")]
-    assert [row[2] for row in rows] == [expected]

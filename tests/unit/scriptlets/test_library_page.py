@@ -2,38 +2,29 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The page on the library names each argument of what it lists, with its default."""
+"""The page on the library leads into the gallery."""
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs/library.md").read_text(encoding="utf-8")
-ROW = re.compile(r"^\| `([a-z_.]+)` `(\w+)` \| (.+?) \| (.+?) \| (.+?) \|$", re.MULTILINE)
-ROWS = [match.groups() for match in ROW.finditer(PAGE)]
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+LINK = re.compile(r"\[`([\w./]+)`\]\(gallery/([\w.]+)#([\w-]+)\)")
+LINKS = LINK.findall((DOCS / "library.md").read_text(encoding="utf-8"))
+HEADING = re.compile(r"^## (.*)$", re.MULTILINE)
 
 
-def arguments(options: dict[str, dict[str, Any]]) -> str:
-    """The arguments of a scriptlet as its row names them."""
-    told = {name: " (required)" if option.get("required") else given(option) for name, option in options.items()}
-    return ", ".join(f"`{name}`{default}" for name, default in told.items()) or "none"
+def anchors(page: str) -> set[str]:
+    """The addresses of the headings on a page of the gallery, as Git forges make them."""
+    titles = HEADING.findall((DOCS / "gallery" / page).read_text(encoding="utf-8"))
+    return {re.sub(r"[^a-z0-9_ -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-def given(option: dict[str, Any]) -> str:
-    return f" {json.dumps(option['default'])}" if "default" in option else ""
-
-
-@pytest.mark.parametrize("row", ROWS, ids=[row[1] for row in ROWS])
-def test_a_row_has_the_arguments_that_the_scriptlet_has(scriptlet, row):
-    module, function, _checks, told, _tool = row
-    assert told == arguments(getattr(scriptlet(module), function).options)
-
-
-@pytest.mark.parametrize("name", ["golden", "hardware", "kernel_log", "kernel_log_mark", "sensors", "services"])
-def test_the_scriptlets_of_this_page_are_on_it(name):
-    assert f"host.{name}" in {row[0] for row in ROWS}
+@pytest.mark.parametrize("page", sorted({page for _name, page, _anchor in LINKS}))
+def test_a_link_leads_to_what_it_names(page: str):
+    named = {anchor: name for name, where, anchor in LINKS if where == page}
+    assert named.keys() <= anchors(page)
+    assert all(name.replace(".", "").replace("/", "") in anchor for anchor, name in named.items())

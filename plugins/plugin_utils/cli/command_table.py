@@ -91,6 +91,9 @@ GROUPS: dict[str, dict[str, Command]] = {
         "db check": Command("tell whether the store has the newest schema", "results.db"),
         "db upgrade": Command("make the store, or bring it to the newest schema", "results.db"),
     },
+    "the context server": {
+        "serve": Command("serve a context over HTTP, to read and write it live", "serving.serve", handles_signals=True),
+    },
     "archive": {
         "prune": Command("remove old runs, compress their journals", "archive.prune"),
         "pin": Command("keep a run from being pruned", "archive.pin"),

@@ -126,6 +126,8 @@ class Context:
     def _change(self, record: Record) -> Delta:
         place, held = self._place(record)
         version = held.version if held else 0
+        if record.get("unless_changed") is True and record["based_on"] != version:
+            return self._refuse_changed(place, record, held)
         known = self._writers.known_by(place, record) if place in self._writers.differing else None
         if known is None and record["based_on"] == version:
             return self._set(place, record, held, json_text(record["after"]))
@@ -159,6 +161,11 @@ class Context:
         self.refusals.add(record["host"], record["step"], f"wrote {place[1]} {reason}")
         self._writers.note_write(place, record, known.version, after)
         return self._delta(place, record, held, held, Conflict(FAIL, REFUSED, after))
+
+    def _refuse_changed(self, place: Place, record: Record, held: HeldValue | None) -> Delta:
+        """Refuse a write that was to count only if nobody writes before it. Its writer is told; no step fails by it."""
+        after = json_text(record["after"])
+        return self._delta(place, record, held, held or HeldValue("null", 0), Conflict(FAIL, REFUSED, after))
 
     def _deep_merge(self, place: Place, record: Record, held: HeldValue, after: str, known: KnownVersion) -> Delta:
         base = self._base(place, known, held)

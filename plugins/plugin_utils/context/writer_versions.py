@@ -6,6 +6,8 @@
 
 A host counts versions from the context that its stage began with. Where another host writes the same key meanwhile,
 that count no longer is the context's, so the difference is remembered here until the host begins another stage.
+
+A record with `"exact": true` names a version of the context itself: the context server wrote it, which knows them.
 """
 
 from __future__ import annotations
@@ -43,6 +45,8 @@ class WriterVersions:
 
     def known_by(self, place: Place, record: Record) -> KnownVersion | None:
         """The version that the writer of a record knew; None where it counts as the context does."""
+        if record.get("exact") is True:
+            return None
         known = self.differing.get(place, {}).get(record["host"])
         still_holds = known and (known.stage, known.local) == (record["stage"], record["based_on"])
         return known if still_holds else None
@@ -52,6 +56,8 @@ class WriterVersions:
 
         Its next version is `version` in the context, and has the value `text` (None for the context's own value).
         """
+        if record.get("exact") is True:
+            return
         local = record["based_on"] + 1
         if local != version or text is not None:
             self.differing.setdefault(place, {})[record["host"]] = KnownVersion(record["stage"], local, version, text)

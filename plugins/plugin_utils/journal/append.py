@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
@@ -106,16 +106,24 @@ def _made(path: Path) -> int:
     return os.open(path, APPENDING | os.O_CREAT, FILE_MODE)
 
 
+def append_lines(descriptor: int, lines: Sequence[bytes]) -> tuple[int, int]:
+    """Append encoded records with one write. Returns how many bytes and how many whole records it wrote.
+
+    The rest of a short write is not written here: others may have written meanwhile. Raises OSError.
+    """
+    ends = accumulate(map(len, lines))
+    written = os.write(descriptor, b"".join(lines))
+    return written, sum(end <= written for end in ends)
+
+
 def _write(target: Target, descriptor: int, lines: list[bytes]) -> None:
-    """Write all lines at once. The rest of a short write is not written here: others may have written meanwhile."""
-    ends = list(accumulate(map(len, lines), initial=0))
     try:
-        written = os.write(descriptor, b"".join(lines))
+        written, safe = append_lines(descriptor, lines)
     except OSError as error:
         raise ShortWriteError(_name(target), str(error.strerror), 0, len(lines)) from error
-    if written != ends[-1]:
-        safe = sum(end <= written for end in ends[1:])
-        raise ShortWriteError(_name(target), f"only {written} of {ends[-1]} bytes written", safe, len(lines))
+    if safe != len(lines):
+        size = sum(map(len, lines))
+        raise ShortWriteError(_name(target), f"only {written} of {size} bytes written", safe, len(lines))
 
 
 def _name(target: Target) -> str:

@@ -75,6 +75,11 @@ class JournalReader:
         except UNREADABLE as error:
             raise JournalError(f"{self.path}: {reason(error)}") from error
 
+    def skip(self, records: int, end: int) -> None:
+        """Pass over records that the caller has appended itself, right behind what was read; the last ends at `end`."""
+        self._lines += 2 * records  # an empty line stands before each
+        self.offset = end
+
     def _found(self, start: int, end: int, line: bytes) -> Line | None:
         try:
             record = decode(line)

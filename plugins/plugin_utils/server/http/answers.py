@@ -1,0 +1,44 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Answers: JSON whose values are in the context as text already, and problems."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import json_text
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import JSON, PROBLEM
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.live_context import Written
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
+
+
+def answer(data: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """JSON data as an answer."""
+    return Response(json_text(data), status, headers, JSON)
+
+
+def value_answer(key: str, host: str, version: int, text: str, more: Mapping[str, Any] | None = None) -> Response:
+    """A key with its version, and its value as JSON text. The version is also the entity tag."""
+    head = json.dumps({"key": key, "host": host, "version": version, **(more or {})})
+    return Response(f'{head[:-1]}, "value": {text}}}', 200, {"etag": f'"{version}"'}, JSON)
+
+
+def written_answer(key: str, host: str, written: Written) -> Response:
+    """What a write has made of a key."""
+    more: dict[str, Any] = {"seq": written.seq}
+    if written.policy:
+        more["policy"] = written.policy
+    if written.repeated:
+        more["repeated"] = True
+    return value_answer(key, host, written.version, written.text, more)
+
+
+def problem_answer(problem: Problem) -> Response:
+    """A problem as RFC 9457 has it."""
+    return Response(json_text(problem.body()), problem.status, dict(problem.headers), PROBLEM)

@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The ASGI application: the table of routes, and what is the same for all of them."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import nearest
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.answers import problem_answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.read_request import (
+    GoneError,
+    body_of,
+    params_of,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import Call, RouteEntry
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_table import ROUTES
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import Service
+
+Identify = Callable[[Scope], str]
+"""Who sends a request, by its ASGI scope. Raises Problem for one who may not."""
+
+
+def make_app(service: Service, identify: Identify, routes: Sequence[RouteEntry] = ROUTES) -> ASGIApp:
+    """The application that serves a context."""
+    by_path: dict[str, dict[str, RouteEntry]] = {}
+    for entry in routes:
+        by_path.setdefault(entry.path, {})[entry.method] = entry
+    table = [Route(path, _Endpoint(service, identify, entries)) for path, entries in by_path.items()]
+    return Router(table, redirect_slashes=False, default=_not_found(tuple(by_path)))
+
+
+class _Endpoint:
+    """All methods of one path."""
+
+    def __init__(self, service: Service, identify: Identify, entries: dict[str, RouteEntry]) -> None:
+        self._service = service
+        self._identify = identify
+        self._entries = entries
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with suppress(GoneError):
+            response = await self._answer(scope, receive)
+            await response(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        try:
+            return await self._call(scope, receive)
+        except Problem as problem:
+            return problem_answer(problem)
+        except GoneError:
+            raise
+        except Exception:
+            sys.stderr.write(traceback.format_exc())
+            return problem_answer(
+                Problem("internal", "this request met a fault of the server", "report what it logged")
+            )
+
+    async def _call(self, scope: Scope, receive: Receive) -> Response:
+        who = self._identify(scope)
+        entry = self._entries.get(scope["method"])
+        if entry is None:
+            allowed = ", ".join(self._entries)
+            detail, advice = f"{scope['path']} has no {scope['method']}", f"there are {allowed}"
+            raise Problem("no-such-method", detail, advice, headers={"allow": allowed})
+        params = params_of(entry, scope)
+        body, media = await body_of(entry, scope, receive)
+        response = await entry.handler(Call(self._service, params, body, media, who))
+        await self._service.settle()
+        return response
+
+
+def _not_found(paths: Sequence[str]) -> Any:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        near = nearest(scope["path"], paths)
+        advice = f"did you mean {near}?" if near else "see /openapi.json"
+        await problem_answer(Problem("not-found", f"there is no path {scope['path'][:200]}", advice))(
+            scope, receive, send
+        )
+
+    return answer

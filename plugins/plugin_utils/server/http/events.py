@@ -1,0 +1,67 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Changes as server-sent events, which go on after a break where they stopped.
+
+https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import Any
+
+from starlette.responses import Response, StreamingResponse
+
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import json_text
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import EVENTS, Call
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import Service
+
+AT_ONCE = 200  # changes in one piece
+SILENCE = 15.0  # seconds without a change after which a comment shows that the connection lives
+RETRY = b"retry: 1000\n\n"  # milliseconds after which a browser connects again
+
+
+async def follow_changes(call: Call) -> Response:
+    """Each change as an event of the kind `change`, whose id is the number of the change."""
+    service, last = call.service, call.service.listeners.told
+    since = call.get("Last-Event-ID", call.get("since", last))
+    if since > last:
+        raise Problem("not-found", f"change {since} does not exist, the last is {last}", "begin with an earlier one")
+    stream = _events(service, since, call.get("key", "*"), call.get("host"))
+    return StreamingResponse(stream, headers={"cache-control": "no-store"}, media_type=EVENTS)
+
+
+async def _events(service: Service, since: int, wanted: str, host: str | None) -> AsyncIterator[bytes]:
+    yield RETRY
+    cursor = since
+    while not service.listeners.is_closed:
+        if not await service.listeners.wait_beyond(cursor, SILENCE):
+            yield b": no change\n\n"
+            continue
+        end = min(service.listeners.told, cursor + AT_ONCE)
+        found = [
+            event
+            for number in range(cursor + 1, end + 1)
+            for key, place, event in _event(service, number)
+            if fnmatchcase(key, wanted) and host in (None, place or host)
+        ]
+        cursor = end
+        if found:
+            yield b"".join(found)
+
+
+@lru_cache(maxsize=4096)
+def _event(service: Service, number: int) -> tuple[tuple[str, str, bytes], ...]:
+    """The key, the host and the text of a change; nothing for a refused write. Many listeners share one."""
+    rows = service.live.index.changes_after(number - 1, 1)
+    return tuple((row["key"], row["host"], _written(row)) for row in rows)
+
+
+def _written(row: dict[str, Any]) -> bytes:
+    shown = {name: part for name, part in row.items() if name != "before"}
+    return f"id: {row['seq']}\nevent: change\ndata: {json_text(shown)}\n\n".encode()

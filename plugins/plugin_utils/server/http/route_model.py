@@ -1,0 +1,115 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the table of routes is made of. The server and its OpenAPI document are both derived from it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import KEY
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import Service
+
+JSON, PATCH, MERGE = "application/json", "application/json-patch+json", "application/merge-patch+json"
+PROBLEM, EVENTS = "application/problem+json", "text/event-stream"
+LONGEST_NAME = 200  # characters of a host, a step, a pattern, an id
+NUMBER = re.compile("[0-9]{1,15}")  # JavaScript's numbers are exact up to 2**53
+SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
+NAME = re.compile(rf"[^\x00-\x1f\x7f]{{1,{LONGEST_NAME}}}")
+TAG_OF_VERSION = re.compile('"[0-9]{1,15}"|[0-9]{1,15}')
+
+Schema = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ParamKind:
+    """A kind of parameter: its JSON schema, what an error says was expected, and how its text becomes a value."""
+
+    schema: Schema
+    expected: str
+    pattern: re.Pattern[str]
+    convert: Callable[[str], Any] = str
+
+
+TEXT = ParamKind({"type": "string", "pattern": f"^{NAME.pattern}$"}, "a text without control signs", NAME)
+TAG = ParamKind(
+    {"type": "string", "pattern": f"^({TAG_OF_VERSION.pattern})$"},
+    'a version such as "3"',
+    TAG_OF_VERSION,
+    lambda text: int(text.strip('"')),
+)
+COUNT = ParamKind({"type": "integer", "minimum": 0, "maximum": 10**15 - 1}, "a whole number from 0", NUMBER, int)
+WAIT = ParamKind({"type": "number", "minimum": 0, "maximum": 999999}, "a number of seconds", SECONDS, float)
+KEY_NAME = ParamKind(
+    {"type": "string", "pattern": f"^{KEY.pattern}$", "maxLength": LONGEST_NAME},
+    "a context key such as numbers.stats_v1",
+    KEY,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A parameter of a path, of the query or of the header."""
+
+    name: str
+    kind: ParamKind
+    about: str
+    place: str = "query"
+    required: bool = False
+
+    def value(self, text: str) -> Any:
+        """The value of its text. Raises Problem."""
+        if len(text) > LONGEST_NAME or not self.kind.pattern.fullmatch(text):
+            raise Problem(
+                "bad-request",
+                f"{self.place} parameter {self.name!r}: expected {self.kind.expected}, got {text[:80]!r}",
+                f"{self.name}: {self.about}",
+            )
+        return self.kind.convert(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request: its parameters by name, its body as JSON data, the media type of the body, and who sends it."""
+
+    service: Service
+    params: Mapping[str, Any]
+    body: Any
+    media: str
+    who: str
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """A parameter, `default` where it was not given."""
+        return self.params.get(name, default)
+
+
+Handler = Callable[[Call], Awaitable["Response"]]
+
+
+@dataclass(frozen=True, slots=True)
+class RouteEntry:
+    """A row of the table: a method of a path.
+
+    `bodies` has the schema of the body by its media type. `answer` is the name of the answer's schema, `problems` are
+    the kinds of problems that this route may answer with, beside those that all may have.
+    """
+
+    method: str
+    path: str
+    name: str
+    about: str
+    handler: Handler
+    params: tuple[Param, ...] = ()
+    bodies: Mapping[str, Schema] = field(default_factory=dict)
+    answer: str = ""
+    media: str = JSON
+    problems: tuple[str, ...] = ()

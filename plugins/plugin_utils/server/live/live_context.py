@@ -1,0 +1,253 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The context of a run that is being written: read from its journal, and written by appending to it.
+
+Other processes may append to the same journal. What counts is the order of the records there: a write is known to have
+succeeded once its record was folded, behind all records that came before it.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import REFUSED, Delta
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_hooks import MergeHooks
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_policies import (
+    DEEP_MERGE,
+    from_record,
+    hook_of,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import APPENDING, append, append_lines
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record, encode
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.change_index import ChangeIndex
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.secret_values import SecretValues
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.operations import (
+    VALUE,
+    WriteRequest,
+    new_value,
+)
+
+MOST_REQUESTS = 100_000  # ids of requests that are remembered
+
+Place = tuple[str, str]
+RequestId = tuple[str, str, str]  # host, key, and the client's id of its request
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A write that is in the journal: the change that it made, and whether an earlier request had made it already."""
+
+    seq: int
+    version: int
+    text: str
+    policy: str = ""
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a key will hold once the records of this batch are written; `version` -1 if only the fold can tell."""
+
+    version: int
+    value: Any = None
+
+
+Outcome = Written | Problem | None  # None: try it again in the next batch
+
+
+class LiveContext:
+    """The context, the places of its changes, and the journal that both are made of.
+
+    `is_over` is true once the run has ended: nothing is written any more.
+    """
+
+    def __init__(self, journal: Path, secrets: SecretValues, hooks: MergeHooks | None = None) -> None:
+        self.context = Context()
+        self.index = ChangeIndex(journal)
+        self.is_over = False
+        self._secrets = secrets
+        self._hooks = hooks
+        self._policies = from_record(None)
+        self._reader = JournalReader(journal)
+        self._requests: dict[RequestId, Written] = {}
+        self._stage = 0
+        self._file = os.open(journal, APPENDING | os.O_CLOEXEC)
+        self.catch_up()
+
+    def close(self) -> None:
+        """Close the journal."""
+        os.close(self._file)
+
+    def sync(self) -> None:
+        """Bring what was written to the disk. Raises OSError."""
+        os.fdatasync(self._file)
+
+    def catch_up(self) -> None:
+        """Fold what others have appended. Raises JournalError."""
+        if os.fstat(self._file).st_size > self._reader.offset:
+            self._read()
+
+    def commit(self, requests: Sequence[WriteRequest]) -> list[Outcome]:
+        """Write what these requests ask for with one write; the outcome of each, in their order. Raises JournalError.
+
+        A later request sees what an earlier one has written.
+        """
+        self.catch_up()
+        outcomes: list[Outcome] = [None] * len(requests)
+        drafts: dict[Place, Draft] = {}
+        records: list[Record] = []
+        owners: list[int] = []
+        time = now()
+        for number, request in enumerate(requests):
+            drafted = self._draft(request, drafts, time)
+            if isinstance(drafted, dict):
+                records.append(drafted)
+                owners.append(number)
+            else:
+                outcomes[number] = drafted
+        for number, outcome in zip(owners, self._write(records), strict=True):
+            outcomes[number] = outcome
+        self._write_merges()
+        return outcomes
+
+    def _draft(self, request: WriteRequest, drafts: dict[Place, Draft], time: str) -> Record | Outcome:
+        """The record of a request, or its outcome where there is nothing to write."""
+        if request.request and (earlier := self._requests.get((request.host, request.key, request.request))):
+            return replace(earlier, repeated=True)
+        if self.is_over:
+            return Problem("not-allowed", f"run {self.context.run_id} is over", "write to a run that goes on")
+        place = (request.host, request.key)
+        held = drafts.get(place) or self._held(place)
+        if held.version < 0 or (request.request and place in drafts):
+            return None  # it may be a repeated request of this very batch
+        try:
+            return self._record(request, held, drafts, time)
+        except Problem as problem:
+            return problem
+
+    def _held(self, place: Place) -> Draft:
+        entry = self.context.entry(place[1], place[0])
+        return Draft(entry.version, json.loads(entry.text)) if entry else Draft(0)
+
+    def _record(self, request: WriteRequest, held: Draft, drafts: dict[Place, Draft], time: str) -> Record:
+        based_on = held.version if request.based_on is None else request.based_on
+        merges = based_on < held.version and request.operation == VALUE and self._merges(request.key)
+        if based_on != held.version and not merges:
+            raise _conflict(request, held)
+        value = self._secrets.masked(request.key, new_value(request, held.version > 0, held.value))
+        drafts[request.host, request.key] = Draft(-1) if merges else Draft(held.version + 1, value)
+        return {
+            "kind": "delta",
+            "stage": self._stage,
+            "n": 0,
+            "host": request.host,
+            "step": request.step,
+            "attempt": 1,
+            "scope": "host" if request.host else "run",
+            "key": request.key,
+            "after": value,
+            "based_on": based_on,
+            "who": request.who,
+            "time": time,
+            "exact": True,
+            **({} if merges else {"unless_changed": True}),
+            **({"request": request.request} if request.request else {}),
+        }
+
+    def _merges(self, key: str) -> bool:
+        """Whether the policy of a key makes one value of two writes that were based on the same version."""
+        policy = self._policies.policy_of(key)
+        return policy == DEEP_MERGE or bool(hook_of(policy))
+
+    def _write(self, records: list[Record]) -> list[Outcome]:
+        """Append the records, and fold them behind what others have appended before them."""
+        if not records:
+            return []
+        lines = [encode(record) for record in records]
+        try:
+            size, safe = append_lines(self._file, lines)
+        except OSError as error:
+            return [_cannot_write(error)] * len(records)
+        start = os.lseek(self._file, 0, os.SEEK_CUR) - size  # where this write begins
+        if start > self._reader.offset:
+            self._read(start)
+        offsets = [*accumulate(map(len, lines[:safe]), initial=start)]
+        written = [self._outcome(*each) for each in zip(records, offsets[:-1], strict=False)]
+        self._reader.skip(safe, offsets[-1])
+        return [*written, *[_cannot_write(None)] * (len(records) - safe)]
+
+    def _outcome(self, record: Record, offset: int) -> Outcome:
+        delta = self._fold(record, offset + 1)[0]  # a newline stands before each record
+        return None if delta.outcome == REFUSED else _written(delta)
+
+    def _read(self, until: int | None = None) -> None:
+        lines = self._reader.read() if until is None else self._reader.read(until)
+        for line in lines:
+            if line.record:
+                self._fold(line.record, line.start)
+
+    def _fold(self, record: Record, offset: int) -> tuple[Delta, ...]:
+        kind = record["kind"]
+        if kind == "run":
+            self._policies = from_record(record.get("merge"))
+            self.is_over = False
+        elif kind == "end":
+            self.is_over = True
+        self._stage = record.get("stage", self._stage) if kind in ("delta", "step") else self._stage
+        deltas = self.context.fold(record)
+        for delta in deltas:
+            self.index.add(delta, offset)
+            if self._hooks:
+                self._hooks.add(record, delta, self.context)
+            if isinstance(record.get("request"), str) and delta.outcome != REFUSED:
+                self._remember((delta.host, delta.key, record["request"]), _written(delta))
+        return deltas
+
+    def _remember(self, request: RequestId, written: Written) -> None:
+        self._requests[request] = written
+        if len(self._requests) > MOST_REQUESTS:
+            del self._requests[next(iter(self._requests))]
+
+    def _write_merges(self) -> None:
+        """Append what merge hooks made of conflicting writes."""
+        if self._hooks and (records := [*self._hooks.records(self.context)]):
+            append(self._file, records)
+            self._read()
+
+
+def _written(delta: Delta) -> Written:
+    return Written(delta.seq, delta.version, delta.after, delta.policy)
+
+
+def _conflict(request: WriteRequest, held: Draft) -> Problem:
+    place = f"{request.key} of {request.host or 'the run'}"
+    is_at = f"is at version {held.version}" if held.version else "is not set"
+    current = {"key": request.key, "host": request.host, "version": held.version, "value": held.value}
+    return Problem(
+        "version-conflict",
+        f"{place} {is_at}, this write is based on version {request.based_on}",
+        "look at the current value, and write again based on its version; or send an operation (patch, merge, "
+        "increment) without a version, which the server applies to what is there",
+        {"current": current},
+    )
+
+
+def _cannot_write(error: OSError | None) -> Problem:
+    """The problem of a record that is not in the journal: `error` of the write, None where it was cut short."""
+    if error is None or error.errno in (errno.ENOSPC, errno.EDQUOT):
+        why = error.strerror if error else os.strerror(errno.ENOSPC)
+        return Problem("disk-full", f"nothing was written: {why}", "free some space on the server, then send it again")
+    return Problem("cannot-write", f"nothing was written: {error.strerror}", "see to the disk, then send it again")

@@ -1,0 +1,68 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What went wrong with a request, as RFC 9457 writes it: a kind, a sentence about this case, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+TYPE = "urn:rack-recipes:problem:"
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemKind:
+    """A kind of problem: the status of its answer, and its title, which is the same each time."""
+
+    status: int
+    title: str
+
+
+KINDS: Mapping[str, ProblemKind] = {
+    "bad-request": ProblemKind(400, "The request cannot be understood"),
+    "not-allowed": ProblemKind(403, "The caller may not do this"),
+    "not-found": ProblemKind(404, "There is no such thing"),
+    "timeout": ProblemKind(404, "It did not happen in time"),
+    "no-such-method": ProblemKind(405, "The path does not take this method"),
+    "version-conflict": ProblemKind(409, "The key has changed"),
+    "too-large": ProblemKind(413, "The body is too large"),
+    "wrong-media-type": ProblemKind(415, "The body is of another media type"),
+    "not-applicable": ProblemKind(409, "The operation does not fit the value"),
+    "internal": ProblemKind(500, "The server has a fault"),
+    "cannot-write": ProblemKind(503, "The journal cannot be written"),
+    "disk-full": ProblemKind(507, "The journal has no room"),
+}
+
+
+@dataclass(eq=False)
+class Problem(Exception):
+    """A request that is not answered as asked.
+
+    `kind` is a key of KINDS. `detail` says what is wrong with this request, `advice` what its sender can do. `more` has
+    further fields of the answer, such as the current value of a key, `headers` those of HTTP.
+    """
+
+    kind: str
+    detail: str
+    advice: str
+    more: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def status(self) -> int:
+        """The status of the HTTP answer."""
+        return KINDS[self.kind].status
+
+    def body(self) -> dict[str, Any]:
+        """The answer, a JSON object of the media type application/problem+json."""
+        return {
+            "type": f"{TYPE}{self.kind}",
+            "title": KINDS[self.kind].title,
+            "status": self.status,
+            "detail": self.detail,
+            "advice": self.advice,
+            **self.more,
+        }

@@ -1,0 +1,35 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The running server does what its OpenAPI document says, whatever is sent to it: schemathesis, all checks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from ansible_collections.rack.recipes.tests.integration.server.server_process import served
+from ansible_collections.rack.recipes.tests.integration.server.tcp_bridge import bridged
+
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+EXAMPLES = 200 if "RACK_SOAK" in os.environ else 6  # of each operation
+OPTIONS = (
+    "--checks",
+    "all",
+    "--generation-deterministic",
+    "--no-color",
+    "--phases",
+    "examples,coverage,fuzzing,stateful",
+)
+
+
+def test_the_server_keeps_to_its_description(project):
+    with served() as server, bridged(server.socket) as url:
+        program = Path(sys.executable).with_name("schemathesis")
+        words = [program, "--config-file", CONFIG, "run", f"{url}/openapi.json", "-n", str(EXAMPLES), *OPTIONS]
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=900)
+        assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+        assert server.log.read_text() == "", "no fault of ours"

@@ -6,32 +6,13 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
+#include "rack.h"
+
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #define NANO 1000000000LL
-
-static int give_up(const char *reason)
-{
-    printf("{\"status\": \"error\", \"reason\": \"%s\", \"exit_code\": 1}\n", reason);
-    return 1;
-}
-
-/* A parameter from the environment; the default where it is not set, -1 where it is no integer of the range. */
-static long parameter(const char *name, long standard, long least, long most)
-{
-    const char *text = getenv(name);
-    char *end;
-    long value;
-
-    if (text == NULL || *text == '\0')
-        return standard;
-    errno = 0;
-    value = strtol(text, &end, 10);
-    return errno != 0 || *end != '\0' || value < least || value > most ? -1 : value;
-}
 
 static long long nanoseconds(const struct timespec *time)
 {
@@ -68,57 +49,48 @@ static double quantile(const double *sorted, long count, double share)
     return sorted[below] + (rank - (double)below) * (sorted[above] - sorted[below]);
 }
 
-static int report(double *late, long samples, long interval_us, const char *limit)
+static void set(const char *name, double value)
 {
-    double sum = 0, p99;
-    char reason[160] = "", check[160] = "";
-    int has_limit = limit != NULL && *limit != '\0';
+    rack_field_number("clock.jitter_v1", name, value);
+}
+
+static void report(double *late, long samples, long interval_us, const char *limit)
+{
+    double sum = 0, mean, p99;
 
     for (long i = 0; i < samples; i++)
         sum += late[i];
     qsort(late, (size_t)samples, sizeof *late, by_size);
-    p99 = quantile(late, samples, 0.99);
-    if (has_limit)
-        snprintf(check, sizeof check,
-                 "], \"checks\": [{\"name\": \"jitter_p99\", \"value\": %.3f, \"unit\": \"us\", \"max\": %.10g}",
-                 p99, strtod(limit, NULL));
-    else
-        snprintf(check, sizeof check, ", {\"name\": \"jitter_p99\", \"value\": %.3f, \"unit\": \"us\"}", p99);
-    if (has_limit && p99 > strtod(limit, NULL))
-        snprintf(reason, sizeof reason, ", \"reason\": \"1 in 100 wake-ups is %.3f us late or more, the limit is %g us\"",
-                 p99, strtod(limit, NULL));
-    printf("{\"status\": \"%s\"%s, \"outputs\": {\"clock.jitter_v1\": {\"samples\": %ld, \"interval_us\": %ld, "
-           "\"min_us\": %.3f, \"mean_us\": %.3f, \"p99_us\": %.3f, \"max_us\": %.3f}}, \"measurements\": ["
-           "{\"name\": \"jitter_min\", \"value\": %.3f, \"unit\": \"us\"}, "
-           "{\"name\": \"jitter_mean\", \"value\": %.3f, \"unit\": \"us\"}%s]}\n",
-           *reason ? "failed" : "ok", reason, samples, interval_us,
-           late[0], sum / (double)samples, p99, late[samples - 1], late[0], sum / (double)samples, check);
-    return 0;
+    mean = rack_rounded(sum / (double)samples, 3);
+    p99 = rack_rounded(quantile(late, samples, 0.99), 3);
+    set("samples", (double)samples);
+    set("interval_us", (double)interval_us);
+    set("min_us", late[0]);
+    set("mean_us", mean);
+    set("p99_us", p99);
+    set("max_us", late[samples - 1]);
+    rack_measure("jitter_min", late[0], "us");
+    rack_measure("jitter_mean", mean, "us");
+    rack_check("jitter_p99", p99, "us", "max=%s", limit);
+    if (*limit && p99 > strtod(limit, NULL))
+        rack_fail("1 in 100 wake-ups is %.3f us late or more, the limit is %g us", p99, strtod(limit, NULL));
 }
 
 int main(void)
 {
-    long samples = parameter("RACK_PARAM_SAMPLES", 1000, 100, 1000000);
-    long interval_us = parameter("RACK_PARAM_INTERVAL_US", 1000, 1, 1000000);
+    long samples = rack_param_long("samples", 1000, 100, 1000000);
+    long interval_us = rack_param_long("interval_us", 1000, 1, 1000000);
+    double *late = malloc((size_t)samples * sizeof *late);
     struct timespec start;
-    double *late;
-    int code;
 
-    if (samples < 0)
-        return give_up("samples: expected a whole number from 100 to 1000000");
-    if (interval_us < 0)
-        return give_up("interval_us: expected a whole number from 1 to 1000000");
-    late = malloc((size_t)samples * sizeof *late);
     if (late == NULL || clock_gettime(CLOCK_MONOTONIC, &start) != 0)
-        return give_up("no memory, or no monotonic clock");
+        rack_error("no memory, or no monotonic clock");
     for (long i = 0; i < samples; i++) {
         late[i] = lateness(nanoseconds(&start) + interval_us * 1000LL);
-        if (late[i] < 0 || clock_gettime(CLOCK_MONOTONIC, &start) != 0) {
-            free(late);
-            return give_up("the monotonic clock cannot be slept on");
-        }
+        if (late[i] < 0 || clock_gettime(CLOCK_MONOTONIC, &start) != 0)
+            rack_error("the monotonic clock cannot be slept on");
     }
-    code = report(late, samples, interval_us, getenv("RACK_PARAM_MAX_US"));
+    report(late, samples, interval_us, rack_param("max_us", ""));
     free(late);
-    return code;
+    return 0;
 }

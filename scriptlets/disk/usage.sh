@@ -4,43 +4,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # Usage of the file system that holds a path, by POSIX df. See usage.yml.
-LC_ALL=C
-export LC_ALL
-path=${RACK_PARAM_PATH:-/}
-
-# Where df fails it has told stderr why, and the table lacks its line.
-table=$(df -P -k -- "$path") || :
-
-printf '%s\n' "$table" | PATH_ASKED=$path LIMIT=${RACK_PARAM_MAX_PERCENT-} awk '
-function quote(text,    i, letter, quoted) {
-    for (i = 1; i <= length(text); i++) {
-        letter = substr(text, i, 1)
-        quoted = quoted (letter ~ /[[:cntrl:]]/ ? "?" : letter == "\\" || letter == "\"" ? "\\" letter : letter)
-    }
-    return "\"" quoted "\""
-}
+# shellcheck disable=SC1090
+. "$RACK_SH"
+path=$(rack_param path)
 # The name of a device or of a mount can hold blanks, so the numbers between them are what to look for.
-NR > 1 && match($0, / +[0-9]+ +[0-9]+ +-?[0-9]+ +([0-9]+%|-) +/) {
-    device = substr($0, 1, RSTART - 1)
-    mount = substr($0, RSTART + RLENGTH)
-    split(substr($0, RSTART, RLENGTH), blocks, " ")
-    found = 1
-}
-END {
-    if (!found) {
-        printf "{\"status\": \"error\", \"reason\": %s, \"exit_code\": 1}\n", quote("df knows no file system for " ENVIRON["PATH_ASKED"])
-        exit 1
-    }
-    used = blocks[2]; free = blocks[3]
-    # As df rounds: what is reserved for root counts neither as used nor as free.
-    percent = used + free > 0 ? 100 * used / (used + free) : 0
-    value = sprintf("{\"path\": %s, \"mount\": %s, \"device\": %s, \"size_bytes\": %.0f, \"used_bytes\": %.0f, \"available_bytes\": %.0f, \"used_percent\": %.2f}", \
-        quote(ENVIRON["PATH_ASKED"]), quote(mount), quote(device), blocks[1] * 1024, used * 1024, free * 1024, percent)
-    limit = ENVIRON["LIMIT"]
-    verdict = "\"status\": \"ok\""
-    measured = sprintf("{\"name\": \"disk_used\", \"value\": %.2f, \"unit\": \"%%\"", percent)
-    measured = limit == "" ? "\"measurements\": [" measured "}]" : sprintf("\"checks\": [%s, \"max\": %.10g}]", measured, limit)
-    if (limit != "" && percent > limit + 0)
-        verdict = sprintf("\"status\": \"failed\", \"reason\": %s", quote(sprintf("%s is %.2f %% full, more than %s %%", mount, percent, limit)))
-    printf "{%s, \"outputs\": {\"disk.usage_v1\": %s}, %s}\n", verdict, value, measured
-}'
+numbers=' \{1,\}\([0-9]\{1,\} \{1,\}[0-9]\{1,\} \{1,\}-\{0,1\}[0-9]\{1,\}\) \{1,\}[0-9-]\{1,\}%\{0,1\} \{1,\}'
+{ IFS= read -r device && read -r size used free && IFS= read -r mount; } <<END || rack_error "df knows no file system for $path"
+$(LC_ALL=C df -P -k -- "$path" | LC_ALL=C sed -n "1!s/$numbers/\\
+\\1\\
+/p")
+END
+# As df rounds: what is reserved for root counts neither as used nor as free.
+all=$((used + free > 0 ? used + free : 1)) percent=$(((10000 * used + all / 2) / all))
+percent=$((percent / 100)).$((percent / 10 % 10))$((percent % 10))
+rack_set_fields disk.usage_v1 path="$path" mount="$mount" device="$device" size_bytes:=$((size * 1024)) \
+  used_bytes:=$((used * 1024)) available_bytes:=$((free * 1024)) used_percent:="$percent"
+rack_check disk_used "$percent" % max="$(rack_param max_percent)"

@@ -8,11 +8,10 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include <errno.h>
+#include "rack.h"
+
 #include <float.h>
 #include <omp.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 #define KERNELS 4
@@ -23,26 +22,6 @@ struct arrays {
     double *a, *b, *c;
     long count;
 };
-
-static int give_up(const char *reason)
-{
-    printf("{\"status\": \"error\", \"reason\": \"%s\", \"exit_code\": 1}\n", reason);
-    return 1;
-}
-
-/* A parameter from the environment; the default where it is not set, -2 where it is no integer of the range. */
-static long parameter(const char *name, long standard, long least, long most)
-{
-    const char *text = getenv(name);
-    char *end;
-    long value;
-
-    if (text == NULL || *text == '\0')
-        return standard;
-    errno = 0;
-    value = strtol(text, &end, 10);
-    return errno != 0 || *end != '\0' || value < least || value > most ? -2 : value;
-}
 
 static void copy(const struct arrays *all)
 {
@@ -77,10 +56,10 @@ static const struct {
     int arrays; /* that are read or written */
     void (*run)(const struct arrays *);
 } kernels[KERNELS] = {
-    {"copy", "RACK_PARAM_MIN_COPY_MB_S", 2, copy},
-    {"scale", "RACK_PARAM_MIN_SCALE_MB_S", 2, scale},
-    {"add", "RACK_PARAM_MIN_ADD_MB_S", 3, add},
-    {"triad", "RACK_PARAM_MIN_TRIAD_MB_S", 3, triad},
+    {"copy", "min_copy_mb_s", 2, copy},
+    {"scale", "min_scale_mb_s", 2, scale},
+    {"add", "min_add_mb_s", 3, add},
+    {"triad", "min_triad_mb_s", 3, triad},
 };
 
 /* The thread that uses a part of the arrays writes it first, so that the part is in the memory of its node. */
@@ -159,75 +138,75 @@ static long verify(const struct arrays *all, long runs, char *array, long *first
 /* Append to a text, as far as there is room. */
 #define APPEND(text, used, ...) used += (size_t)snprintf(text + used, sizeof text - used, __VA_ARGS__)
 
-static int report(const struct arrays *all, const double best[KERNELS], long runs, long threads)
+static void set(const char *name, double value)
 {
-    char values[256] = "", checks[768] = "", measured[768] = "", reason[1536] = "", array = 'a';
-    size_t in_values = 0, in_checks = 0, in_measured = 0, in_reason = 0;
+    rack_field_number("memory.bandwidth_v1", name, value);
+}
+
+/* Record the rate of a kernel, and add to the reason where it is too low. Returns how long the reason is then. */
+static size_t judge(int kernel, double seconds_taken, long count, char *reason, size_t used, size_t room)
+{
+    const char *limit = rack_param(kernels[kernel].limit, ""), *name = kernels[kernel].name;
+    double bytes = (double)kernels[kernel].arrays * (double)sizeof(double) * (double)count;
+    double rate = rack_rounded(bytes / seconds_taken / 1e6, 1);
+    char key[32];
+
+    snprintf(key, sizeof key, "%s_mb_s", name);
+    set(key, rate);
+    snprintf(key, sizeof key, "bandwidth_%s", name);
+    rack_check(key, rate, "MB/s", "min=%s", limit);
+    if (!*limit || rate >= strtod(limit, NULL))
+        return used;
+    return used + (size_t)snprintf(reason + used, room - used, "%s%s reaches %.1f MB/s, the limit is %g MB/s: look for "
+                                   "missing or slow memory modules, and for what else runs",
+                                   used ? "; " : "", name, rate, strtod(limit, NULL));
+}
+
+static void report(const struct arrays *all, const double best[KERNELS], long runs, long threads)
+{
+    char reason[1536] = "", array = 'a';
+    size_t used = 0;
     long first = 0, wrong = verify(all, runs, &array, &first);
 
+    rack_check("wrong_elements", (double)wrong, "elements", "max=0");
     if (wrong)
-        APPEND(reason, in_reason, "wrong results: %ld, the first is element %ld of array %c: the memory or a core gives "
-               "wrong data; run memory.pattern and cpu.stress, look for memory errors in the kernel's log",
-               wrong, first, array);
-    for (int i = 0; i < KERNELS; i++) {
-        const char *limit = getenv(kernels[i].limit);
-        double rate = (double)kernels[i].arrays * (double)sizeof(double) * (double)all->count / best[i] / 1e6;
-
-        APPEND(values, in_values, "\"%s_mb_s\": %.1f, ", kernels[i].name, rate);
-        if (limit == NULL || *limit == '\0') {
-            APPEND(measured, in_measured, "%s{\"name\": \"bandwidth_%s\", \"value\": %.1f, \"unit\": \"MB/s\"}",
-                   in_measured ? ", " : "", kernels[i].name, rate);
-            continue;
-        }
-        APPEND(checks, in_checks, ", {\"name\": \"bandwidth_%s\", \"value\": %.1f, \"unit\": \"MB/s\", \"min\": %.10g}",
-               kernels[i].name, rate, strtod(limit, NULL));
-        if (rate < strtod(limit, NULL))
-            APPEND(reason, in_reason, "%s%s reaches %.1f MB/s, the limit is %g MB/s: look for missing or slow memory "
-                   "modules, and for what else runs", in_reason ? "; " : "", kernels[i].name, rate, strtod(limit, NULL));
-    }
-    printf("{\"status\": \"%s\"%s%s%s, \"outputs\": {\"memory.bandwidth_v1\": {%s\"threads\": %ld, "
-           "\"array_bytes\": %.0f, \"runs\": %ld, \"wrong_elements\": %ld}}, \"measurements\": [%s], \"checks\": "
-           "[{\"name\": \"wrong_elements\", \"value\": %ld, \"unit\": \"elements\", \"max\": 0}%s]}\n",
-           in_reason ? "failed" : "ok", in_reason ? ", \"reason\": \"" : "", reason, in_reason ? "\"" : "", values,
-           threads, (double)sizeof(double) * (double)all->count, runs, wrong, measured, wrong, checks);
-    return 0;
+        used = (size_t)snprintf(reason, sizeof reason, "wrong results: %ld, the first is element %ld of array %c: the memory "
+                                "or a core gives wrong data; run memory.pattern and cpu.stress, look for memory errors in "
+                                "the kernel's log", wrong, first, array);
+    for (int i = 0; i < KERNELS; i++)
+        used = judge(i, best[i], all->count, reason, used, sizeof reason);
+    set("threads", (double)threads);
+    set("array_bytes", (double)sizeof(double) * (double)all->count);
+    set("runs", (double)runs);
+    set("wrong_elements", (double)wrong);
+    if (used)
+        rack_fail("%s", reason);
 }
 
 int main(void)
 {
-    long mib = parameter("RACK_PARAM_ARRAY_MIB", 64, 1, 1048576);
-    long runs = parameter("RACK_PARAM_RUNS", 5, 2, 1000);
-    long threads = parameter("RACK_PARAM_THREADS", 0, 0, 65536);
-    long spoiled = parameter("RACK_PARAM_SPOIL_ELEMENT", -1, -1, 1048576L * 131072);
+    long mib = rack_param_long("array_mib", 64, 1, 1048576);
+    long runs = rack_param_long("runs", 5, 2, 1000);
+    long threads = rack_param_long("threads", 0, 0, 65536);
     struct arrays all = {NULL, NULL, NULL, mib * 131072}; /* eight bytes an element */
+    long spoiled = rack_param_long("spoil_element", -1, -1, all.count - 1);
     double best[KERNELS];
-    int code;
 
-    if (mib < 0)
-        return give_up("array_mib: expected a whole number from 1 to 1048576");
-    if (runs < 0)
-        return give_up("runs: expected a whole number from 2 to 1000");
-    if (threads < 0)
-        return give_up("threads: expected a whole number from 0 to 65536");
-    if (spoiled < -1 || spoiled >= all.count)
-        return give_up("spoil_element: expected the number of an element of the array, or -1");
     threads = threads ? threads : omp_get_num_procs();
     omp_set_dynamic(0);
     omp_set_num_threads((int)threads);
     all.a = malloc((size_t)all.count * sizeof *all.a);
     all.b = malloc((size_t)all.count * sizeof *all.b);
     all.c = malloc((size_t)all.count * sizeof *all.c);
-    if (all.a == NULL || all.b == NULL || all.c == NULL) {
-        code = give_up("no memory for three arrays of this size: make array_mib smaller");
-    } else {
-        fill(&all);
-        measure(&all, runs, best);
-        if (spoiled >= 0)
-            all.b[spoiled] += 1;
-        code = report(&all, best, runs, threads);
-    }
+    if (all.a == NULL || all.b == NULL || all.c == NULL)
+        rack_error("no memory for three arrays of this size: make array_mib smaller");
+    fill(&all);
+    measure(&all, runs, best);
+    if (spoiled >= 0)
+        all.b[spoiled] += 1;
+    report(&all, best, runs, threads);
     free(all.a);
     free(all.b);
     free(all.c);
-    return code;
+    return 0;
 }

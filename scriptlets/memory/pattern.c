@@ -7,10 +7,9 @@
  */
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
 
-#include <errno.h>
+#include "rack.h"
+
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 
 #define PATTERNS 3
@@ -28,26 +27,6 @@ struct result {
     size_t offset; /* of the first wrong word, in bytes */
     uint64_t expected, found;
 };
-
-static int give_up(const char *reason)
-{
-    printf("{\"status\": \"error\", \"reason\": \"%s\", \"exit_code\": 1}\n", reason);
-    return 1;
-}
-
-/* A parameter from the environment; the default where it is not set, -2 where it is no integer of the range. */
-static long parameter(const char *name, long standard, long least, long most)
-{
-    const char *text = getenv(name);
-    char *end;
-    long value;
-
-    if (text == NULL || *text == '\0')
-        return standard;
-    errno = 0;
-    value = strtol(text, &end, 10);
-    return errno != 0 || *end != '\0' || value < least || value > most ? -2 : value;
-}
 
 /* Flip the lowest bit of the byte that the caller wants to be wrong. */
 static void spoil(const struct memory *memory)
@@ -119,8 +98,14 @@ static const struct {
     {"moving_inversions", moving_inversions},
 };
 
+static void set(const char *name, double value)
+{
+    rack_field_number("memory.pattern_v1", name, value);
+}
+
 static void report(const struct result results[PATTERNS], long mib, int is_locked)
 {
+    char name[64];
     long errors = 0;
     int worst = -1;
 
@@ -128,45 +113,40 @@ static void report(const struct result results[PATTERNS], long mib, int is_locke
         errors += results[i].errors;
         worst = results[i].errors ? i : worst;
     }
-    printf("{\"status\": \"%s\", ", errors ? "failed" : "ok");
-    if (errors)
-        printf("\"reason\": \"wrong words: %ld, the first by %s at offset %zu of %ld MiB: expected 0x%016" PRIx64
-               ", found 0x%016" PRIx64 "; look in the kernel's log for the memory module, replace it and test again\", ",
-               errors, patterns[worst].name, results[worst].offset, mib, results[worst].expected, results[worst].found);
-    printf("\"outputs\": {\"memory.pattern_v1\": {\"tested_mib\": %ld, \"locked\": %s, \"wrong_words\": %ld", mib,
-           is_locked ? "true" : "false", errors);
-    for (int i = 0; i < PATTERNS; i++)
-        printf(", \"%s_wrong_words\": %ld", patterns[i].name, results[i].errors);
-    printf(", \"first_wrong_offset_bytes\": ");
-    if (errors)
-        printf("%zu", results[worst].offset);
-    else
-        printf("null");
-    printf("}}, \"checks\": [{\"name\": \"wrong_words\", \"value\": %ld, \"unit\": \"words\", \"max\": 0}]}\n", errors);
+    set("tested_mib", (double)mib);
+    rack_field_json("memory.pattern_v1", "locked", is_locked ? "true" : "false");
+    set("wrong_words", (double)errors);
+    for (int i = 0; i < PATTERNS; i++) {
+        snprintf(name, sizeof name, "%s_wrong_words", patterns[i].name);
+        set(name, (double)results[i].errors);
+    }
+    rack_check("wrong_words", (double)errors, "words", "max=0");
+    if (!errors) {
+        rack_field_json("memory.pattern_v1", "first_wrong_offset_bytes", "null");
+        return;
+    }
+    set("first_wrong_offset_bytes", (double)results[worst].offset);
+    rack_fail("wrong words: %ld, the first by %s at offset %zu of %ld MiB: expected 0x%016" PRIx64 ", found 0x%016" PRIx64
+              "; look in the kernel's log for the memory module, replace it and test again",
+              errors, patterns[worst].name, results[worst].offset, mib, results[worst].expected, results[worst].found);
 }
 
 int main(void)
 {
-    long mib = parameter("RACK_PARAM_MIB", 32, 1, 16777216);
-    long spoiled = parameter("RACK_PARAM_SPOIL_OFFSET", -1, -1, 16777216L << 20);
+    long mib = rack_param_long("mib", 32, 1, 16777216);
+    size_t bytes = (size_t)mib << 20;
+    long spoiled = rack_param_long("spoil_offset", -1, -1, (long)bytes - 1);
     struct result results[PATTERNS] = {{0, 0, 0, 0}};
     struct memory memory;
-    size_t bytes;
-    void *place;
+    void *place = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     int is_locked;
 
-    if (mib < 0)
-        return give_up("mib: expected a whole number from 1 to 16777216");
-    bytes = (size_t)mib << 20;
-    if (spoiled < -1 || (spoiled >= 0 && (size_t)spoiled >= bytes))
-        return give_up("spoil_offset: expected an offset in the memory that is tested, in bytes, or -1");
-    place = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (place == MAP_FAILED)
-        return give_up("no memory of this size: make mib smaller");
+        rack_error("no memory of this size: make mib smaller");
     is_locked = mlock(place, bytes) == 0; /* what is not locked may be swapped out meanwhile */
     memory = (struct memory){place, bytes / sizeof(uint64_t), spoiled};
     for (int i = 0; i < PATTERNS; i++)
         patterns[i].run(&memory, &results[i]);
     report(results, mib, is_locked);
-    return munmap(place, bytes) == 0 ? 0 : 1;
+    return 0;
 }

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -13,6 +14,7 @@ import sys
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child import exec_program
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
+from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import in_memory
 from ansible_collections.rack.recipes.plugins.module_utils.log_levels import log_level, logged_events
 
 TYPE_CHECKING = False
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 VARIABLE = re.compile(r"[A-Za-z0-9_]+")
 SANDBOX = "ansible_collections.rack.recipes.plugins.module_utils.executor.child.sandbox"
+OWN_DESCRIPTORS = 100  # from this number on: scripts choose theirs below it
 LONGEST = 100_000  # bytes of one variable; the kernel refuses to start a program with one of 128 KiB
 
 
@@ -168,14 +171,18 @@ class Launcher:
         path = os.path.join(self.work, step["file"])
         if path not in self._interpreters:
             self._interpreters[path] = _interpreter(path)
-        argv, env = [*self._box(step), *self._interpreters[path], path], self._environment(step, params)
-        if not step.get("limits"):
+        words, env = [*self._interpreters[path], path], self._environment(step, params)
+        if "library" in step:
+            words = _with_library(words, os.path.join(self.work, step["library"]))
+        argv = [*self._box(step), *words]
+        if not step.get("limits") and "library" not in step:
             return argv, env
         limit = _limiter(step)
 
         def program(_emit: exec_program.EventWriter) -> NoReturn:
+            records = _record_files(path) if "library" in step else {}  # before a limit of open files
             limit()
-            exec_program.execute(argv, env)
+            exec_program.execute(argv, {**env, **records})
 
         return program
 
@@ -185,7 +192,9 @@ class Launcher:
         source = os.path.join(self.work, step["file"])
         os.stat(source)
         program = os.path.join(self.cache, f"{step['digest'].replace(':', '-')}-{os.uname().machine}")
-        flags, limit = step.get("flags") or [], _limiter(step)
+        flags, limit = list(step.get("flags") or ()), _limiter(step)
+        if "library" in step:
+            flags += ["-I", os.path.join(self.work, step["library"])]
         env, start = self._environment(step, params), self._box(step, program)
 
         def become(path: str) -> NoReturn:
@@ -235,6 +244,25 @@ def _interpreter(script: str) -> list[str]:
     return [part.strip() for part in first[2:].decode("utf-8", "replace").split(None, 1)] or ["/bin/sh"]
 
 
+def _with_library(words: list[str], folder: str) -> list[str]:
+    """The words that run a script with the library in `folder`, which prints the script's envelope."""
+    more = ["-f", os.path.join(folder, "rack.awk")] if words[-1].endswith(".awk") else []
+    return ["/bin/sh", os.path.join(folder, "envelope.sh"), *words, *more]
+
+
+def _record_files(script: str) -> dict[str, str]:
+    """In the child: open the files in memory of the library, and return the variables that name them.
+
+    The script's own descriptors stay free. An awk script uses the library from its beginning, a shell script from where
+    it says so.
+    """
+    begun = b"=1\n=begin\n" if script.endswith(".awk") else b""
+    paths = {}
+    for name, descriptor in {"RACK_IN": 0, "RACK_OUT": in_memory(begun)}.items():
+        paths[name] = f"/proc/self/fd/{fcntl.fcntl(descriptor, fcntl.F_DUPFD, OWN_DESCRIPTORS)}"
+    return paths
+
+
 def has_secret(spec: dict[str, Any]) -> bool:
     """Whether an option or one of its suboptions is secret."""
     return bool(spec.get("no_log")) or ("options" in spec and any(map(has_secret, (spec["options"] or {}).values())))
@@ -258,9 +286,9 @@ def _limiter(step: Step) -> Callable[[], None]:
     limits = step.get("limits")
     if not limits:
         return lambda: None
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.resource_limits import limit
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.child.resource_limits import around, limit
 
-    return lambda: limit(limits, step.get("group"), sandboxed="sandbox" in step)
+    return lambda: limit(limits, step.get("group"), around(step))
 
 
 FORKED: dict[str, Callable[[Launcher, Step, ContextView, dict[str, Any], str], Program]] = {

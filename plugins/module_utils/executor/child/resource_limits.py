@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 MIB = 1024 * 1024
 OF_SANDBOX = 2  # processes of a sandbox itself: bubblewrap, and the first one inside
+OF_LIBRARY = 1  # the shell that runs a script with the library
 NO_MEMORY = "MemoryError|OutOfMemory|bad_alloc|(?i:(?:cannot|can't) allocate memory|out of memory|memory exhausted)"
 NO_PROCESS = "Resource temporarily unavailable|(?i:(?:cannot|can't) (?:fork|start new thread))"
 # For each limit its words for people, and the signal or the words by which a step's end shows that it was reached.
@@ -39,15 +40,21 @@ SIGNS: dict[str, tuple[str, int, str]] = {
 }
 
 
-def limit(limits: Limits, group: Cgroup | None = None, *, sandboxed: bool = False) -> None:
+def around(step: dict[str, Any]) -> int:
+    """How many processes are around a step's own, which its limit of processes does not count."""
+    is_script = step["kind"] == "shell" and "library" in step
+    return (OF_SANDBOX if "sandbox" in step else 0) + (OF_LIBRARY if is_script else 0)
+
+
+def limit(limits: Limits, group: Cgroup | None = None, more: int = 0) -> None:
     """In the child: join its control group, and set the limits for itself and each process that it starts.
 
-    In a sandbox, `processes` does not count the sandbox's own.
+    `processes` does not count the `more` processes that are around it.
     """
     if group:
         group.join()
     for name, most in limits.items():
-        SETTERS[name](most + OF_SANDBOX if sandboxed and name == "processes" else most)
+        SETTERS[name](most + more if name == "processes" else most)
 
 
 def _set(what: int, soft: int, more: int = 0) -> None:
@@ -76,15 +83,15 @@ SETTERS: dict[str, Callable[[Any], None]] = {
 }
 
 
-def too_many(limits: Limits, attempt: Attempt, *, sandboxed: bool = False) -> str:
+def too_many(limits: Limits, attempt: Attempt, more: int = 0) -> str:
     """Why root's running child has to be stopped: it has too many processes, which the kernel does not limit for root.
 
-    Empty if it need not be stopped.
+    Empty if it need not be stopped. The `more` processes around it do not count.
     """
     most = limits.get("processes")
     if most is None or os.getuid():
         return ""
-    found = count(attempt.mark) - (OF_SANDBOX if sandboxed else 0)
+    found = count(attempt.mark) - more
     return f"stopped: it has {found} processes, its limit is {most}" if found > most else ""
 
 

@@ -97,7 +97,7 @@ def _said(attempt: Attempt, ctx: ContextView, secrets: StageSecrets) -> Judged:
     envelope = read_envelope(attempt.stdout, needed=ending is None, secret=ctx.secret, analyses=analyses)
     if envelope is None:
         if ending is None:
-            raise ValueError(missing(attempt.stdout, secrets.mask) + _exit(attempt, secrets.mask))
+            raise ValueError(missing(attempt.stdout, secrets.mask) + _exit(attempt, secrets.mask, " ({})"))
         return ending["verdict"], ending["reason"]
     if envelope["status"] == "ok":
         if ending is not None and ending["verdict"] != "passed":
@@ -105,14 +105,18 @@ def _said(attempt: Attempt, ctx: ContextView, secrets: StageSecrets) -> Judged:
         if attempt.exit_code:
             raise ValueError(f"the envelope says ok, but the exit code is {attempt.exit_code}")
     apply_envelope(envelope, ctx)
-    return VERDICTS[envelope["status"]], str(envelope.get("reason") or "")
+    reason = str(envelope.get("reason") or "")
+    if not reason and envelope["status"] == "error":
+        reason = _exit(attempt, secrets.mask, "ended with {}")
+    return VERDICTS[envelope["status"]], reason
 
 
-def _exit(attempt: Attempt, mask: Mask | None) -> str:
+def _exit(attempt: Attempt, mask: Mask | None, words: str) -> str:
+    """The exit code and the last line of stderr, put into `words`; empty for the exit code 0."""
     if not attempt.exit_code:
         return ""
     log = attempt.stderr.text(400, mask).strip().rpartition("\n")[2]
-    return f" (exit code {attempt.exit_code}{': ' + log if log else ''})"
+    return words.format(f"exit code {attempt.exit_code}{': ' + log if log else ''}")
 
 
 def apply_envelope(envelope: dict[str, Any], ctx: ContextView) -> None:

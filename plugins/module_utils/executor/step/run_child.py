@@ -54,9 +54,13 @@ def run_child(
     if "sandbox" in step:
         attempt.ask = state.launcher.sandbox.ask
     if "processes" in step.get("limits", ()):
-        from ansible_collections.rack.recipes.plugins.module_utils.executor.child.resource_limits import too_many
+        from ansible_collections.rack.recipes.plugins.module_utils.executor.child.resource_limits import (
+            around,
+            too_many,
+        )
 
-        attempt.inspect_by(lambda: too_many(step["limits"], attempt, sandboxed="sandbox" in step))
+        more = around(step)
+        attempt.inspect_by(lambda: too_many(step["limits"], attempt, more))
     yield attempt
     if attempt.stopped:
         from ansible_collections.rack.recipes.plugins.module_utils.executor.process.reaper import sweep

@@ -20,6 +20,7 @@ from ansible_collections.rack.recipes.plugins.module_utils import short_names
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.trusted_files import read_trusted
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.pinned_code import check_pinned
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.script_library import library_files
 
 COLLECTION = "ansible_collections.rack.recipes."
 DROP_INS = "scriptlets."
@@ -69,6 +70,13 @@ def sandbox_code() -> dict[str, Path]:
 
 
 @lru_cache(maxsize=1024)
+def library_of(inside: str, path: Path) -> Files:
+    """The files of the library for shell, awk and C that a scriptlet uses, by their paths in the payload."""
+    is_program = inside.startswith(DROP_IN_FOLDER) and not is_code(inside)
+    return library_files(inside, read(inside, path)) if is_program else {}
+
+
+@lru_cache(maxsize=1024)
 def digest_with_imports(digest: str, inside: str, path: Path) -> str:
     """One `sha256:<hex>` of a scriptlet and of what it imports of ours, without the executor."""
     whole = _closure([(inside, path)])
@@ -105,10 +113,15 @@ def is_code(inside: str) -> bool:
 
 
 def _imports(inside: str, path: Path) -> Iterator[tuple[str, Path]]:
-    """The modules that a file imports from the collection, or from the drop-in folder that it is in."""
+    """The modules that a file imports from the collection, or from the drop-in folder that it is in.
+
+    Of a shell, awk or C scriptlet they are what it uses of the library for these languages.
+    """
     if is_code(inside):
         for name in _imported(inside, path):
             yield from _modules(name, inside, path)
+    else:
+        yield from library_of(inside, path).items()
 
 
 def _modules(name: str, inside: str, path: Path) -> Iterator[tuple[str, Path]]:

@@ -20,10 +20,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Catalog
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Lock
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import check_hook, from_data, number
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.project_files import digest_of, project_files
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.script_library import INSIDE
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.zip_payload import (
     digest_with_imports,
     executor_code,
     is_code,
+    library_of,
     pack,
     sandbox_code,
 )
@@ -87,6 +89,7 @@ class PayloadFiles:
     def add(self, entry: ScriptletEntry, args: Data) -> None:
         """Add a scriptlet and the file that its arguments name. Raises UsageError for one that cannot be sent."""
         self.files[entry.inside] = entry.path
+        self.files.update(library_of(entry.inside, entry.path))
         for name, path in project_files(args).items():
             self.files[name] = path
             self.digests[name] = digest_of(path)
@@ -231,7 +234,8 @@ def _program(entry: ScriptletEntry) -> dict[str, Any]:
     if entry.kind == "python":
         module = ".".join(PurePosixPath(entry.inside).with_suffix("").parts)
         return {"module": module, "function": entry.function}
-    return {"file": entry.inside, "flags": list(entry.flags)}
+    library = {"library": INSIDE} if library_of(entry.inside, entry.path) else {}
+    return {"file": entry.inside, "flags": list(entry.flags), **library}
 
 
 def _analyses(entry: ScriptletEntry) -> dict[str, Any]:

@@ -1,0 +1,90 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Steps with the library for shell, awk and C: what is recorded counts, also in a sandbox and under limits."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import pytest
+
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.real_stages import Work, no_sandbox
+from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.script_library.run_scripts import LIBRARY
+
+
+@pytest.fixture
+def step(work: Work) -> Any:
+    """A function that runs a script as a step, with the library where a stage has it."""
+    shutil.copytree(LIBRARY, work.folder / "library")
+
+    def run(text: str, **fields: Any) -> Any:
+        own = fields.pop("own", {})
+        kind = work.script(text, library="library", **fields)
+        return work.run(kind, own={key: [1, value] for key, value in own.items()})
+
+    return run
+
+
+SCRIPT = """
+. "$RACK_SH"
+rack_set host.name_v1 "$(rack_get name_v1)"
+rack_check used 96 % max="$(rack_param most)" warn.max=80
+rack_attach /etc/hostname
+echo "$(rack_param password)"
+"""
+
+
+@pytest.mark.parametrize("more", [{}, {"limits": {"processes": 4, "open_files": 20}}, {"sandbox": {}}], ids=str)
+def test_a_step_has_what_it_recorded(step, more):
+    if "sandbox" in more and no_sandbox():
+        pytest.skip(no_sandbox())
+    options = {"most": {"type": "float"}, "password": {"type": "str", "no_log": True}}
+    ran = step(SCRIPT, args={"most": 95, "password": "hush-hush"}, options=options, own={"name_v1": "r\n1"}, **more)
+    assert ran.outcome == ("failed", "used: 96 % is above max 95.0 %")
+    assert [(delta["key"], delta["after"]) for delta in ran.deltas] == [("host.name_v1", "r\n1")]
+    assert ran.attempt["stdout"].startswith("********\n")
+    assert [one["name"] for one in ran.records if one["kind"] == "artifact"] == ["hostname"]
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict", "reason"),
+    [
+        ("set -e; rack_measure a 1; ls /absent", "error", "ended with exit code 2: ls: cannot access '/absent'"),
+        ("rack_error", "error", "ended with exit code 1"),
+        ("rack_fail broken", "failed", "broken"),
+        ("rack_skip 'no such hardware'", "skipped", "no such hardware"),
+        ("rack_measure a nan", "error", "rack_measure a: expected a number, got 'nan'"),
+        ("rack_check a 1 '' maximum=5", "error", "a: maximum is no limit"),
+        ("rack_check a 5 '' max=5 warn.max=4", "marginal", "a: warn: 5 is above max 4"),
+        ("rack_set Bad 1", "error", ""),
+        ("rack_measure a 1; kill -SEGV $$", "error", "ended with exit code 139"),
+    ],
+)
+def test_the_verdict_of_a_step(step, text, verdict, reason):
+    ran = step(f'. "$RACK_SH"\n{text}\n')
+    assert ran.outcome[0] == verdict
+    assert ran.outcome[1].startswith(reason)
+
+
+def test_a_script_may_clean_up_when_its_time_is_over(step, work):
+    ran = step('. "$RACK_SH"\ntrap "echo cleaned >done; exit 1" TERM\nsleep 5 & wait\n', timeout=0.3)
+    assert ran.outcome == ("error", "timed out after 0.3 s")
+    assert (work.folder / "done").read_text() == "cleaned\n"
+
+
+def test_an_awk_step(step):
+    ran = step('#!/usr/bin/env -S awk -f\nBEGIN { rack_check("n", 5, "", "max=4") }\n', name="n", file="n.awk")
+    assert ran.outcome == ("failed", "n: 5 is above max 4")
+
+
+def test_a_c_step(work):
+    if not shutil.which("cc"):
+        pytest.skip("no C compiler")
+    shutil.copytree(LIBRARY, work.folder / "library")
+    check = 'rack_check("n", 5, "s", "max=%s", rack_param("most", ""))'
+    source = f'#include "rack.h"\nint main(void) {{ {check}; return 0; }}\n'
+    ran = work.run(work.source(source, library="library", args={"most": 4}))
+    assert ran.outcome == ("failed", "n: 5 s is above max 4 s")

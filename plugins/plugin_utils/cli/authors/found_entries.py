@@ -19,8 +19,13 @@ BOLD, NORMAL = "\x1b[1m", "\x1b[0m"
 
 
 def as_text(entries: Sequence[GalleryEntry], words: Sequence[str], *, in_colour: bool) -> str:
-    """Return a table of the entries, or the single one in full. The words are bold where there are colours."""
-    text = _in_full(entries[0]) if len(entries) == 1 else _as_table(entries)
+    """Return those that the words name in full, and a table of the others. Words are bold where there are colours.
+
+    A single entry is shown in full however it was found.
+    """
+    named = [entry for entry in entries if entry.name == " ".join(words)] or entries[: len(entries) == 1]
+    others = [entry for entry in entries if entry not in named]
+    text = "\n".join([*map(_in_full, named), *([_as_table(others)] if others else [])])
     return _bold(text, words) if in_colour else text
 
 

@@ -31,6 +31,7 @@ def add_scriptlets(command: argparse.ArgumentParser) -> None:
         command,
         "rack-recipes scriptlets",
         "rack-recipes scriptlets temperature",
+        "rack-recipes scriptlets disk.fio",
         "rack-recipes scriptlets nvme wear --json | jq '.found[].name'",
         "rack-recipes scriptlets --json | jq '.scriptlets[].name'",
     )
@@ -41,7 +42,7 @@ def scriptlets(options: argparse.Namespace) -> Answer:
 
     The list has name, type, arguments, and what each does; an argument in brackets may be left out. A search looks at
     names, sentences, keys, units, arguments and tools; what has the word as its name comes first, then what has it in
-    its name, in its sentence, and elsewhere. If a search finds a single entry, it is shown in full. `ansible-doc NAME`
+    its name, in its sentence, and elsewhere. What the word names is shown in full. `ansible-doc NAME`
     documents the published scriptlets. Files that cannot be used are named on stderr, with the reason.
     """
     if options.words:

@@ -26,7 +26,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.find_merge_hook import find_merge_hook
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve import find
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.trusted_files import PROJECT, check_trusted
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.source_files import is_there, source_files
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, Place, RecipeError, nearest
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.key_usage import PARTS, KeyUsage
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import PlannedHook
@@ -202,33 +202,29 @@ def _names_secret(path: str) -> bool:
 
 
 def _file_problems(user: ScriptletUser) -> Iterator[PlanProblem]:
-    """A relative `src` is a file of the project, as in Ansible's copy. It has to exist."""
+    """A relative `src` is a file of the project, as in Ansible's copy, or with a slash at its end a folder."""
     src = user.args.get("src")
     if not isinstance(src, str) or not src or src.startswith("/") or is_open(src):
         return
     if ".." in Path(src).parts:
         yield PlanProblem(user, ("args", "src"), "a path inside the project", repr(src))
-    elif not _is_file(src):
+    elif not is_there(src):
         expected = "a file of the project (an absolute path names a file of the host)"
+        if is_there(f"{src}/"):
+            expected = "a file of the project (a folder is sent with its files where src ends with a slash)"
         yield PlanProblem(user, ("args", "src"), expected, f"{src[:100]!r}{'...' if len(src) > 100 else ''}")
     elif problem := _why_untrusted(src):
-        yield PlanProblem(user, ("args", "src"), "a file that is the project's own", problem)
+        expected = "files that can be sent" if src.endswith("/") else "a file that is the project's own"
+        yield PlanProblem(user, ("args", "src"), expected, problem)
 
 
 def _why_untrusted(src: str) -> str:
-    """Why a file of the project may not be sent to a host; empty where it may."""
+    """Why the project's files may not be sent to a host; empty where they may."""
     try:
-        check_trusted(PROJECT, Path(src).as_posix(), strict=False)
+        source_files(src)
     except CatalogError as error:
         return str(error)
     return ""
-
-
-def _is_file(path: str) -> bool:
-    try:
-        return Path(path).is_file()
-    except (OSError, ValueError):  # the name is too long, or no valid one
-        return False
 
 
 def _merge_problems(recipe: Recipe, folders: Sequence[Path]) -> Iterator[PlanProblem]:

@@ -47,11 +47,14 @@ def _criteria(step: Step, scope: Scope) -> list[Any]:
 
 
 def _files(state: StageState, params: Record) -> dict[str, str]:
-    """The project's file that the step was given, which travels with the stage."""
+    """The project's file, or those of a folder, that the step was given; they travel with the stage."""
     src = params.get("src")
     if not state.digests or not isinstance(src, str):
         return {}
     import posixpath
 
     name = posixpath.normpath(src)
+    if src.endswith("/"):
+        below = "" if name == "." else f"{name}/"
+        return {path: digest for path, digest in state.digests.items() if path.startswith(below)}
     return {name: state.digests[name]} if name in state.digests else {}

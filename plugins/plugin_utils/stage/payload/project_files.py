@@ -12,24 +12,23 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.trusted_files import PROJECT, check_trusted
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.source_files import is_there, source_files
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
 
 def project_files(args: Mapping[str, Any]) -> dict[str, Path]:
-    """The project's file that a relative `src` names, by its path in the payload. It is sent with the stage.
+    """The project's files that a relative `src` names, by their paths in the payload. They are sent with the stage.
 
-    Raises UsageError where there is no such file inside the project. Raises CatalogError where a link leads out of the
-    project, or where other users can change the file.
+    A `src` that ends with a slash is a folder. Raises UsageError where there is no such file or folder inside the
+    project. Raises CatalogError where a link leads out of the project, where other users can change a file, and for a
+    folder that is empty or too large.
     """
     src = args.get("src")
     if not isinstance(src, str) or not src or src.startswith("/") or "${" in src:
         return {}
-    path = Path(src)
-    if ".." in path.parts or not path.is_file():
+    if ".." in Path(src).parts or not is_there(src):
         raise UsageError(f"src: expected a file inside the project, or an absolute path of the host, got {src!r}")
-    check_trusted(PROJECT, path.as_posix(), strict=False)
-    return {path.as_posix(): path.absolute()}
+    return {name: Path(name).absolute() for name in source_files(src)}
 
 
 @lru_cache(maxsize=1024)

@@ -4,16 +4,25 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import named
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import ocp
 
-SCHEMA = json.loads((Path(__file__).parents[1] / "cases" / "schemas" / "ocp_output.schema.json").read_text())
+SCHEMAS = [
+    json.loads(path.read_text())
+    for path in sorted(Path(__file__).parents[1].joinpath("cases/schemas/ocp").glob("*.json"))
+]
+REGISTRY = Registry().with_resources([(schema["$id"], Resource.from_contents(schema)) for schema in SCHEMAS])
+(OUTPUT,) = (schema for schema in SCHEMAS if schema["title"] == "OutputArtifact")
+VALIDATOR = Draft202012Validator(OUTPUT, registry=REGISTRY, format_checker=Draft202012Validator.FORMAT_CHECKER)
+ROOT = Path(__file__).resolve().parents[6]
 
 
 def read(path):
@@ -31,10 +40,33 @@ def test_every_line_is_valid_and_in_order(report, outcomes, tmp_path):
         for path in ocp.write(tables, folder):
             artifacts = read(path)
             for artifact in artifacts:
-                Draft202012Validator(SCHEMA).validate(artifact)
+                VALIDATOR.validate(artifact)
             assert [artifact["sequenceNumber"] for artifact in artifacts] == list(range(len(artifacts)))
             assert "schemaVersion" in artifacts[0]
             assert "testRunEnd" in artifacts[-1]["testRunArtifact"]
+
+
+def test_the_published_schema_refuses_what_is_wrong(report, tmp_path):
+    start = read(ocp.write(report, tmp_path)[0])[1]
+    assert VALIDATOR.is_valid(start)
+    assert not VALIDATOR.is_valid({**start, "testRunArtifact": {"testRunStart": {"name": "x"}}})
+    assert not VALIDATOR.is_valid({**start, "more": 1})
+
+
+def test_what_is_written_can_be_read_back(report, outcomes, tmp_path, monkeypatch):
+    """By the reader that takes the output of others' diagnostics."""
+    monkeypatch.syspath_prepend(str(ROOT))
+    ocp_stream = importlib.import_module("scriptlets.tools.ocp_stream")
+    for number, tables in enumerate((report, tuple(outcomes.values()))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        for path in ocp.write(tables, folder):
+            reader = ocp_stream.OcpReader()
+            for line in path.read_text("ascii").splitlines():
+                reader.line(line)
+            reader.finish()
+            assert reader.problems == []
+            assert (reader.outcome == "failed") == any(case.outcome == "failed" for case in reader.cases)
 
 
 def test_a_file_for_each_host_with_all_its_results(report, tmp_path):
@@ -90,4 +122,4 @@ def test_hostile_text_reads_back(said, hostile, tmp_path):
     for path in ocp.write(said(hostile), tmp_path):
         assert path.parent == tmp_path / "ocp"
         for artifact in read(path):
-            Draft202012Validator(SCHEMA).validate(artifact)
+            VALIDATOR.validate(artifact)

@@ -147,6 +147,12 @@ def test_data_that_travels_has_a_digest():
     assert found.message["digests"] == {"data/numbers.csv": digest_of(Path("data/numbers.csv"))}
 
 
+def test_a_folder_that_travels_has_a_digest_for_each_file():
+    found = asked({**STEP, "args": {"src": "./data/"}})
+    assert "data/numbers.csv" in found.message["digests"]
+    assert found.message["digests"].keys() <= {*found.message["files"]}
+
+
 def test_a_python_scriptlet_is_named_by_its_module():
     found = asked({"name": "s", "module": "t.plain", "args": None})
     step = found.message["steps"][0]

@@ -1,0 +1,66 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A program that speaks the Test Anything Protocol."""
+
+from __future__ import annotations
+
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet, Skipped
+from scriptlets.tools.suite_cases import ERROR, FAILED, attach, conclude, plain
+from scriptlets.tools.suite_programs import check_program, check_timeout, environment, program_of, stream
+from scriptlets.tools.tap import TapReader
+
+KEY = "suite.tap_v1"
+
+
+class TapSuite(Scriptlet):
+    """Runs a program that prints TAP 12, 13 or 14 on stdout. Each test point is a measurement.
+
+    `src` is a script or a folder; `argv` are the words to run, in that folder. A point of TODO that fails, and one with
+    SKIP, count as skipped. The step fails if a point fails. It is an error if the plan is missing or not fulfilled, if
+    the program gives up (`Bail out!`), ends otherwise than its points, or did not end within `timeout` seconds. It is
+    skipped for `1..0`, and if all points are.
+    """
+
+    options = {
+        "src": {"type": "path"},
+        "argv": {"type": "list", "elements": "str"},
+        "args": {"type": "list", "elements": "str", "default": []},
+        "env": {"type": "dict", "default": {}},
+        "timeout": {"type": "float", "default": 600},
+    }
+    reads = ()
+    writes = ("suite.tap_v1",)
+
+    def validate(self, ctx, params):
+        check_program(params)
+        check_timeout(params)
+
+    def run(self, ctx, params):
+        folder, argv = program_of(params)
+        reader = TapReader()
+        ended = stream(
+            argv,
+            folder,
+            params["timeout"],
+            env=environment(ctx, params),
+            take=reader.line,
+            attach=lambda path: attach(ctx, "tap.log", path, "text/plain"),
+        )
+        reader.finish()
+        name = params["argv"][0] if params["argv"] else params["src"]
+        problems = [*_wrong_end(name, ended, reader, params), *(f"{name}: {text}" for text in reader.problems)]
+        if reader.skipped and not problems and not reader.cases:
+            ctx.set(KEY, {"cases": 0, "skipped": plain(reader.skipped)})
+            raise Skipped(plain(reader.skipped))
+        conclude(ctx, KEY, ended.seconds, reader.cases, problems)
+
+
+def _wrong_end(name, ended, reader, params):
+    """What is wrong with how the program ended."""
+    problem = ended.problem(name, params["timeout"])
+    if problem:
+        yield problem
+    elif ended.code and not reader.problems and not any(case.outcome in (FAILED, ERROR) for case in reader.cases):
+        yield f"{name} ended with exit code {ended.code}, but no case failed: {plain(ended.said)}"

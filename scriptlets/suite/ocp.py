@@ -22,23 +22,55 @@ MEDIA_TYPE = re.compile(r"[ -~]{1,100}")
 
 
 class OcpSuite(Scriptlet):
-    """Runs a program that prints Open Compute diagnostics output 2.0 on stdout.
+    """Runs a program that prints Open Compute diagnostics output 2.0; each diagnosis is a measurement.
 
-    Each diagnosis is a measurement, and so is each step without one. Measurements keep their units, and their
-    validators are limits; of a series the smallest, the largest and the last value are kept. Files are attached. The
-    step fails for a diagnosis FAIL, for a value beyond a validator, and if the run says FAIL. It is an error if the
-    stream is not whole (`testRunEnd`, numbers in sequence), or if something could not be judged (ERROR, UNKNOWN).
+    So is each step without a diagnosis, and each measurement. Units are kept, and validators are limits; of a series the smallest, the
+    largest and the last value are kept. Files are attached, and so is the output.
     """
 
     options = {
-        "src": {"type": "path"},
-        "argv": {"type": "list", "elements": "str"},
-        "args": {"type": "list", "elements": "str", "default": []},
-        "env": {"type": "dict", "default": {}},
-        "timeout": {"type": "float", "default": 600},
+        "src": {
+            "type": "path",
+            "description": "The script to run; or a folder, with a slash at its end, with what `argv` runs",
+        },
+        "argv": {
+            "type": "list",
+            "elements": "str",
+            "description": "The program and its words; `./NAME` is a file of the folder `src`",
+        },
+        "args": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Further words behind the others; other users of the host can see them",
+        },
+        "env": {
+            "type": "dict",
+            "default": {},
+            "description": "Variables of its environment, beside RACK_HOST and RACK_STEP",
+        },
+        "timeout": {
+            "type": "float",
+            "default": 600,
+            "description": "A suite that has not ended by then is an error",
+            "unit": "s",
+        },
     }
     reads = ()
-    writes = ("suite.ocp_v1",)
+    writes = {
+        "suite.ocp_v1": "numbers of cases by outcome, seconds (s), and up to 50 cases with messages (not_passed)",
+    }
+    needs = ("the program",)
+    verdicts = {
+        "failed": "a diagnosis or the run says FAIL, or a value is beyond a validator",
+        "skipped": "the run says SKIP, or all of its steps do",
+        "error": "the output is not whole, or something could not be judged (ERROR, UNKNOWN)",
+    }
+    example = """
+        - name: memory
+          module: suite.ocp
+          args: {argv: [/opt/vendor/memtest, --ocp], timeout: 3600}
+    """
 
     def validate(self, ctx, params):
         check_program(params)

@@ -14,28 +14,79 @@ KEY = "suite.program_v1"
 
 
 class ProgramSuite(Scriptlet):
-    """Runs a program, and takes its exit code for the verdict.
+    """Runs a program, and takes its exit code for the verdict, by a table as Automake's tests have it.
 
-    The table is that of Automake's tests: 0 passed, 77 skipped, 99 error, any other one failed. With `failed` only
-    those exit codes are failed, and the others an error. `src` is a script or a folder; `argv` are the words to run,
-    in that folder. A program that is killed by a signal, or did not end within `timeout` seconds, is an error.
-
-    Exit codes: https://www.gnu.org/software/automake/manual/html_node/Scripts_002dbased-Testsuites.html
+    It runs in the folder that it is in. Its output is attached. The table is that of
+    https://www.gnu.org/software/automake/manual/html_node/Scripts_002dbased-Testsuites.html.
     """
 
     options = {
-        "src": {"type": "path"},
-        "argv": {"type": "list", "elements": "str"},
-        "args": {"type": "list", "elements": "str", "default": []},
-        "env": {"type": "dict", "default": {}},
-        "passed": {"type": "list", "elements": "int", "default": [0]},
-        "skipped": {"type": "list", "elements": "int", "default": [77]},
-        "error": {"type": "list", "elements": "int", "default": [99]},
-        "failed": {"type": "list", "elements": "int", "default": []},
-        "timeout": {"type": "float", "default": 600},
+        "src": {
+            "type": "path",
+            "description": "The script to run; or a folder, with a slash at its end, with what `argv` runs",
+        },
+        "argv": {
+            "type": "list",
+            "elements": "str",
+            "description": "The program and its words; `./NAME` is a file of the folder `src`",
+        },
+        "args": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Further words behind the others; other users of the host can see them",
+        },
+        "env": {
+            "type": "dict",
+            "default": {},
+            "description": "Variables of its environment, beside RACK_HOST and RACK_STEP",
+        },
+        "passed": {
+            "type": "list",
+            "elements": "int",
+            "default": [0],
+            "description": "The exit codes that are passed",
+        },
+        "skipped": {
+            "type": "list",
+            "elements": "int",
+            "default": [77],
+            "description": "Those that are skipped; the last line of the output says why",
+        },
+        "error": {
+            "type": "list",
+            "elements": "int",
+            "default": [99],
+            "description": "Those that are an error",
+        },
+        "failed": {
+            "type": "list",
+            "elements": "int",
+            "default": [],
+            "description": "Those that are failed: without any, every other one; else every other one is an error",
+        },
+        "timeout": {
+            "type": "float",
+            "default": 600,
+            "description": "A suite that has not ended by then is an error",
+            "unit": "s",
+        },
     }
     reads = ()
-    writes = ("suite.program_v1",)
+    writes = {
+        "suite.program_v1": "exit_code, outcome and seconds (s)",
+    }
+    needs = ("the program",)
+    verdicts = {
+        "failed": "the exit code is one of `failed`, by default any that is in no row of the table",
+        "skipped": "the exit code is one of `skipped`",
+        "error": "the exit code is one of `error`, a signal killed the program, or it did not end in time",
+    }
+    example = """
+        - name: lamp
+          module: suite.program
+          args: {src: /opt/vendor/lamp.sh, failed: [1, 2]}
+    """
 
     def validate(self, ctx, params):
         check_program(params)

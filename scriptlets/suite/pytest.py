@@ -30,22 +30,58 @@ PYTEST = XmlTool(
 
 
 class PytestSuite(Scriptlet):
-    """Runs a file or a folder of tests by the pytest of the host, in the folder that they are in.
+    """Runs the tests of a pytest file or folder; each test is a measurement, `passed` or why it is not.
 
-    Each test is a measurement: `passed`, or why it is not. What a test records by pytest's `record_property` is a
-    measurement too. The step fails if a test fails. It is an error if no test is found, or if pytest did not end by
-    itself within `timeout` seconds; skipped if all tests are. `pytest` are the words that call another pytest.
+    What a test records by pytest's `record_property` is a measurement too. The tests run in the folder that they are
+    in. Output and results are attached.
     """
 
     options = {
-        "src": {"type": "path", "required": True},
-        "args": {"type": "list", "elements": "str", "default": []},
-        "env": {"type": "dict", "default": {}},
-        "pytest": {"type": "list", "elements": "str"},
-        "timeout": {"type": "float", "default": 600},
+        "src": {
+            "type": "path",
+            "required": True,
+            "description": "The file with the tests, or their folder, with a slash at its end",
+        },
+        "args": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Further words behind the others; other users of the host can see them",
+        },
+        "env": {
+            "type": "dict",
+            "default": {},
+            "description": "Variables of its environment, beside RACK_HOST and RACK_STEP",
+        },
+        "pytest": {
+            "type": "list",
+            "elements": "str",
+            "description": "The words that call another pytest, such as [/opt/venv/bin/pytest]",
+        },
+        "timeout": {
+            "type": "float",
+            "default": 600,
+            "description": "A suite that has not ended by then is an error",
+            "unit": "s",
+        },
     }
     reads = ()
-    writes = ("suite.pytest_v1",)
+    writes = {
+        "suite.pytest_v1": "numbers of cases by outcome, seconds (s), and up to 50 cases with messages (not_passed)",
+    }
+    needs = ("pytest: the package python3-pytest",)
+    verdicts = {
+        "failed": "a test failed",
+        "skipped": "all cases were skipped",
+        "error": "nothing was tested, a part of the results is missing, or a case could not be judged",
+    }
+    example = """
+        - name: fans
+          module: suite.pytest
+          args:
+            src: /opt/fans/tests/
+            args: [-k, not slow]
+    """
 
     def validate(self, ctx, params):
         check_timeout(params)

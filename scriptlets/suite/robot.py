@@ -26,22 +26,57 @@ ROBOT = XmlTool(
 
 
 class RobotSuite(Scriptlet):
-    """Runs a file or a folder of tests by the Robot Framework of the host, in the folder that they are in.
+    """Runs the tests of a Robot Framework suite; each test is a measurement, `passed` or why it is not.
 
-    Each test is a measurement: `passed`, or why it is not. Robot's own log is attached. The step fails if a test fails.
-    It is an error if there is no test, or if Robot did not end by itself within `timeout` seconds; skipped if all tests
-    are. `robot` are the words that call another Robot.
+    The tests run in the folder that they are in. Output, results and Robot's own log.html are attached.
     """
 
     options = {
-        "src": {"type": "path", "required": True},
-        "args": {"type": "list", "elements": "str", "default": []},
-        "env": {"type": "dict", "default": {}},
-        "robot": {"type": "list", "elements": "str"},
-        "timeout": {"type": "float", "default": 600},
+        "src": {
+            "type": "path",
+            "required": True,
+            "description": "The file with the tests, or their folder, with a slash at its end",
+        },
+        "args": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Further words behind the others; other users of the host can see them",
+        },
+        "env": {
+            "type": "dict",
+            "default": {},
+            "description": "Variables of its environment, beside RACK_HOST and RACK_STEP",
+        },
+        "robot": {
+            "type": "list",
+            "elements": "str",
+            "description": "The words that call another Robot, such as [/opt/venv/bin/robot]",
+        },
+        "timeout": {
+            "type": "float",
+            "default": 600,
+            "description": "A suite that has not ended by then is an error",
+            "unit": "s",
+        },
     }
     reads = ()
-    writes = ("suite.robot_v1",)
+    writes = {
+        "suite.robot_v1": "numbers of cases by outcome, seconds (s), and up to 50 cases with messages (not_passed)",
+    }
+    needs = ("robot: the Python package robotframework",)
+    verdicts = {
+        "failed": "a test failed",
+        "skipped": "all cases were skipped",
+        "error": "nothing was tested, a part of the results is missing, or a case could not be judged",
+    }
+    example = """
+        - name: fans
+          module: suite.robot
+          args:
+            src: /opt/fans/fans.robot
+            args: [--variable, "LIMIT:4000"]
+    """
 
     def validate(self, ctx, params):
         check_timeout(params)

@@ -15,23 +15,55 @@ KEY = "suite.tap_v1"
 
 
 class TapSuite(Scriptlet):
-    """Runs a program that prints TAP 12, 13 or 14 on stdout. Each test point is a measurement.
+    """Runs a program that prints TAP 12, 13 or 14 on stdout; each test point is a measurement.
 
-    `src` is a script or a folder; `argv` are the words to run, in that folder. A point of TODO that fails, and one with
-    SKIP, count as skipped. The step fails if a point fails. It is an error if the plan is missing or not fulfilled, if
-    the program gives up (`Bail out!`), ends otherwise than its points, or did not end within `timeout` seconds. It is
-    skipped for `1..0`, and if all points are.
+    A point of TODO that fails, and one with SKIP, count as skipped. The program runs in the folder that it is in. Its
+    output is attached.
     """
 
     options = {
-        "src": {"type": "path"},
-        "argv": {"type": "list", "elements": "str"},
-        "args": {"type": "list", "elements": "str", "default": []},
-        "env": {"type": "dict", "default": {}},
-        "timeout": {"type": "float", "default": 600},
+        "src": {
+            "type": "path",
+            "description": "The script to run; or a folder, with a slash at its end, with what `argv` runs",
+        },
+        "argv": {
+            "type": "list",
+            "elements": "str",
+            "description": "The program and its words; `./NAME` is a file of the folder `src`",
+        },
+        "args": {
+            "type": "list",
+            "elements": "str",
+            "default": [],
+            "description": "Further words behind the others; other users of the host can see them",
+        },
+        "env": {
+            "type": "dict",
+            "default": {},
+            "description": "Variables of its environment, beside RACK_HOST and RACK_STEP",
+        },
+        "timeout": {
+            "type": "float",
+            "default": 600,
+            "description": "A suite that has not ended by then is an error",
+            "unit": "s",
+        },
     }
     reads = ()
-    writes = ("suite.tap_v1",)
+    writes = {
+        "suite.tap_v1": "numbers of cases by outcome, seconds (s), and up to 50 cases with messages (not_passed)",
+    }
+    needs = ("the program",)
+    verdicts = {
+        "failed": "a test point failed",
+        "skipped": "all points were skipped, or the plan is 1..0",
+        "error": "the plan is missing or not fulfilled, the program gave up, or its exit code contradicts its points",
+    }
+    example = """
+        - name: fans
+          module: suite.tap
+          args: {argv: [bats, --tap, /opt/fans/checks.bats]}
+    """
 
     def validate(self, ctx, params):
         check_program(params)

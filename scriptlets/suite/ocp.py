@@ -24,8 +24,8 @@ MEDIA_TYPE = re.compile(r"[ -~]{1,100}")
 class OcpSuite(Scriptlet):
     """Runs a program that prints Open Compute diagnostics output 2.0; each diagnosis is a measurement.
 
-    So is each step without a diagnosis, and each measurement. Units are kept, and validators are limits. Of a series the
-    smallest, the largest and the last value are kept. Files are attached, and so is the output.
+    So is each step without a diagnosis, and each measurement. Units are kept, and validators are limits. Of a series
+    the smallest, the largest and the last value are kept. Files are attached, and so is the output.
     """
 
     options = {

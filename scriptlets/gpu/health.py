@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
-from scriptlets.tools.limits import judge
+from scriptlets.tools.limits import in_words, judge
 from scriptlets.tools.nvidia_smi import field, gpus, number
 
 RESET = "drain the node and reset the GPU; if it comes back, replace the GPU"
@@ -34,6 +34,9 @@ SLOWDOWNS = {
 REASONS = ("clocks_event_reasons/clocks_event_reason_", "clocks_throttle_reasons/clocks_throttle_reason_")
 UNCORRECTED = ("dram_uncorrectable", "sram_uncorrectable", "sram_uncorrectable_parity", "sram_uncorrectable_secded")
 CORRECTED = ("dram_correctable", "sram_correctable")
+POWER = (
+    "gpu_power_readings/average_power_draw", "gpu_power_readings/power_draw", "power_readings/power_draw",
+)  # fmt: skip
 UNITS = {"uncorrected": "errors", "corrected": "errors", "retired": "pages"}
 RETIRED = ("multiple_single_bit_retirement", "double_bit_retirement")
 
@@ -72,6 +75,12 @@ class GpuHealth(Scriptlet):
             "description": "The highest temperature; by default where the GPU slows itself down",
             "unit": "Cel",
         },
+        "min_watts": {
+            "type": "float",
+            "description": "The least power that each GPU must take, such as under load",
+            "unit": "W",
+        },
+        "max_watts": {"type": "float", "description": "The power that each GPU may take", "unit": "W"},
         "timeout": {
             "type": "float",
             "default": 60,
@@ -89,7 +98,7 @@ class GpuHealth(Scriptlet):
     writes = {
         "gpu.health_v1": (
             "For each GPU, by its address, product, serial, states, slowdowns, uncorrected and corrected "
-            "(errors), retired (pages) and temperatures (Cel)"
+            "(errors), retired (pages), temperatures (Cel) and watts (W)"
         )
     }
     needs = ("nvidia-smi of NVIDIA's driver",)
@@ -111,6 +120,7 @@ class GpuHealth(Scriptlet):
         wrong = [*_number(ctx, len(found), params["expected"])]
         for name, gpu in found.items():
             wrong += [*_states(ctx, name, gpu), *_counts(ctx, name, gpu, params), *_heat(ctx, name, gpu, params)]
+            wrong += _power(ctx, name, gpu["watts"], {"min": params["min_watts"], "max": params["max_watts"]})
         if wrong:
             raise Failed("; ".join(wrong))
 
@@ -128,6 +138,7 @@ def told(gpu):
         "celsius": number(gpu, "temperature/gpu_temp"),
         "slows_at_celsius": number(gpu, "temperature/gpu_temp_slow_threshold"),
         "memory_celsius": number(gpu, "temperature/memory_temp"),
+        "watts": number(gpu, *POWER),
     }
 
 
@@ -169,3 +180,14 @@ def _heat(ctx, name, gpu, params):
     limit = gpu["slows_at_celsius"] if params["max_celsius"] is None else params["max_celsius"]
     if gpu["celsius"] is not None and judge(ctx, f"celsius.{name}", gpu["celsius"], "C", max=limit) == "failed":
         yield f"GPU {name}: {gpu['celsius']:g} °C (limit: max {limit:g} °C): look at the fans, the coolant and the air"
+
+
+def _power(ctx, name, watts, given):
+    """Judge the power; yields what is wrong. Raises ValueError where that is wanted and the GPU does not tell it."""
+    limits = {word: limit for word, limit in given.items() if limit is not None}
+    if watts is None:
+        if limits:
+            raise ValueError(f"GPU {name} does not tell its power: leave min_watts and max_watts out")
+        return
+    if judge(ctx, f"watts.{name}", watts, "W", **limits) == "failed":
+        yield f"GPU {name} takes {watts:g} W, expected {in_words(limits)}: look at its load and its power limit"

@@ -48,8 +48,8 @@ class GpuRocm(Scriptlet):
         "expected": {"type": "int", "description": "How many GPUs there are", "unit": "GPUs"},
         "driver": {"type": "str", "description": "Pattern of the version of the driver (amdgpu)"},
         "vbios": {"type": "str", "description": "Pattern of the version of the firmware (VBIOS)"},
-        "max_celsius": {"type": "float", "description": "How hot the junction of a GPU may be", "unit": "°C"},
-        "max_memory_celsius": {"type": "float", "description": "How hot its memory may be", "unit": "°C"},
+        "max_celsius": {"type": "float", "description": "How hot the junction of a GPU may be", "unit": "Cel"},
+        "max_memory_celsius": {"type": "float", "description": "How hot its memory may be", "unit": "Cel"},
         "max_replays": {
             "type": "int",
             "default": 0,
@@ -69,7 +69,7 @@ class GpuRocm(Scriptlet):
     reads = ()
     writes = {
         "gpu.rocm_v1": (
-            "`driver`, and for each card junction_celsius and memory_celsius (°C), watts (W), pcie_replays, used_bytes "
+            "`driver`, and for each card junction_celsius, memory_celsius (Cel), watts (W), pcie_replays, used_bytes "
             "and total_bytes (bytes), product, serial, vbios and bus; null for what rocm-smi does not tell"
         )
     }

@@ -117,12 +117,18 @@ class TestHealth:
             ),
             (T4, {"<gpu_temp>40": "<gpu_temp>94"}, {}, "94 °C (limit: max 93 °C): look at the fans, the coolant"),
             (T4, {}, {"max_celsius": 39}, "40 °C (limit: max 39 °C)"),
+            (T4, {}, {"max_watts": 20}, "takes 26.78 W, expected at most 20: look at its load and its power limit"),
+            (A5000, {}, {"min_watts": 65}, "takes 6.41 W, expected at least 65: look at its load"),
         ],
     )
     def test_what_is_wrong_and_what_to_do(self, run, text, changed, params, says):
         outcome = run("gpu.health.GpuHealth", text, changed, **params)
         assert outcome.verdict == "failed"
         assert says in outcome.reason
+
+    def test_power_that_is_not_told_is_an_error(self, run):
+        outcome = run("gpu.health.GpuHealth", A100, {"<power_draw>67.03 W": "<power_draw>N/A"}, max_watts=500)
+        assert (outcome.verdict, "does not tell its power: leave min_watts" in outcome.reason) == ("error", True)
 
     def test_a_gpu_that_is_lost(self, run):
         outcome = run("gpu.health.GpuHealth", LOST, code=15)

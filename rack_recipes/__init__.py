@@ -30,13 +30,23 @@ if TYPE_CHECKING:
         runs,
     )
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+    from ansible_collections.rack.recipes.plugins.plugin_utils.programs.program_context import Context
+    from ansible_collections.rack.recipes.plugins.plugin_utils.programs.recipe_result import RecipeResult
+    from ansible_collections.rack.recipes.plugins.plugin_utils.programs.run_recipe import run_recipe
+    from ansible_collections.rack.recipes.plugins.plugin_utils.programs.run_scriptlet import (
+        ScriptletResult,
+        run_scriptlet,
+    )
 
 __all__ = (
+    "Context",
     "ContextView",
     "Failed",
     "RackError",
+    "RecipeResult",
     "RunFrames",
     "Scriptlet",
+    "ScriptletResult",
     "ShellScriptlet",
     "Skipped",
     "debug_trace",
@@ -44,6 +54,8 @@ __all__ = (
     "measurements",
     "register_scriptlet",
     "run_program",
+    "run_recipe",
+    "run_scriptlet",
     "runs",
     "timeout_enforce",
     "track_resources",
@@ -54,6 +66,10 @@ _MODULES = {
     **short_names.MODULES,
     "RackError": f"{_HERE}errors",
     **dict.fromkeys(("RunFrames", "load_run", "measurements", "runs"), f"{_HERE}analysis.notebook"),
+    "Context": f"{_HERE}programs.program_context",
+    "RecipeResult": f"{_HERE}programs.recipe_result",
+    "run_recipe": f"{_HERE}programs.run_recipe",
+    **dict.fromkeys(("ScriptletResult", "run_scriptlet"), f"{_HERE}programs.run_scriptlet"),
 }
 
 if not TYPE_CHECKING:  # a checker would take every name for one of this module

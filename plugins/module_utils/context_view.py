@@ -109,6 +109,8 @@ class ContextView:
         """
         self._declared = None if reads is None else frozenset(reads)
 
+    checked_key = staticmethod(check_key)
+
     def _is_declared(self, key: object) -> bool:
         return self._declared is None or key in self._declared
 
@@ -186,7 +188,7 @@ class ContextView:
         if scope not in ("host", "run") or (scope == "host" and self.scope == "run"):
             raise ValueError(f"scope {scope!r}: a step of the {self.scope} cannot set it")
         place = self._own if scope == self.scope else self._run
-        value = check_value(value, check_key(key))
+        value = check_value(value, self.checked_key(key))
         check_size(value, key)
         if self._secrets:
             self._secrets.check_key(key)

@@ -42,25 +42,28 @@ MODULES: dict[str, dict[str, Any]] = {
 
 
 class Finder:
-    """An import finder for these names. It comes last, so that real modules of the same name win."""
+    """An import finder for `modules`, each with its names. It comes last, so that real modules of the same name win."""
 
-    @classmethod
-    def find_spec(cls, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
+    def __init__(self, modules: dict[str, dict[str, Any]]) -> None:
+        self._modules = modules
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> ModuleSpec | None:
         """The spec of a module that is known here, else None."""
-        known = name in PACKAGES or name in MODULES
-        return ModuleSpec(name, cls, is_package=name in PACKAGES) if known else None  # type: ignore[arg-type]
+        known = name in PACKAGES or name in self._modules
+        return ModuleSpec(name, self, is_package=name in PACKAGES) if known else None  # type: ignore[arg-type]
 
-    @staticmethod
-    def create_module(_spec: ModuleSpec) -> None:
+    def create_module(self, _spec: ModuleSpec) -> None:
         """Return None: Python then creates an ordinary module."""
 
-    @staticmethod
-    def exec_module(module: ModuleType) -> None:
+    def exec_module(self, module: ModuleType) -> None:
         """Fill the module with the names that it offers."""
-        vars(module).update(MODULES.get(module.__name__, {}))
+        vars(module).update(self._modules.get(module.__name__, {}))
+
+
+FINDER = Finder(MODULES)
 
 
 def install() -> None:
     """Make the names importable in this process, after all other finders."""
-    if Finder not in sys.meta_path:
-        sys.meta_path.append(Finder)
+    if FINDER not in sys.meta_path:
+        sys.meta_path.append(FINDER)

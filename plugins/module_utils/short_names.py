@@ -31,7 +31,18 @@ MODULES = {
     "timeout_enforce": f"{HERE}decorators",
     "track_resources": f"{HERE}decorators",
 }
-FOR_PROGRAMS = ("RackError", "RunFrames", "load_run", "measurements", "runs")
+FOR_PROGRAMS = (
+    "Context",
+    "RackError",
+    "RecipeResult",
+    "RunFrames",
+    "ScriptletResult",
+    "load_run",
+    "measurements",
+    "run_recipe",
+    "run_scriptlet",
+    "runs",
+)
 
 
 def not_for_scriptlets(name: str) -> str:

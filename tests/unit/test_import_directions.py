@@ -37,6 +37,7 @@ STATIONS = (
     ("virtual_rack",),
     ("server",),
     ("cli",),
+    ("programs",),
     ("pytest_plugin",),
 )
 ORDER = {name: number for number, names in enumerate(STATIONS) for name in names}

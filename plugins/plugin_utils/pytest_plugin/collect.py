@@ -14,6 +14,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.programs.recipe_result import RecipeResult
 from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.expected_results import (
     NOBODY,
     Expectation,
@@ -21,9 +22,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.expecte
     expect,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.optional_pytest import pytest
-from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.recipe_files import project_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.run_command import run_command, run_once
-from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.run_results import RecipeResult
+from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.recipe_files import inventories_of, project_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.recipe_runner import run_here, run_once
 
 Record = Mapping[str, Any]
 
@@ -41,7 +41,7 @@ class RecipeFile(pytest.File):
     def collect(self) -> Iterator[RecipeItem]:
         """The tests of the recipe; nothing is run."""
         try:
-            self.expectation = expect(self.path, self.project, self._inventories(), self._params())
+            self.expectation = expect(self.path, self.project, inventories_of(self.config), self._params())
         except RackError as error:
             raise self.CollectError(str(error)) from None
         for expected in self.expectation.results:
@@ -51,12 +51,6 @@ class RecipeFile(pytest.File):
     def project(self) -> Path:
         """The folder in which the recipe is run."""
         return project_of(self.path, self.config.rootpath)
-
-    def _inventories(self) -> tuple[str, ...]:
-        """The inventories of the command line; paths are relative to the folder in which pytest was called."""
-        folder = self.config.invocation_params.dir
-        given: list[str] = self.config.getoption("rack_inventory")
-        return tuple(str(folder / name) if (folder / name).exists() else name for name in given)
 
     def _params(self) -> dict[str, str]:
         given: list[str] = self.config.getoption("rack_param")
@@ -68,16 +62,16 @@ class RecipeFile(pytest.File):
             words = [*self._words()]
             if "PYTEST_XDIST_TESTRUNUID" in os.environ:  # the workers of one session have folders side by side
                 shared = self.config._tmp_path_factory.getbasetemp().parent  # type: ignore[attr-defined]
-                self._result = run_once(shared, words, self.project).result()
+                self._result = run_once(shared, words, self.project)
             else:
-                self._result = run_command(words, self.project).result()
+                self._result = run_here(words, self.project)
         return self._result
 
     def _words(self) -> Iterator[str]:
         """The arguments of the command. If only some tests are selected, only their steps and what these need run."""
         inside = self.path.is_relative_to(self.project)
         yield str(self.path.relative_to(self.project) if inside else self.path)
-        for inventory in self._inventories():
+        for inventory in inventories_of(self.config):
             yield from ("--inventory", inventory)
         for name, value in self._params().items():
             if name in self.expectation.params:

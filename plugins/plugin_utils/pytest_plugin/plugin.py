@@ -13,11 +13,13 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin import proposal_names
 from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.optional_pytest import pytest
 
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.context_fixture import RackContext
-    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.run_command import RecipeRunner
+    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.recipe_runner import RecipeRunner
+    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.scriptlet_runner import ScriptletRunner
 
 FILES = "rack_recipes_files"
 PATTERNS = ["*.recipe.yml", "*.recipe.yaml"]
@@ -45,7 +47,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse wrong inventories and parameters before anything is collected."""
+    """Refuse wrong inventories and parameters before anything is collected. Know the proposal's module names."""
+    proposal_names.install()
     for name in config.getoption("rack_inventory"):
         if "," not in name and not (config.invocation_params.dir / name).exists():
             raise pytest.UsageError(f"--rack-inventory: expected a file, a folder or a list of hosts, got {name!r}")
@@ -121,6 +124,19 @@ def rack_context() -> RackContext:
 def run_recipe(request: pytest.FixtureRequest, tmp_path: Path) -> RecipeRunner:
     """A function that runs a recipe, a file or a mapping, with a store of this test's own: see docs/authoring.md."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.recipe_files import project_of
-    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.run_command import RecipeRunner
+    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.recipe_runner import RecipeRunner
 
     return RecipeRunner(tmp_path / "rack-recipes", project_of(request.path, request.config.rootpath))
+
+
+@pytest.fixture
+def run_scriptlet(request: pytest.FixtureRequest, tmp_path: Path) -> ScriptletRunner:
+    """A function that runs one scriptlet, the project's or ours, here or on a host: see docs/authoring.md."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.recipe_files import (
+        inventories_of,
+        project_of,
+    )
+    from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.scriptlet_runner import ScriptletRunner
+
+    project = project_of(request.path, request.config.rootpath)
+    return ScriptletRunner(tmp_path / "rack-recipes", project, inventories_of(request.config))

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.optional_pytest import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import CONFIG
 
 TOP = re.compile(r"^[\"']?(test_meta|steps)[\"']?\s*:", re.MULTILINE)
@@ -46,3 +47,10 @@ def _around(path: Path, root: Path) -> Iterator[Path]:
         yield folder
         if folder == root:
             return
+
+
+def inventories_of(config: pytest.Config) -> tuple[str, ...]:
+    """The inventories of the command line; paths are relative to the folder in which pytest was called."""
+    folder = config.invocation_params.dir
+    given: list[str] = config.getoption("rack_inventory")
+    return tuple(str(folder / name) if (folder / name).exists() else name for name in given)

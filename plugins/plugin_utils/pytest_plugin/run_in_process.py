@@ -22,8 +22,8 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.step.judge i
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.scriptlet_result import VERDICTS, read_envelope
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import FAILED, MARGINAL, problem
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, Skipped
+from ansible_collections.rack.recipes.plugins.plugin_utils.programs.recipe_result import Verdict
 from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.optional_pytest import pytest
-from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.run_results import Verdict
 
 Judged = tuple[str, str]
 NOT_OURS = (

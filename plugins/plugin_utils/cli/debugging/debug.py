@@ -19,7 +19,13 @@ def add_debug(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--type", choices=("python", "shell", "native"), help="the type, if files of the same name have different types"
     )
-    command.add_argument("--args", metavar="JSON", default="{}", help='its arguments as one object: \'{"path": "/"}\'')
+    command.add_argument(
+        "--args",
+        metavar="JSON",
+        default="{}",
+        help='its arguments as one object, \'{"path": "/"}\', or @FILE with them in YAML or JSON (other users can see '
+        "what is written here in the process list: put secrets into a file)",
+    )
     command.add_argument(
         "--arg",
         metavar="NAME=VALUE",

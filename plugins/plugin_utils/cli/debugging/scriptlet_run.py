@@ -21,7 +21,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.context_option import read_context
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.param_options import split_assignment
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.param_options import (
+    read_mapping,
+    split_assignment,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colours import painter
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import printable
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, UsageError
@@ -108,6 +111,8 @@ def _find_entry(options: argparse.Namespace, folders: tuple[Path, ...]) -> Scrip
 
 
 def _args(text: str) -> dict[str, Any]:
+    if text.startswith("@"):
+        return read_mapping("--args", text.removeprefix("@"))
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:

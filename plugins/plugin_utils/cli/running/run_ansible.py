@@ -72,6 +72,7 @@ def run_ansible(
     leave_dead_terminal()
     summary = summarize(folder / JOURNAL)
     answer, exit_code = answer_of(summary, code, folder / LOG, forwarder.number)
+    answer["folder"] = str(folder.absolute())
     answer.update(_requested_extras(options, prepared, folder))
     if "report_error" in answer and not options.check:
         exit_code = exit_code or NOT_REPORTED

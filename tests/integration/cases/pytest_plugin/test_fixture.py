@@ -1,4 +1,4 @@
-"""The fixture `run_recipe`, from inside."""
+"""The fixtures `run_recipe` and `run_scriptlet`, from inside."""
 
 import pytest
 
@@ -43,3 +43,19 @@ def test_one_that_cannot_be_run(run_recipe):
     result = run_recipe({"steps": []})
     assert (result.exit_code, result.status, result.run_id) == (2, "error", "")
     assert "test_meta" in result.reason
+
+
+def test_one_scriptlet_of_the_project(run_scriptlet):
+    result = run_scriptlet("t.value", {"value": 4})
+    assert (result.verdict, result.context) == ("passed", {"t.value_v1": 4})
+
+
+def test_one_of_the_collection_on_a_host(run_scriptlet):
+    result = run_scriptlet("disk.usage", {"max_percent": -1}, host="leaf1", inventory="inventory.yml")
+    assert result.verdict == "failed", result
+    assert result.reason
+
+
+def test_a_name_that_is_not_there(run_scriptlet):
+    with pytest.raises(Exception, match="did you mean 't.value'"):
+        run_scriptlet("t.valeu")

@@ -141,11 +141,13 @@ def test_what_it_does_is_traced():
         (["--arg", "src=/absent"], 1, "error", "FileNotFoundError"),
         (["--arg", "src=3.txt", "--arg", "max=x"], 1, "error", "max"),
         (["--args", '{"src": "3.txt", "max": 1}', "--arg", "max=5"], 0, "passed", ""),
+        (["--args", "@args.yml"], 0, "passed", ""),
         ([], 1, "error", "argument 'src' is required"),
         (["--arg", "scr=3.txt"], 1, "error", "did you mean 'src'?"),
     ],
 )
 def test_verdicts(words: list[str], code: int, verdict: str, reason: str):
+    Path("args.yml").write_text("{src: 3.txt, max: 5}")
     done = call("debug", "t.count", *words)
     assert (done.code, done.answer["verdict"]) == (code, verdict)
     assert reason in done.answer.get("reason", "")

@@ -75,7 +75,9 @@ def said(done: Done) -> str:
 
 def test_a_run_that_passes(good: Done):
     assert (good.code, good.err) == (0, "")
-    assert good.answer == {"status": "ok", "run_id": run_id(good), "ctx_keys": ["t.ok_v1"], "counts": {"passed": 1}}
+    folder = str(Path(".rack-recipes/runs", run_id(good)).absolute())
+    about = {"run_id": run_id(good), "ctx_keys": ["t.ok_v1"], "counts": {"passed": 1}}
+    assert good.answer == {"status": "ok", **about, "folder": folder}
 
 
 def test_a_run_that_fails_tells_people_what_failed(bad: Done):

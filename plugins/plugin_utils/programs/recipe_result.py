@@ -2,20 +2,24 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The result of a run, for tests."""
+"""The result of a run, for programs and tests."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
-from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import RUN, Context
+from ansible_collections.rack.recipes.plugins.plugin_utils.context import run_context
+from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import RUN
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import counts, weight_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.programs.program_context import Context, of_journal
 
 Place = tuple[str, str]
 Record = dict[str, Any]
@@ -56,13 +60,16 @@ class ResultTable(dict[Place, Any]):
         return ", ".join(sorted({name for name, _host in self}))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RecipeResult:
     """How a recipe ended.
 
     `exit_code` and `status` are those of `rack-recipes run`. `reason` says why nothing was run or stored. `verdicts`,
     `reasons`, `measurements` (for each name its value, unit, limits and so on) and `steps` (the records of the journal)
     are tables by (step, host); instances of a loop have their own names. `context` is a table by (key, host).
+
+    `folder` is the path of the run's folder. `report` is the path of the report's page, or "". `ctx` is the context
+    with its history; `get`, `to_dict` and `get_history` are its own.
     """
 
     exit_code: int
@@ -71,6 +78,25 @@ class RecipeResult:
     reason: str = ""
     steps: Mapping[Place, Record] = field(default_factory=ResultTable)
     context: Mapping[Place, Any] = field(default_factory=ResultTable)
+    folder: str = ""
+    report: str = ""
+
+    @cached_property
+    def ctx(self) -> Context:
+        """The context of the run, with its history. It is read from the run's folder. Raises JournalError."""
+        return of_journal(Path(self.folder, JOURNAL)) if self.folder else Context()
+
+    def get(self, key: str, default: Any = None, host: str | None = None) -> Any:
+        """A value of the context; see `Context.get`."""
+        return self.ctx.get(key, default, host)
+
+    def to_dict(self, host: str | None = None) -> dict[str, Any]:
+        """The values of the context; see `Context.to_dict`."""
+        return self.ctx.to_dict(host)
+
+    def get_history(self, key: str | None = None, host: str | None = None) -> list[dict[str, Any]]:
+        """The changes of the context; see `Context.get_history`."""
+        return self.ctx.get_history(key, host)
 
     @property
     def verdicts(self) -> Mapping[Place, str]:
@@ -108,13 +134,16 @@ class RecipeResult:
         )
 
 
-def read_result(exit_code: int, answer: Mapping[str, Any], journal: Path | None) -> RecipeResult:
-    """The result of a run that ended with this exit code and JSON answer; `journal` is None if nothing was run."""
-    status, reason = answer.get("status", "error"), answer.get("reason", "")
-    if journal is None:
+def read_result(exit_code: int, answer: Mapping[str, Any], project: Path) -> RecipeResult:
+    """The result of a run that ended with this exit code and JSON answer, which names the run's folder if one began.
+
+    The paths of the report's files are relative to `project`, in which the command was called.
+    """
+    status, reason = answer.get("status", "error"), answer.get("reason", "") or answer.get("report_error", "")
+    if "folder" not in answer:
         return RecipeResult(exit_code, status, reason=reason)
-    context, steps = Context(), ResultTable()
-    for line in JournalReader(journal).read():
+    context, steps = run_context.Context(), ResultTable()
+    for line in JournalReader(Path(answer["folder"], JOURNAL)).read():
         if line.record is None:
             continue
         context.fold(line.record)
@@ -122,7 +151,8 @@ def read_result(exit_code: int, answer: Mapping[str, Any], journal: Path | None)
             _add(steps, context.refusals.final_record(line.record))
     held = {host: context.held(host) for host in (RUN, *context.hosts())}
     keys = ResultTable(((key, host), value) for host, own in held.items() for key, (_version, value) in own.items())
-    return RecipeResult(exit_code, status, context.run_id, reason, steps, keys)
+    page = next((str(project / path) for path in answer.get("report", ()) if path.endswith(".html")), "")
+    return RecipeResult(exit_code, status, context.run_id, reason, steps, keys, answer["folder"], page)
 
 
 def _verdict(record: Record) -> Verdict:

@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.run_results import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.programs.recipe_result import (
     RecipeResult,
     ResultTable,
     Verdict,
@@ -35,7 +36,8 @@ def read(tmp_path):
         journal = tmp_path / "journal.jsonl"
         journal.unlink(missing_ok=True)
         append(journal, [{"kind": "run", "run": "R1", "time": TIME, "hosts": ["h1", "h2"]}, *records])
-        return read_result(code, OK if answer is None else answer, journal)
+        about = {"folder": str(tmp_path), "report": ["runs/report.csv", "runs/report.html"]}
+        return read_result(code, {**(OK if answer is None else answer), **about}, tmp_path)
 
     return read
 
@@ -93,9 +95,25 @@ def test_a_refused_write_fails_its_step_where_the_recorder_could_not_say_so_any_
 
 
 def test_where_nothing_was_run():
-    found = read_result(2, {"status": "error", "reason": "no such file"}, None)
+    found = read_result(2, {"status": "error", "reason": "no such file"}, Path())
     assert (found.exit_code, found.status, found.reason, found.verdicts) == (2, "error", "no such file", {})
     assert repr(found) == "<run not begun error, exit code 2\n  no such file>"
+    assert (found.to_dict(), found.get("k_v1"), found.get_history()) == ({}, None, [])
+
+
+def test_the_context_has_its_history_and_the_report_its_path(read, tmp_path):
+    found = read(delta("k_v1", "h1", 1, 1), delta("k_v1", "h1", 2, 3))
+    assert (found.folder, found.report) == (str(tmp_path), f"{tmp_path}/runs/report.html")
+    assert (found.to_dict(), found.get("k_v1"), found.get("x_v1", 7)) == ({"k_v1": 2}, 2, 7)
+    assert [(change["before"], change["after"]) for change in found.get_history("k_v1", "h1")] == [(None, 1), (1, 2)]
+    assert found.ctx is found.ctx
+
+
+def test_a_report_that_could_not_be_written_is_the_reason(tmp_path):
+    append(tmp_path / "journal.jsonl", [{"kind": "run", "run": "R1", "time": TIME}])
+    answer = {**OK, "folder": str(tmp_path), "report": [], "report_error": "the disk is full"}
+    found = read_result(5, answer, tmp_path)
+    assert (found.report, found.reason) == ("", "the disk is full")
 
 
 TABLE = ResultTable({("measure", "h1"): 1, ("measure", "h2"): 2, ("wire", "h1"): 3, ("total", ""): 4})

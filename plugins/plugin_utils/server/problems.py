@@ -30,6 +30,7 @@ KINDS: Mapping[str, ProblemKind] = {
     "version-conflict": ProblemKind(409, "The key has changed"),
     "too-large": ProblemKind(413, "The body is too large"),
     "wrong-media-type": ProblemKind(415, "The body is of another media type"),
+    "locked": ProblemKind(409, "The lock is held by another owner, or by none"),
     "not-applicable": ProblemKind(409, "The operation does not fit the value"),
     "internal": ProblemKind(500, "The server has a fault"),
     "cannot-write": ProblemKind(503, "The journal cannot be written"),

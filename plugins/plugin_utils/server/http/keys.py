@@ -24,7 +24,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_mod
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes import operations
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.operations import (
-    OPERATIONS,
+    FOR_CLIENTS,
     WriteRequest,
     checked,
 )
@@ -32,7 +32,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.operati
 LONGEST_WAIT = 600.0  # seconds of one request; a client that waits longer asks again
 ROWS = 100  # changes in one answer, if the client does not say
 MOST_ROWS = 1000
-POSTED = ("key", "host", "version", "step", *OPERATIONS)  # the fields of a body of POST /ctx
+POSTED = ("key", "host", "version", "step", *FOR_CLIENTS)  # the fields of a body of POST /ctx
 BY_MEDIA = {PATCH: operations.PATCH, MERGE: operations.MERGE}
 
 
@@ -165,9 +165,9 @@ async def post_change(call: Call) -> Response:
             near = nearest(name, POSTED)
             hint = f" (did you mean {near!r}?)" if near else ""
             raise Problem("bad-request", f"there is no field {name[:80]!r}{hint}", f"there are {', '.join(POSTED)}")
-    asked = [name for name in OPERATIONS if name in body]
+    asked = [name for name in FOR_CLIENTS if name in body]
     if len(asked) != 1:
-        raise Problem("bad-request", f"expected one of {', '.join(OPERATIONS)}, got {len(asked)}", "give exactly one")
+        raise Problem("bad-request", f"expected one of {', '.join(FOR_CLIENTS)}, got {len(asked)}", "give exactly one")
     request = WriteRequest(
         body.get("key", ""),
         _field(body, "host"),

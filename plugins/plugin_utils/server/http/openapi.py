@@ -23,6 +23,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_mod
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import KINDS
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.json_patch import MOST_OPERATIONS, OPERATIONS
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.leases import LONGEST_LEASE
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
 
 ABOUT = (
@@ -90,6 +91,15 @@ SCHEMAS: Mapping[str, Schema] = {
     "History": _object({**PLACE, "more": {"type": "boolean"}, "changes": _list("Past")}),
     "Difference": _object({**PLACE, "field": {"type": "string"}}, {"before": {}, "after": {}}),
     "Differences": _object({"from": COUNT.schema, "to": COUNT.schema, "context": _list("Difference")}),
+    "OnHosts": _object({"key": NAME, "hosts": {"type": "object"}}),
+    "Lease": _object(
+        {
+            "owner": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[^\x00-\x1f\x7f]+$"},
+            "lease": {"type": "number", "exclusiveMinimum": 0, "maximum": LONGEST_LEASE},
+        },
+        additionalProperties=False,
+    ),
+    "Lock": _object({"name": NAME, "owner": NAME, "left": {"type": "number"}, "fence": COUNT.schema}),
     "Patch": {"type": "array", "maxItems": MOST_OPERATIONS, "items": {"oneOf": [*map(_patch_operation, OPERATIONS)]}},
     "Increment": INCREMENT,
     "Change": _object(
@@ -114,7 +124,12 @@ SCHEMAS: Mapping[str, Schema] = {
             "detail": {"type": "string"},
             "advice": {"type": "string"},
         },
-        {"current": {"$ref": "#/components/schemas/Held"}},
+        {
+            "current": {"$ref": "#/components/schemas/Held"},
+            "owner": NAME,
+            "left": {"type": "number"},
+            "missing": {"type": "array", "items": NAME},
+        },
     ),
 }
 

@@ -25,6 +25,7 @@ LONGEST_NAME = 200  # characters of a host, a step, a pattern, an id
 NUMBER = re.compile("[0-9]{1,15}")  # JavaScript's numbers are exact up to 2**53
 SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 NAME = re.compile(rf"[^\x00-\x1f\x7f]{{1,{LONGEST_NAME}}}")
+NAME_OF_LOCK = re.compile("[a-z0-9_]{1,80}([.][a-z0-9_]{1,80})?")
 TAG_OF_VERSION = re.compile('"[0-9]{1,15}"|[0-9]{1,15}')
 
 Schema = Mapping[str, Any]
@@ -49,6 +50,9 @@ TAG = ParamKind(
 )
 COUNT = ParamKind({"type": "integer", "minimum": 0, "maximum": 10**15 - 1}, "a whole number from 0", NUMBER, int)
 WAIT = ParamKind({"type": "number", "minimum": 0, "maximum": 999999}, "a number of seconds", SECONDS, float)
+LOCK_NAME = ParamKind(
+    {"type": "string", "pattern": f"^{NAME_OF_LOCK.pattern}$"}, "a name such as tester_1.port_2", NAME_OF_LOCK
+)
 KEY_NAME = ParamKind(
     {"type": "string", "pattern": f"^{KEY.pattern}$", "maxLength": LONGEST_NAME},
     "a context key such as numbers.stats_v1",

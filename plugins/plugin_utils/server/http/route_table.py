@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from starlette.responses import Response
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.http import events, keys
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http import events, keys, meeting_points
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.answers import answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.openapi import document
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import (
@@ -18,6 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_mod
     EVENTS,
     JSON,
     KEY_NAME,
+    LOCK_NAME,
     MERGE,
     PATCH,
     TAG,
@@ -32,6 +33,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSIO
 VALUE = {"$ref": "#/components/schemas/Value"}
 KEY = Param("key", KEY_NAME, "a key of the context", "path", required=True)
 HOST = Param("host", TEXT, "the host that the key belongs to; without it the key of the run")
+LOCK = Param("name", LOCK_NAME, "the name of the lock", "path", required=True)
+WAITING = Param("wait", WAIT, "how many seconds to wait, at most 600 (default: 0)")
 ONE_HOST = replace(HOST, about="only what this host sees: its own keys, and those of the run")
 AT = Param("at", COUNT, "as it was after the change with this number (default: now)")
 PATTERN = Param("key", TEXT, "only keys that fit this pattern, such as power.*")
@@ -147,6 +150,37 @@ ROUTES: tuple[RouteEntry, ...] = (
         ),
         answer="History",
         problems=("not-found",),
+    ),
+    RouteEntry(
+        "GET",
+        "/ctx/{key}/hosts",
+        "waitForHosts",
+        "The value of a key on several hosts, once all of them have set it.",
+        meeting_points.wait_for_hosts,
+        (KEY, Param("hosts", TEXT, "names of hosts, separated by commas", required=True), WAITING),
+        answer="OnHosts",
+        problems=("timeout",),
+    ),
+    RouteEntry(
+        "POST",
+        "/locks/{name}",
+        "getLock",
+        "Get a lock for some seconds. Who holds it already gets a new lease.",
+        meeting_points.get_lock,
+        (LOCK, WAITING),
+        {JSON: {"$ref": "#/components/schemas/Lease"}},
+        "Lock",
+        problems=("locked", "not-applicable", "disk-full"),
+    ),
+    RouteEntry(
+        "DELETE",
+        "/locks/{name}",
+        "giveLockBack",
+        "Give a lock back.",
+        meeting_points.give_lock_back,
+        (LOCK, Param("owner", TEXT, "who holds it", required=True)),
+        answer="Lock",
+        problems=("locked", "not-applicable", "disk-full"),
     ),
     RouteEntry(
         "GET",

@@ -35,6 +35,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.change_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.secret_values import SecretValues
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.operations import (
+    LOCK,
+    UNLOCK,
     VALUE,
     WriteRequest,
     new_value,
@@ -147,7 +149,7 @@ class LiveContext:
         merges = based_on < held.version and request.operation == VALUE and self._merges(request.key)
         if based_on != held.version and not merges:
             raise _conflict(request, held)
-        value = self._secrets.masked(request.key, new_value(request, held.version > 0, held.value))
+        value = self._masked(request, new_value(request, held.version > 0, held.value))
         drafts[request.host, request.key] = Draft(-1) if merges else Draft(held.version + 1, value)
         return {
             "kind": "delta",
@@ -166,6 +168,13 @@ class LiveContext:
             **({} if merges else {"unless_changed": True}),
             **({"request": request.request} if request.request else {}),
         }
+
+    def _masked(self, request: WriteRequest, value: Any) -> Any:
+        """The value as it may be written. Raises Problem for a lock that could not be recognized any more."""
+        shown = self._secrets.masked(request.key, value)
+        if shown is not value and shown != value and request.operation in (LOCK, UNLOCK):
+            raise Problem("bad-request", f"{request.key} or its owner has the name of a secret", "choose another name")
+        return shown
 
     def _merges(self, key: str) -> bool:
         """Whether the policy of a key makes one value of two writes that were based on the same version."""

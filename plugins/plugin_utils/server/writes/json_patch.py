@@ -40,6 +40,11 @@ def check(patch: Any) -> None:
         _check_operation(f"operation {number}", operation)
 
 
+def known_fields(operation: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of an operation that count; all others are passed over (section 4)."""
+    return {name: operation[name] for name in ("path", *OPERATIONS[operation["op"]][1])}
+
+
 def _check_operation(where: str, operation: Any) -> None:
     name = operation.get("op") if isinstance(operation, dict) else None
     if not isinstance(name, str) or name not in OPERATIONS:

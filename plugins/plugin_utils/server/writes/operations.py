@@ -21,7 +21,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_values import
     shortened,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes import json_patch
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes import json_patch, leases
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.json_pointer import (
     PointerError,
     find,
@@ -30,6 +30,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.json_po
 )
 
 VALUE, PATCH, MERGE, INCREMENT = "value", "patch", "merge", "increment"
+LOCK, UNLOCK = "lock", "unlock"
+FOR_CLIENTS = (VALUE, PATCH, MERGE, INCREMENT)  # what a client can ask for by name; locks have paths of their own
 ADVICE = {
     PATCH: 'send a JSON Patch (RFC 6902), such as [{"op": "replace", "path": "/mean", "value": 3}]',
     INCREMENT: 'send {"by": NUMBER}, and with "path" the JSON pointer of a number inside of the value',
@@ -92,9 +94,9 @@ def _check_value(request: WriteRequest) -> None:
 
 def _check_patch(request: WriteRequest) -> None:
     try:
-        check_value(request.operand, PATCH)
         json_patch.check(request.operand)
-    except ValueError as error:
+        check_value([json_patch.known_fields(operation) for operation in request.operand], PATCH)
+    except (ValueError, RecursionError) as error:
         raise Problem("bad-request", shortened(str(error)), ADVICE[PATCH]) from None
 
 
@@ -185,4 +187,6 @@ OPERATIONS: Mapping[str, Operation] = {
     PATCH: Operation(_check_patch, _patched),
     MERGE: Operation(_check_value, _merged),
     INCREMENT: Operation(_check_increment, _incremented),
+    LOCK: Operation(leases.check_lease, leases.acquired),
+    UNLOCK: Operation(leases.check_owner, leases.released),
 }

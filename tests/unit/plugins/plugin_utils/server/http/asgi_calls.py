@@ -30,6 +30,11 @@ class Answer:
 
 def call(app: Any, method: str, target: str, data: Any = ..., **headers: str) -> Answer:
     """Send one request; `data` becomes a JSON body. In names of headers `_` stands for `-`."""
+    return asyncio.run(call_in_loop(app, method, target, data, **headers))
+
+
+async def call_in_loop(app: Any, method: str, target: str, data: Any = ..., **headers: str) -> Answer:
+    """The same in a loop that runs."""
     body = b"" if data is ... else data if isinstance(data, bytes) else json.dumps(data).encode()
     path, _mark, query = target.partition("?")
     all_headers = {"content-type": "application/json", **{name.replace("_", "-"): headers[name] for name in headers}}
@@ -42,7 +47,7 @@ def call(app: Any, method: str, target: str, data: Any = ..., **headers: str) ->
         "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in all_headers.items()],
         "client": ("0", 1),
     }
-    return asyncio.run(_call(app, scope, body))
+    return await _call(app, scope, body)
 
 
 async def _call(app: Any, scope: dict[str, Any], body: bytes) -> Answer:

@@ -34,6 +34,7 @@ def made(operation: str, operand: Any, value: Any = UNSET) -> Any:
         (VALUE, [1], {"a": 1}, [1]),
         (VALUE, None, UNSET, None),
         (PATCH, [{"op": "add", "path": "/a", "value": 1}], {}, {"a": 1}),
+        (PATCH, [{"op": "remove", "path": "/a", "\0": "\0"}], {"a": 1}, {}),
         (MERGE, {"a": {"b": None, "c": 2}, "d": [3]}, {"a": {"b": 1}, "d": [1, 2]}, {"a": {"c": 2}, "d": [3]}),
         (MERGE, {"a": {"b": None, "c": 1}}, UNSET, {"a": {"c": 1}}),
         (MERGE, [1], {"a": 1}, [1]),

@@ -13,7 +13,7 @@ import re
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from scriptlets.tools.limits import in_words, judge, limits
 from scriptlets.tools.patterns import check_pattern, search
-from scriptlets.tools.service_answers import ADVICE, NotHttpError, ask_http, check_url, state_of
+from scriptlets.tools.service_answers import NoServiceError, NotHttpError, ask_http, check_url
 
 PART = re.compile(r"\.?([^.\[\]]+)|\[(\d+)\]")
 
@@ -148,10 +148,8 @@ class HttpCheck(Scriptlet):
     def run(self, ctx, params):
         try:
             answer = self.asked(params)
-        except NotHttpError as error:
+        except (NotHttpError, NoServiceError) as error:
             raise Failed(f"{params['url']} {error}") from None
-        except OSError as error:
-            raise Failed(f"{params['url']} {ADVICE[state_of(error)]}") from None
         value = value_at(answer.body, params["json"]) if params["json"] else None
         found = {"status": answer.status, "ms": answer.ms, "tls_days_left": answer.tls_days_left, "value": value}
         ctx.set("generic.http_v1", found)
@@ -160,7 +158,7 @@ class HttpCheck(Scriptlet):
             raise Failed(f"{params['url']} {'; '.join(wrong)}")
 
     def asked(self, params):
-        """The answer of the service. Raises OSError and NotHttpError."""
+        """The answer of the service. Raises NoServiceError and NotHttpError."""
         body = None if params["send"] is None else params["send"].encode()
         headers = {**params["headers"], **_authorization(params)}
         return ask_http(

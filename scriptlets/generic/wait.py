@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from scriptlets.tools.commands import completed, last_line
-from scriptlets.tools.service_answers import NotHttpError, ask_http, ask_port, check_url, state_of
+from scriptlets.tools.service_answers import NoServiceError, NotHttpError, ask_http, ask_port, check_url
 
 KINDS = ("port", "file", "argv", "url")
 SHORTEST = 0.1  # seconds that a look may take, also the last one
@@ -155,8 +155,8 @@ def _web(params, seconds):
         answer = ask_http(params["url"], seconds, verify=params["verify"])
     except NotHttpError as error:
         return False, f"{params['url']} {error}"
-    except OSError as error:
-        return False, f"{params['url']} was {state_of(error)}"
+    except NoServiceError as error:
+        return False, f"{params['url']} was {error.state}"
     return answer.status == params["status"], f"{params['url']} answered status {answer.status}"
 
 

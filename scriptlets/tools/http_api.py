@@ -6,14 +6,11 @@
 
 from __future__ import annotations
 
-import base64
-import http.client
 import json
-import ssl
 from contextlib import contextmanager
-from urllib.parse import urlsplit
 
-LARGEST = 64 * 1024 * 1024  # bytes of an answer
+from scriptlets.tools.http_client import LARGEST, HttpClient, NoAnswerError, basic, trust
+
 DEFAULT_TIMEOUT = 5.0  # seconds
 HINTS = {
     401: ": check user and password",
@@ -59,16 +56,12 @@ class HttpApi:
     """
 
     def __init__(self, url, user="", password="", timeout=DEFAULT_TIMEOUT, *, verify=True):
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"url: expected http://HOST or https://HOST, got {url!r}")
-        self._parts, self._timeout, self._verify = parts, timeout, verify
-        self._prefix = parts.path.rstrip("/")
-        self._headers = {"Accept": "application/json, text/plain;q=0.9, */*;q=0.1"}
-        if user:
-            words = base64.b64encode(f"{user}:{password}".encode()).decode()
-            self._headers["Authorization"] = f"Basic {words}"
-        self._connection = None
+        headers = {"Accept": "application/json, text/plain;q=0.9, */*;q=0.1"}
+        context = trust(verify=verify) if url.startswith("https:") else None
+        self._scheme = url.partition(":")[0]
+        self._client = HttpClient(
+            url, timeout, context=context, headers={**headers, **(basic(user, password) if user else {})}
+        )
 
     def get_text(self, path):
         """The text at a path below the address. Raises HttpError."""
@@ -84,14 +77,11 @@ class HttpApi:
 
     def close(self):
         """End the connection."""
-        if self._connection:
-            self._connection.close()
-        self._connection = None
+        self._client.close()
 
     def where(self, path):
         """The whole address of a path, for messages; it has no password in it."""
-        port = f":{self._parts.port}" if self._parts.port else ""
-        return f"{self._parts.scheme}://{self._parts.hostname}{port}{self._prefix}{path}"
+        return f"{self._scheme}://{self._client.place}{self._client.path}{path}"
 
     def _decoded(self, path, body):
         try:
@@ -103,47 +93,21 @@ class HttpApi:
         return found
 
     def _ask(self, method, path, body=None):
-        """The bytes of an answer. A connection that the service has closed meanwhile is opened once more."""
-        was_open = self._connection is not None
+        """The bytes of an answer. Raises HttpError."""
+        headers = {"Content-Type": "application/json"} if body else {}
         try:
-            return self._answer(method, path, body)
-        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError) as error:
-            self.close()
-            if not was_open:
-                raise HttpError(f"{self.where(path)} could not be read: {error}: {AWAY}") from None
-        except (OSError, http.client.HTTPException) as error:
-            self.close()
-            raise HttpError(f"{self.where(path)} could not be read: {self._said(error)}: {AWAY}") from None
-        return self._ask(method, path, body)
-
-    def _answer(self, method, path, body):
-        if self._connection is None:
-            self._connection = self._opened()
-        headers = {**self._headers, **({"Content-Type": "application/json"} if body else {})}
-        self._connection.request(method, self._prefix + path, body, headers)
-        answer = self._connection.getresponse()
-        found = answer.read(LARGEST + 1)
-        if len(found) > LARGEST:
-            self.close()
-            raise HttpError(f"{self.where(path)} answered more than {LARGEST >> 20} MiB", answer.status)
+            answer = self._client.ask(method, self._client.path + path, body, headers)
+        except NoAnswerError as error:
+            raise HttpError(f"{self.where(path)} {self._said(error)}") from None
         if answer.status >= 400:
             raise HttpError(f"{self.where(path)} answered HTTP {answer.status}{_hint(answer.status)}", answer.status)
-        return found
-
-    def _opened(self):
-        if self._parts.scheme == "http":
-            return http.client.HTTPConnection(self._parts.hostname, self._parts.port, timeout=self._timeout)
-        context = ssl.create_default_context()
-        if not self._verify:
-            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-        return http.client.HTTPSConnection(
-            self._parts.hostname, self._parts.port, timeout=self._timeout, context=context
-        )
+        return answer.body
 
     def _said(self, error):
-        if isinstance(error, TimeoutError):
-            return f"no answer within {self._timeout:g} s"
-        return str(error) or type(error).__name__
+        if error.kind == "too_large":
+            return f"answered more than {LARGEST >> 20} MiB"
+        silence = f"no answer within {self._client.timeout:g} s"
+        return f"could not be read: {silence if error.kind == 'silent' else error}: {AWAY}"
 
 
 def _hint(status):

@@ -6,22 +6,31 @@
 
 from __future__ import annotations
 
-import base64
-import http.client
 import json
 import re
-import socket
-import ssl
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urlsplit
+
+from scriptlets.tools.http_client import HttpClient, NoAnswerError, basic, trust
 
 ROOT = "/redfish/v1"
 MISSING = (404, 405, 501)  # not found, no such method, not implemented
 REFUSED = (401, 403)
-MOVED = (301, 302, 307, 308)
 MOST_BYTES = 32 * 1024 * 1024
 MOST_PAGES = 1000
-MOST_MOVES = 5
 SHOWN = 200
+# What a technician can do where the BMC does not answer, by the kind of trouble.
+WHY = {
+    "untrusted": (
+        "the certificate of {place} is not trusted ({error}): give its authority (`ca`), or do not verify it "
+        "(`verify: false`)"
+    ),
+    "no_tls": "{place} speaks no TLS that is accepted here ({error}): is it the right port?",
+    "refused": "{place} refuses the connection: is the BMC's web service on, and is this its port?",
+    "unknown": "{place}: no such name ({error}): correct the address of the BMC",
+    "silent": "{place} does not answer within {seconds:g} s: check the BMC's cable and address",
+    "too_large": "{place}: the answer at {path} has more than {most} bytes",
+    "moved": "{place} {error}",
+}
 
 # What the arguments mean that are read here, for the documentation of each scriptlet that has them.
 ARGUMENTS = {
@@ -44,42 +53,33 @@ class Missing(RedfishError):
 
 def client_of(params):
     """The device that the arguments `url`, `user`, `password`, `verify`, `ca` and `timeout` name."""
-    is_needed = params["ca"] or params["url"].startswith("https:")
-    context = _trust(params["verify"], params["ca"]) if is_needed else None  # reading what is trusted takes time
-    return Redfish(params["url"], params["user"], params["password"], context, params["timeout"])
-
-
-def _trust(verify, ca):
-    """How the device's certificate is judged; `ca` is a file or the text of a certificate."""
-    if not verify:
-        context = ssl.create_default_context()
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-        return context
+    is_needed = params["ca"] or params["url"].startswith("https:")  # reading what is trusted takes time
     try:
-        given = {"cadata": ca} if ca and "-----BEGIN" in ca else {"cafile": ca or None}
-        return ssl.create_default_context(**given)
-    except (OSError, ValueError) as error:
-        raise RedfishError(f"ca: expected the path or the text of a certificate: {error}") from None
+        context = trust(verify=params["verify"], ca=params["ca"]) if is_needed else None
+    except ValueError as error:
+        raise RedfishError(str(error)) from None
+    return Redfish(params["url"], params["user"], params["password"], context, params["timeout"])
 
 
 class Redfish:
     """One device. It uses one connection as long as the device keeps it, and a user's name and password each time."""
 
     def __init__(self, url, user, password, context=None, timeout=10.0):
-        self.place, self._connection = _connection(url, context, timeout)
+        headers = {**basic(user, password), "Accept": "application/json", "OData-Version": "4.0"}
+        try:
+            self._client = HttpClient(url, timeout, context=context, headers=headers, most_bytes=MOST_BYTES)
+        except ValueError:
+            raise RedfishError(f"url: expected https://ADDRESS, got {url!r}") from None
+        self.place = self._client.place
         # Behind a gateway a BMC may have a path of its own. People also give the address of the service itself.
-        self._below = urlsplit(url).path.rstrip("/").removesuffix(ROOT)
-        self._timeout = timeout
+        self._below = self._client.path.removesuffix(ROOT)
         self._user = user
-        token = base64.b64encode(f"{user}:{password}".encode()).decode("ascii")
-        self._headers = {"Authorization": f"Basic {token}", "Accept": "application/json", "OData-Version": "4.0"}
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_error):
-        self._connection.close()
+        self._client.close()
 
     def get(self, path):
         """The resource at a path. Raises Missing where there is none, and RedfishError for any other trouble."""
@@ -98,8 +98,7 @@ class Redfish:
         return self.get(link["@odata.id"])
 
     def post(self, path, body):
-        """Order an action, once: a new connection takes it, since an order on a stale one could not be sent again."""
-        self._connection.close()
+        """Order an action, once: an order that was perhaps taken is never given again."""
         self._request("POST", path, json.dumps(body).encode())
 
     def members(self, collection):
@@ -126,16 +125,18 @@ class Redfish:
         raise RedfishError(f"{self.place} manages {len(found)} systems{which}: name one of them (argument `system`)")
 
     def _request(self, method, path, body=None):
-        for _try in range(MOST_MOVES):
-            answer = self._send(method, self._safe(path), body)
-            text = answer.read(MOST_BYTES + 1)
-            if len(text) > MOST_BYTES:
-                raise RedfishError(f"{self.place}: the answer at {path} has more than {MOST_BYTES} bytes")
-            if answer.status not in MOVED:
-                self._judge(answer.status, method, path, text)
-                return text
-            path = urljoin(path, answer.getheader("Location") or "")
-        raise RedfishError(f"{self.place} moves {path} too often")
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        try:
+            answer = self._client.ask(method, self._below + self._safe(path), body, headers, self._followed)
+        except NoAnswerError as error:
+            raise RedfishError(self._why(error, path)) from None
+        self._judge(answer.status, method, path, answer.body)
+        return answer.body
+
+    def _followed(self, location):
+        """The path that a redirection of the device leads to, without that of a gateway in front of it."""
+        path = self._safe(location)
+        return path if path.startswith(self._below + "/") else self._below + path
 
     def _safe(self, path):
         """A path on this device. What leads elsewhere is refused: it would get the password."""
@@ -145,38 +146,10 @@ class Redfish:
         query = f"?{quote(parts.query, safe='=&$%,.-_~')}" if parts.query else ""
         return quote(parts.path, safe="/%:@!$&'()*+,;=~-._|") + query
 
-    def _send(self, method, path, body):
-        headers = {**self._headers, **({"Content-Type": "application/json"} if body is not None else {})}
-        try:
-            try:
-                self._connection.request(method, self._below + path, body, headers)
-                return self._connection.getresponse()
-            except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError):
-                self._connection.close()  # it had closed a connection that it kept before
-                if method != "GET":
-                    raise
-                self._connection.request(method, self._below + path, body, headers)
-                return self._connection.getresponse()
-        except (OSError, http.client.HTTPException) as error:
-            self._connection.close()
-            raise RedfishError(self._why(error)) from None
-
-    def _why(self, error):
+    def _why(self, error, path):
         """What a technician can do about an error of the connection."""
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return (
-                f"the certificate of {self.place} is not trusted ({error.verify_message}): give its authority (`ca`), "
-                "or do not verify it (`verify: false`)"
-            )
-        if isinstance(error, ssl.SSLError):
-            return f"{self.place} speaks no TLS that is accepted here ({error.reason or error}): is it the right port?"
-        if isinstance(error, ConnectionRefusedError):
-            return f"{self.place} refuses the connection: is the BMC's web service on, and is this its port?"
-        if isinstance(error, socket.gaierror):
-            return f"{self.place}: no such name ({error.strerror}): correct the address of the BMC"
-        if isinstance(error, (TimeoutError, socket.timeout)):
-            return f"{self.place} does not answer within {self._timeout:g} s: check the BMC's cable and address"
-        return f"{self.place}: {error or type(error).__name__}"
+        words = WHY.get(error.kind, "{place}: {error}")
+        return words.format(place=self.place, error=error, path=path, seconds=self._client.timeout, most=MOST_BYTES)
 
     def _judge(self, status, method, path, text):
         if status in REFUSED:
@@ -191,20 +164,6 @@ class Redfish:
             return json.loads(text)
         except ValueError:
             raise RedfishError(f"{self.place}: what is at {path} is no JSON: {text[:80]!r}") from None
-
-
-def _connection(url, context, timeout):
-    """The address and port that a URL names, and a connection to it that is not open yet."""
-    try:
-        parts = urlsplit(url)
-        place = parts.netloc.rpartition("@")[2]
-        if parts.scheme == "https" and parts.hostname:
-            return place, http.client.HTTPSConnection(place, timeout=timeout, context=context)
-        if parts.scheme == "http" and parts.hostname:
-            return place, http.client.HTTPConnection(place, timeout=timeout)
-    except (ValueError, http.client.InvalidURL):
-        pass
-    raise RedfishError(f"url: expected https://ADDRESS, got {url!r}")
 
 
 def _said(text):

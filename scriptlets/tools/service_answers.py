@@ -6,16 +6,15 @@
 
 from __future__ import annotations
 
-import http.client
 import socket
-import ssl
 import time
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from scriptlets.tools.http_client import HttpClient, NoAnswerError, kind_of, trust
+
 LARGEST = 16 << 20  # bytes of an answer
 LARGEST_PACKET = 65535  # bytes
-DAY = 86400  # seconds
 LABEL = 63  # characters in a part of a name (RFC 1035)
 ADVICE = {
     "refused": "refuses the connection: start the service, or correct the port",
@@ -47,13 +46,12 @@ class HttpAnswer:
     tls_days_left: float | None
 
 
-def state_of(error):
-    """Which word of `ADVICE` an OSError means."""
-    if isinstance(error, socket.gaierror):
-        return "unknown"
-    if isinstance(error, (ConnectionRefusedError, ConnectionResetError)):
-        return "refused"
-    return "silent" if isinstance(error, (socket.timeout, TimeoutError)) else "unreachable"
+class NoServiceError(Exception):
+    """Nothing answered: `state` is a word of `ADVICE`."""
+
+    def __init__(self, state):
+        super().__init__(ADVICE[state])
+        self.state = state
 
 
 def ask_port(host, port, protocol, seconds, payload=b""):
@@ -83,7 +81,7 @@ def _state(family, kind, address, seconds, payload):
                 asked.send(payload)
                 asked.recv(LARGEST_PACKET)
     except OSError as error:
-        return state_of(error)
+        return kind_of(error)
     return "open"
 
 
@@ -108,43 +106,30 @@ def _is_name(name):
 def ask_http(url, seconds, method="GET", headers=(), body=None, ca_file=None, *, verify=True):
     """What a web service answers; redirections are not followed. `seconds` hold for each part of the answer.
 
-    Raises OSError where there is no connection, NotHttpError for an answer that is none, and for a certificate that is
-    not trusted.
+    Raises NoServiceError where there is no connection, NotHttpError for an answer that is none, and for a certificate
+    that is not trusted, and ValueError for a `ca_file` that is none.
     """
     parts = urlsplit(url)
-    connection = _connection(parts, seconds, ca_file, verify=verify)
+    context = trust(verify=verify, ca=ca_file, name="ca_file") if parts.scheme == "https" else None
+    client = HttpClient(url, seconds, context=context, most_bytes=LARGEST)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     started = time.monotonic()
     try:
-        connection.connect()
-        days = _days_left(connection.sock)
-        connection.request(method, path, body, dict(headers))
-        answer = connection.getresponse()
-        found = answer.read(LARGEST + 1)
-    except ssl.SSLCertVerificationError as error:
-        said = error.verify_message
-        raise NotHttpError(f"has a certificate that is not trusted ({said}): renew it, or give its ca_file") from None
-    except (ssl.SSLError, http.client.HTTPException) as error:
-        said = getattr(error, "reason", "") or str(error) or type(error).__name__
-        raise NotHttpError(f"does not speak {parts.scheme.upper()} ({said}): correct the address") from None
+        answer = client.ask(method, path, body, headers)
+    except NoAnswerError as error:
+        raise _wrong(error, parts.scheme.upper()) from None
     finally:
-        connection.close()
-    if len(found) > LARGEST:
-        raise NotHttpError(f"answers more than {LARGEST >> 20} MiB: ask for less")
-    return HttpAnswer(answer.status, found.decode("utf-8", "backslashreplace"), _ms(started), days)
+        client.close()
+    body = answer.body.decode("utf-8", "backslashreplace")
+    return HttpAnswer(answer.status, body, _ms(started), client.days_left)
 
 
-def _connection(parts, seconds, ca_file, *, verify):
-    if parts.scheme == "http":
-        return http.client.HTTPConnection(parts.hostname, parts.port, timeout=seconds)
-    context = ssl.create_default_context(cafile=ca_file)
-    if not verify:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return http.client.HTTPSConnection(parts.hostname, parts.port, timeout=seconds, context=context)
-
-
-def _days_left(connected):
-    certificate = connected.getpeercert() if isinstance(connected, ssl.SSLSocket) else None
-    if not certificate:
-        return None
-    return round((ssl.cert_time_to_seconds(certificate["notAfter"]) - time.time()) / DAY, 2)
+def _wrong(error, scheme):
+    """The exception that says what to do where there is no answer."""
+    if error.kind in ADVICE:
+        return NoServiceError(error.kind)
+    if error.kind == "untrusted":
+        return NotHttpError(f"has a certificate that is not trusted ({error}): renew it, or give its ca_file")
+    if error.kind == "too_large":
+        return NotHttpError(f"answers more than {LARGEST >> 20} MiB: ask for less")
+    return NotHttpError(f"does not speak {scheme} ({error}): correct the address")

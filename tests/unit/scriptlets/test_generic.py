@@ -191,8 +191,8 @@ class TestPort:
 
     @pytest.mark.parametrize("number", [errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES])
     def test_what_the_network_says(self, scriptlet, number):
-        module = scriptlet("tools.service_answers")
-        assert module.ADVICE[module.state_of(OSError(number, ""))] == "cannot be reached: look at routes and cables"
+        kind = scriptlet("tools.http_client").kind_of(OSError(number, ""))
+        assert scriptlet("tools.service_answers").ADVICE[kind] == "cannot be reached: look at routes and cables"
 
     def test_udp(self, port, closed_port, rack_context):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:

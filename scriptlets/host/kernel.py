@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -13,6 +14,10 @@ from pathlib import Path
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 
 LIMITS = ("min", "max")
+SYSFS = "/sys/"
+CHOSEN = re.compile(r"\[([^\]]+)\]")
+SET = "set it in /etc/sysctl.d, and run `sysctl --system`"
+SET_IN_SYSFS = "set it at each start, by systemd-tmpfiles or on the kernel's command line"
 
 
 class HostKernel(Scriptlet):
@@ -40,7 +45,10 @@ class HostKernel(Scriptlet):
         "settings": {
             "type": "dict",
             "default": {},
-            "description": "Those of sysctl(8): NAME -> VALUE, or `min` and `max`",
+            "description": (
+                "Those of sysctl(8): NAME -> VALUE, or `min` and `max`; or a file below /sys, such as those of huge "
+                "pages, SELinux or AppArmor: PATH -> VALUE, of several the one in brackets"
+            ),
         },
         "modules": {
             "type": "dict",
@@ -76,7 +84,9 @@ class HostKernel(Scriptlet):
           module: host.kernel
           args:
             release: "6.*"
-            settings: {net.core.rmem_max: {min: 212992}}
+            settings:
+              net.core.rmem_max: {min: 212992}
+              /sys/kernel/mm/transparent_hugepage/enabled: madvise
     """
 
     def run(self, ctx, params):
@@ -106,13 +116,19 @@ def arguments(line):
 def setting(root, name):
     """The value of a setting, with single spaces; None where the kernel does not have it.
 
-    A dot in a name is a slash in the path, except where the name has slashes itself (sysctl(8)).
+    A dot in a name is a slash in the path, except where the name has slashes itself (sysctl(8)). One that begins with
+    /sys/ is a path; of several choices there the one in brackets is in force. Raises ValueError if it is not told.
     """
-    path = root / "proc/sys" / (name if "/" in name else name.replace(".", "/"))
+    in_proc = root / "proc/sys" / (name if "/" in name else name.replace(".", "/"))
+    path = root / name[1:] if name.startswith(SYSFS) else in_proc
     try:
-        return " ".join(path.read_text(encoding="utf-8", errors="backslashreplace").split())
-    except OSError:
+        text = " ".join(path.read_text(encoding="utf-8", errors="backslashreplace").split())
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise ValueError(f"{name} cannot be read ({error.strerror}): run this step with `become`") from None
+    chosen = CHOSEN.search(text) if name.startswith(SYSFS) else None
+    return chosen[1] if chosen else text
 
 
 def version(root, name):
@@ -146,17 +162,24 @@ def _arguments(ctx, words, params):
 def _settings(ctx, found, params):
     """Judge the settings; yields what is wrong."""
     for name, wanted in params["settings"].items():
-        value = found[name]
+        value, action = found[name], SET_IN_SYSFS if name.startswith(SYSFS) else SET
         if value is None:
-            ctx.check(f"setting.{name}", value or "", ne="")
+            ctx.check(f"setting.{name}", "", ne="")
             yield f"the kernel has no setting {name}: load the module that has it, or correct the name"
         elif isinstance(wanted, dict):
             limits = {word: wanted[word] for word in LIMITS if word in wanted}
-            if ctx.check(f"setting.{name}", float(value), **limits) == "failed":
+            if ctx.check(f"setting.{name}", _number(name, value), **limits) == "failed":
                 told = ", ".join(f"{word} {limit}" for word, limit in limits.items())
-                yield f"{name} is {value}, expected {told}: set it in /etc/sysctl.d, and run `sysctl --system`"
+                yield f"{name} is {value}, expected {told}: {action}"
         elif ctx.check(f"setting.{name}", value, eq=" ".join(str(wanted).split())) == "failed":
-            yield f"{name} is {value}, expected {wanted}: set it in /etc/sysctl.d, and run `sysctl --system`"
+            yield f"{name} is {value}, expected {wanted}: {action}"
+
+
+def _number(name, value):
+    try:
+        return float(value)
+    except ValueError:
+        raise ValueError(f"{name} is {value!r}, and no number that `min` and `max` could judge") from None
 
 
 def _modules(ctx, found, params):

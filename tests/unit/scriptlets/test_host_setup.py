@@ -61,7 +61,8 @@ class TestKernel:
             no_modules=["nouveau"],
             settings={
                 "kernel.numa_balancing": 0, "vm.nr_hugepages": {"min": 64}, "net.ipv4.tcp_rmem": "4096 131072 33554432",
-                "net/ipv4/conf/eth0.10/forwarding": 1,
+                "net/ipv4/conf/eth0.10/forwarding": 1, "/sys/kernel/mm/transparent_hugepage/enabled": "madvise",
+                "/sys/module/apparmor/parameters/enabled": "Y",
             },
         )  # fmt: skip
         assert (outcome.verdict, outcome.reason) == ("passed", "")
@@ -78,6 +79,14 @@ class TestKernel:
                 "kernel.numa_balancing is 0, expected 1: set it in /etc/sysctl",
             ),
             ({"settings": {"vm.nr_hugepages": {"min": 65}}}, "vm.nr_hugepages is 64, expected min 65: set it in"),
+            (
+                {"settings": {"/sys/kernel/mm/transparent_hugepage/enabled": "never"}},
+                "/sys/kernel/mm/transparent_hugepage/enabled is madvise, expected never: set it at each",
+            ),
+            (
+                {"settings": {"/sys/fs/selinux/enforce": 1}},
+                "the kernel has no setting /sys/fs/selinux/enforce: load the",
+            ),
             ({"settings": {"kernel.numa": 1}}, "the kernel has no setting kernel.numa: load the module that has it"),
             ({"modules": {"mlx5_core": ""}}, "the module mlx5_core is not loaded: `modprobe mlx5_core`"),
             ({"modules": {"nvidia": "535.*"}}, "the module nvidia has version 550.90.07, expected 535.*: install that"),
@@ -90,6 +99,16 @@ class TestKernel:
 
     def test_a_kernel_that_does_not_tell_is_an_error(self, scriptlet, rack_context, tmp_path):
         assert rack_context.run(scriptlet("host.kernel").HostKernel, {"root": str(tmp_path)}).verdict == "error"
+
+    def test_a_value_that_is_no_number_is_an_error(self, run):
+        outcome = run("host.kernel.HostKernel", "kernel", settings={"kernel.osrelease": {"min": 6}})
+        assert outcome.verdict == "error"
+        assert "kernel.osrelease is '6.8.0-45-generic', and no number that `min`" in outcome.reason
+
+    def test_a_setting_that_may_not_be_read_is_an_error(self, run, scriptlet, tmp_path):
+        (tmp_path / "proc/sys/kernel/secret").mkdir(parents=True)
+        outcome = run("host.kernel.HostKernel", "kernel", settings={"kernel.secret": 1})
+        assert (outcome.verdict, "kernel.secret cannot be read (" in outcome.reason) == ("error", True)
 
     def test_a_quotation_mark_that_does_not_end(self, scriptlet):
         assert scriptlet("host.kernel").arguments('ro a="b c') == ["ro", 'a="b', "c"]

@@ -27,7 +27,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_orde
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.retries_and_reuse import single
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import Row, RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_plan import is_lost, plan_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.values import numbers_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import plural
 
 KIND = "evidence"
@@ -166,7 +165,7 @@ def _in_context(run: RunData) -> Iterator[tuple[_Place, str, str]]:
     for row in run.context:
         step, key, host = row["step"], row["key"], row["host"]
         yield _Place(step, key, key), host, fault_of(row["value"])
-        for path, number in numbers_in(row["value"]):
+        for path, number in row["numbers"]:
             if path and "[" not in path:
                 yield _Place(step, f"{key}{path}", key), host, fault_of(number)
 

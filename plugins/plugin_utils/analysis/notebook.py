@@ -26,9 +26,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes i
     data_frame,
     frames,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import Row, RunData, load, number_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.json_numbers import number_of, numbers_in
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import Row, RunData, load
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_statistics import statistics
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.values import numbers_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import measured_values, queries
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from math import nan
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.json_numbers import number_of, numbers_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 
@@ -37,6 +37,7 @@ class RunData:
 
     The run itself is the host "". `arranged` sorts all rows, fills `results`, `parents` and `places`, and gives each
     measurement its `planned` step and its `number`: the value as a float, or NaN. The `value` is exact and of any type.
+    A row of the context gets the `numbers` inside of its value, with their paths.
     """
 
     run: Row
@@ -101,7 +102,10 @@ def arranged(run: RunData) -> RunData:
         steps=steps,
         results=[row for row in steps if not is_looped(row)],
         measurements=[_measured(row, parents) for row in sorted(run.measurements, key=by_place)],
-        context=sorted(run.context, key=lambda row: (row["key"], hosts[row["host"]])),
+        context=[
+            {**row, "numbers": numbers_in(row["value"])}
+            for row in sorted(run.context, key=lambda row: (row["key"], hosts[row["host"]]))
+        ],
         conflicts=sorted(run.conflicts, key=lambda row: (row.get("time") or "", row["key"], hosts[row["host"]])),
         artifacts=sorted(run.artifacts, key=by_place),
         parents=parents,
@@ -132,11 +136,3 @@ def _places(rows: Iterable[Row], names: set[str], parents: Mapping[str, str]) ->
 def _measured(row: Row, parents: Mapping[str, str]) -> Row:
     step = row["step"]
     return {**row, "planned": parents.get(step, step), "number": number_of(row.get("value"))}
-
-
-def number_of(value: Any) -> float:
-    """A value as a float, or NaN where it is no number, or too large for a float."""
-    try:
-        return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else nan
-    except OverflowError:  # a whole number of more than 308 digits
-        return nan

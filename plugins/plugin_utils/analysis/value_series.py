@@ -18,10 +18,10 @@ from functools import lru_cache
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.json_numbers import numbers_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats, Places, usable
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.values import numbers_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import values_of_runs
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def _context(engine: Engine, run_ids: Sequence[str], context: Iterable[Mapping[s
     places = {
         (row["host"], row["key"], path): None
         for row in context
-        for path, _number in numbers_in(row["value"])
+        for path, _number in row["numbers"]
     }  # fmt: skip
     rows = {place: row for row, place in enumerate(places)}
     values = np.full((len(rows), len(run_ids)), np.nan)

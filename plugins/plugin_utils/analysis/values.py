@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 from math import isnan
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.retries_and_reuse import single
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, number_of
-
-LONGEST_LIST = 32  # the numbers of a longer list are samples, not series of their own
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 
 
 class Metric(NamedTuple):
@@ -50,17 +48,5 @@ def _measured(run: RunData) -> Iterator[Value]:
 def _in_context(run: RunData) -> Iterator[Value]:
     for row in run.context:
         key, host = row["key"], row["host"]
-        for path, number in numbers_in(row["value"]):
+        for path, number in row["numbers"]:
             yield Value(Metric("", f"{key}{path}", ""), host, number)
-
-
-def numbers_in(value: Any, path: str = "") -> Iterator[tuple[str, float]]:
-    """The numbers inside of a JSON value, each with its path, such as `.mean` or `.disks[0].hours`; "" is the value."""
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            yield from numbers_in(inner, f"{path}.{name}")
-    elif isinstance(value, list):
-        for index, inner in enumerate(value if len(value) <= LONGEST_LIST else ()):
-            yield from numbers_in(inner, f"{path}[{index}]")
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield path, number_of(value)

@@ -15,6 +15,7 @@ from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from math import isfinite
 from typing import Any
 
@@ -30,6 +31,8 @@ LARGEST_WHOLE = 2**53
 """A greater whole number is text on the page, since scripts would round it."""
 
 DIGITS = 6
+TEXTS = frozenset((str, type(None)))
+PLAIN = frozenset((int, float, type(None)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,9 @@ def _compressed(data: bytes) -> bytes:
 
 def _fitting(rows: Sequence[Sequence[Any]]) -> int:
     """How many rows fit; a text that was met before takes no room."""
+    texts = {cell for row in rows for cell in row if isinstance(cell, str)}
+    if sum(min(len(text), MOST_IN_CELL) for text in texts) <= MOST_CHARACTERS:
+        return len(rows)
     room, met = MOST_CHARACTERS, set[str]()
     for number, row in enumerate(rows):
         for cell in row:
@@ -77,17 +83,27 @@ def _fitting(rows: Sequence[Sequence[Any]]) -> int:
 def _encoded(column: Column, values: Sequence[Any]) -> dict[str, Any]:
     """A column with its `numbers`, its `times`, or its `words` and `codes`."""
     head = {"name": visible(column.name), "label": visible(column.label), "kind": column.kind}
-    if column.kind in ("number", "seconds") and all(map(_is_plain, values)):
-        return {**head, "numbers": [_rounded(value, column) for value in values]}
+    if column.kind in ("number", "seconds") and (numbers := _numbers(values, column)) is not None:
+        return {**head, "numbers": numbers}
     if column.kind == "time" and (times := _times(values)) is not None:
         return {**head, "times": times}
     return {**head, **_coded(column, values)}
 
 
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, float):
-        return isfinite(value)
-    return value is None or (isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_WHOLE)
+def _numbers(values: Sequence[Any], column: Column) -> list[float | None] | None:
+    """The numbers, rounded; None where one is not plain. Equal ones are rounded once: a column has few different."""
+    if not set(map(type, values)) <= PLAIN:
+        return None
+    different = set(values)
+    if not all(map(_is_exact, different)):
+        return None
+    rounded = {value: _rounded(value, column) for value in different}
+    return [*map(rounded.__getitem__, values)]
+
+
+def _is_exact(value: float | None) -> bool:
+    """Whether a script reads the number as it is."""
+    return value is None or (isfinite(value) if isinstance(value, float) else abs(value) <= LARGEST_WHOLE)
 
 
 def _rounded(value: float | None, column: Column) -> float | None:
@@ -120,10 +136,12 @@ def _milliseconds(text: str) -> int:
 
 def _coded(column: Column, values: Sequence[Any]) -> dict[str, Any]:
     """Each different text once, and for each row its place there. The first text is that of an empty cell."""
-    places: dict[Any, int] = {None: 0}
-    # 1, 1.0 and True are equal, and are written differently.
-    keys = [value if value is None or isinstance(value, str) else (type(value), value) for value in values]
-    codes = [places.setdefault(key, len(places)) for key in keys]
+    keys = values
+    if not set(map(type, values)) <= TEXTS:
+        # 1, 1.0 and True are equal, and are written differently.
+        keys = [value if value is None or isinstance(value, str) else (type(value), value) for value in values]
+    places = {key: place for place, key in enumerate(dict.fromkeys(chain([None], keys)))}
+    codes = [*map(places.__getitem__, keys)]
     return {"words": [_text(key, column) for key in places], "codes": codes}
 
 

@@ -103,7 +103,7 @@ def arranged(run: RunData) -> RunData:
         results=[row for row in steps if not is_looped(row)],
         measurements=[_measured(row, parents) for row in sorted(run.measurements, key=by_place)],
         context=[
-            {**row, "numbers": numbers_in(row["value"])}
+            {**row, "numbers": numbers_in(row.get("value"))}
             for row in sorted(run.context, key=lambda row: (row["key"], hosts[row["host"]]))
         ],
         conflicts=sorted(run.conflicts, key=lambda row: (row.get("time") or "", row["key"], hosts[row["host"]])),

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.few_numbers import quantile_of_sorted
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.axes import Area, Scale, axis_below, scale_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.chart_model import (
     Chart,
@@ -21,7 +22,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.chart_m
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.limit_lines import upright_limits
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.number_words import number
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.quantiles import quantile
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.svg_elements import (
     element,
     label,
@@ -81,7 +81,7 @@ def _box(name: str, values: Sequence[tuple[str, float]]) -> Box | None:
     ordered = [
         float(place.value) for place in known
     ]  # quartiles are floats: a whole number of 54 bits would lie beside
-    low, middle, high = (quantile(ordered, share) for share in (0.25, 0.5, 0.75))
+    low, middle, high = (quantile_of_sorted(ordered, share) for share in (0.25, 0.5, 0.75))
     room = REACH * (high - low)
     inside = [value for value in ordered if low - room <= value <= high + room]
     outside = [place for place in known if not low - room <= float(place.value) <= high + room]

@@ -13,6 +13,7 @@ from math import floor
 
 from markupsafe import Markup
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.few_numbers import quantile_of_sorted
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.axes import (
     Area,
     Scale,
@@ -30,7 +31,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.chart_m
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.limit_lines import upright_limits
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.number_words import number
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.quantiles import quantile
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.svg_elements import element, picture
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Table
 
@@ -74,7 +74,7 @@ def bins_of(ordered: Sequence[float]) -> Bins:
 def _width(ordered: Sequence[float]) -> float:
     span = scale_of(ordered, 0, 1, room=0)
     whole = span.high - span.low
-    spread = quantile(ordered, 0.75) - quantile(ordered, 0.25)
+    spread = quantile_of_sorted(ordered, 0.75) - quantile_of_sorted(ordered, 0.25)
     best = 2 * spread / len(ordered) ** (1 / 3)
     wished = min(max(whole / best if best > 0 else FEWEST_BINS, FEWEST_BINS), MOST_BINS)
     width = round_step(whole / wished)
@@ -88,7 +88,7 @@ def _title(quantity: Quantity, known: Sequence[float], total: int) -> str:
     left_out = f"; {total - len(known):,} more are no finite numbers" if len(known) < total else ""
     if not known:
         return f"Histogram of {quantity.label}: no values{left_out}"
-    middle = quantile(known, 0.5)
+    middle = quantile_of_sorted(known, 0.5)
     spread = f"from {number(known[0])} to {number(known[-1])}, median {number(middle)}"
     return f"Histogram of {quantity.label}: {len(known):,} values {spread}{left_out}"
 

@@ -22,6 +22,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import Service
 
 AT_ONCE = 200  # changes in one piece
+PIECE = 262_144  # bytes, after which a piece gets no further event
+CACHED = 128  # events, each of at most a value's size
 SILENCE = 15.0  # seconds without a change after which a comment shows that the connection lives
 RETRY = b"retry: 1000\n\n"  # milliseconds after which a browser connects again
 
@@ -43,19 +45,27 @@ async def _events(service: Service, since: int, wanted: str, host: str | None) -
         if not await service.listeners.wait_beyond(cursor, SILENCE):
             yield b": no change\n\n"
             continue
-        end = min(service.listeners.told, cursor + AT_ONCE)
-        found = [
-            event
-            for number in range(cursor + 1, end + 1)
-            for key, place, event in _event(service, number)
-            if fnmatchcase(key, wanted) and host in (None, place or host)
-        ]
-        cursor = end
-        if found:
-            yield b"".join(found)
+        cursor, piece = _next_piece(service, cursor, wanted, host)
+        if piece:
+            yield piece
 
 
-@lru_cache(maxsize=4096)
+def _next_piece(service: Service, cursor: int, wanted: str, host: str | None) -> tuple[int, bytes]:
+    """The events after a change, of which a piece has some; and the change up to which it has them."""
+    found: list[bytes] = []
+    size = 0
+    for number in range(cursor + 1, min(service.listeners.told, cursor + AT_ONCE) + 1):
+        cursor = number
+        for key, place, event in _event(service, number):
+            if fnmatchcase(key, wanted) and host in (None, place or host):
+                found.append(event)
+                size += len(event)
+        if size > PIECE:
+            break
+    return cursor, b"".join(found)
+
+
+@lru_cache(maxsize=CACHED)
 def _event(service: Service, number: int) -> tuple[tuple[str, str, bytes], ...]:
     """The key, the host and the text of a change; nothing for a refused write. Many listeners share one."""
     rows = service.live.index.changes_after(number - 1, 1)

@@ -161,6 +161,7 @@ class HostCompare(Scriptlet):
     example = """
         - name: take_inventory
           module: rack.recipes.host_inventory
+          success: {ctx_has_keys: [host.inventory_v1]}
         - name: compare
           module: rack.recipes.host_compare
           scope: run

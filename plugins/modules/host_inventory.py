@@ -97,6 +97,7 @@ class HostInventory(Scriptlet):
     example = """
         - name: take_inventory
           module: rack.recipes.host_inventory
+          success: {ctx_has_keys: [host.inventory_v1]}
     """
 
     def validate(self, ctx: ContextView, params: dict[str, Any]) -> None:

@@ -122,6 +122,7 @@ class NumbersHistogram(Scriptlet):
         - name: histogram
           module: rack.recipes.numbers_histogram
           args: {src: data/numbers.csv, bins: 10}
+          success: {ctx_has_keys: [numbers.histogram_v1]}
     """
 
     def validate(self, ctx: ContextView, params: dict[str, Any]) -> None:

@@ -89,6 +89,7 @@ class NumbersMedian(Scriptlet):
         - name: median
           module: rack.recipes.numbers_median
           args: {src: data/numbers.csv}
+          success: {ctx_has_keys: [numbers.median_v1]}
     """
 
     def run(self, ctx: ContextView, params: dict[str, Any]) -> None:

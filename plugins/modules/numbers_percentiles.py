@@ -107,6 +107,7 @@ class NumbersPercentiles(Scriptlet):
           args:
             src: data/numbers.csv
             percentiles: [50, 99, 99.9]
+          success: {ctx_has_keys: [numbers.percentiles_v1]}
     """
 
     def validate(self, ctx: ContextView, params: dict[str, Any]) -> None:

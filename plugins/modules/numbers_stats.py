@@ -93,6 +93,7 @@ class NumbersStats(Scriptlet):
         - name: stats
           module: rack.recipes.numbers_stats
           args: {src: data/numbers.csv}
+          success: {ctx_has_keys: [numbers.stats_v1]}
     """
 
     def run(self, ctx: ContextView, params: dict[str, Any]) -> None:

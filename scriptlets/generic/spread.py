@@ -70,6 +70,7 @@ class Spread(Scriptlet):
         - name: memory_usage
           type: shell
           module: memory.usage
+          args: {max_percent: 95}
         - name: same_memory
           module: generic.spread
           scope: run

@@ -84,6 +84,7 @@ class HostGolden(Scriptlet):
         - name: hardware
           module: host.hardware
           become: true
+          success: {ctx_has_keys: [host.hardware_v1]}
         - name: golden
           module: host.golden
           depends_on: [hardware]

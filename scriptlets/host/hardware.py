@@ -71,6 +71,7 @@ class HostHardware(Scriptlet):
         - name: hardware
           module: host.hardware
           become: true
+          success: {ctx_has_keys: [host.hardware_v1]}
     """
 
     def run(self, ctx, params):

@@ -72,6 +72,7 @@ class KernelLog(Scriptlet):
     example = """
         - name: mark
           module: host.kernel_log_mark
+          success: {ctx_has_keys: [host.kernel_log_mark_v1]}
         - name: kernel_log
           module: host.kernel_log
           become: true

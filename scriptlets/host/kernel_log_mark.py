@@ -23,6 +23,7 @@ class KernelLogMark(Scriptlet):
     example = """
         - name: mark
           module: host.kernel_log_mark
+          success: {ctx_has_keys: [host.kernel_log_mark_v1]}
     """
 
     def run(self, ctx, params):

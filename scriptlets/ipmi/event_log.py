@@ -73,6 +73,7 @@ class IpmiEventLog(Scriptlet):
           hosts: servers
           delegate_to: localhost
           args: {address: "{{ bmc_address }}", user: "{{ bmc_user }}", password: "{{ bmc_password }}"}
+          success: {ctx_has_keys: [ipmi.event_mark_v1]}
         - name: events
           module: ipmi.event_log
           hosts: servers

@@ -43,6 +43,7 @@ class IpmiEventMark(Scriptlet):
           hosts: servers
           delegate_to: localhost
           args: {address: "{{ bmc_address }}", user: "{{ bmc_user }}", password: "{{ bmc_password }}"}
+          success: {ctx_has_keys: [ipmi.event_mark_v1]}
     """
 
     def run(self, ctx, params):

@@ -31,6 +31,7 @@ class ComputeMedian(Scriptlet):
         - name: compute_median
           module: steps.compute_median
           args: {src: data/numbers.csv}
+          success: {ctx_has_keys: [numbers.median_v1]}
     """
 
     def run(self, ctx, params):

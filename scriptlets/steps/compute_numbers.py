@@ -31,6 +31,7 @@ class ComputeNumbers(Scriptlet):
         - name: compute_numbers
           module: steps.compute_numbers
           args: {src: data/numbers.csv}
+          success: {ctx_has_keys: [numbers.stats_v1]}
     """
 
     def run(self, ctx, params):

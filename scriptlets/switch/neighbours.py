@@ -52,6 +52,7 @@ class SwitchNeighbours(Scriptlet):
           hosts: switches
           args: {commands: ["show lldp neighbors | json"]}
           writes: {switch.lldp_v1: stdout.0}
+          success: none
         - name: neighbours
           module: switch.neighbours
           hosts: switches

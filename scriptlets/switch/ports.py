@@ -53,6 +53,7 @@ class SwitchPorts(Scriptlet):
           hosts: switches
           args: {commands: ["show interfaces | json"]}
           writes: {switch.interfaces_v1: stdout.0}
+          success: none
         - name: ports
           module: switch.ports
           hosts: switches

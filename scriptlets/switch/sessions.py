@@ -49,6 +49,7 @@ class SwitchSessions(Scriptlet):
           hosts: switches
           args: {commands: ["show ip bgp summary | json"]}
           writes: {switch.bgp_v1: stdout.0}
+          success: none
         - name: sessions
           module: switch.sessions
           hosts: switches

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve impor
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.gallery.gallery_entry import Argument, GalleryEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.gallery.pages import example, pages, title
+from ansible_collections.rack.recipes.plugins.plugin_utils.gallery.read_documentation import helpers
 from ansible_collections.rack.recipes.plugins.plugin_utils.gallery.read_gallery import short_name, whole_gallery
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.make_plan import make_plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import parse
@@ -32,6 +34,7 @@ COMMAND = "`pytest tests/unit/test_gallery.py --update`"
 ENTRIES, LEFT_OUT = whole_gallery((), CHECKOUT)
 PAGES = pages(ENTRIES, COMMAND)
 NUMBERS = ("int", "float")
+JUDGES = re.compile(r"check\(|judge\(|rack_check|checks")
 LIMIT = re.compile(r"(max|min|warn)_")
 
 
@@ -95,6 +98,22 @@ def test_a_printed_example_is_a_recipe_that_uses_it(entry: GalleryEntry):
     last = plan.steps[-1].step
     assert short_name(last.module) == entry.name
     assert last.function == entry.function
+
+
+@SCRIPTLETS
+def test_no_step_of_an_example_checks_nothing(entry: GalleryEntry):
+    """A step that checks nothing is an error of its run, unless it says `success: none`."""
+    steps = yaml.safe_load(entry.example)
+    unjudged = [step["name"] for step in steps if "success" not in step and not judges(short_name(step["module"]))]
+    assert unjudged == [], "give these steps success criteria, or `success: none`"
+
+
+@cache
+def judges(module: str) -> bool:
+    """Whether a scriptlet, or a helper of it, has words that judge what was found."""
+    files = [entry.path for entry in of_kind("scriptlet") if entry.name == module]
+    more = [one for file in files if file.suffix == ".py" for one in helpers(file, CHECKOUT / "scriptlets")]
+    return any(JUDGES.search(file.read_text(encoding="utf-8")) for file in (*files, *more))
 
 
 @pytest.mark.parametrize("entry", of_kind("recipe"), ids=title)

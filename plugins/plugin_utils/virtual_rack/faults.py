@@ -220,7 +220,7 @@ FAULTS: Mapping[str, Fault] = {
         _MEND,
     ),
     "cpu-hog": Fault("a process that takes a whole core", ALL, _HOG, "kill $(cat /run/rack-hog)"),
-    "memory-short": Fault("hardly any free memory", ALL, _SHORT, "umount /proc/meminfo"),
+    "memory-short": Fault("hardly any free memory, as /proc/meminfo tells", ALL, _SHORT, "umount /proc/meminfo"),
     "memory-limit": _of_group(
         f"a server whose processes get {control_groups.MEMORY_MIB} MiB of memory", control_groups.LITTLE_MEMORY
     ),

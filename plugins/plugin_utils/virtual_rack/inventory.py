@@ -61,7 +61,7 @@ def inventory(topology: Topology, folder: Path, pid: int) -> dict[str, Any]:
         PLURALS[role]: {"hosts": {node.name: _variables(node, topology) for node in topology.of_role(role)}}
         for role in PLURALS
     }
-    groups[PLURALS[SERVER]]["vars"] = {"hardware_golden": server_parts.golden()}
+    groups[PLURALS[SERVER]]["vars"] = {"parts_golden": server_parts.golden()}
     reached = {
         "ansible_user": "root",
         "ansible_ssh_private_key_file": str(folder / "ssh_key"),

@@ -21,6 +21,7 @@ import pytest
 import rack_recipes
 from call_rack_recipes import call
 from rack_recipes import Context, RackError, run_recipe, run_scriptlet
+from ssh_hosts import Rack
 
 CASES = Path(__file__).parent / "cases"
 PLUGIN = "ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.plugin"
@@ -92,6 +93,52 @@ def test_a_run_over_hosts_and_all_that_is_known_of_it(own: Path):
     assert Path(result.report).is_file()
     assert result.report.startswith(result.folder)
     assert rack_recipes.load_run(result.run_id).run["status"] == "failed"
+
+
+ALL_NAMES = """\
+import sys
+
+import rack_recipes
+from rack_recipes import ContextView, Scriptlet, ShellScriptlet, debug_trace, register_scriptlet, run_program
+from rack_recipes import timeout_enforce, track_resources
+
+
+@register_scriptlet
+class Names(Scriptlet):
+    reads = ()
+    writes = ("names.python_v1",)
+
+    @track_resources
+    @timeout_enforce(30)
+    @debug_trace
+    def run(self, ctx: ContextView, params):
+        ctx.set("names.python_v1", f"{sys.version_info.major}.{sys.version_info.minor}")
+        ctx.check("said", run_program(["echo", "yes"]).strip(), eq="yes")
+        ctx.check("is there without being installed", rack_recipes.__spec__ is None, eq=True)
+        ctx.check("an error is the one that the executor knows", issubclass(rack_recipes.Failed, Exception), eq=True)
+
+
+class Kernel(ShellScriptlet):
+    command = ("uname", "-r")
+
+    def parse(self, stdout, ctx, params):
+        if "" in rack_recipes.__all__:
+            raise rack_recipes.Skipped("never")
+        raise rack_recipes.Failed(f"no kernel is good enough: {stdout.strip()}")
+"""
+
+
+def test_short_names_work_on_hosts_with_any_python(own: Path, rack: Rack):
+    Path("scriptlets/t/names.py").write_text(ALL_NAMES)
+    steps = [{"name": name, "module": "t.names", "function": name} for name in ("Names", "Kernel")]
+    result = run_recipe({"test_meta": {"test_id": "N-1"}, "steps": steps}, inventory=rack.inventory)
+    hosts = {host for _step, host in result.steps}
+    assert len(hosts) == 8
+    assert {result.verdicts["Names", host] for host in hosts} == {"passed"}, result
+    assert {result.verdicts["Kernel", host] for host in hosts} == {"failed"}, result
+    assert all(result.reasons["Kernel", host].startswith("no kernel is good enough: ") for host in hosts)
+    pythons = {".".join(host.version.split(".")[:2]) for host in rack.members.values()}
+    assert {*result.ctx.values("names.python_v1").values()} == pythons
 
 
 def test_in_a_running_loop_and_from_several_threads_at_once(own: Path):

@@ -1,6 +1,6 @@
 """A scriptlet that judges what it finds by itself."""
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+from rack_recipes import Scriptlet
 
 
 class Checks(Scriptlet):

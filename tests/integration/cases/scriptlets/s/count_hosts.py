@@ -1,6 +1,6 @@
 """A step that runs once for the run."""
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+from rack_recipes import Scriptlet
 
 
 class Count(Scriptlet):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scriptlets.s.shared_constant import WORD
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+from rack_recipes import Scriptlet
 
 
 class Inside(Scriptlet):

@@ -25,13 +25,15 @@ FILES = ("galaxy.yml", "README.md", "LICENSE", "pyproject.toml", "hatch_build.py
 CALLBACK = "rack.recipes.recorder"
 AUTHORS = """\
 from typing import Any
-from rack_recipes import ContextView, Faild, Scriptlet, debug_trace, run_program
+from rack_recipes import ContextView, Faild, Scriptlet, debug_trace, run_program, run_recipe
 
 class Own(Scriptlet):
     @debug_trace
     def run(self, ctx: ContextView, params: dict[str, Any]) -> None:
         reveal_type(run_program(["uname"]))
         ctx.chek("a", 1)
+
+assert run_recipe("a.yml").verdicts["a"] == run_recipe("a.yml", only="a").verdicts["a", "h"]
 """
 
 

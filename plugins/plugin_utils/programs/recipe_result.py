@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
@@ -43,6 +43,11 @@ class Verdict(str):
 
 class ResultTable(dict[Place, Any]):
     """Values by (name, host); the host of the run is "". Where a name has one host only, the name alone is enough."""
+
+    if TYPE_CHECKING:
+
+        def __getitem__(self, key: Place | str, /) -> Any:
+            """The value of a place, or of the only one with a name."""
 
     def __missing__(self, key: object) -> Any:
         if not isinstance(key, str):
@@ -76,8 +81,8 @@ class RecipeResult:
     status: str
     run_id: str = ""
     reason: str = ""
-    steps: Mapping[Place, Record] = field(default_factory=ResultTable)
-    context: Mapping[Place, Any] = field(default_factory=ResultTable)
+    steps: ResultTable = field(default_factory=ResultTable)
+    context: ResultTable = field(default_factory=ResultTable)
     folder: str = ""
     report: str = ""
 
@@ -99,17 +104,17 @@ class RecipeResult:
         return self.ctx.get_history(key, host)
 
     @property
-    def verdicts(self) -> Mapping[Place, str]:
+    def verdicts(self) -> ResultTable:
         """The verdict of each step on each host."""
         return ResultTable((place, _verdict(record)) for place, record in self.steps.items())
 
     @property
-    def reasons(self) -> Mapping[Place, str]:
+    def reasons(self) -> ResultTable:
         """The reason of each verdict, "" where it passed."""
         return ResultTable((place, record.get("reason", "")) for place, record in self.steps.items())
 
     @property
-    def measurements(self) -> Mapping[Place, dict[str, Record]]:
+    def measurements(self) -> ResultTable:
         """The measurements of each step, by their names."""
         return ResultTable(
             (place, {measured["name"]: measured for measured in record.get("measurements") or ()})

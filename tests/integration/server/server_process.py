@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import shutil
 import signal
 import socket
 import subprocess
@@ -117,11 +116,10 @@ class Server:
 @contextmanager
 def served(*options: str) -> Iterator[Server]:
     """A server during the block; nothing is left of it."""
-    folder = Path(tempfile.mkdtemp(prefix="rr"))
-    server = Server(folder, *options)
-    try:
-        yield server
-    finally:
-        if server.process.poll() is None:
-            server.kill()
-        shutil.rmtree(folder)
+    with tempfile.TemporaryDirectory(prefix="rr") as folder:
+        server = Server(Path(folder), *options)
+        try:
+            yield server
+        finally:
+            if server.process.poll() is None:
+                server.kill()

@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, Skipped
 from scriptlets.tools.commands import run
 
 PROPERTIES = ("Id", "LoadState", "ActiveState", "SubState", "Result", "NRestarts")
@@ -53,6 +54,17 @@ class HostServices(Scriptlet):
             ),
             "unit": "restarts",
         },
+        "absent": {
+            "type": "str",
+            "choices": ["error", "skip"],
+            "default": "error",
+            "description": "What a host that systemd does not run is",
+        },
+        "booted": {
+            "type": "path",
+            "default": "/run/systemd/system",
+            "description": "The folder that is there where systemd runs the host: sd_booted(3)",
+        },
     }
     reads = ()
     writes = {
@@ -64,6 +76,7 @@ class HostServices(Scriptlet):
     verdicts = {
         "failed": "a wanted unit does not run, another one has failed, or was restarted too often",
         "error": "systemd is not the first process, or does not answer",
+        "skipped": "systemd does not run the host, with `absent: skip`",
     }
     example = """
         - name: services
@@ -72,6 +85,8 @@ class HostServices(Scriptlet):
     """
 
     def run(self, ctx, params):
+        if params["absent"] == "skip" and not Path(params["booted"]).is_dir():
+            raise Skipped("systemd does not run on this host, so it tells of no services")
         units = read(run((*SHOW, "*")))
         if not units:
             raise ValueError("systemd names no unit: is it the first process of this host?")

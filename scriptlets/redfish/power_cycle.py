@@ -96,8 +96,11 @@ class RedfishPowerCycle(Scriptlet):
         with client_of(params) as device:
             system = device.system(params["system"])
             refuse_what_cannot_be(system, params)
-            self._cycle(ctx, params, _Orders(device, system))
-            ctx.check("power", device.get(system["@odata.id"]).get("PowerState"), eq="On")
+            order = _Orders(device, system)
+            self._cycle(ctx, params, order)
+            # A BMC may tell the old state for a while after the host answers.
+            waited(lambda: order.state() == "On", time.monotonic(), params["max_off_seconds"])
+            ctx.check("power", order.state(), eq="On")
 
     def _cycle(self, ctx, params, order):
         started = time.monotonic()
@@ -155,10 +158,11 @@ class _Orders:
         """Wait until the BMC tells that the system is off; there is nothing to wait for in a power cycle."""
         if self.given == ["PowerCycle"]:
             return
-        if waited(lambda: self._state() == "Off", time.monotonic(), limit) is None:
-            raise Failed(f"the BMC does not tell that the system is off within {limit:g} s: it is {self._state()}")
+        if waited(lambda: self.state() == "Off", time.monotonic(), limit) is None:
+            raise Failed(f"the BMC does not tell that the system is off within {limit:g} s: it is {self.state()}")
 
-    def _state(self):
+    def state(self):
+        """The power state that the BMC tells now."""
         return self._device.get(self._path).get("PowerState")
 
     def on(self):

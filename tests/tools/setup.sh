@@ -77,7 +77,7 @@ packages_of() {
       '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf fonts-dejavu-core' 'pg_ctlcluster postgresql' 'sudo sudo' \
       'faketime faketime' 'dnsmasq dnsmasq-base' 'bwrap bubblewrap' 'cmark-gfm cmark-gfm' 'fish fish' 'zsh zsh' 'fio fio' \
       'stress-ng stress-ng' 'curl curl' 'mawk mawk' 'gawk gawk' 'busybox busybox' \
-      'prove perl' 'bats bats' ;;
+      'prove perl' 'bats bats' 'smartctl smartmontools' ;;
   esac
 }
 

@@ -17,7 +17,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 def test_every_recipe_is_valid(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(CHECKOUT)
-    recipes = sorted(map(str, Path("recipes").glob("*.yml")))
+    recipes = sorted(map(str, Path("recipes").rglob("*.yml")))
     done = call("validate", "--json", *recipes)
     assert (done.code, done.err) == (0, "")
     assert f'"recipes": {len(recipes)}' in done.out

@@ -119,6 +119,59 @@ def plant(root: Path, name: str) -> Path:
     return root
 
 
+class TestCpuSoak:
+    @pytest.fixture
+    def soak(self, scriptlet, rack_context, stress_ng, monkeypatch):
+        """A function that lets a soak have these rounds; each takes a second of a clock that only they move."""
+
+        def run(*names, **params):
+            module, clock, left = scriptlet("cpu.soak"), [0.0], [*names]
+            worked = module.stressed
+
+            def stressed(work):
+                clock[0] += 1
+                stress_ng(name := left.pop(0), code=2 * name.endswith("wrong"))
+                return worked(work)
+
+            monkeypatch.setattr(module, "stressed", stressed)
+            monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+            try:
+                return rack_context.run(module.CpuSoak, {"seconds": len(names), "round_seconds": 1, **params})
+            finally:
+                monkeypatch.undo()
+
+        return run
+
+    def test_rounds_without_a_fault(self, soak, rack_context):
+        assert soak(*VERSIONS, VERSIONS[0]).verdict == "passed"
+        assert rack_context["cpu.soak_v1"] == {"rounds": 3, "seconds": 3, "faults": [], "drift_percent": None}
+
+    def test_faults_are_counted_and_the_first_one_is_told(self, soak, rack_context):
+        outcome = soak(VERSIONS[0], f"{VERSIONS[0]}-wrong", VERSIONS[0], f"{VERSIONS[1]}-wrong")
+        assert outcome.verdict == "failed"
+        assert outcome.reason.startswith("2 of 4 rounds, the first after 1 s: wrong results under load: ")
+        assert [each["at_s"] for each in rack_context["cpu.soak_v1"]["faults"]] == [1, 3]
+
+    def test_the_first_fault_may_end_it(self, soak, rack_context):
+        assert soak(f"{VERSIONS[0]}-wrong", VERSIONS[0], stop_at_first=True).verdict == "failed"
+        assert rack_context["cpu.soak_v1"]["rounds"] == 1
+
+    def test_cores_that_become_slower(self, scriptlet, rack_context):
+        module = scriptlet("cpu.soak")
+        rates = [(float(at), 1000.0 - 5 * at) for at in range(41)]
+        rates[7] = (7.0, 10.0)  # one slow round is no drift
+        assert module.drift_percent(rates) == -20
+        assert module.drift_percent([(float(at), 3.0) for at in range(1000)]) == 0
+        (said,) = module._judge_drift(rack_context, -20.0, {"max_loss_percent": 10.0})
+        assert said.startswith("the cores became 20 % slower, at most 10 % are allowed: look at the temperature")
+        assert module._judge_drift(rack_context, -20.0, {"max_loss_percent": None}) == []
+
+    def test_times_that_are_none(self, scriptlet, rack_context):
+        outcome = rack_context.run(scriptlet("cpu.soak").CpuSoak, {"round_seconds": 0})
+        assert outcome.verdict == "error"
+        assert "round_seconds at least 1" in outcome.reason
+
+
 class Busy:
     """A load that sets the frequencies of the cores, in kHz."""
 

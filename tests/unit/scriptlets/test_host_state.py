@@ -147,6 +147,11 @@ class TestServices:
         outcome = rack_context.run(module.HostServices)
         assert (outcome.verdict, says in outcome.reason) == ("error", True)
 
+    def test_a_host_without_systemd_may_be_skipped(self, run, tmp_path):
+        outcome = run("id-first", absent="skip", booted=str(tmp_path / "nothing"))
+        assert (outcome.verdict, outcome.reason[:32]) == ("skipped", "systemd does not run on this hos")
+        assert run("id-first", absent="skip", booted=str(tmp_path), allowed=["*"]).verdict == "passed"
+
     def test_a_unit_that_is_not_told_of_is_an_error(self, scriptlet, prints, rack_context):
         module = scriptlet("host.services")
         prints(module, {"systemctl": "Id=a.service\nLoadState=loaded\nActiveState=active\n"})

@@ -560,6 +560,22 @@ class TestPowerCycle:
         assert outcome.verdict == "passed", outcome.reason
         assert rack_context["redfish.power_cycle_v1"]["orders"] == ["ForceOff", "On"]
 
+    @pytest.mark.parametrize(("late", "verdict"), [(0.3, "passed"), (5, "failed")])
+    def test_a_bmc_that_tells_the_old_state_for_a_while(self, scriptlet, server, host, rack_context, late, verdict):
+        switch, system = server.on_order, server.resources[self.SYSTEM]
+        timer = threading.Timer(late, lambda: system.update(PowerState="On"))
+
+        def then_late(kind: str) -> None:
+            switch(kind)
+            if kind == "On":
+                system["PowerState"] = "Off"
+                timer.start()
+
+        server.on_order = then_late
+        outcome = rack_context.run(scriptlet("redfish.power_cycle").RedfishPowerCycle, self.asked(server, host))
+        timer.cancel()
+        assert outcome.verdict == verdict, outcome.reason
+
     def test_a_host_that_answers_all_the_time_is_another_ones(self, scriptlet, server, host, rack_context):
         server.on_order = lambda _kind: None
         outcome = rack_context.run(scriptlet("redfish.power_cycle").RedfishPowerCycle, self.asked(server, host))

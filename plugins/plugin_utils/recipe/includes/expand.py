@@ -28,6 +28,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.inclu
     Steps,
     dependency_errors,
     duplicate_names,
+    place_of_name,
     resolve_dependencies,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.include_params import (
@@ -60,7 +61,8 @@ type When = bool | str | tuple[Condition, ...]
 class RecipeUse:
     """One use of a recipe file, as the recipe that is run or by one include.
 
-    `substitution` has the values of its parameters. The names of its steps begin with `prefix`. `chain` has the files
+    `substitution` has the values of its parameters. The names of its steps begin with `prefix`; it is empty where no
+    include on the way has a name. `chain` has the files
     that led to it: the recipe that is run first, its own last.
     """
 
@@ -133,15 +135,15 @@ class Expansion:
             node = Node(use.document, ("steps", index), dict(data))
             made = self._included_steps(use, node, idx) if node.is_include else self._own_step(use, node, idx)
             entries.append((node, made))
-        groups = {use.prefix + node.name: steps for node, steps in entries if node.is_include}
-        if groups and not self.errors:
+        groups = {use.prefix + node.name: steps for node, steps in entries if node.is_include and node.name}
+        if any(node.is_include for node, _steps in entries) and not self.errors:
             self._report(duplicate_names(entries, use.prefix))
             self._report(islice(dependency_errors(entries, use.prefix), MAX_ERRORS))
         return resolve_dependencies(build_model.in_order(step for _part, steps in entries for step in steps), groups)
 
     def _own_step(self, use: RecipeUse, node: Node, idx: int) -> Steps:
         """The step of an entry that is no include."""
-        if not use.prefix:
+        if len(use.chain) == 1:
             return (build_model.step_of(node.data, idx, node.place()),)
         self._count_step(node)
         step = build_model.step_of(self._substituted(use, node), idx, node.place())
@@ -161,7 +163,7 @@ class Expansion:
         longest = max((step.name for step in steps), key=len, default="")
         if len(longest) > MAX_NAME_LENGTH:
             expected = f"a name with which those of its steps have at most {MAX_NAME_LENGTH} characters"
-            self._report([node.error(("name",), expected, f"{len(longest)} in {quoted(longest)}")])
+            self._report([node.error(place_of_name(node), expected, f"{len(longest)} in {quoted(longest)}")])
         data = self._substituted(use, node)
         outer = fields_from_data(Step, {key: data[key] for key in INHERITED if key in data})
         needs = (replace(need, step=use.prefix + need.step) for need in outer.get("depends_on", ()))
@@ -177,8 +179,9 @@ class Expansion:
             return None
         if document is None:
             return None
-        prefix = f"{use.prefix}{node.name}."
-        values = include_values(node, document, use.substitution, self.outer, prefix)
+        prefix = f"{use.prefix}{node.name}." if node.name else use.prefix
+        of_params = prefix if node.name else f"{use.prefix}{FilePath(file.name).stem}."
+        values = include_values(node, document, use.substitution, self.outer, of_params)
         self._report(values.errors)
         chain = (*use.chain, file)
         substitution = Substitution(values.found, self.budget)

@@ -30,11 +30,16 @@ def duplicate_names(entries: Entries, prefix: str) -> Iterator[RecipeError]:
     """Steps of includes with the name of another step or of an include."""
     first: dict[str, Node] = {}
     for entry, steps in entries:
-        names = {prefix + entry.name, *(step.name for step in steps)}
+        names = {*((prefix + entry.name,) if entry.name else ()), *(step.name for step in steps)}
         for name in sorted(names & first.keys()):
-            got = f"{quoted(name)} again (first by line {first[name].place('name').line})"
-            yield entry.error(("name",), "each step name once", got)
+            got = f"{quoted(name)} again (first by line {first[name].place(*place_of_name(first[name])).line})"
+            yield entry.error(place_of_name(entry), "each step name once", got)
         first |= dict.fromkeys(names - first.keys(), entry)
+
+
+def place_of_name(entry: Node) -> tuple[str]:
+    """Where in an entry of `steps` its name stands; of an include without one, its file."""
+    return ("name",) if entry.name else ("include",)
 
 
 def dependency_errors(entries: Entries, prefix: str) -> Iterator[RecipeError]:
@@ -43,7 +48,8 @@ def dependency_errors(entries: Entries, prefix: str) -> Iterator[RecipeError]:
     for entry, steps in entries:
         if entry.is_include:
             ends = bool(steps) and all(step.always for step in steps)
-            known[entry.name] = Node(entry.document, entry.path, {"always": ends})
+            if entry.name:
+                known[entry.name] = Node(entry.document, entry.path, {"always": ends})
             known |= {step.name.removeprefix(prefix): as_node(step, entry) for step in steps}
     own = {entry.name for entry, _steps in entries if not entry.is_include}
     needs = [

@@ -60,7 +60,7 @@ def add_merged_keys(part: OpenMap, spots: Spots) -> None:
     own = spots.values(part.spot)
     for data, spot in part.merged:
         theirs = spots.values(spot)
-        for key in data.keys() - part.data.keys():
+        for key in [key for key in data if key not in part.data]:  # in their order, as the playbook has them
             part.data[key] = data[key]
             own[key] = theirs[key]
     spots.insides[part.spot] = own

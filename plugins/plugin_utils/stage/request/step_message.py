@@ -21,7 +21,7 @@ NOT_SENT = frozenset(("idx", "hosts", "writes", "module", "type", "function", "r
 RENAMED = {"cache_key": "cache"}  # the host has to know only that there is one
 # The fields that count even where a step cannot be run.
 OF_INVALID = frozenset(
-    ("name", "depends_on", "after", "scope", "continue_on_fail", "always", "priority", "skip", "invalid")
+    ("name", "depends_on", "after", "scope", "continue_on_fail", "always", "priority", "skip", "invalid", "when")
 )
 REQUIRED = frozenset(("name", "module"))
 TRUTH_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}

@@ -46,7 +46,7 @@ Data = Mapping[str, Any]
 Template = Callable[[Any], Any]
 
 # What is kept of a step whose templates are not filled in; none of these fields may hold one.
-WITHOUT_TEMPLATES = OF_INVALID | NOT_SENT - {"reads", "writes"}
+WITHOUT_TEMPLATES = (OF_INVALID - {"when"}) | NOT_SENT - {"reads", "writes"}
 
 
 class TemplatedStep(dict[str, Any]):
@@ -82,7 +82,7 @@ def fill_in(step: Data, template: Template) -> Data:
     """A step with its templates filled in, if it has any.
 
     Where its `when` comes out as false, nothing else of it is looked at. Where a template cannot be filled in, only
-    this step is lost: its field `invalid` says why.
+    this step is lost: its field `invalid` says why. Its conditions stay: one that does not hold skips the step.
     """
     if not isinstance(step, TemplatedStep):
         return step
@@ -93,7 +93,8 @@ def fill_in(step: Data, template: Template) -> Data:
             return {**_without_templates(step), "when": False}
         filled: Data = unmark(template(mark(rest)))
     except AnsibleError as error:
-        return {**_without_templates(step), "invalid": _problem(step, template, error)}
+        problem = _problem(step, template, error)
+        return {**_without_templates(step), **_conditions(step, template), "invalid": problem}
     except UsageError as error:
         return {**_without_templates(step), "invalid": str(error)}
     return filled
@@ -145,6 +146,17 @@ def _unpack_text(text: str) -> list[Any]:
 
 def _without_templates(step: Data) -> dict[str, Any]:
     return {name: value for name, value in step.items() if name in WITHOUT_TEMPLATES}
+
+
+def _conditions(step: Data, template: Template) -> dict[str, Any]:
+    """The conditions of a step with their templates filled in; nothing where it has none, or they cannot be."""
+    when = step.get("when", True)
+    if isinstance(when, (str, bool)):
+        return {}
+    try:
+        return {"when": unmark(template(mark(when)))}
+    except AnsibleError:
+        return {}
 
 
 def _problem(step: Data, template: Template, error: AnsibleError) -> str:

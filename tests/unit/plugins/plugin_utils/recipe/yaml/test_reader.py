@@ -89,6 +89,12 @@ def test_merged_keys_yield_to_a_mapping_s_own_and_to_those_merged_first() -> Non
     assert document.places["c", "z"] == Place("a.yml", 2, 23)
 
 
+def test_merged_keys_keep_their_order() -> None:
+    names = [f"k{number}" for number in range(50)]
+    text = f"a: &a {{{', '.join(f'{name}: 1' for name in names)}}}\nb: {{x: 3, <<: *a}}\n"
+    assert [*read(text.encode(), "a.yml").data["b"]] == ["x", *names]
+
+
 def test_merged_keys_stand_where_they_are_written_also_through_a_second_merge() -> None:
     document = read(b"a: &a {x: 1}\nb: &b\n  <<: *a\n  y: 2\nc: {<<: [*b, {}], z: 3}\nd: {<<: []}\n", "a.yml")
     assert document.data["c"] == {"x": 1, "y": 2, "z": 3}

@@ -129,6 +129,13 @@ def test_what_cannot_be_filled_in_is_the_reason_of_its_step(step: dict[str, Any]
     assert fill(step, undefined) == {**REST, "invalid": invalid}
 
 
+def test_the_conditions_of_a_step_that_cannot_be_filled_in_stay():
+    """One that does not hold skips the step: what it lacks may be the very reason."""
+    when = [{"value": "${t.x_v1}", "eq": "tested"}]
+    found = fill({**STEP, "loop": None, "when": when}, undefined)
+    assert found == {**REST, "when": when, "invalid": "args.x: {{ x }} is undefined"}
+
+
 @pytest.mark.parametrize("said", ["false", "No ", False])
 def test_of_a_step_that_is_not_wanted_nothing_is_filled_in(said: Any):
     def change(text: str) -> Any:

@@ -1,0 +1,92 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How long the acceptance of a whole virtual rack takes, apart from the time of its burn-in."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import statistics
+import time
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import reliability_sweeps
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import RackState
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.start_rack import down, up
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import build
+from call_rack_recipes import CHECKOUT, Results, rack_recipes, results
+
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can start a virtual rack"),
+    pytest.mark.skipif(not reliability_sweeps.is_whole(), reason="a sweep of make soak"),
+]
+
+ROUNDS = 3
+BURN_IN = 10  # seconds
+VALUES = {
+    "disk": "/srv/disk", "disk_seconds": 1, "disk_mib": 16, "burn_in_sec": BURN_IN, "memory_mib": 32,
+    "kernel_log": "/var/log/kern.log", "max_outage_ms": 20000,
+}  # fmt: skip
+HOLDS = "goal: under a minute for 2 spines, 4 leaves and 8 servers on one machine, without the burn-in's steps"
+
+
+@pytest.fixture
+def rack(project: Path) -> Iterator[RackState]:
+    """A rack of 14 nodes with BMCs and PDUs, in a project with our recipes and scriptlets."""
+    for folder in ("recipes", "scriptlets"):
+        shutil.copytree(CHECKOUT / folder, project / folder)
+    Path("values.json").write_text(json.dumps(VALUES))
+    try:
+        state = up(build(), with_bmcs=True)
+        time.sleep(10)  # routes and clocks
+        yield state
+    finally:
+        down()
+
+
+def test_acceptance_of_a_rack(rack: RackState) -> None:
+    with reliability_sweeps.sweep("acceptance of a rack", HOLDS) as made:
+        took: list[float] = []
+        burning: list[float] = []
+        for _number in range(ROUNDS):
+            started = time.monotonic()
+            done = rack_recipes(
+                "run", "recipes/acceptance.yml", "-i", rack.folder / "inventory.yml", "--param-file", "values.json"
+            )
+            seconds = time.monotonic() - started
+            assert done.code == 0, done.stderr
+            burning.append(burn_in_seconds(results(done.answer["run_id"])))
+            took.append(seconds - burning[-1])
+            made.done += 1
+        made.found = {
+            "seconds without burn-in": round(statistics.median(took), 1),
+            "seconds of burn-in": round(statistics.median(burning), 1),
+            "results": len(results().steps),
+            "load of the machine": round(os.getloadavg()[1], 1),
+            "cores": os.cpu_count() or 0,
+        }
+
+
+def burn_in_seconds(found: Results) -> float:
+    """From the start of the first step of the burn-in on any host to the end of the last."""
+    rows = [row for (step, _host), row in found.steps.items() if step.startswith("burn_in.") and row["started"]]
+    return max(map(end, rows)) - min(map(begin, rows))
+
+
+def begin(row: Mapping[str, Any]) -> float:
+    """When a step began, in seconds."""
+    started = row["started"]
+    return (started if isinstance(started, datetime) else datetime.fromisoformat(started)).timestamp()
+
+
+def end(row: Mapping[str, Any]) -> float:
+    """When a step ended, in seconds."""
+    return begin(row) + float(row["seconds"])

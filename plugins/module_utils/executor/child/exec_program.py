@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
     Emit = Callable[[dict[str, Any]], None]
     # What a fork of the executor does, until it ends its process.
     Fork = Callable[["EventWriter"], NoReturn]
-    # What a child becomes: a program as argument list and environment, or a fork of the executor.
-    Program = Union[tuple[list[str], dict[str, str]], Fork]
+    # What a child becomes: a program as argument list and environment, or a fork of the executor. A script with the
+    # library for scripts also has what its records begin with.
+    Program = Union[tuple[list[str], dict[str, str]], tuple[list[str], dict[str, str], bytes], Fork]
 
 ATOMIC = 4096  # bytes that a pipe takes in one piece, even if other processes write into it
 LARGEST_EVENT = 64 * 1024 * 1024  # bytes of JSON
+# Descriptors of a script with the library: what it is given, and its records. Scripts choose smaller numbers.
+GIVEN, RECORDS = 100, 101
+OF_LIBRARY = {"RACK_IN": f"/proc/self/fd/{GIVEN}", "RACK_OUT": f"/proc/self/fd/{RECORDS}"}
 IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)  # Python ignores these signals, and programs would inherit that
 
 
@@ -36,6 +41,21 @@ def enter_child(stdin: int, stdout: int, stderr: int) -> None:
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
+
+
+def records_of(begun: bytes) -> int:
+    """An anonymous file for the records of a script, which begin with `begun`; its number is above those of scripts."""
+    found = in_memory(begun)
+    try:
+        return fcntl.fcntl(found, fcntl.F_DUPFD_CLOEXEC, RECORDS + 1)
+    finally:
+        os.close(found)
+
+
+def take_library(begun: bytes) -> None:
+    """Open what a script with the library is given, which is also its stdin, and its records."""
+    os.dup2(0, GIVEN)
+    os.dup2(records_of(begun), RECORDS)
 
 
 def execute(argv: list[str], env: dict[str, str]) -> NoReturn:

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -14,7 +13,6 @@ import sys
 
 from ansible_collections.rack.recipes.plugins.module_utils.executor.child import exec_program
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_secrets import StageSecrets
-from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import in_memory
 from ansible_collections.rack.recipes.plugins.module_utils.log_levels import log_level, logged_events
 
 TYPE_CHECKING = False
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 
 VARIABLE = re.compile(r"[A-Za-z0-9_]+")
 SANDBOX = "ansible_collections.rack.recipes.plugins.module_utils.executor.child.sandbox"
-OWN_DESCRIPTORS = 100  # from this number on: scripts choose theirs below it
 LONGEST = 100_000  # bytes of one variable; the kernel refuses to start a program with one of 128 KiB
 
 
@@ -172,17 +169,20 @@ class Launcher:
         if path not in self._interpreters:
             self._interpreters[path] = _interpreter(path)
         words, env = [*self._interpreters[path], path], self._environment(step, params)
+        begun = None
         if "library" in step:
-            words = _with_library(words, os.path.join(self.work, step["library"]))
+            words, begun = _with_library(words, os.path.join(self.work, step["library"])), _begun(path)
+            env.update(exec_program.OF_LIBRARY)
         argv = [*self._box(step), *words]
-        if not step.get("limits") and "library" not in step:
-            return argv, env
+        if not step.get("limits"):
+            return (argv, env) if begun is None else (argv, env, begun)
         limit = _limiter(step)
 
         def program(_emit: exec_program.EventWriter) -> NoReturn:
-            records = _record_files(path) if "library" in step else {}  # before a limit of open files
+            if begun is not None:
+                exec_program.take_library(begun)  # before a limit of open files
             limit()
-            exec_program.execute(argv, {**env, **records})
+            exec_program.execute(argv, env)
 
         return program
 
@@ -250,17 +250,9 @@ def _with_library(words: list[str], folder: str) -> list[str]:
     return ["/bin/sh", os.path.join(folder, "envelope.sh"), *words, *more]
 
 
-def _record_files(script: str) -> dict[str, str]:
-    """In the child: open the files in memory of the library, and return the variables that name them.
-
-    The script's own descriptors stay free. An awk script uses the library from its beginning, a shell script from where
-    it says so.
-    """
-    begun = b"=1\n=begin\n" if script.endswith(".awk") else b""
-    paths = {}
-    for name, descriptor in {"RACK_IN": 0, "RACK_OUT": in_memory(begun)}.items():
-        paths[name] = f"/proc/self/fd/{fcntl.fcntl(descriptor, fcntl.F_DUPFD, OWN_DESCRIPTORS)}"
-    return paths
+def _begun(script: str) -> bytes:
+    """How a script's records begin. An awk script uses the library at once, a shell script from where it says so."""
+    return b"=1\n=begin\n" if script.endswith(".awk") else b""
 
 
 def has_secret(spec: dict[str, Any]) -> bool:

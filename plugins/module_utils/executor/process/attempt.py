@@ -293,11 +293,22 @@ class Attempt:
 
 def _started(program: Program, opened: list[int]) -> int:
     if isinstance(program, tuple):
-        return spawn(*program, dict(enumerate(opened[0:5:2])), exec_program.IGNORED, session=True)
+        return _spawned(dict(enumerate(opened[0:5:2])), *program)
     pid = os.fork()
     if not pid:
         _become(program, opened)
     return pid
+
+
+def _spawned(streams: dict[int, int], argv: list[str], env: dict[str, str], begun: bytes | None = None) -> int:
+    if begun is None:
+        return spawn(argv, env, streams, exec_program.IGNORED, session=True)
+    records = exec_program.records_of(begun)
+    try:
+        more = {exec_program.RECORDS: records, exec_program.GIVEN: 0}
+        return spawn(argv, env, {**streams, **more}, exec_program.IGNORED, session=True)
+    finally:
+        os.close(records)
 
 
 def _process_in_words(event: Event) -> str:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,24 @@ def test_every_function_of_awk_is_a_sign_of_the_library():
     lines = (ROOT / FOLDER / "rack.awk").read_text().splitlines()
     defined = {line.split("(")[0].removeprefix("function rack_") for line in lines if line.startswith("function rack_")}
     assert set(script_library.CALLS.split("|")) == defined
+
+
+@pytest.mark.parametrize(
+    ("file", "defined"),
+    [
+        ("rack.sh", r"(?m)^(rack_\w+)\(\)"),
+        ("rack.awk", r"(?m)^function (rack_\w+)\("),
+        (
+            "rack.h",
+            r"(?m)^static (?:inline|void __attribute__\(\(noreturn\)\)) .*?\*?(rack_\w+)\((?!const char \*status)",
+        ),
+    ],
+)
+def test_every_function_is_on_the_page(file, defined):
+    page = (ROOT / "docs" / "authoring.md").read_text()
+    found = re.findall(defined, (ROOT / FOLDER / file).read_text())
+    assert len(found) > 10
+    assert [name for name in found if name not in page] == []
 
 
 @pytest.fixture

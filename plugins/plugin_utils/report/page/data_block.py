@@ -103,7 +103,7 @@ def _numbers(values: Sequence[Any], column: Column) -> list[float | None] | None
 
 def _is_exact(value: float | None) -> bool:
     """Whether a script reads the number as it is."""
-    return value is None or (isfinite(value) if isinstance(value, float) else abs(value) <= LARGEST_WHOLE)
+    return value is None or (abs(value) <= LARGEST_WHOLE if isinstance(value, int) else isfinite(value))
 
 
 def _rounded(value: float | None, column: Column) -> float | None:

@@ -36,7 +36,7 @@ ANALYSERS: Sequence[str] = (
     "own_findings",
     "changes",
     "regressions",
-    "unusual_values",
+    "values_unlike_earlier_runs",
     "waivers",
     "coverage",
 )
@@ -59,7 +59,7 @@ class Needs(NamedTuple):
 NEEDS: Mapping[str, Needs] = {
     "outliers": Needs(hosts=4),
     "changes": Needs(runs=10),
-    "unusual_values": Needs(runs=4),
+    "values_unlike_earlier_runs": Needs(runs=4),
 }
 """Methods that are left out where they can find nothing, since numpy takes longer to import than a small report."""
 

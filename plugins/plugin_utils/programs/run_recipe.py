@@ -18,7 +18,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_file 
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import RUN
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.programs.call_command import call_command
-from ansible_collections.rack.recipes.plugins.plugin_utils.programs.command_words import Inventory, options_of, written
+from ansible_collections.rack.recipes.plugins.plugin_utils.programs.command_line_arguments import (
+    Inventory,
+    options_of,
+    written,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.programs.program_context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.programs.recipe_result import RecipeResult, read_result
 

@@ -14,7 +14,6 @@ from itertools import chain, islice
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError, RecipeErrors
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.conditions import condition_errors
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import CONDITION_FIELDS, Node
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.param_declarations import (
     known_before_the_run,
     param_errors,
@@ -23,6 +22,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.referenc
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.step_fields import RULES_BY_FIELD
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.step_names import STEP_LIST_RULES
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.top_level import top_errors, top_level_only
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.unchecked_mapping import CONDITION_FIELDS, Node
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.json_schema import validator
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import MAX_ERRORS, Document
 

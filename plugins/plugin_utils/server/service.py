@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.group_commit import GroupCommit
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.listeners import Listeners
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.live_context import LiveContext, Written
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.operations import WriteRequest
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.key_operations import WriteRequest
 
 
 @dataclass(frozen=True, eq=False)

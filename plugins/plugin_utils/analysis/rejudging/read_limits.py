@@ -17,7 +17,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.criteria imp
 from ansible_collections.rack.recipes.plugins.module_utils.waiving import matches
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.conditions import consistent_warnings
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Node, is_number
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.unchecked_mapping import Node, is_number
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.suggestions import key_for_synonym
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.checked_file import (
     placed,

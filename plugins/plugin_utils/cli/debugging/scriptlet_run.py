@@ -64,11 +64,15 @@ def run_scriptlet(options: argparse.Namespace) -> Answer:
     if options.pdb and (options.host or debug_run.entry.kind != "python"):
         raise UsageError(f"--pdb: expected a Python scriptlet on this machine, got {_place(options, debug_run)}")
     if options.host:
-        from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.run_on_host import run_on_host
+        from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.run_scriptlet_on_host import (
+            run_on_host,
+        )
 
         records, answer = run_on_host(debug_run, options)
     else:
-        from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.run_locally import run_locally
+        from ansible_collections.rack.recipes.plugins.plugin_utils.cli.debugging.run_scriptlet_locally import (
+            run_locally,
+        )
         from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_debug
 
         check_debug(debug_run.entry.name, settings.load())

@@ -58,7 +58,7 @@ def serve(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings as all_settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.server import serve as process
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.live_context import LiveContext
-    from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.secret_values import SecretValues
+    from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.mask_writes import SecretValues
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_run import open_run
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import make_service
 

@@ -37,7 +37,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.inclu
     include_values,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Condition, Lock, Path, Step
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import REFERENCE_FIELDS, Node
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.unchecked_mapping import REFERENCE_FIELDS, Node
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import fields_from_data
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import (
     Budget,

@@ -11,13 +11,13 @@ from dataclasses import replace
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Dependency, Step
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Node
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.step_names import (
     MAX_COMPARED,
     hosts_of_dependency,
     not_on_closing_step,
     unknown_step,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.unchecked_mapping import Node
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import quoted
 
 type Steps = tuple[Step, ...]

@@ -27,7 +27,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.param_values i
     within_limits,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Condition, Param, Path
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Node
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.unchecked_mapping import Node
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import (
     REFERENCE,
     Substitution,

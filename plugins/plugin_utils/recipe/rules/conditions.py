@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import LIMITS, OTHERS
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.step_names import duplicates
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.unchecked_mapping import (
     CONDITION_PATHS,
     Node,
     is_number,
     text,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.step_names import duplicates
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import BARE_REFERENCE
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import listed, quoted, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY

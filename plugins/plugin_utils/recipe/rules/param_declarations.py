@@ -26,13 +26,13 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.conditio
     min_not_above_max,
     valid_pattern,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Node, text
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.references import (
     KnownNames,
     reference_errors,
     reference_texts,
     types_of,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.unchecked_mapping import Node, text
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import PARAM_LIMITS
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import quoted, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY

@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.language.criteria imp
 from ansible_collections.rack.recipes.plugins.module_utils.language.references import WORDS, parse
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.unchecked_mapping import (
     CONDITION_FIELDS,
     REFERENCE_FIELDS,
     Node,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Node, text
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.unchecked_mapping import Node, text
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.json_schema import list_fields
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, quoted, shown
 

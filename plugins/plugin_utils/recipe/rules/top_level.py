@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeError, nearest
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import Node, text
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.references import (
     STEP_WORDS,
     KnownNames,
@@ -21,6 +20,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.step_fie
     function_only_for_python,
     no_references_in_hosts,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.unchecked_mapping import Node, text
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import listed, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document

@@ -132,7 +132,7 @@ def _pins(
 ) -> Pins | None:
     """The digests of the files that a run with a policy or a lock file may send. Raises TrustError."""
     # a run without either does not pay for this import
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.check_compiled_plays import (
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.check_lock_and_policy import (
         Compiled,
         check_plays,
     )

@@ -22,8 +22,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.answers i
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import MERGE, NAME, PATCH, Call
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes import operations
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.operations import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes import key_operations
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.key_operations import (
     FOR_CLIENTS,
     WriteRequest,
     checked,
@@ -33,7 +33,7 @@ LONGEST_WAIT = 600.0  # seconds of one request; a client that waits longer asks 
 ROWS = 100  # changes in one answer, if the client does not say
 MOST_ROWS = 1000
 POSTED = ("key", "host", "version", "step", *FOR_CLIENTS)  # the fields of a body of POST /ctx
-BY_MEDIA = {PATCH: operations.PATCH, MERGE: operations.MERGE}
+BY_MEDIA = {PATCH: key_operations.PATCH, MERGE: key_operations.MERGE}
 
 
 async def list_keys(call: Call) -> Response:
@@ -120,7 +120,7 @@ async def differences(call: Call) -> Response:
 
 async def put_key(call: Call) -> Response:
     """Set a key to the value in the body."""
-    return await _write(call, call.params["key"], operations.VALUE, call.body)
+    return await _write(call, call.params["key"], key_operations.VALUE, call.body)
 
 
 async def patch_key(call: Call) -> Response:
@@ -130,7 +130,7 @@ async def patch_key(call: Call) -> Response:
 
 async def increment_key(call: Call) -> Response:
     """Add to a number."""
-    return await _write(call, call.params["key"], operations.INCREMENT, call.body)
+    return await _write(call, call.params["key"], key_operations.INCREMENT, call.body)
 
 
 async def _write(call: Call, key: str, operation: str, operand: Any) -> Response:

@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Journal
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.listeners import Listeners
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.live_context import LiveContext, Outcome, Written
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.operations import WriteRequest
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.key_operations import WriteRequest
 
 MOST_AT_ONCE = 1000  # requests of one write
 PAUSE = 0.1  # seconds between two looks for what other processes have appended

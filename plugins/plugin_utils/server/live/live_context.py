@@ -32,9 +32,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record, encode
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.change_index import ChangeIndex
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.secret_values import SecretValues
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.mask_writes import SecretValues
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.operations import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.key_operations import (
     LOCK,
     UNLOCK,
     VALUE,

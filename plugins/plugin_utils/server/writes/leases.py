@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 
 if TYPE_CHECKING:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.operations import WriteRequest
+    from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.key_operations import WriteRequest
 
 LONGEST_LEASE = 86400.0  # seconds
 OWNER = re.compile(r"[^\x00-\x1f\x7f]{1,200}")

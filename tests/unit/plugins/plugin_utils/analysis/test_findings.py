@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import analyse_run, changes, unusual_values
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import (
+    analyse_run,
+    changes,
+    values_unlike_earlier_runs,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import (
     FINDING_KINDS,
     GRADES,
@@ -65,7 +69,7 @@ def test_a_method_is_left_out_only_where_it_can_find_nothing() -> None:
     least = {
         "outliers": (outliers.LEAST_GROUP, 0),
         "changes": (0, changes.LEAST_RUNS),
-        "unusual_values": (0, unusual_values.LEAST_HISTORY + 1),
+        "values_unlike_earlier_runs": (0, values_unlike_earlier_runs.LEAST_HISTORY + 1),
     }
     assert {name: tuple(needs) for name, needs in analyse_run.NEEDS.items()} == least
     assert set(analyse_run.NEEDS) < set(analyse_run.ANALYSERS)

@@ -41,9 +41,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model i
     Success,
     TestMeta,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.node import REFERENCE_FIELDS
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.step_fields import RULES_BY_FIELD
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.top_level import TOP_LEVEL_ONLY
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.unchecked_mapping import REFERENCE_FIELDS
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.json_schema import (
     SCHEMA,
     list_fields,

@@ -11,8 +11,8 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.live_context import LiveContext, Written
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.secret_values import SecretValues
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.operations import VALUE, WriteRequest
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.mask_writes import SecretValues
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.key_operations import VALUE, WriteRequest
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import SECRET_KEYS
 
 KEY = "numbers.stats_v1"

@@ -20,7 +20,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live import live_context
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.live_context import Written
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.operations import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.key_operations import (
     INCREMENT,
     PATCH,
     WriteRequest,

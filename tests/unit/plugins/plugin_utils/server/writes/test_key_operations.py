@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.operations import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.key_operations import (
     INCREMENT,
     MERGE,
     PATCH,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import NOTABLE, NOTE, PROBLEM, Finding
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.unusual_values import findings
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.values_unlike_earlier_runs import findings
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.conftest import Historian
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.stored_runs import Night, latency
 

@@ -19,7 +19,7 @@ from ansible.template import trust_as_template
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import TrustError
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.begin_run import begin_run
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.check_compiled_plays import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.check_lock_and_policy import (
     Compiled,
     trust_request_of,
 )

@@ -102,15 +102,17 @@ def arranged(run: RunData) -> RunData:
         steps=steps,
         results=[row for row in steps if not is_looped(row)],
         measurements=[_measured(row, parents) for row in sorted(run.measurements, key=by_place)],
-        context=[
-            {**row, "numbers": numbers_in(row.get("value"))}
-            for row in sorted(run.context, key=lambda row: (row["key"], hosts[row["host"]]))
-        ],
+        context=with_numbers(sorted(run.context, key=lambda row: (row["key"], hosts[row["host"]]))),
         conflicts=sorted(run.conflicts, key=lambda row: (row.get("time") or "", row["key"], hosts[row["host"]])),
         artifacts=sorted(run.artifacts, key=by_place),
         parents=parents,
         places=places,
     )
+
+
+def with_numbers(context: Iterable[Row]) -> list[Row]:
+    """Rows of the context with the `numbers` inside of their values."""
+    return [{**row, "numbers": numbers_in(row.get("value"))} for row in context]
 
 
 def is_looped(row: Row) -> bool:

@@ -80,13 +80,13 @@ def _history(store: Engine, options: argparse.Namespace) -> History:
 
 def _run_data(store: Engine, run_id: str) -> RunData:
     """What a trend needs of a run: not its results."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, with_numbers
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 
     return RunData(
         run=queries.run(store, run_id),
         measurements=queries.measurements(store, run_id),
-        context=queries.context(store, run_id),
+        context=with_numbers(queries.context(store, run_id)),
         runs=queries.runs(store),
         attributes=queries.attributes(store, run_id),
     )

@@ -110,12 +110,23 @@ _rack_capitals() {
 
 _rack_given() { LC_ALL=C awk -f "${RACK_SH%/*}/json.awk" -- given "$@"; }
 
-# Writes a record at once, so that jobs in the background do not get into each other's way.
+# Writes a record at once, so that jobs in the background do not get into each other's way. Bash's printf writes line by
+# line, cat does not.
 _rack_record() {
+  if [ -n "${BASH_VERSION-}" ]; then
+    cat >>"$RACK_OUT" <<RECORD || exit 1
+$(_rack_fields "$@")
+RECORD
+  else
+    _rack_fields "$@" >>"$RACK_OUT" || exit 1
+  fi
+}
+
+_rack_fields() {
   case "$*" in
     *"$_rack_newline"*) printf '=%s\n%s\n' "$#" "$(for _rack_field; do _rack_lines "$_rack_field"; done)" ;;
     *) printf '=%s\n' "$#" "$@" ;;
-  esac >>"$RACK_OUT" || exit 1
+  esac
 }
 
 _rack_lines() { printf '%s\n' "$1" | LC_ALL=C sed -e '1s/^/=/' -e '1!s/^/+/'; }

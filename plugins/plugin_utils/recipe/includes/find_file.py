@@ -55,7 +55,7 @@ def find_included(path: str, including: str, project: Path) -> IncludedFile:
     name = os.path.normpath(folder / path)
     if Path(path).is_absolute():
         raise NoFileError(f"{quoted(path)}, an absolute one")
-    if not Path(os.path.normpath(Path.cwd() / name)).is_relative_to(project):
+    if not Path(os.path.normpath(real_path(str(folder)) / path)).is_relative_to(project):
         raise NoFileError(f"{quoted(path)}, which leads out of it")
     try:
         real = Path(name).resolve(strict=True)

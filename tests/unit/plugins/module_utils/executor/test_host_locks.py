@@ -85,7 +85,7 @@ def test_no_more_hold_a_resource_than_it_has_room_for(work):
 def test_others_go_first_while_one_waits_for_a_resource(work):
     times = run(
         work,
-        span("a", "pdu", args={"seconds": 0.4}),
+        span("a", "pdu", args={"seconds": 2}),
         span("b", "pdu"),
         span("c"),
         span("d", "fan"),

@@ -86,7 +86,9 @@ def test_the_command_finds_scriptlets_recipes_and_roles():
 
 def test_the_command_as_json():
     done = call("scriptlets", "disk.fio", "--json")
-    assert (done.code, [each["name"] for each in done.answer["found"]]) == (0, ["disk.fio", "recipes/storage.yml"])
+    names = [each["name"] for each in done.answer["found"]]
+    assert (done.code, names[0]) == (0, "disk.fio")
+    assert "recipes/storage.yml" in names
 
 
 @pytest.mark.parametrize(
@@ -94,7 +96,7 @@ def test_the_command_as_json():
     [
         (["tempratur"], "nothing here has 'tempratur' (did you mean 'temperature'?)"),
         (["qqqqqqqq"], "nothing here has 'qqqqqqqq'"),
-        (["mlag", "stress-ng"], "nothing here has all of mlag, stress-ng"),
+        (["mlag", "slurm"], "nothing here has all of mlag, slurm"),
     ],
 )
 def test_what_is_not_there_is_told_with_the_nearest_word(words: list[str], said: str):

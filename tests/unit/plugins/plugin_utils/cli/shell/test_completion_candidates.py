@@ -78,6 +78,7 @@ def test_every_value_has_a_kind_or_none_on_purpose(name: str):
         "NAME",
         "TEXT",
         "CLASS",
+        "WORD",
         None,
     }
     assert {str(action.metavar) if action.metavar else None for action in parser_of(name)._actions} <= free | {*KINDS}

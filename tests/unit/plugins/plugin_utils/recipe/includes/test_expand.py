@@ -108,6 +108,18 @@ def test_a_link_inside_the_project_is_followed_and_one_that_leads_out_is_not(pro
     assert refusal().endswith("got 'link.yml', a link that leads out of it")
 
 
+def test_a_recipe_in_a_linked_folder_elsewhere_includes_its_neighbours(
+    project: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """As the recipes of a collection that is installed by a link."""
+    elsewhere = tmp_path_factory.mktemp("collection")
+    (elsewhere / "parts").mkdir()
+    (elsewhere / "parts" / "a.yml").write_text(f"{HEAD}steps: [{{name: a, type: shell, module: m}}]\n")
+    (elsewhere / "whole.yml").write_text(HEAD + including("parts/a.yml"))
+    (project() / "linked").symlink_to(elsewhere)
+    assert [step.name for step in load("linked/whole.yml").steps] == ["inner.a"]
+
+
 def test_links_do_not_hide_a_circle(project: Callable[..., Path]) -> None:
     root = project(recipe=including("link.yml"))
     (root / "link.yml").symlink_to("recipe.yml")

@@ -30,6 +30,11 @@ SHIPPED = sorted(
     if yaml.safe_load(path.read_text(encoding="utf-8")).get("hosts", "all") == "all"
 )
 
+PARAMS = {
+    "gpu_node.yml": ("gpus=1",),
+    "soak.yml": ("seconds=2", "round_seconds=1"),
+}  # where a default is none, or a day
+
 
 def ran(recipe: str, rack: Any, *options: str) -> Outcome:
     where = ("-i", rack.inventory, "--limit", ",".join(random_recipes.HOSTS))
@@ -77,7 +82,8 @@ def test_generated_recipes(swept: Path, rack: Any):
 def test_recipes_that_we_ship(name: str, swept: Path, rack: Any):
     for folder in ("recipes", "data"):
         shutil.copytree(CHECKOUT / folder, folder)
-    fused, stepwise = (ran(f"recipes/{name}", rack, *options) for options in ((), ("--stepwise",)))
+    params = [word for param in PARAMS.get(name, ()) for word in ("--param", param)]
+    fused, stepwise = (ran(f"recipes/{name}", rack, *params, *options) for options in ((), ("--stepwise",)))
     assert (fused.code, fused.counts) == (stepwise.code, stepwise.counts)
     assert [row[:3] for row in fused.steps] == [row[:3] for row in stepwise.steps]
     # Parallel steps of one stage have no order among each other.

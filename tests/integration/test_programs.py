@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -189,7 +190,15 @@ def test_what_is_wrong_is_found_before_anything_is_started(own: Path, given: dic
     assert str(error.value).startswith(expected)
 
 
-def test_an_interrupt_ends_the_run_and_leaves_the_program(own: Path):
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Ctrl-C raises, whatever ran before in this process: ansible-runner leaves a handler of its own."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_ends_the_run_and_leaves_the_program(own: Path, heard: None):
     slow = recipe("slow", args={"wait": 60})
     begun = time.monotonic()
 

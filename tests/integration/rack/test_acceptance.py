@@ -193,5 +193,5 @@ def test_a_soak_of_some_seconds(recipes: Path, rack: RackState) -> None:
     words = ("--param", "seconds=2", "--param", "round_seconds=1", "-l", "server1", "--param", "kernel_log=dmesg")
     _done, found = run("soak", rack, *words)
     assert found.steps["load", "server1"]["verdict"] == "passed"
-    assert found.context["cpu.soak_v1", "server1"]["rounds"] >= 2
+    assert found.context["cpu.soak_v1", "server1"]["rounds"] >= 1
     assert found.steps["links", "server1"]["verdict"] == "passed"

@@ -221,8 +221,8 @@ def test_a_stage_that_is_ended_before_its_message_comes_does_not_begin(host):
 
 
 def test_whoever_waits_keeps_the_lease(host):
-    slow, files = script(text="sleep 2.2")
-    answer = host.start(slow, files=files, lease=1, attach=1.2)
+    slow, files = script(text="sleep 5")
+    answer = host.start(slow, files=files, lease=3, attach=3.5)
     assert answer.state == "running"
     answer = host.poll()
     assert (answer.state, answer.reasons) == ("ended", {"script": ""})

@@ -15,35 +15,41 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.server import unix_socket
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import Service
 
-try:
+if TYPE_CHECKING:
     import uvicorn
-    from uvicorn.protocols.http.auto import AutoHTTPProtocol
-
-    from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.app import make_app
-except ImportError as error:
-    raise UsageError(
-        f"the context server needs further packages: {error}: `pip install 'rack-recipes[server]'` brings them"
-    ) from error
 
 GRACE = 5  # seconds for answers that are being made when the server is told to end
 
 
-class PeerProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # one of two classes, by what is installed
-    """HTTP that knows which user is at the other end of a Unix socket: the scope's `client` is `(uid, pid)`."""
+def check_packages() -> None:
+    """Raise UsageError if the packages of the server are not installed."""
+    try:
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise UsageError(
+            f"the context server needs further packages: {error}: `pip install 'rack-recipes[server]'` brings them"
+        ) from error
 
-    def connection_made(self, transport: Any) -> None:
-        """Note the peer as the kernel knows it."""
-        super().connection_made(transport)
-        connection = transport.get_extra_info("socket")
-        pid, uid = unix_socket.peer_of(connection)
-        self.client = (str(uid), pid)
+
+def peer_protocol() -> type[asyncio.Protocol]:
+    """HTTP that knows which user is at the other end of a Unix socket: the scope's `client` is `(uid, pid)`."""
+    from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+    class PeerProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # one of two, by what is installed
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            pid, uid = unix_socket.peer_of(transport.get_extra_info("socket"))
+            self.client = (str(uid), pid)
+
+    return PeerProtocol
 
 
 def identify(scope: Any) -> str:
@@ -55,41 +61,43 @@ def identify(scope: Any) -> str:
     return unix_socket.user_name(uid)
 
 
-class _Server(uvicorn.Server):
-    """A server that ends its event streams first: uvicorn would wait for them."""
+def _server(config: uvicorn.Config, service: Service, ready: Callable[[], None]) -> uvicorn.Server:
+    import uvicorn
 
-    def __init__(self, config: uvicorn.Config, service: Service, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._service = service
-        self._ready = ready
+    class Server(uvicorn.Server):
+        """A server that ends its event streams first: uvicorn would wait for them."""
 
-    async def startup(self, sockets: Any = None) -> None:
-        """Listen, and say so."""
-        await super().startup(sockets)
-        self._follower = asyncio.get_running_loop().create_task(self._service.commit.follow())
-        self._ready()
+        async def startup(self, sockets: Any = None) -> None:
+            """Listen, and say so."""
+            await super().startup(sockets)
+            self._follower = asyncio.get_running_loop().create_task(service.commit.follow())
+            ready()
 
-    async def shutdown(self, sockets: Any = None) -> None:
-        """End: first the streams and those who wait, then what is being answered."""
-        self._service.listeners.close()
-        self._follower.cancel()
-        await super().shutdown(sockets)
+        async def shutdown(self, sockets: Any = None) -> None:
+            """End: first the streams and those who wait, then what is being answered."""
+            service.listeners.close()
+            self._follower.cancel()
+            await super().shutdown(sockets)
 
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Let SIGTERM and SIGINT end the server in good order, with exit code 0; an ignored one stays ignored."""
-        handled = [number for number in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(number) != signal.SIG_IGN]
-        before = {number: signal.signal(number, self.handle_exit) for number in handled}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            """Let SIGTERM and SIGINT end the server in good order, with exit code 0; an ignored one stays ignored."""
+            handled = [
+                number for number in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(number) != signal.SIG_IGN
+            ]
+            before = {number: signal.signal(number, self.handle_exit) for number in handled}
+            try:
+                yield
+            finally:
+                for number, handler in before.items():
+                    signal.signal(number, handler)
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """End; a second signal waits for nobody."""
-        self.force_exit = self.should_exit
-        self.should_exit = True
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            """End; a second signal waits for nobody."""
+            self.force_exit = self.should_exit
+            self.should_exit = True
+
+    return Server(config)
 
 
 @contextmanager
@@ -106,10 +114,14 @@ def listening(path: Path) -> Iterator[socket.socket]:
 
 def serve(service: Service, listener: socket.socket, ready: Callable[[], None]) -> None:
     """Serve until SIGTERM or SIGINT. `ready` is called once requests are answered."""
+    import uvicorn
+
+    from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.app import make_app
+
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
         make_app(service, identify),
-        http=PeerProtocol,
+        http=peer_protocol(),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -118,4 +130,4 @@ def serve(service: Service, listener: socket.socket, ready: Callable[[], None]) 
         server_header=False,
         timeout_graceful_shutdown=GRACE,
     )
-    _Server(config, service, ready).run([listener])
+    _server(config, service, ready).run([listener])

@@ -62,6 +62,7 @@ def serve(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_run import open_run
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import make_service
 
+    process.check_packages()
     settings = all_settings.load()
     path = options.socket or Path(settings.runs).parent / SOCKET  # not made absolute: a socket's path must be short
     with process.listening(path) as listener:

@@ -8,25 +8,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
-
-from starlette.responses import Response
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import json_text
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import JSON, PROBLEM
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.live_context import Written
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
 
 def answer(data: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """JSON data as an answer."""
-    return Response(json_text(data), status, headers, JSON)
+    return _response(json_text(data), status, headers, JSON)
 
 
 def value_answer(key: str, host: str, version: int, text: str, more: Mapping[str, Any] | None = None) -> Response:
     """A key with its version, and its value as JSON text. The version is also the entity tag."""
     head = json.dumps({"key": key, "host": host, "version": version, **(more or {})})
-    return Response(f'{head[:-1]}, "value": {text}}}', 200, {"etag": f'"{version}"'}, JSON)
+    return _response(f'{head[:-1]}, "value": {text}}}', 200, {"etag": f'"{version}"'}, JSON)
 
 
 def written_answer(key: str, host: str, written: Written) -> Response:
@@ -41,4 +42,10 @@ def written_answer(key: str, host: str, written: Written) -> Response:
 
 def problem_answer(problem: Problem) -> Response:
     """A problem as RFC 9457 has it."""
-    return Response(json_text(problem.body()), problem.status, dict(problem.headers), PROBLEM)
+    return _response(json_text(problem.body()), problem.status, dict(problem.headers), PROBLEM)
+
+
+def _response(text: str, status: int, headers: Mapping[str, str] | None, media_type: str) -> Response:
+    from starlette.responses import Response
+
+    return Response(text, status, headers, media_type)

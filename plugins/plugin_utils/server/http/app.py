@@ -10,11 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Any
-
-from starlette.responses import Response
-from starlette.routing import Route, Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import nearest
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.answers import problem_answer
@@ -28,12 +24,18 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_tab
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import Service
 
-Identify = Callable[[Scope], str]
+if TYPE_CHECKING:
+    from starlette.responses import Response
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+Identify = Callable[["Scope"], str]
 """Who sends a request, by its ASGI scope. Raises Problem for one who may not."""
 
 
 def make_app(service: Service, identify: Identify, routes: Sequence[RouteEntry] = ROUTES) -> ASGIApp:
     """The application that serves a context."""
+    from starlette.routing import Route, Router
+
     by_path: dict[str, dict[str, RouteEntry]] = {}
     for entry in routes:
         by_path.setdefault(entry.path, {})[entry.method] = entry

@@ -12,14 +12,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import Any
-
-from starlette.responses import Response, StreamingResponse
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import json_text
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import EVENTS, Call
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import Service
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
 
 AT_ONCE = 200  # changes in one piece
 PIECE = 262_144  # bytes, after which a piece gets no further event
@@ -30,6 +31,8 @@ RETRY = b"retry: 1000\n\n"  # milliseconds after which a browser connects again
 
 async def follow_changes(call: Call) -> Response:
     """Each change as an event of the kind `change`, whose id is the number of the change."""
+    from starlette.responses import StreamingResponse
+
     service, last = call.service, call.service.listeners.told
     since = call.get("Last-Event-ID", call.get("since", last))
     if since > last:

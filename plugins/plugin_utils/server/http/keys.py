@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Any
-
-from starlette.responses import Response
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_changes import context_changes
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import HeldValue
@@ -28,6 +26,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.key_ope
     WriteRequest,
     checked,
 )
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
 
 LONGEST_WAIT = 600.0  # seconds of one request; a client that waits longer asks again
 ROWS = 100  # changes in one answer, if the client does not say

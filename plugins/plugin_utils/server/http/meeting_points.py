@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
-
-from starlette.responses import Response
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import HeldValue
@@ -26,6 +24,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.key_ope
     WriteRequest,
     checked,
 )
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
 
 
 async def get_lock(call: Call) -> Response:

@@ -7,8 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-
-from starlette.responses import Response
+from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http import events, keys, meeting_points
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.answers import answer
@@ -29,6 +28,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_mod
     RouteEntry,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
 
 VALUE = {"$ref": "#/components/schemas/Value"}
 KEY = Param("key", KEY_NAME, "a key of the context", "path", required=True)

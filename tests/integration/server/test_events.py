@@ -60,11 +60,11 @@ def test_events_go_on_after_a_break(server):
     for number in range(3):
         server.ask("PUT", "/ctx/break.a_v1", number)
         server.ask("PUT", "/ctx/other_v1", number)
-    seen = [first.next() for _ in range(2)]
+    seen = [first.next() for _each in range(2)]
     first.close()
     server.ask("PUT", "/ctx/break.a_v1?host=leaf1", "é")
     second = Follower(server, "/events?key=break.*", Last_Event_ID=str(seen[-1][0]))
-    seen += [second.next() for _ in range(2)]
+    seen += [second.next() for _each in range(2)]
     second.close()
     assert [(data["host"], data["version"], data["after"]) for _number, data in seen] == [
         ("", 1, 0),
@@ -89,12 +89,12 @@ def test_events_go_on_after_a_crash_of_the_server(server):
 
 
 def test_a_slow_reader_harms_nobody(server):
-    slow = [Follower(server, "/events") for _ in range(5)]
+    slow = [Follower(server, "/events") for _each in range(5)]
     quick = Follower(server, "/events?key=slow_v1")
     for number in range(30):
         server.ask("PUT", "/ctx/slow_v1", {"number": number, "text": "x" * 100_000})
         assert quick.next()[1]["after"]["number"] == number
-    seen = [slow[0].next()[1]["after"]["number"] for _ in range(30)]
+    seen = [slow[0].next()[1]["after"]["number"] for _each in range(30)]
     assert seen == [*range(30)], "it gets all that it has not read yet"
     for follower in (quick, *slow):
         follower.close()
@@ -104,5 +104,5 @@ def test_a_host_sees_its_own_keys_and_those_of_the_run(server):
     follower = Follower(server, "/events?host=leaf1&key=seen_v1")
     for host in ("?host=leaf2", "?host=leaf1", ""):
         server.ask("PUT", f"/ctx/seen_v1{host}", 1)
-    assert [follower.next()[1]["host"] for _ in range(2)] == ["leaf1", ""]
+    assert [follower.next()[1]["host"] for _each in range(2)] == ["leaf1", ""]
     follower.close()

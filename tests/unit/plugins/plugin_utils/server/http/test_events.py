@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.server.liv
 
 def test_a_listener_that_is_far_behind_gets_pieces_of_limited_size(tmp_path):
     live = opened(begun(tmp_path))
-    live.commit([setting("x" * 100_000) for _ in range(8)])
+    live.commit([setting("x" * 100_000) for _each in range(8)])
     service, cursor, sizes = make_service(live), 0, []
     while cursor < 8:
         cursor, piece = _next_piece(service, cursor, "*", None)

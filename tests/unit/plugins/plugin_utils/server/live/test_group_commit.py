@@ -45,7 +45,7 @@ def test_all_that_waits_goes_out_in_one_write(tmp_path, monkeypatch, fsync):
     service = service_in(tmp_path, fsync=fsync)
 
     async def storm() -> list[int]:
-        written = await asyncio.gather(*(service.write(ADD) for _ in range(50)))
+        written = await asyncio.gather(*(service.write(ADD) for _each in range(50)))
         return sorted(one.version for one in written)
 
     assert asyncio.run(storm()) == [*range(1, 51)]
@@ -117,7 +117,7 @@ def test_nothing_is_answered_or_told_before_it_is_on_the_disk(service):
     async def tried() -> tuple[bool, bool, int, int]:
         first = asyncio.ensure_future(service.write(ADD))
         await asyncio.sleep(0.05)
-        rest = [asyncio.ensure_future(service.write(ADD)) for _ in range(10)]
+        rest = [asyncio.ensure_future(service.write(ADD)) for _each in range(10)]
         reading = asyncio.ensure_future(service.settle())
         await asyncio.sleep(0.05)
         before = first.done(), reading.done(), service.listeners.told

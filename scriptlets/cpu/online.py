@@ -11,6 +11,7 @@ from pathlib import Path
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from scriptlets.host.numa import numbers
 from scriptlets.tools.limits import judge
+from scriptlets.tools.sysfs import text_of
 
 SMT = {"on": True, "off": False, "forceoff": False}  # Documentation/ABI/testing/sysfs-devices-system-cpu of Linux
 
@@ -59,18 +60,11 @@ class CpuOnline(Scriptlet):
         root = Path(params["root"])
         present, online = (numbers((root / name).read_text(encoding="ascii").strip()) for name in ("present", "online"))
         offline = sorted({*present} - {*online})
-        smt = SMT.get(_text(root / "smt/control"))
+        smt = SMT.get(text_of(root / "smt/control"))
         ctx.set("cpu.online_v1", {"present": len(present), "online": len(online), "offline": offline, "smt": smt})
         wrong = [*_offline(ctx, offline), *_number(ctx, len(online), params["cores"]), *_smt(ctx, smt, params["smt"])]
         if wrong:
             raise Failed("; ".join(wrong))
-
-
-def _text(path):
-    try:
-        return path.read_text(encoding="ascii").strip()
-    except OSError:
-        return None
 
 
 def _offline(ctx, offline):

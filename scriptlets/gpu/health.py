@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from scriptlets.tools.gpu_count import judge_count
 from scriptlets.tools.limits import in_words, judge
 from scriptlets.tools.nvidia_smi import field, gpus, number
 
@@ -117,7 +118,7 @@ class GpuHealth(Scriptlet):
         there = gpus(params)
         found = {name: told(gpu) for name, gpu in there.items()}
         ctx.set("gpu.health_v1", found)
-        wrong = [*_number(ctx, len(found), params["expected"])]
+        wrong = [*judge_count(ctx, len(found), params["expected"])]
         for name, gpu in found.items():
             wrong += [*_states(ctx, name, gpu), *_counts(ctx, name, gpu, params), *_heat(ctx, name, gpu, params)]
             wrong += _power(ctx, name, gpu["watts"], {"min": params["min_watts"], "max": params["max_watts"]})
@@ -145,12 +146,6 @@ def told(gpu):
 def _sum(gpu, paths):
     known = [value for value in (number(gpu, path) for path in paths) if value is not None]
     return int(sum(known)) if known else None
-
-
-def _number(ctx, found, expected):
-    """Judge how many GPUs there are; yields what is wrong."""
-    if judge(ctx, "gpus", found, "GPUs", eq=expected) == "failed":
-        yield f"{found} GPUs are seen, expected {expected}: power the node off and on, then reseat or replace the GPU"
 
 
 def _states(ctx, name, gpu):

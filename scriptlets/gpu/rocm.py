@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from scriptlets.tools.commands import run_json
+from scriptlets.tools.gpu_count import judge_count
 from scriptlets.tools.hardware import is_missing
 from scriptlets.tools.limits import judge
 from scriptlets.tools.pci_devices import devices
@@ -95,7 +96,7 @@ class GpuRocm(Scriptlet):
         ctx.set("gpu.rocm_v1", {"driver": driver, "cards": found})
         if not found:
             raise ValueError("rocm-smi tells of no GPU: look at the driver (amdgpu) in the kernel's log")
-        wrong = [*_number(ctx, len(found), params["expected"]), *_driver(ctx, driver, params["driver"])]
+        wrong = [*judge_count(ctx, len(found), params["expected"]), *_driver(ctx, driver, params["driver"])]
         wrong += _vbios(ctx, found, params["vbios"])
         for name, values in found.items():
             wrong += _judge(ctx, name, values, params)
@@ -119,11 +120,6 @@ def _number_of(values, names):
         except (KeyError, TypeError, ValueError):
             continue
     return None
-
-
-def _number(ctx, found, expected):
-    if judge(ctx, "gpus", found, "GPUs", eq=expected) == "failed":
-        yield f"{found} GPUs are seen, expected {expected}: power the node off and on, then reseat or replace the GPU"
 
 
 def _driver(ctx, driver, expected):

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from scriptlets.tools.sysfs import text_of
 
 # Dropped frames are not among them: a healthy bridge drops what is not meant for it.
 ERRORS = ("rx_errors", "tx_errors", "rx_crc_errors", "rx_frame_errors", "rx_length_errors")
@@ -94,7 +95,7 @@ def read_port(folder):
     """What a port is now; a counter that its driver lacks is None."""
     counters = {name: _number(folder / "statistics" / name) for name in (*ERRORS, *FRAMES)}
     return {
-        "state": _text(folder / "operstate") or "unknown",
+        "state": text_of(folder / "operstate") or "unknown",
         "mtu": _number(folder / "mtu"),
         "downs": _number(folder / "carrier_down_count"),
         **counters,
@@ -125,13 +126,6 @@ def _judge(ctx, port, found, params):
         yield f"{port} has lost its carrier {found['downs']} times"
 
 
-def _text(path):
-    try:
-        return path.read_text(encoding="ascii").strip()
-    except OSError:
-        return None
-
-
 def _number(path):
-    text = _text(path)
+    text = text_of(path)
     return int(text) if text and text.lstrip("-").isdigit() else None

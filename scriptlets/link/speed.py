@@ -12,6 +12,7 @@ from pathlib import Path
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
 from scriptlets.tools.commands import run
 from scriptlets.tools.hardware import is_missing
+from scriptlets.tools.sysfs import text_of
 
 UNKNOWN = (None, "", "-1", "unknown")
 AUTONEG = re.compile(r"^\s*Auto-negotiation:\s*(on|off)\s*$", re.MULTILINE)
@@ -88,19 +89,12 @@ def read(folder):
     """Speed in Mbit/s, duplex and carrier of a port. Raises ValueError for a port that is not there."""
     if not folder.is_dir():
         raise ValueError(f"there is no port {folder.name}")
-    speed, duplex = _text(folder / "speed"), _text(folder / "duplex")
+    speed, duplex = text_of(folder / "speed"), text_of(folder / "duplex")
     return {
         "speed": None if speed in UNKNOWN else int(speed),
         "duplex": None if duplex in UNKNOWN else duplex,
-        "carrier": _text(folder / "carrier"),
+        "carrier": text_of(folder / "carrier"),
     }
-
-
-def _text(path):
-    try:
-        return path.read_text(encoding="ascii").strip()
-    except OSError:  # the kernel answers with an error where a port has no carrier, or no such thing
-        return None
 
 
 def autoneg(text):

@@ -67,9 +67,9 @@ Found = tuple[Sequence[Series], Sequence[str], Floats]
 
 
 def load(engine: Engine, run_ids: Sequence[str], context: Iterable[Mapping[str, Any]]) -> list[SeriesValues]:
-    """The values of all series that the last of these runs has; `context` are its rows of the context.
+    """The values of all series that the last of these runs has.
 
-    Raises StoreError.
+    `context` are its rows of the context, each with the `numbers` inside of its value. Raises StoreError.
     """
     return [*_measurements(engine, run_ids), *_context(engine, run_ids, context)]
 

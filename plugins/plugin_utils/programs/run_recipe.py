@@ -62,7 +62,7 @@ def run_recipe(  # noqa: PLR0913 - the options of the command that programs need
         raise UsageError(f"project: there is no folder {folder}")
     with tempfile.TemporaryDirectory(prefix="rack-recipes-") as own:
         given = {"inventory": inventory, "limit": limit, "only": only, "skip": skip, "report": report, "debug": debug}
-        words = [*_files(Path(own), recipe, params, context), *options_of(given), *options]
+        words = [*recipe_words(Path(own), recipe, params, context), *options_of(given), *options]
         env = {"RACK_RECIPES_DB": db} if db else {}  # not among the words: other users can see them
         ended = call_command(["run", "--json", *words], folder, env, sys.stderr if debug else None)
     if "folder" not in ended.answer:
@@ -70,10 +70,13 @@ def run_recipe(  # noqa: PLR0913 - the options of the command that programs need
     return read_result(ended.exit_code, ended.answer, folder)
 
 
-def _files(
-    own: Path, recipe: Recipe, params: Mapping[str, Any] | None, context: Context | Mapping[str, Any] | None
+def recipe_words(
+    own: Path, recipe: Recipe, params: Mapping[str, Any] | None, context: Context | Mapping[str, Any] | None = None
 ) -> Iterator[str]:
-    """The words for what the command reads from files. What is no file yet is written into the folder `own`."""
+    """The words for what the command reads from files. What is no file yet is written into the folder `own`.
+
+    Raises UsageError for what is no JSON, and for a key of the context that a run does not take.
+    """
     yield written(own, "recipe", recipe) if isinstance(recipe, Mapping) else os.fspath(recipe)
     if params:
         yield from ("--param-file", written(own, "params", params))

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.programs.call_command import CommandEnd, call_command
+from ansible_collections.rack.recipes.plugins.plugin_utils.programs.command_line_arguments import options_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.programs.recipe_result import RecipeResult, read_result
+from ansible_collections.rack.recipes.plugins.plugin_utils.programs.run_recipe import Recipe, recipe_words
 from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.scriptlet_runner import own_store
 
-Recipe = str | os.PathLike[str] | Mapping[str, Any]
 RUN = ("run", "--json")
 
 
@@ -69,12 +70,5 @@ class RecipeRunner:
     ) -> RecipeResult:
         """Run a recipe to its end and return its results. A run that fails raises nothing."""
         env = own_store(self.folder)
-        words = [str(self._written("recipe.yml", recipe) if isinstance(recipe, Mapping) else Path(recipe))]
-        words += ["--inventory", os.fspath(inventory)] if inventory is not None else []
-        words += ["--param-file", str(self._written("params.json", params))] if params else []
-        return _result(call_command([*RUN, *words, *options], self.project, env), self.project)
-
-    def _written(self, name: str, data: Mapping[str, Any]) -> Path:
-        path = self.folder / name
-        path.write_text(json.dumps(data), encoding="utf-8")
-        return path
+        words = [*recipe_words(self.folder, recipe, params), *options_of({"inventory": inventory}), *options]
+        return _result(call_command([*RUN, *words], self.project, env), self.project)

@@ -62,8 +62,7 @@ class RecipeUse:
     """One use of a recipe file, as the recipe that is run or by one include.
 
     `substitution` has the values of its parameters. The names of its steps begin with `prefix`; it is empty where no
-    include on the way has a name. `chain` has the files
-    that led to it: the recipe that is run first, its own last.
+    include on the way has a name. `chain` has the files that led to it: the recipe that is run first, its own last.
     """
 
     document: Document

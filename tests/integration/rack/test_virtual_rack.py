@@ -22,7 +22,12 @@ import yaml
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import control_groups, rack_state, server_parts
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.faults import FAULTS, break_rack, heal_rack
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.faults import (
+    FAULTS,
+    WRONG_AS,
+    break_rack,
+    heal_rack,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.node_power import switch
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import RackState
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_status import look
@@ -77,6 +82,20 @@ def link(state: RackState, where: str) -> dict[str, Any]:
     return found
 
 
+def is_refused(node: str, port: str, asn: int) -> Callable[[RackState], bool]:
+    """Whether a router expects an AS at a port and has no session there.
+
+    Which error it tells of depends on which of both ends connected first.
+    """
+
+    def holds(state: RackState) -> bool:
+        session = json.loads(state.run(node, f"vtysh -c 'show bgp neighbors {port} json'", check=False) or "{}")
+        found = session.get(port, {})
+        return found.get("remoteAs") == asn and found.get("bgpState") != "Established"
+
+    return holds
+
+
 def says(node: str, script: str, word: str) -> Callable[[RackState], bool]:
     return lambda state: word in state.run(node, script, check=False)
 
@@ -106,7 +125,7 @@ SEEN: dict[str, tuple[str, Callable[[RackState], bool]]] = {
     "mtu-mismatch": ("leaf2:swp2", lambda state: link(state, "leaf2:swp2")["mtu"] == 1500),
     "slow-link": ("leaf2:swp1", says("leaf2", "tc -j qdisc show dev swp1", "tbf")),
     "packet-loss": ("leaf3:swp1", says("leaf3", "nft list ruleset", "numgen")),
-    "wrong-peer-as": ("leaf1:swp2", says("leaf1", "vtysh -c 'show bgp neighbors json'", '"0202"')),
+    "wrong-peer-as": ("leaf1:swp2", is_refused("leaf1", "swp2", WRONG_AS)),
     "missing-path": ("leaf1:swp1", lambda state: routes(state) == 1),
     "missing-route": ("leaf4", lambda state: routes(state) == 0),
     "duplicate-address": ("server1", says("server2", "arping -D -I eth1 -c 2 10.1.1.12 || echo twice", "twice")),

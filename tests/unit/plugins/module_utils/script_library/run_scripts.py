@@ -16,7 +16,7 @@ from typing import Any
 LIBRARY = Path(__file__).resolve().parents[5] / "plugins/module_utils/script_library"
 SHELLS = ("dash", "bash --posix", "busybox sh", "bash")
 AWKS = ("mawk", "gawk", "busybox awk")
-PAIRS = [*zip(SHELLS, (*AWKS, "mawk"), strict=True)]  # each shell and each awk at least once
+PAIRS = [*zip(SHELLS, (*AWKS, "mawk"))]  # each shell and each awk at least once
 
 
 @dataclass(frozen=True)

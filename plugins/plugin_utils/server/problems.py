@@ -23,6 +23,7 @@ class ProblemKind:
 
 KINDS: Mapping[str, ProblemKind] = {
     "bad-request": ProblemKind(400, "The request cannot be understood"),
+    "not-known": ProblemKind(401, "The caller is not known"),
     "not-allowed": ProblemKind(403, "The caller may not do this"),
     "not-found": ProblemKind(404, "There is no such thing"),
     "timeout": ProblemKind(404, "It did not happen in time"),
@@ -32,6 +33,8 @@ KINDS: Mapping[str, ProblemKind] = {
     "wrong-media-type": ProblemKind(415, "The body is of another media type"),
     "locked": ProblemKind(409, "The lock is held by another owner, or by none"),
     "not-applicable": ProblemKind(409, "The operation does not fit the value"),
+    "too-many": ProblemKind(429, "The client asks too often"),
+    "head-too-large": ProblemKind(431, "The headers are too large"),
     "internal": ProblemKind(500, "The server has a fault"),
     "cannot-write": ProblemKind(503, "The journal cannot be written"),
     "disk-full": ProblemKind(507, "The journal has no room"),

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.server import unix_socket
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import ADMIN, Caller
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import Service
 
@@ -52,13 +53,13 @@ def peer_protocol() -> type[asyncio.Protocol]:
     return PeerProtocol
 
 
-def identify(scope: Any) -> str:
-    """The name of the user who sends a request. Raises Problem for one who is neither the server's own nor root."""
+def identify(scope: Any) -> Caller:
+    """The user who sends a request. Raises Problem for one who is neither the server's own nor root."""
     uid = int(scope["client"][0])
     if uid not in (0, os.getuid()):
         user = unix_socket.user_name(os.getuid())
         raise Problem("not-allowed", f"user {unix_socket.user_name(uid)} may not use this socket", f"ask as {user}")
-    return unix_socket.user_name(uid)
+    return Caller(unix_socket.user_name(uid), ADMIN)
 
 
 def _server(config: uvicorn.Config, service: Service, ready: Callable[[], None]) -> uvicorn.Server:

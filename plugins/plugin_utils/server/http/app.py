@@ -13,13 +13,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import nearest
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import Caller
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.answers import problem_answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.read_request import (
     GoneError,
     body_of,
     params_of,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import Call, RouteEntry
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import KEY_NAME, Call, RouteEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_table import ROUTES
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import Service
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-Identify = Callable[["Scope"], str]
-"""Who sends a request, by its ASGI scope. Raises Problem for one who may not."""
+Identify = Callable[["Scope"], Caller]
+"""Who sends a request, by its ASGI scope. Raises Problem for one who is not known."""
 
 
 def make_app(service: Service, identify: Identify, routes: Sequence[RouteEntry] = ROUTES) -> ASGIApp:
@@ -70,17 +71,28 @@ class _Endpoint:
             )
 
     async def _call(self, scope: Scope, receive: Receive) -> Response:
-        who = self._identify(scope)
+        caller = self._identify(scope)
         entry = self._entries.get(scope["method"])
         if entry is None:
             allowed = ", ".join(self._entries)
             detail, advice = f"{scope['path']} has no {scope['method']}", f"there are {allowed}"
             raise Problem("no-such-method", detail, advice, headers={"allow": allowed})
-        params = params_of(entry, scope)
+        caller.check_role(entry.role, f"{entry.method} {entry.path}")
+        params = self._allowed_params(entry, scope, caller)
         body, media = await body_of(entry, scope, receive)
-        response = await entry.handler(Call(self._service, params, body, media, who))
+        response = await entry.handler(Call(self._service, params, body, media, caller))
         await self._service.settle()
+        if entry.method == "GET":  # it may have waited; a write is answered, as it is in the journal
+            caller.check_valid()
         return response
+
+    def _allowed_params(self, entry: RouteEntry, scope: Scope, caller: Caller) -> dict[str, Any]:
+        """The parameters of a request, if its caller may see this run, and read the key that its path names."""
+        caller.check_run(self._service.live.context.run_id)
+        params = params_of(entry, scope)
+        if entry.method == "GET" and any(param.kind is KEY_NAME and param.place == "path" for param in entry.params):
+            caller.check_read(params["key"])
+        return params
 
 
 def _not_found(paths: Sequence[str]) -> Any:

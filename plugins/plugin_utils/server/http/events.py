@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import json_text
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import EVENTS, Call
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import Service
 
 if TYPE_CHECKING:
     from starlette.responses import Response
+
+    from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import Service
 
 AT_ONCE = 200  # changes in one piece
 PIECE = 262_144  # bytes, after which a piece gets no further event
@@ -33,34 +34,35 @@ async def follow_changes(call: Call) -> Response:
     """Each change as an event of the kind `change`, whose id is the number of the change."""
     from starlette.responses import StreamingResponse
 
-    service, last = call.service, call.service.listeners.told
+    last = call.service.listeners.told
     since = call.get("Last-Event-ID", call.get("since", last))
     if since > last:
         raise Problem("not-found", f"change {since} does not exist, the last is {last}", "begin with an earlier one")
-    stream = _events(service, since, call.get("key", "*"), call.get("host"))
+    stream = _events(call, since)
     return StreamingResponse(stream, headers={"cache-control": "no-store"}, media_type=EVENTS)
 
 
-async def _events(service: Service, since: int, wanted: str, host: str | None) -> AsyncIterator[bytes]:
+async def _events(call: Call, since: int) -> AsyncIterator[bytes]:
     yield RETRY
-    cursor = since
-    while not service.listeners.is_closed:
+    service, cursor = call.service, since
+    while not service.listeners.is_closed and call.caller.is_valid():
         if not await service.listeners.wait_beyond(cursor, SILENCE):
             yield b": no change\n\n"
             continue
-        cursor, piece = _next_piece(service, cursor, wanted, host)
+        cursor, piece = _next_piece(call, cursor)
         if piece:
             yield piece
 
 
-def _next_piece(service: Service, cursor: int, wanted: str, host: str | None) -> tuple[int, bytes]:
+def _next_piece(call: Call, cursor: int) -> tuple[int, bytes]:
     """The events after a change, of which a piece has some; and the change up to which it has them."""
+    service, wanted, host = call.service, call.get("key", "*"), call.get("host")
     found: list[bytes] = []
     size = 0
     for number in range(cursor + 1, min(service.listeners.told, cursor + AT_ONCE) + 1):
         cursor = number
         for key, place, event in _event(service, number):
-            if fnmatchcase(key, wanted) and host in (None, place or host):
+            if fnmatchcase(key, wanted) and host in (None, place or host) and call.caller.reads(key):
                 found.append(event)
                 size += len(event)
         if size > PIECE:

@@ -42,7 +42,11 @@ async def list_keys(call: Call) -> Response:
     at = _moment(call, "at")
     wanted, host = call.get("key", "*"), call.get("host")
     rows = call.service.live.index.state(at) if "at" in call.params else _held_now(call)
-    found = [row for row in rows if fnmatchcase(row["key"], wanted) and host in (None, row["host"] or host)]
+    found = [
+        row
+        for row in rows
+        if fnmatchcase(row["key"], wanted) and host in (None, row["host"] or host) and call.caller.reads(row["key"])
+    ]
     return answer({"run_id": call.service.live.context.run_id, "at": at, "context": found})
 
 
@@ -88,7 +92,7 @@ async def _newer(call: Call, key: str, host: str) -> HeldValue | None:
 def _not_set(call: Call, key: str, host: str) -> Problem:
     context = call.service.live.context
     places = [name or "the run" for name in ("", *context.hosts()) if context.entry(key, name)]
-    near = nearest(key, context.keys())
+    near = nearest(key, filter(call.caller.reads, context.keys()))
     advice = f"it is a key of {', '.join(places[:5])}" if places else f"did you mean {near!r}?" if near else "set it"
     return Problem("not-found", f"{key} of {host or 'the run'} is not set", advice)
 
@@ -116,7 +120,8 @@ async def differences(call: Call) -> Response:
     """The fields that differ between two moments of the run."""
     first, second = _moment(call, "from"), _moment(call, "to")
     index = call.service.live.index
-    return answer({"from": first, "to": second, "context": context_changes(index.state(first), index.state(second))})
+    changes = context_changes(index.state(first), index.state(second))
+    return answer({"from": first, "to": second, "context": [row for row in changes if call.caller.reads(row["key"])]})
 
 
 async def put_key(call: Call) -> Response:
@@ -145,7 +150,7 @@ async def _write(call: Call, key: str, operation: str, operand: Any) -> Response
         call.get("step", ""),
         call.get("Idempotency-Key", ""),
     )
-    return written_answer(key, request.host, await call.service.write(checked(request)))
+    return written_answer(key, request.host, await call.write(checked(request)))
 
 
 def _version_of(params: Mapping[str, Any]) -> int | None:
@@ -179,7 +184,7 @@ async def post_change(call: Call) -> Response:
         _field(body, "step"),
         call.get("Idempotency-Key", ""),
     )
-    return written_answer(request.key, request.host, await call.service.write(checked(request)))
+    return written_answer(request.key, request.host, await call.write(checked(request)))
 
 
 def _field(body: Mapping[str, Any], name: str) -> str:

@@ -36,7 +36,7 @@ async def get_lock(call: Call) -> Response:
     while True:
         seen = call.service.listeners.told
         try:
-            return _lock_answer(call.params["name"], await call.service.write(request))
+            return _lock_answer(call.params["name"], await call.write(request))
         except Problem as problem:
             waits = until - asyncio.get_running_loop().time()
             if problem.kind != "locked" or waits <= 0 or call.service.listeners.is_closed:
@@ -48,7 +48,7 @@ async def give_lock_back(call: Call) -> Response:
     """Give a lock back before its lease is up."""
     name = call.params["name"]
     request = WriteRequest(leases.key_of(name), "", UNLOCK, call.params["owner"], who=call.who)
-    return _lock_answer(name, await call.service.write(checked(request)))
+    return _lock_answer(name, await call.write(checked(request)))
 
 
 def _lock_answer(name: str, written: Written) -> Response:

@@ -28,9 +28,18 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSIO
 
 ABOUT = (
     "The context of a run: JSON values under dotted, versioned keys, each of a host or of the run. Every answer that "
-    "is not as asked is a problem (RFC 9457) whose `advice` says what to do."
+    "is not as asked is a problem (RFC 9457) whose `advice` says what to do. Each operation "
+    "names the role that it needs, in its `security`. On the Unix socket the kernel says who asks: no token is needed."
 )
-ALWAYS = ("bad-request", "not-allowed", "internal", "cannot-write")  # kinds that every route may answer with
+ALWAYS = (  # kinds that every route may answer with
+    "bad-request",
+    "not-known",
+    "not-allowed",
+    "too-many",
+    "head-too-large",
+    "internal",
+    "cannot-write",
+)
 WITH_BODY = ("too-large", "wrong-media-type")
 NAME: Schema = {"type": "string", "maxLength": 200}
 FIELD: Schema = {"type": "string", "maxLength": 200, "pattern": r"^[^\x00-\x1f\x7f]*$"}
@@ -134,6 +143,12 @@ SCHEMAS: Mapping[str, Schema] = {
 }
 
 
+SECURITY: Mapping[str, Schema] = {
+    "token": {"type": "http", "scheme": "bearer", "description": "A token that `rack-recipes token create` has made."},
+    "certificate": {"type": "mutualTLS", "description": "A client certificate whose name has a role."},
+}
+
+
 def document(routes: Iterable[RouteEntry]) -> dict[str, Any]:
     """The document of these routes."""
     paths: dict[str, dict[str, Any]] = {}
@@ -143,7 +158,7 @@ def document(routes: Iterable[RouteEntry]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "rack.recipes context server", "version": VERSION, "description": ABOUT},
         "paths": paths,
-        "components": {"schemas": SCHEMAS},
+        "components": {"schemas": SCHEMAS, "securitySchemes": SECURITY},
     }
 
 

@@ -12,12 +12,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import KEY
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import AUTHOR, VIEWER, Caller
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 
 if TYPE_CHECKING:
     from starlette.responses import Response
 
+    from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.live_context import Written
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import Service
+    from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.key_operations import WriteRequest
 
 JSON, PATCH, MERGE = "application/json", "application/json-patch+json", "application/merge-patch+json"
 PROBLEM, EVENTS = "application/problem+json", "text/event-stream"
@@ -89,7 +92,17 @@ class Call:
     params: Mapping[str, Any]
     body: Any
     media: str
-    who: str
+    caller: Caller
+
+    @property
+    def who(self) -> str:
+        """The name of who sends it, for the history."""
+        return self.caller.name
+
+    async def write(self, request: WriteRequest) -> Written:
+        """Write a key, if the caller may; return once it is in the journal. Raises Problem."""
+        self.caller.check_write(request.key)
+        return await self.service.write(request)
 
     def get(self, name: str, default: Any = None) -> Any:
         """A parameter, `default` where it was not given."""
@@ -103,8 +116,9 @@ Handler = Callable[[Call], Awaitable["Response"]]
 class RouteEntry:
     """A row of the table: a method of a path.
 
-    `bodies` has the schema of the body by its media type. `answer` is the name of the answer's schema, `problems` are
-    the kinds of problems that this route may answer with, beside those that all may have.
+    `needs` is the weakest role that may use it: a viewer where nothing is changed, an author elsewhere, if it is not
+    given. `bodies` has the schema of the body by its media type. `answer` is the name of the answer's schema,
+    `problems` are the kinds of problems that this route may answer with, beside those that all may have.
     """
 
     method: str
@@ -117,3 +131,9 @@ class RouteEntry:
     answer: str = ""
     media: str = JSON
     problems: tuple[str, ...] = ()
+    needs: str = ""
+
+    @property
+    def role(self) -> str:
+        """The weakest role that may use this route."""
+        return self.needs or (VIEWER if self.method == "GET" else AUTHOR)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import OPERATOR
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http import events, keys, meeting_points
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.answers import answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.openapi import document
@@ -173,6 +174,7 @@ ROUTES: tuple[RouteEntry, ...] = (
         {JSON: {"$ref": "#/components/schemas/Lease"}},
         "Lock",
         problems=("locked", "not-applicable", "disk-full"),
+        needs=OPERATOR,
     ),
     RouteEntry(
         "DELETE",
@@ -183,6 +185,7 @@ ROUTES: tuple[RouteEntry, ...] = (
         (LOCK, Param("owner", TEXT, "who holds it", required=True)),
         answer="Lock",
         problems=("locked", "not-applicable", "disk-full"),
+        needs=OPERATOR,
     ),
     RouteEntry(
         "GET",

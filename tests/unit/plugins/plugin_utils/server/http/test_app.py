@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import Caller
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.app import make_app
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.read_request import LARGEST_BODY
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
@@ -30,7 +31,7 @@ PATCH, MERGE = "application/json-patch+json", "application/merge-patch+json"
 @pytest.fixture
 def ask(tmp_path) -> Any:
     """Send a request to an application."""
-    return partial(call, make_app(make_service(opened(begun(tmp_path))), lambda _scope: "zoe"))
+    return partial(call, make_app(make_service(opened(begun(tmp_path))), lambda _scope: Caller("zoe")))
 
 
 def told(answer: Answer) -> tuple[int, str]:
@@ -220,13 +221,13 @@ def test_a_missing_key_tells_where_it_is_and_what_is_near(ask):
 def test_a_fault_of_ours_is_a_problem_too(tmp_path, capsys):
     service = make_service(opened(begun(tmp_path)))
     service.live.context = None
-    answer = call(make_app(service, lambda _scope: "zoe"), "GET", KEY)
+    answer = call(make_app(service, lambda _scope: Caller("zoe")), "GET", KEY)
     assert told(answer) == (500, "this request met a fault of the server")
     assert "AttributeError" in capsys.readouterr().err
 
 
 def test_who_may_not_gets_nothing(tmp_path):
-    def refuse(_scope: object) -> str:
+    def refuse(_scope: object) -> Caller:
         raise Problem("not-allowed", "no", "ask as root")
 
     app = make_app(make_service(opened(begun(tmp_path))), refuse)
@@ -235,7 +236,7 @@ def test_who_may_not_gets_nothing(tmp_path):
 
 def test_a_key_is_waited_for(tmp_path):
     service = make_service(opened(begun(tmp_path)))
-    app = make_app(service, lambda _scope: "zoe")
+    app = make_app(service, lambda _scope: Caller("zoe"))
 
     async def scenario() -> Any:
         sent: list[Any] = []

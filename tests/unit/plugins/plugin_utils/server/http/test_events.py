@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import Caller
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.events import PIECE, _next_piece
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import Call
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.live_context import LiveContext
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import make_service
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.server.live.live_contexts import (
     begun,
@@ -13,12 +16,17 @@ from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.server.liv
 )
 
 
+def listening(live: LiveContext, keys: tuple[str, ...] = ("*",), **params: str) -> Call:
+    """A request for events."""
+    return Call(make_service(live), params, None, "", Caller("zoe", keys=keys))
+
+
 def test_a_listener_that_is_far_behind_gets_pieces_of_limited_size(tmp_path):
     live = opened(begun(tmp_path))
     live.commit([setting("x" * 100_000) for _each in range(8)])
-    service, cursor, sizes = make_service(live), 0, []
+    listener, cursor, sizes = listening(live), 0, []
     while cursor < 8:
-        cursor, piece = _next_piece(service, cursor, "*", None)
+        cursor, piece = _next_piece(listener, cursor)
         sizes.append(len(piece))
         assert piece.count(b"event: change") == piece.count(b"id: ")
     assert len(sizes) == 3
@@ -28,7 +36,13 @@ def test_a_listener_that_is_far_behind_gets_pieces_of_limited_size(tmp_path):
 def test_what_a_listener_does_not_want_is_passed_over(tmp_path):
     live = opened(begun(tmp_path))
     live.commit([setting(1, key="a_v1"), setting(2, key="b_v1", host="leaf1"), setting(3, key="b_v1", host="leaf2")])
-    service = make_service(live)
-    assert _next_piece(service, 0, "c*", None) == (3, b"")
-    cursor, piece = _next_piece(service, 0, "b*", "leaf2")
+    assert _next_piece(listening(live, key="c*"), 0) == (3, b"")
+    cursor, piece = _next_piece(listening(live, key="b*", host="leaf2"), 0)
     assert (cursor, piece.startswith(b"id: 3\nevent: change\ndata: {"), piece[-2:]) == (3, True, b"\n\n")
+
+
+def test_a_listener_gets_only_what_it_may_read(tmp_path):
+    live = opened(begun(tmp_path))
+    live.commit([setting(1, key="a_v1"), setting(2, key="b_v1")])
+    cursor, piece = _next_piece(listening(live, keys=("b*",)), 0)
+    assert (cursor, piece[:6], piece.count(b"event: change")) == (2, b"id: 2\n", 1)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import Caller
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.app import make_app
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import Service, make_service
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes import leases
@@ -42,7 +43,7 @@ def service(tmp_path) -> Service:
 
 @pytest.fixture
 def ask(service) -> Any:
-    return partial(call, make_app(service, lambda _scope: "zoe"))
+    return partial(call, make_app(service, lambda _scope: Caller("zoe")))
 
 
 def lease(owner: str, seconds: float = 10) -> dict[str, object]:
@@ -73,7 +74,7 @@ def test_the_lock_of_one_who_is_gone_is_free_after_its_lease(ask, clock):
 
 def test_a_lock_is_a_key_of_the_run_and_outlives_the_server(ask, clock, tmp_path):
     ask("POST", LOCK, lease("a"))
-    again = partial(call, make_app(make_service(opened(tmp_path / "journal.jsonl")), lambda _scope: "zoe"))
+    again = partial(call, make_app(make_service(opened(tmp_path / "journal.jsonl")), lambda _scope: Caller("zoe")))
     assert again("POST", LOCK, lease("b")).status == 409
     assert again("GET", "/ctx/lock.tester_1.port_2_v1").data["value"] == {"owner": "a", "until": clock.now + 10}
 
@@ -95,7 +96,7 @@ def test_a_lock_that_would_be_masked_is_refused(ask, name, owner):
 
 
 def test_a_lock_is_waited_for(service):
-    app = make_app(service, lambda _scope: "zoe")
+    app = make_app(service, lambda _scope: Caller("zoe"))
 
     async def scenario() -> list[int]:
         await call_in_loop(app, "POST", LOCK, lease("a", 60))
@@ -117,7 +118,7 @@ def test_a_waiter_gets_the_lock_when_the_lease_is_up(ask):
 
 
 def test_several_hosts_are_waited_for(service):
-    app = make_app(service, lambda _scope: "zoe")
+    app = make_app(service, lambda _scope: Caller("zoe"))
 
     async def scenario() -> Any:
         target = "/ctx/ready_v1/hosts?hosts=leaf1,leaf2&wait=30"

@@ -17,7 +17,7 @@ BEGIN {
     if (!("MemTotal" in bytes) || !("MemAvailable" in bytes))
         rack_error("no MemTotal and MemAvailable to read from meminfo")
     used = bytes["MemTotal"] - bytes["MemAvailable"]
-    percent = sprintf("%.2f", 100 * used / bytes["MemTotal"]) + 0
+    percent = rack_percent(used, bytes["MemTotal"])
     limit = rack_param("max_percent")
     set("total_bytes", bytes["MemTotal"])
     set("available_bytes", bytes["MemAvailable"])
@@ -26,6 +26,6 @@ BEGIN {
     set("swap_total_bytes", bytes["SwapTotal"])
     set("swap_free_bytes", bytes["SwapFree"])
     rack_check("memory_used", percent, "%", "max=" limit)
-    if (limit != "" && percent > limit + 0)
+    if (limit != "" && percent + 0 > limit + 0)
         rack_fail(sprintf("%.2f %% of the memory is in use, more than %s %%", percent, limit))
 }

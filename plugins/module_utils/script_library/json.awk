@@ -7,6 +7,7 @@
 #     awk -f json.awk -- envelope CODE         prints the envelope of the records in RACK_OUT; CODE is the script's exit code
 #     awk -f json.awk -- given params NAME     prints a value of RACK_IN: a text as it is, everything else as JSON
 #     awk -f json.awk -- given context KEY[.FIELD...]
+#     awk -f json.awk -- percent PART WHOLE    prints how many percent of WHOLE a PART is; exit code 3 for what are no numbers
 #
 # The exit code of `given` is 3 for a parameter without a value, and 4 where there is none: then the names that there are
 # were printed.
@@ -29,6 +30,8 @@ BEGIN {
     }
     if (ARGV[1] == "envelope")
         envelope(ARGV[2])
+    else if (ARGV[1] == "percent")
+        percent(ARGV[2], ARGV[3])
     else
         given(ARGV[2], ARGV[3])
 }
@@ -381,6 +384,12 @@ function json(text) {
         return ""
     gsub(/[\t\r\n]/, " ", text)
     return utf8(text)
+}
+
+function percent(part, whole) {
+    if (ARGC != 4 || number(part) == "" || number(whole) == "" || whole < 0 || (whole == 0 && part != 0))
+        exit 3
+    printf "%.2f\n", whole == 0 ? 0 : 100 * part / whole
 }
 
 # --- reading JSON -------------------------------------------------------------------------------------------------------

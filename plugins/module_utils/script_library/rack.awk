@@ -22,6 +22,17 @@ function rack_get(key, standard) {
     return standard
 }
 
+# How many percent of the whole a part is, with two digits behind the point; 0 for 0 of 0.
+function rack_percent(part, whole,    text) {
+    if (!_rack_is_number(part) || !_rack_is_number(whole) || whole + 0 < 0 || (whole + 0 == 0 && part + 0 != 0))
+        rack_error("rack_percent: expected PART and WHOLE, a number above 0, got " part " " whole)
+    text = sprintf("%.2f", whole + 0 == 0 ? 0 : 100 * part / whole)
+    sub(/,/, ".", text) # as some languages write it
+    return text
+}
+
+function _rack_is_number(value) { return value "" ~ /^[-+]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)([eE][-+]?[0-9]+)?$/ }
+
 function rack_set(key, text) { _rack_record(3, _rack_field("rack_set") _rack_field(key) _rack_field(text)) }
 
 function rack_set_number(key, number) {

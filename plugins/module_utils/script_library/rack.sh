@@ -44,6 +44,12 @@ rack_get() {
   fi
 }
 
+# rack_percent PART WHOLE: prints how many percent of WHOLE a PART is, with two digits behind the point; 0 for 0 of 0.
+rack_percent() {
+  LC_ALL=C awk -f "${RACK_SH%/*}/json.awk" -- percent "$@" ||
+    rack_error "rack_percent: expected PART and WHOLE, a number above 0, got $*"
+}
+
 rack_set() { _rack_record rack_set "$@"; }               # KEY TEXT
 rack_set_number() { _rack_record rack_set_number "$@"; } # KEY NUMBER
 rack_set_json() { _rack_record rack_set_json "$@"; }     # KEY JSON

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[4]
 FOLDER = "plugins/module_utils/script_library"
 INSIDE = f"ansible_collections/rack/recipes/{FOLDER}"  # the path of the library in the payload
 FOR_SCRIPTS = ("envelope.sh", "json.awk", "rack.awk", "rack.sh")
-CALLS = "param|get|set|set_number|set_json|field|field_number|measure|check|secret|attach|fail|error|skip"
+CALLS = "param|get|percent|set|set_number|set_json|field|field_number|measure|check|secret|attach|fail|error|skip"
 # The sign of its use in a file with this suffix, and the files that are sent then.
 USES = {
     ".sh": (re.compile(rb"\bRACK_(?:SH|AWK)\b"), FOR_SCRIPTS),

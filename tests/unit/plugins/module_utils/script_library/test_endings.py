@@ -121,6 +121,26 @@ def test_what_awk_reads_and_how_it_ends(scripts):
     )
 
 
+@pytest.mark.parametrize(
+    ("part", "whole", "percent"),
+    [(1, 3, "33.33"), (0, 0, "0.00"), ("007", "1.4e1", "50.00"), (-1, 8, "-12.50"), (2**60, 2**61, "50.00")],
+)
+def test_a_percentage(scripts, part, whole, percent):
+    assert scripts.sh(f'rack_set p_v1 "$(rack_percent {part} {whole})"').outputs == {"p_v1": percent}
+    in_awk = f'BEGIN {{ rack_set("p_v1", rack_percent("{part}", "{whole}")) }}'
+    assert scripts.of_awk(in_awk).outputs == {"p_v1": percent}
+    assert scripts.of_awk('BEGIN { rack_set("p_v1", rack_percent(1.5, 6)) }').outputs == {"p_v1": "25.00"}
+
+
+@pytest.mark.parametrize("given", ["1 0", "1 -2", "x 2", "1 nan", "'' 2", "2"])
+def test_what_has_no_percentage_is_an_error(scripts, given):
+    reason = "rack_percent: expected PART and WHOLE, a number above 0, got"
+    status, said = scripts.sh(f'p=$(rack_percent {given})\nrack_measure used "$p"').said
+    assert (status, said.startswith(reason)) == ("error", True)
+    words = ", ".join(f'"{word}"' for word in given.replace("'", "").split(" "))
+    assert scripts.of_awk(f"BEGIN {{ rack_percent({words}) }}").said[0] == "error"
+
+
 def test_a_script_that_never_asks_for_the_library_keeps_its_own_envelope(scripts):
     scripts.env["RACK_SH"] = "/dev/null"  # in the place of the library
     script = scripts.folder / "own.sh"

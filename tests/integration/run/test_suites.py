@@ -12,6 +12,7 @@ import shutil
 import sys
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -73,6 +74,12 @@ def test_cases_get_into_the_store_and_into_reports(rack: Any):
     lines = [json.loads(line) for line in Path("out/ocp/r01.jsonl").read_text().splitlines()]
     names = [line["testStepArtifact"]["measurement"]["name"] for line in lines if "measurement" in str(line)]
     assert "Heat::Host" in names
+    cases = ET.parse("out/junit.xml").getroot().find("testsuite[@name='r01.unit']")
+    assert cases is not None
+    assert {case.get("name"): len(case) for case in cases} == {
+        "deep.test_heat::test_heat": 0,
+        "deep.test_heat::test_host": 1,
+    }
 
 
 def test_a_changed_file_of_a_folder_makes_another_result(rack: Any):

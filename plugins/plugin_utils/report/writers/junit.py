@@ -2,17 +2,21 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A report as JUnit XML for Jenkins, GitLab and others: a suite for each host, a case for each result."""
+"""A report as JUnit XML for Jenkins, GitLab and others: a suite for each host, a case for each result.
+
+A step that ran a test suite of its own (scriptlets/suite) also becomes a suite with its cases.
+"""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.host_results import HostResult, by_host
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.host_results import Cells, HostResult, by_host
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.outcomes import (
     ERROR,
     FAIL,
@@ -29,6 +33,9 @@ MOST_IN_TEXT = 10_000
 """Characters of a message or a log: GitLab reads files of up to 30 MB."""
 
 PLAIN = "passed"
+SUITE = "cases.skipped"  # measured by steps that run a suite, and by no other
+JUDGED = f"eq {PLAIN}"  # the limit of a case of such a suite; one that was skipped has none
+SKIPPED = re.compile(r"skipped(?:: |$)")
 COUNTED = {"failures": FAIL, "errors": ERROR, "skipped": SKIP}
 
 
@@ -44,19 +51,41 @@ def _parts(tables: dict[str, Table]) -> Iterator[str]:
     run = tables["summary"].record()
     yield f'<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name={_quoted(NAME)}>\n'
     for host, results in by_host(tables):
-        yield from _suite(host, results, run["test_id"] or run["run_id"] or NAME, run["started"])
+        place = f"{run['test_id'] or run['run_id'] or NAME}.{host}"
+        about = {"name": host, "timestamp": (run["started"] or "")[:19], "hostname": host}
+        yield from _suite(about, results, place)
+        for step, cases in _own_suites(results):
+            yield from _suite({**about, "name": f"{host}.{step}"}, cases, f"{place}.{step}")
     yield "</testsuites>\n"
 
 
-def _suite(host: str, results: Sequence[HostResult], test: str, started: str | None) -> Iterator[str]:
-    outcomes = Counter(outcome_of(result.row["verdict"]) for result in results)
-    seconds = sum(result.row["seconds"] or 0.0 for result in results)
-    about: dict[str, Any] = {"name": host, "tests": len(results)}
-    about |= {name: outcomes[outcome] for name, outcome in COUNTED.items()}
-    about |= {"time": _seconds(seconds), "timestamp": (started or "")[:19], "hostname": host}
-    yield f"<testsuite{_attributes(about)}>\n"
+def _own_suites(results: Sequence[HostResult]) -> Iterator[tuple[str, list[HostResult]]]:
+    """Each step that ran a suite, with the cases that it has recorded."""
     for result in results:
-        yield from _case(result, f"{test}.{host}")
+        values = {value["name"]: value["value"] for value in result.values}
+        if SUITE in values:
+            yield str(result.row["step"]), [_case_of(value, values) for value in result.values if _is_case(value)]
+
+
+def _is_case(value: Cells) -> bool:
+    return value["limits"] == JUDGED or (not value["limits"] and bool(SKIPPED.match(str(value["value"]))))
+
+
+def _case_of(value: Cells, values: Cells) -> HostResult:
+    """A case as a result: its value is its verdict, with what was said of it behind a colon."""
+    verdict, _colon, reason = str(value["value"]).partition(": ")
+    seconds = values.get(f"{value['name']}.seconds")
+    return HostResult({"step": value["name"], "verdict": verdict, "reason": reason, "seconds": seconds}, (), "")
+
+
+def _suite(about: Cells, results: Sequence[HostResult], place: str) -> Iterator[str]:
+    outcomes = Counter(outcome_of(result.row["verdict"]) for result in results)
+    counted = {name: outcomes[outcome] for name, outcome in COUNTED.items()}
+    seconds = _seconds(sum(result.row["seconds"] or 0.0 for result in results))
+    attributes = {"name": about["name"], "tests": len(results), **counted, "time": seconds, **about}
+    yield f"<testsuite{_attributes(attributes)}>\n"
+    for result in results:
+        yield from _case(result, place)
     yield "</testsuite>\n"
 
 

@@ -62,6 +62,41 @@ def test_what_a_case_says(report, tmp_path):
     assert any("marginal: " in (case.findtext("system-out") or "") for case in cases)
 
 
+def test_a_step_that_ran_a_suite_is_one_with_its_cases(report, schema, tmp_path):
+    verdicts, values = named(report)["verdicts"], named(report)["values"]
+    row = next(row for row in verdicts.rows if row[verdicts.place("verdict")] == "failed")
+    host, step = (row[verdicts.place(name)] for name in ("host", "step"))
+    measured = [
+        ("cases.skipped", 1, None),
+        ("t::cold", "passed", "eq passed"),
+        ("t::cold.seconds", 1.25, None),
+        ("t::warm", "failed: 95: above 90", "eq passed"),
+        ("t::odd", "error", "eq passed"),
+        ("t::pump", "skipped: no pump", None),
+        ("t::skipper", "skipped by hand", None),
+        ("state", "up", "eq up"),
+    ]
+    cells = dict.fromkeys((column.name for column in values.columns), None) | {"host": host, "step": step}
+    rows = tuple(
+        tuple({**cells, "name": name, "value": value, "limits": limits}.values()) for name, value, limits in measured
+    )
+    changed = replace(values, rows=(*(other for other in values.rows if other[:2] != (host, step)), *rows))
+    tables = [changed if table.name == "values" else table for table in report]
+    suites = [suite for suite in read(tables, tmp_path) if suite.get("name") == f"{host}.{step}"]
+    (suite,) = suites
+    told = [(case.get("name"), case.get("time"), [child.tag for child in case]) for case in suite]
+    assert told == [
+        ("t::cold", "1.250", []),
+        ("t::warm", "0.000", ["failure"]),
+        ("t::odd", "0.000", ["error"]),
+        ("t::pump", "0.000", ["skipped"]),
+    ]
+    assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped", "time")] == [*"4111", "1.250"]
+    assert suite[1].find("failure").get("message") == "95: above 90"
+    assert all(case.get("classname").endswith(f".{host}.{step}") for case in suite)
+    schema.assertValid(etree.parse(tmp_path / "junit.xml"))
+
+
 def test_hostile_text_reads_back(said, hostile, schema, tmp_path):
     (path,) = junit.write(said(hostile), tmp_path)
     schema.assertValid(etree.parse(path, etree.XMLParser(huge_tree=True)))

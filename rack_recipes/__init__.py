@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         timeout_enforce,
         track_resources,
     )
+    from ansible_collections.rack.recipes.plugins.module_utils.host_files import HostFiles
     from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_class import Failed, Scriptlet, Skipped
     from ansible_collections.rack.recipes.plugins.module_utils.shell import ShellScriptlet, run_program
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.notebook import (
@@ -42,6 +43,7 @@ __all__ = (
     "Context",
     "ContextView",
     "Failed",
+    "HostFiles",
     "RackError",
     "RecipeResult",
     "RunFrames",

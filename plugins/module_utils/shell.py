@@ -21,6 +21,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.process.outp
 from ansible_collections.rack.recipes.plugins.module_utils.executor.process.spawn import spawn
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.scriptlet_result import missing, read_envelope
 from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors import in_memory
+from ansible_collections.rack.recipes.plugins.module_utils.program_end import end_in_words
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_class import Scriptlet
 
 TYPE_CHECKING = False
@@ -177,12 +178,7 @@ class Program:
     @property
     def ending(self) -> str:
         """How the program ended, in words."""
-        if self.exit_code >= 0:
-            return f"ended with exit code {self.exit_code}"
-        try:
-            return f"was killed by {signal.Signals(-self.exit_code).name}"
-        except ValueError:
-            return f"was killed by signal {-self.exit_code}"
+        return end_in_words(self.exit_code)
 
     def last_words(self, mask: Mask | None = None) -> str:
         """`: ` and the last line of stderr, empty if there is none. `mask` takes secrets out before the line is cut."""

@@ -22,6 +22,7 @@ HERE = "ansible_collections.rack.recipes.plugins.module_utils."
 MODULES = {
     "ContextView": f"{HERE}context_view",
     "Failed": f"{HERE}scriptlet_class",
+    "HostFiles": f"{HERE}host_files",
     "Scriptlet": f"{HERE}scriptlet_class",
     "ShellScriptlet": f"{HERE}shell",
     "Skipped": f"{HERE}scriptlet_class",

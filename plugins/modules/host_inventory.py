@@ -74,8 +74,9 @@ stderr:
   sample: ""
 """
 
+from ansible_collections.rack.recipes.plugins.module_utils.host_files import HostFiles
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet, run_as_module
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.hardware_inventory import Tree, inventory
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.hardware_inventory import inventory
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,11 +102,11 @@ class HostInventory(Scriptlet):
     """
 
     def validate(self, ctx: ContextView, params: dict[str, Any]) -> None:
-        if not Tree(params["root"]).is_host():
+        if not HostFiles(params["root"]).is_host():
             raise ValueError(f"{params['root']}: expected a folder that holds proc and sys")
 
     def run(self, ctx: ContextView, params: dict[str, Any]) -> None:
-        found = inventory(Tree(params["root"]))
+        found = inventory(HostFiles(params["root"]))
         ctx.set("host.inventory_v1", found)
         measured = (
             ("memory_total", found["memory"]["total_bytes"], "bytes"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+from rack_recipes import Scriptlet
 from scriptlets.tools.link_judgement import Hall, judge
 from scriptlets.tools.redfish import RedfishError, client_of
 from scriptlets.tools.redfish_nics import read_node

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 from scriptlets.tools.commands import run_json
 
 COMMAND = ("lldpcli", "-f", "json0", "show", "neighbors")

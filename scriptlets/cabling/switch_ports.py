@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+from rack_recipes import Scriptlet
 from scriptlets.tools.http_api import service
 from scriptlets.tools.switch_tables import READERS
 

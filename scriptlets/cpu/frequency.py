@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, HostFiles, Scriptlet
 from scriptlets.tools.hardware import is_missing
 
 SPIN = """\
@@ -106,20 +105,13 @@ def cores(root):
     return {core: folders[core] for core in sorted(folders) if core in os.sched_getaffinity(0)}
 
 
-def text(path):
-    """What a file of /sys says; None where there is no such file."""
-    try:
-        return path.read_text(encoding="ascii").strip()
-    except FileNotFoundError:
-        return None
-
-
 def mhz(folder, name="scaling_cur_freq"):
     """A frequency in MHz. Raises ValueError where the kernel tells none, as drivers do of a core that is off."""
-    told = text(folder / name)
-    if told is None or not re.fullmatch(r"[0-9]+", told):
-        raise ValueError(f"{folder / name} tells no frequency: {told!r}")
-    return int(told) / 1000
+    files = HostFiles(folder)
+    khz = files.number(name)
+    if khz is None or khz < 0:
+        raise ValueError(f"{files.path(name)} tells no frequency: {files.text(name)!r}")
+    return khz / 1000
 
 
 def under_load(found, seconds):
@@ -153,14 +145,14 @@ def load(found, seconds):
 
 def describe(folder, idle, busy):
     """What is told of a core: its frequencies in MHz and its governor."""
-    base = folder / "base_frequency"
+    files = HostFiles(folder)
     return {
         "idle_mhz": idle,
         "load_mhz": busy,
-        "base_mhz": mhz(folder, base.name) if base.exists() else None,
+        "base_mhz": mhz(folder, "base_frequency") if "base_frequency" in files.names("") else None,
         "max_mhz": mhz(folder, "scaling_max_freq"),
-        "governor": text(folder / "scaling_governor"),
-        "driver": text(folder / "scaling_driver"),
+        "governor": files.text("scaling_governor"),
+        "driver": files.text("scaling_driver"),
     }
 
 

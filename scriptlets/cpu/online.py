@@ -6,14 +6,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, HostFiles, Scriptlet
 from scriptlets.host.numa import numbers
 from scriptlets.tools.limits import judge
-from scriptlets.tools.sysfs import text_of
 
-SMT = {"on": True, "off": False, "forceoff": False}  # Documentation/ABI/testing/sysfs-devices-system-cpu of Linux
+ACTIVE = {"1": True, "0": False}  # of smt/active: https://docs.kernel.org/admin-guide/hw-vuln/l1tf.html
+SIBLINGS = "cpu{}/topology/thread_siblings_list"  # https://docs.kernel.org/admin-guide/cputopology.html
 
 
 class CpuOnline(Scriptlet):
@@ -30,7 +28,7 @@ class CpuOnline(Scriptlet):
         },
         "smt": {
             "type": "bool",
-            "description": "Whether hyperthreading must be on, or off",
+            "description": "Whether hyperthreading (SMT) must be on, or off",
         },
         "root": {
             "type": "path",
@@ -53,18 +51,33 @@ class CpuOnline(Scriptlet):
     example = """
         - name: cores
           module: cpu.online
-          args: {smt: true}
+          args: {cores: 128, smt: false}
     """
 
     def run(self, ctx, params):
-        root = Path(params["root"])
-        present, online = (numbers((root / name).read_text(encoding="ascii").strip()) for name in ("present", "online"))
+        files = HostFiles(params["root"])
+        present, online = (_cores(files, name) for name in ("present", "online"))
         offline = sorted({*present} - {*online})
-        smt = SMT.get(text_of(root / "smt/control"))
+        smt = hyperthreading(files, online)
         ctx.set("cpu.online_v1", {"present": len(present), "online": len(online), "offline": offline, "smt": smt})
         wrong = [*_offline(ctx, offline), *_number(ctx, len(online), params["cores"]), *_smt(ctx, smt, params["smt"])]
         if wrong:
             raise Failed("; ".join(wrong))
+
+
+def _cores(files, name):
+    """The numbers of the cores in one of the kernel's lists. Raises ValueError where there is no such list."""
+    told = files.text(name)
+    if told is None:
+        raise ValueError(f"{files.path(name)} names no cores")
+    return numbers(told)
+
+
+def hyperthreading(files, online):
+    """Whether two of the cores share one: as smt/active says, or as the siblings show. None where neither tells."""
+    siblings = [numbers(told) for told in (files.text(SIBLINGS.format(core)) for core in online) if told]
+    shared = any(len({*online}.intersection(own)) > 1 for own in siblings) if siblings else None
+    return ACTIVE.get(files.text("smt/active"), shared)
 
 
 def _offline(ctx, offline):
@@ -80,7 +93,7 @@ def _number(ctx, online, cores):
 
 def _smt(ctx, smt, wanted):
     if wanted is not None and smt is None:
-        raise ValueError("this kernel does not tell whether hyperthreading is on: leave `smt` out")
+        raise ValueError("this kernel tells neither smt/active nor the siblings of a core: leave `smt` out")
     if wanted is not None and ctx.check("smt", smt, eq=wanted) == "failed":
         now, then = ("off", "on") if wanted else ("on", "off")
         yield f"hyperthreading is {now}: switch it {then} in the firmware's setup"

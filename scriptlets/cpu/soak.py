@@ -10,7 +10,7 @@ import time
 from itertools import combinations
 from statistics import median
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 from scriptlets.cpu.stress import ADVICE, ERROR, FAILED, SUCCESS, metrics, stressed
 from scriptlets.tools.limits import judge
 

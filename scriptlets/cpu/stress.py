@@ -10,7 +10,7 @@ import re
 import tempfile
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 from scriptlets.tools.commands import run
 
 ENDS = (0, 2, 3, 4, 5, 6, 7)

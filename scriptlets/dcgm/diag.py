@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from ansible_collections.rack.recipes.plugins.module_utils.program_end import end_in_words
+from rack_recipes import Failed, Scriptlet
 from scriptlets.tools.commands import completed, last_line
 from scriptlets.tools.nvidia_smi import need_gpu
 
@@ -103,7 +104,7 @@ def answer(done):
         told = {}
     root = next((told[name] for name in ROOTS if name in told), None)
     if root is None:
-        raise ValueError(f"dcgmi diag ended with exit code {done.returncode}: {last_line(done)}")
+        raise ValueError(f"dcgmi diag {end_in_words(done.returncode)}: {last_line(done)}")
     if root.get("runtime_error"):
         raise ValueError(f"dcgmi diag could not run: {root['runtime_error']}")
     return root

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, Skipped
+from rack_recipes import Failed, Scriptlet, Skipped
 from scriptlets.tools.dcgm_metrics import few, read_exporter
 
 BANDWIDTH = "DCGM_FI_DEV_NVLINK_BANDWIDTH_TOTAL"
@@ -26,7 +26,10 @@ class DcgmNvlink(Scriptlet):
             "default": 100,
             "description": ("How many CRC errors of data and of flits may have been counted; fewer are marginal"),
             "unit": "errors",
-            "source": "what DCGM takes for bad within one second (DCGM_LIMIT_MAX_NVLINK_CRC_ERROR)",
+            "source": (
+                "what DCGM takes for bad within one second: DCGM_LIMIT_MAX_NVLINK_CRC_ERROR "
+                "(https://github.com/NVIDIA/DCGM)"
+            ),
         },
         "timeout": {"type": "float", "default": 5},
         "verify": {"type": "bool", "default": True},

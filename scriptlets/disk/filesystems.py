@@ -10,7 +10,7 @@ import os
 import re
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 
 # Types that cannot be written by their nature: they are always full.
 NEVER_WRITTEN = ("cramfs", "erofs", "iso9660", "squashfs", "udf")
@@ -39,8 +39,8 @@ class DiskFilesystems(Scriptlet):
             "description": "Free room and free inodes, below which the step fails",
             "unit": "%",
             "source": (
-                "node_exporter's mixin (docs/node-mixin/config.libsonnet): NodeFilesystemAlmostOutOfSpace is "
-                "critical at 3 %"
+                "NodeFilesystemAlmostOutOfSpace is critical at 3 % "
+                "(https://github.com/prometheus/node_exporter/blob/master/docs/node-mixin/config.libsonnet)"
             ),
         },
         "warn_free": {

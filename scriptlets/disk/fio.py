@@ -14,7 +14,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 from scriptlets.tools.commands import run
 
 MIB = 1 << 20

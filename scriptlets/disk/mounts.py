@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 from scriptlets.disk.filesystems import is_judged, read_mounts
 
 # Types of file systems behind a network; proc_mounts(5), and those of parallel file systems.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 from scriptlets.tools.hardware import is_missing
 from scriptlets.tools.smartctl import report, scan
 
@@ -46,7 +46,10 @@ class DiskSmart(Scriptlet):
             "default": 0,
             "description": "How many sectors may have been replaced",
             "unit": "sectors",
-            "source": ("any is a reason to look closer (backblaze.com, What SMART Stats Tell Us About Hard Drives)"),
+            "source": (
+                "any is a reason to look closer "
+                "(https://www.backblaze.com/blog/what-smart-stats-indicate-hard-drive-failures/)"
+            ),
         },
         "max_pending": {
             "type": "int",

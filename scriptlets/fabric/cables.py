@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from statistics import median
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 from scriptlets.fabric.reach import read
 from scriptlets.tools import pings
 from scriptlets.tools.commands import run_json

@@ -10,7 +10,7 @@ import socket
 import time
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 from scriptlets.tools.held_link import held_down
 from scriptlets.tools.numbered_packets import Flows, echo
 

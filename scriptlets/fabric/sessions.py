@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 from scriptlets.tools.commands import run_json
 
 WRONG_AS = "0202"  # code and subcode of the notification "OPEN message error, bad peer AS" (RFC 4271, 6.2)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 from scriptlets.tools.commands import run
 from scriptlets.tools.presence import absent, present
 from scriptlets.tools.rounds import partners

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from statistics import median
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 
 NAMED = 6  # pairs in a reason
 

@@ -10,7 +10,8 @@ import math
 import sys
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from ansible_collections.rack.recipes.plugins.module_utils.program_end import end_in_words
+from rack_recipes import Failed, Scriptlet
 from scriptlets.tools.commands import completed, last_line
 from scriptlets.tools.limits import in_words, judge, limits
 from scriptlets.tools.patterns import check_pattern, search
@@ -124,7 +125,7 @@ def _number(pattern, text):
 def _wrong_end(ctx, done, params):
     if ctx.check("exit_code", done.returncode, one_of=params["exit_codes"]) == "failed":
         wanted = " or ".join(map(str, params["exit_codes"]))
-        yield f"ended with exit code {done.returncode}, expected {wanted}: {last_line(done) or 'it printed nothing'}"
+        yield f"{end_in_words(done.returncode)}, expected exit code {wanted}: {last_line(done) or 'it printed nothing'}"
 
 
 def _wrong_output(ctx, done, number, params):

@@ -10,7 +10,7 @@ import base64
 import json
 import re
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 from scriptlets.tools.limits import in_words, judge, limits
 from scriptlets.tools.patterns import check_pattern, search
 from scriptlets.tools.service_answers import NoServiceError, NotHttpError, ask_http, check_url

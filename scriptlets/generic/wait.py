@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from ansible_collections.rack.recipes.plugins.module_utils.program_end import end_in_words
+from rack_recipes import Failed, Scriptlet
 from scriptlets.tools.commands import completed, last_line
 from scriptlets.tools.service_answers import NoServiceError, NotHttpError, ask_http, ask_port, check_url
 
@@ -146,7 +147,7 @@ def _command(params, seconds):
         done = completed(params["argv"], seconds=seconds)
     except ValueError as error:
         return False, str(error)
-    said = f"{params['argv'][0]} ended with exit code {done.returncode}: {last_line(done) or 'it printed nothing'}"
+    said = f"{params['argv'][0]} {end_in_words(done.returncode)}: {last_line(done) or 'it printed nothing'}"
     return done.returncode == params["exit_code"], said
 
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 from scriptlets.tools.gpu_count import judge_count
 from scriptlets.tools.limits import in_words, judge
 from scriptlets.tools.nvidia_smi import field, gpus, number

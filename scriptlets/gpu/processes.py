@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 from scriptlets.tools.limits import judge
 from scriptlets.tools.nvidia_smi import field, gpus, number
 

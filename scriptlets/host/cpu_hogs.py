@@ -10,7 +10,7 @@ import os
 import time
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 
 LONGEST = 120
 NANOSECONDS = 1e9

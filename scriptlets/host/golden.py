@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from fnmatch import fnmatchcase
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, Skipped
+from rack_recipes import Failed, Scriptlet, Skipped
 
 WHOLE = ("dmi", "cpu")
 """Sections that are one part; those of PARTS hold several, each under its name."""

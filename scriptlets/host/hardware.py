@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.hardware_inventory import Tree, cpu, disks
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.hardware_inventory import cpu, disks
+from rack_recipes import HostFiles, Scriptlet
 from scriptlets.tools.commands import run
 from scriptlets.tools.smbios import memory_modules
 
@@ -75,7 +75,7 @@ class HostHardware(Scriptlet):
     """
 
     def run(self, ctx, params):
-        tree = Tree(params["root"])
+        tree = HostFiles(params["root"])
         closed = unreadable(tree, params["sections"])
         if closed:
             raise ValueError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+from rack_recipes import Scriptlet
 
 
 class KernelLogMark(Scriptlet):

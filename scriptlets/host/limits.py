@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import resource
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 
 UNLIMITED = "unlimited"
 # name as in limits.conf(5) -> its resource in getrlimit(2), its unit there in bytes, its unit

@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 from fnmatch import fnmatchcase
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 from scriptlets.tools.commands import completed, run
 
 DPKG = ("dpkg-query", "--show", "--showformat=${Package}\t${Version}\t${db:Status-Status}\n", "--")

@@ -12,7 +12,7 @@ import pwd
 import stat
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 
 KINDS = {
     "file": stat.S_ISREG, "folder": stat.S_ISDIR, "link": stat.S_ISLNK, "block": stat.S_ISBLK,

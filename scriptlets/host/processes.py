@@ -11,7 +11,7 @@ import time
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 
 STAT = re.compile(r"\d+ \((.*)\) (\S) (\d+) ", re.DOTALL)  # proc_pid_stat(5): a name may hold anything
 LOOKS = 5

@@ -11,7 +11,7 @@ import shlex
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 
 ZONES = "/zoneinfo/"
 ADVICE = {

@@ -10,8 +10,7 @@ import re
 import time
 from fnmatch import fnmatchcase
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.hardware_inventory import Tree
+from rack_recipes import Failed, HostFiles, Scriptlet
 from scriptlets.tools.hardware import is_missing
 from scriptlets.tools.limits import judge
 
@@ -102,7 +101,7 @@ class InfinibandPorts(Scriptlet):
     """
 
     def run(self, ctx, params):
-        tree = Tree(params["root"])
+        tree = HostFiles(params["root"])
         before = ports(tree, params["ignore"])
         if not before:
             is_missing("an InfiniBand or RoCE port", params)

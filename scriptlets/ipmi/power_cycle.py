@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 from scriptlets.tools.ipmi import ipmi
 
 PAUSE = 0.2  # seconds between two looks

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, Skipped
+from rack_recipes import Failed, Scriptlet, Skipped
 from scriptlets.tools.ipmi import ipmi
 
 # The fields of `ipmitool -c -v sdr list`: ipmi_sdr_print_sensor_fc in lib/ipmi_sdr.c of ipmitool.

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 
 PAUSE = 0.2  # seconds between two looks: long enough that a burst out of a buffer counts little
 BUSY = 1.0  # Mbit/s, from which on a port is used

@@ -9,8 +9,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
-from scriptlets.tools.sysfs import text_of
+from rack_recipes import Failed, HostFiles, Scriptlet
 
 # Dropped frames are not among them: a healthy bridge drops what is not meant for it.
 ERRORS = ("rx_errors", "tx_errors", "rx_crc_errors", "rx_frame_errors", "rx_length_errors")
@@ -93,11 +92,12 @@ class LinkPorts(Scriptlet):
 
 def read_port(folder):
     """What a port is now; a counter that its driver lacks is None."""
-    counters = {name: _number(folder / "statistics" / name) for name in (*ERRORS, *FRAMES)}
+    files = HostFiles(folder)
+    counters = {name: files.number(f"statistics/{name}") for name in (*ERRORS, *FRAMES)}
     return {
-        "state": text_of(folder / "operstate") or "unknown",
-        "mtu": _number(folder / "mtu"),
-        "downs": _number(folder / "carrier_down_count"),
+        "state": files.text("operstate") or "unknown",
+        "mtu": files.number("mtu"),
+        "downs": files.number("carrier_down_count"),
         **counters,
     }
 
@@ -124,8 +124,3 @@ def _judge(ctx, port, found, params):
         ctx.measure(f"downs.{port}", found["downs"], "times")
     elif ctx.check(f"downs.{port}", found["downs"], "times", max=params["max_flaps"]) == "failed":
         yield f"{port} has lost its carrier {found['downs']} times"
-
-
-def _number(path):
-    text = text_of(path)
-    return int(text) if text and text.lstrip("-").isdigit() else None

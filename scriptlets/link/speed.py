@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, HostFiles, Scriptlet
 from scriptlets.tools.commands import run
 from scriptlets.tools.hardware import is_missing
-from scriptlets.tools.sysfs import text_of
 
-UNKNOWN = (None, "", "-1", "unknown")
+UNKNOWN = (None, "-1", "unknown")
 AUTONEG = re.compile(r"^\s*Auto-negotiation:\s*(on|off)\s*$", re.MULTILINE)
 
 
@@ -89,11 +88,12 @@ def read(folder):
     """Speed in Mbit/s, duplex and carrier of a port. Raises ValueError for a port that is not there."""
     if not folder.is_dir():
         raise ValueError(f"there is no port {folder.name}")
-    speed, duplex = text_of(folder / "speed"), text_of(folder / "duplex")
+    files = HostFiles(folder)
+    speed, duplex = files.text("speed"), files.text("duplex")
     return {
         "speed": None if speed in UNKNOWN else int(speed),
         "duplex": None if duplex in UNKNOWN else duplex,
-        "carrier": text_of(folder / "carrier"),
+        "carrier": files.text("carrier"),
     }
 
 

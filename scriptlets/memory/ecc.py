@@ -6,8 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.hardware_inventory import Tree
+from rack_recipes import Failed, HostFiles, Scriptlet
 from scriptlets.tools.hardware import is_missing
 
 CONTROLLERS = "sys/devices/system/edac/mc/"  # Documentation/ABI/testing/sysfs-devices-edac of Linux
@@ -26,7 +25,10 @@ class MemoryEcc(Scriptlet):
                 "that of a day. A single one is marginal"
             ),
             "unit": "1/d",
-            "source": "where rasdaemon gives a page up (PAGE_CE_THRESHOLD: 50 in 24 hours)",
+            "source": (
+                "where rasdaemon gives a page up: PAGE_CE_THRESHOLD, 50 in 24 hours "
+                "(https://github.com/mchehab/rasdaemon/blob/master/misc/rasdaemon.env)"
+            ),
         },
         "max_uncorrected": {
             "type": "int",
@@ -62,7 +64,7 @@ class MemoryEcc(Scriptlet):
     """
 
     def run(self, ctx, params):
-        tree = Tree(params["root"])
+        tree = HostFiles(params["root"])
         names = [name for name in tree.names(CONTROLLERS) if name.startswith("mc")]
         found = {name: controller(tree, f"{CONTROLLERS}{name}/") for name in names}
         if not found:

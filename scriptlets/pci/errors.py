@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.hardware_inventory import Tree
+from rack_recipes import Failed, HostFiles, Scriptlet
 from scriptlets.tools.hardware import is_missing
 from scriptlets.tools.limits import judge
 from scriptlets.tools.pci_devices import devices
@@ -104,7 +103,7 @@ class PciErrors(Scriptlet):
 
 def counted(root):
     """ADDRESS -> `id`, the sum of each severity, and `kinds`: the errors by SEVERITY.NAME that are more than none."""
-    tree, found = Tree(root), {}
+    tree, found = HostFiles(root), {}
     for name, device in devices(root).items():
         counters = {severity: tree.fields(device["folder"] + file, " ") for severity, file in FILES.items()}
         sums = {severity: total(lines) for severity, lines in counters.items()}

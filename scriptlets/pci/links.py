@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.hardware_inventory import Tree
+from rack_recipes import Failed, HostFiles, Scriptlet
 from scriptlets.tools.hardware import is_missing
 from scriptlets.tools.pci_devices import devices
 
@@ -73,7 +72,7 @@ class PciLinks(Scriptlet):
 
     def run(self, ctx, params):
         there = devices(params["root"])
-        found = links(Tree(params["root"]), there)
+        found = links(HostFiles(params["root"]), there)
         wrong = [*_counted(ctx, there, params["expected"])]
         judged = {name: link for name, link in found.items() if not {name, link["id"]} & set(params["ignore"])}
         if not judged and not wrong:

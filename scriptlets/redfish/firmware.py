@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, Skipped
+from rack_recipes import Failed, Scriptlet, Skipped
 from scriptlets.tools.redfish import ROOT, Missing, client_of
 
 

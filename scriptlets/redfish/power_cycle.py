@@ -10,7 +10,7 @@ import contextlib
 import socket
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 from scriptlets.tools.redfish import RedfishError, client_of
 
 ACTION = "#ComputerSystem.Reset"

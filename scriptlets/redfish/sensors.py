@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, Skipped
+from rack_recipes import Failed, Scriptlet, Skipped
 from scriptlets.tools.redfish import Missing, client_of, is_there, named, status_of
 
 # The lists of the resources Thermal and Power (DSP8010), with the property of a reading and its unit.

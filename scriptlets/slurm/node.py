@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 from scriptlets.tools.commands import run_json
 
 # scontrol(1), "NODES - SHOW DATA FIELDS", State: the states and flags of a node that takes jobs, or will when one ends

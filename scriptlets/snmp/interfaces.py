@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, Skipped
+from rack_recipes import Failed, Scriptlet, Skipped
 from scriptlets.tools.snmp import column, tables, text_of
 
 UPTIME, INTERFACES, MORE = ".1.3.6.1.2.1.1.3", ".1.3.6.1.2.1.2.2.1", ".1.3.6.1.2.1.31.1.1.1"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, Skipped
+from rack_recipes import Failed, Scriptlet, Skipped
 from scriptlets.tools.snmp import tables, text_of
 
 

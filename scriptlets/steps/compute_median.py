@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
 from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.number_file import NumberFile, exact_number
 from ansible_collections.rack.recipes.plugins.modules.numbers_median import middle
+from rack_recipes import Scriptlet
 
 
 class ComputeMedian(Scriptlet):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 from scriptlets.cabling.neighbours import described, judge
 from scriptlets.tools.command_answers import neighbours
 
@@ -25,8 +25,7 @@ class SwitchNeighbours(Scriptlet):
         "told": {
             "type": "raw",
             "required": True,
-            "description": "The answer to a command such as `show lldp neighbors",
-            "source": "json`",
+            "description": "The answer to a command such as `show lldp neighbors | json`",
         },
         "expected": {
             "type": "dict",

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 from scriptlets.tools.command_answers import ports
 
 
@@ -17,8 +17,7 @@ class SwitchPorts(Scriptlet):
         "told": {
             "type": "raw",
             "required": True,
-            "description": "The answer to a command such as `show interfaces",
-            "source": "json`",
+            "description": "The answer to a command such as `show interfaces | json`",
         },
         "ports": {
             "type": "list",

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet
+from rack_recipes import Failed, Scriptlet
 from scriptlets.fabric.sessions import judge
 from scriptlets.tools.command_answers import sessions
 
@@ -18,8 +18,7 @@ class SwitchSessions(Scriptlet):
         "told": {
             "type": "raw",
             "required": True,
-            "description": "The answer to a command such as `show ip bgp summary",
-            "source": "json`",
+            "description": "The answer to a command such as `show ip bgp summary | json`",
         },
         "peers": {
             "type": "list",

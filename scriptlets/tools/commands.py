@@ -10,6 +10,8 @@ import json
 import os
 import subprocess
 
+from ansible_collections.rack.recipes.plugins.module_utils.program_end import end_in_words
+
 PATHS = ("/usr/sbin", "/sbin", "/usr/bin", "/bin")
 # program -> the package that it is in, of Debian, Fedora and their like, where it has another name or is seldom there
 PACKAGES = {"fio": "fio", "nvme": "nvme-cli", "smartctl": "smartmontools"}
@@ -43,7 +45,7 @@ def run(argv, exit_codes=(0,), env=(), seconds=None):
     done = completed(argv, env, seconds)
     if done.returncode not in exit_codes:
         said = last_line(done)
-        raise ValueError(f"{' '.join(argv[:3])} ended with exit code {done.returncode}: {said}")
+        raise ValueError(f"{' '.join(argv[:3])} {end_in_words(done.returncode)}: {said}")
     return done.stdout
 
 

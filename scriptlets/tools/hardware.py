@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Skipped
+from rack_recipes import Failed, Skipped
 
 # What the arguments mean that are read here, for the documentation of each scriptlet that has them.
 ARGUMENTS = {

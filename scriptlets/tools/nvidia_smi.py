@@ -13,7 +13,8 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree as ET
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed
+from ansible_collections.rack.recipes.plugins.module_utils.program_end import end_in_words
+from rack_recipes import Failed
 from scriptlets.tools.commands import completed, last_line
 from scriptlets.tools.hardware import is_missing
 from scriptlets.tools.pci_devices import devices
@@ -42,7 +43,7 @@ def gpus(params):
     if LOST.search(said):
         raise Failed(f"{said}: drain the node, power it off and on, reseat the GPU; if it comes back, replace it")
     if done.returncode:
-        raise ValueError(f"nvidia-smi ended with exit code {done.returncode}: {said}: look at the driver")
+        raise ValueError(f"nvidia-smi {end_in_words(done.returncode)}: {said}: look at the driver")
     return parsed(done.stdout)
 
 

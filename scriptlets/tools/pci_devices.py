@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.hardware_inventory import Tree
+from rack_recipes import HostFiles
 
 DEVICES = "sys/bus/pci/devices/"
 BRIDGE = "0x06"  # the base class of bridges, in the PCI Code and ID Assignment Specification
@@ -19,7 +19,7 @@ def devices(root):
 
     Virtual functions (SR-IOV) are left out: they have neither links nor counters of their own.
     """
-    tree = Tree(root)
+    tree = HostFiles(root)
     folders = {name: f"{DEVICES}{name}/" for name in tree.names(DEVICES)}
     return {
         name: {

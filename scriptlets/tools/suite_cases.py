@@ -10,7 +10,7 @@ import re
 import sys
 from dataclasses import dataclass
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Skipped
+from rack_recipes import Failed, Skipped
 
 PASSED, FAILED, ERROR, SKIPPED = OUTCOMES = ("passed", "failed", "error", "skipped")
 GRAVEST = (ERROR, FAILED, SKIPPED, PASSED)  # the order in which cases are told

@@ -20,6 +20,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.rack.recipes.plugins.module_utils.program_end import end_in_words
 from scriptlets.tools.commands import PATHS
 
 CHUNK = 65536
@@ -49,16 +50,8 @@ class Ended:
         if self.timed_out:
             return f"{name} did not end within {seconds:g} s: see its last lines in the log, or raise `timeout`"
         if self.code < 0:
-            return f"{name} was killed by {signal_name(-self.code)}"
+            return f"{name} {end_in_words(self.code)}"
         return ""
-
-
-def signal_name(number):
-    """The name of a signal, such as SIGSEGV."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def check_timeout(params):

@@ -13,6 +13,8 @@ from __future__ import annotations
 import os
 import re
 
+from ansible_collections.rack.recipes.plugins.module_utils.host_files import HostFiles
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,56 +27,7 @@ SECTOR = 512  # in sysfs, whatever the disk's own sectors are
 KIB = 1024
 
 
-class Tree:
-    """Reads the /proc, /sys and /etc below `root`. A file that is absent or cannot be read is None."""
-
-    def __init__(self, root: str = "/") -> None:
-        self.root = root
-        self.live = os.path.realpath(root) == "/"
-
-    def is_host(self) -> bool:
-        """Whether there is a /proc or a /sys below the root."""
-        return any(os.path.isdir(self.path(name)) for name in ("proc", "sys"))
-
-    def path(self, path: str) -> str:
-        """Where `path` lies below the root."""
-        return os.path.join(self.root, path)
-
-    def text(self, path: str) -> str | None:
-        """A file's text without surrounding white space; None if it is empty or cannot be read."""
-        try:
-            with open(self.path(path), encoding="utf-8", errors="replace") as file:
-                return file.read().strip(" \t\n\0") or None
-        except OSError:  # a link that is down answers EINVAL when it is asked for its speed
-            return None
-
-    def number(self, path: str) -> int | None:
-        """A file's text as an integer; None if it is none."""
-        text = self.text(path)
-        return int(text) if text is not None and re.fullmatch(r"-?[0-9]{1,18}", text) else None
-
-    def names(self, path: str) -> list[str]:
-        """The names in a folder, `eth2` before `eth10`."""
-        try:
-            return sorted(os.listdir(self.path(path)), key=_by_number)
-        except OSError:
-            return []
-
-    def target(self, path: str) -> str | None:
-        """The last part of a symbolic link's target; None if there is no such link."""
-        try:
-            return os.path.basename(os.readlink(self.path(path))) or None
-        except OSError:
-            return None
-
-    def fields(self, path: str, separator: str = ":") -> list[tuple[str, str]]:
-        """The pairs of a file with one name and one value on each line."""
-        lines = (self.text(path) or "").splitlines()
-        pairs = (line.partition(separator) for line in lines if separator in line)
-        return [(name.strip(), value.strip()) for name, _separator, value in pairs]
-
-
-def inventory(tree: Tree) -> Values:
+def inventory(tree: HostFiles) -> Values:
     """The whole inventory, as the context key `host.inventory_v1` holds it."""
     return {
         "hostname": tree.text("proc/sys/kernel/hostname"),
@@ -91,7 +44,7 @@ def inventory(tree: Tree) -> Values:
     }
 
 
-def system(tree: Tree) -> Values:
+def system(tree: HostFiles) -> Values:
     """Vendor, product and firmware of the machine."""
     folder = "sys/class/dmi/id/"
     return {
@@ -102,14 +55,14 @@ def system(tree: Tree) -> Values:
     }
 
 
-def operating_system(tree: Tree) -> Values:
+def operating_system(tree: HostFiles) -> Values:
     """Id, version and name as the distribution gives them."""
     fields = dict(tree.fields("etc/os-release", "=") or tree.fields("usr/lib/os-release", "="))
     known = {"id": "ID", "version": "VERSION_ID", "name": "PRETTY_NAME"}
     return {name: fields.get(field, "").strip("\"'") or None for name, field in known.items()}
 
 
-def cpu(tree: Tree) -> Values:
+def cpu(tree: HostFiles) -> Values:
     """Model, and how many sockets, cores and hardware threads are online."""
     fields = tree.fields("proc/cpuinfo")
     online = _numbers(tree.text("sys/devices/system/cpu/online") or "")
@@ -142,7 +95,7 @@ def _numbers(ranges: str) -> list[int]:
     return [number for first, last in found for number in range(int(first), int(last or first) + 1)]
 
 
-def memory(tree: Tree) -> Values:
+def memory(tree: HostFiles) -> Values:
     """Sizes in bytes, and the number of NUMA nodes.
 
     The total lacks what the kernel keeps for itself, so two equal machines may differ by some kilobytes.
@@ -154,7 +107,7 @@ def memory(tree: Tree) -> Values:
     return {"total_bytes": total, "swap_bytes": swap, "numa_nodes": len(nodes) or None}
 
 
-def disks(tree: Tree) -> list[Values]:
+def disks(tree: HostFiles) -> list[Values]:
     """The disks that are devices: no loop, RAM, optical or floppy drives, no logical volumes, no hidden paths."""
     names = [name for name in tree.names("sys/block") if not NOT_DISKS.fullmatch(name)]
     folders = {name: f"sys/block/{name}/" for name in names}
@@ -162,7 +115,7 @@ def disks(tree: Tree) -> list[Values]:
     return [_disk(tree, name, folder) for name, folder in devices.items() if tree.number(folder + "hidden") != 1]
 
 
-def _disk(tree: Tree, name: str, folder: str) -> Values:
+def _disk(tree: HostFiles, name: str, folder: str) -> Values:
     sectors, rotational = tree.number(folder + "size"), tree.number(folder + "queue/rotational")
     return {
         "name": name.replace("!", "/"),
@@ -173,13 +126,13 @@ def _disk(tree: Tree, name: str, folder: str) -> Values:
     }
 
 
-def links(tree: Tree) -> list[Values]:
+def links(tree: HostFiles) -> list[Values]:
     """The network interfaces except the loopback; speeds in Mbit/s. Those without a device have no driver."""
     folders = {name: f"sys/class/net/{name}/" for name in tree.names("sys/class/net") if name != "lo"}
     return [_link(tree, name, folder) for name, folder in folders.items() if os.path.isdir(tree.path(folder))]
 
 
-def _link(tree: Tree, name: str, folder: str) -> Values:
+def _link(tree: HostFiles, name: str, folder: str) -> Values:
     speed = tree.number(folder + "speed")
     return {
         "name": name,
@@ -189,7 +142,3 @@ def _link(tree: Tree, name: str, folder: str) -> Values:
         "state": tree.text(folder + "operstate"),
         "driver": tree.target(folder + "device/driver"),
     }
-
-
-def _by_number(name: str) -> list[tuple[bool, int, str]]:
-    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in re.split(r"(\d+)", name)]

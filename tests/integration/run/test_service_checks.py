@@ -75,7 +75,7 @@ def test_a_broken_service(shipped: Path, port: int):
     code, found, said = verdicts(port, page="^done$", digests=digests, command=["sh", "-c", "echo no room; exit 3"])
     failed = dict.fromkeys(("page", "command", "files"), "failed")
     assert (code, found) == (1, {"comes_up": "passed", "port": "passed", **failed, "same_on_all": "blocked"})
-    for reason in ("/health does not answer with '^done$'", "expected 0: no room", "health has another content"):
+    for reason in ("/health does not answer with '^done$'", "exit code 0: no room", "health has another content"):
         assert reason in said
 
 

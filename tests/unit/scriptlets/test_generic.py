@@ -55,12 +55,12 @@ class TestCommand:
             (
                 {"script": "echo no disk >&2; exit 4"},
                 "failed",
-                "the script ended with exit code 4, expected 0: no disk",
+                "the script ended with exit code 4, expected exit code 0: no disk",
             ),
             (
                 {"argv": ["false"], "exit_codes": [0, 2]},
                 "failed",
-                "false ended with exit code 1, expected 0 or 2: it printed nothing",
+                "false ended with exit code 1, expected exit code 0 or 2: it printed nothing",
             ),
             (
                 {"argv": ["echo", "state: bad"], "stdout": "^state: ok$"},

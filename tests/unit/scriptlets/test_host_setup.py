@@ -167,6 +167,9 @@ class TestLimits:
         assert (outcome.verdict, says in outcome.reason) == ("error", True)
 
 
+SIBLINGS = "topology/thread_siblings_list"
+
+
 class TestCoresAndClock:
     @pytest.mark.parametrize(
         ("changed", "params", "verdict", "says"),
@@ -175,7 +178,19 @@ class TestCoresAndClock:
             ({"online": "0-3,6-127"}, {}, "failed", "2 cores are offline (4, 5): read the system's event log"),
             ({}, {"cores": 256}, "failed", "128 cores are online, expected 256: compare the firmware's setup"),
             ({}, {"smt": True}, "failed", "hyperthreading is off: switch it on in the firmware's setup"),
-            ({"smt/control": "notsupported"}, {"smt": True}, "error", "does not tell whether hyperthreading is on"),
+            ({"smt/active": "1"}, {"smt": False}, "failed", "hyperthreading is on: switch it off"),
+            # A kernel before 4.19 has no smt/: the cores tell which of them are siblings.
+            ({"smt/active": "", f"cpu0/{SIBLINGS}": "0,64"}, {"smt": True}, "passed", ""),
+            ({"smt/active": "", f"cpu0/{SIBLINGS}": "0"}, {"smt": True}, "failed", "hyperthreading is off: switch it"),
+            # A sibling that is offline shares nothing.
+            (
+                {"smt/active": "", "online": "0-63", f"cpu0/{SIBLINGS}": "0,64"},
+                {"smt": True},
+                "failed",
+                "64 cores are offline",
+            ),
+            ({"smt/active": ""}, {"smt": True}, "error", "tells neither smt/active nor the siblings of a core"),
+            ({"online": ""}, {}, "error", "names no cores"),
         ],
     )
     def test_cores(self, run, changed, params, verdict, says):

@@ -21,6 +21,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors impo
     in_memory,
     write_all,
 )
+from ansible_collections.rack.recipes.plugins.module_utils.program_end import BY_SIGNAL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ GRACE = 2.0  # seconds from TERM to KILL
 LOOK = 0.1  # seconds between two inspections
 LEFT_IN_PIPES = 64  # reads after the end: a descendant that still prints must not hold the step up
 SHOWN = 20000
-BY_SIGNAL = 128  # a shell's exit code for a signal, less the signal
 PROCESSES = 1000  # processes of one attempt that are kept for a log
 NEVER = float("inf")
 

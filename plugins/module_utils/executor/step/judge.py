@@ -6,13 +6,12 @@
 
 from __future__ import annotations
 
-import signal
-
 from ansible_collections.rack.recipes.plugins.module_utils.executor.step.scriptlet_result import (
     VERDICTS,
     missing,
     read_envelope,
 )
+from ansible_collections.rack.recipes.plugins.module_utils.program_end import exit_in_words, signal_name
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import ORDER, PASSING
 
 TYPE_CHECKING = False
@@ -80,14 +79,7 @@ def _missing_yet(attempt: Attempt, scope: Scope, until: Any) -> str:
 def _ended_badly(attempt: Attempt) -> str:
     if attempt.stopped:
         return attempt.stopped
-    return f"killed by {_signal_name(attempt.signal)}" if attempt.signal else ""
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"  # a real-time one
+    return f"killed by {signal_name(attempt.signal)}" if attempt.signal else ""
 
 
 def _said(attempt: Attempt, ctx: ContextView, secrets: StageSecrets) -> Judged:
@@ -112,11 +104,11 @@ def _said(attempt: Attempt, ctx: ContextView, secrets: StageSecrets) -> Judged:
 
 
 def _exit(attempt: Attempt, mask: Mask | None, words: str) -> str:
-    """The exit code and the last line of stderr, put into `words`; empty for the exit code 0."""
+    """The exit code, its signal and the last line of stderr, put into `words`; empty for the exit code 0."""
     if not attempt.exit_code:
         return ""
     log = attempt.stderr.text(400, mask).strip().rpartition("\n")[2]
-    return words.format(f"exit code {attempt.exit_code}{': ' + log if log else ''}")
+    return words.format(f"{exit_in_words(attempt.exit_code)}{': ' + log if log else ''}")
 
 
 def apply_envelope(envelope: dict[str, Any], ctx: ContextView) -> None:

@@ -10,20 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.hardware_inventory import Tree, cpu, disks
+from ansible_collections.rack.recipes.plugins.module_utils.host_files import HostFiles
+from ansible_collections.rack.recipes.plugins.module_utils.scriptlet_support.hardware_inventory import cpu, disks
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack import server_parts
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> Tree:
+def tree(tmp_path: Path) -> HostFiles:
     for path, text in server_parts.files().items():
         file = tmp_path / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-    return Tree(str(tmp_path))
+    return HostFiles(str(tmp_path))
 
 
-def test_the_golden_hardware_is_what_is_read_there(tree: Tree) -> None:
+def test_the_golden_hardware_is_what_is_read_there(tree: HostFiles) -> None:
     golden = server_parts.golden()
     assert {name: cpu(tree)[name] for name in golden["cpu"]} == golden["cpu"]
     assert {disk["name"]: disk for disk in disks(tree)} == golden["disks"]
@@ -31,5 +32,5 @@ def test_the_golden_hardware_is_what_is_read_there(tree: Tree) -> None:
 
 
 @pytest.mark.parametrize("file", [server_parts.HEAT, server_parts.LANES, server_parts.FREQUENCY, server_parts.MEMORY])
-def test_what_a_fault_changes_is_there(tree: Tree, file: str) -> None:
+def test_what_a_fault_changes_is_there(tree: HostFiles, file: str) -> None:
     assert tree.text(file)

@@ -60,7 +60,8 @@ def test_a_step_has_what_it_recorded(step, more):
         ("rack_check a 1 '' maximum=5", "error", "a: maximum is no limit"),
         ("rack_check a 5 '' max=5 warn.max=4", "marginal", "a: warn: 5 is above max 4"),
         ("rack_set Bad 1", "error", ""),
-        ("rack_measure a 1; kill -SEGV $$", "error", "ended with exit code 139"),
+        ("rack_measure a 1; kill -SEGV $$", "error", "ended with exit code 139 (SIGSEGV)"),
+        ("rack_measure a 1; exit 255", "error", "ended with exit code 255"),
     ],
 )
 def test_the_verdict_of_a_step(step, text, verdict, reason):

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet, Skipped
+from rack_recipes import Scriptlet, Skipped
 from scriptlets.tools.ocp_stream import OcpReader
 from scriptlets.tools.ocp_validators import record
 from scriptlets.tools.suite_cases import ERROR, FAILED, LONGEST, SKIPPED, attach, conclude, note, plain, unique
@@ -31,6 +31,7 @@ class OcpSuite(Scriptlet):
     options = {
         "src": {
             "type": "path",
+            "is_code": True,
             "description": "The script to run; or a folder, with a slash at its end, with what `argv` runs",
         },
         "argv": {

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Failed, Scriptlet, Skipped
+from ansible_collections.rack.recipes.plugins.module_utils.program_end import end_in_words
+from rack_recipes import Failed, Scriptlet, Skipped
 from scriptlets.tools.suite_cases import attach, plain
 from scriptlets.tools.suite_programs import check_program, check_timeout, environment, program_of, stream
 
@@ -23,6 +24,7 @@ class ProgramSuite(Scriptlet):
     options = {
         "src": {
             "type": "path",
+            "is_code": True,
             "description": "The script to run; or a folder, with a slash at its end, with what `argv` runs",
         },
         "argv": {
@@ -110,7 +112,7 @@ class ProgramSuite(Scriptlet):
         problem = ended.problem(name, params["timeout"])
         outcome = "error" if problem else outcome_of(ended.code, params)
         ctx.set(KEY, {"exit_code": ended.code, "outcome": outcome, "seconds": ended.seconds})
-        _end(ctx, ended, outcome, problem or f"{name} ended with exit code {ended.code}: {_said(ended)}", params)
+        _end(ctx, ended, outcome, problem or f"{name} {end_in_words(ended.code)}: {_said(ended)}", params)
 
 
 def outcome_of(code, params):

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet
+from rack_recipes import Scriptlet
 from scriptlets.tools.suite_programs import check_timeout
 from scriptlets.tools.xml_suites import XmlTool, run_suite
 
@@ -34,6 +34,7 @@ class RobotSuite(Scriptlet):
     options = {
         "src": {
             "type": "path",
+            "is_code": True,
             "required": True,
             "description": "The file with the tests, or their folder, with a slash at its end",
         },

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.module_utils.scriptlet import Scriptlet, Skipped
+from rack_recipes import Scriptlet, Skipped
 from scriptlets.tools.suite_cases import ERROR, FAILED, attach, conclude, plain
 from scriptlets.tools.suite_programs import check_program, check_timeout, environment, program_of, stream
 from scriptlets.tools.tap import TapReader
@@ -24,6 +24,7 @@ class TapSuite(Scriptlet):
     options = {
         "src": {
             "type": "path",
+            "is_code": True,
             "description": "The script to run; or a folder, with a slash at its end, with what `argv` runs",
         },
         "argv": {

@@ -229,4 +229,5 @@ ATTRIBUTES: dict[str, Check] = {
     "description": _instance_of(str | list, "text or a list of texts"),  # type: ignore[arg-type]
     "unit": _instance_of(str, "text such as MiB"),
     "source": _instance_of(str, "text: where the default is from"),
+    "is_code": _instance_of(bool, "true or false"),
 }

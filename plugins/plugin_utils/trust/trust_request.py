@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_files import (
@@ -20,6 +21,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names im
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_policies import hook_of, hooks_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.project_files import project_files, runs_files
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.ansible_modules import full_name, names_of
 
 RUN, DEBUG = "run", "debug"  # actions; DEBUG is also the folder of the command's recipes, beside the runs
@@ -45,7 +47,7 @@ class TrustRequest:
 
     `digest` and `files` belong to the recipe; a playbook that was compiled earlier knows only the digest. `entries` are
     the scriptlets, including hooks. `modules` are the full names of Ansible modules. `merges` are the files of merge
-    hooks.
+    hooks. `suites` are the files of the project that scriptlets run, by what names them.
     """
 
     action: str
@@ -56,6 +58,7 @@ class TrustRequest:
     entries: tuple[ScriptletEntry, ...] = ()
     modules: tuple[str, ...] = ()
     merges: tuple[Candidate, ...] = ()
+    suites: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
 
 
 def request_of_plan(plan: Plan, settings: Settings) -> TrustRequest:
@@ -79,7 +82,19 @@ def request_of_plan(plan: Plan, settings: Settings) -> TrustRequest:
         entries=distinct_entries([*entries, *hooks]),
         modules=tuple(dict.fromkeys(full_name(each.step.module) for each in plan.steps if each.entry is None)),
         merges=merges,
+        suites=suites_of((planned.entry, planned.step.args) for planned in plan.steps),
     )
+
+
+def suites_of(users: Iterable[tuple[ScriptletEntry | None, Mapping[str, Any]]]) -> dict[str, Mapping[str, Path]]:
+    """The files that scriptlets with these arguments run, by what names them.
+
+    A path that a template or a reference decides is known only when it is sent. Raises UsageError where a file is not
+    there, and CatalogError where it is not trusted.
+    """
+    running = ((entry.name, args) for entry, args in users if entry is not None and runs_files(entry.options))
+    known = ((name, args) for name, args in running if "{{" not in str(args.get("src")))
+    return {f"{args['src']} (run by {name})": files for name, args in known if (files := project_files(args))}
 
 
 def action_on(recipe: str, settings: Settings) -> str:

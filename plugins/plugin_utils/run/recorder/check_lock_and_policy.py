@@ -33,6 +33,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request i
     action_on,
     distinct_entries,
     merge_hooks,
+    suites_of,
     uses_of_merge_hooks,
 )
 
@@ -81,6 +82,7 @@ def trust_request_of(compiled: Compiled, settings: Settings, api: AnsibleApi) ->
         entries=distinct_entries([*(entry for _task, _step, entry in steps if entry is not None), *hooks]),
         modules=tuple(dict.fromkeys(modules)),
         merges=merges,
+        suites=suites_of((entry, step.get("args") or {}) for _task, step, entry in steps),
     )
 
 

@@ -27,13 +27,19 @@ def pin(pins: Pins | None) -> None:
     _HOLDER.pins = pins
 
 
+def check_known(inside: str) -> None:
+    """Raise CatalogError for a file that has to be locked and is not, whatever it says."""
+    if _HOLDER.pins is not None and inside not in _HOLDER.pins:
+        raise CatalogError(f"{inside} is not in the lock file of this run, which began without it")
+
+
 def check_pinned(inside: str, content: bytes, *, required: bool) -> None:
     """Raise CatalogError where a file was changed since it was locked, or is `required` to be locked and is not."""
     pins = _HOLDER.pins
     if pins is None:
         return
+    if required:
+        check_known(inside)
     known = pins.get(inside)
-    if known is None and required:
-        raise CatalogError(f"{inside} is not in the lock file of this run, which began without it")
     if known is not None and hashlib.sha256(content).hexdigest() not in known:
         raise CatalogError(f"{inside} has changed since this run began, and the lock file does not allow it")

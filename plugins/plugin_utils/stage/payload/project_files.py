@@ -31,6 +31,11 @@ def project_files(args: Mapping[str, Any]) -> dict[str, Path]:
     return {name: Path(name).absolute() for name in source_files(src)}
 
 
+def runs_files(options: Mapping[str, Any] | None) -> bool:
+    """Whether a scriptlet with these options runs what `src` names, such as the tests of a suite."""
+    return bool((options or {}).get("src", {}).get("is_code"))
+
+
 @lru_cache(maxsize=1024)
 def digest_of(path: Path) -> str:
     """`sha256:<hex>` of a file, which is read once. Raises UsageError where it cannot be read."""

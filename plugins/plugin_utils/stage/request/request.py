@@ -19,7 +19,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_ent
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Lock
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import check_hook, from_data, number
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.project_files import digest_of, project_files
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.pinned_code import check_known
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.project_files import (
+    digest_of,
+    project_files,
+    runs_files,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.script_library import INSIDE
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.zip_payload import (
     digest_with_imports,
@@ -91,6 +96,8 @@ class PayloadFiles:
         self.files[entry.inside] = entry.path
         self.files.update(library_of(entry.inside, entry.path))
         for name, path in project_files(args).items():
+            if runs_files(entry.options):
+                check_known(name)
             self.files[name] = path
             self.digests[name] = digest_of(path)
 

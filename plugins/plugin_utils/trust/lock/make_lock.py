@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
@@ -39,6 +39,7 @@ def lock_of(requests: Iterable[TrustRequest]) -> LockFile:
         scriptlets={
             **{name_of(entry): _scriptlet(entry) for each in known for entry in each.entries},
             **{f"{merge.name} (merge hook)": _merge_hook(merge) for each in known for merge in each.merges},
+            **{name: _suite(files) for each in known for name, files in each.suites.items()},
         },
         modules={module: origin_of(module) for each in known for module in each.modules},
     )
@@ -64,6 +65,10 @@ def _scriptlet(entry: ScriptletEntry) -> LockedScriptlet:
 def _merge_hook(merge: Candidate) -> LockedScriptlet:
     inside, path = f"{merge.folder.inside}/{merge.relative_path}", Path(merge.path)
     return LockedScriptlet(in_project(merge.folder.path), {inside: hashlib.sha256(read(inside, path)).hexdigest()})
+
+
+def _suite(files: Mapping[str, Path]) -> LockedScriptlet:
+    return LockedScriptlet(".", {name: hashlib.sha256(read(name, path)).hexdigest() for name, path in files.items()})
 
 
 def _sidecar(entry: ScriptletEntry) -> Iterator[tuple[str, Path]]:

@@ -17,10 +17,13 @@ import ansible.release
 import pytest
 from ansible.plugins.loader import module_loader
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.resolve import find
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.playbook_file import plan_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, TrustError
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import zip_payload
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.pinned_code import pin
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import PayloadFiles
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust import ansible_modules
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_file import read_lock, write_lock
@@ -161,6 +164,57 @@ def test_a_changed_file_is_refused_by_its_name(path: str, said: str):
         f"not as rack-recipes.lock has it: {said}",
         "look at it, and if it is as it should be: rack-recipes lock r.yml",
     ]
+
+
+SUITES = """\
+test_meta: {test_id: S}
+steps:
+  - {name: folder, module: suite.pytest, args: {src: checks/}}
+  - {name: file, module: suite.tap, args: {src: fans.sh}}
+  - {name: later, module: suite.tap, args: {src: "{{ suite }}"}}
+  - {name: of_host, module: suite.tap, args: {src: /opt/fans.sh}}
+"""
+
+
+@pytest.fixture
+def suites() -> None:
+    """A recipe with suites, which is locked."""
+    for path in ("checks/test_a.py", "checks/deep/test_b.py", "fans.sh"):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text("# a test\n")
+    Path("s.yml").write_text(SUITES)
+    write_lock(lock_of([asked("s.yml")]))
+
+
+@pytest.mark.usefixtures("suites")
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("checks/deep/test_b.py", "checks/ (run by suite.pytest) has changed: checks/deep/test_b.py"),
+        ("checks/conftest.py", "checks/ (run by suite.pytest) has changed: checks/conftest.py"),
+        ("fans.sh", "fans.sh (run by suite.tap) has changed: fans.sh"),
+    ],
+)
+def test_files_that_a_scriptlet_runs_are_locked(path: str, said: str):
+    assert check_run(asked("s.yml"), LOCKED)
+    with Path(path).open("a") as file:
+        file.write("# one more\n")
+    assert refusal("s.yml").splitlines()[0] == f"not as rack-recipes.lock has it: scriptlet {said}"
+
+
+@pytest.mark.usefixtures("suites")
+def test_files_that_a_scriptlet_runs_are_sent_only_where_they_are_locked():
+    """A template may name another suite, and a file may be added while the run goes on."""
+    Path("other.sh").write_text("# another\n")
+    entry = find("suite.tap", "", "python", ())
+    pin(check_run(asked("s.yml"), LOCKED))
+    try:
+        PayloadFiles().add(entry, {"src": "fans.sh"})
+        with pytest.raises(CatalogError, match=r"other\.sh is not in the lock file of this run"):
+            PayloadFiles().add(entry, {"src": "other.sh"})
+    finally:
+        pin(None)
+    PayloadFiles().add(entry, {"src": "other.sh"})
 
 
 def test_a_file_that_hides_the_collection_s_is_refused():

@@ -1,4 +1,5 @@
 #!/bin/sh
+# shellcheck disable=SC1090
 . "$RACK_SH"
 set -eu
 secret="$(rack_param pin)-made-here"

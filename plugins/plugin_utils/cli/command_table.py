@@ -93,6 +93,10 @@ GROUPS: dict[str, dict[str, Command]] = {
     },
     "the context server": {
         "serve": Command("serve a context over HTTP, to read and write it live", "serving.serve", handles_signals=True),
+        "token": Command("who may use the server over the network: make tokens, list them, end them"),
+        "token create": Command("make a token, or give a certificate a role", "serving.token"),
+        "token list": Command("list the tokens and certificates", "serving.token"),
+        "token revoke": Command("end a token or certificate, at once", "serving.token"),
     },
     "archive": {
         "prune": Command("remove old runs, compress their journals", "archive.prune"),

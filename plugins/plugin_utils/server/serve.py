@@ -2,30 +2,49 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The server process: a socket, the application, and an end that leaves no client hanging."""
+"""The server process: its sockets, the application, and an end that leaves no client hanging."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import signal
 import socket
-from collections.abc import Callable, Iterator
+import ssl
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.server import unix_socket
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import ADMIN, Caller
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import Caller
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.identify import Identify
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.network import network_socket
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.guarded_protocol import (
+    check_all,
+    guarded_protocol,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.limits import (
+    Limits,
+    Turnstile,
+    check_head,
+    with_room,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.network_socket import (
+    BACKLOG,
+    Tls,
+    tls_context,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import Service
 
 if TYPE_CHECKING:
     import uvicorn
 
+TICKS = 10  # of uvicorn, in a second
 GRACE = 5  # seconds for answers that are being made when the server is told to end
 
 
@@ -40,29 +59,33 @@ def check_packages() -> None:
         ) from error
 
 
-def peer_protocol() -> type[asyncio.Protocol]:
-    """HTTP that knows which user is at the other end of a Unix socket: the scope's `client` is `(uid, pid)`."""
-    from uvicorn.protocols.http.auto import AutoHTTPProtocol
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A socket that listens, with TLS where it has some; `url` is its address on the network."""
 
-    class PeerProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # one of two, by what is installed
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            pid, uid = unix_socket.peer_of(transport.get_extra_info("socket"))
-            self.client = (str(uid), pid)
-
-    return PeerProtocol
+    socket: socket.socket
+    tls: ssl.SSLContext | None = None
+    url: str = ""
 
 
-def identify(scope: Any) -> Caller:
-    """The user who sends a request. Raises Problem for one who is neither the server's own nor root."""
-    uid = int(scope["client"][0])
-    if uid not in (0, os.getuid()):
-        user = unix_socket.user_name(os.getuid())
-        raise Problem("not-allowed", f"user {unix_socket.user_name(uid)} may not use this socket", f"ask as {user}")
-    return Caller(unix_socket.user_name(uid), ADMIN)
+def admission(identify: Identify, turnstile: Turnstile) -> Callable[[Any], Caller]:
+    """What each request has to pass: it may not be one too many, nor too large, and its sender is known."""
+
+    def admit(scope: Any) -> Caller:
+        turnstile.count(scope["client"])
+        check_head(scope["headers"])
+        return identify(scope)
+
+    return admit
 
 
-def _server(config: uvicorn.Config, service: Service, ready: Callable[[], None]) -> uvicorn.Server:
+def _server(
+    config: uvicorn.Config,
+    service: Service,
+    network: Sequence[Listener],
+    turnstile: Turnstile,
+    ready: Callable[[], None],
+) -> uvicorn.Server:
     import uvicorn
 
     class Server(uvicorn.Server):
@@ -71,8 +94,25 @@ def _server(config: uvicorn.Config, service: Service, ready: Callable[[], None])
         async def startup(self, sockets: Any = None) -> None:
             """Listen, and say so."""
             await super().startup(sockets)
-            self._follower = asyncio.get_running_loop().create_task(service.commit.follow())
+            loop = asyncio.get_running_loop()
+            for listener in network:
+                secure: dict[str, Any] = {"ssl": listener.tls, "ssl_handshake_timeout": turnstile.limits.patience}
+                made = await loop.create_server(
+                    self._connection, sock=listener.socket, backlog=BACKLOG, **(secure if listener.tls else {})
+                )
+                self.servers.append(made)
+            self._follower = loop.create_task(service.commit.follow())
             ready()
+
+        def _connection(self) -> Any:
+            made: Any = config.http_protocol_class
+            return made(config=config, server_state=self.server_state, app_state=self.lifespan.state)
+
+        async def on_tick(self, counter: int) -> bool:
+            """Look after the connections once a second."""
+            if counter % TICKS == 0:
+                check_all(self.server_state.connections, turnstile, asyncio.get_running_loop().time())
+            return await super().on_tick(counter)
 
         async def shutdown(self, sockets: Any = None) -> None:
             """End: first the streams and those who wait, then what is being answered."""
@@ -102,27 +142,47 @@ def _server(config: uvicorn.Config, service: Service, ready: Callable[[], None])
 
 
 @contextmanager
-def listening(path: Path) -> Iterator[socket.socket]:
+def listening(path: Path, *, shared: bool = False) -> Iterator[Listener]:
     """A Unix socket that listens at this path during the block. Raises UsageError."""
-    listener = unix_socket.listen(path)
+    listener = unix_socket.listen(path, shared=shared)
     inode = path.lstat().st_ino
     try:
-        yield listener
+        yield Listener(listener)
     finally:
         listener.close()
         unix_socket.remove(path, inode)
 
 
-def serve(service: Service, listener: socket.socket, ready: Callable[[], None]) -> None:
-    """Serve until SIGTERM or SIGINT. `ready` is called once requests are answered."""
+@contextmanager
+def listening_on_network(address: str, tls: Tls | None) -> Iterator[Listener]:
+    """A network socket that listens at HOST:PORT during the block. Raises UsageError."""
+    context = tls_context(tls) if tls else None
+    listener = network_socket.listen(address, tls)
+    try:
+        port = listener.getsockname()[1]
+        yield Listener(listener, context, f"{'https' if tls else 'http'}://{address.rpartition(':')[0]}:{port}")
+    finally:
+        listener.close()
+
+
+def serve(
+    service: Service,
+    own: Listener,
+    network: Sequence[Listener],
+    identify: Identify,
+    limits: Limits,
+    ready: Callable[[], None],
+) -> None:
+    """Serve until SIGTERM or SIGINT, on the Unix socket `own` and on the network. `ready` is called once it answers."""
     import uvicorn
 
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.app import make_app
 
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    turnstile = Turnstile(with_room(limits), time.monotonic)
     config = uvicorn.Config(
-        make_app(service, identify),
-        http=peer_protocol(),
+        make_app(service, admission(identify, turnstile)),
+        http=guarded_protocol(turnstile),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -131,4 +191,4 @@ def serve(service: Service, listener: socket.socket, ready: Callable[[], None]) 
         server_header=False,
         timeout_graceful_shutdown=GRACE,
     )
-    _server(config, service, ready).run([listener])
+    _server(config, service, network, turnstile, ready).run([own.socket])

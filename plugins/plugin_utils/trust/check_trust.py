@@ -17,6 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.pinned_
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model import LockFile
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.evaluate import PolicyCase, Resolve
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.key_access import KeyAccess
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import TrustRequest
 
 MAX_REASONS = 5  # how many reasons a message names
@@ -36,7 +37,34 @@ def check_run(request: TrustRequest, settings: Settings, resolve: Resolve | None
     """
     if settings.policy:
         _allow([*_cases(request)], settings, resolve)
+        _allow_keys(request, settings)
     return _check_locked(request) if settings.locked else None
+
+
+def key_access(settings: Settings) -> KeyAccess | None:
+    """What the policy says to this user of keys of the context; None without a policy. Raises TrustError."""
+    if not settings.policy:
+        return None
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import this_user
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.key_access import read_access
+
+    return read_access(settings.policy, this_user())
+
+
+def _allow_keys(request: TrustRequest, settings: Settings) -> None:
+    """Raise TrustError if a scriptlet declares to read or write a key that this user may not."""
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.policy_model import READ, WRITE
+
+    access = key_access(settings)
+    if access is None:
+        return
+    reasons: dict[str, None] = {}
+    for entry in request.entries:
+        reads = [access.refusal(READ, key) for key in entry.reads or ()]
+        reads += [access.refusal_of_any(READ)] if entry.reads is None else []
+        found = filter(None, (*reads, *(access.refusal(WRITE, key) for key in entry.writes)))
+        reasons.update(dict.fromkeys(f"{reason} (a key of {entry.name})" for reason in found))
+    _refuse([*reasons])
 
 
 def check_debug(scriptlet: str, settings: Settings) -> None:
@@ -122,6 +150,11 @@ def _allow(cases: Sequence[PolicyCase], settings: Settings, resolve: Resolve | N
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.parse_policy import read_policy
 
     reasons = refusal_reasons(read_policy(settings.policy), this_user(), cases, resolve)
+    _refuse(reasons)
+
+
+def _refuse(reasons: Sequence[str]) -> None:
+    """Raise TrustError if there are reasons."""
     if reasons:
         more = [f"and {len(reasons) - MAX_REASONS} more reasons"] if len(reasons) > MAX_REASONS else []
         raise TrustError("\n".join([*reasons[:MAX_REASONS], *more]))

@@ -10,7 +10,7 @@ import grp
 import os
 import pwd
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
@@ -25,11 +25,16 @@ class User:
 
 def this_user() -> User:
     """Return the user who started this process."""
-    number = os.getuid()
+    found = user_of(os.getuid())
+    return found if found.groups else replace(found, groups=frozenset(_names({os.getgid(), *os.getgroups()})))
+
+
+def user_of(number: int) -> User:
+    """Return the user with this id. In a container it may have no name; then it has no groups either."""
     try:
         return _user(pwd.getpwuid(number))
-    except KeyError:  # in a container the user id may have no name
-        return User(str(number), frozenset(_names({os.getgid(), *os.getgroups()})))
+    except KeyError:
+        return User(str(number))
 
 
 def user_named(name: str) -> User:

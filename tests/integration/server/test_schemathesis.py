@@ -11,8 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ansible_collections.rack.recipes.tests.integration.server.network_client import new_token
 from ansible_collections.rack.recipes.tests.integration.server.server_process import served
-from ansible_collections.rack.recipes.tests.integration.server.tcp_bridge import bridged
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES = 200 if "RACK_SOAK" in os.environ else 6  # of each operation
@@ -27,9 +27,12 @@ OPTIONS = (
 
 
 def test_the_server_keeps_to_its_description(project):
-    with served() as server, bridged(server.socket) as url:
-        program = Path(sys.executable).with_name("schemathesis")
+    """It is asked over the network, so that authorization is checked, too."""
+    token = new_token("schemathesis", "admin")
+    with served("--listen", "127.0.0.1:0", "--requests", "1000000") as server:
+        program, url = Path(sys.executable).with_name("schemathesis"), server.ready["url"]
         words = [program, "--config-file", CONFIG, "run", f"{url}/openapi.json", "-n", str(EXAMPLES), *OPTIONS]
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=900)
+        own = {**os.environ, "RACK_TEST_TOKEN": token}
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=900, env=own)
         assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
         assert server.log.read_text() == "", "no fault of ours"

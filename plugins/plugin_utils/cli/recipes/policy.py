@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.policy_model import READ, WRITE
 
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import User
-    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.policy_model import Policy, Rule
+    from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.policy_model import Globs, Policy, Rule
 
-COLUMNS = ("line", "rule", "recipes", "scriptlets", "hosts", "become", "store")
+COLUMNS = ("line", "rule", "recipes", "scriptlets", "hosts", "keys", "become", "store")
 ANY, UNSET = "any", ""
 
 
@@ -72,15 +73,21 @@ def _text(user: User, active: Policy | None, rules: list[Rule]) -> str:
 
 def _row(rule: Rule) -> list[str]:
     allowed = "may" if rule.allows else "may not"
-    named = [ANY if globs is None else " ".join(globs) for globs in (rule.recipes, rule.scriptlets, rule.hosts)]
-    unset = UNSET if rule.allows else ANY
+    is_about_keys = bool({READ, WRITE} & {*rule.actions})
+    named = ["" if is_about_keys else _globs_text(globs) for globs in (rule.recipes, rule.scriptlets, rule.hosts)]
+    unset = UNSET if rule.allows or is_about_keys else ANY
     return [
         str(rule.place.line),
         f"{allowed} {', '.join(rule.actions)}",
         *named,
+        _globs_text(rule.keys) if is_about_keys else "",
         unset if rule.become is None else _value_text(rule.become),
         unset if rule.store is None else _value_text(rule.store),
     ]
+
+
+def _globs_text(globs: Globs) -> str:
+    return ANY if globs is None else " ".join(globs)
 
 
 def _value_text(value: bool | tuple[str, ...]) -> str:

@@ -30,6 +30,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.missing_results i
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_registry import NOT_SHARED
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.collect_earlier_stage import collect
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.guard_keys import KeyGuard
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_secrets import has_secrets
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage import (
     HostStage,
@@ -134,6 +135,7 @@ def _records(task: StageTask, remote: RemoteExecutor, artifacts: list[Record]) -
     Every answer is in the journal before the next one is asked for.
     """
     records: list[Record] = []
+    guard = KeyGuard(task.run.settings)
     for verdict, find in HOLD_BACK:
         held_back = {stage.host: reason for stage in task.stages if (reason := find(stage))}
         if held_back:
@@ -144,7 +146,7 @@ def _records(task: StageTask, remote: RemoteExecutor, artifacts: list[Record]) -
     lost, of_hosts = ("error", "the host's answer has no result of this step"), dict[str, str]()
     try:
         for number, told in enumerate(_answers(task, remote)):
-            answer = replace(told, records=tuple(task.told(told.records)))
+            answer = replace(told, records=tuple(guard.allowed(task.told(told.records))))
             _register_secrets(task, answer)
             _record(task, remote, answer.records if number else _with_clocks(task, answer))
             records += [record for record in answer.records if record["kind"] == "step"]

@@ -10,6 +10,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import nearest
@@ -41,7 +42,7 @@ def make_app(service: Service, identify: Identify, routes: Sequence[RouteEntry] 
     for entry in routes:
         by_path.setdefault(entry.path, {})[entry.method] = entry
     table = [Route(path, _Endpoint(service, identify, entries)) for path, entries in by_path.items()]
-    return Router(table, redirect_slashes=False, default=_not_found(tuple(by_path)))
+    return Router(table, redirect_slashes=False, default=_not_found(identify, tuple(by_path)))
 
 
 class _Endpoint:
@@ -71,20 +72,27 @@ class _Endpoint:
             )
 
     async def _call(self, scope: Scope, receive: Receive) -> Response:
-        caller = self._identify(scope)
-        entry = self._entries.get(scope["method"])
-        if entry is None:
-            allowed = ", ".join(self._entries)
-            detail, advice = f"{scope['path']} has no {scope['method']}", f"there are {allowed}"
-            raise Problem("no-such-method", detail, advice, headers={"allow": allowed})
-        caller.check_role(entry.role, f"{entry.method} {entry.path}")
-        params = self._allowed_params(entry, scope, caller)
+        try:
+            caller = self._identify(scope)
+            entry = self._entry(scope)
+            caller.check_role(entry.role, f"{entry.method} {entry.path}")
+            params = self._allowed_params(entry, scope, caller)
+        except Problem as problem:
+            raise _without_body(problem, scope) from None
         body, media = await body_of(entry, scope, receive)
         response = await entry.handler(Call(self._service, params, body, media, caller))
         await self._service.settle()
         if entry.method == "GET":  # it may have waited; a write is answered, as it is in the journal
             caller.check_valid()
         return response
+
+    def _entry(self, scope: Scope) -> RouteEntry:
+        entry = self._entries.get(scope["method"])
+        if entry is None:
+            allowed = ", ".join(self._entries)
+            detail, advice = f"{scope['path']} has no {scope['method']}", f"there are {allowed}"
+            raise Problem("no-such-method", detail, advice, headers={"allow": allowed})
+        return entry
 
     def _allowed_params(self, entry: RouteEntry, scope: Scope, caller: Caller) -> dict[str, Any]:
         """The parameters of a request, if its caller may see this run, and read the key that its path names."""
@@ -95,12 +103,21 @@ class _Endpoint:
         return params
 
 
-def _not_found(paths: Sequence[str]) -> Any:
+def _without_body(problem: Problem, scope: Scope) -> Problem:
+    """The problem of a request whose body was not read: the connection ends, so that nobody takes it for a request."""
+    has_body = any(name in (b"content-length", b"transfer-encoding") for name, _value in scope["headers"])
+    return replace(problem, headers={**problem.headers, "connection": "close"}) if has_body else problem
+
+
+def _not_found(identify: Identify, paths: Sequence[str]) -> Any:
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        near = nearest(scope["path"], paths)
-        advice = f"did you mean {near}?" if near else "see /openapi.json"
-        await problem_answer(Problem("not-found", f"there is no path {scope['path'][:200]}", advice))(
-            scope, receive, send
-        )
+        try:
+            identify(scope)
+            near = nearest(scope["path"], paths)
+            advice = f"did you mean {near}?" if near else "see /openapi.json"
+            found = Problem("not-found", f"there is no path {scope['path'][:200]}", advice)
+        except Problem as problem:
+            found = problem
+        await problem_answer(_without_body(found, scope))(scope, receive, send)
 
     return answer

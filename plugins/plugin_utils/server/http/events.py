@@ -45,11 +45,13 @@ async def follow_changes(call: Call) -> Response:
 async def _events(call: Call, since: int) -> AsyncIterator[bytes]:
     yield RETRY
     service, cursor = call.service, since
-    while not service.listeners.is_closed and call.caller.is_valid():
+    while not service.listeners.is_closed:
         if not await service.listeners.wait_beyond(cursor, SILENCE):
-            yield b": no change\n\n"
-            continue
-        cursor, piece = _next_piece(call, cursor)
+            piece = b": no change\n\n"
+        else:
+            cursor, piece = _next_piece(call, cursor)
+        if not call.caller.is_valid():
+            return
         if piece:
             yield piece
 

@@ -92,7 +92,7 @@ async def _newer(call: Call, key: str, host: str) -> HeldValue | None:
 def _not_set(call: Call, key: str, host: str) -> Problem:
     context = call.service.live.context
     places = [name or "the run" for name in ("", *context.hosts()) if context.entry(key, name)]
-    near = nearest(key, filter(call.caller.reads, context.keys()))
+    near = nearest(key, [*filter(call.caller.reads, context.keys())])
     advice = f"it is a key of {', '.join(places[:5])}" if places else f"did you mean {near!r}?" if near else "set it"
     return Problem("not-found", f"{key} of {host or 'the run'} is not set", advice)
 

@@ -169,6 +169,7 @@ def _operation(entry: RouteEntry) -> dict[str, Any]:
     found: dict[str, Any] = {
         "operationId": entry.name,
         "summary": entry.about,
+        "security": [{scheme: [entry.role]} for scheme in SECURITY],
         "parameters": [*map(_parameter, entry.params)],
         "responses": {"200": {"description": "As asked.", "content": content}, **_problems(entry)},
     }

@@ -101,6 +101,7 @@ class Call:
 
     async def write(self, request: WriteRequest) -> Written:
         """Write a key, if the caller may; return once it is in the journal. Raises Problem."""
+        self.caller.check_valid()  # the request may have waited
         self.caller.check_write(request.key)
         return await self.service.write(request)
 

@@ -25,9 +25,16 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.checked_f
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guarded_files import read_guarded
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.policy_model import ACTIONS, Policy, Rule
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.policy_model import (
+    ACTIONS,
+    READ,
+    WRITE,
+    Policy,
+    Rule,
+)
 
 MAY, MAY_NOT = "may", "may_not"
+ABOUT_KEYS = ("users", "groups", MAY, MAY_NOT, "keys")  # fields of a rule about keys
 
 
 def read_policy(path: str) -> Policy:
@@ -49,7 +56,7 @@ def _rule(document: Document, number: int, data: Mapping[str, Any]) -> Rule:
         store=data.get("store"),
         users=tuple(data.get("users", ())),
         groups=tuple(data.get("groups", ())),
-        **{name: tuple(data[name]) for name in ("recipes", "scriptlets", "hosts") if name in data},
+        **{name: tuple(data[name]) for name in ("recipes", "scriptlets", "hosts", "keys") if name in data},
     )
 
 
@@ -64,6 +71,21 @@ def _rule_problems(rule: Any, path: ValuePath) -> Iterator[Problem]:
         yield path, f"either {MAY} or {MAY_NOT} in a rule", "both" if MAY in rule else "neither", ""
     if not rule.keys() & {"users", "groups"}:
         yield path, "users or groups in a rule (['*'] is everybody)", "neither", ""
+    yield from _mixed(rule, path)
+
+
+def _mixed(rule: Mapping[str, Any], path: ValuePath) -> Iterator[Problem]:
+    """Rules about keys say nothing of runs, and the other way round."""
+    actions = [action for name in (MAY, MAY_NOT) if isinstance(rule.get(name), list) for action in rule[name]]
+    of_keys = [action for action in actions if action in (READ, WRITE)]
+    if not of_keys:
+        if "keys" in rule:
+            yield (*path, "keys"), f"may: [{READ}, {WRITE}] in a rule with keys", shown(actions), ""
+        return
+    for name in rule.keys() & CHECKS.keys() - {*ABOUT_KEYS}:
+        yield (*path, name), f"only users, groups and keys in a rule with {READ} or {WRITE}", name, ""
+    if len(of_keys) < len(actions):
+        yield path, f"{READ} and {WRITE} in a rule of their own", shown(actions), ""
 
 
 def _texts(value: Any, path: ValuePath) -> Iterator[Problem]:
@@ -100,4 +122,5 @@ CHECKS: Mapping[str, Check] = {
     "hosts": _texts,
     "become": _become,
     "store": _truth,
+    "keys": _texts,
 }

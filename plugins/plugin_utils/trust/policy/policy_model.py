@@ -11,7 +11,8 @@ from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place
 
-ACTIONS = ("run", "debug", "change", "delete", "waive")
+READ, WRITE = "read", "write"  # of keys of the context
+ACTIONS = ("run", "debug", "change", "delete", "waive", READ, WRITE)
 
 Globs = tuple[str, ...] | None  # None where the rule says nothing of it
 
@@ -34,6 +35,7 @@ class Rule:
     hosts: Globs = None
     become: bool | tuple[str, ...] | None = None
     store: bool | None = None
+    keys: Globs = None
 
 
 @dataclass(frozen=True, slots=True)

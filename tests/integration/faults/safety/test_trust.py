@@ -242,3 +242,26 @@ def private_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder)
+
+
+def test_a_policy_guards_the_keys_of_a_run(rack_of_three: Path):
+    """Declared keys are checked before a run, others when they arrive."""
+    (rack_of_three / "scriptlets/t/sets.sh").write_text(
+        """#!/bin/sh\necho '{"status": "ok", "outputs": {"t.open_v1": 1, "power.limit_v1": 2}}'\n"""
+    )
+    declared = "description: Sets keys\nreads: []\nwrites: [t.open_v1{}]\n"
+    sidecar, recipe = rack_of_three / "scriptlets/t/sets.yml", write_recipe([shell("sets", scope="run")])
+    rules = f"rules:\n  - {{users: [{ME}], may: [run]}}\n  - {{users: [{ME}], may: [write], keys: ['t.*']}}\n"
+    Path("policy.yml").write_text(rules)
+    configure("policy = policy.yml")
+    sidecar.write_text(declared.format(", power.limit_v1"))
+    code, said = started("command", recipe)
+    refusal = f"policy.yml: {ME} may not write power.limit_v1: no rule says that they may"
+    assert (code, f"{refusal} (a key of t.sets)" in " ".join(said.split())) == (2, True)
+    sidecar.write_text(declared.format(""))
+    code, said = started("command", recipe)
+    assert code == 1, said
+    found = results()
+    assert found.steps["sets", ""]["verdict"] == "error"
+    assert found.steps["sets", ""]["reason"] == refusal
+    assert {key for key, _host in found.context} == {"t.open_v1"}

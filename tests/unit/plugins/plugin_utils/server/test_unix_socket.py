@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.server import unix_socket
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.peer import credentials_of
 
 
 @pytest.fixture
@@ -35,7 +36,7 @@ def test_what_an_ended_server_left_is_replaced(path):
     assert path.is_socket()
     with unix_socket.listen(path), socket.socket(socket.AF_UNIX) as client:
         client.connect(str(path))
-        assert unix_socket.peer_of(client) == (os.getpid(), os.getuid())
+        assert credentials_of(client) == (os.getpid(), os.getuid())
 
 
 def test_a_living_server_is_not_replaced(path):
@@ -81,8 +82,3 @@ def test_only_its_own_socket_is_removed(path):
         unix_socket.remove(path, path.stat().st_ino)
         unix_socket.remove(path, 0)
     assert not path.exists()
-
-
-def test_a_user_without_a_name_is_a_number():
-    assert unix_socket.user_name(0) == "root"
-    assert unix_socket.user_name(3_999_999_999) == "3999999999"

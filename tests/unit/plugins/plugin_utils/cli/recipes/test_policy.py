@@ -44,7 +44,7 @@ def test_the_rules_that_are_about_this_user():
     in_force(RULES)
     lines = call("policy").out.splitlines()
     assert [line.split() for line in lines] == [
-        ["line", "rule", "recipes", "scriptlets", "hosts", "become", "store"],
+        ["line", "rule", "recipes", "scriptlets", "hosts", "keys", "become", "store"],
         ["2", "may", "run,", "debug", "*.yml", "t.*", "localhost", "nobody"],
         ["3", "may", "not", "delete", "any", "any", "any", "any", "any"],
     ]
@@ -81,7 +81,7 @@ def test_a_policy_that_is_wrong():
     in_force("rules: [{users: [a], may: [runn]}]")
     done = call("policy")
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith("policy.yml:1:28: expected one of run, debug, change, delete, waive, got 'runn'")
+    assert done.err.startswith("policy.yml:1:28: expected one of run, debug, change, delete, waive, read, write")
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ rules:
     become: [nobody]
   - {users: ['*'], may_not: [delete], store: true}
 """
+KEYS = "rules: [{{users: [alice], {}}}]"
 
 
 @pytest.fixture(autouse=True)
@@ -76,9 +77,15 @@ def test_all_that_a_rule_can_say(tmp_path: Path):
         ("rules: [{users: a, may: [run]}]", ":1:17: expected a list of texts, each of which may have * in it, got 'a'"),
         ("rules: [{users: [], may: [run]}]", ":1:17: expected a list of texts"),
         ("rules: [{users: [1], may: [run]}]", ":1:18: expected text, got the number 1"),
-        ("rules: [{users: [a], may: run}]", ":1:27: expected a list of run, debug, change, delete, waive, got 'run'"),
+        (
+            "rules: [{users: [a], may: run}]",
+            ":1:27: expected a list of run, debug, change, delete, waive, read, write",
+        ),
         ("rules: [{users: [a], may: [runn]}]", "got 'runn' (did you mean 'run'?)"),
-        ("rules: [{users: [a], may: [1]}]", ":1:28: expected one of run, debug, change, delete, waive, got the number"),
+        (
+            "rules: [{users: [a], may: [1]}]",
+            ":1:28: expected one of run, debug, change, delete, waive, read, write",
+        ),
         ("rules: [{users: [a]}]", ":1:9: expected either may or may_not in a rule, got neither"),
         ("rules: [{users: [a], may: [run], may_not: [run]}]", "expected either may or may_not in a rule, got both"),
         ("rules: [{may: [run]}]", ":1:9: expected users or groups in a rule (['*'] is everybody), got neither"),
@@ -122,3 +129,21 @@ def test_a_file_of_somebody_else_s():
     assert str(caught.value) == "policy.yml is not trusted: it belongs to 54321, not to root"
     os.chown("policy.yml", 0, 54_321)
     assert "everyone in the group 54321 can write to it (chmod g-w policy.yml)" in refusal(GOOD, 0o664)
+
+
+def test_a_rule_about_keys():
+    rule = read_policy(write(KEYS.format("may: [read, write], keys: ['power.*']"))).rules[0]
+    assert (rule.actions, rule.keys, rule.hosts) == (("read", "write"), ("power.*",), None)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("may: [run], keys: ['power.*']", "may: [read, write] in a rule with keys"),
+        ("may: [read], hosts: [leafs]", "only users, groups and keys in a rule with read or write"),
+        ("may: [read, run]", "read and write in a rule of their own"),
+        ("may: [read], keys: power", "a list of texts"),
+    ],
+)
+def test_a_rule_is_about_keys_or_about_runs(said, expected):
+    assert expected in refusal(KEYS.format(said))

@@ -1,0 +1,46 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the project's policy says to those who use the server: users of this machine, tokens and certificates."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import (
+    ADMIN,
+    AUTHOR,
+    VIEWER,
+    Caller,
+    Objection,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.identify import Identify
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.token_file import LiveGrants
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.os_user import User, user_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.key_access import KeyAccess
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.policy_model import READ, WRITE, Policy
+
+ROLE_BY_RULE = ((WRITE, AUTHOR), (READ, VIEWER))  # of users of this machine, the strongest first
+
+
+def identify_by(policy: Policy, grants: LiveGrants) -> Identify:
+    """Recognizes callers where the project has a policy."""
+
+    @lru_cache(maxsize=1024)
+    def of_user(uid: int) -> Caller | None:
+        user = user_of(uid)
+        access = KeyAccess(policy, user)
+        role = ADMIN if uid in (0, os.getuid()) else role_of(access)
+        return Caller(user.name, role, objection=access.refusal) if role else None
+
+    def objection_of(name: str, role: str) -> Objection:
+        return KeyAccess(policy, User(name, frozenset((f"role:{role}",)))).refusal
+
+    return Identify(grants, of_user, objection_of)
+
+
+def role_of(access: KeyAccess) -> str:
+    """The role of a user who has not started the server, by the rules about keys; empty for none."""
+    return next((role for action, role in ROLE_BY_RULE if access.may_some(action)), "")

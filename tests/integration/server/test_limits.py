@@ -1,0 +1,174 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Clients that take too much are refused or cut off, and others do not notice."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import pytest
+
+from ansible_collections.rack.recipes.tests.integration.server.network_client import ask, new_token
+from ansible_collections.rack.recipes.tests.integration.server.server_process import TIMEOUT, Server, served
+
+CONNECTIONS, REQUESTS, PATIENCE = 12, 10, 2
+GET = b"GET /ctx HTTP/1.1\r\nHost: ctx\r\n"
+
+
+class Limited(NamedTuple):
+    """A server with low limits, and a token."""
+
+    server: Server
+    token: str
+
+    def opened(self, *parts: bytes) -> socket.socket:
+        """A connection on which something was sent."""
+        made = socket.create_connection(("127.0.0.1", urlsplit(self.server.ready["url"]).port or 0), TIMEOUT)
+        for part in parts:
+            made.sendall(part)
+        return made
+
+    def with_token(self, first: bytes) -> bytes:
+        """The head of a request up to its last line."""
+        return first + f"Authorization: Bearer {self.token}\r\n".encode()
+
+    def served_meanwhile(self) -> bool:
+        """Whether others are served."""
+        return self.server.ask("PUT", "/ctx/meanwhile_v1", 1).status == 200
+
+
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Limited]:
+    """One server for all tests of this file."""
+    limits = {"connections": CONNECTIONS, "requests": REQUESTS, "patience": PATIENCE}
+    options = [word for name, value in limits.items() for word in (f"--{name}", str(value))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(tmp_path_factory.mktemp("project"))
+        token = new_token("zoe", "author")
+        with served("--listen", "127.0.0.1:0", *options) as server:
+            yield Limited(server, token)
+
+
+@pytest.fixture(autouse=True)
+def rested() -> None:
+    """The client has its whole rate again."""
+    time.sleep(1.1)
+
+
+def rest_of(connection: socket.socket) -> bytes:
+    """What comes until the connection ends; the test fails if it does not end."""
+    found = b""
+    try:
+        while part := connection.recv(65536):
+            found += part
+    except ConnectionError:
+        pass
+    connection.close()
+    return found
+
+
+def test_requests_above_the_rate_are_told_when_to_come_again(limited):
+    request = limited.with_token(GET)
+    last = limited.with_token(GET) + b"Connection: close\r\n\r\n"
+    answers = rest_of(limited.opened((request + b"\r\n") * 20 * REQUESTS + last))
+    assert answers.startswith(b"HTTP/1.1 200 ")
+    assert answers.count(b"HTTP/1.1 200 ") >= REQUESTS
+    refused = answers[answers.index(b"HTTP/1.1 429 ") :]
+    head, body = refused.split(b"\r\n\r\n")[:2]
+    assert b"\r\nretry-after: 1\r\n" in head + b"\r\n"
+    assert f"127.0.0.1 may send {REQUESTS} requests a second".encode() in body
+    assert limited.served_meanwhile()
+
+
+def test_connections_above_the_limit_are_refused(limited):
+    open_ones = [limited.opened() for _each in range(CONNECTIONS)]
+    ask_when_all_are_counted = limited.served_meanwhile()
+    answer = rest_of(limited.opened())
+    for connection in open_ones:
+        connection.close()
+    assert ask_when_all_are_counted
+    assert answer.startswith(b"HTTP/1.1 429 ")
+    assert json.loads(answer.split(b"\r\n\r\n")[1])["detail"] == f"127.0.0.1 has {CONNECTIONS} connections already"
+
+
+@pytest.mark.parametrize("first", [b"", b"G", GET, GET + b"X: " + b"x" * 1000])
+def test_who_does_not_finish_the_headers_is_cut_off(limited, first):
+    slow = [limited.opened(first) for _each in range(3)]
+    assert limited.served_meanwhile()
+    assert [rest_of(each) for each in slow] == [b""] * 3
+
+
+def test_headers_that_drip_for_ever_are_cut_off(limited):
+    slow = limited.opened(limited.with_token(GET))
+    assert _is_cut_off(slow, b"X: x\r\n")
+    slow.close()
+
+
+def _is_cut_off(connection: socket.socket, part: bytes) -> bool:
+    """Whether the connection ends while a part is sent again and again."""
+    until = time.monotonic() + TIMEOUT
+    try:
+        while time.monotonic() < until:
+            connection.sendall(part)
+            time.sleep(0.1)
+    except ConnectionError:
+        return True
+    return False
+
+
+def test_the_second_request_of_a_connection_has_no_more_time(limited):
+    slow = limited.opened(limited.with_token(GET), b"\r\n", GET)
+    assert rest_of(slow).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_body_that_does_not_come_is_cut_off(limited):
+    head = limited.with_token(b"PUT /ctx/slow_v1 HTTP/1.1\r\nHost: ctx\r\nContent-Type: application/json\r\n")
+    slow = limited.opened(head, b"Content-Length: 1000\r\n\r\n", b"[1,")
+    assert limited.served_meanwhile()
+    assert rest_of(slow) == b""
+    assert limited.server.ask("GET", "/ctx/slow_v1").status == 404
+
+
+def test_a_reader_that_does_not_read_is_cut_off(limited):
+    limited.server.ask("PUT", "/ctx/large_v1", "x" * 1_000_000)
+    stuck = limited.opened()
+    stuck.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    request = limited.with_token(GET.replace(b"/ctx ", b"/ctx/large_v1 ")) + b"\r\n"
+    stuck.sendall(request * REQUESTS)  # more than the buffers of both ends have room for
+    assert limited.served_meanwhile()
+    time.sleep(3 * PATIENCE)
+    assert len(rest_of(stuck)) < 20_000_000
+    assert limited.served_meanwhile()
+
+
+@pytest.mark.parametrize(
+    "header", [b"X: " + b"x" * 40_000 + b"\r\n\r\n", b"X: x\r\n" * 20_000, b"X: " + b"x" * 400_000]
+)
+def test_headers_that_are_too_large_are_refused(limited, header):
+    answer = b""
+    try:
+        large = limited.opened(limited.with_token(GET), header)
+        answer = rest_of(large)
+    except ConnectionError:
+        pass  # it was closed while the client was sending
+    assert answer[:13] in (b"HTTP/1.1 431 ", b"HTTP/1.1 400 ", b"")
+    assert limited.served_meanwhile()
+
+
+def test_a_body_that_is_too_large_is_refused(limited):
+    answer = ask(limited.server, "PUT", "/ctx/large_v1", "x" * 1_200_000, limited.token)
+    assert (answer.status, answer.headers["connection"]) == (413, "close")
+
+
+def test_an_unread_body_is_no_request(limited):
+    smuggled = b"GET /nowhere HTTP/1.1\r\nHost: ctx\r\n\r\n"
+    head = b"PUT /ctx/a_v1 HTTP/1.1\r\nHost: ctx\r\nContent-Length: %d\r\n\r\n" % len(smuggled)
+    answers = rest_of(limited.opened(head, smuggled))
+    assert (answers.count(b"HTTP/1.1"), b" 401 " in answers) == (1, True)

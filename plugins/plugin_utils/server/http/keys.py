@@ -18,7 +18,13 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.answers i
     value_answer,
     written_answer,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import MERGE, NAME, PATCH, Call
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import (
+    COUNT,
+    MERGE,
+    NAME,
+    PATCH,
+    Call,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes import key_operations
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.key_operations import (
@@ -199,6 +205,6 @@ def _posted_version(body: Mapping[str, Any]) -> int | None:
         return None
     version = body["version"]
     is_whole = isinstance(version, int) or (isinstance(version, float) and version.is_integer())
-    if is_whole and not isinstance(version, bool) and version >= 0:
+    if is_whole and not isinstance(version, bool) and 0 <= version <= COUNT.schema["maximum"]:
         return int(version)
     raise Problem("bad-request", "version: expected a whole number from 0", "send the version that you have read")

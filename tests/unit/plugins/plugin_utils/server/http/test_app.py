@@ -176,6 +176,13 @@ def test_the_same_request_twice_counts_once(ask):
         ("POST", "/ctx", {"key": "a_v1"}, 400, "expected one of value, patch, merge, increment, got 0"),
         ("POST", "/ctx", {"key": "a_v1", "value": 1, "merge": 1}, 400, "expected one of value, patch, merge, incr"),
         ("POST", "/ctx", {"key": "a_v1", "value": 1, "version": -1}, 400, "version: expected a whole number from 0"),
+        (
+            "POST",
+            "/ctx",
+            {"key": "a_v1", "value": 1, "version": 10**15},
+            400,
+            "version: expected a whole number from 0",
+        ),
         ("POST", "/ctx", {"key": "a_v1", "value": 1, "version": True}, 400, "version: expected a whole number from 0"),
         ("POST", "/ctx", {"key": "a_v1", "value": 1, "host": "a\n"}, 400, "host: expected a text without control"),
         ("POST", "/ctx", {"key": "a_v1", "value": 1, "step": {}}, 400, "step: expected a text without control"),

@@ -31,6 +31,16 @@ def test_only_its_owner_reaches_it(path):
         os.umask(before)
 
 
+def test_a_shared_one_is_reached_by_others_in_a_folder_that_only_its_owner_changes(path):
+    path.parent.mkdir(mode=0o755)
+    path.parent.chmod(0o755)
+    with unix_socket.listen(path, shared=True):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o666
+    path.parent.chmod(0o775)
+    with pytest.raises(UsageError, match=f"can be written by other users: chmod go-w {path.parent}"):
+        unix_socket.listen(path, shared=True)
+
+
 def test_what_an_ended_server_left_is_replaced(path):
     unix_socket.listen(path).close()
     assert path.is_socket()

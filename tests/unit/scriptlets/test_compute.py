@@ -266,6 +266,59 @@ class TestCpuFrequency:
         assert process.returncode == -9
 
 
+class TestMemoryFragments:
+    # Pages of 4 KiB, so that order 9 is a piece of 2 MiB and order 10 one of 4 MiB.
+
+    @pytest.fixture
+    def judged(self, scriptlet: Callable[[str], ModuleType], rack_context: Any, tmp_path: Path, monkeypatch) -> Any:
+        """A function that runs the scriptlet on a text of /proc/buddyinfo; without one there is no such file."""
+
+        def run(text: str | None, **params: Any) -> Any:
+            module = scriptlet("memory.fragments")
+            monkeypatch.setattr(module.os, "sysconf", lambda _name: 4096)
+            if text is not None:
+                (tmp_path / "proc").mkdir()
+                (tmp_path / "proc/buddyinfo").write_text(text)
+            return rack_context.run(module.MemoryFragments, {"root": str(tmp_path), **params})
+
+        return run
+
+    def test_values_of_others(self, judged, rack_context):
+        assert judged((CAPTURED / "buddyinfo-procfs.txt").read_text(), min_mib=14).verdict == "passed"
+        assert rack_context["memory.fragments_v1"] == {"node0": {"free_mib": 196.44921875, "pieces_mib": 14.0}}
+
+    def test_a_machine_of_ours(self, judged, rack_context):
+        assert judged((CAPTURED / "buddyinfo-6.18.txt").read_text()).verdict == "passed"
+        found = rack_context["memory.fragments_v1"]["node0"]
+        assert 0 < found["pieces_mib"] < found["free_mib"]
+        assert rack_context.measured["pieces.node0"] == found["pieces_mib"]
+
+    def test_too_little_in_large_pieces(self, judged):
+        text = "Node 0, zone Normal 0 0 0 1\nNode 1, zone Normal 0 0 0 256\nNode 1, zone Movable 0 0 0 256\n"
+        outcome = judged(text, min_mib=8, piece_kib=32)
+        assert outcome.verdict == "failed"
+        assert outcome.reason == (
+            "node0 has 0.03125 MiB of its 0.03125 MiB of free memory in pieces of 32 KiB or more, expected 8 MiB: "
+            "compact it (echo 1 > /proc/sys/vm/compact_memory), or restart the host"
+        )
+
+    @pytest.mark.parametrize(
+        ("text", "says"),
+        [
+            (None, "the kernel does not tell its free memory"),
+            ("", "the kernel does not tell its free memory"),
+            ("Node 0, zone Normal\n", "a line that is none of a zone: 'Node 0, zone Normal'"),
+            ("Node 0, zone Normal 1 -2\n", "a line that is none of a zone"),
+        ],
+    )
+    def test_what_is_no_buddyinfo_is_an_error(self, judged, text, says):
+        outcome = judged(text)
+        assert (outcome.verdict, says in outcome.reason) == ("error", True)
+
+    def test_a_piece_has_a_size(self, judged):
+        assert "piece_kib: expected 1 or more, got 0" in judged("", piece_kib=0).reason
+
+
 class TestNuma:
     SETUP = "compare the firmware's setup (nodes per socket, sub-NUMA clusters) with that of the other hosts"
     MODULES = "look for a missing or failed memory module, and at the firmware's setup"

@@ -15,17 +15,15 @@ memory. CPU time counts, since the command waits for nothing but the disk.
 from __future__ import annotations
 
 import json
-import os
 import random
 import statistics
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
@@ -38,20 +36,13 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_
 )
 from ansible_collections.rack.recipes.tests.bench.journal_import_scaling import ATTEMPT
 from ansible_collections.rack.recipes.tests.bench.many_results import COMMAND, STEPS
+from ansible_collections.rack.recipes.tests.bench.spent import Spent, spent
 
 HOSTS, RUNS, ROUNDS = 1000, 20, 3
 SECONDS, MEBIBYTES = 6.0, 800.0  # goals
 FIRST_NIGHT = datetime(2026, 11, 1, 22, tzinfo=UTC)
 LIMITS = {"max": 200}
 WORSE, SLOW = 7, 12  # the step that is slower since the last five runs, and the host that is slow in the last one
-
-
-class Spent(NamedTuple):
-    """Wall seconds, CPU seconds, and MiB of memory at most."""
-
-    wall: float
-    cpu: float
-    memory: float
 
 
 def make_store(path: Path, hosts: int, runs: int) -> str:
@@ -115,16 +106,7 @@ def _steps(number: int, hosts: int, runs: int) -> Iterator[dict[str, Any]]:
 
 def analyse(path: Path, run_id: str) -> Spent:
     """Analyse a run by the command, in a process of its own."""
-    words = [sys.executable, "-c", COMMAND, "analyse", run_id, "--db", f"sqlite:///{path}"]
-    started = time.monotonic()
-    with Path(os.devnull).open("wb") as nowhere:
-        files = [(os.POSIX_SPAWN_DUP2, nowhere.fileno(), 1)]
-        pid = os.posix_spawn(sys.executable, words, os.environ, file_actions=files)
-        _pid, status, used = os.wait4(pid, 0)
-    wall = time.monotonic() - started
-    if os.waitstatus_to_exitcode(status):
-        raise RuntimeError(f"{words[2:]} failed")
-    return Spent(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
+    return spent([sys.executable, "-c", COMMAND, "analyse", run_id, "--db", f"sqlite:///{path}"], path.parent)
 
 
 def measured(hosts: int, runs: int, rounds: int) -> Spent:
@@ -132,17 +114,17 @@ def measured(hosts: int, runs: int, rounds: int) -> Spent:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "results.db"
         run_id = make_store(path, hosts, runs)
-        spent = [analyse(path, run_id) for _round in range(rounds)]
-    wall, cpu = (statistics.median(one[field] for one in spent) for field in (0, 1))
-    return Spent(wall, cpu, max(one.memory for one in spent))
+        found = [analyse(path, run_id) for _round in range(rounds)]
+    wall, cpu = (statistics.median(one[field] for one in found) for field in (0, 1))
+    return Spent(wall, cpu, max(one.memory for one in found))
 
 
 def main() -> None:
     """Measure, and print."""
     given = [int(word) for word in sys.argv[1:]]
     hosts, runs, rounds = (*given, *(HOSTS, RUNS, ROUNDS)[len(given) :])
-    spent = measured(hosts, runs, rounds)
-    figures = f"{spent.wall:.2f} s, {spent.cpu:.2f} s of CPU, {spent.memory:.0f} MiB"
+    found = measured(hosts, runs, rounds)
+    figures = f"{found.wall:.2f} s, {found.cpu:.2f} s of CPU, {found.memory:.0f} MiB"
     print(f"{hosts * STEPS:,} results, {runs} earlier runs: {figures}")
     print(f"goals for {HOSTS * STEPS:,} and {RUNS}: {SECONDS:g} s, {MEBIBYTES:g} MiB")
 

@@ -80,7 +80,7 @@ def analyse_history(history: History) -> list[Finding]:
 
 def analyse_run(engine: Engine, run_id: str, length: int = LAST_RUNS) -> list[Finding]:
     """All findings about the run with this id. Raises UsageError for an unknown run, and StoreError."""
-    return analyse(engine, load(engine, run_id, output=False), length)
+    return analyse(engine, load(engine, run_id, queries.judged), length)
 
 
 def _useful(run: RunData, history: History) -> Iterator[str]:

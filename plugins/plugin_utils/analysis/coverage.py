@@ -9,7 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.covered import Coverage, StepCoverage, coverage_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.covered import (
+    Coverage,
+    StepCoverage,
+    coverage_with,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import NOTE, Finding, ResultId
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
@@ -26,7 +30,7 @@ METHOD = "a count over the stored results of this run and its earlier runs; no s
 def findings(run: RunData, history: History) -> Iterator[Finding]:
     """Yield findings of the kind `coverage`. Raises StoreError."""
     runs = _looked_at(run, history)
-    found = coverage_of(history.engine, runs)
+    found = coverage_with(run, history.engine, runs[1:])
     here = {
         run.planned(step) for step in {row["step"] for row in run.steps}
     }  # what an older recipe had is of no interest

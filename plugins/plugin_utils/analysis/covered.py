@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, compress
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, RAN, VERDICTS
 from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.coverage_counts import (
     measurements_by_name,
     results_by_verdict,
@@ -25,6 +28,9 @@ Row = Mapping[str, Any]
 
 TRIED = frozenset(name for name in RAN if VERDICTS[name].tried)
 BAD = frozenset(VERDICTS) - HARMLESS - {"blocked", "unreachable"} | {WAIVED}
+
+
+COUNTED = itemgetter("planned", "host", "verdict", "results", "checks")
 
 
 class Unlimited(NamedTuple):
@@ -79,26 +85,55 @@ def coverage_of(engine: Engine, run_ids: Collection[str]) -> Coverage:
     return covered(results_by_verdict(engine, run_ids), measurements_by_name(engine, run_ids))
 
 
+def coverage_with(run: RunData, engine: Engine, run_ids: Collection[str]) -> Coverage:
+    """What a run that is loaded covers together with some other runs. Raises StoreError."""
+    single = (row for row in run.steps if row.get("instances") is None)
+    own = ((row.get("parent") or row["step"], row["host"], row["verdict"], 1, row.get("checks") or 0) for row in single)
+    others = map(COUNTED, results_by_verdict(engine, run_ids))
+    measurements = chain(_measurements(run), measurements_by_name(engine, run_ids))
+    return Coverage(_steps(chain(own, others)), _unlimited(measurements))
+
+
 def covered(results: Iterable[Row], measurements: Iterable[Row]) -> Coverage:
     """The coverage that these counts stand for, as store/reading/coverage_counts.py returns them."""
-    by_step: dict[str, list[Row]] = defaultdict(list)
-    for row in results:
-        by_step[row["planned"]].append(row)
-    steps = [_step(name, rows) for name, rows in sorted(by_step.items())]
-    return Coverage(steps, _unlimited(measurements))
+    return Coverage(_steps(map(COUNTED, results)), _unlimited(measurements))
 
 
-def _step(name: str, rows: Sequence[Row]) -> StepCoverage:
-    ran = [row for row in rows if row["verdict"] in TRIED]
-    hosts = {row["host"] for row in ran}
-    return StepCoverage(
-        name,
-        sum(row["results"] for row in ran),
-        sum(row["results"] for row in ran if row["verdict"] in BAD),
-        sum(row["checks"] for row in rows),
-        sorted(hosts),
-        sorted({row["host"] for row in rows} - hosts),
-    )
+def _measurements(run: RunData) -> Iterator[Row]:
+    """The measurements of a run, counted as store/reading/coverage_counts.py does it for others."""
+    places = [(row["step"], row["name"], row.get("unit")) for row in run.measurements]
+    with_verdict = (row.get("verdict") is not None for row in run.measurements)
+    judged = Counter(compress(places, with_verdict))
+    for place, number in Counter(places).items():
+        yield {**dict(zip(("step", "name", "unit"), place, strict=True)), "number": number, "judged": judged[place]}
+
+
+@dataclass(slots=True)
+class _Counts:
+    """What is counted of a step; `ran` are the hosts on which it ran, `planned` all of them."""
+
+    results: int = 0
+    failed: int = 0
+    checks: int = 0
+    ran: set[str] = field(default_factory=set)
+    planned: set[str] = field(default_factory=set)
+
+
+def _steps(results: Iterable[tuple[str, str, str, int, int]]) -> list[StepCoverage]:
+    """The steps by name, from planned step, host, verdict, number and checks of results."""
+    counts: dict[str, _Counts] = defaultdict(_Counts)
+    for step, host, verdict, number, checks in results:
+        found = counts[step]
+        found.planned.add(host)
+        found.checks += checks
+        if verdict in TRIED:
+            found.ran.add(host)
+            found.results += number
+            found.failed += number if verdict in BAD else 0
+    return [
+        StepCoverage(name, one.results, one.failed, one.checks, sorted(one.ran), sorted(one.planned - one.ran))
+        for name, one in sorted(counts.items())
+    ]
 
 
 def _unlimited(measurements: Iterable[Row]) -> list[Unlimited]:

@@ -35,6 +35,7 @@ COMPARED = "a value counts as lost where more than half of the hosts that passed
 RUN = "(run)"  # in sentences, the host of what belongs to the run as a whole
 MISSING = "missing"
 EMPTY: tuple[Any, ...] = (None, "", [], {})
+RAN_AND_PASSED = PASSING & RAN
 RUN_AGAIN = "Run the step again on these hosts (`rack-recipes run --resume`), or find out why it was never judged."
 READ_LOG = "Read the log of the step on these hosts: it passed, but did not tell this value."
 
@@ -99,6 +100,8 @@ def _without_value(run: RunData) -> Iterator[Finding]:
     complete = _complete(told)
     for place, faults in told.items():
         hosts = passed.get(place.step, set())
+        if hosts <= faults.keys() and not any(faults.values()):  # as nearly always
+            continue
         if place.name != place.key and place.key:
             hosts = hosts & told[_Place(place.step, place.key, place.key)].keys()
         whole = complete[place.step, place.key]
@@ -122,7 +125,7 @@ def _passed(run: RunData) -> Mapping[str, set[str]]:
     """The hosts on which each step ran and passed: elsewhere nobody expects a value."""
     found: dict[str, set[str]] = {}
     for row in run.results:
-        if row["verdict"] in PASSING & RAN:
+        if row["verdict"] in RAN_AND_PASSED:
             found.setdefault(row["step"], set()).add(row["host"])
     return found
 
@@ -131,16 +134,27 @@ def _told(run: RunData) -> Mapping[_Place, Mapping[str, str]]:
     """For each value by host what is wrong with it; an empty text where nothing is."""
     found: dict[_Place, dict[str, str]] = {}
     for place, rows in _measured(run).items():
-        _add(found.setdefault(place, {}), ((row["host"], fault_of(row.get("value"))) for row in rows))
-    for place, host, fault in _in_context(run):
-        _add(found.setdefault(place, {}), [(host, fault)])
+        faults = found[place] = {}
+        for row in rows:
+            _add(faults, row["host"], row.get("value"))
+    parts: dict[tuple[str, str], dict[str, dict[str, str]]] = {}  # by step and key, then by the path in the value
+    for row in run.context:
+        step, key = row["step"], row["key"]
+        paths = parts.setdefault((step, key), {})
+        for path, value in (("", row["value"]), *row["numbers"]):
+            faults = paths.get(path)
+            if faults is None:
+                if "[" in path:  # lists may have different lengths
+                    continue
+                faults = paths[path] = found.setdefault(_Place(step, f"{key}{path}", key), {})
+            _add(faults, row["host"], value)
     return found
 
 
-def _add(faults: dict[str, str], told: Iterable[tuple[str, str]]) -> None:
-    """Add what hosts told; of several values of one name, one without a fault is enough."""
-    for host, fault in told:
-        faults[host] = fault and faults.get(host, fault)
+def _add(faults: dict[str, str], host: str, value: Any) -> None:
+    """Add the value of a host; of several values of one name, one without a fault is enough."""
+    fault = fault_of(value)
+    faults[host] = fault and faults.get(host, fault)
 
 
 def _complete(told: Mapping[_Place, Mapping[str, str]]) -> Mapping[tuple[str, str], set[str]]:
@@ -158,16 +172,6 @@ def _measured(run: RunData) -> Mapping[_Place, Sequence[Row]]:
     for row in single(run):
         found.setdefault((row["step"], row["name"]), []).append(row)
     return {_Place(*place): rows for place, rows in found.items()}
-
-
-def _in_context(run: RunData) -> Iterator[tuple[_Place, str, str]]:
-    """The keys, and the numbers in them; those in lists are left out, whose lengths may differ."""
-    for row in run.context:
-        step, key, host = row["step"], row["key"], row["host"]
-        yield _Place(step, key, key), host, fault_of(row["value"])
-        for path, number in row["numbers"]:
-            if path and "[" not in path:
-                yield _Place(step, f"{key}{path}", key), host, fault_of(number)
 
 
 def fault_of(value: Any) -> str:

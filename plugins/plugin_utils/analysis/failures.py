@@ -16,7 +16,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_T
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import ResultId
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 
-BLOCKED = "blocked"
+BLOCKED, ERROR = "blocked", "error"
 CUT_OFF = "not run: "  # begins the reason of what an interrupted run did not come to
 CONTROLLER = "the controller"  # stands for the host of a step that runs once for the run
 # How the reason of a blocked result names what blocked it.
@@ -73,19 +73,22 @@ class Failures:
 def failures_of(run: RunData) -> Failures:
     """Sort the results of a run into failed, judged and blocked."""
     rows = [row for row in run.steps if not row.get("instances")]
-    tried = [row for row in rows if row["verdict"] not in NOT_TRIED and not _was_cut_off(row)]
+    tried = [
+        row for row in rows if row["verdict"] not in NOT_TRIED and (row["verdict"] != ERROR or not _was_cut_off(row))
+    ]
     counts = Counter(row["host"] for row in tried if row["host"])
     failed = tuple(
         Result(row["host"], row["step"], planned(row), row["verdict"]) for row in tried if row["verdict"] not in PASSING
     )
     blocked = _blocked(run.steps, {(result.host, result.planned) for result in failed})
     hosts_failed = _gathered((result.planned, result.host) for result in failed)
-    return Failures(failed, _gathered((planned(row), row["host"]) for row in tried), hosts_failed, counts, blocked)
+    judged = _gathered(dict.fromkeys((row.get("parent") or row["step"], row["host"]) for row in tried))
+    return Failures(failed, judged, hosts_failed, counts, blocked)
 
 
 def _was_cut_off(row: Mapping[str, Any]) -> bool:
-    """Whether the run ended before the step was tried, so that its error says nothing of the host."""
-    return row["verdict"] == "error" and str(row.get("reason") or "").startswith(CUT_OFF)
+    """Whether an error means that the run ended before the step was tried, so that it says nothing of the host."""
+    return str(row.get("reason") or "").startswith(CUT_OFF)
 
 
 def planned(row: Mapping[str, Any]) -> str:

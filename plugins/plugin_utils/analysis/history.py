@@ -48,8 +48,7 @@ class History:
         """The numbers of this run and of the earlier ones, by series: two million are read in about three seconds."""
         from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_series import load
 
-        run_ids = [one["run_id"] for one in (*self.runs, self.run.run)]
-        return load(self.engine, run_ids, self.run.context)
+        return load(self.engine, [one["run_id"] for one in self.runs], self.run)
 
     @cached_property
     def limits(self) -> KnownLimits:

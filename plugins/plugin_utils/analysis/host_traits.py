@@ -82,8 +82,9 @@ def _neighbours(run: RunData, unsure: frozenset[str]) -> Iterator[Pair]:
 def _learned(run: RunData, unsure: frozenset[str]) -> Hosts:
     """Short texts and some numbers in the context, where they have few different values."""
     found: Hosts = defaultdict(lambda: defaultdict(set))
+    of_links = {key for key in {row["key"] for row in run.context} if KEYS.fullmatch(key)}
     for row in run.context:
-        if row["host"] and row.get("step") not in unsure and not KEYS.fullmatch(row["key"]):
+        if row["host"] and row.get("step") not in unsure and row["key"] not in of_links:
             _add_leaves(found, row["key"], row["value"], row["host"])
     return {attribute: _short(values) for attribute, values in found.items() if _are_few(values)}
 

@@ -31,17 +31,15 @@ def values(run: RunData) -> list[Row]:
     return _nearest_first(map(_judged, run.measurements))
 
 
-def criteria(run: RunData) -> list[Row]:
+def criteria(run: RunData, found: Sequence[Row]) -> list[Row]:
     """A row for each criterion (planned step, name, unit), by verdict and the nearest to its limit first.
 
-    Each row has the `limits`, the number of `values`, how many of them `failed`, were `marginal` or `passed`, and the
-    worst `verdict`. The columns `value`, `distance`, `margin` and `nearest_host` are those of the value that is nearest
-    to its limit, or furthest beyond it.
+    `found` are the `values` of the run. Each row has the `limits`, the number of `values`, how many of them `failed`,
+    were `marginal` or `passed`, and the worst `verdict`. The columns `value`, `distance`, `margin` and `nearest_host`
+    are those of the value that is nearest to its limit, or furthest beyond it.
     """
-    judged = (row for row in run.measurements if row.get("verdict") is not None)
-    groups = grouped(
-        _nearest_first(map(_judged, judged)), lambda row: (row["planned"], row["name"], row.get("unit") or "")
-    )
+    judged = (row for row in found if row.get("verdict") is not None)
+    groups = grouped(judged, lambda row: (row["planned"], row["name"], row.get("unit") or ""))
     ordered = sorted(groups, key=lambda of: (run.place(of[0]), *of[1:]))
     return _nearest_first({"step": of[0], "name": of[1], "unit": of[2], **_criterion(groups[of])} for of in ordered)
 
@@ -60,14 +58,18 @@ def _criterion(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def _judged(row: Row) -> Row:
-    limits = row.get("limits")
-    share = margin(limits or {}, row.get("distance"), row["number"])
+    limits, distance = row.get("limits"), row.get("distance")
+    share = nan if distance is None else margin(limits or {}, distance, row["number"])
     return {**row, "margin": None if isnan(share) else share, "limits": in_words(limits) if limits else None}
 
 
 def _nearest_first(rows: Iterable[Row]) -> list[Row]:
     """Sort by verdict and then by distance to the limit; values without a verdict come last."""
-    return sorted(rows, key=lambda row: (_order(row.get("verdict")), row["margin"] is None, row["margin"] or 0.0))
+    judged, others = list[Row](), list[Row]()
+    for row in rows:  # most values of a large run have neither verdict nor margin
+        (others if row["margin"] is None and not row.get("verdict") else judged).append(row)
+    judged.sort(key=lambda row: (_order(row.get("verdict")), row["margin"] is None, row["margin"] or 0.0))
+    return [*judged, *others]
 
 
 def _order(verdict: str | None) -> int:

@@ -63,7 +63,8 @@ Reports = Mapping[End, Report]
 
 def link_reports(run: RunData) -> Reports:
     """What each port says, in the order of the context. A port that several keys have gets the fields of all."""
-    rows = [row for row in run.context if row["host"] and KEYS.fullmatch(row["key"])]
+    keys = {key for key in {row["key"] for row in run.context} if KEYS.fullmatch(key)}
+    rows = [row for row in run.context if row["key"] in keys and row["host"]]
     known = {row["host"] for row in rows}
     found: dict[End, Report] = {}
     for row in rows:

@@ -56,8 +56,10 @@ class Move:
 
 def findings(run: RunData, history: History) -> Iterator[Finding]:
     """What became of faults whose host gave a part to another host since an earlier run."""
+    if not history.runs:
+        return
     now = {**_in_context((row["host"], row["key"], row["value"]) for row in run.context), **_said(run.attributes)}
-    if not now or not history.runs:
+    if not now:
         return
     keys = {row["key"] for row in run.context if row["host"] and any(_serials(row["key"], row["value"]))}
     together: dict[tuple[str, str, str], list[Move]] = defaultdict(list)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import baselines
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.capped_findings import (
     MOST_RESULTS,
@@ -27,6 +27,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings imp
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_changes import run_changes
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_statistics import NO_FAULT
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.wording import age, plural
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries, values_of_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.earlier_runs import earlier_runs
@@ -49,7 +50,7 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
 
 def _is_failing(row: Row) -> bool:
     """Whether a result was tried and did not pass; the instances of a looped step count, and not the step."""
-    return not row["instances"] and row["verdict"] not in PASSING | NOT_TRIED
+    return not row["instances"] and row["verdict"] not in NO_FAULT
 
 
 def _since_the_last_pass(run: RunData, failing: Sequence[Place]) -> Iterator[Finding]:

@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.json_numbers import number_of, numbers_in
@@ -63,16 +64,21 @@ class RunData:
         return self.places.get(step, UNKNOWN)
 
 
-def load(engine: Engine, run_id: str, *, output: bool = True) -> RunData:
+def all_steps(engine: Engine, run_id: str) -> Sequence[Row]:
+    """The rows of `steps` with all that is known of them, in any order. Raises StoreError."""
+    return queries.steps(engine, run_id, in_order=False)
+
+
+def load(engine: Engine, run_id: str, steps: Callable[[Engine, str], Sequence[Row]] = all_steps) -> RunData:
     """Read all rows of a run, arranged. Raises UsageError for an unknown run, and StoreError.
 
-    Without `output`, rows of steps have neither output nor what the last attempt used, and only attempts that have
-    findings: no analysis reads the rest, which is most of what there is to read.
+    `steps` reads the rows of steps: `queries.judged` and `queries.reported` leave out what no analysis and no report
+    looks at, which is most of what there is to read.
     """
     return arranged(
         RunData(
             run=queries.run(engine, run_id),
-            steps=queries.steps(engine, run_id, in_order=False) if output else queries.judged(engine, run_id),
+            steps=steps(engine, run_id),
             measurements=queries.measurements(engine, run_id),
             context=queries.context(engine, run_id),
             conflicts=queries.conflicts(engine, run_id),
@@ -93,21 +99,26 @@ def arranged(run: RunData) -> RunData:
     names = sorted({row["host"] for row in chain(*parts)}, key=natural)
     hosts = {host: place for place, host in enumerate(names)}
 
-    def by_place(row: Row) -> tuple[int, int, int]:
-        return hosts[row["host"]], places[row["step"]], row.get("n") or 0
+    def ordered(rows: Sequence[Row]) -> list[Row]:
+        return _sorted(rows, [(hosts[row["host"]], places[row["step"]], row.get("n") or 0) for row in rows])
 
-    steps = sorted(run.steps, key=by_place)
+    steps = _sorted(run.steps, [(hosts[row["host"]], places[row["step"]]) for row in run.steps])
     return replace(
         run,
         steps=steps,
         results=[row for row in steps if not is_looped(row)],
-        measurements=[_measured(row, parents) for row in sorted(run.measurements, key=by_place)],
-        context=with_numbers(sorted(run.context, key=lambda row: (row["key"], hosts[row["host"]]))),
+        measurements=[_measured(row, parents) for row in ordered(run.measurements)],
+        context=with_numbers(_sorted(run.context, [(row["key"], hosts[row["host"]]) for row in run.context])),
         conflicts=sorted(run.conflicts, key=lambda row: (row.get("time") or "", row["key"], hosts[row["host"]])),
-        artifacts=sorted(run.artifacts, key=by_place),
+        artifacts=ordered(run.artifacts),
         parents=parents,
         places=places,
     )
+
+
+def _sorted(rows: Iterable[Row], keys: Iterable[tuple[Any, ...]]) -> list[Row]:
+    """The rows in the order of their keys; where these are equal, in their own."""
+    return [row for _key, row in sorted(zip(keys, rows, strict=True), key=itemgetter(0))]
 
 
 def with_numbers(context: Iterable[Row]) -> list[Row]:

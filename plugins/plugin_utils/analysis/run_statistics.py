@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from heapq import nlargest
 from math import fsum
+from operator import itemgetter
 from statistics import median
 from typing import Any
 
@@ -18,6 +20,14 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts imp
 
 SLOWEST = 50
 """How many results are among the slowest."""
+
+ONCE = (None, 0, 1)
+"""The numbers of tries of a result without a retry."""
+
+STEP = itemgetter("step")
+
+NO_FAULT = PASSING | NOT_TRIED
+"""The verdicts of results that passed, and of those that were not tried."""
 
 
 def counts(run: RunData) -> list[Row]:
@@ -32,7 +42,7 @@ def counts(run: RunData) -> list[Row]:
 
 def not_passed(run: RunData) -> list[Row]:
     """The results that were tried and did not pass, the gravest first, then by host and step."""
-    return gravest_first(row for row in run.results if row["verdict"] not in PASSING | NOT_TRIED)
+    return gravest_first(row for row in run.results if row["verdict"] not in NO_FAULT)
 
 
 def reasons(run: RunData) -> list[Row]:
@@ -86,19 +96,19 @@ def _verdicts(rows: Iterable[Row]) -> dict[str, str]:
     return {row["step"]: row["verdict"] for row in rows}
 
 
-def by_step(run: RunData) -> list[Row]:
+def by_step(run: RunData, timed: Sequence[Row]) -> list[Row]:
     """A row for each step: numbers of results by verdict and of retries, seconds, and the slowest host.
 
-    A looped step has the number of its `instances` on all hosts; the results are counted for the instances only.
+    `timed` are the results that ran. A looped step has the number of its `instances` on all hosts; the results are
+    counted for the instances only.
     """
-    timed = grouped(_timed(run), lambda row: str(row["step"]))
-    groups = grouped(run.steps, lambda row: str(row["step"]))
+    ran, groups = (grouped(rows, STEP) for rows in (timed, run.steps))
     ordered = sorted(groups, key=run.place)
-    return [{"step": step, **_of_step(groups[step]), **_seconds(timed.get(step, ()))} for step in ordered]
+    return [{"step": step, **_of_step(groups[step]), **_seconds(ran.get(step, ()))} for step in ordered]
 
 
 def _of_step(rows: Sequence[Row]) -> dict[str, Any]:
-    counted = [row for row in rows if not is_looped(row)]
+    counted = [row for row in rows if not row.get("instances")]
     stages = [row["stage"] for row in rows if row.get("stage") is not None]
     instances = sum(row.get("instances") or 0 for row in rows)
     return {
@@ -116,7 +126,7 @@ def _numbers(rows: Sequence[Row]) -> dict[str, int]:
         "passing": sum(verdicts[verdict] for verdict in PASSING),
         **{verdict: verdicts[verdict] for verdict in ("failed", "error", "unreachable")},
         "not_run": sum(verdicts[verdict] for verdict in NOT_TRIED),
-        "retried": sum(map(_was_retried, rows)),
+        "retried": sum(_was_retried(row) for row in rows if row.get("flake") or row.get("tries") not in ONCE),
     }
 
 
@@ -129,10 +139,9 @@ def _seconds(rows: Collection[Row]) -> dict[str, Any]:
     return {**middle, "max": slowest_row["seconds"], "slowest_host": slowest_row["host"]}
 
 
-def slowest(run: RunData, limit: int = SLOWEST) -> list[Row]:
-    """The results that took longest."""
-    timed = (row for row in _timed(run) if not is_looped(row))
-    return sorted(timed, key=lambda row: -row["seconds"])[:limit]
+def slowest(timed: Sequence[Row], limit: int = SLOWEST) -> list[Row]:
+    """The results that took longest of those that ran."""
+    return nlargest(limit, (row for row in timed if not is_looped(row)), key=itemgetter("seconds"))
 
 
 def by_measurement(run: RunData, measurements: Iterable[Row]) -> list[Row]:
@@ -152,15 +161,17 @@ def _spread(rows: Sequence[Row]) -> dict[str, Any]:
     return {**found, **ends, "max_host": greatest["host"], "median": median(row["number"] for row in numbers)}
 
 
-def _timed(run: RunData) -> list[Row]:
+def timed_results(run: RunData) -> list[Row]:
     """The results that ran in this run. A looped step has no tries: there an instance must have been tried."""
     tried = {(row["host"], row["parent"]) for row in run.steps if row.get("parent") and _was_tried(row)}
-    own = (row for row in run.steps if _took_time(row))
-    return [row for row in own if _was_tried(row) or (row["host"], row["step"]) in tried]
-
-
-def _took_time(row: Row) -> bool:
-    return row.get("seconds") is not None and row.get("source_run") is None and row["verdict"] in RAN
+    return [
+        row
+        for row in run.steps
+        if row["verdict"] in RAN
+        and row.get("seconds") is not None
+        and row.get("source_run") is None
+        and ((row.get("tries") or 0) > 0 or (row["host"], row["step"]) in tried)
+    ]
 
 
 def _was_tried(row: Row) -> bool:

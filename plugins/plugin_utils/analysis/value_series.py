@@ -12,8 +12,8 @@ of values, also where each host has series of its own.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,7 +22,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.json_numbers
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats, Places, usable
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import Row, RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import values_of_runs
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_to_rows import number as stored_number
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,28 +65,24 @@ class SeriesValues:
         return self.values[:, :-1]
 
 
-Found = tuple[Sequence[Series], Sequence[str], Floats]
+def load(engine: Engine, earlier: Sequence[str], run: RunData) -> list[SeriesValues]:
+    """The values of all series that a run has, in it and in the `earlier` runs with these ids.
 
-
-def load(engine: Engine, run_ids: Sequence[str], context: Iterable[Mapping[str, Any]]) -> list[SeriesValues]:
-    """The values of all series that the last of these runs has.
-
-    `context` are its rows of the context, each with the `numbers` inside of its value. Raises StoreError.
+    Those of the run itself are taken from its rows, and not read again. Raises StoreError.
     """
-    return [*_measurements(engine, run_ids), *_context(engine, run_ids, context)]
+    return [*_measurements(engine, earlier, run.measurements), *_context(engine, earlier, run.context)]
 
 
 class _KnownPlaces:
     """The places of the last run, and where in a list of values each of them stands."""
 
     def __init__(self, texts: Sequence[str]) -> None:
-        self._codes: dict[str, int] = {}
-        codes = np.fromiter((self._codes.setdefault(text, len(self._codes)) for text in texts), np.int64, len(texts))
+        self._codes = {text: code for code, text in enumerate(dict.fromkeys(texts))}
+        codes = np.fromiter(map(self._codes.__getitem__, texts), np.int64, len(texts))
         self._counts = np.bincount(codes, minlength=len(self._codes))
         self._starts = np.cumsum(self._counts) - self._counts
-
-    def __len__(self) -> int:
-        return int(self._counts.sum())
+        self.own: Places = self._starts[codes] + _occurrences(codes)
+        """The place of each of the texts."""
 
     def of(self, texts: Sequence[str]) -> Places:
         """The place of each text; -1 for one that the last run does not have so often."""
@@ -96,7 +94,8 @@ class _KnownPlaces:
     def names(self) -> Iterator[tuple[str, int]]:
         """The text of each place, and its number among equal ones, counted from 1."""
         for text, count in zip(self._codes, self._counts.tolist(), strict=True):
-            yield from ((text, number) for number in range(1, count + 1))
+            for number in range(1, count + 1):
+                yield text, number
 
 
 def _occurrences(codes: Places) -> Places:
@@ -110,79 +109,132 @@ def _occurrences(codes: Places) -> Places:
     return found
 
 
-def _measurements(engine: Engine, run_ids: Sequence[str]) -> list[SeriesValues]:
-    last = values_of_runs.measured(engine, run_ids[-1])
-    if not last:
+@dataclass(slots=True)
+class _Layout:
+    """What stands in each row of an array of values: the number of its series in `known`, and its host."""
+
+    known: dict[Series, int] = field(default_factory=dict)
+    series: list[int] = field(default_factory=list)
+    hosts: list[str] = field(default_factory=list)
+
+    def code(self, series: Series) -> int:
+        """The number of a series."""
+        return self.known.setdefault(series, len(self.known))
+
+
+def _measurements(engine: Engine, earlier: Sequence[str], rows: Sequence[Row]) -> list[SeriesValues]:
+    if not rows:
         return []
-    last_texts = [text for text, _number in last]
-    places = _KnownPlaces(last_texts)
-    own = places.of(last_texts)  # in most runs the same was measured in the same order
-    values = np.full((len(run_ids), len(places)), np.nan)
-    values[-1, own] = [number for _text, number in last]
-    for column, run_id in enumerate(run_ids[:-1]):
-        rows = values_of_runs.measured(engine, run_id)
-        texts = [text for text, _number in rows]
-        found = own if texts == last_texts else places.of(texts)
-        numbers = np.array([number for _text, number in rows], np.float64)
+    between = values_of_runs.SEPARATOR
+    known = _KnownPlaces(
+        [f"{row['host']}{between}{row['step']}{between}{row['name']}{between}{row.get('unit') or ''}" for row in rows]
+    )
+    values = np.full((len(earlier) + 1, len(rows)), np.nan)
+    values[-1, known.own] = np.array([stored_number(row["value"]) for row in rows], np.float64)
+    texts: Sequence[str] = ()
+    found = known.own
+    for column, run_id in enumerate(earlier):
+        read = values_of_runs.measured(engine, run_id)
+        before, texts = texts, [text for text, _number in read]
+        found = found if texts == before else known.of(texts)  # most runs have measured the same in the same order
+        numbers = np.array([number for _text, number in read], np.float64)
         values[column, found[found >= 0]] = numbers[found >= 0]
-    values = values.T
-    known: dict[tuple[str, int], Series] = {}
-    return _by_series([_series_of(text, number, known) for text, number in places.names()], values)
+    return _by_series(_measured_places(known), values.T)
 
 
-def _series_of(text: str, number: int, known: dict[tuple[str, int], Series]) -> tuple[Series, str]:
-    """The series and the host of a place; hosts share the series in `known`."""
-    host, _separator, rest = text.partition(values_of_runs.SEPARATOR)
-    series = known.get((rest, number))
-    if series is None:
-        step, name, unit = rest.split(values_of_runs.SEPARATOR, 2)
-        series = known[rest, number] = Series(step, name, unit, number)
-    return series, host
+def _measured_places(known: _KnownPlaces) -> _Layout:
+    """The rows of the texts of places; hosts share the series."""
+    places, codes, between = _Layout(), dict[tuple[str, int], int](), values_of_runs.SEPARATOR
+    for text, number in known.names():
+        host, _between, rest = text.partition(between)
+        code = codes.get((rest, number))
+        if code is None:
+            step, name, unit = rest.split(between, 2)
+            code = codes[rest, number] = places.code(Series(step, name, unit, number))
+        places.series.append(code)
+        places.hosts.append(host)
+    return places
 
 
-def _by_series(places: Sequence[tuple[Series, str]], values: Floats) -> list[SeriesValues]:
+def _by_series(places: _Layout, values: Floats) -> list[SeriesValues]:
     """Gather the rows of each series, in the order in which people read them."""
     values[~usable(values)] = np.nan
-    order, series = _order(places)
+    order, ranks = _order(places)
     values = values[order]
-    ends = (np.flatnonzero(np.diff(series[order])) + 1).tolist()
+    ends = (np.flatnonzero(np.diff(ranks[order])) + 1).tolist()
     spans = zip([0, *ends], [*ends, len(order)], strict=True)
+    series, rows = [*places.known], order.tolist()
     return [
-        SeriesValues(places[order[start]][0], [places[place][1] for place in order[start:end]], values[start:end])
+        SeriesValues(
+            series[places.series[rows[start]]], [places.hosts[row] for row in rows[start:end]], values[start:end]
+        )
         for start, end in spans
         if np.isfinite(values[start:end, -1]).any()
     ]
 
 
-def _order(places: Sequence[tuple[Series, str]]) -> tuple[NDArray[np.intp], Places]:
-    """The order by step, name, unit, number and host, with r2 before r10; and the rank of each place's series."""
-    ranks = {one: rank for rank, one in enumerate(sorted({series for series, _host in places}, key=_readable))}
-    hosts = {one: rank for rank, one in enumerate(sorted({host for _series, host in places}, key=natural))}
-    series = np.array([ranks[one] for one, _host in places])
-    return np.lexsort((np.array([hosts[host] for _series, host in places]), series)), series
+def _order(places: _Layout) -> tuple[NDArray[np.intp], Places]:
+    """The order by step, name, unit, number and host, with r2 before r10; and the rank of each row's series."""
+    readable = sorted(places.known, key=_readable)
+    ranks = np.full(len(readable), 0)
+    ranks[[places.known[one] for one in readable]] = np.arange(len(readable))
+    hosts = {one: rank for rank, one in enumerate(sorted({*places.hosts}, key=natural))}
+    series = ranks[np.array(places.series, np.int64)]
+    of_hosts = np.fromiter(map(hosts.__getitem__, places.hosts), np.int64, len(places.hosts))
+    return np.lexsort((of_hosts, series)), series
 
 
 def _readable(series: Series) -> tuple[Any, ...]:
     return natural(series.step), natural(series.name), series.unit, series.number
 
 
-def _context(engine: Engine, run_ids: Sequence[str], context: Iterable[Mapping[str, Any]]) -> list[SeriesValues]:
-    places = {
-        (row["host"], row["key"], path): None
-        for row in context
-        for path, _number in row["numbers"]
-    }  # fmt: skip
-    rows = {place: row for row, place in enumerate(places)}
-    values = np.full((len(rows), len(run_ids)), np.nan)
+def _context(engine: Engine, earlier: Sequence[str], context: Iterable[Row]) -> list[SeriesValues]:
+    places, last = _Layout(), list[float]()
+    codes: dict[str, dict[str, int]] = {}  # of the series, by key and path
+    starts: dict[tuple[str, str], tuple[int, tuple[str, ...]]] = {}  # by host and key: the first row, and the paths
+    for row in context:
+        numbers = dict(row["numbers"])
+        if numbers:
+            host, key = row["host"], row["key"]
+            of_key = codes.setdefault(key, {})
+            starts[host, key] = len(last), (*numbers,)
+            for path, number in numbers.items():
+                code = of_key.get(path)
+                if code is None:
+                    code = of_key[path] = places.code(Series("", f"{key}{path}", key=key))
+                places.series.append(code)
+                places.hosts.append(host)
+                last.append(number)
+    if not last:
+        return []
+    values = np.full((len(last), len(earlier) + 1), np.nan)
+    values[:, -1] = last
     leaves = lru_cache(KEPT_TEXTS)(_numbers_of)
-    for column, run_id in enumerate(run_ids if rows else ()):
-        changes = values_of_runs.changes_of_keys(engine, run_id, {key for _host, key, _path in rows})
-        for (host, key), text in {(host, key): text for host, key, text in changes}.items():
-            for path, number in leaves(text):
-                if (row := rows.get((host, key, path))) is not None:
-                    values[row, column] = number
-    return _by_series([(Series("", f"{key}{path}", key=key), host) for host, key, path in rows], values) if rows else []
+    for column, run_id in enumerate(earlier):
+        rows, numbers_of_run = _earlier(values_of_runs.changes_of_keys(engine, run_id, {*codes}), starts, leaves)
+        values[rows, column] = numbers_of_run
+    return _by_series(places, values)
 
 
-def _numbers_of(text: str) -> tuple[tuple[str, float], ...]:
-    return (*numbers_in(json.loads(text)),)
+Starts = Mapping[tuple[str, str], tuple[int, tuple[str, ...]]]
+Leaves = Callable[[str], Mapping[str, float]]
+
+
+def _earlier(changes: Iterable[tuple[str, str, str]], starts: Starts, leaves: Leaves) -> tuple[list[int], list[float]]:
+    """The rows of the values that an earlier run has left, and the values."""
+    rows, numbers = list[int](), list[float]()
+    for place, text in {(host, key): text for host, key, text in changes}.items():
+        if place in starts:
+            (start, paths), found = starts[place], leaves(text)
+            if paths == (*found,):
+                rows.extend(range(start, start + len(paths)))
+                numbers.extend(found.values())
+            else:
+                kept = [(row, found[path]) for row, path in enumerate(paths, start) if path in found]
+                rows.extend(row for row, _number in kept)
+                numbers.extend(number for _row, number in kept)
+    return rows, numbers
+
+
+def _numbers_of(text: str) -> Mapping[str, float]:
+    return dict(numbers_in(json.loads(text)))

@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.few_
     percentile_of_sorted,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.values import Metric, Value, values
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.values import Metric, by_metric
 
 GREATEST = 1e150  # as in methods/arrays.py
 FEW = 5_000  # numbers for which numpy is not worth its import
@@ -32,7 +32,7 @@ def statistics(run: RunData) -> list[Mapping[str, Any]]:
     Only finite numbers up to `GREATEST` count. What too few values do not have is None or NaN: there is no p95 of fewer
     than 20.
     """
-    numbers, derived = _by_metric(values(run)), derived_numbers(run)
+    numbers, derived = by_metric(run), derived_numbers(run)
     numbers |= {Metric("", one.name, one.unit): [*one.numbers.values()] for one in derived if one.numbers}
     definitions = {one.name: one.definition for one in derived}
     ordered = sorted(numbers, key=lambda metric: (not metric.step, run.place(metric.step), metric.name, metric.unit))
@@ -42,13 +42,6 @@ def statistics(run: RunData) -> list[Mapping[str, Any]]:
         {**metric._asdict(), **told, "definition": definitions.get(metric.name)}
         for metric, told in zip(ordered, tell(groups), strict=True)
     ]
-
-
-def _by_metric(found: Iterator[Value]) -> dict[Metric, list[float]]:
-    gathered: dict[Metric, list[float]] = {}
-    for metric, _host, number in found:
-        gathered.setdefault(metric, []).append(number)
-    return gathered
 
 
 def _few_moments(groups: Sequence[Sequence[float]]) -> Iterator[dict[str, Any]]:

@@ -39,6 +39,24 @@ def values(run: RunData) -> Iterator[Value]:
     return chain(_measured(run), _in_context(run))
 
 
+def by_metric(run: RunData) -> dict[Metric, list[float]]:
+    """The numbers of each metric, in the order of `values`: these are too many for an object each."""
+    measured: dict[tuple[str, str, str], list[float]] = {}
+    for row in single(run):
+        if not isnan(row["number"]):
+            measured.setdefault((row["step"], row["name"], row.get("unit") or ""), []).append(row["number"])
+    found = {Metric(*place): numbers for place, numbers in measured.items()}
+    paths: dict[str, dict[str, list[float]]] = {}
+    for row in run.context:
+        of_key = paths.setdefault(row["key"], {})
+        for path, number in row["numbers"]:
+            numbers = of_key.get(path)
+            if numbers is None:
+                numbers = of_key[path] = found.setdefault(Metric("", f"{row['key']}{path}", ""), [])
+            numbers.append(number)
+    return found
+
+
 def _measured(run: RunData) -> Iterator[Value]:
     for row in single(run):
         if not isnan(row["number"]):

@@ -47,7 +47,7 @@ def make(
     run or format, for a file that cannot be written and for a missing package. Raises RackError where a cell would be
     lost, and StoreError where the store cannot be read.
     """
-    run = load(engine, run_id)
+    run = load(engine, run_id, queries.reported)
     history = History(engine, run)
     findings = with_summary(engine, run, analyse_history(history), summary_by)
     if url and findings != [*map(from_row, queries.findings(engine, run_id))]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Literal
 
 Kind = Literal["text", "number", "seconds", "time", "verdict", "json", "log"]
@@ -49,8 +50,7 @@ class Table:
 
     def values(self, column: str) -> list[Any]:
         """One column's cells, from top to bottom."""
-        place = self.place(column)
-        return [row[place] for row in self.rows]
+        return [*map(itemgetter(self.place(column)), self.rows)]
 
     def record(self) -> Mapping[str, Any]:
         """The first row by column names."""

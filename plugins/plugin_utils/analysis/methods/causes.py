@@ -10,8 +10,8 @@ noise of 2 %, 97 % of the causes named are right, and 90 % of what was planted i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.distributions import hypergeometric_tail
@@ -70,6 +70,14 @@ def find_causes(
     everything = frozenset(universe)
     open_failures = frozenset(failing) & everything
     groups = host_sets(everything, attributes) if groups is None else groups
+    found = _seen_again(_greedy(open_failures, everything, groups, alpha), open_failures, everything, groups, alpha)
+    return sorted(found, key=lambda cause: (-len(cause.explains), cause.p, cause.names))
+
+
+def _greedy(
+    open_failures: frozenset[Host], everything: frozenset[Host], groups: Groups, alpha: float
+) -> Sequence[Cause]:
+    """The least likely group first; then what it does not explain."""
     found: list[Cause] = []
     while open_failures and groups:
         best = min(_candidates(open_failures, everything, groups), key=_order)
@@ -78,7 +86,29 @@ def find_causes(
         found.append(best)
         open_failures -= best.explains
         everything -= best.explains
-    return sorted(found, key=lambda cause: (-len(cause.explains), cause.p, cause.names))
+    return found
+
+
+def _seen_again(
+    found: Sequence[Cause], failing: frozenset[Host], everything: frozenset[Host], groups: Groups, alpha: float
+) -> Sequence[Cause]:
+    """The same causes, each named as if the others had been found before it.
+
+    Where two leaves fail, the rack that has hosts of both is the least likely group of all, and its name the wrong one.
+    """
+    better = [*found]
+    for place in range(len(better) if len(better) > 1 else 0):
+        others = frozenset().union(*(one.group for one in (*better[:place], *better[place + 1 :]))) & failing
+        if failing - others:
+            best = min(_candidates(failing - others, everything - others, groups), key=_order)
+            better[place] = best if best.p <= alpha else better[place]
+    if [one.group for one in better] == [one.group for one in found]:
+        return found
+    told, left = list[Cause](), failing
+    for one in better:
+        told.append(replace(one, explains=one.group & left))
+        left -= one.group
+    return [one for one in told if one.explains]
 
 
 def _candidates(

@@ -54,10 +54,11 @@ def analyse(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.finding_lines import finding_lines
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 
     with opened(options) as store:
         run_id = run_id_of(store, options.run, options.db)
-        run, project = load(store, run_id, output=False), settings.load()
+        run, project = load(store, run_id, queries.judged), settings.load()
         found = with_summary(store, run, findings_of(store, run, options.last), project if options.summary else None)
     is_stored = True
     try:

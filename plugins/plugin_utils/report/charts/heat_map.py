@@ -142,7 +142,7 @@ def _pieces(rows: Sequence[Row]) -> dict[str, tuple[str, int]]:
     cells: dict[str, int] = {}
     for y, row in enumerate(rows):
         x = 0
-        for verdict, run in groupby(row[1:], key=lambda cell: cell or ""):
+        for verdict, run in groupby([cell or "" for cell in row[1:]]):
             length = len(list(run))
             if verdict != "passed":
                 paths.setdefault(verdict, []).append(f"M{x} {y}h{length}v1h-{length}z")

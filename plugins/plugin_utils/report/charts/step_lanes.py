@@ -59,6 +59,6 @@ def _lanes(stage: int, results: Sequence[TimedResult], zero: float, *, with_step
 def _span(results: Sequence[TimedResult], zero: float) -> Span:
     """From the first start to the last end, with the worst verdict and the hosts in words."""
     start, end = min(one.start for one in results), max(one.start + one.seconds for one in results)
-    hosts = {one.host for one in results}
+    hosts, verdicts = {one.host for one in results}, dict.fromkeys(one.verdict for one in results)
     where = next(iter(hosts)) or RUN_SCOPED if len(hosts) == 1 else f"{len(hosts):,} hosts"
-    return Span(start - zero, end - zero, min((one.verdict for one in results), key=rank), where)
+    return Span(start - zero, end - zero, min(verdicts, key=rank), where)

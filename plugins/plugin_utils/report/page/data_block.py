@@ -51,9 +51,9 @@ class Block:
 
 def block(table: Table) -> Block:
     """The table for the script. Rows are left out at the end once `MOST_CHARACTERS` are used up."""
-    fitting = _fitting(table.rows)
-    rows = table.rows[:fitting]
-    columns = [_encoded(column, [row[place] for row in rows]) for place, column in enumerate(table.columns)]
+    cells = [*zip(*table.rows, strict=True)] or [()] * len(table.columns)
+    fitting = len(table.rows) if _fit_all(cells) else _fitting(table.rows)
+    columns = [_encoded(column, own[:fitting]) for column, own in zip(table.columns, cells, strict=True)]
     data = json.dumps({"rows": fitting, "columns": columns}, ensure_ascii=False, separators=(",", ":"))
     return Block(table, b64encode(_compressed(data.encode())).decode(), fitting)
 
@@ -64,11 +64,15 @@ def _compressed(data: bytes) -> bytes:
     return packer.compress(data) + packer.flush()
 
 
+def _fit_all(columns: Sequence[Sequence[Any]]) -> bool:
+    """Whether all texts fit; one that is met twice takes room once."""
+    with_texts = (own for own in columns if str in set(map(type, own)))
+    texts = {cell for own in with_texts for cell in set(own) if isinstance(cell, str)}
+    return sum(min(len(text), MOST_IN_CELL) for text in texts) <= MOST_CHARACTERS
+
+
 def _fitting(rows: Sequence[Sequence[Any]]) -> int:
     """How many rows fit; a text that was met before takes no room."""
-    texts = {cell for row in rows for cell in row if isinstance(cell, str)}
-    if sum(min(len(text), MOST_IN_CELL) for text in texts) <= MOST_CHARACTERS:
-        return len(rows)
     room, met = MOST_CHARACTERS, set[str]()
     for number, row in enumerate(rows):
         for cell in row:
@@ -118,8 +122,9 @@ def _times(values: Sequence[Any]) -> list[int | None] | None:
     found: list[int | None] = []
     last = 0
     try:
+        moments = {value: _milliseconds(value) for value in set(values) if value is not None}
         for value in values:
-            now = None if value is None else _milliseconds(value)
+            now = moments.get(value)
             found.append(None if now is None else now - last)
             last = last if now is None else now
     except (ValueError, OverflowError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.box_plot import box_plot
@@ -20,7 +20,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.chart_m
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.histogram import histogram
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.trend import Change, TrendPoint, trend
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Row, Table
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.columns import TREND
 
 Cells = Mapping[str, Any]
@@ -67,13 +67,17 @@ def measured(values: Table, racks: Mapping[str, str], over_runs: Table = NO_TREN
 
     `racks` has the rack of each host whose rack is known, `over_runs` is the table of earlier runs.
     """
-    found: dict[Place, list[Cells]] = {}
-    for cells in _records(values):
-        if is_drawable(cells["value"]):
-            found.setdefault(_place(cells), []).append(cells)
+    found: dict[Place, list[Row]] = {}
+    columns = map(values.values, ("step", "name", "unit", "value"))
+    for row, step, name, unit, value in zip(values.rows, *columns, strict=True):
+        if is_drawable(value):
+            found.setdefault((step or "", name, unit or ""), []).append(row)
     points = _points(over_runs)
     enough = [(place, rows) for place, rows in found.items() if len(rows) >= FEWEST or place in points]
-    return [_measured(place, rows, racks, points.get(place, ())) for place, rows in enough[:MOST]]
+    return [
+        _measured(place, [*_records(replace(values, rows=tuple(rows)))], racks, points.get(place, ()))
+        for place, rows in enough[:MOST]
+    ]
 
 
 def key_trends(over_runs: Table) -> list[KeyTrend]:

@@ -28,7 +28,8 @@ def lanes(verdicts: Table, steps: Table) -> list[Lane]:
 
 def _timed(verdicts: Table, stages: Mapping[str, int | None]) -> Iterable[TimedResult]:
     columns = map(verdicts.values, ("step", "host", "started", "seconds", "source_run", "verdict", "tries"))
+    moments = {text: moment(text) for text in set(verdicts.values("started"))}
     for step, host, started, seconds, source, verdict, tries in zip(*columns, strict=True):
-        start = moment(started)
+        start = moments[started]
         if source is None and start is not None and tries != 0:
             yield TimedResult(step, host, stages.get(step) or 0, start, seconds or 0.0, verdict or "")

@@ -40,14 +40,16 @@ def tables(run: RunData, findings: Sequence[Finding] = (), past: PastValues = NO
     `run` is arranged (analysis/run_data.py), `findings` are those about it, `past` is what led to its values.
     """
     verdicts = {(row["host"], row["step"]): row["verdict"] for row in run.steps}
+    values = limit_margins.values(run)
     return (
         Table("summary", "Summary", of.SUMMARY, (summary(run),), layout="record"),
         _table("counts", "Counts", of.COUNTS, run_statistics.counts(run), of.ABOUT_COUNTS),
         *finding_tables(findings),
         *_of_results(run),
         host_table(run),
+        _table("criteria", "Criteria", of.CRITERIA, limit_margins.criteria(run, values), of.ABOUT_CRITERIA),
         *_of_steps(run),
-        *_of_measurements(run),
+        *_of_measurements(run, values),
         _trend(past),
         _table("verdicts", "Verdicts", _of_verdicts(run), run.steps, of.ABOUT_VERDICTS),
         _table("context", "Context keys", of.CONTEXT, run.context, "The context as the run left it."),
@@ -72,23 +74,23 @@ def _of_results(run: RunData) -> tuple[Table, ...]:
 
 
 def _of_steps(run: RunData) -> tuple[Table, ...]:
+    timed = run_statistics.timed_results(run)
     return (
-        _table("criteria", "Criteria", of.CRITERIA, limit_margins.criteria(run), of.ABOUT_CRITERIA),
         _matrix(run),
-        _table("steps", "Steps", of.STEPS, run_statistics.by_step(run), of.ABOUT_STEPS),
+        _table("steps", "Steps", of.STEPS, run_statistics.by_step(run, timed), of.ABOUT_STEPS),
         _table("rounds", "Rounds", of.ROUNDS, retries_and_reuse.rounds(run), of.ABOUT_ROUNDS),
         _table("reused", "Reused results", of.REUSED, retries_and_reuse.reused(run), of.ABOUT_REUSED),
         _table("hooks", "Hooks", of.HOOKS, retries_and_reuse.hooks(run), of.ABOUT_HOOKS),
-        _table("slowest", "Slowest", of.SLOWEST, run_statistics.slowest(run), "The results that took longest."),
+        _table("slowest", "Slowest", of.SLOWEST, run_statistics.slowest(timed), "The results that took longest."),
     )
 
 
-def _of_measurements(run: RunData) -> tuple[Table, ...]:
+def _of_measurements(run: RunData, values: Sequence[Row]) -> tuple[Table, ...]:
     spread = run_statistics.by_measurement(run, retries_and_reuse.single(run))
     return (
         _table("measurements", "Measurements", of.MEASUREMENTS, spread, of.ABOUT_SPREAD),
         _table("statistics", "Statistics", of.STATISTICS, statistics(run), of.ABOUT_STATISTICS),
-        _table("values", "Values", of.VALUES, limit_margins.values(run), of.ABOUT_VALUES),
+        _table("values", "Values", of.VALUES, values, of.ABOUT_VALUES),
     )
 
 

@@ -28,9 +28,19 @@ def rows(found: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> tuple
 def _cells(found: Sequence[Mapping[str, Any]], column: Column) -> list[Any]:
     values = _values(found, column.name)
     if column.name.endswith("host"):
-        return [RUN_SCOPED if host == "" else host for host in values]
+        return [RUN_SCOPED if host == "" else host for host in values] if "" in values else values
     convert = CONVERTERS.get(column.kind)
-    return [*map(convert, values)] if convert else values
+    return _converted(values, convert, PLAIN[column.kind]) if convert else values
+
+
+def _converted(values: list[Any], convert: Callable[[Any], Any], plain: frozenset[type]) -> list[Any]:
+    types = set(map(type, values))
+    if types <= plain:
+        return values
+    if types <= FLOATS:
+        different = {value: convert(value) for value in set(values)}
+        return [*map(different.__getitem__, values)]
+    return [*map(convert, values)]
 
 
 def _values(found: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
@@ -53,9 +63,12 @@ def _seconds(value: float | None) -> float | None:
     return None if value is None or isnan(value) else float(value)
 
 
+_JSON = json.JSONEncoder(ensure_ascii=False, check_circular=False)
+
+
 def to_json(value: Any) -> str:
     """A value as JSON for people to read."""
-    return json.dumps(value, ensure_ascii=False)
+    return _JSON.encode(value)
 
 
 def is_number(value: Any) -> bool:
@@ -75,6 +88,15 @@ def in_words(mapping: Mapping[str, Any] | None, between: str) -> str | None:
 
 CONVERTERS: Mapping[Kind, Callable[[Any], Any]] = {"number": _number, "seconds": _seconds, "json": to_json}
 """What makes a cell of a value, by the kind of its column; other values are cells as they are."""
+
+PLAIN: Mapping[Kind, frozenset[type]] = {
+    "number": frozenset((int, type(None))),
+    "seconds": frozenset((type(None),)),
+    "json": frozenset(),
+}
+"""The types of values that are cells as they are, by the kind of their column: most columns have no others."""
+
+FLOATS = frozenset((float, type(None)))
 
 
 def tail(text: str) -> str:

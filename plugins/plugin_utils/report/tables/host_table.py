@@ -51,7 +51,8 @@ def _attribute_columns(attributes: Collection[Mapping[str, Any]]) -> dict[str, C
 
 def _row(host: str, found: Sequence[Row], attributes: Mapping[str, Any], names: Iterable[str]) -> tuple[Any, ...]:
     counts = Counter(result["verdict"] for result in found)
-    worst = min(found, key=lambda result: rank(result["verdict"]), default={})
+    gravest = min(map(rank, counts), default=None)
+    worst = next((result for result in found if rank(result["verdict"]) == gravest), {})
     where = (worst.get("step"), worst.get("reason") or None)
     told = where if worst.get("verdict") not in PASSING else (None, None)
     said = (_attribute(attributes.get(name)) for name in names)

@@ -27,7 +27,7 @@ def summary(data: RunData) -> Row:
         **run,
         "status": run.get("status") or "running",
         "seconds": duration(run.get("started"), run.get("ended")),
-        "steps": len({data.planned(row["step"]) for row in data.steps}),
+        "steps": len({*map(data.planned, {row["step"] for row in data.steps})}),
         "results": len(counted),
         "not_passing": len(run_statistics.not_passed(data)),
         "not_run": sum(row["verdict"] in NOT_TRIED for row in counted),

@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import batched
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import translated
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
 
 AT_ONCE = 500  # names in one statement: databases limit its parameters
 TEXTS_AT_ONCE = 1000  # JSON texts that one call reads
+
+FINDINGS = '"findings"'  # stands in the text of attempts that have some
+NOT_ANALYSED = frozenset({"attempts", *(column.name for column in STEP_COLUMNS if column.source is Source.ATTEMPT)})
+REPORTED = frozenset({"exit_code", "user_sec", "system_sec", "max_rss_kib"})
+NOT_REPORTED = NOT_ANALYSED - REPORTED | {"cache_key", "tags", "scope", "blocks"}
 
 Result = dict[str, Any]
 Decoders = Mapping[str, Callable[[Any], Any]]
@@ -116,22 +122,49 @@ def judged(engine: Engine, run_id: str) -> list[Result]:
 
     Those whose attempts have findings have their `attempts`, without the output; the others have none.
     """
-    table = tables().steps
-    left_out = {"attempts", *(column.name for column in STEP_COLUMNS if column.source is Source.ATTEMPT)}
-    columns = [column for column in table.c if column.name not in left_out]
-    decoders = {name: decode for name, decode in STEP.items() if name not in left_out}
-    rows = read(engine, sql.select(*columns).where(table.c.run_id == run_id), decoders)
-    found = _attempts_with_findings(engine, run_id)
-    for row in rows:
-        row["attempts"] = found.get((row["host"], row["step"]), []) if found else []
+    rows = _without(engine, run_id, NOT_ANALYSED)
+    _add(rows, "attempts", _attempts(engine, run_id, tables().steps.c.attempts.contains(FINDINGS)), [])
     return rows
 
 
-def _attempts_with_findings(engine: Engine, run_id: str) -> dict[tuple[str, str], list[Any]]:
+def reported(engine: Engine, run_id: str) -> list[Result]:
+    """The rows of `steps` in any order, with what their last attempts used.
+
+    Those whose attempts have findings, and flakes, have their `attempts`, without the output; the others have none.
+    Those that did not pass have their `stderr`.
+    """
+    columns = tables().steps.c
+    rows = _without(engine, run_id, NOT_REPORTED)
+    told = columns.attempts.contains(FINDINGS) | columns.flake.is_(True)
+    _add(rows, "attempts", _attempts(engine, run_id, told), [])
+    query = sql.select(columns.host, columns.step, columns.stderr)
+    logs = query.where(columns.run_id == run_id, columns.verdict.not_in(PASSING), columns.stderr.is_not(None))
+    _add(rows, "stderr", {(row["host"], row["step"]): row["stderr"] for row in read(engine, logs, {})}, None)
+    return rows
+
+
+def _without(engine: Engine, run_id: str, left_out: Collection[str]) -> list[Result]:
+    """The rows of `steps` without some columns, in any order."""
     table = tables().steps
-    columns = (table.c.host, table.c.step, table.c.attempts)
-    query = sql.select(*columns).where(table.c.run_id == run_id, table.c.attempts.contains('"findings"'))
+    columns = [column for column in table.c if column.name not in left_out]
+    decoders = {name: decode for name, decode in STEP.items() if name not in left_out}
+    return read(engine, sql.select(*columns).where(table.c.run_id == run_id), decoders)
+
+
+def _attempts(engine: Engine, run_id: str, which: ColumnElement[bool]) -> dict[tuple[str, str], list[Any]]:
+    columns = tables().steps.c
+    query = sql.select(columns.host, columns.step, columns.attempts).where(columns.run_id == run_id, which)
     return {(row["host"], row["step"]): row["attempts"] for row in read(engine, query, {"attempts": json.loads})}
+
+
+def _add(rows: Iterable[Result], name: str, values: Mapping[tuple[str, str], Any], otherwise: Any) -> None:
+    """Give each row the value of its host and step, where there is one."""
+    if not values:
+        for row in rows:
+            row[name] = otherwise
+        return
+    for row in rows:
+        row[name] = values.get((row["host"], row["step"]), otherwise)
 
 
 def context(engine: Engine, run_id: str) -> list[Result]:
@@ -270,7 +303,7 @@ def read(engine: Engine, query: Select[Any], decoders: Decoders) -> list[Result]
     with translated(engine.url), reading(engine) as connection:
         found = connection.execute(query)
         names = [*found.keys()]
-        rows = [dict(zip(names, row, strict=True)) for row in found]
+        rows = [dict(zip(names, row, strict=True)) for row in found.all()]  # one by one they take twice as long
     for column, decode in decoders.items():
         _decode(rows, column, decode)
     return rows

@@ -77,7 +77,11 @@ def _joined(*columns: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 def _bare(engine: Engine, query: Select[Any]) -> Sequence[Any]:
-    """The rows as the driver returns them: SQLAlchemy's own would take as long again."""
+    """The rows as the driver returns them: SQLAlchemy's own would take as long again. So are its errors."""
     with translated(engine.url), reading(engine) as connection:
-        found: Sequence[Any] = connection.execute(query).cursor.fetchall()
+        cursor = connection.execute(query).cursor
+        try:
+            found: Sequence[Any] = cursor.fetchall()
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise sql.exc.DBAPIError(None, None, error) from error
         return found

@@ -27,6 +27,7 @@ from ansible_collections.rack.recipes.tests.bench.fleet.page.medians_and_ratios 
     spread,
     wall,
 )
+from ansible_collections.rack.recipes.tests.bench.fleet.page.results_section import stored_section
 
 HEAD = """# Performance
 
@@ -120,7 +121,8 @@ def _times(part: Findings) -> list[str]:
 def page(findings: Findings) -> str:
     """The whole page, in Markdown."""
     sections = (machine, contestants, goals, bounds, growth, times, rarer, errors)
-    return "\n".join(text for text in (HEAD, *(section(findings) for section in sections)) if text)
+    texts = (HEAD, *(section(findings) for section in sections), stored_section())
+    return "\n".join(text for text in texts if text)
 
 
 def machine(findings: Findings) -> str:

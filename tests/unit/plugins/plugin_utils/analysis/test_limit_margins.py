@@ -122,7 +122,7 @@ def test_a_criterion_gathers_hosts_and_instances():
         ("r1", "port[a]", "seen", 3),
         steps=steps,
     )
-    (row,) = criteria(run)
+    (row,) = criteria(run, values(run))
     assert row == row | {
         "step": "port",
         "name": "speed",
@@ -141,10 +141,10 @@ def test_a_criterion_gathers_hosts_and_instances():
 
 
 def test_nothing_was_measured():
-    assert criteria(measured()) == values(measured()) == []
+    assert criteria(measured(), []) == values(measured()) == []
 
 
 def test_nothing_had_limits():
     run = measured(("r1", "a", "seen", [1, {"x": 2}]))
-    assert criteria(run) == []
+    assert criteria(run, values(run)) == []
     assert [row["value"] for row in values(run)] == [[1, {"x": 2}]]

@@ -35,6 +35,14 @@ def measured(*cells):
     return run_statistics.by_measurement(run, run.measurements)
 
 
+def by_step(run):
+    return run_statistics.by_step(run, run_statistics.timed_results(run))
+
+
+def slowest(run, *limit):
+    return run_statistics.slowest(run_statistics.timed_results(run), *limit)
+
+
 def told(rows, *names):
     return [tuple(row.get(name) for name in names) for row in rows]
 
@@ -79,7 +87,7 @@ def test_times_are_of_results_that_ran():
         ("r5", "a", "cached", 0.0),
         ("r6", "a", "unreachable", None),
     )
-    (row,) = run_statistics.by_step(run)
+    (row,) = by_step(run)
     assert (row["median"], row["max"], row["total"], row["slowest_host"]) == (2.5, 3.0, 6.5, "r2")
     assert (row["results"], row["passing"], row["failed"], row["error"]) == (6, 3, 1, 0)
     assert (row["unreachable"], row["not_run"]) == (1, 1)
@@ -95,9 +103,9 @@ NEVER_RAN = {
 @pytest.mark.parametrize("other", NEVER_RAN.values(), ids=NEVER_RAN)
 def test_no_times_are_of_results_that_did_not_run_here(other):
     run = a_run({"seconds": 2.0}, {"host": "r2", **other})
-    (row,) = run_statistics.by_step(run)
+    (row,) = by_step(run)
     assert (row["median"], row["max"], row["total"], row["slowest_host"]) == (2.0, 2.0, 2.0, "r1")
-    assert [row["host"] for row in run_statistics.slowest(run)] == ["r1"]
+    assert [row["host"] for row in slowest(run)] == ["r1"]
 
 
 def test_a_looped_step_has_times_where_an_instance_ran():
@@ -110,27 +118,27 @@ def test_a_looped_step_has_times_where_an_instance_ran():
         instance | {"host": "r2", "verdict": "error", "seconds": 0.0, "tries": 0},
         instance | {"host": "r3", "source_run": "R0"},
     )
-    found = [(row["step"], row["total"], row["slowest_host"]) for row in run_statistics.by_step(run)]
+    found = [(row["step"], row["total"], row["slowest_host"]) for row in by_step(run)]
     assert found == [("a", 3.0, "r1"), ("a[0]", 2.0, "r1")]
-    assert [row["step"] for row in run_statistics.slowest(run)] == ["a[0]"]
+    assert [row["step"] for row in slowest(run)] == ["a[0]"]
 
 
 def test_every_verdict_of_a_step_is_counted_as_in_the_whole():
     run = steps(*((f"r{number}", "a", verdict) for number, verdict in enumerate(SEVERITY)))
-    (row,) = run_statistics.by_step(run)
+    (row,) = by_step(run)
     assert row["not_run"] == run_statistics.not_run(run)[0]["results"] * 2 == 2
     assert row["failed"] + row["error"] + row["unreachable"] == len(run_statistics.not_passed(run)) == 3
     assert row["passing"] + row["not_run"] + 3 == row["results"] == len(SEVERITY)
 
 
 def test_a_step_that_nowhere_ran_has_no_times():
-    (row,) = run_statistics.by_step(steps(("r1", "a", "blocked", 0.0)))
+    (row,) = by_step(steps(("r1", "a", "blocked", 0.0)))
     assert not {"median", "max", "slowest_host"} & row.keys()
 
 
 def test_slowest_first_and_equal_ones_in_order():
     run = steps(("r1", "a", "passed", 1.0), ("r2", "a", "passed", 5.0), ("r3", "a", "passed", 5.0))
-    assert [row["host"] for row in run_statistics.slowest(run, 2)] == ["r2", "r3"]
+    assert [row["host"] for row in slowest(run, 2)] == ["r2", "r3"]
 
 
 def test_spread_of_measurements_by_unit():
@@ -160,8 +168,8 @@ def test_matrix():
         run_statistics.counts,
         run_statistics.not_passed,
         run_statistics.reasons,
-        run_statistics.by_step,
-        run_statistics.slowest,
+        by_step,
+        slowest,
     ],
 )
 def test_no_results(figure):

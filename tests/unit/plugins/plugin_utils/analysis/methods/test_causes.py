@@ -68,6 +68,19 @@ def test_what_is_explained_is_not_explained_again():
     assert cause.names == (("leaf", "a"),)
 
 
+def test_two_leaves_are_named_and_not_the_rack_that_has_hosts_of_both():
+    """Of three leaves over two racks two fail: the first rack is the least likely group, and no cause."""
+    hosts = HOSTS[:48]
+    attributes = {
+        "leaf": {"1": hosts[:16], "2": hosts[16:32], "3": hosts[32:]},
+        "rack": {"1": hosts[:24], "2": hosts[24:]},
+    }
+    first, second = find_causes(hosts[:32], hosts, attributes)
+    assert {first.names, second.names} == {(("leaf", "1"),), (("leaf", "2"),)}
+    assert first.explains | second.explains == {*hosts[:32]}
+    assert not first.explains & second.explains
+
+
 def test_hosts_that_are_explained_are_out_of_the_comparison():
     first, second = find_causes([*HOSTS[:10], *HOSTS[30:34]], HOSTS, world())
     assert first.p == pytest.approx(24 * hypergeometric_tail(10, 200, 14, 10))

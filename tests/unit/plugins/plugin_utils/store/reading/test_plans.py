@@ -47,6 +47,7 @@ QUESTIONS: Mapping[str, Ask] = {
     "a run by the start of its id": lambda store: queries.find(store, RUN),
     "show: steps": lambda store: queries.steps(store, RUN),
     "analyse: steps": lambda store: queries.judged(store, RUN),
+    "report: steps": lambda store: queries.reported(store, RUN),
     "analyse: verdicts of some hosts": lambda store: values_of_runs.verdicts(store, RUN, {HOST}),
     "show: measurements": lambda store: queries.measurements(store, RUN),
     "show: conflicts": lambda store: queries.conflicts(store, RUN),

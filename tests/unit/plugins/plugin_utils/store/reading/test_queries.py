@@ -140,6 +140,30 @@ def test_what_an_analysis_reads_of_results_is_what_was_stored_without_their_outp
     assert "stdout" not in second["attempts"][-1]
 
 
+def test_what_a_report_reads_of_results_is_what_was_stored(store: Engine, journal: Written) -> None:
+    """The log of what did not pass, the attempts of flakes, and what the last attempt used."""
+    told = {"n": 1, "verdict": "passed", "exit_code": 0, "max_rss_kib": 9, "stdout": "much", "stderr": "a log"}
+    bad = {**told, "verdict": "failed"}
+    records = [
+        step(2, "r1", attempts=[told]),
+        step(3, "r2", attempts=[bad, told], flake=True),
+        step(4, "r3", verdict="failed", attempts=[bad]),
+    ]
+    import_journal(store, journal([run(), *records]))
+    found = sorted(queries.reported(store, "R1"), key=lambda row: str(row["host"]))
+    stored = queries.steps(store, "R1")
+    assert [row["stderr"] for row in found] == [None, None, "a log"]
+    assert [len(row["attempts"]) for row in found] == [0, 2, 0]
+    assert [(row["exit_code"], row["max_rss_kib"], row["flake"]) for row in found] == [
+        (0, 9, False),
+        (0, 9, True),
+        (0, 9, False),
+    ]
+    for row, whole in zip(found, stored, strict=True):
+        assert {**whole, **row, "attempts": 0, "stderr": 0} == {**whole, "attempts": 0, "stderr": 0}
+        assert "stdout" not in row
+
+
 def test_many_json_texts_are_read_as_each_alone_would_be(store: Engine, journal: Written) -> None:
     values = [None, 0, "", [], {}, "a,b", "]", 2**70, 1e300, {"a": [1, "\u2028"]}] * (TEXTS_AT_ONCE // 9)
     changes = [delta(n, "r1", key=f"k{n}_v1", after=value) for n, value in enumerate(values, 1)]

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.values_of_runs import (
     AT_ONCE,
     changes_of_keys,
@@ -56,3 +58,20 @@ def test_verdicts_of_a_run_on_some_hosts(filled: Engine) -> None:
     assert {tuple(row) for row in verdicts(filled, "R1", {"r1", "r2"})} == found
     assert {tuple(row) for row in verdicts(filled, "R1", {"r2", "r3"})} == {("compute", "r2", "passed")}
     assert {tuple(row) for row in verdicts(filled, "R1", {f"r{number}" for number in range(AT_ONCE + 1)})} == found
+
+
+def test_a_damaged_file_is_told_as_one(tmp_path: Path, journal: Callable[..., Path]) -> None:
+    """The driver meets the damage while it fetches rows, when SQLAlchemy looks away."""
+    path = tmp_path / "results.db"
+    store = engine(f"sqlite:///{path}")
+    rows = [{**VALUES[0], "name": f"t{n}" * 20} for n in range(5000)]
+    import_journal(store, journal([run("R1"), step(measurements=rows)], "R1"))
+    with store.begin() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.dispose()
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 3)
+        file.write(b"\xff" * (path.stat().st_size // 3))
+    with pytest.raises(StoreError, match="malformed"):
+        measured(store, "R1")
+    store.dispose()

@@ -1,0 +1,50 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Measure the commands that read a large run, in CPU time, and write the figures for docs/performance.md.
+
+    python tests/bench/results_speed.py [HOSTS [ROUNDS]] [--write]
+
+HOSTS (1000) hosts have 100 steps each. A figure is the median of ROUNDS (3), in CPU seconds with Python's start. With
+`--write` they go into docs/results.json. The page of the fleet benchmark shows them, which is written after this.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from ansible_collections.rack.recipes.tests.bench import long_history, many_results, report_speed
+from ansible_collections.rack.recipes.tests.bench.fleet.page.results_section import FIGURES, section
+
+SMALL = "report of 14 results"
+
+
+def measured(hosts: int, runs: int, rounds: int) -> dict[str, Any]:
+    """The figures: `rows` are what was measured, CPU seconds, and the goal for 100,000 results or None."""
+    commands = many_results.compared(hosts, rounds)
+    report = report_speed.compared(hosts, rounds)
+    history = long_history.measured(hosts, runs, rounds)
+    goals: Mapping[str, float] = {**many_results.GOALS, SMALL: report_speed.GOAL}
+    rows = [[name, round(seconds, 2), goals.get(name)] for name, seconds in {**commands, **report}.items()]
+    analysed = f"analyse, {runs} earlier runs, {history.memory:.0f} MiB (goal: {long_history.MEBIBYTES:g})"
+    about = {"made": datetime.now(UTC).isoformat(timespec="seconds"), "results": hosts * many_results.STEPS}
+    return {**about, "rounds": rounds, "rows": [*rows, [analysed, round(history.cpu, 2), long_history.SECONDS]]}
+
+
+def main() -> None:
+    """Measure, print the figures, and write them where that is asked for."""
+    words = [word for word in sys.argv[1:] if word != "--write"]
+    hosts, rounds = (int(word) for word in (*words, *("1000", "3")[len(words) :]))
+    figures = measured(hosts, long_history.RUNS, rounds)
+    if "--write" in sys.argv[1:]:
+        FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
+    sys.stdout.write(section(figures))
+
+
+if __name__ == "__main__":
+    main()

@@ -142,12 +142,11 @@ def _told(run: RunData) -> Mapping[_Place, Mapping[str, str]]:
         step, key = row["step"], row["key"]
         paths = parts.setdefault((step, key), {})
         for path, value in (("", row["value"]), *row["numbers"]):
-            faults = paths.get(path)
-            if faults is None:
+            if path not in paths:
                 if "[" in path:  # lists may have different lengths
                     continue
-                faults = paths[path] = found.setdefault(_Place(step, f"{key}{path}", key), {})
-            _add(faults, row["host"], value)
+                paths[path] = found.setdefault(_Place(step, f"{key}{path}", key), {})
+            _add(paths[path], row["host"], value)
     return found
 
 

@@ -108,7 +108,7 @@ def _steps(shown: Sequence[Row], steps: Sequence[Row]) -> Iterator[str]:
             step["step"],
             step["host"] or "run",
             f"{step['seconds']:.3f} s",
-            "; ".join(_remarks(step, instances[step["step"], step["host"]])),
+            "; ".join(_remarks(step, instances.get((step["step"], step["host"]), ()))),
         )
         for step in sorted(shown, key=lambda step: step["verdict"] in PASSING)
     ]

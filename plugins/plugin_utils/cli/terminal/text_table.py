@@ -18,24 +18,30 @@ def to_text(titles: Sequence[str], rows: Iterable[Sequence[object]], colour: Col
 
     `colour` is called with each padded cell and its text, and returns the cell as it is shown.
     """
-    head, *cells = [[printable(str(cell)) for cell in row] for row in (titles, *rows)]
-    widths = [min(WIDEST, max(map(len, column))) for column in zip(head, *cells, strict=True)]
-    return "".join([_line(head, widths, None), *(_line(row, widths, colour) for row in cells)])
+    *firsts, last = (_texts(column) for column in zip(titles, *rows, strict=True))
+    columns = [*map(_fitted, firsts), last]
+    if colour:
+        columns = [_coloured(fitted, texts, colour) for fitted, texts in zip(columns, (*firsts, last), strict=True)]
+    return "".join([f"{'  '.join(row).rstrip()}\n" for row in zip(*columns, strict=True)])
 
 
-def _line(row: Sequence[str], widths: Sequence[int], colour: Colour | None) -> str:
-    *firsts, last = row
-    fitted = [
-        (cell if len(cell) <= width else cell[: width - 1] + "…").ljust(width)
-        for cell, width in zip(firsts, widths, strict=False)
-    ]
-    padded = [*fitted, last]
-    shown = [colour(cell, word) for cell, word in zip(padded, row, strict=True)] if colour else padded
-    return "  ".join(shown).rstrip() + "\n"
+def _texts(column: Sequence[object]) -> list[str]:
+    """The cells of a column as printable texts: nearly all are, and there may be a million."""
+    texts = [*map(str, column)]
+    return texts if "".join(texts).isprintable() else [*map(printable, texts)]
+
+
+def _fitted(texts: Sequence[str]) -> list[str]:
+    """The cells of a column, all of one width."""
+    width = min(WIDEST, max(map(len, texts)))
+    return [(text if len(text) <= width else f"{text[: width - 1]}…").ljust(width) for text in texts]
+
+
+def _coloured(fitted: Sequence[str], texts: Sequence[str], colour: Colour) -> list[str]:
+    """The cells of a column in their colours, without that of the title."""
+    return [fitted[0], *map(colour, fitted[1:], texts[1:])]
 
 
 def printable(text: str) -> str:
     """Return the text with a space for each control character: text from a host must not control the terminal."""
-    if text.isprintable():  # as nearly all are, and there may be a million
-        return text
     return "".join(letter if letter.isprintable() else " " for letter in text)

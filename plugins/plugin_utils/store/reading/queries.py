@@ -35,7 +35,8 @@ TEXTS_AT_ONCE = 1000  # JSON texts that one call reads
 FINDINGS = '"findings"'  # stands in the text of attempts that have some
 NOT_ANALYSED = frozenset({"attempts", *(column.name for column in STEP_COLUMNS if column.source is Source.ATTEMPT)})
 REPORTED = frozenset({"exit_code", "user_sec", "system_sec", "max_rss_kib"})
-NOT_REPORTED = NOT_ANALYSED - REPORTED | {"cache_key", "tags", "scope", "blocks"}
+NOT_SHOWN = frozenset({"cache_key", "tags", "scope", "blocks"})
+NOT_REPORTED = NOT_ANALYSED - REPORTED | NOT_SHOWN
 
 Result = dict[str, Any]
 Decoders = Mapping[str, Callable[[Any], Any]]
@@ -97,10 +98,11 @@ def steps(engine: Engine, run_id: str, *, attempts: bool = True, in_order: bool 
     """How each step of a run ended on each host, in the order of the recipe; `attempts` as in the journal.
 
     The instances of a looped step are listed too; they name the step as their `parent`. Without `attempts`, these and
-    the output are left out, which are most of what there is to read. Not `in_order` is for who sorts them anyway.
+    what the last of them used and told are left out, and what nobody is shown: most of what there is to read. Not
+    `in_order` is for who sorts them anyway.
     """
     table = tables().steps
-    left_out = () if attempts else ("attempts", *OUTPUTS)
+    left_out = () if attempts else NOT_ANALYSED | NOT_SHOWN
     columns = [column for column in table.c if column.name not in left_out]
     query = sql.select(*columns).where(table.c.run_id == run_id)
     if in_order:

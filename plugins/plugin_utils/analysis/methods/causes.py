@@ -71,6 +71,7 @@ def find_causes(
     open_failures = frozenset(failing) & everything
     groups = host_sets(everything, attributes) if groups is None else groups
     found = _seen_again(_greedy(open_failures, everything, groups, alpha), open_failures, everything, groups, alpha)
+    found = _joined(found, open_failures, everything, groups)
     return sorted(found, key=lambda cause: (-len(cause.explains), cause.p, cause.names))
 
 
@@ -109,6 +110,19 @@ def _seen_again(
         told.append(replace(one, explains=one.group & left))
         left -= one.group
     return [one for one in told if one.explains]
+
+
+def _joined(
+    found: Sequence[Cause], failing: frozenset[Host], everything: frozenset[Host], groups: Groups
+) -> Sequence[Cause]:
+    """The same causes; where the groups of several make up one group, that is one cause: both racks of a leaf."""
+    for group, names in groups.items():
+        parts = [one for one in found if one.group < group]
+        if len(parts) > 1 and frozenset().union(*(one.group for one in parts)) == group:
+            explains = frozenset().union(*(one.explains for one in parts))
+            p = hypergeometric_tail(len(group & failing), len(everything), len(failing), len(group)) * len(groups)
+            found = [*(one for one in found if one not in parts), Cause(names, explains, group, min(p, 1.0))]
+    return found
 
 
 def _candidates(

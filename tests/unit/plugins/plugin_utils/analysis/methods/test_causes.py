@@ -81,6 +81,20 @@ def test_two_leaves_are_named_and_not_the_rack_that_has_hosts_of_both():
     assert not first.explains & second.explains
 
 
+def test_both_racks_of_a_leaf_are_one_cause():
+    """Two of three leaves fail. One rack of the first is less likely than the leaf, and its other rack is left over."""
+    hosts = HOSTS[:96]
+    attributes = {
+        "leaf": {str(leaf): hosts[32 * leaf : 32 * leaf + 32] for leaf in range(3)},
+        "rack": {str(rack): hosts[16 * rack : 16 * rack + 16] for rack in range(6)},
+    }
+    failing = [*hosts[:26], *hosts[32:41], *hosts[48:57]]
+    causes = find_causes(failing, hosts, attributes)
+    assert [cause.names for cause in causes] == [(("leaf", "0"),), (("leaf", "1"),)]
+    assert causes[0].explains == {*hosts[:26]}
+    assert all(cause.p < 0.05 for cause in causes)
+
+
 def test_hosts_that_are_explained_are_out_of_the_comparison():
     first, second = find_causes([*HOSTS[:10], *HOSTS[30:34]], HOSTS, world())
     assert first.p == pytest.approx(24 * hypergeometric_tail(10, 200, 14, 10))

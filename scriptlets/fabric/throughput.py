@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from rack_recipes import Failed, Scriptlet
 from scriptlets.tools.commands import run
@@ -41,6 +43,11 @@ class Throughput(Scriptlet):
             "default": 1,
             "description": "For how long each direction of each pair sends",
             "unit": "s",
+        },
+        "at_once": {
+            "type": "bool",
+            "default": False,
+            "description": "Whether both directions of a pair send at once, which takes half of the time",
         },
         "streams": {
             "type": "int",
@@ -130,13 +137,20 @@ class Throughput(Scriptlet):
 def meet(me, partner, params, port, *, is_client):
     """Test with a partner, there and back. Returns what was measured on the client's side, nothing on the other."""
     ways = ((me, partner, ()), (partner, me, ("-R",)))
+    width = len(ways) if params["at_once"] else 1
     if not is_client:
-        for number in range(len(ways)):
-            serve(params["peers"][me], port + number, params["wait"] + params["seconds"] + MARGIN)
+        seconds = params["wait"] + params["seconds"] + MARGIN
+        _all([partial(serve, params["peers"][me], port + at, seconds) for at in range(len(ways))], width)
         return []
     address = params["peers"][partner]
-    told = [(source, to, test(address, port + at, params, more)) for at, (source, to, more) in enumerate(ways)]
-    return [{"from": source, "to": to, **read(json_of)} for source, to, json_of in told]
+    told = _all([partial(test, address, port + at, params, more) for at, (_from, _to, more) in enumerate(ways)], width)
+    return [{"from": source, "to": to, **read(json_of)} for (source, to, _more), json_of in zip(ways, told)]
+
+
+def _all(calls, width):
+    """What each of these calls returns, `width` of them at once. Raises what the first of them has raised."""
+    with ThreadPoolExecutor(width) as threads:
+        return [each.result() for each in [threads.submit(call) for call in calls]]
 
 
 def serve(address, port, seconds):

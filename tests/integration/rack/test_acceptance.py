@@ -39,7 +39,7 @@ QUICK = {
     "max_outage_ms": 20000,  # on a busy machine, routers take their time
     "min_share": 0.01,
 }
-SAME_MACHINE = {"storage.smart", "storage.nvme", "drives.smart", "drives.nvme"}  # they see the machine's own drives
+SAME_MACHINE = {"drives.smart", "drives.nvme"}  # they see the machine's own drives
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +98,8 @@ def test_a_healthy_rack_is_accepted_and_its_servers_lose_their_power_after_the_c
     done, found = run("acceptance", rack, "--param-file", "quick.yml")
     assert not bad(found), done.stderr
     assert {
-        "complete", "inventory", "alike", "bmc", "pdu", "canary", "power", "cabling", "links", "fabric", "throughput",
-        "storage", "burn_in", "health",
+        "complete", "inventory", "drives", "bmc", "log_mark", "pdu", "canary", "power", "event_log", "cabling", "links",
+        "fabric", "alike", "throughput", "storage", "burn_in", "health",
     } == parts(found, "passed")  # fmt: skip
     canary = span(found.steps["canary.power_cycle", "server1"])
     others = sorted(span(found.steps["power.power_cycle", server]) for server in SERVERS[1:])
@@ -121,7 +121,9 @@ def test_each_fault_is_named_where_it_is_and_a_repair_is_tested_alone(recipes: P
     state = break_rack(rack, "swapped-cables", "leaf2:swp3")[0]
     state = break_rack(state, "failing-disk", "server1")[0]
     state = break_rack(state, "outlet-off", "server2")[0]
-    wanted = ("--param-file", "quick.yml", "--param", "leave_out=[power, throughput, burn_in]")
+    # The way to a node hides why it does not answer, so it would be tried again and again.
+    leave_out = "leave_out=[power, throughput, burn_in]"
+    wanted = ("--param-file", "quick.yml", "--param", leave_out, "-e", "ansible_ssh_retries=0")
     try:
         done, found = run("acceptance", state, *wanted)
     finally:

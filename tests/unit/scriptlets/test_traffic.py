@@ -80,11 +80,13 @@ class TestThroughput:
         with pytest.raises(ValueError, match=r"not reached|Connection refused"):
             module.read(told)
 
-    def test_two_hosts_meet(self, scriptlet, monkeypatch):
+    @pytest.mark.parametrize("at_once", [False, True])
+    def test_two_hosts_meet(self, scriptlet, at_once: bool):
         """Two hosts of one machine, with real iperf3, each of which waits for the other."""
         module = scriptlet("fabric.throughput")
-        ports = {"peers": {"a": "127.0.0.1", "b": "127.0.0.2"}, "seconds": 1, "streams": 2, "wait": 20.0}
-        params, port = {**ports}, free_port()
+        peers = {"a": "127.0.0.1", "b": "127.0.0.2"}
+        params = {"peers": peers, "seconds": 1, "streams": 2, "wait": 20.0, "at_once": at_once}
+        port = free_port()
         found: list[Any] = []
         thread = threading.Thread(
             target=lambda: found.append(module.meet("b", "a", params, port, is_client=False)), daemon=True

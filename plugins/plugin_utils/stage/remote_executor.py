@@ -140,7 +140,8 @@ class RemoteExecutor:
     """Sends requests to the executor on the host of a task.
 
     `reconnect_timeout` is how long a lost host is waited for, in seconds. `hide` takes secrets out of a text.
-    `was_reached` is whether the host has answered earlier in this run: if so, it counts as lost, too.
+    `was_reached` is whether the host has answered earlier in this run: if so, it counts as lost, too. `was_given_up` is
+    whether an earlier stage has tried it in vain: if so, it is tried once, so that it does not cost that time again.
     """
 
     def __init__(
@@ -151,6 +152,7 @@ class RemoteExecutor:
         stop: WorkerStop | None = None,
         hide: Callable[[str], str] = str,
         was_reached: Callable[[], bool] = lambda: False,
+        was_given_up: Callable[[], bool] = lambda: False,
     ) -> None:
         self._hide = hide
         self._stop = stop or WorkerStop()
@@ -162,6 +164,7 @@ class RemoteExecutor:
         self._parent = os.getppid()
         self._key = os.urandom(32)  # the host encrypts secrets with it: at -vvv, Ansible shows an answer
         self._was_reached = was_reached
+        self._was_given_up = was_given_up
         self._connected = False
         self._has_answered = False
         self._gone = ""  # why the host was given up
@@ -273,7 +276,7 @@ class RemoteExecutor:
         """
         if self._connected or (self._transport != "ssh" and lacks_reason(reason)):
             return PAUSE if time.monotonic() < deadline else None
-        if is_never_connected(reason) or tries > tries_more(self._action._connection):
+        if is_never_connected(reason) or self._was_given_up() or tries > tries_more(self._action._connection):
             return None
         return float(PAUSE * 2 ** (tries - 1) * random.uniform(0.75, 1.25))  # noqa: S311 - no secret
 

@@ -91,10 +91,20 @@ def was_reached(run: Run, host: str, delegate: str) -> bool:
 
     The machine is the host's `delegate`, or the host itself where that is empty.
     """
+    return _last_contact(run, host, delegate) not in ("", UNREACHABLE)
+
+
+def was_given_up(run: Run, host: str, delegate: str) -> bool:
+    """Whether the last stage before that tried that machine did not reach it."""
+    return _last_contact(run, host, delegate) == UNREACHABLE
+
+
+def _last_contact(run: Run, host: str, delegate: str) -> str:
+    """The verdict of the last step for which the machine was tried or has answered; empty where there is none."""
     found = ((step, run.results.ended.get((step.name, host))) for step in run.steps.values())
     tried = ((step, end) for step, end in found if end and end.through == delegate and end.verdict not in NOT_TRIED)
-    reached = [end.verdict for step, end in tried if (step.stage, host) in run.answered or end.verdict == UNREACHABLE]
-    return bool(reached) and reached[-1] != UNREACHABLE
+    known = [end.verdict for step, end in tried if (step.stage, host) in run.answered or end.verdict == UNREACHABLE]
+    return known[-1] if known else ""
 
 
 def _blocks(end: StepEnd | None) -> bool:

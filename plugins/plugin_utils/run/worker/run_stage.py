@@ -41,6 +41,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.readiness import (
     startable,
+    was_given_up,
     was_reached,
     wrong_password_reason,
 )
@@ -84,8 +85,8 @@ def run_stage(
     if not stages:
         return {"skipped": True, "msg": f"no step of this stage is for {host or 'this run'}"}
     stop = WorkerStop()
-    known = partial(was_reached, run, host, stage.delegate)
-    remote = RemoteExecutor(action, task_vars, run.settings.reconnect_timeout, stop, run.hidden, known)
+    before = (partial(asked, run, host, stage.delegate) for asked in (was_reached, was_given_up))
+    remote = RemoteExecutor(action, task_vars, run.settings.reconnect_timeout, stop, run.hidden, *before)
     try:
         with stop.catch_signals():
             result = _result(StageTask(tuple(stages), group.delegate if group else ""), remote)

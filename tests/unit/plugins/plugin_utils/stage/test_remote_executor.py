@@ -278,6 +278,15 @@ def test_what_ends_before_a_login_is_not_lost(
     assert len(shell.commands) == commands or commands is None
 
 
+def test_a_host_that_an_earlier_stage_gave_up_is_tried_once(asked: Request):
+    shell = Shell(*[KEX] * 10)
+    shell._connection = Retries("ssh")
+    with pytest.raises(Unreachable, match="kex_exchange"):
+        list(RemoteExecutor(shell, HERE, 60, was_given_up=lambda: True).stage(asked))
+    assert len(shell.commands) == 1
+    assert verdicts([*RemoteExecutor(Shell(), HERE, 60, was_given_up=lambda: True).stage(asked)]) == ["passed"]
+
+
 def test_a_host_that_refuses_for_a_moment_is_tested(asked: Request):
     shell = Shell(KEX, CLOSED)
     shell._connection = Retries("ssh")

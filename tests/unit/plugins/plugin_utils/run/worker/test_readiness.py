@@ -19,6 +19,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.readiness 
     halt_reason,
     startable,
     time_left,
+    was_given_up,
     was_reached,
     wrong_password_reason,
 )
@@ -189,3 +190,4 @@ def test_who_was_reached_before(run: Run, records: list[dict[str, Any]], delegat
     append(run.path, records)
     run.catch_up()
     assert was_reached(run, "r1", delegate) is is_reached
+    assert was_given_up(run, "r1", delegate) is (records[-1:] == [step("odd", "r1", "unreachable", 2)])

@@ -11,6 +11,7 @@ import difflib
 from rack_recipes import Failed, Scriptlet
 
 TESTED = "tested"
+MISTAKE = "not tested: leave_out has a mistake"
 
 
 class Covered(Scriptlet):
@@ -59,6 +60,8 @@ class Covered(Scriptlet):
         known = params["known"] or list(params["parts"])
         for name in params["leave_out"]:
             if name not in known:
+                # Nothing is tested by mistake: one of these parts was not wanted.
+                ctx.set("coverage.parts_v1", dict.fromkeys(params["parts"], MISTAKE))
                 near = difflib.get_close_matches(name, known, 1)
                 hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
                 raise ValueError(f"leave_out: there is no part {name}: {hint}")

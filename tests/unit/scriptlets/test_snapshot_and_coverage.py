@@ -112,7 +112,8 @@ class TestCovered:
         assert covered(leave_out=["bmc", "storage"]).verdict == "passed"
         assert rack_context["coverage.parts_v1"]["storage"] == "left out by leave_out"
 
-    def test_a_part_that_is_not_there(self, covered):
+    def test_a_part_that_is_not_there(self, covered, rack_context):
         assert covered(leave_out=["bcm"]).reason.endswith("leave_out: there is no part bcm: did you mean bmc?")
+        assert set(rack_context["coverage.parts_v1"].values()) == {"not tested: leave_out has a mistake"}
         assert covered(leave_out=["x"]).reason.endswith("no part x: expected one of bmc, cabling, storage")
         assert covered(leave_out=["pdu", "bmc"], known=["pdu", "bmc"]).verdict == "passed"

@@ -67,7 +67,7 @@ class StepRun:
 
     def _generate(self) -> StepGenerator:
         try:
-            unwanted = unmet_condition(self.step, self.scope)
+            unwanted = unmet_condition(self.step, self.scope, is_check=self.state.is_check)
             if unwanted:
                 self.passes_dependents = True
                 return "skipped", unwanted
@@ -213,12 +213,18 @@ def arguments_of(step: Step, scope: Scope) -> Record:
         raise InvalidStep(str(error)) from None
 
 
-def unmet_condition(step: Step, scope: Scope) -> str:
+def unmet_condition(step: Step, scope: Scope, *, is_check: bool = False) -> str:
     """Which of the step's own conditions does not hold; empty where all do.
 
-    Raises InvalidStep if that is unknown, and for a step that is invalid, unless one of them does not hold.
+    Raises InvalidStep if that is unknown, and for a step that is invalid, unless one of them does not hold. In check
+    mode nothing has written what conditions read: one that is unknown is no error, nor is what its step lacks then.
     """
-    unmet = _unmet(step.get("when", True), scope)
+    try:
+        unmet = _unmet(step.get("when", True), scope)
+    except InvalidStep as unknown:
+        if not is_check:
+            raise
+        unmet = f"check mode: {unknown}" if "invalid" in step else ""
     if "invalid" in step and not unmet:
         raise InvalidStep(step["invalid"])
     return unmet

@@ -53,6 +53,26 @@ def test_validate_is_asked(work, args, outcome):
     assert ran.only["attempts"] == []
 
 
+WHEN = [{"value": "${parts_v1.bmc}", "eq": "tested"}]
+
+
+@pytest.mark.parametrize(
+    ("fields", "outcome"),
+    [
+        ({"args": {"src": "good"}}, ("skipped", "check mode: its arguments are right")),
+        ({"args": {"src": "bad"}}, ("error", "bad is no disk")),
+        (
+            {"invalid": "'bmc_address' is undefined"},
+            ("skipped", "check mode: when: ${parts_v1.bmc}: the context has no key parts_v1; there is none"),
+        ),
+    ],
+)
+def test_a_condition_over_what_only_a_run_gives(work, fields, outcome):
+    step = python(Probe, options=Probe.options, when=WHEN, **fields)
+    assert work.run(step, check=True).outcome == outcome
+    assert work.run(step).outcome[0] == "error"
+
+
 def test_a_class_without_validate(work):
     assert work.run(python(Plain), check=True).outcome == ("skipped", "check mode: its arguments are right")
 

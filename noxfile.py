@@ -40,11 +40,14 @@ TARGET_VERSIONS = [f"{major}.{minor}" for major, minor in python_interpreters.VE
 TIMES = ROOT / ".nox" / "times"
 # The tests that run beside each other: most of them wait most of the time. Each lane takes about as long as the others;
 # the last one is shown while it runs.
-WITH_FAULTS = tuple(f"tests/integration/{name}" for name in ("faults", "docs", "recipe_language", "report"))
+APART = {
+    "faults": ("tests/integration/faults",),
+    "rack": ("tests/integration/rack", "tests/integration/soak"),
+}
 LANES = {
     "unit": ("tests/unit",),
-    "faults": WITH_FAULTS,
-    "integration": ("tests/integration", *(f"--ignore={path}" for path in WITH_FAULTS)),
+    **APART,
+    "integration": ("tests/integration", *(f"--ignore={path}" for paths in APART.values() for path in paths)),
 }
 # What depends on Ansible's own code: all of it is tested on the newest release, and on the oldest one in `make soak`.
 SLICE = tuple(
@@ -63,10 +66,11 @@ WHOLE = (
     "tests/integration",
     *(f"--ignore=tests/integration/{name}" for name in ("docs", "faults", "rack", "soak", "test_packaging.py")),
 )
+# They run beside the session `tests`, one after the other.
+OTHERS = (f"units({TARGET_VERSIONS[0]})", f"units({TARGET_VERSIONS[-1]})", "sanity", "core-2.20", "molecule")
 nox.options.sessions = [
     *("ruff", "mypy", "shellcheck", "changelog", "ansible_lint", "galaxy"),
-    *("tests", f"units({TARGET_VERSIONS[0]})", f"units({TARGET_VERSIONS[-1]})", "sanity"),
-    *("core-2.20", "molecule", "bench", "slowest"),
+    *("all_tests", "bench", "slowest"),
 ]
 
 own_world.set_environment()
@@ -119,6 +123,17 @@ def ansible_lint(session: nox.Session) -> None:
 def galaxy(session: nox.Session) -> None:
     """The collection as an archive for Galaxy."""
     session.run("ansible-galaxy", "collection", "build", "--force", "--output-path", session.create_tmp())
+
+
+@nox.session
+def all_tests(session: nox.Session) -> None:
+    """The session tests, and beside it those that need other Pythons and tools; arguments after -- go to pytest."""
+    passed = False
+    with beside("-m", "nox", "--session", *OTHERS) as others, suppress(CommandFailed):
+        session.run(PYTHON, "-m", "nox", "--session", "tests", "--", *session.posargs)
+        passed = True
+    if not passed or others.returncode:
+        session.error("tests failed")
 
 
 @nox.session

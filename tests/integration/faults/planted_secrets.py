@@ -79,16 +79,27 @@ class Search:
                 hits = [] if name in but else [form for form in forms if form in content or form in whole]
                 self.found += [f"{inside}: {name}, as {form[:40]!r}" for form in hits[:1]]
 
-    def look_below(self, folder: Path, but: Iterable[Path] = ()) -> None:
-        """Search names and content of all files, but for files that the test itself has written."""
+    def look_below(self, folder: Path, but: Iterable[Path] = (), since: float = 0.0) -> None:
+        """Search names and content of all files, but for files that the test itself has written.
+
+        What has not changed since a moment (as `time.time` tells it) is left out: it is of earlier runs.
+        """
         for path in sorted(folder.rglob("*")):
-            if any(path.is_relative_to(mine) for mine in but):
+            if any(path.is_relative_to(mine) for mine in but) or _changed(path) < since:
                 continue
             self.look_at(f"the name of {path}", str(path.relative_to(folder)).encode("utf-8", "surrogateescape"))
             if path.is_file() and not path.is_symlink():
                 with suppress(FileNotFoundError):
                     self.look_at(str(path), path.read_bytes())
                     self.files += 1
+
+
+def _changed(path: Path) -> float:
+    """When a file was written or named last, in seconds; for one that is gone, never."""
+    try:
+        return path.lstat().st_ctime
+    except FileNotFoundError:
+        return 0.0
 
 
 def _unpacked(where: str, data: bytes) -> Iterator[tuple[str, bytes]]:

@@ -15,14 +15,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 import reliability_sweeps
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.faults import break_rack, heal_rack
-from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import RackState
+from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.rack_state import FOLDER, RackState
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.start_rack import down, up
 from ansible_collections.rack.recipes.plugins.plugin_utils.virtual_rack.topology import build
 from call_rack_recipes import CHECKOUT, Results, rack_recipes, results
@@ -48,12 +47,13 @@ until ip -br link show dev one | grep " UP "; do sleep 0.1; done
 """
 
 
-@pytest.fixture
-def rack(project: Path) -> Iterator[RackState]:
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RackState]:
     """A rack whose leaves know all paths, in a project with our recipes and scriptlets."""
-    for folder in ("recipes", "scriptlets"):
-        shutil.copytree(CHECKOUT / folder, project / folder)
-    state = up(build())
+    project = tmp_path_factory.mktemp("load")
+    for name in ("recipes", "scriptlets"):
+        shutil.copytree(CHECKOUT / name, project / name)
+    state = up(build(), project / FOLDER)
     try:
         until = time.monotonic() + PATIENCE
         while state.run("leaf1", "vtysh -c 'show ip route json'", check=False).count('"fib":true') < 6:
@@ -61,7 +61,14 @@ def rack(project: Path) -> Iterator[RackState]:
             time.sleep(0.2)
         yield state
     finally:
-        down()
+        down(project / FOLDER)
+
+
+@pytest.fixture
+def rack(started: RackState, monkeypatch: pytest.MonkeyPatch) -> RackState:
+    """That rack, in the working folder."""
+    monkeypatch.chdir(started.folder.parents[len(FOLDER.parts) - 1])
+    return started
 
 
 def found(*words: str) -> tuple[set[str], Results]:

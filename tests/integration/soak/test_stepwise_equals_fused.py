@@ -30,10 +30,14 @@ SHIPPED = sorted(
     if yaml.safe_load(path.read_text(encoding="utf-8")).get("hosts", "all") == "all"
 )
 
+# Where a default is none, or takes long.
 PARAMS = {
+    "compute.yml": ("seconds=1", "memory_mib=4"),
     "gpu_node.yml": ("gpus=1",),
+    "service_checks.yml": ("wait=0.5",),
     "soak.yml": ("seconds=2", "round_seconds=1"),
-}  # where a default is none, or a day
+    "storage.yml": ("seconds=0.2", "size_mib=4"),
+}
 
 
 def ran(recipe: str, rack: Any, *options: str) -> Outcome:

@@ -52,11 +52,7 @@ class DcgmDiag(Scriptlet):
             "unit": "s",
         },
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
-        "root": {
-            "type": "path",
-            "default": "/",
-            "description": "The folder that has /sys; another one for tests",
-        },
+        "root": {"type": "path", "default": "/"},
     }
     reads = ()
     writes = {

@@ -82,18 +82,9 @@ class GpuHealth(Scriptlet):
             "unit": "W",
         },
         "max_watts": {"type": "float", "description": "The power that each GPU may take", "unit": "W"},
-        "timeout": {
-            "type": "float",
-            "default": 60,
-            "description": "How long nvidia-smi may take",
-            "unit": "s",
-        },
+        "timeout": {"type": "float", "default": 60},
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
-        "root": {
-            "type": "path",
-            "default": "/",
-            "description": "The folder that has /sys; another one for tests",
-        },
+        "root": {"type": "path", "default": "/"},
     }
     reads = ()
     writes = {

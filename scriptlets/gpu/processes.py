@@ -35,18 +35,9 @@ class GpuProcesses(Scriptlet):
             "description": ("How much memory may be in use without any process; the driver keeps some for itself"),
             "unit": "MiB",
         },
-        "timeout": {
-            "type": "float",
-            "default": 60,
-            "description": "How long nvidia-smi may take",
-            "unit": "s",
-        },
+        "timeout": {"type": "float", "default": 60},
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
-        "root": {
-            "type": "path",
-            "default": "/",
-            "description": "The folder that has /sys; another one for tests",
-        },
+        "root": {"type": "path", "default": "/"},
     }
     reads = ()
     writes = {

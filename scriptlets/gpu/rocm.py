@@ -65,7 +65,7 @@ class GpuRocm(Scriptlet):
         },
         "timeout": {"type": "float", "default": 60, "description": "How long rocm-smi may take", "unit": "s"},
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
-        "root": {"type": "path", "default": "/", "description": "The folder that has /sys; another one for tests"},
+        "root": {"type": "path", "default": "/"},
     }
     reads = ()
     writes = {

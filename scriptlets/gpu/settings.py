@@ -58,18 +58,9 @@ class GpuSettings(Scriptlet):
                 'NAME -> pattern of the value, as `nvidia-smi -q` prints it with its unit: {power_limit: "700.00 W"}'
             ),
         },
-        "timeout": {
-            "type": "float",
-            "default": 60,
-            "description": "How long nvidia-smi may take",
-            "unit": "s",
-        },
+        "timeout": {"type": "float", "default": 60},
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
-        "root": {
-            "type": "path",
-            "default": "/",
-            "description": "The folder that has /sys; another one for tests",
-        },
+        "root": {"type": "path", "default": "/"},
     }
     reads = ()
     writes = {

@@ -63,11 +63,7 @@ class PciErrors(Scriptlet):
             "description": "Addresses, or VENDOR:DEVICE, of devices that do not count",
         },
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
-        "root": {
-            "type": "path",
-            "default": "/",
-            "description": "The folder that has /sys; another one for tests",
-        },
+        "root": {"type": "path", "default": "/"},
     }
     reads = ()
     writes = {

@@ -44,11 +44,7 @@ class PciLinks(Scriptlet):
             "description": "Addresses, or VENDOR:DEVICE, of devices that do not count",
         },
         "absent": {"type": "str", "choices": ["skip", "fail"], "default": "skip"},
-        "root": {
-            "type": "path",
-            "default": "/",
-            "description": "The folder that has /sys; another one for tests",
-        },
+        "root": {"type": "path", "default": "/"},
     }
     reads = ()
     writes = {"pci.links_v1": "For each link its id, width and max_width (lanes), gts and max_gts (GT/s)"}

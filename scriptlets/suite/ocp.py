@@ -29,33 +29,11 @@ class OcpSuite(Scriptlet):
     """
 
     options = {
-        "src": {
-            "type": "path",
-            "is_code": True,
-            "description": "The script to run; or a folder, with a slash at its end, with what `argv` runs",
-        },
-        "argv": {
-            "type": "list",
-            "elements": "str",
-            "description": "The program and its words; `./NAME` is a file of the folder `src`",
-        },
-        "args": {
-            "type": "list",
-            "elements": "str",
-            "default": [],
-            "description": "Further words behind the others; other users of the host can see them",
-        },
-        "env": {
-            "type": "dict",
-            "default": {},
-            "description": "Variables of its environment, beside RACK_HOST and RACK_STEP",
-        },
-        "timeout": {
-            "type": "float",
-            "default": 600,
-            "description": "A suite that has not ended by then is an error",
-            "unit": "s",
-        },
+        "src": {"type": "path", "is_code": True},
+        "argv": {"type": "list", "elements": "str"},
+        "args": {"type": "list", "elements": "str", "default": []},
+        "env": {"type": "dict", "default": {}},
+        "timeout": {"type": "float", "default": 600},
     }
     reads = ()
     writes = {

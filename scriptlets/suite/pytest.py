@@ -43,28 +43,14 @@ class PytestSuite(Scriptlet):
             "required": True,
             "description": "The file with the tests, or their folder, with a slash at its end",
         },
-        "args": {
-            "type": "list",
-            "elements": "str",
-            "default": [],
-            "description": "Further words behind the others; other users of the host can see them",
-        },
-        "env": {
-            "type": "dict",
-            "default": {},
-            "description": "Variables of its environment, beside RACK_HOST and RACK_STEP",
-        },
+        "args": {"type": "list", "elements": "str", "default": []},
+        "env": {"type": "dict", "default": {}},
         "pytest": {
             "type": "list",
             "elements": "str",
             "description": "The words that call another pytest, such as [/opt/venv/bin/pytest]",
         },
-        "timeout": {
-            "type": "float",
-            "default": 600,
-            "description": "A suite that has not ended by then is an error",
-            "unit": "s",
-        },
+        "timeout": {"type": "float", "default": 600},
     }
     reads = ()
     writes = {

@@ -19,6 +19,8 @@ from scriptlets.tools.commands import completed, last_line
 from scriptlets.tools.hardware import is_missing
 from scriptlets.tools.pci_devices import devices
 
+# What the arguments mean that are read here, for the documentation of each scriptlet that has them.
+ARGUMENTS = {"timeout": {"description": "How long nvidia-smi may take", "unit": "s"}}
 QUERY = ("nvidia-smi", "-q", "-x")
 VENDOR = "10de:"
 NOT_TOLD = ("", "N/A", "[N/A]", "Not Supported", "Requested functionality has been deprecated")

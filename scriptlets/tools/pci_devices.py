@@ -12,6 +12,8 @@ from rack_recipes import HostFiles
 
 DEVICES = "sys/bus/pci/devices/"
 BRIDGE = "0x06"  # the base class of bridges, in the PCI Code and ID Assignment Specification
+# What the arguments mean that are read here, for the documentation of each scriptlet that has them.
+ARGUMENTS = {"root": {"description": "The folder that has /sys; another one for tests"}}
 
 
 def devices(root):

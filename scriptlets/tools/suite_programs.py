@@ -31,6 +31,14 @@ TICK = 0.1  # seconds between two looks whether the program has ended: its pipes
 GRACE = 10  # seconds from the first signal to SIGKILL
 LEFT_IN_PIPES = 64  # reads after the end: a descendant that still prints must not hold the step up
 ELF = b"\x7fELF"
+# What the arguments mean that are read here, for the documentation of each scriptlet that has them.
+ARGUMENTS = {
+    "src": {"description": "The script to run; or a folder, with a slash at its end, with what `argv` runs"},
+    "argv": {"description": "The program and its words; `./NAME` is a file of the folder `src`"},
+    "args": {"description": "Further words behind the others; other users of the host can see them"},
+    "env": {"description": "Variables of its environment, beside RACK_HOST and RACK_STEP"},
+    "timeout": {"description": "A suite that has not ended by then is an error", "unit": "s"},
+}
 
 
 @dataclass(frozen=True)

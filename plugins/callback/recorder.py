@@ -32,6 +32,18 @@ options:
     type: str
     ini: [{section: rack_recipes, key: runs}]
     env: [{name: RACK_RECIPES_RUNS}]
+  group:
+    description: The id of the group that a run is a part of. Slices of an AWX job find theirs by themselves.
+    type: str
+    default: ""
+    ini: [{section: rack_recipes, key: group}]
+    env: [{name: RACK_RECIPES_GROUP}]
+  parts:
+    description: How many parts that group is to have; 0 where nobody knows.
+    type: int
+    default: 0
+    ini: [{section: rack_recipes, key: parts}]
+    env: [{name: RACK_RECIPES_PARTS}]
   scriptlets:
     description: Trusted folders of drop-in scriptlets, separated by colons, before the collection's own.
     default: scriptlets:orchestrator/scriptlets

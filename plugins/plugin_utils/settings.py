@@ -28,6 +28,8 @@ CONFIG = "ansible.cfg"
 MEANING: dict[str, str] = {
     "db": "URL of the store",
     "runs": "folder of the run folders",
+    "group": "id of the group that a run is a part of",
+    "parts": "how many parts that group is to have",
     "scriptlets": "trusted folders of drop-in scriptlets, before the collection's own",
     "flush_interval": "seconds between two flushes of a longer run into the store",
     "flush_deltas": "changes of the context after which a run is flushed before its interval is over",
@@ -102,6 +104,8 @@ class Settings:
 
     db: str = "sqlite:///.rack-recipes/results.db"
     runs: str = ".rack-recipes/runs"
+    group: str = ""
+    parts: int = 0
     scriptlets: tuple[str, ...] = ("scriptlets", "orchestrator/scriptlets")
     flush_interval: float = 10.0
     flush_deltas: int = 10_000

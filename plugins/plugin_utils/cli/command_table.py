@@ -63,6 +63,7 @@ GROUPS: dict[str, dict[str, Command]] = {
     "results": {
         "runs": Command("list the runs in the store, the newest first", "results.runs"),
         "show": Command("show a run: what did not pass first", "results.show"),
+        "finish": Command("say that no more parts of a run come; the result of the whole", "results.finish"),
         "diff": Command("show what changed between two runs", "results.diff"),
         "rejudge": Command("judge the measurements of a run by other limits", "results.rejudge"),
         "analyse": Command("find what a run has to tell, and store the findings", "results.analyse"),

@@ -57,7 +57,8 @@ class RunInputs:
     `recipe` is the recipe's part of the compiled plays, `params` the values of its parameters, `options` the user's
     options. `secrets` are sent to all hosts; `mask` hides these and more. `warnings` are for the user. `patterns` has
     the hosts of each pattern that a step names. `canary` has the hosts that run first. `unknown_hosts` are hosts of the
-    imported context that are not in this run. `attributes` has by host what the inventory says of it.
+    imported context that are not in this run. `attributes` has by host what the inventory says of it. `group` is empty
+    for a run that is no part of one.
     """
 
     recipe: Mapping[str, Any] = field(default_factory=dict)
@@ -71,6 +72,7 @@ class RunInputs:
     unknown_hosts: tuple[str, ...] = ()
     attributes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     waivers: RunWaivers = field(default_factory=RunWaivers)
+    group: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_check(self) -> bool:

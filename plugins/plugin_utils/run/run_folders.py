@@ -64,6 +64,11 @@ def journal_of(runs: Path, start: str = "") -> Path:
     return exact[0] if exact else found[-1]
 
 
+def parts_of(runs: Path, group: str) -> list[Path]:
+    """The journals here of the parts of a group, the oldest first."""
+    return [path for path in journals(runs) if (run_record(path).get("group") or {}).get("id") == group]
+
+
 def run_record(journal: Path) -> Record:
     """The journal's run record, empty where there is none."""
     records: Iterator[Record | None] = map(itemgetter(2), JournalReader(journal).read())

@@ -2,47 +2,25 @@
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How a run ended: its status, the exit code of the command, and the results of its hosts."""
+"""How a run ended: the counts of its verdicts, and the results of its hosts."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, PASSING
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
 from ansible_collections.rack.recipes.plugins.module_utils.waiving import WAIVED
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.end_status import status_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import StepEnd
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RUN_HOST, Run
 
-INTERRUPTED = "interrupted"
-REHEARSED = "rehearsed"
-EXIT_CODES = {"passed": 0, REHEARSED: 0, "failed": 1, "unchecked": 1, "unreachable": 3, INTERRUPTED: 1}
 NOT_IN_STORE = "the results are not in the store"
 REFUSED = "rack.recipes.recorder: nothing is run: "  # what the recorder says before the reason
 REASONS = 5  # shown in a recap; the store has them all
 IN_CHECK = "check mode: nothing was run, and nothing is wrong as far as can be told before"
 NOTHING = {"unchecked": "nothing was checked in this run", "failed": "no step of this run passed"}
-
-
-def status_of(counts: Mapping[str, int], checks: int, *, is_check: bool = False) -> str:
-    """`passed`, `failed`, `unreachable`, or `unchecked` where all passed and nothing was checked.
-
-    Where nothing passed there is no pass either. In check mode nothing can: a run with nothing wrong is `rehearsed`.
-    """
-    bad = {verdict for verdict, number in counts.items() if number and verdict not in PASSING}
-    if bad & {"failed", "error"}:
-        return "failed"
-    if "unreachable" in bad:
-        return "unreachable"
-    if bad - HARMLESS:
-        return "failed"
-    if is_check:
-        return REHEARSED if counts else "failed"
-    if not any(counts.get(verdict) for verdict in PASSING):
-        return "failed"
-    return "passed" if checks or counts.get(WAIVED) else "unchecked"  # what is waived was judged, and had failed
 
 
 def counts_of(run: Run) -> dict[str, int]:

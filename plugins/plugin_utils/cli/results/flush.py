@@ -10,6 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, add_run, examples
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
@@ -27,25 +28,38 @@ def flush(options: argparse.Namespace) -> Answer:
 
     For results that could not be stored when the run ended (exit code 5), or that another store is to have, too. Of a
     run that goes on it brings what there is by now; `kill -USR1` to its process does the same. Damaged lines of the
-    journal are named, and the exit code is 5 then.
+    journal are named, and the exit code is 5 then. Of a run in parts it brings all parts that are on this machine.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.archive.pinned_runs import is_pinned, pin_stored
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened
     from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import damage
-    from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import is_held, journal_of
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import is_held, journal_of, parts_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_writer.store_writer import end_abandoned_run
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import (
+        Imported,
+        import_journal,
+    )
 
-    journal = journal_of(Path(settings.load().runs), options.run)
-    if not is_held(journal.parent):  # it may have had no room for its end record, as on a full disk
-        end_abandoned_run(journal)
+    runs = Path(settings.load().runs)
+    parts = parts_of(runs, options.run) if options.run and not (runs / options.run / JOURNAL).exists() else []
+    found = parts or [journal_of(runs, options.run)]
+    done: dict[Path, Imported] = {}
     with opened(options, writing=True) as store:
-        done = import_journal(store, journal)
-        if is_pinned(journal.parent):
-            pin_stored(store, done.run_id, pinned=True)
-    answer = {"run_id": journal.parent.name, "rows": done.rows, "damaged": [*done.damaged]}
-    reason = damage(journal, done.damaged)
+        for journal in found:
+            if not is_held(journal.parent):  # it may have had no room for its end record, as on a full disk
+                end_abandoned_run(journal)
+            done[journal] = import_journal(store, journal)
+            if is_pinned(journal.parent):
+                pin_stored(store, done[journal].run_id, pinned=True)
+    names = [journal.parent.name for journal in done]
+    answer = {
+        **({"run_id": options.run, "parts": names} if parts else {"run_id": names[0]}),
+        "rows": sum(each.rows for each in done.values()),
+        "damaged": [line for each in done.values() for line in each.damaged],
+    }
+    reasons = filter(None, (damage(journal, each.damaged) for journal, each in done.items()))
+    reason = "; ".join(reasons)
     if not reason:
         return {"status": "ok", **answer}, 0
     sys.stderr.write(f"{reason}\n")

@@ -83,6 +83,7 @@ def _findings(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _head(run: Row, steps: Sequence[Row]) -> Iterator[str]:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.part_lines import part_lines
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.runs import summary_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colours import painter
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import printable
@@ -95,6 +96,7 @@ def _head(run: Row, steps: Sequence[Row]) -> Iterator[str]:
         given = ", ".join(f"{key}={_written(value)}" for key, value in run[name].items())
         if given:
             yield f"{name}: {printable(given)}\n"
+    yield from part_lines(run["group_info"])
 
 
 def _steps(shown: Sequence[Row], steps: Sequence[Row]) -> Iterator[str]:

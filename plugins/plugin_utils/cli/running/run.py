@@ -10,6 +10,7 @@ import argparse
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.archive.ages_and_sizes import number
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import (
     add_db,
@@ -35,6 +36,7 @@ def add_run(command: argparse.ArgumentParser) -> None:
     add_selection(command.add_argument_group("steps"))
     _add_resume(command.add_argument_group("going on where a run stopped"))
     _add_hosts(command.add_argument_group("hosts"))
+    _add_group(command.add_argument_group("in several parts"))
     _add_mode(command.add_argument_group("how"))
     _add_results(command.add_argument_group("results"))
     examples(
@@ -43,6 +45,7 @@ def add_run(command: argparse.ArgumentParser) -> None:
         "rack-recipes run recipes/host_health.yml -i inventory.yml --limit leafs --report",
         "rack-recipes run recipes/burn_in.yml -i inventory.yml --param minutes=5 --param-file lab.yml --dry-run",
         "rack-recipes run --resume last -i inventory.yml",
+        "rack-recipes run recipes/host_health.yml -i inventory.yml --limit row_a --group night-42 --parts 2",
         "rack-recipes run recipes/compare.yml -i inventory.yml --context before.json",
         "rack-recipes run recipes/numbers.yml -i inventory.yml -- --ask-become-pass",
         "",
@@ -114,6 +117,23 @@ def _add_hosts(group: argparse._ArgumentGroup) -> None:
         type=int,
         help="how many hosts at once (default: Ansible's setting, else what the machine's cores, memory and open files"
         " allow)",
+    )
+
+
+def _add_group(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--group",
+        metavar="ID",
+        default="",
+        help="this run is a part of the run ID: several controllers share its hosts and one store; every command takes "
+        "ID as the id of the whole run",
+    )
+    group.add_argument(
+        "--parts",
+        metavar="N",
+        type=number,
+        default=0,
+        help="how many parts the group is to have: the whole cannot pass while one is missing",
     )
 
 

@@ -134,6 +134,8 @@ def _variables(options: argparse.Namespace, prepared: PreparedRun) -> dict[str, 
         "rack_recipes_report": options.report,
         "rack_recipes_locked": options.locked,
         "rack_recipes_db": options.db,
+        "rack_recipes_group": options.group,
+        "rack_recipes_parts": options.parts,
     }
     return {name: value for name, value in wanted.items() if value}
 

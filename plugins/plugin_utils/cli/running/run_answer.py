@@ -18,6 +18,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.journal_record import
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colours import painter
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import printable
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, StoreError, UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.end_status import REHEARSED
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.status_file import ReportStatus, read
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import Summary
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import BY_SIGNAL
@@ -26,7 +27,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import
     NOT_IN_STORE,
     NOTHING,
     REFUSED,
-    REHEARSED,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.store_requests import LOG as STORE_WRITER_LOG
 

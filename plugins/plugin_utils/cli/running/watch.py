@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_run, examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, add_run, examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
 PAUSE = 0.3  # seconds between two drawings
 GONE = 3.0  # seconds without a process of the run after which its end is not expected any more
@@ -22,13 +23,15 @@ NO_END = "its process is gone, and has written no end"
 def add_watch(command: argparse.ArgumentParser) -> None:
     """Add the options of the command."""
     add_run(command)
-    examples(command, "rack-recipes watch", "rack-recipes watch 20261125-1444")
+    add_db(command)
+    examples(command, "rack-recipes watch", "rack-recipes watch 20261125-1444", "rack-recipes watch night-42")
 
 
 def watch(options: argparse.Namespace) -> Answer:
     """Show the progress of a run until it ends, its use of this machine's CPU and memory, and then its result.
 
-    It works from any terminal of the machine that the run is on, and in several terminals at once.
+    It works from any terminal of the machine that the run is on, and in several terminals at once. A run in parts is
+    watched by its group's id, from any machine that can read the store.
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.process_usage import ProcessUsage
@@ -37,7 +40,14 @@ def watch(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import summarize
     from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import is_held, journal_of
 
-    path = journal_of(Path(settings.load().runs), options.run)
+    try:
+        path = journal_of(Path(settings.load().runs), options.run)
+    except UsageError:
+        from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.watch_parts import watch_parts
+
+        if not options.run or (of_parts := watch_parts(options)) is None:
+            raise
+        return of_parts
     progress, load, drawing = Progress.of(path), ProcessUsage(path.parent), StatusLine(sys.stderr)
     progress.catch_up()
     seen = time.monotonic()

@@ -38,6 +38,7 @@ SUMMARY = (
     Column("params", "Parameters"),
     Column("options", "Options"),
     Column("resumes", "Goes on from run"),
+    Column("parts", "Parts"),
     Column("recipe", "Recipe"),
     Column("digest", "Recipe digest"),
     Column("started", "Started", "time", "UTC"),

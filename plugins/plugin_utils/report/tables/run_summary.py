@@ -35,9 +35,19 @@ def summary(data: RunData) -> Row:
         "labels": in_words(run.get("labels"), ": "),
         "params": in_words(run.get("params"), " = "),
         "options": in_words(run.get("options"), " = "),
+        "parts": _parts(run.get("group_info") or {}),
         "refs": ", ".join(map(as_text, run.get("refs") or ())) or None,
     }
     return tuple(known.get(column.name) for column in SUMMARY)
+
+
+def _parts(info: Mapping[str, Any]) -> str | None:
+    """How each part of the run ended, with what is to be said of it; None for a run that has no parts."""
+    return "; ".join(f"{part['part']}: {part['state']}{_note(part)}" for part in info.get("told", ())) or None
+
+
+def _note(part: Mapping[str, Any]) -> str:
+    return f" ({part['note']})" if part["note"] else ""
 
 
 def past_runs(data: RunData) -> tuple[Row, ...]:

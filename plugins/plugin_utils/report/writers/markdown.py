@@ -37,7 +37,9 @@ class Extent:
 SHORT = Extent(
     {"counts": 1_000, "causes": 5_000, "not_passed": 9_000},
     {"causes": 10, "not_passed": 20},
-    frozenset({"run_id", "recipe", "started", "seconds", "hosts", "steps", "results", "not_passing", "not_run"}),
+    frozenset(
+        {"run_id", "recipe", "started", "seconds", "hosts", "steps", "results", "not_passing", "not_run", "parts"}
+    ),
 )
 """For a pull request: verdict, causes, and the first results that did not pass."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from inspect import signature
 from typing import Any
 
@@ -28,7 +29,8 @@ Resolve = Callable[[Any], Sequence[str]]
 class AnsibleApi:
     """Functions of the play that starts, and its extra vars.
 
-    `resolve` returns the names of the hosts of this run that match a pattern. `fill` fills in a template with the
+    `resolve` returns the names of the hosts of this run that match a pattern, `resolve_whole` those of the whole
+    inventory, whatever --limit says. `fill` fills in a template with the
     variables of the play, or with those that it is given.
     `vaulted` returns, by host, the texts of its variables that came out of a vault, and why some may be missing. It has
     the hosts that it is given and all others of the inventory, whose values a template can bring in.
@@ -47,6 +49,7 @@ class AnsibleApi:
     vars_of: Callable[..., Mapping[str, Any]] = lambda _host, _play, _hosts=None: {}
     inventory: InventoryVariables | None = None
     is_vaulted: Callable[[Any], bool] = lambda _value: False
+    resolve_whole: Resolve = lambda _pattern: ()
 
 
 def ansible_api_of(play: Any) -> AnsibleApi:
@@ -57,10 +60,11 @@ def ansible_api_of(play: Any) -> AnsibleApi:
         known = variables.get_vars(play=play) if known is None else known
         return Templar(loader=play.get_loader(), variables=known).template(value)
 
-    def resolve(pattern: Any) -> list[str]:
+    def resolve(pattern: Any, *, ignore_limits: bool = False) -> list[str]:
         """The hosts of all batches; Ansible restricts its inventory to the batch that starts."""
         filled = fill(pattern) if "{{" in str(pattern) else pattern
-        return [host.name for host in variables._inventory.get_hosts(filled, ignore_restrictions=True)]
+        found = variables._inventory.get_hosts(filled, ignore_limits=ignore_limits, ignore_restrictions=True)
+        return [host.name for host in found]
 
     def vaulted(hosts: Iterable[str]) -> tuple[dict[str, list[str]], str]:
         vault = VaultValues(play.get_loader())
@@ -84,7 +88,10 @@ def ansible_api_of(play: Any) -> AnsibleApi:
 
     inventory = InventoryVariables(variables._inventory, variables._loader)
     is_vaulted = VaultValues(play.get_loader()).is_vaulted
-    return AnsibleApi(variables.extra_vars, resolve, fill, vaulted, is_only_group, vars_of, inventory, is_vaulted)
+    whole = partial(resolve, ignore_limits=True)
+    return AnsibleApi(
+        variables.extra_vars, resolve, fill, vaulted, is_only_group, vars_of, inventory, is_vaulted, whole
+    )
 
 
 def fill_caches() -> None:

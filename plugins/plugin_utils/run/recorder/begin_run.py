@@ -66,13 +66,25 @@ OPTIONS_OF_RECIPE = ("labels", "references", "time_box", "fail_fast", "derived")
 ANSIBLE_OPTIONS = {"check": "check", "limit": "subset", "tags": "tags", "skip_tags": "skip_tags"}  # our word, Ansible's
 
 
+class EmptyPartError(UsageError):
+    """No host matches in this part of a group. Its journal says so, and `run` is what has it stored."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(f"no host matches in this part of the group {run.inputs.group['id']}, which is noted there")
+        self.run = run
+
+
 def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi) -> Run:
     """Start the run of plays with stage tasks.
 
-    Raises UsageError where no host or no step is left, a parameter is wrong, or the run to continue cannot be used.
-    Raises TrustError where the policy or the lock file does not allow the run. In both cases no run is begun.
+    Raises UsageError where no host or no step is left, a parameter is wrong, the run to continue cannot be used, or the
+    recipe cannot be run in parts, as this run's group asks. Raises EmptyPartError for a part without hosts, and
+    TrustError where the policy or the lock file does not allow the run. In all cases no run is begun.
     """
     play_outline = outline(plays, ansible_api.resolve)
+    group = _group(plays, play_outline, settings, ansible_api)
+    if group and not play_outline.hosts:
+        raise EmptyPartError(_empty_part(plays, play_outline, settings, group))
     _check(play_outline, plays)
     _check_delegates(plays, ansible_api)
     if settings.module_errors:
@@ -104,6 +116,7 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
         canary=_canary(recipe.get("canary") or {}, tuple(play_outline.hosts), ansible_api.resolve),
         unknown_hosts=tuple(host for host in imported.hosts if host not in play_outline.hosts),
         attributes=attributes,
+        group=group,
     )
     run = _new_run(settings, play_outline, given, ReusableResults(earlier))
     run.merges = MergeHooks(hooks)
@@ -114,6 +127,37 @@ def begin_run(plays: Sequence[Any], settings: Settings, ansible_api: AnsibleApi)
     append(run.path, [{**_first_record(run), **({"merge": merge} if merge else {})}, *_imported(run, imported)])
     if wanted.context:
         run.catch_up()  # the first stage starts with it
+    return run
+
+
+def _group(
+    plays: Sequence[Any], play_outline: PlayOutline, settings: Settings, ansible_api: AnsibleApi
+) -> dict[str, Any]:
+    """What the journal says of the group that this run is a part of, empty for none. Raises UsageError."""
+    # only a part of a group pays for these imports
+    if not settings.group and "awx_workflow_job_id" not in ansible_api.extra_vars:
+        return {}
+    from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder import group_membership
+    from ansible_collections.rack.recipes.plugins.plugin_utils.store.run_plan import packed
+
+    member = group_membership.membership(settings, ansible_api.extra_vars)
+    if member is None:
+        return {}
+    whole = outline(plays, ansible_api.resolve_whole)
+    group_membership.check_alone(plays, whole, plays[0].vars.get(RECIPE_VARIABLE) or {}, member.group)
+    info: dict[str, Any] = {"parts": member.parts} if member.parts else {}
+    if whole.hosts.keys() != play_outline.hosts.keys():
+        info["whole"] = packed({"steps": [_step(step) for step in whole.steps.values()]})
+    return {"id": member.group, "part": member.part, "info": info}
+
+
+def _empty_part(plays: Sequence[Any], play_outline: PlayOutline, settings: Settings, group: Mapping[str, Any]) -> Run:
+    """The run of a part without hosts, which has ended: nobody shall wait for it."""
+    recipe = transform_to_native_types(dict(plays[0].vars.get(RECIPE_VARIABLE) or {}))
+    given = RunInputs(recipe=recipe, options=_ansible_options(), group=group)
+    run = _new_run(settings, play_outline, given, ReusableResults(None))
+    end = {"kind": "end", "time": now(), "status": "failed", "exit_code": UsageError.exit_code, "counts": {}}
+    append(run.path, [_first_record(run), end])
     return run
 
 
@@ -237,6 +281,7 @@ def _first_record(run: Run) -> dict[str, Any]:
         "options": dict(run.inputs.options),
         "resumes": earlier.run_id if earlier else "",
         "waivers": run.inputs.waivers.to_record(),
+        "group": {**run.inputs.group, "part": run.inputs.group["part"] or run.run_id} if run.inputs.group else {},
     }
     return {
         "kind": "run",

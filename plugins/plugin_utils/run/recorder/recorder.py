@@ -18,6 +18,11 @@ from ansible_collections.rack.recipes.plugins.plugin_utils import settings as pr
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import FLUSH, REPORT, STAGE
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, RackError, StoreError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.end_status import (
+    EXIT_CODES,
+    INTERRUPTED,
+    status_of,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import (
     RUN_HOST,
     Run,
@@ -37,7 +42,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_
     ansible_api_of,
     fill_caches,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.begin_run import begin_run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.begin_run import EmptyPartError, begin_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.cached_results import cached_offers
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.find_delegates import delegate_finder
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.play_outline import (
@@ -51,13 +56,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.start_wa
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.store_writer_client import StoreWriterClient
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import BY_SIGNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import (
-    EXIT_CODES,
-    INTERRUPTED,
     NOT_IN_STORE,
     REFUSED,
     checks_of,
     counts_of,
-    status_of,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.missing_tools import (
     missing_on_controller,
@@ -144,6 +146,8 @@ class Recorder:
         self._find_cached(run)
         self._set_facts(run, run.hosts)
         self.store_writer = StoreWriterClient(run)
+        if run.inputs.group:
+            self.store_writer.flush_soon()  # the group knows of this part, even if its controller is killed
         fill_caches()
         gc.freeze()  # a search for garbage in what Ansible has loaded would copy that memory in each worker
 
@@ -365,6 +369,10 @@ def _begun(plays: Sequence[Any], settings: project.Settings, api: AnsibleApi) ->
     """The run that has begun. Raises RackError as `begin_run` does, and UsageError where nothing can be written."""
     try:
         return begin_run(plays, settings, api)
+    except EmptyPartError as error:
+        if problem := StoreWriterClient(error.run).finish():
+            raise UsageError(f"{error}; but {_not_stored(error.run, problem)}") from None
+        raise
     except OSError as error:
         raise UsageError(f"no run can be recorded: {error.filename or settings.runs}: {error.strerror}") from error
     except JournalError as error:

@@ -43,8 +43,11 @@ Decoders = Mapping[str, Callable[[Any], Any]]
 
 
 def runs(engine: Engine) -> list[Result]:
-    """All runs, the newest first. JSON columns are decoded; a missing one is an empty dict or list."""
-    return read(engine, sql.select(*_run_columns()).order_by(*newest_first()), RUN)
+    """All runs, the newest first. JSON columns are decoded; a missing one is an empty dict or list.
+
+    Of a run in parts there is the group, not its parts.
+    """
+    return read(engine, sql.select(*_run_columns()).where(is_whole()).order_by(*newest_first()), RUN)
 
 
 def run(engine: Engine, run_id: str) -> Result:
@@ -75,9 +78,25 @@ def flakes(engine: Engine, run_ids: Collection[str]) -> dict[str, int]:
     return {row["run_id"]: row["flakes"] for row in read(engine, query.group_by(table.c.run_id), {})}
 
 
+def parts(engine: Engine, group_id: str) -> list[Result]:
+    """The parts of a group in the order in which they began; empty where there is no such group."""
+    table = tables().runs
+    query = sql.select(*_run_columns()).where(table.c.group_id == group_id, table.c.part.is_not(None))
+    return read(engine, query.order_by(table.c.started, table.c.run_id), RUN)
+
+
+def verdicts(engine: Engine, run_ids: Collection[str]) -> dict[str, int]:
+    """How many results of these runs have each verdict, by name; a looped step counts by its instances."""
+    table = tables().steps
+    counted = sql.func.count().label("number")
+    query = sql.select(table.c.verdict, counted).where(table.c.run_id.in_(run_ids), table.c.instances.is_(None))
+    rows = read(engine, query.group_by(table.c.verdict).order_by(table.c.verdict), {})
+    return {row["verdict"]: row["number"] for row in rows}
+
+
 def newest(engine: Engine) -> str | None:
     """The id of the run that started last; None if the store has no runs."""
-    found = read(engine, sql.select(tables().runs.c.run_id).order_by(*newest_first()).limit(1), {})
+    found = read(engine, sql.select(tables().runs.c.run_id).where(is_whole()).order_by(*newest_first()).limit(1), {})
     return found[0]["run_id"] if found else None
 
 
@@ -290,6 +309,11 @@ def _run_columns() -> list[ColumnElement[Any]]:
     return [column for column in tables().runs.c if column.name != "plan"]
 
 
+def is_whole() -> ColumnElement[bool]:
+    """Choose runs that are no part of a group: the results of parts are those of the group's row, too."""
+    return tables().runs.c.part.is_(None)
+
+
 def newest_first() -> tuple[ColumnElement[Any], ...]:
     """Sort runs by their start, the newest first."""
     table = tables().runs
@@ -368,6 +392,7 @@ RUN: Decoders = {
     "refs": _list,
     "options": _object,
     "waivers": _object,
+    "group_info": _object,
     "checks": _count,
     "pinned": bool,
 }

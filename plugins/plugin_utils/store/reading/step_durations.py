@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import COMPLETE, PASSING, RAN
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import newest_first, read
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import is_whole, newest_first, read
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 
 if TYPE_CHECKING:
@@ -68,5 +68,6 @@ def _last_runs(engine: Engine, test: str) -> dict[str, str]:
     """The ids of the last runs of a test, each with its status."""
     table = tables().runs
     query = sql.select(table.c.run_id, table.c.status).where((table.c.test_id == test) | (table.c.recipe == test))
+    query = query.where(is_whole())
     found = read(engine, query.order_by(*newest_first()).limit(RUNS), {})
     return {row["run_id"]: row["status"] for row in found}

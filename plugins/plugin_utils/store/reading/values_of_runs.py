@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import reading
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import AT_ONCE, newest_first
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import AT_ONCE, is_whole, newest_first
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def newest_with(engine: Engine, name: str) -> str | None:
     with_name = sql.select(known.measurements.c.run_id).where(known.measurements.c.name == name)
     with_key = sql.select(known.context.c.run_id).where(known.context.c.key.in_(keys))
     either = known.runs.c.run_id.in_(with_name) | known.runs.c.run_id.in_(with_key)
-    found = _bare(engine, sql.select(known.runs.c.run_id).where(either).order_by(*newest_first()).limit(1))
+    found = _bare(engine, sql.select(known.runs.c.run_id).where(either, is_whole()).order_by(*newest_first()).limit(1))
     return found[0][0] if found else None
 
 

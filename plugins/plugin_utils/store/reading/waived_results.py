@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.waiving import matches
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import Result, decoded, read
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading.queries import Result, decoded, is_whole, read
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.in_force import InForce
 from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.pass_streaks import Place, Streak, lifted, streaks
@@ -30,7 +30,7 @@ RESULT = ("run_id", "step", "host", "verdict", "parent", "waived")
 def runs_with_waivers(engine: Engine) -> list[Result]:
     """The runs that had waivers, the oldest first, each with `run_id`, `started` and `waivers`. Raises StoreError."""
     table = tables().runs
-    query = sql.select(table.c.run_id, table.c.started, table.c.waivers).where(table.c.waivers.is_not(None))
+    query = sql.select(table.c.run_id, table.c.started, table.c.waivers).where(table.c.waivers.is_not(None), is_whole())
     return read(engine, query.order_by(table.c.started, table.c.run_id), {"waivers": decoded})
 
 

@@ -107,8 +107,12 @@ def _runs(metadata: MetaData) -> Table:
         sql.Column("pinned", sql.Boolean),  # NULL where it may be pruned
         sql.Column("waivers", long_text()),  # those that were in force, and those of its recipe that were over
         sql.Column("plan", long_text()),  # NULL in rows of earlier versions; see store/run_plan.py
+        sql.Column("group_id", name()),  # of a part of a group, and of the row of the group itself
+        sql.Column("part", name()),  # what a part is called; NULL in all other rows
+        sql.Column("group_info", long_text()),  # see store/parts/group_model.py
         sql.PrimaryKeyConstraint("run_id"),
         sql.Index(None, "test_id", "started"),
+        sql.Index(None, "group_id"),
     )
 
 

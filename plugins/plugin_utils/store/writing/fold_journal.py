@@ -21,6 +21,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables i
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_to_rows import (
     ARTIFACT,
     END,
+    GROUP,
     RECIPE,
     RUN,
     TRANSFER,
@@ -114,6 +115,16 @@ class JournalFold:
             "end": self._add_end,
         }
 
+    @property
+    def group_id(self) -> str:
+        """The group that the run is a part of, empty for none."""
+        return self._run.get("group_id") or ""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the run has ended, as far as it was read."""
+        return bool(self._run.get("ended"))
+
     def add(self, record: Record, batch: Batch | None = None) -> None:
         """Add one record of the journal, and its rows to the batch; a kind that is not known here has no rows."""
         if add := self._kinds.get(record["kind"]):
@@ -143,6 +154,7 @@ class JournalFold:
             "run_id": self.run_id,
             **columns_from(RECIPE, mapping(record.get("recipe"))),
             **columns_from(RUN, record),
+            **columns_from(GROUP, mapping(record.get("group"))),
             "status": "running",
             "plan": plan or storable(json_text(packed(record))),
         }

@@ -89,6 +89,7 @@ class JournalImport:
         self._fold: JournalFold | None = None
         self._batch = Batch()
         self._stored = 0
+        self._joined = -1  # the offset at which the group was made anew
         self._are_new = True  # false once a row was in the store already
 
     def catch_up(self, patience: float | None = None) -> Imported:
@@ -126,9 +127,20 @@ class JournalImport:
             if self._is_full():
                 rows += self._flush(fold)
         rows += self._flush(fold)
+        self._join(fold)
         if not self._reader.offset:
             self._fold = None  # the journal will name its run
         return Imported(fold.run_id, self._stored, rows, self._reader.set_aside, self.damaged)
+
+    def _join(self, fold: JournalFold) -> None:
+        """Make the run of the group anew where this is a part that has begun or ended."""
+        if not fold.group_id or self._joined == self._stored or (self._joined >= 0 and not fold.has_ended):
+            return
+        # a run of its own does not pay for this import
+        from ansible_collections.rack.recipes.plugins.plugin_utils.store.parts.join_parts import join_parts
+
+        join_parts(self._engine, fold.group_id, patience=self._patience)
+        self._joined = self._stored
 
     def _resume(self) -> JournalFold:
         """Read the part of the journal that is stored already. Start anew if the store lacks some of it."""

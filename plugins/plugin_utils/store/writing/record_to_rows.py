@@ -134,6 +134,11 @@ RUN: Fields = {
     "resumes": ("resumes", name),
     "waivers": ("waivers", _some_object),
 }
+GROUP: Fields = {
+    "group_id": ("id", name),
+    "part": ("part", name),
+    "group_info": ("info", _some_object),
+}
 RECIPE: Fields = {
     "test_id": ("test_id", name),
     "recipe": ("path", storable),

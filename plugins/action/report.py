@@ -48,6 +48,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
 def report(arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[str, Any]:
     """Write the report; returns the task's result. Raises RackError."""
     from ansible_collections.rack.recipes.plugins.plugin_utils.report.make_report import make
+    from ansible_collections.rack.recipes.plugins.plugin_utils.report.run_in_short import run_in_short
     from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import reader
 
     project = settings.load(own_vars(task_vars))
@@ -56,7 +57,14 @@ def report(arguments: Mapping[str, Any], task_vars: Mapping[str, Any]) -> dict[s
     url = arguments["db"] or project.db
     summary_by = project if arguments["summary"] else None
     made = make(reader(url), run_id, folder, arguments["formats"], url, summary_by, project.report_templates)
-    return {"changed": any(made.values()), "run_id": run_id, "files": list(map(str, made))}
+    told = run_in_short(reader(url), run_id)
+    return {
+        "changed": any(made.values()),
+        "run_id": run_id,
+        "folder": str(folder),
+        "files": list(map(str, made)),
+        **told,
+    }
 
 
 def own_vars(task_vars: Mapping[str, Any]) -> dict[str, Any]:

@@ -89,4 +89,25 @@ files:
   type: list
   elements: str
   sample: [.rack-recipes/runs/20261125-120000-3f9a2c/report/report.html]
+folder:
+  description: The folder of these files.
+  returned: success
+  type: str
+  sample: .rack-recipes/runs/20261125-120000-3f9a2c/report
+status:
+  description: How the run ended, such as V(passed) or V(failed).
+  returned: success
+  type: str
+  sample: failed
+counts:
+  description: How many results have each verdict.
+  returned: success
+  type: dict
+  sample: {passed: 11, failed: 1}
+causes:
+  description: The gravest problems that the analysis has found, five at most, in words.
+  returned: success
+  type: list
+  elements: str
+  sample: [bgp failed on every host (4 of 4)]
 """

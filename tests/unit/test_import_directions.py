@@ -35,6 +35,7 @@ STATIONS = (
     ("archive",),
     ("cabling",),
     ("virtual_rack",),
+    ("awx",),
     ("server",),
     ("cli",),
     ("programs",),

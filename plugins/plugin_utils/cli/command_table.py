@@ -105,6 +105,9 @@ GROUPS: dict[str, dict[str, Command]] = {
         "export": Command("pack a run into a folder or archive, with checksums", "archive.export"),
         "verify": Command("find what was changed in a pack", "archive.verify"),
     },
+    "AWX": {
+        "awx": Command("write what AWX needs to run recipes: job templates, surveys, an image", "awx.awx"),
+    },
     "cables": {
         "cabling": Command("cabling plans: import them, check them, learn them"),
         "cabling import": Command("write cabling.yml from NetBox, containerlab, ...", "cabling.cabling"),

@@ -37,6 +37,7 @@ STATIONS = (
     ("virtual_rack",),
     ("awx",),
     ("server",),
+    ("web",),
     ("cli",),
     ("programs",),
     ("pytest_plugin",),

@@ -37,6 +37,7 @@ KINDS: Mapping[str, ProblemKind] = {
     "head-too-large": ProblemKind(431, "The headers are too large"),
     "internal": ProblemKind(500, "The server has a fault"),
     "cannot-write": ProblemKind(503, "The journal cannot be written"),
+    "cannot-read": ProblemKind(503, "The store cannot be read"),
     "disk-full": ProblemKind(507, "The journal has no room"),
 }
 

@@ -71,7 +71,9 @@ def diff(options: argparse.Namespace) -> Answer:
 
 def compared(store: Any, first: str, second: str, options: argparse.Namespace) -> Answer:
     """The answer to a comparison of two runs; `options` are those of `add_comparison`, and `json`."""
-    found = _changes(store, first, second)
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.stored_changes import stored_changes
+
+    found = stored_changes(store, first, second)
     worse = _worse(store, first, second) if options.exit_code else []
     sys.stderr.writelines(f"worse: {what}\n" for what in worse)
     code = 1 if worse else 0
@@ -91,22 +93,6 @@ def _worse(store: Any, first: str, second: str) -> list[str]:
         printable(f"{name}{row['step']} on {row['host'] or 'the run'}: {row['before']} -> {row['after']}")
         for name, row in (*(("", row) for row in steps), *((f"{row['name']} of ", row) for row in criteria))
     ]
-
-
-def _changes(store: Any, first: str, second: str) -> dict[str, list[dict[str, Any]]]:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import run_changes
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
-
-    steps = [queries.steps(store, run_id) for run_id in (first, second)]
-    return {
-        "run": run_changes.run_changes(queries.run(store, first), queries.run(store, second)),
-        "verdicts": run_changes.verdict_changes(*steps),
-        "durations": run_changes.duration_changes(*steps),
-        "measurements": run_changes.measurement_changes(
-            queries.measurements(store, first), queries.measurements(store, second)
-        ),
-        "context": run_changes.context_changes(queries.context(store, first), queries.context(store, second)),
-    }
 
 
 def _lines(ids: Sequence[str], found: Mapping[str, Sequence[Row]], percent: float) -> Iterator[str]:

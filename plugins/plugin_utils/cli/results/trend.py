@@ -7,22 +7,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.archive.ages_and_sizes import number
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, examples
-
-if TYPE_CHECKING:
-    from sqlalchemy import Engine
-
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.change_points import ChangePoint
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_over_runs import OverRuns
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_series import SeriesValues
 
 TITLES = ("run", "started", "value", "")
 NO_TREND = "no trend"
@@ -55,121 +45,15 @@ def trend(options: argparse.Namespace) -> Answer:
     four, each host is shown. Below the values stand changes of level, the slope with its 95 % interval, the limit and
     when the slope leads to it; with fewer than ten runs neither changes nor a trend are told.
     """
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.stored_trends import stored_trends
+    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
 
     with opened(options) as store:
-        history = _history(store, options)
-        told = [_told(one, history) for one in _over_runs(history, options)]
+        run_id = run_id_of(store, options.run, options.db) if options.run else ""
+        found, told = stored_trends(store, options.key, options.host, options.step, options.last, run_id)
     if options.json:
-        return {"key": options.key, "run_id": history.run.run["run_id"], "series": told}, 0
+        return {"key": options.key, "run_id": found, "series": told}, 0
     return "\n".join("".join(_lines(one)) for one in told), 0
-
-
-def _history(store: Engine, options: argparse.Namespace) -> History:
-    """The history up to the run that was asked for, or to the newest that has the key."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import run_id_of
-    from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import values_of_runs
-
-    found = run_id_of(store, options.run, options.db) if options.run else values_of_runs.newest_with(store, options.key)
-    if found is None:
-        raise UsageError(f"no run in the store has a measurement or a key {options.key!r}")
-    return History(store, _run_data(store, found), options.last - 1)
-
-
-def _run_data(store: Engine, run_id: str) -> RunData:
-    """What a trend needs of a run: not its results."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, with_numbers
-    from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
-
-    return RunData(
-        run=queries.run(store, run_id),
-        measurements=queries.measurements(store, run_id),
-        context=with_numbers(queries.context(store, run_id)),
-        runs=queries.runs(store),
-        attributes=queries.attributes(store, run_id),
-    )
-
-
-def _over_runs(history: History, options: argparse.Namespace) -> Sequence[OverRuns]:
-    """The series that were asked for. Raises UsageError where the run has none."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_over_runs import over_runs
-    from ansible_collections.rack.recipes.plugins.plugin_utils.cli.argument_parser import hint
-    from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-
-    wanted = [one for one in history.series if _is_wanted(one, options)]
-    of_hosts = [one for one in map(_of_host, wanted, [options.host] * len(wanted)) if len(one.hosts)]
-    found = [*over_runs(of_hosts, [*history.runs, history.run.run], history.run.attributes, 1)]
-    if not found:
-        names = sorted({one.series.name for one in history.series})
-        near = "" if options.key in names else hint(options.key, names)
-        raise UsageError(f"run {history.run.run['run_id']} has no such numbers for {options.key!r}{near}")
-    return found
-
-
-def _is_wanted(one: SeriesValues, options: argparse.Namespace) -> bool:
-    name, key = one.series.name, options.key
-    return (name == key or name.startswith((f"{key}.", f"{key}["))) and options.step in ("", one.series.step)
-
-
-def _of_host(one: SeriesValues, host: str) -> SeriesValues:
-    """The series of one host; of all hosts where none is named."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_series import SeriesValues
-
-    if not host:
-        return one
-    places = [place for place, name in enumerate(one.hosts) if name == host]
-    return SeriesValues(one.series, [one.hosts[place] for place in places], one.values[places])
-
-
-def _told(one: OverRuns, history: History) -> Told:
-    """What is told of one series, as plain values."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_over_runs import level_changes
-
-    runs = [*history.runs, history.run.run]
-    changes = level_changes([one]).get(one.key, ())
-    limits = history.limits.of(one.series)
-    ends = [end for end in (limits.low, limits.high) if end is not None]
-    values = zip(one.places, one.values.tolist(), strict=True)
-    return {
-        "step": one.series.step,
-        "name": one.series.name,
-        "number": one.series.number,
-        "unit": one.series.unit,
-        "hosts": [*one.hosts],
-        "whose": one.whose,
-        "limits": ends,
-        "values": [
-            {"run_id": runs[place]["run_id"], "started": runs[place]["started"], "value": value}
-            for place, value in values
-        ],
-        "changes": [_change(change, one, runs) for change in changes],
-        "trend": _trend(one, changes, ends),
-    }
-
-
-def _change(change: ChangePoint, one: OverRuns, runs: Sequence[Mapping[str, Any]]) -> Told:
-    since = runs[one.places[change.place]]["run_id"]
-    return {"since": since, "before": change.before, "after": change.after, "p": change.p}
-
-
-def _trend(one: OverRuns, changes: Sequence[ChangePoint], ends: Sequence[float]) -> Told | None:
-    """The trend since the last change of level, in units a day; None where nothing can be told."""
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.trends import crossing
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.series_over_runs import FIRST_DAY, trend_of
-
-    found = trend_of(one, changes)
-    if found is None:
-        return None
-    told = {"slope": found.slope, "low": found.low, "high": found.high, "p": found.p, "why_not": found.why_not}
-    reached = [(when, end) for end in ends if (when := crossing(found, end))]
-    if not reached:
-        return told
-    when, end = min(reached, key=lambda each: each[0].time)
-    days = {"time": when.time, "earliest": when.earliest, "latest": when.latest}
-    dates = {name: day and f"{FIRST_DAY + timedelta(days=day):%Y-%m-%d}" for name, day in days.items()}
-    return {**told, "reaches": end, **dates}
 
 
 def _lines(told: Told) -> Iterator[str]:

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.archive.ages_and_sizes import number
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.command_table import Answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.serving.serve_web import serve_web
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.serving.shared_serving_options import (
     add_tokens,
     tokens_of,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import examples
+from ansible_collections.rack.recipes.plugins.plugin_utils.cli.shared_options import add_db, examples
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.limits import Limits
 
@@ -64,12 +65,20 @@ def add_serve(command: argparse.ArgumentParser) -> None:
         help="what a write has survived when it is answered: journal is a crash of the server, fsync also one of the "
         "machine (default: journal)",
     )
+    command.add_argument(
+        "--web",
+        action="store_true",
+        help="serve pages for browsers instead, of the runs in the store (--db) and of those that go on; --listen "
+        "names a port of this machine's own address then, 0 is any free one (default: 127.0.0.1:8321)",
+    )
+    add_db(command)
     examples(
         command,
         "rack-recipes serve",
         "rack-recipes serve --socket ctx/ctx.sock --new --durability fsync",
         "rack-recipes serve --listen 127.0.0.1:8470",
         "rack-recipes serve --listen 0.0.0.0:8470 --tls-cert cert.pem --tls-key key.pem --tls-client-ca clients.pem",
+        "rack-recipes serve --web --listen 127.0.0.1:8321",
     )
 
 
@@ -102,7 +111,11 @@ def serve(options: argparse.Namespace) -> Answer:
 
     It ends at SIGTERM or Ctrl-C. The next start goes on with the same context, unless --new begins another one. With
     --json the object on stdout comes as soon as the server answers. Nothing listens on a network without --listen.
+
+    With --web it serves pages that only read, and the line that it prints has the address that signs a browser in.
     """
+    if options.web:
+        return serve_web(options)
     from ansible_collections.rack.recipes.plugins.plugin_utils import settings as all_settings
     from ansible_collections.rack.recipes.plugins.plugin_utils.server import serve as process
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.live_context import LiveContext

@@ -51,11 +51,22 @@ class Block:
 
 def block(table: Table) -> Block:
     """The table for the script. Rows are left out at the end once `MOST_CHARACTERS` are used up."""
+    data, fitting = _packed(table)
+    return Block(table, b64encode(_compressed(data)).decode(), fitting)
+
+
+def block_data(table: Table) -> bytes:
+    """The table as JSON, for a script that asks a server for it; `total` says how many rows the table has."""
+    return _packed(table)[0]
+
+
+def _packed(table: Table) -> tuple[bytes, int]:
+    """The table as JSON in columns, and how many rows are in it."""
     cells = [*zip(*table.rows, strict=True)] or [()] * len(table.columns)
     fitting = len(table.rows) if _fit_all(cells) else _fitting(table.rows)
     columns = [_encoded(column, own[:fitting]) for column, own in zip(table.columns, cells, strict=True)]
-    data = json.dumps({"rows": fitting, "columns": columns}, ensure_ascii=False, separators=(",", ":"))
-    return Block(table, b64encode(_compressed(data.encode())).decode(), fitting)
+    told = {"rows": fitting, "total": len(table.rows), "columns": columns}
+    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode(), fitting
 
 
 def _compressed(data: bytes) -> bytes:

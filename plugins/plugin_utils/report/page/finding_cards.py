@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -33,11 +33,14 @@ LOOKS: Mapping[str, tuple[str, str]] = {PROBLEM: ("failed", "✗"), NOTABLE: ("m
 """For each grade the verdict in whose colour it is shown, and its symbol."""
 
 
+AddressOf = Callable[[str, str], str]
+
+
 class Link(NamedTuple):
-    """A result in words, and its number in the table of results; 0 where it is not there."""
+    """A result in words, and its address; "" where there is no place for it."""
 
     text: str
-    number: int
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +98,12 @@ class Findings:
         return ", ".join(f"{title} {count:,}" for title, count in counts if count)
 
 
-def findings(by_name: Mapping[str, Table], numbers: Mapping[tuple[str, str], int]) -> Findings:
-    """The findings in the tables of a report; `numbers` has the number of each result, by host and step."""
+def findings(by_name: Mapping[str, Table], address_of: AddressOf) -> Findings:
+    """The findings in the tables of a report; `address_of` gives the address of a result, by host and step."""
     if "findings" not in by_name:
         return Findings()
     rows = [*_records(by_name["findings"])]
-    links = _links(by_name["finding_results"], numbers) if "finding_results" in by_name else {}
+    links = _links(by_name["finding_results"], address_of) if "finding_results" in by_name else {}
     cards = [_card(row, links.get(row["n"], ())) for row in rows[:MOST]]
     changes = [card for card in cards if card.kind in CHANGES]
     summary = [card for card in cards if card.kind == SUMMARY]
@@ -131,12 +134,12 @@ def _records(table: Table) -> Iterable[dict[str, Any]]:
     return (dict(zip(names, row, strict=True)) for row in table.rows)
 
 
-def _links(results: Table, numbers: Mapping[tuple[str, str], int]) -> dict[int, list[Link]]:
+def _links(results: Table, address_of: AddressOf) -> dict[int, list[Link]]:
     found: dict[int, list[Link]] = {}
     for row in _records(results):
         host, step, name = row["host"], row["step"] or "", row["name"]
         words = f"{host}: {step}" if step else host
-        link = Link(f"{words} ({name})" if name else words, numbers.get((host, step), 0))
+        link = Link(f"{words} ({name})" if name else words, address_of(host, step))
         found.setdefault(row["n"], []).append(link)
     return found
 

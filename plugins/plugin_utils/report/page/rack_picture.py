@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import quote
 
 from markupsafe import Markup
@@ -36,8 +36,21 @@ MOST_HOSTS = 2000
 """With more hosts there is one tile for each rack."""
 
 
-def rack_picture(groups: Sequence[HostGroup]) -> Markup:
-    """The picture; racks that do not fit beside each other continue below."""
+HostLink = Callable[[str], str]
+
+
+def address(text: str) -> str:
+    """A text as a part of a link within the page."""
+    return quote(visible(text), safe="")
+
+
+def in_page(host: str) -> str:
+    """The address of a host in the report's page."""
+    return f"#host={address(host)}"
+
+
+def rack_picture(groups: Sequence[HostGroup], link: HostLink = in_page) -> Markup:
+    """The picture; racks that do not fit beside each other continue below. `link` gives the address of a host."""
     hosts = sum(len(group.hosts) for group in groups)
     shown = groups if hosts <= MOST_HOSTS else [_as_one(group) for group in groups]
     across = max(LEAST_ACROSS, min(MOST_ACROSS, WIDTH / max(len(shown), 1)))
@@ -48,7 +61,7 @@ def rack_picture(groups: Sequence[HostGroup]) -> Markup:
         tallest = max(len(group.hosts) for group in line)
         down = max(LEAST_DOWN, min(MOST_DOWN, ALL_DOWN / len(lines) / tallest))
         parts += (
-            _rack(group, number * across, top, across - GAP, down, hosts <= MOST_LINKS)
+            _rack(group, number * across, top, across - GAP, down, link if hosts <= MOST_LINKS else None)
             for number, group in enumerate(line)
         )
         top += NAME + tallest * down + GAP
@@ -71,19 +84,21 @@ def _title(groups: Sequence[HostGroup], hosts: int) -> str:
     return f"{hosts:,} hosts in {len(groups):,} groups, each in the colour of its gravest verdict"
 
 
-def _rack(group: HostGroup, left: float, top: float, across: float, down: float, is_linked: bool) -> Markup:
+def _rack(group: HostGroup, left: float, top: float, across: float, down: float, link: HostLink | None) -> Markup:
     name = element(
         "text", element("title", group.name), label(group.name, max(int(across / LETTER), 3)),
         x=f"{left:.1f}", y=f"{top + NAME / 2:.1f}", class_="rack-name",
     )  # fmt: skip
-    return element("g", name, *_tiles(group, left, top + NAME, across, down, is_linked))
+    return element("g", name, *_tiles(group, left, top + NAME, across, down, link))
 
 
-def _tiles(group: HostGroup, left: float, top: float, across: float, down: float, is_linked: bool) -> Iterator[Markup]:
+def _tiles(
+    group: HostGroup, left: float, top: float, across: float, down: float, link: HostLink | None
+) -> Iterator[Markup]:
     for number, one in enumerate(group.hosts):
-        said = (element("title", _said(one)),) if is_linked else ()  # of many hosts the page's script tells
+        said = (element("title", _said(one)),) if link else ()  # of many hosts the page's script tells
         tile = _tile(one, left, top + number * down, across, down, said)
-        yield element("a", tile, href=f"#host={address(one.host)}") if is_linked else tile
+        yield element("a", tile, href=link(one.host)) if link else tile
 
 
 def _said(one: HostPlace) -> str:
@@ -102,8 +117,3 @@ def _tile(one: HostPlace, left: float, top: float, across: float, down: float, s
     text = f"{symbol} {label(one.host, max(int((across - 12) / LETTER) - 2, 5))}"
     css = "on-ground" if one.verdict in ("", "passed") else "symbol"
     return box + element("text", text, x=f"{left + 6:.1f}", y=f"{top + height / 2:.1f}", class_=f"tile-name {css}")
-
-
-def address(text: str) -> str:
-    """A text as a part of a link within the page."""
-    return quote(visible(text), safe="")

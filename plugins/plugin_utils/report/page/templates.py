@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text impo
 STATIC = Path(__file__).parents[1] / "writers" / "static"
 PAGE = "report.html.j2"
 SCRIPTS = (
-    "elements", "columns", "data", "windowed_table", "detail", "results", "host", "tables", "pictures", "paper",
-    "routes", "start",
+    "elements", "columns", "inflate", "data", "windowed_table", "detail", "results", "host", "tables", "pictures",
+    "paper", "routes", "start",
 )  # fmt: skip
 """The files of the page's script, in the order in which they are joined."""
 
@@ -33,6 +34,17 @@ OWN_STYLE = "style.css"
 LOGOS = {"logo.svg": "image/svg+xml", "logo.png": "image/png"}
 MOST_LOGO = 200_000
 """A logo with more bytes is refused, since it is in every report."""
+
+
+def environment(folders: Sequence[Path], *, is_cached: bool = True) -> SandboxedEnvironment:
+    """What reads templates from these folders, of which the first one wins. All text is escaped and made visible."""
+    made = SandboxedEnvironment(
+        loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]), autoescape=True,
+        undefined=StrictUndefined, finalize=_printed, trim_blocks=True, lstrip_blocks=True,
+        bytecode_cache=user_cache() if is_cached else None,
+    )  # fmt: skip
+    made.filters |= {"duration": seconds, "address": address}
+    return made
 
 
 class Templates:
@@ -47,12 +59,7 @@ class Templates:
         if self._own and not self._own.is_dir():
             raise UsageError(f"report_templates: there is no folder {own}")
         folders = [self._own, STATIC] if self._own else [STATIC]
-        self._environment = SandboxedEnvironment(
-            loader=ChoiceLoader([FileSystemLoader(folder) for folder in folders]), autoescape=True,
-            undefined=StrictUndefined, finalize=_printed, trim_blocks=True, lstrip_blocks=True,
-            bytecode_cache=None if self._own else user_cache(),
-        )  # fmt: skip
-        self._environment.filters |= {"duration": seconds, "address": address}
+        self._environment = environment(folders, is_cached=self._own is None)
 
     def render(self, **told: Any) -> str:
         """The page. Raises UsageError that names the template which is wrong."""

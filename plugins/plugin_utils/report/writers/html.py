@@ -60,7 +60,7 @@ def render(tables: Sequence[Table], templates: str = "") -> str:
         head=_head(by_name, hosts, blocks),
         tables=by_name,
         **_told(by_name, hosts),
-        **_words(),
+        **words(),
     )
 
 
@@ -72,7 +72,7 @@ def _told(by_name: Mapping[str, Table], hosts: Sequence[HostPlace]) -> dict[str,
         "sentence": run_in_words.sentence(run, hosts),
         "facts": run_in_words.facts(by_name["summary"]),
         "last_pass": run_in_words.last_pass(by_name["past_runs"]),
-        "findings": finding_cards.findings(by_name, _numbers(by_name["verdicts"])),
+        "findings": finding_cards.findings(by_name, _addresses(by_name["verdicts"])),
         "not_passed": static_table.view(by_name["not_passed"]),
         "pictures": pictures(by_name, hosts),
         "measured": _measured(by_name, hosts),
@@ -86,7 +86,8 @@ def _measured(by_name: Mapping[str, Table], hosts: Sequence[HostPlace]) -> list[
     return measurement_charts.measured(by_name["values"], racks, by_name.get("trend", measurement_charts.NO_TREND))
 
 
-def _words() -> dict[str, Any]:
+def words() -> dict[str, Any]:
+    """What the macros of the page work with."""
     return {
         "looks": VERDICTS,
         "look": verdict_colours.style_of,
@@ -97,10 +98,15 @@ def _words() -> dict[str, Any]:
     }
 
 
-def _numbers(verdicts: Table) -> dict[tuple[str, str], int]:
-    """The number of each result in the table of results, by host and step."""
+def _addresses(verdicts: Table) -> finding_cards.AddressOf:
+    """What gives the address of each result in the table of results, by host and step."""
     pairs = zip(verdicts.values("host"), verdicts.values("step"), strict=True)
-    return {pair: number for number, pair in enumerate(pairs, 1)}
+    numbers = {pair: number for number, pair in enumerate(pairs, 1)}
+
+    def address_of(host: str, step: str) -> str:
+        return f"#r{numbers[host, step]}" if (host, step) in numbers else ""
+
+    return address_of
 
 
 def _head(by_name: Mapping[str, Table], hosts: Sequence[HostPlace], blocks: Sequence[Block]) -> dict[str, Any]:

@@ -188,13 +188,14 @@ def _add(rows: Iterable[Result], name: str, values: Mapping[tuple[str, str], Any
         row[name] = values.get((row["host"], row["step"]), otherwise)
 
 
-def context(engine: Engine, run_id: str) -> list[Result]:
-    """The newest value of each key of each host and of the run (its host is ""); `value` is decoded."""
+def context(engine: Engine, run_id: str, host: str | None = None) -> list[Result]:
+    """The newest value of each key of each host and of the run (its host is ""), or of one; `value` is decoded."""
     table = tables().context
     place = (table.c.key, table.c.host)
     newest = sql.select(sql.func.max(table.c.seq)).where(table.c.run_id == run_id).group_by(*place)
     columns = [column for column in table.c if column.name not in {"before", "after"}]
     query = sql.select(*columns, table.c.after.label("value")).where(table.c.run_id == run_id, table.c.seq.in_(newest))
+    query = query if host is None else query.where(table.c.host == host)
     return read(engine, query.order_by(*place), {"value": json.loads})
 
 
@@ -250,17 +251,19 @@ def origins(engine: Engine, run_id: str) -> dict[int, str]:
     return {row["seq"]: row["origin"] for row in read(engine, query, {})}
 
 
-def measurements(engine: Engine, run_id: str, *, only_bad: bool = False) -> list[Result]:
+def measurements(engine: Engine, run_id: str, *, only_bad: bool = False, host: str | None = None) -> list[Result]:
     """What the steps of a run measured. `value` is exactly what was measured, integers of any size included.
 
     `limits`, `distance` and `verdict` belong to the criterion; they are None for a value that has none. With
-    `only_bad` there are only those whose criterion did not hold, or only just.
+    `only_bad` there are only those whose criterion did not hold, or only just; with `host` those of one host.
     """
     table = tables().measurements
     exact = [column for column in table.c if column.name not in {"value", "text"}]
     query = sql.select(*exact, table.c.text.label("value")).where(table.c.run_id == run_id)
     if only_bad:
         query = query.where(table.c.verdict != "passed")  # which leaves out those that have no verdict, too
+    if host is not None:
+        query = query.where(table.c.host == host)
     return read(engine, query.order_by(table.c.step, table.c.host, table.c.n), DETAILS["measurements"])
 
 

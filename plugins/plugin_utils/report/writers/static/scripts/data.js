@@ -1,11 +1,11 @@
-// The tables of the report. Each is inflated when somebody first looks at it.
+// The tables of the report. Each is read (`inflated`) when somebody first looks at it.
 
 const abouts = new Map(head.tables.map((about) => [about.name, about]));
 const loaded = new Map();
 
 class Data {
-  constructor(about, { rows, columns }) {
-    Object.assign(this, about);
+  constructor(about, { rows, total, columns }) {
+    Object.assign(this, about, { total });
     this.length = rows;
     this.columns = columns.map(column);
     this.byName = new Map(this.columns.map((own) => [own.name, own]));
@@ -34,20 +34,6 @@ class Data {
     }
     return found;
   }
-}
-
-function bytesOf(base64) {
-  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64);
-  const letters = atob(base64);
-  const bytes = new Uint8Array(letters.length);
-  for (let place = 0; place < letters.length; place += 1) bytes[place] = letters.charCodeAt(place);
-  return bytes;
-}
-
-async function inflated(name) {
-  const packed = bytesOf(document.getElementById(`data-${name}`).textContent);
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return JSON.parse(await new Response(stream).text());
 }
 
 // A table by its name; null where it has no rows.

@@ -21,6 +21,10 @@ function address(place, values = {}) {
 
 const head = JSON.parse(document.getElementById("head").textContent);
 
+// The address of a host, and that of a result: places on this page, or pages of their own.
+const hostAddress = (host) => (head.hostsAt ? `${head.hostsAt}/${encodeURIComponent(host)}` : address(`host=${encodeURIComponent(host)}`));
+const resultAddress = (data, row) => (head.hostsAt ? `${hostAddress(data.text(row, "host"))}/${encodeURIComponent(data.text(row, "step"))}` : `#r${row + 1}`);
+
 // The verdict like which a word is shown.
 function lookOf(word) {
   const known = head.statuses[word] ?? word;

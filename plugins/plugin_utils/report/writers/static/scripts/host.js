@@ -26,7 +26,7 @@ async function showHost(name) {
 function hostChooser(name) {
   const place = head.hosts.indexOf(name);
   const line = make("p", { class: "chooser" });
-  const link = (host, word) => host !== undefined && line.append(make("a", { href: address(`host=${encodeURIComponent(host)}`) }, `${word} ${host}`));
+  const link = (host, word) => host !== undefined && line.append(make("a", { href: hostAddress(host) }, `${word} ${host}`));
   if (place >= 0) {
     link(head.hosts[place - 1], "←");
     link(head.hosts[place + 1], "→");
@@ -42,6 +42,6 @@ function startHosts() {
   input.addEventListener("focus", () => list.replaceChildren(...head.hosts.map((host) => make("option", { value: host }))), { once: true });
   input.hidden = false;
   input.addEventListener("change", () => {
-    if (hostNames.has(input.value)) location.hash = address(`host=${encodeURIComponent(input.value)}`);
+    if (hostNames.has(input.value)) location.assign(hostAddress(input.value));
   });
 }

@@ -55,7 +55,7 @@ function startRacks(picture) {
     tile.addEventListener("mousemove", (event) => tell(event, said));
     tile.addEventListener("mouseleave", () => { tip.hidden = true; });
     if (tile.closest("a")) continue;
-    const where = picture.dataset.shows === "hosts" ? address(`host=${encodeURIComponent(names[place])}`) : address("results", { rack: names[place] });
-    tile.addEventListener("click", () => { location.hash = where; });
+    const where = picture.dataset.shows === "hosts" ? hostAddress(names[place]) : address("results", { rack: names[place] });
+    tile.addEventListener("click", () => location.assign(where));
   }
 }

@@ -5,7 +5,7 @@ let results = null;
 async function startResults() {
   const data = await table("verdicts");
   if (!data) return;
-  const link = (row) => `#r${row + 1}`;
+  const link = (row) => resultAddress(data, row);
   const chosen = (filter) => {
     if (results.only && !Object.keys(filter).length) {
       results.only = null;

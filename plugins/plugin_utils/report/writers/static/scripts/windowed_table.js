@@ -207,7 +207,7 @@ class WindowedTable {
       cell.append(...verdictMark(text));
     } else if (own.name === "host" && hostNames.has(text)) {
       cell.className = "c";
-      cell.append(make("a", { href: address(`host=${encodeURIComponent(text)}`) }, text));
+      cell.append(make("a", { href: hostAddress(text) }, text));
     } else {
       const line = text.length > 300 ? `${text.slice(0, 300)}…` : text;
       cell.append(line.replaceAll("\n", "⏎"));

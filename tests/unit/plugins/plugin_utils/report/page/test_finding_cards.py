@@ -17,12 +17,16 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.finding
 NUMBERS = {("r1", "link"): 7, ("(run)", "compare"): 1}
 
 
+def address_of(host: str, step: str) -> str:
+    return f"#r{NUMBERS[host, step]}" if (host, step) in NUMBERS else ""
+
+
 def cards(*findings):
-    return finding_cards.findings(named((*finding_tables(findings), finding_results(findings, {}))), NUMBERS)
+    return finding_cards.findings(named((*finding_tables(findings), finding_results(findings, {}))), address_of)
 
 
 def test_a_report_without_findings_has_no_cards():
-    assert finding_cards.findings({}, {}) == cards() == finding_cards.Findings()
+    assert finding_cards.findings({}, address_of) == cards() == finding_cards.Findings()
 
 
 def test_a_card_has_what_the_finding_says_and_links_to_its_results():
@@ -30,7 +34,7 @@ def test_a_card_has_what_the_finding_says_and_links_to_its_results():
     [card] = cards(Finding("cause", "problem", "All on leaf3", rests, "Look at leaf3.", explains=3)).first
     assert (card.n, card.grade, card.kind, card.title) == (1, "problem", "Causes", "All on leaf3")
     assert (card.advice, card.explains, card.suggestion, card.total) == ("Look at leaf3.", 3, "", 3)
-    assert card.links == (("r1: link (rx)", 7), ("(run): compare", 1), ("r9: link", 0))
+    assert card.links == (("r1: link (rx)", "#r7"), ("(run): compare", "#r1"), ("r9: link", ""))
 
 
 @pytest.mark.parametrize("grade", [*GRADES, "unheard"])

@@ -1,0 +1,29 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What changed between two runs in the store, for the command `diff` and for pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import run_changes
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+def stored_changes(store: Engine, first: str, second: str) -> dict[str, list[dict[str, Any]]]:
+    """The changes by what they are of: `run`, `verdicts`, `durations`, `measurements`, `context`. Raises UsageError."""
+    steps = [queries.steps(store, run_id) for run_id in (first, second)]
+    return {
+        "run": run_changes.run_changes(queries.run(store, first), queries.run(store, second)),
+        "verdicts": run_changes.verdict_changes(*steps),
+        "durations": run_changes.duration_changes(*steps),
+        "measurements": run_changes.measurement_changes(
+            queries.measurements(store, first), queries.measurements(store, second)
+        ),
+        "context": run_changes.context_changes(queries.context(store, first), queries.context(store, second)),
+    }

@@ -1,0 +1,140 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a page is made of: sections with a table, a chart, facts or a text, and the same as data for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.chart_model import Chart
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.page import static_table
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.static_table import TableView
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Table
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.cells import RUN_SCOPED, rows
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers.json import as_data
+
+if TYPE_CHECKING:
+    from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_source import PageSource
+
+Link = Callable[[Mapping[str, Any]], str]
+"""The address that a cell leads to, by the cells of its row; "" where it leads nowhere."""
+
+
+class NoSuchPageError(RackError):
+    """There is nothing at this address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request for a page: the parts of its path that are names, and its query."""
+
+    names: Mapping[str, str]
+    query: Mapping[str, str] = field(default_factory=dict)
+
+    def number(self, name: str, default: int, most: int) -> int:
+        """A number of the query, from 1 to `most`. Raises NoSuchPageError for what is none."""
+        text = self.query.get(name, "")
+        if not text:
+            return default
+        if not text.isdecimal() or len(text) > 9 or not 1 <= int(text) <= most:
+            raise NoSuchPageError(f"{name}={text[:40]}: expected a whole number from 1 to {most}")
+        return int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedTable:
+    """A table of a page, and the address of each cell that leads somewhere, by its row and column."""
+
+    view: TableView
+    addresses: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a page under a heading; each of its contents may be missing.
+
+    `links` are texts with addresses, `facts` titles with values and addresses, `text` is a log or a source, which is
+    folded where it is not `open`.
+    """
+
+    name: str
+    title: str
+    about: str = ""
+    table: LinkedTable | None = None
+    chart: Chart | None = None
+    facts: Sequence[tuple[str, str, str]] = ()
+    links: Sequence[tuple[str, str]] = ()
+    text: str = ""
+    open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page: `template` shows what it is `told`, `data` is the same for programs.
+
+    `above` are the pages that it belongs to, as texts with addresses. `kind` is the media type of an answer that is no
+    page, whose bytes are in `body`, with its own `headers`.
+    """
+
+    title: str
+    template: str = "sections.html.j2"
+    sections: Sequence[Section] = ()
+    told: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
+    above: Sequence[tuple[str, str]] = ()
+    status: str = ""
+    about: str = ""
+    kind: str = ""
+    body: bytes = b""
+    headers: Sequence[tuple[str, str]] = ()
+
+    def for_programs(self) -> dict[str, Any]:
+        """The page as data: what it has under `data`, and the tables of its sections."""
+        tables = {one.name: as_data(one.table.view.table) for one in self.sections if one.table}
+        charts = {one.name: as_data(one.chart.figures) for one in self.sections if one.chart}
+        texts = {one.name: one.text for one in self.sections if one.text}
+        return {"title": self.title, **self.data, **tables, **charts, **texts}
+
+
+View = Callable[["PageSource", Asked], Page]
+
+
+def at(*parts: str, **query: object) -> str:
+    """The address of a page; each part of its path is escaped, and empty values of the query are left out."""
+    path = "".join(f"/{quote(part or RUN_SCOPED, safe='')}" for part in parts)
+    given = {name: value for name, value in query.items() if value not in ("", None)}
+    return f"{path}?{urlencode(given)}" if given else path
+
+
+def table(
+    name: str, title: str, columns: Sequence[Column], found: Sequence[Mapping[str, Any]], links: Mapping[str, Link]
+) -> LinkedTable:
+    """A table of records; `links` has, by column, where its cells lead."""
+    made = Table(name, title, tuple(columns), rows(found, columns) if found else (), title)
+    return linked(made, found, links)
+
+
+def linked(made: Table, found: Sequence[Mapping[str, Any]], links: Mapping[str, Link]) -> LinkedTable:
+    """A table with links; `found` has the record of each row."""
+    view = static_table.view(made)
+    addresses = [
+        [links[column.name](record) if column.name in links else "" for column in made.columns]
+        for record, _row in zip(found, view.rows, strict=False)
+    ]
+    return LinkedTable(view, addresses)
+
+
+def to_run(record: Mapping[str, Any]) -> str:
+    """The page of a run that a row names."""
+    return at("runs", str(record["run_id"])) if record.get("run_id") else ""
+
+
+def to_result(record: Mapping[str, Any]) -> str:
+    """The page of a result that a row names by run, host and step."""
+    return at("runs", record["run_id"], "hosts", record["host"], record["step"])

@@ -1,0 +1,60 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The table of pages: every address once, with what makes its page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_model import View
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.views import gallery, over_runs, run, run_parts, runs
+
+
+@dataclass(frozen=True, slots=True)
+class PageRoute:
+    """A row of the table: the path, in which `{name}` stands for one name, what the page tells, what makes it."""
+
+    path: str
+    about: str
+    view: View
+
+    def names_in(self, parts: Sequence[str]) -> dict[str, str] | None:
+        """The names in the parts of an address; None for one that is not of this route."""
+        own = self.path.strip("/").split("/")
+        pairs = [*zip(own, parts, strict=False)]
+        if len(own) != len(parts) or not all(one == other or (_is_name(one) and other) for one, other in pairs):
+            return None
+        return {one[1:-1]: other for one, other in pairs if _is_name(one)}
+
+
+def _is_name(part: str) -> bool:
+    return part.startswith("{")
+
+
+ROUTES: tuple[PageRoute, ...] = (
+    PageRoute("/runs", "All runs, those that go on first; search, filters, sorting.", runs.all_runs),
+    PageRoute("/runs/{run}", "One run: what is wrong, and where; live while it goes on.", run.one_run),
+    PageRoute("/runs/{run}/tables/{table}", "A table of a run in columns, for the page's script.", run.one_table),
+    PageRoute("/runs/{run}/report", "The whole report of a run.", run.report),
+    PageRoute("/runs/{run}/findings", "All findings of a run, causes first.", run_parts.findings),
+    PageRoute("/runs/{run}/steps", "Its steps, how long they took, a timeline.", run_parts.steps),
+    PageRoute("/runs/{run}/rack", "Every step of every host by place; by measurement.", run_parts.rack),
+    PageRoute("/runs/{run}/context", "The context as the run left it.", run_parts.context),
+    PageRoute("/runs/{run}/hosts", "Its hosts, those that did not pass first.", run_parts.hosts),
+    PageRoute("/runs/{run}/hosts/{host}", "One host of a run: results, measurements, keys.", run_parts.one_host),
+    PageRoute("/runs/{run}/hosts/{host}/{step}", "One result: logs, tries, earlier runs.", run_parts.one_result),
+    PageRoute("/hosts", "The hosts of the last runs.", over_runs.hosts),
+    PageRoute("/hosts/{host}", "One host over the runs.", over_runs.one_host),
+    PageRoute("/keys", "The keys that the last runs have set.", over_runs.keys),
+    PageRoute("/keys/{key}", "Who set a key, when, from what to what.", over_runs.one_key),
+    PageRoute("/trends", "What the last runs have measured.", over_runs.trends),
+    PageRoute("/trends/{key}", "A number over the runs: limits, changes of level, trend.", over_runs.one_trend),
+    PageRoute("/diff/{first}/{second}", "What changed between two runs.", over_runs.differences),
+    PageRoute("/recipes", "The recipes of the project and of the collection.", gallery.recipes),
+    PageRoute("/recipes/{name}", "A recipe: graph, parameters, how to run it.", gallery.one_recipe),
+    PageRoute("/scriptlets", "The scriptlets that recipes here can use.", gallery.scriptlets),
+    PageRoute("/scriptlets/{name}", "A scriptlet: arguments, keys, example.", gallery.one_scriptlet),
+)

@@ -1,0 +1,390 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The pages in a real Chromium: links, filters, live updates, accessibility, and text that wants to do harm."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import resources
+from pathlib import Path
+from typing import Any
+from urllib.parse import urldefrag, urljoin
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import held
+from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_routes import ROUTES
+from ansible_collections.rack.recipes.tests.integration.web.ten_runs import HOSTS, id_of, store_ten_runs
+from ansible_collections.rack.recipes.tests.integration.web.web_server import TIMEOUT, WebServer, web_server
+from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.results.two_stored_runs import Writer
+
+CHROMIUM = "/usr/bin/chromium"
+AXE = resources.files("axe_playwright_python") / "axe.min.js"
+WIDE, NARROW = {"width": 1340, "height": 900}, {"width": 400, "height": 800}
+LAST = id_of(10)
+RECIPE = """\
+test_meta: {test_id: RACK-ACCEPTANCE, description: "Eight servers behind three leaves"}
+params: {target: {type: float, default: 90, description: "Least throughput", min: 1}}
+steps:
+  - {name: usage, type: shell, module: disk.usage, args: {path: /, max_percent: 95}}
+  - {name: memory, type: shell, module: memory.usage, args: {max_percent: 95}, depends_on: [usage]}
+"""
+HOSTILE = "</script><img src=x onerror=alert(1)>'\"><svg/onload=alert(2)>\u202e{{7*7}}"
+NO_RECIPE = "there is no recipe 'recipes/acceptanse.yml' (did you mean 'recipes/acceptance.yml'?)"
+PLACES = (
+    "/runs",
+    f"/runs/{LAST}",
+    f"/runs/{LAST}/findings",
+    f"/runs/{LAST}/steps",
+    f"/runs/{LAST}/rack",
+    f"/runs/{LAST}/rack?measurement=rate&step=throughput",
+    f"/runs/{LAST}/context",
+    f"/runs/{LAST}/hosts",
+    f"/runs/{LAST}/hosts/r3",
+    f"/runs/{LAST}/hosts/r3/uplink",
+    "/hosts",
+    "/hosts/r3",
+    "/keys",
+    "/keys/link.state_v1",
+    "/trends",
+    "/trends/rate?step=throughput",
+    f"/diff/{id_of(9)}/{LAST}",
+    "/recipes",
+    "/recipes/recipes%2Facceptance.yml",
+    "/scriptlets",
+    "/scriptlets/disk.usage",
+)
+"""One address of every page."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_playwright() as driver:
+        opened = driver.chromium.launch(executable_path=CHROMIUM)
+        yield opened
+        opened.close()
+
+
+@contextmanager
+def inside(folder: Path) -> Iterator[Path]:
+    """The folder as the working folder during the block."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield folder
+    finally:
+        os.chdir(before)
+
+
+def make_project(folder: Path, hostile: str = "") -> Path:
+    with inside(folder):
+        Path("ansible.cfg").write_text("[defaults]\n")
+        Path("recipes").mkdir()
+        Path("recipes/acceptance.yml").write_text(RECIPE)
+        store_ten_runs(hostile)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+    with web_server(make_project(tmp_path_factory.mktemp("pages"))) as started:
+        yield started
+
+
+class Reader:
+    """A browser that has signed in; the test fails where a page complains, or wants something from elsewhere."""
+
+    def __init__(self, browser: Any, server: WebServer, **view: Any) -> None:
+        self.server = server
+        self.noise: list[str] = []
+        self.context = browser.new_context(**{"viewport": WIDE, "reduced_motion": "reduce", **view})
+        self.context.set_default_timeout(TIMEOUT * 1000)
+        self.page = self.context.new_page()
+        self.page.on("console", lambda said: self.noise.append(said.text) if said.type != "log" else None)
+        self.page.on("pageerror", lambda error: self.noise.append(str(error)))
+        self.page.on("dialog", lambda dialog: (self.noise.append(dialog.message), dialog.dismiss()))
+        self.page.on("request", self._asked)
+        self.page.goto(f"{server.url}/sign-in#{server.token}")
+        self.page.wait_for_url(f"{server.url}/runs")
+
+    def _asked(self, made: Any) -> None:
+        if not made.url.startswith((f"{self.server.url}/", "data:,")):
+            self.noise.append(made.url)
+
+    def go(self, place: str) -> Any:
+        answer = self.page.goto(self.server.url + place)
+        assert answer is None or answer.status == 200, place
+        return self.page
+
+    def violations(self) -> list[Any]:
+        self.page.evaluate(
+            "for (const one of document.querySelectorAll('section')) one.style.contentVisibility = 'visible'"
+        )
+        self.page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+        self.page.evaluate(AXE.read_text(encoding="utf-8"))
+        found = self.page.evaluate("async () => (await axe.run(document)).violations")
+        return [(one["id"], one["impact"], [node["target"] for node in one["nodes"]][:3]) for one in found]
+
+
+@pytest.fixture
+def reader(browser: Any, server: WebServer) -> Iterator[Any]:
+    """Makes readers."""
+    made: list[Reader] = []
+
+    def reader(to: WebServer = server, **view: Any) -> Reader:
+        made.append(Reader(browser, to, **view))
+        return made[-1]
+
+    yield reader
+    for one in made:
+        one.context.close()
+        assert one.noise == []
+
+
+def links(page: Any) -> list[str]:
+    found: list[str] = page.eval_on_selector_all("a[href]", "links => links.map(link => link.getAttribute('href'))")
+    return found
+
+
+def test_every_page_has_an_address_here():
+    """The list of places above has one of each row of the table of pages."""
+    left_out = {"/runs/{run}/tables/{table}", "/runs/{run}/report"}
+    patterns = {
+        route.path: re.compile(re.sub(r"\\{\w+\\}", "[^/?]+", re.escape(route.path)) + r"(\?.*)?") for route in ROUTES
+    }
+    assert {path for path, own in patterns.items() if not any(map(own.fullmatch, PLACES))} == left_out
+
+
+def test_three_clicks_lead_from_ten_runs_to_the_cause_of_the_last_failure(reader):
+    """The way that docs/pages.md describes."""
+    page = reader().page
+    assert page.inner_text("h2") == "10 runs"
+    page.click(f"table >> text={LAST}")
+    cause = page.inner_text("#wrong .finding .title")
+    assert "leaf2" in cause
+    assert page.inner_text(".sentence") == "3 of 8 hosts did not pass: 3 of 32 results."
+    page.click("#wrong .evidence a >> nth=0")
+    assert page.inner_text("h1").split("\n")[-1].endswith("uplink on r3")
+    assert f"before that it was passed, in run {id_of(9)}" in page.inner_text("#result .about")
+    page.click(".above a >> text=r3")
+    assert "leaf2" in page.inner_text("#results .facts")
+
+
+@pytest.mark.parametrize(("scheme", "viewport"), [("light", WIDE), ("dark", NARROW)], ids=["light", "dark and narrow"])
+def test_every_page_is_accessible_quiet_and_fits(reader, scheme, viewport):
+    one = reader(color_scheme=scheme, viewport=viewport)
+    found = {}
+    for place in PLACES:
+        page = one.go(place)
+        if place == f"/runs/{LAST}":
+            page.wait_for_selector("html[data-ready]")
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        found[place] = (one.violations(), wide > viewport["width"])
+    assert {place: wrong for place, wrong in found.items() if wrong != ([], False)} == {}
+
+
+def test_every_link_leads_to_a_page_and_every_page_has_its_data(reader, server):
+    page = reader().page
+    seen, todo, wrong = set(), [*PLACES], []
+    while todo:
+        place = todo.pop()
+        if place in seen or len(seen) > 130:
+            continue
+        seen.add(place)
+        answer = server.ask(place)
+        if answer.status != 200:
+            wrong.append((place, answer.status))
+        if place in PLACES:
+            page.goto(server.url + place)
+            todo += [urldefrag(urljoin(place, link)).url for link in links(page) if link.startswith("/")]
+    assert wrong == []
+    for place in PLACES:
+        data = server.ask(f"{place}{'&' if '?' in place else '?'}format=json").data
+        assert len(data) > 1, place
+
+
+def test_the_list_of_runs_is_searched_filtered_and_sorted(server):
+    def found(query: str) -> list[str]:
+        return [run["run_id"] for run in server.ask(f"/runs?{query}&format=json").data["runs"]]
+
+    assert found("")[0] == LAST
+    assert found("status=failed") == [LAST]
+    assert found("label=shift%3A+night") == [id_of(number) for number in (9, 7, 5, 3, 1)]
+    assert found("host=r3&status=failed") == [LAST]
+    assert found("host=r99") == []
+    assert found("q=000007+acceptance") == [id_of(7)]
+    assert found("test=RACK-ACCEPTANCE&page=1") == [id_of(number) for number in range(10, 0, -1)]
+    wrong = server.ask("/runs?sort=colour&format=json")
+    assert (wrong.status, wrong.data["detail"]) == (
+        404, "sort=colour: there are started, duration, test, status"
+    )  # fmt: skip
+
+
+def test_the_form_of_the_runs_works_by_keyboard(reader):
+    page = reader().page
+    page.focus("input[name=q]")
+    page.keyboard.type("000007")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/runs?*q=000007*")
+    assert page.inner_text("h2") == "1 run of 10"
+    assert page.input_value("input[name=q]") == "000007"
+
+
+def test_the_results_are_filtered_in_the_page(reader):
+    page = reader().go(f"/runs/{LAST}#results&verdict=blocked")
+    page.wait_for_selector("html[data-ready]")
+    page.wait_for_function(
+        "document.querySelector('#results-table [role=status]').textContent === '3 of 32 rows'"
+    ) if False else None
+    assert page.inner_text("#results-table [role=status]") == "3 of 32 rows"
+    page.fill("#results-table input", "r4")
+    assert page.inner_text("#results-table [role=status]") == "1 of 32 rows"
+    page.click("#results-table tbody a >> nth=0")
+    page.wait_for_url(f"**/runs/{LAST}/hosts/r4/throughput")
+
+
+def test_a_trend_has_limits_and_its_values(server, reader):
+    told = server.ask("/trends/rate?step=throughput&format=json").data
+    assert told["run_id"] == LAST
+    [series] = told["series"]
+    assert (series["limits"], [one["run_id"] for one in series["values"]]) == ([90], [id_of(n) for n in range(1, 11)])
+    page = reader().go("/trends/rate?step=throughput")
+    assert page.query_selector("#series-1 svg .limit") is not None
+
+
+def test_two_runs_are_compared(server):
+    changes = server.ask(f"/diff/{id_of(9)}/{LAST}?format=json").data["changes"]
+    assert [(one["step"], one["host"]) for one in changes["verdicts"] if one["after"] == "failed"] == [
+        ("uplink", host) for host, leaf in HOSTS.items() if leaf == "leaf2"
+    ]
+
+
+def test_a_key_says_who_set_it(server):
+    told = server.ask(f"/keys/link.state_v1?run={LAST}&host=r3&format=json").data
+    assert [(row["who"], row["host"], row["after"]["up"]) for row in told["history"]["rows"]] == [
+        ("collect", "r3", False)
+    ]
+
+
+def test_a_log_is_a_file(server):
+    answer = server.ask(f"/runs/{LAST}/hosts/r3/uplink?format=text")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert answer.headers["content-disposition"] == f'attachment; filename="{LAST}-r3-uplink.log"'
+
+
+@pytest.mark.parametrize(
+    ("place", "status", "detail"),
+    [
+        ("/nothing", 404, "there is no page /nothing"),
+        ("/runs/2099", 404, "there is no run '2099' in the store"),
+        (f"/runs/{LAST}/hosts/r99", 404, f"run {LAST} has no host 'r99'"),
+        (f"/runs/{LAST}/hosts/r3/none", 404, f"run {LAST} has no step 'none' on 'r3'"),
+        ("/hosts/r99", 404, "no run in the store has a host 'r99'"),
+        ("/keys/none_v1", 404, "no run in the store has set 'none_v1'"),
+        ("/trends/rat", 404, "no run in the store has a measurement or a key 'rat'"),
+        ("/recipes/recipes%2Facceptanse.yml", 404, NO_RECIPE),
+        ("/runs?page=0", 404, "page=0: expected a whole number from 1 to 1"),
+        ("/static/none.js", 404, "there is no file /static/none.js"),
+        (f"/runs/{LAST}/tables/none", 404, "there is no table 'none': there are verdicts, finding_results"),
+        ("/runs?q=%ff", 400, "the query cannot be read"),
+    ],
+)  # fmt: skip
+def test_what_is_not_there_is_said(server, place, status, detail):
+    page = server.ask(place)
+    assert page.status == status
+    assert page.headers["content-type"].startswith("text/html")
+    told = server.ask(place, Accept="application/json")
+    assert (told.status, told.data["detail"]) == (status, detail)
+
+
+def test_nobody_reads_without_the_token(server, browser):
+    strange = server.ask("/runs?format=json", Authorization="Bearer wrong")
+    assert (strange.status, strange.data["type"]) == (403, "urn:rack-recipes:problem:not-allowed")
+    moved = server.ask("/runs", Authorization="")
+    assert (moved.status, moved.headers["location"]) == (303, "/sign-in")
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{server.url}/runs/{LAST}")
+    page.fill("input[name=token]", "wrong")
+    page.click("text=Sign in >> nth=-1")
+    assert "not the token" in page.inner_text("[role=alert]")
+    page.fill("input[name=token]", server.token)
+    page.click("button")
+    page.wait_for_url("**/runs")
+    [cookie] = context.cookies()
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+    context.close()
+
+
+def test_a_page_may_load_nothing_from_elsewhere(server):
+    answer = server.ask("/runs")
+    policy = answer.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'")
+    assert "frame-ancestors 'none'" in policy
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert server.ask("/runs", Host="evil.example:80").status == 421, "a name that leads here by a trick"
+    assert server.ask("/runs", "POST", b"x=1").status == 405
+    assert server.ask(f"/runs?q={'x' * 5000}").status == 414
+
+
+def test_the_whole_report_opens(reader):
+    page = reader().go(f"/runs/{LAST}/report")
+    page.wait_for_selector("html[data-ready]")
+    assert page.inner_text("h1") == "RACK-ACCEPTANCE"
+
+
+def test_hostile_text_is_only_text(tmp_path, reader):
+    with web_server(make_project(tmp_path, HOSTILE)) as server:
+        one = reader(server)
+        for place in PLACES:
+            if not place.startswith(("/recipes", "/scriptlets", "/diff")):
+                page = one.go(place)
+                forbidden = "document.querySelectorAll('img, iframe, object, embed, [onload], [onerror]').length"
+                assert page.evaluate(forbidden) == 0, place
+        page = one.go(f"/runs/{LAST}")
+        assert "<img src=x onerror=alert(1)>" in page.evaluate("document.querySelector('h1').textContent")
+        assert "\u202e" not in page.content()
+        one.go(f"/runs/{LAST}/hosts/r3")
+
+
+def test_a_run_is_live_until_it_ends(tmp_path, reader):
+    with inside(make_project(tmp_path)), web_server(tmp_path) as server:
+        run = Writer("20261125-140000-bbbbbb")
+        folder = run.path.parent
+        folder.mkdir(parents=True)
+        with held(folder):
+            run.begin("sha256:2", ("wire", "burn"))
+            run.step("wire", "leaf1")
+            one = reader(server)
+            assert one.page.inner_text("tbody tr >> nth=0").startswith("– running")
+            page = one.go(f"/runs/{run.run_id}")
+            page.wait_for_selector("html[data-live='1']")
+            assert page.inner_text("#failures-view") == "Nothing yet."
+            assert one.violations() == []
+            run.step("wire", "leaf2", "failed", "no carrier <b>", attempts=[{"stderr": "eth1: down"}])
+            page.wait_for_selector("html[data-live='2']")
+            assert "wire on leaf2: no carrier <b>" in page.inner_text("#failures-view")
+            assert "eth1: down" in page.inner_text("#failures-view")
+            assert page.inner_text("#stages-view summary") == "Stage 1: goes on, 2 of 4"
+            assert server.ask(f"/runs/{run.run_id}?format=json").data["run"]["counts"] == {"passed": 1, "failed": 1}
+            run.step("burn", "leaf1")
+            run.step("burn", "leaf2", "blocked")
+            run.end("failed", 1, failed=1, passed=2, blocked=1)
+        page.wait_for_selector("html[data-ready]")
+        assert page.inner_text(".status") == "✗ failed"
+
+
+def test_a_project_without_a_store_says_so(tmp_path, reader):
+    (tmp_path / "ansible.cfg").write_text("[defaults]\n")
+    with web_server(tmp_path) as server:
+        answer = server.ask("/runs")
+        assert answer.status == 200
+        assert "there is no store yet" in answer.text
+        told = server.ask("/hosts", Accept="application/json")
+        assert (told.status, told.data["type"]) == (503, "urn:rack-recipes:problem:cannot-read")

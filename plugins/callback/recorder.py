@@ -174,6 +174,13 @@ options:
     type: int
     ini: [{section: rack_recipes, key: summary_budget}]
     env: [{name: RACK_RECIPES_SUMMARY_BUDGET}]
+  serve:
+    description:
+      - Whether a context server runs during the run, which steps on the live bus need. It ends with the run.
+    default: false
+    type: bool
+    ini: [{section: rack_recipes, key: serve}]
+    env: [{name: RACK_RECIPES_SERVE}]
   locked:
     description:
       - Whether only recipes, scriptlets, hooks and modules are run that are as C(rack-recipes lock) wrote them down.

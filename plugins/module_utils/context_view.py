@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Protocol
 
     from ansible_collections.rack.recipes.plugins.module_utils.artifacts import ArtifactStore, Source
+    from ansible_collections.rack.recipes.plugins.module_utils.live_client import Live
     from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
     from ansible_collections.rack.recipes.plugins.module_utils.run_analysis import RunAnalysis
 
@@ -43,6 +44,12 @@ if TYPE_CHECKING:
 
         def check_key(self, key: str) -> None:
             """Raise ValueError if the key's text shows a secret."""
+
+        def add_value(self, key: str, value: Any) -> None:
+            """Hide what has the name of a secret in a value of a key."""
+
+        def hidden_value(self, value: Any) -> Any:
+            """A JSON value without secrets."""
 
 
 LISTED = 10  # hosts in a message
@@ -85,6 +92,8 @@ class ContextView:
         self._declared: frozenset[str] | None = None
         self._made: set[tuple[str, str]] = set()  # scope and key
         self._analysis: dict[str, Any] | None = None
+        self._live_given: dict[str, Any] = {}
+        self._live: Live | None = None
 
     def send_to(self, emit: Emit) -> None:
         """Hand changes to `emit` from now on, such as to the pipe of a forked child."""
@@ -108,6 +117,38 @@ class ContextView:
         Whether a step's result may be used again depends on what it reads, so its declaration has to be true.
         """
         self._declared = None if reads is None else frozenset(reads)
+
+    def reach_live(self, given: dict[str, Any]) -> None:
+        """Reach the context server of the run by this; what is not given says why there is none."""
+        self._live_given = given
+
+    @property
+    def live(self) -> Live:
+        """The run's context as it is at this moment, for a scriptlet with `live = True`: other hosts see it at once."""
+        if self._live is None:
+            # few scriptlets use it
+            from ansible_collections.rack.recipes.plugins.module_utils.live_client import Live
+
+            given = {**self._live_given, "host": self._of_host(), "step": self.step, "scope": self.scope}
+            self._live = Live(given, self._shown, self._adopt)
+        return self._live
+
+    def _of_host(self) -> str:
+        return self.host if self.scope == "host" else ""
+
+    def _shown(self, key: str, value: Any) -> Any:
+        """A value as others may see it."""
+        if self._secrets is None:
+            return value
+        self._secrets.add_value(key, value)
+        return self._secrets.hidden_value(value)
+
+    def _adopt(self, key: str, scope: str, version: int, value: Any) -> None:
+        """Take a change that the server has made already: `get` and the steps that follow see it."""
+        place = self._own if scope == self.scope else self._run
+        place[key] = [version, value]
+        self._made.add((scope, key))
+        self._emit({"kind": "delta", "live": version, "scope": scope, "key": key, "after": value})
 
     checked_key = staticmethod(check_key)
 

@@ -27,10 +27,11 @@ class Scriptlet:
     `options` is an Ansible argument spec, or None to take any argument; `reads` and `writes` are tuples of context
     keys (`reads = None`: not declared), and `writes` may be a mapping that says what each key holds; `scope = "run"`
     marks a scriptlet for steps that run once for the run; `reads_results` and `reads_history` let such a one read the
-    results of the run, and the values that these measurements and keys had in earlier runs; `deprecated` says what to
-    use instead of one that should not be used any more. For readers there are `needs` (tools, devices and rights),
-    `verdicts` (which ones a step gets besides `passed`, and when) and `example` (steps of a recipe, as YAML). All of
-    them are literals: the controller reads them without running the file.
+    results of the run, and the values that these measurements and keys had in earlier runs; `live` is whether it
+    uses the live bus, `ctx.live`; `deprecated` says what to use instead of one that should not be used any more. For
+    readers there are `needs` (tools, devices and rights), `verdicts` (which ones a step gets besides `passed`, and
+    when) and `example` (steps of a recipe, as YAML). All of them are literals: the controller reads them without
+    running the file.
     """
 
     options: dict[str, Any] | None = None
@@ -39,6 +40,7 @@ class Scriptlet:
     scope: str = "host"
     reads_results: bool = False
     reads_history: tuple[str, ...] = ()
+    live: bool = False
     deprecated: str = ""
     needs: tuple[str, ...] = ()
     verdicts: dict[str, str] | None = None

@@ -38,6 +38,7 @@ MEANING: dict[str, str] = {
     "slots": "how many parallel steps a host runs at once",
     "debug": "whether what steps do is told in detail",
     "log_level": "how much of what steps do is told",
+    "serve": "whether a context server runs during the run",
     "locked": "whether only what the lock file has is run",
     "policy": "the file that says who may do what",
     "merge": "what becomes of writes of a key that meet",
@@ -114,6 +115,7 @@ class Settings:
     slots: int = 4
     debug: bool = False
     log_level: str = ""
+    serve: bool = False
     locked: bool = False
     policy: str = ""
     merge: Rules = ()

@@ -47,8 +47,8 @@ ON_TARGETS = ("modules", "module_utils")
 # The same for module_utils: a file or folder may import those in the rows before it, and of its own row only itself.
 TARGET_LAYERS = (
     (
-        *("file_descriptors", "host_files", "journal_record", "log_levels", "program_end", "short_names"),
-        *("time_limit", "verdicts", "waiving"),
+        *("file_descriptors", "host_files", "journal_record", "live_client", "log_levels"),
+        *("program_end", "short_names", "time_limit", "verdicts", "waiving"),
     ),
     ("context_values",),
     ("run_analysis",),

@@ -30,6 +30,7 @@ class StageContext:
         self._run: Keys = context["run"]
         self._others: dict[str, Keys] = context["hosts"]
         self._analysis: dict[str, Any] = request.get("analysis") or {}
+        self._live: dict[str, Any] = request.get("live") or {}
         self._digests: dict[int, ContextDigest] = {}
         self._secrets = secrets
         self._known = len(secrets)  # when the digests were made
@@ -40,6 +41,8 @@ class StageContext:
         view = ContextView(step["name"], self._host, step["scope"], own, self._run, self._others, _refused)
         view.analyse_with(self._analysis_of(step))
         view.hide_by(self._secrets)
+        if step.get("live"):
+            view.reach_live(self._live)
         return view
 
     def _analysis_of(self, step: Step) -> dict[str, Any] | None:
@@ -60,10 +63,13 @@ class StageContext:
         return self._run if change["scope"] == "run" else self._own
 
     def apply(self, change: Record) -> Any:
-        """Set a key to what a step or its envelope has set it to. Returns the value that it had before."""
+        """Set a key to what a step or its envelope has set it to. Returns the value that it had before.
+
+        A change by the live bus has the version that the server has given it (`live`).
+        """
         place, key = self._place(change), change["key"]
         version, before = place.get(key, (0, None))
-        place[key] = [version + 1, change["after"]]
+        place[key] = [change.get("live", version + 1), change["after"]]
         if id(place) in self._digests:
             self._digests[id(place)].set(key, change["after"])
         return before

@@ -19,7 +19,7 @@ OF_STEP = (
 )
 OF_PROGRAM = (
     *("kind", "options", "reads", "digest", "module", "function", "file", "flags", "class", "call"),
-    *("reads_results", "reads_history", "library"),
+    *("reads_results", "reads_history", "library", "live"),
 )
 FIELDS = frozenset((*OF_STEP, *OF_PROGRAM))
 

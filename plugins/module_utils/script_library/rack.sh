@@ -58,6 +58,18 @@ rack_measure() { _rack_record rack_measure "$@"; }       # NAME NUMBER [UNIT]
 rack_check() { _rack_record rack_check "$@"; }           # NAME VALUE UNIT max=95 warn.max=80...
 rack_secret() { _rack_record rack_secret "$@"; }         # TEXT
 
+# rack_live get|set|wait|wait_all|send|sync|abort|once|lock... WORDS: the live bus. Exit code 1 where `once` was not the
+# first; anything else that goes wrong is an error, as by rack_error.
+rack_live() {
+  _rack_code=0
+  _rack_found=$("${RACK_PYTHON:-python3}" -S -E "${RACK_SH%/*}/rack_live" "$@") || _rack_code=$?
+  case $_rack_code in
+    0) [ -z "$_rack_found" ] || printf '%s\n' "$_rack_found" ;;
+    4) return 1 ;;
+    *) rack_error "rack_live $1: ${_rack_found:-it ended with exit code $_rack_code}" ;;
+  esac
+}
+
 # rack_fail REASON, rack_error REASON, rack_skip REASON: the end of the script, or of the subshell that it is called in.
 rack_fail() {
   _rack_record failed "$@"

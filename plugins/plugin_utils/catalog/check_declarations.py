@@ -212,6 +212,7 @@ TOP: dict[str, Check] = {
     "scope": _one_of("host", "run"),
     "reads_results": _instance_of(bool, "true or false"),
     "reads_history": _list_of(_is_text, "the name of a measurement or of a context key"),
+    "live": _instance_of(bool, "true or false"),
     "deprecated": _notice,
     "needs": _list_of(_is_text, "a tool, a device or a right that the host needs, such as: root"),
     "verdicts": _verdicts,

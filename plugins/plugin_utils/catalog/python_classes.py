@@ -21,7 +21,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_posi
 
 BASES = frozenset(("Scriptlet", "BaseScriptlet", "ShellScriptlet"))
 DECORATOR = "register_scriptlet"
-DECLARED = ("options", "reads", "writes", "scope", "reads_results", "reads_history", "needs", "verdicts", "example")
+DECLARED = (
+    *("options", "reads", "writes", "scope", "reads_results", "reads_history", "live"),
+    *("needs", "verdicts", "example"),
+)
 NOT_INHERITED = ("deprecated",)  # a class that replaces a deprecated one often derives from it
 
 

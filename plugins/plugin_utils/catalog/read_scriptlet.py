@@ -119,6 +119,7 @@ def _entry(candidate: Candidate, digest: str, declared: Mapping[str, Any], funct
         scope=declared.get("scope", "host"),
         reads_results=declared.get("reads_results", False),
         reads_history=tuple(declared.get("reads_history", ())),
+        live=declared.get("live", False),
         deprecated=declared.get("deprecated", "").strip(),
         holds=writes if isinstance(writes, dict) else {},
         needs=None if needs is None else tuple(needs),

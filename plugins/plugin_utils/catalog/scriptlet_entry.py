@@ -29,6 +29,7 @@ class ScriptletEntry:
     `scope` is "run" for a scriptlet that is meant for steps with `scope: run`.
     `reads_results` is whether it reads the results of its run. `reads_history` are the measurements and keys of which
     it reads what they were in earlier runs.
+    `live` is whether it uses the live bus.
     `flags` are options of the compiler, for a C source.
     `digest` is `sha256:<hex>` of the file and of its sidecar.
     `deprecated` names what to use instead of a deprecated scriptlet.
@@ -51,6 +52,7 @@ class ScriptletEntry:
     scope: Literal["host", "run"] = "host"
     reads_results: bool = False
     reads_history: tuple[str, ...] = ()
+    live: bool = False
     deprecated: str = ""
     holds: Mapping[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] | None = None

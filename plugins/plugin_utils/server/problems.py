@@ -31,6 +31,7 @@ KINDS: Mapping[str, ProblemKind] = {
     "version-conflict": ProblemKind(409, "The key has changed"),
     "too-large": ProblemKind(413, "The body is too large"),
     "wrong-media-type": ProblemKind(415, "The body is of another media type"),
+    "aborted": ProblemKind(409, "Somebody has ended the waiting"),
     "locked": ProblemKind(409, "The lock is held by another owner, or by none"),
     "not-applicable": ProblemKind(409, "The operation does not fit the value"),
     "too-many": ProblemKind(429, "The client asks too often"),

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -40,11 +41,13 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.networ
     tls_context,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import Service
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.steps.step_door import StepDoor
 
 if TYPE_CHECKING:
     import uvicorn
 
 TICKS = 10  # of uvicorn, in a second
+LOOK = 0.3  # seconds between two looks whether a run goes on
 GRACE = 5  # seconds for answers that are being made when the server is told to end
 
 
@@ -85,6 +88,8 @@ def _server(
     network: Sequence[Listener],
     turnstile: Turnstile,
     ready: Callable[[], None],
+    door: StepDoor,
+    for_steps: uvicorn.Config,
 ) -> uvicorn.Server:
     import uvicorn
 
@@ -101,12 +106,14 @@ def _server(
                     self._connection, sock=listener.socket, backlog=BACKLOG, **(secure if listener.tls else {})
                 )
                 self.servers.append(made)
-            self._follower = loop.create_task(service.commit.follow())
+            for_steps.load()
+            self.servers.append(await loop.create_server(partial(self._connection, for_steps), sock=door.listener))
+            self._follower = asyncio.gather(service.commit.follow(), _end_with_run(self, door))
             ready()
 
-        def _connection(self) -> Any:
-            made: Any = config.http_protocol_class
-            return made(config=config, server_state=self.server_state, app_state=self.lifespan.state)
+        def _connection(self, of: uvicorn.Config = config) -> Any:
+            made: Any = of.http_protocol_class
+            return made(config=of, server_state=self.server_state, app_state=self.lifespan.state)
 
         async def on_tick(self, counter: int) -> bool:
             """Look after the connections once a second."""
@@ -141,6 +148,12 @@ def _server(
     return Server(config)
 
 
+async def _end_with_run(server: uvicorn.Server, door: StepDoor) -> None:
+    while door.is_open():  # noqa: ASYNC110 - another process ends the run
+        await asyncio.sleep(LOOK)
+    server.should_exit = True
+
+
 @contextmanager
 def listening(path: Path, *, shared: bool = False) -> Iterator[Listener]:
     """A Unix socket that listens at this path during the block. Raises UsageError."""
@@ -172,16 +185,26 @@ def serve(
     identify: Identify,
     limits: Limits,
     ready: Callable[[], None],
+    door: StepDoor,
 ) -> None:
-    """Serve until SIGTERM or SIGINT, on the Unix socket `own` and on the network. `ready` is called once it answers."""
-    import uvicorn
+    """Serve until SIGTERM or SIGINT, on the Unix socket `own`, on the network, and steps of the run through `door`.
 
+    `ready` is called once it answers.
+    """
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.app import make_app
 
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     turnstile = Turnstile(with_room(limits), time.monotonic)
-    config = uvicorn.Config(
-        make_app(service, admission(identify, turnstile)),
+    config = _config(make_app(service, admission(identify, turnstile)), turnstile)
+    for_steps = _config(door.app(service), turnstile)
+    _server(config, service, network, turnstile, ready, door, for_steps).run([own.socket])
+
+
+def _config(app: Any, turnstile: Turnstile) -> uvicorn.Config:
+    import uvicorn
+
+    return uvicorn.Config(
+        app,
         http=guarded_protocol(turnstile),
         ws="none",
         lifespan="off",
@@ -191,4 +214,3 @@ def serve(
         server_header=False,
         timeout_graceful_shutdown=GRACE,
     )
-    _server(config, service, network, turnstile, ready).run([own.socket])

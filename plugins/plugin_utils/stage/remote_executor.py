@@ -171,6 +171,7 @@ class RemoteExecutor:
         self._transport = str(getattr(action._connection, "transport", ""))
         keep_alive(action._connection, reconnect_timeout)
         self.facts: dict[str, Any] = {}
+        self.returned: Callable[[], None] | None = None  # called where a lost host is back, by another connection
 
     def stage(self, request: Request) -> Iterator[HostAnswer]:
         """Start a stage and poll it until it ends, also across lost connections. Each answer has the new records.
@@ -261,6 +262,9 @@ class RemoteExecutor:
                 self._unless_stopped(time.sleep, pause)
             else:
                 self._connected = self._has_answered = True
+                if tries and self.returned:
+                    with suppress(AnsibleError, RackError):  # what needs the connection says so
+                        self._unless_stopped(self.returned)
                 return answer
 
     def _is_connected(self, error: AnsibleError, reason: str) -> bool:

@@ -56,6 +56,7 @@ class Launcher:
             **({"RACK_DEBUG": "1"} if self.is_debug else {}),
         }
         self._base = {**os.environ, **self._own}
+        self.live: dict[str, Any] = request.get("live") or {}
         self._interpreters: dict[str, list[str]] = {}
 
     def start(self, step: Step, ctx: ContextView, params: dict[str, Any], method: str = "run") -> tuple[bytes, Program]:
@@ -75,7 +76,15 @@ class Launcher:
 
     def _box(self, step: Step, *shown: str) -> list[str]:
         """The arguments that start the step's sandbox; empty without one. Raises ValueError if there can be none."""
-        return self.sandbox.box(step["sandbox"], self.work, shown) if "sandbox" in step else []
+        if "sandbox" not in step:
+            return []
+        words: list[str] = self.sandbox.box(step["sandbox"], self.work, (*shown, *self.live_folder(step)))
+        return words
+
+    def live_folder(self, step: Step) -> tuple[str, ...]:
+        """The folder of the live bus's socket, which a sandbox has to show to a step that uses it."""
+        socket = self.live.get("socket") if step.get("live") else ""
+        return (os.path.dirname(socket),) if socket else ()
 
     @property
     def mask(self) -> Mask | None:
@@ -208,8 +217,15 @@ class Launcher:
         return {
             **self._base,
             "RACK_STEP": step["name"],
+            **(self._live_variables(step) if step.get("live") else {}),
             **variables(step.get("options"), params, self.secrets.shows if self.secrets else None),
         }
+
+    def _live_variables(self, step: Step) -> dict[str, str]:
+        """What `rack_live` needs: the Python that runs it, and how it reaches the server."""
+        host = self.host if step["scope"] == "host" else ""
+        given = {**self.live, "host": host, "step": step["name"], "scope": step["scope"]}
+        return {"RACK_PYTHON": sys.executable, "RACK_LIVE": json.dumps(given)}
 
 
 def variables(

@@ -160,7 +160,7 @@ def python(
     places = (*paths, sys.executable, sys.prefix, sys.exec_prefix, sys.base_prefix)
     if launcher.artifacts:
         os.makedirs(launcher.artifacts, mode=FOLDER_MODE, exist_ok=True)
-    start = box(step["sandbox"], launcher.work, places, launcher.artifacts)
+    start = box(step["sandbox"], launcher.work, (*places, *launcher.live_folder(step)), launcher.artifacts)
     given = {
         "request": {
             "run": launcher.run,
@@ -168,9 +168,10 @@ def python(
             "log_level": launcher.log_level,
             "secrets": launcher.secrets.known,
             "secret_keys": launcher.secrets.patterns,
+            "live": launcher.live,
         },
         "folders": [launcher.work, "", launcher.artifacts],
-        "step": {name: step.get(name) for name in ("name", "kind", "module", "function", "reads")},
+        "step": {name: step.get(name) for name in ("name", "kind", "module", "function", "reads", "live")},
         "view": ctx.handed_over(),
         "analysis": ctx.analysis,
         "params": params,
@@ -212,4 +213,5 @@ def inside(state: IO[bytes], events: int) -> NoReturn:
     ctx = ContextView(**given["view"], emit=emit)
     ctx.keep_on(launcher.shelf)
     ctx.analyse_with(given["analysis"])
+    ctx.reach_live(given["request"]["live"] if given["step"]["live"] else {})
     launcher.of_class(given["step"], ctx, given["params"], given["method"])(emit)

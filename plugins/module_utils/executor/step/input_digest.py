@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 def inputs_of(state: StageState, step: Step, params: Record, scope: Scope) -> str:
     """The fingerprint of the scriptlet, its arguments and files, what it reads, and what judges it.
 
-    Empty for a scriptlet without a digest. Secrets among the arguments are hidden from now on.
+    Empty for a scriptlet without a digest, and for one on the live bus. Secrets among the arguments are hidden from
+    now on.
     """
     state.secrets.add_arguments(step.get("options"), params)
-    if "digest" not in step:
+    if "digest" not in step or step.get("live"):  # nobody knows what a step reads live
         return ""
     given = [step.get("module"), step.get("function"), params, *_criteria(step, scope)]
     given += [step["sandbox"]] if "sandbox" in step else []

@@ -92,7 +92,7 @@ class StepRun:
         inputs = inputs_of(self.state, self.step, params, self.scope)
         if inputs:
             self.more["inputs"] = inputs
-        if self.step["name"] not in self.state.offers:
+        if self.step["name"] not in self.state.offers or self.step.get("live"):  # others do not wait a second time
             return None
         from ansible_collections.rack.recipes.plugins.module_utils.executor.step.reuse import reuse
 

@@ -157,6 +157,11 @@ def _add_mode(group: argparse._ArgumentGroup) -> None:
         help="show on stderr what steps do: arguments, changes of the context, subprocesses with exit codes and times, "
         "output line by line, variables, tracebacks",
     )
+    group.add_argument(
+        "--serve",
+        action="store_true",
+        help="start a context server for this run, which ends with it: steps on the live bus need one",
+    )
     add_log_level(group)
     group.add_argument(
         "-v", "--verbose", action="count", default=0, help="show Ansible's own output; repeat it for more details"

@@ -10,7 +10,9 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +30,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.limits
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.identify import Identify
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.network_socket import Tls
+    from ansible_collections.rack.recipes.plugins.plugin_utils.server.steps.step_door import StepDoor
     from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 
 SOCKET = "server/ctx.sock"  # beside the folder of runs
@@ -58,6 +61,7 @@ def add_serve(command: argparse.ArgumentParser) -> None:
         help="the run whose context is served: id or its beginning (default: the newest that a server began)",
     )
     which.add_argument("--new", action="store_true", help="begin a new context")
+    command.add_argument("--with-run", action="store_true", help="end when the run of --run ends")
     command.add_argument(
         "--durability",
         choices=(JOURNAL, FSYNC),
@@ -76,6 +80,7 @@ def add_serve(command: argparse.ArgumentParser) -> None:
         command,
         "rack-recipes serve",
         "rack-recipes serve --socket ctx/ctx.sock --new --durability fsync",
+        "rack-recipes serve --run 20261129 --with-run",
         "rack-recipes serve --listen 127.0.0.1:8470",
         "rack-recipes serve --listen 0.0.0.0:8470 --tls-cert cert.pem --tls-key key.pem --tls-client-ca clients.pem",
         "rack-recipes serve --web --listen 127.0.0.1:8321",
@@ -122,7 +127,10 @@ def serve(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.mask_writes import SecretValues
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_run import open_run
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import make_service
+    from ansible_collections.rack.recipes.plugins.plugin_utils.server.steps.step_door import step_door
 
+    if options.with_run and not options.run:
+        raise UsageError("serve --with-run ends with a run: name it by --run RUN")
     process.check_packages()
     settings = all_settings.load()
     path = options.socket or Path(settings.runs).parent / SOCKET  # not made absolute: a socket's path must be short
@@ -136,7 +144,8 @@ def serve(options: argparse.Namespace) -> Answer:
         ready |= {"url": network[0].url} if network else {}
         service = make_service(live, fsync=options.durability == FSYNC)
         limits = Limits(**{name: getattr(options, name) for name in LIMITS})
-        process.serve(service, own, network, identify, limits, lambda: _tell(ready, as_json=options.json))
+        door = stack.enter_context(step_door(run.journal.parent, with_run=options.with_run))
+        process.serve(service, own, network, identify, limits, partial(_tell, ready, door, as_json=options.json), door)
     return None, 0
 
 
@@ -177,8 +186,9 @@ def _log(text: str) -> None:
     sys.stderr.write(f"{text}\n")
 
 
-def _tell(ready: dict[str, object], *, as_json: bool) -> None:
-    """The line that says that the server answers."""
+def _tell(ready: Mapping[str, object], door: StepDoor, *, as_json: bool) -> None:
+    """Let the run know, and write the line that says that the server answers."""
+    door.tell()
     if as_json:
         sys.stdout.write(f"{json.dumps(ready)}\n")
         sys.stdout.flush()

@@ -37,6 +37,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.missing_results i
     UNRECORDED,
     missing_result,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder import run_server
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.ansible_api import (
     AnsibleApi,
     ansible_api_of,
@@ -135,6 +136,8 @@ class Recorder:
         if self.guard:
             self.guard.watch(self.interrupted)
         api = ansible_api_of(play)
+        if settings.serve:
+            run_server.check_packages()
         self.run = run = _begun(plays, settings, api)
         self._hosts = {name: self._variables._inventory.get_host(name) for name in run.hosts}
         write_snapshot(run, plays, self._hosts)
@@ -145,6 +148,8 @@ class Recorder:
             self._record_warning(run, text)
         self._find_cached(run)
         self._set_facts(run, run.hosts)
+        if settings.serve:
+            run_server.start(run)
         self.store_writer = StoreWriterClient(run)
         if run.inputs.group:
             self.store_writer.flush_soon()  # the group knows of this part, even if its controller is killed

@@ -58,6 +58,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.stage_summ
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_clock import clock_record
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import RemoteExecutor, Unreachable
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import uses_live
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import fill_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.worker_stop import WorkerStop
 
@@ -264,7 +265,15 @@ def _answers(task: StageTask, remote: RemoteExecutor) -> Iterator[HostAnswer]:
             return
         if run.reusable.earlier is not None:
             collect(run.reusable.earlier, remote, task)
-        yield from remote.stage(task.request())
+        request = task.request()
+        if not uses_live(request.message):
+            yield from remote.stage(request)
+            return
+        # only steps on the live bus pay for this import
+        from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.live_bus import live_bus
+
+        with live_bus(task, remote, request):
+            yield from remote.stage(request)
 
 
 def _resources(stage: HostStage) -> list[Resource]:

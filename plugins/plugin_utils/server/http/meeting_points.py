@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import few
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import HeldValue
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http import aborts
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.answers import answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.keys import LONGEST_WAIT
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import Call
@@ -34,6 +35,7 @@ async def get_lock(call: Call) -> Response:
     request = checked(WriteRequest(leases.key_of(call.params["name"]), "", LOCK, call.body, who=call.who))
     until = asyncio.get_running_loop().time() + min(call.get("wait", 0.0), LONGEST_WAIT)
     while True:
+        aborts.check(call.service)
         seen = call.service.listeners.told
         try:
             return _lock_answer(call.params["name"], await call.write(request))
@@ -65,12 +67,9 @@ async def wait_for_hosts(call: Call) -> Response:
         return [host for host in hosts if not call.service.live.context.entry(key, host)]
 
     def last() -> HeldValue | None:
+        aborts.check(call.service)
         return None if missing() else call.service.live.context.entry(key, hosts[-1])
 
-    if not hosts:
-        raise Problem(
-            "bad-request", "hosts: expected names of hosts, separated by commas", "name the hosts to wait for"
-        )
     if await call.service.listeners.wait_for(last, seconds) is None:
         detail = f"{key} was not set within {seconds:g} s by {few(missing(), 5)}"
         raise Problem("timeout", detail, "look why these hosts are late, or wait longer", {"missing": missing()})

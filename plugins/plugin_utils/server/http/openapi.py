@@ -12,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.module_utils.context_values import LARGEST
+from ansible_collections.rack.recipes.plugins.module_utils.context_values import LARGEST, LONGEST_REASON
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.messages import REASON
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.reservations import MOST_TAGS
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import (
     COUNT,
     KEY_NAME,
@@ -64,6 +66,11 @@ def _patch_operation(name: str) -> Schema:
 NUMBER: Schema = {"type": "number", "minimum": -LARGEST, "maximum": LARGEST - 1}
 INCREMENT = _object({}, {"by": NUMBER, "path": POINTER}, additionalProperties=False)
 PLACE: Mapping[str, Schema] = {"key": NAME, "host": NAME}
+LEASE: Mapping[str, Schema] = {
+    "owner": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[^\x00-\x1f\x7f]+$"},
+    "lease": {"type": "number", "exclusiveMinimum": 0, "maximum": LONGEST_LEASE},
+}
+REASON_TEXT: Schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_REASON, "pattern": f"^{REASON.pattern}$"}
 SCHEMAS: Mapping[str, Schema] = {
     "About": _object({"run_id": NAME, "state": {"enum": ["open", "over"]}, "seq": COUNT.schema, "server": NAME}),
     "Document": {"type": "object"},
@@ -101,14 +108,35 @@ SCHEMAS: Mapping[str, Schema] = {
     "Difference": _object({**PLACE, "field": {"type": "string"}}, {"before": {}, "after": {}}),
     "Differences": _object({"from": COUNT.schema, "to": COUNT.schema, "context": _list("Difference")}),
     "OnHosts": _object({"key": NAME, "hosts": {"type": "object"}}),
-    "Lease": _object(
+    "Lease": _object(LEASE, additionalProperties=False),
+    "Lock": _object({"name": NAME, "owner": NAME, "left": {"type": "number"}, "fence": COUNT.schema}),
+    "Messages": _object(
         {
-            "owner": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": r"^[^\x00-\x1f\x7f]+$"},
-            "lease": {"type": "number", "exclusiveMinimum": 0, "maximum": LONGEST_LEASE},
-        },
+            "name": NAME,
+            "round": COUNT.schema,
+            "messages": {
+                "type": "array",
+                "items": _object({"host": NAME, "version": COUNT.schema, "value": {}}),
+            },
+        }
+    ),
+    "Abort": _object({"reason": REASON_TEXT}, additionalProperties=False),
+    "Aborted": _object({"name": NAME, "reason": {"type": "string"}, "by": NAME}),
+    "Wanted": _object(
+        LEASE,
+        {"tags": {"type": "array", "maxItems": MOST_TAGS, "items": {"type": "string"}}},
         additionalProperties=False,
     ),
-    "Lock": _object({"name": NAME, "owner": NAME, "left": {"type": "number"}, "fence": COUNT.schema}),
+    "Reservation": _object(
+        {
+            "pool": NAME,
+            "name": NAME,
+            "about": {"type": "object"},
+            "owner": NAME,
+            "left": {"type": "number"},
+            "fence": COUNT.schema,
+        }
+    ),
     "Patch": {"type": "array", "maxItems": MOST_OPERATIONS, "items": {"oneOf": [*map(_patch_operation, OPERATIONS)]}},
     "Increment": INCREMENT,
     "Change": _object(
@@ -138,6 +166,8 @@ SCHEMAS: Mapping[str, Schema] = {
             "owner": NAME,
             "left": {"type": "number"},
             "missing": {"type": "array", "items": NAME},
+            "by": NAME,
+            "reason": {"type": "string"},
         },
     ),
 }

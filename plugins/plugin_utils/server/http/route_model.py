@@ -29,6 +29,10 @@ NUMBER = re.compile("[0-9]{1,15}")  # JavaScript's numbers are exact up to 2**53
 SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,6})?")
 NAME = re.compile(rf"[^\x00-\x1f\x7f]{{1,{LONGEST_NAME}}}")
 NAME_OF_LOCK = re.compile("[a-z0-9_]{1,80}([.][a-z0-9_]{1,80})?")
+NAME_OF_POOL = re.compile("[a-z0-9_]{1,80}")
+LONGEST_LIST = 20_000  # characters of a list of hosts: a request line may have 64 KiB
+ONE_NAME = rf"[^\x00-\x1f\x7f,]{{1,{LONGEST_NAME}}}"
+NAMES = re.compile(f"{ONE_NAME}(,{ONE_NAME})*")
 TAG_OF_VERSION = re.compile('"[0-9]{1,15}"|[0-9]{1,15}')
 
 Schema = Mapping[str, Any]
@@ -36,12 +40,16 @@ Schema = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ParamKind:
-    """A kind of parameter: its JSON schema, what an error says was expected, and how its text becomes a value."""
+    """A kind of parameter: its JSON schema, what an error says was expected, and how its text becomes a value.
+
+    `longest` is how many characters it may have.
+    """
 
     schema: Schema
     expected: str
     pattern: re.Pattern[str]
     convert: Callable[[str], Any] = str
+    longest: int = LONGEST_NAME
 
 
 TEXT = ParamKind({"type": "string", "pattern": f"^{NAME.pattern}$"}, "a text without control signs", NAME)
@@ -55,6 +63,13 @@ COUNT = ParamKind({"type": "integer", "minimum": 0, "maximum": 10**15 - 1}, "a w
 WAIT = ParamKind({"type": "number", "minimum": 0, "maximum": 999999}, "a number of seconds", SECONDS, float)
 LOCK_NAME = ParamKind(
     {"type": "string", "pattern": f"^{NAME_OF_LOCK.pattern}$"}, "a name such as tester_1.port_2", NAME_OF_LOCK
+)
+POOL = ParamKind({"type": "string", "pattern": f"^{NAME_OF_POOL.pattern}$"}, "a name such as ports", NAME_OF_POOL)
+HOSTS = ParamKind(
+    {"type": "string", "pattern": f"^({NAMES.pattern})$", "maxLength": LONGEST_LIST},
+    "names of hosts, separated by commas",
+    NAMES,
+    longest=LONGEST_LIST,
 )
 KEY_NAME = ParamKind(
     {"type": "string", "pattern": f"^{KEY.pattern}$", "maxLength": LONGEST_NAME},
@@ -75,7 +90,7 @@ class Param:
 
     def value(self, text: str) -> Any:
         """The value of its text. Raises Problem."""
-        if len(text) > LONGEST_NAME or not self.kind.pattern.fullmatch(text):
+        if len(text) > self.kind.longest or not self.kind.pattern.fullmatch(text):
             raise Problem(
                 "bad-request",
                 f"{self.place} parameter {self.name!r}: expected {self.kind.expected}, got {text[:80]!r}",

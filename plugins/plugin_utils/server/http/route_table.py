@@ -10,17 +10,25 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import OPERATOR
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.http import events, keys, meeting_points
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.http import (
+    events,
+    keys,
+    meeting_points,
+    messages,
+    reservations,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.answers import answer
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.openapi import document
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_model import (
     COUNT,
     EVENTS,
+    HOSTS,
     JSON,
     KEY_NAME,
     LOCK_NAME,
     MERGE,
     PATCH,
+    POOL,
     TAG,
     TEXT,
     WAIT,
@@ -49,6 +57,12 @@ ON_WRITE = (
     Param("step", TEXT, "the name of what the client does, for the history"),
     Param("Idempotency-Key", TEXT, "an id of this request: sent again, it changes nothing", "header"),
 )
+MESSAGE = Param("name", LOCK_NAME, "the name of the message", "path", required=True)
+SENDER = Param("host", TEXT, "the host that sends it; without it a client of the run")
+WHOM = "names of hosts, @ with a group, or * for all hosts of the run, separated by commas"
+LISTED = Param("hosts", HOSTS, WHOM)
+OF_SENDER = ON_WRITE[-2:]
+MEETING_PROBLEMS = ("aborted", "not-applicable", "cannot-write", "disk-full")
 WRITE_PROBLEMS = ("not-allowed", "not-found", "version-conflict", "not-applicable", "cannot-write", "disk-full")
 
 
@@ -104,7 +118,7 @@ ROUTES: tuple[RouteEntry, ...] = (
             Param("wait", WAIT, "how many seconds to wait, at most 600"),
         ),
         answer="Held",
-        problems=("not-found", "timeout"),
+        problems=("not-found", "timeout", "aborted"),
     ),
     RouteEntry(
         "PUT",
@@ -160,9 +174,9 @@ ROUTES: tuple[RouteEntry, ...] = (
         "waitForHosts",
         "The value of a key on several hosts, once all of them have set it.",
         meeting_points.wait_for_hosts,
-        (KEY, Param("hosts", TEXT, "names of hosts, separated by commas", required=True), WAITING),
+        (KEY, Param("hosts", HOSTS, "names of hosts, separated by commas", required=True), WAITING),
         answer="OnHosts",
-        problems=("timeout",),
+        problems=("timeout", "aborted"),
     ),
     RouteEntry(
         "POST",
@@ -173,7 +187,7 @@ ROUTES: tuple[RouteEntry, ...] = (
         (LOCK, WAITING),
         {JSON: {"$ref": "#/components/schemas/Lease"}},
         "Lock",
-        problems=("locked", "not-applicable", "disk-full"),
+        problems=("locked", "not-applicable", "aborted", "disk-full"),
         needs=OPERATOR,
     ),
     RouteEntry(
@@ -185,6 +199,52 @@ ROUTES: tuple[RouteEntry, ...] = (
         (LOCK, Param("owner", TEXT, "who holds it", required=True)),
         answer="Lock",
         problems=("locked", "not-applicable", "disk-full"),
+        needs=OPERATOR,
+    ),
+    RouteEntry(
+        "POST",
+        "/messages/{name}",
+        "sendMessage",
+        "Send a message. With `wait` this is a barrier: the answer comes once all others have sent it as often.",
+        messages.send,
+        (MESSAGE, SENDER, replace(LISTED, about=f"with `wait`: for whom, {WHOM} (default: *)"), WAITING, *OF_SENDER),
+        {JSON: VALUE},
+        "Messages",
+        problems=("not-found", "timeout", *MEETING_PROBLEMS),
+        needs=OPERATOR,
+    ),
+    RouteEntry(
+        "GET",
+        "/messages/{name}",
+        "waitForMessages",
+        "The messages of a name, once all of these hosts have sent one; without `hosts` once anyone has.",
+        messages.wait,
+        (MESSAGE, LISTED, Param("newer_than", COUNT, "only messages with a higher version (default: 0)"), WAITING),
+        answer="Messages",
+        problems=("not-found", "timeout", "aborted"),
+    ),
+    RouteEntry(
+        "POST",
+        "/messages/{name}/abort",
+        "abort",
+        "End all waiting for this name, now and from then on; for all names and keys where it is `all`.",
+        messages.abort,
+        (MESSAGE, SENDER, *OF_SENDER),
+        {JSON: {"$ref": "#/components/schemas/Abort"}},
+        "Aborted",
+        problems=("not-applicable", "disk-full"),
+        needs=OPERATOR,
+    ),
+    RouteEntry(
+        "POST",
+        "/reservations/{pool}",
+        "reserve",
+        "Reserve one resource of a pool, that has all tags, for some seconds. It is given back as the lock POOL.NAME.",
+        reservations.reserve,
+        (Param("pool", POOL, "the pool: the key POOL_v1 of the run", "path", required=True), WAITING),
+        {JSON: {"$ref": "#/components/schemas/Wanted"}},
+        "Reservation",
+        problems=("not-found", "locked", *MEETING_PROBLEMS),
         needs=OPERATOR,
     ),
     RouteEntry(

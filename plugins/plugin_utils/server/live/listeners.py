@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_model import HeldValue
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.live_context import LiveContext
 
 
@@ -52,7 +51,7 @@ class Listeners:
             return False
         return self._told > seq
 
-    async def wait_for(self, holds: Callable[[], HeldValue | None], seconds: float) -> HeldValue | None:
+    async def wait_for[T](self, holds: Callable[[], T | None], seconds: float) -> T | None:
         """Wait until `holds` returns something; None if it does not in time."""
         until = asyncio.get_running_loop().time() + seconds
         while (found := holds()) is None and not self.is_closed:

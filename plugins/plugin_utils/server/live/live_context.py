@@ -33,6 +33,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record, encode
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.change_index import ChangeIndex
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.mask_writes import SecretValues
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.run_outline import RunOutline, outline_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.key_operations import (
     LOCK,
@@ -73,13 +74,14 @@ Outcome = Written | Problem | None  # None: try it again in the next batch
 class LiveContext:
     """The context, the places of its changes, and the journal that both are made of.
 
-    `is_over` is true once the run has ended: nothing is written any more.
+    `is_over` is true once the run has ended: nothing is written any more. `run` has its hosts, if it has any.
     """
 
     def __init__(self, journal: Path, secrets: SecretValues, hooks: MergeHooks | None = None) -> None:
         self.context = Context()
         self.index = ChangeIndex(journal)
         self.is_over = False
+        self.run = RunOutline()
         self._secrets = secrets
         self._hooks = hooks
         self._policies = from_record(None)
@@ -88,6 +90,10 @@ class LiveContext:
         self._stage = 0
         self._file = os.open(journal, APPENDING | os.O_CLOEXEC)
         self.catch_up()
+
+    def hide(self, texts: Sequence[str]) -> None:
+        """Hide these texts in what is written from now on."""
+        self._secrets.add(texts)
 
     def close(self) -> None:
         """Close the journal."""
@@ -213,6 +219,7 @@ class LiveContext:
         if kind == "run":
             self._policies = from_record(record.get("merge"))
             self.is_over = False
+            self.run = outline_of(record)
         elif kind == "end":
             self.is_over = True
         self._stage = record.get("stage", self._stage) if kind in ("delta", "step") else self._stage

@@ -21,14 +21,18 @@ class SecretValues:
         self._known: dict[str, None] = {}
         self._mask = Mask(())
 
-    def masked(self, key: str, value: Any) -> Any:
-        """The value as it may be kept and shown: the same object where nothing in it is secret."""
-        found: list[str] = []
-        shown = self._names.mask_key(key, value, found)
-        new = [text for text in found if text not in self._known]
+    def add(self, texts: Iterable[str]) -> None:
+        """Mask these texts, too, from now on."""
+        new = [text for text in texts if text and text not in self._known]
         if new:
             self._known.update(dict.fromkeys(new))
             while len(self._known) > MOST:
                 del self._known[next(iter(self._known))]
             self._mask = Mask(self._known)
+
+    def masked(self, key: str, value: Any) -> Any:
+        """The value as it may be kept and shown: the same object where nothing in it is secret."""
+        found: list[str] = []
+        shown = self._names.mask_key(key, value, found)
+        self.add(found)
         return self._mask.mask_value(shown) if self._mask else shown

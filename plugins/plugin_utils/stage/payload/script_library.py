@@ -16,6 +16,8 @@ ROOT = Path(__file__).parents[4]
 FOLDER = "plugins/module_utils/script_library"
 INSIDE = f"ansible_collections/rack/recipes/{FOLDER}"  # the path of the library in the payload
 FOR_SCRIPTS = ("envelope.sh", "json.awk", "rack.awk", "rack.sh")
+LIVE = "plugins/module_utils/live_client.py"  # the program behind `rack_live`
+LIVE_CALL = re.compile(rb"\brack_live\b")
 CALLS = "param|get|percent|set|set_number|set_json|field|field_number|measure|check|secret|attach|fail|error|skip"
 # The sign of its use in a file with this suffix, and the files that are sent then.
 USES = {
@@ -28,4 +30,7 @@ USES = {
 def library_files(name: str, content: bytes) -> dict[str, Path]:
     """The files of the library that a scriptlet of this name and content uses, by their paths in the payload."""
     sign, files = USES.get(PurePosixPath(name).suffix, (None, ()))
-    return {f"{INSIDE}/{file}": ROOT / FOLDER / file for file in files} if sign and sign.search(content) else {}
+    if not (sign and sign.search(content)):
+        return {}
+    live = {f"{INSIDE}/rack_live": ROOT / LIVE} if LIVE_CALL.search(content) else {}
+    return {**{f"{INSIDE}/{file}": ROOT / FOLDER / file for file in files}, **live}

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import chain
@@ -161,10 +161,19 @@ def _step_message(step: Data, program: Program, payload_files: PayloadFiles, loc
 
 def imports_installed(message: Data) -> bool:
     """Whether a step or hook of the request is Python, which may import what is installed on the host."""
+    return any(one.get("kind") == "python" for one in _programs(message))
+
+
+def uses_live(message: Data) -> bool:
+    """Whether a step or hook of the request uses the live bus."""
+    return any(one.get("live") for one in _programs(message))
+
+
+def _programs(message: Data) -> Iterator[Data]:
     parts = (message, *(message.get("hosts") or ()))
     steps = (step for part in parts for step in part.get("steps") or ())
     hooks = (hook for part in parts for found in (part.get("hooks") or {}).values() for hook in found)
-    return any(one.get("kind") == "python" for one in chain(steps, hooks))
+    return chain(steps, hooks)
 
 
 def wait_of(lease: float, wait: float) -> float:
@@ -246,8 +255,8 @@ def _program(entry: ScriptletEntry) -> dict[str, Any]:
 
 
 def _analyses(entry: ScriptletEntry) -> dict[str, Any]:
-    """What the scriptlet reads of the run as a whole; nothing for most."""
-    found = {"reads_results": entry.reads_results, "reads_history": list(entry.reads_history)}
+    """What the scriptlet reads of the run as a whole, and whether it does while others run; nothing for most."""
+    found = {"reads_results": entry.reads_results, "reads_history": list(entry.reads_history), "live": entry.live}
     return {name: value for name, value in found.items() if value}
 
 

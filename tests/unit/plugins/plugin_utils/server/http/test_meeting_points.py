@@ -138,4 +138,7 @@ def test_hosts_that_are_late_are_named(ask):
     assert (late.status, late.data["detail"]) == (404, "ready_v1 was not set within 0.01 s by leaf2, leaf3")
     assert late.data["missing"] == ["leaf2", "leaf3"]
     nobody = ask("GET", "/ctx/ready_v1/hosts?hosts=,")
-    assert (nobody.status, nobody.data["detail"]) == (400, "hosts: expected names of hosts, separated by commas")
+    assert (nobody.status, nobody.data["detail"]) == (
+        400,
+        "query parameter 'hosts': expected names of hosts, separated by commas, got ','",
+    )

@@ -1,0 +1,560 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The live bus, as a step on a host sees it: it reads, writes and waits while the step runs.
+
+It speaks HTTP over a Unix socket, which the host's SSH connection forwards to the context server of the run. This file
+imports nothing of ours: shell scriptlets run it as a program, `rack_live`. http.client is not used, since importing it
+takes longer than a call.
+
+Every call has a timeout, in seconds. Writes have an id, so that one can be sent again after a lost connection.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import time
+from urllib.parse import quote
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any, Callable
+
+GIVEN = "RACK_LIVE"  # the variable with what a shell scriptlet is given, as JSON
+TIMEOUT = 60.0  # seconds for which a wait waits, if the step does not say
+ANSWER = 10.0  # seconds within which the server answers what needs no waiting
+PIECE = 15.0  # seconds of one request that waits: a dead link is noticed after that, since nothing else would tell
+PAUSE = 0.2  # seconds between two tries to reach the server
+LEASE = 60.0  # seconds of a lock or reservation
+ALL = "*"  # all hosts of the run
+EVERYTHING = "all"  # the name whose abort ends all waiting
+ERROR, WAIT = "error", "wait"  # what a lost connection means
+TICK = 0.02  # seconds between two tries of what is full; a wait that ends so early is not asked for again
+CHUNK = 65536
+FAILED = 400  # from this status on, an answer is a problem
+LONGEST_REASON = 2000  # characters
+NOTHING = object()
+NOT_GIVEN = (
+    "this step has no live bus: declare `live = True` in the scriptlet (`live: true` in its sidecar), and run it by a "
+    "recipe with `rack-recipes run --serve`"
+)
+LOST = (
+    "the context server cannot be reached: {}. The SSH connection of this host has ended, or the server has; "
+    'with on_lost="wait" a call waits until it is back'
+)
+
+
+class LiveError(Exception):
+    """A call of the live bus that was not answered as asked."""
+
+
+class NoServer(LiveError):
+    """There is no context server for this step; the text says what to do."""
+
+
+class TimedOut(LiveError):
+    """What was waited for did not happen in time."""
+
+
+class Aborted(LiveError):
+    """Another one who takes part has ended the waiting."""
+
+
+class Lost(LiveError):
+    """The connection to the server is lost."""
+
+
+class Refused(LiveError):
+    """The server refuses what was asked; `kind` is the kind of its problem."""
+
+    def __init__(self, text: str, kind: str = "") -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
+class Request:
+    """What is asked of the server. `query` has parameters as texts; empty ones are left out. `body` is JSON data.
+
+    With `waits` the server may take its time. `is_kept` is whether an id makes the request safe to repeat; a lock needs
+    none, since its owner may ask again.
+    """
+
+    def __init__(self, method: str, path: str, query: dict[str, str], body: Any = NOTHING, waits: bool = False) -> None:  # noqa: FBT002
+        self.method = method
+        self.path = path
+        self.query = query
+        self.content = b"" if body is NOTHING else json.dumps(body, allow_nan=False).encode()
+        self.waits = waits
+        self.is_kept = bool(self.content) and not path.startswith(("/locks/", "/reservations/"))
+
+
+class Wire:
+    """The way to the server: connections that are kept, and what becomes of a lost one. It may be used by threads."""
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        self._given = given
+        self._idle: list[socket.socket] = []
+        self._pid = os.getpid()
+
+    def ask(self, request: Request, timeout: float, on_lost: str) -> dict[str, Any]:
+        """Ask the server until it answers, or the time is up. Raises LiveError."""
+        if on_lost not in (ERROR, WAIT):
+            raise ValueError(f"on_lost: expected {ERROR!r} or {WAIT!r}, got {on_lost!r}")
+        if not self._given.get("socket"):
+            raise NoServer(self._given.get("error") or NOT_GIVEN)
+        until, repeated = time.monotonic() + timeout, os.urandom(8).hex()
+        while True:
+            left = max(0.0, until - time.monotonic())
+            try:
+                kind, data = self._exchange(request, min(left, PIECE), repeated)
+            except OSError as error:
+                if on_lost == ERROR or time.monotonic() >= until:
+                    raise Lost(LOST.format(error.strerror or error)) from None
+                time.sleep(min(PAUSE, max(0.0, until - time.monotonic())))
+                continue
+            if not kind:
+                return data
+            is_late = request.waits and kind in ("timeout", "locked")
+            if not is_late or time.monotonic() >= until - TICK:
+                raise _problem(kind, data, timeout)
+
+    def close(self) -> None:
+        """Close the connections that are kept."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _exchange(self, request: Request, piece: float, repeated: str) -> tuple[str, dict[str, Any]]:
+        """Send a request; returns the kind of the problem, empty for none, and the answer. Raises OSError."""
+        query = {**request.query, "wait": f"{piece:.3f}"} if request.waits else request.query
+        pairs = "&".join(f"{name}={quote(value, safe='')}" for name, value in query.items() if value)
+        head = [f"{request.method} {request.path}?{pairs} HTTP/1.1", "Host: ctx", f"Rack-Pass: {self._given['pass']}"]
+        head += [f"Idempotency-Key: {repeated}"] if request.is_kept else []
+        length = len(request.content)
+        head += ["Content-Type: application/json", f"Content-Length: {length}"] if request.content else []
+        data = "\r\n".join([*head, "", ""]).encode("latin-1") + request.content
+        limit = ANSWER + (piece if request.waits else 0.0)
+        if self._pid != os.getpid():  # a fork must not use the connections of its parent
+            self._idle, self._pid = [], os.getpid()
+        while self._idle:
+            try:
+                return self._over(self._idle.pop(), data, limit)
+            except ConnectionError:  # the server has closed it meanwhile
+                continue
+        return self._over(_connected(self._given["socket"]), data, limit)
+
+    def _over(self, link: socket.socket, request: bytes, limit: float) -> tuple[str, dict[str, Any]]:
+        try:
+            link.settimeout(limit)
+            link.sendall(request)
+            status, body = _read(link)
+            data = json.loads(body)
+        except socket.timeout:
+            link.close()
+            raise OSError(f"no answer within {limit:g} s") from None
+        except OSError:
+            link.close()
+            raise
+        except ValueError as error:
+            link.close()
+            raise OSError(f"no answer in HTTP: {error}") from None
+        self._idle.append(link)
+        return "" if status < FAILED else str(data.get("type", status)).rpartition(":")[2], data
+
+
+class Live:
+    """The live bus of one step.
+
+    `given` has the `socket` and the `pass` of the step, or an `error` that says why there is none; `host` (empty for a
+    step of the run), `step` and `scope`. `hide` takes secrets out of a value under a key. `changed` is told each key
+    that a call sets: key, scope, version, value.
+
+    Every call has a `timeout` in seconds. With `on_lost="wait"` it waits that long for a lost connection to come back;
+    otherwise it raises Lost at once.
+    """
+
+    def __init__(
+        self,
+        given: dict[str, Any],
+        hide: Callable[[str, Any], Any] = lambda _key, value: value,
+        changed: Callable[[str, str, int, Any], None] = lambda *_change: None,
+    ) -> None:
+        self.host: str = given.get("host", "")
+        self.step: str = given.get("step", "")
+        self.scope: str = given.get("scope", "host")
+        self._wire = Wire(given)
+        self._hide = hide
+        self._changed = changed
+
+    def close(self) -> None:
+        """Close the connections; the next call makes a new one."""
+        self._wire.close()
+
+    def get(
+        self, key: str, default: Any = None, host: str | None = None, timeout: float = ANSWER, on_lost: str = ERROR
+    ) -> Any:
+        """The value that a key has now: of this step's host (or of `host`), or else of the run, or else `default`."""
+        places = dict.fromkeys((self.host if host is None else host, ""))
+        for place in places:
+            try:
+                return self._wire.ask(Request("GET", f"/ctx/{_quoted(key)}", {"host": place}), timeout, on_lost)[
+                    "value"
+                ]
+            except Refused as refused:
+                if refused.kind != "not-found":
+                    raise
+        return default
+
+    def set(
+        self,
+        key: str,
+        value: Any,
+        scope: str | None = None,
+        version: int | None = None,
+        timeout: float = ANSWER,
+        on_lost: str = ERROR,
+    ) -> int:
+        """Set a key of this host or, with `scope="run"`, of the run; returns its version.
+
+        With `version` only if the key still has that one (0: it is not set), else Refused is raised.
+        """
+        query = self._place(scope, version)
+        held = self._wire.ask(Request("PUT", f"/ctx/{_quoted(key)}", query, self._hide(key, value)), timeout, on_lost)
+        return int(self._noted(key, query, held)["version"])
+
+    def increment(
+        self,
+        key: str,
+        by: float = 1,
+        path: str = "",
+        scope: str | None = None,
+        timeout: float = ANSWER,
+        on_lost: str = ERROR,
+    ) -> Any:
+        """Add to a number, also one inside of the value (`path`, a JSON pointer); returns the value of the key."""
+        query, body = self._place(scope), {"by": by, "path": path}
+        held = self._wire.ask(Request("POST", f"/ctx/{_quoted(key)}/increment", query, body), timeout, on_lost)
+        return self._noted(key, query, held)["value"]
+
+    def wait(
+        self,
+        name: str,
+        host: str = "",
+        until: Callable[[Any], object] | None = None,
+        timeout: float = TIMEOUT,
+        on_lost: str = ERROR,
+    ) -> Any:
+        """Wait for a message, of anyone or of `host`, or until a key is set; returns what was sent, or its value.
+
+        A name that ends in `_v` and a number is a key: of `host`, or of the run. With `until` the wait for a key goes
+        on until that function says yes to its value. Raises TimedOut, Aborted.
+        """
+        if not _is_key(name):
+            query = {"hosts": host}
+            found = self._wire.ask(Request("GET", f"/messages/{_quoted(name)}", query, waits=True), timeout, on_lost)
+            return found["messages"][0]["value"]
+        end, query = time.monotonic() + timeout, {"host": host}
+        while True:
+            left = max(0.0, end - time.monotonic())
+            found = self._wire.ask(Request("GET", f"/ctx/{_quoted(name)}", query, waits=True), left, on_lost)
+            if until is None or until(found["value"]):
+                return found["value"]
+            query["newer_than"] = str(found["version"])
+
+    def send(self, name: str, value: Any = None, timeout: float = ANSWER, on_lost: str = ERROR) -> int:
+        """Send a message to all who wait for it, now or later; returns how often this host has sent it."""
+        body = self._hide(f"message.{name}_v1", value)
+        found = self._wire.ask(Request("POST", f"/messages/{_quoted(name)}", self._sender(), body), timeout, on_lost)
+        return int(found["round"])
+
+    def wait_all(
+        self,
+        name: str,
+        hosts: Iterable[str] | str = ALL,
+        newer_than: int = 0,
+        timeout: float = TIMEOUT,
+        on_lost: str = ERROR,
+    ) -> dict[str, Any]:
+        """Wait until all of these hosts have sent a message; returns what each sent.
+
+        `hosts` are names; `@` and a group's name are its hosts, `*` are all hosts of the run. Raises TimedOut, which
+        names those that are missing, and Aborted.
+        """
+        query = {"hosts": hosts if isinstance(hosts, str) else ",".join(hosts), "newer_than": str(newer_than)}
+        found = self._wire.ask(Request("GET", f"/messages/{_quoted(name)}", query, waits=True), timeout, on_lost)
+        return {message["host"]: message["value"] for message in found["messages"]}
+
+    def sync(
+        self,
+        name: str,
+        hosts: Iterable[str] | str = ALL,
+        value: Any = None,
+        timeout: float = TIMEOUT,
+        on_lost: str = ERROR,
+    ) -> dict[str, Any]:
+        """Meet at a barrier: send a message, and wait until all of these hosts have sent it as often."""
+        end = time.monotonic() + timeout
+        number = self.send(name, value, timeout, on_lost)
+        return self.wait_all(name, hosts, number - 1, max(0.0, end - time.monotonic()), on_lost)
+
+    def abort(self, reason: str, name: str = EVERYTHING, timeout: float = ANSWER, on_lost: str = ERROR) -> None:
+        """End the waiting of all for a name, or for everything; who begins to wait later is told, too."""
+        body = {"reason": " ".join(str(self._hide("", reason)).split())[:LONGEST_REASON]}
+        self._wire.ask(Request("POST", f"/messages/{_quoted(name)}/abort", self._sender(), body), timeout, on_lost)
+
+    def once(self, name: str, timeout: float = ANSWER, on_lost: str = ERROR) -> bool:
+        """Whether this is the first call with this name in the run: of many steps one gets True."""
+        request = Request("PUT", f"/ctx/{_quoted(f'once.{name}_v1')}", self._place("run", 0), self.host)
+        try:
+            self._wire.ask(request, timeout, on_lost)
+        except Refused as refused:
+            if refused.kind != "version-conflict":
+                raise
+            return False
+        return True
+
+    def lock(
+        self, name: str, lease: float = LEASE, timeout: float = TIMEOUT, on_lost: str = ERROR, owner: str = ""
+    ) -> Held:
+        """Get a lock, and give it back at the end of a `with` block; without one it is free after the lease."""
+        owner = owner or self._owner()
+        request = Request("POST", f"/locks/{_quoted(name)}", {}, {"owner": owner, "lease": lease}, waits=True)
+        return Held(self, name, owner, self._wire.ask(request, timeout, on_lost))
+
+    def reserve(
+        self, pool: str, tags: Iterable[str] = (), lease: float = LEASE, timeout: float = TIMEOUT, on_lost: str = ERROR
+    ) -> Held:
+        """Reserve a resource of a pool that has all these tags; it is given back at the end of a `with` block.
+
+        The pool is the key POOL_v1 of the run. `name` is the resource, `about` what the pool says of it.
+        """
+        owner = self._owner()
+        body = {"tags": [tags] if isinstance(tags, str) else [*tags], "owner": owner, "lease": lease}
+        got = self._wire.ask(Request("POST", f"/reservations/{_quoted(pool)}", {}, body, waits=True), timeout, on_lost)
+        return Held(self, f"{pool}.{got['name']}", owner, got)
+
+    def free(self, name: str, owner: str) -> None:
+        """Give a lock back; one whose lease was up is not held any more."""
+        try:
+            self._wire.ask(Request("DELETE", f"/locks/{_quoted(name)}", {"owner": owner}), ANSWER, ERROR)
+        except Refused as refused:
+            if refused.kind != "locked":
+                raise
+
+    def _owner(self) -> str:
+        return f"{self.step}@{self.host or 'run'} {os.urandom(4).hex()}"
+
+    def _sender(self) -> dict[str, str]:
+        return {"host": self.host, "step": self.step}
+
+    def _place(self, scope: str | None, version: int | None = None) -> dict[str, str]:
+        """The parameters of a write. Raises ValueError for a scope that the step cannot set."""
+        scope = scope or self.scope
+        if scope not in ("host", "run") or (scope == "host" and self.scope == "run"):
+            raise ValueError(f"scope {scope!r}: a step of the {self.scope} cannot set it")
+        based_on = "" if version is None else str(version)
+        return {"host": self.host if scope == "host" else "", "step": self.step, "version": based_on}
+
+    def _noted(self, key: str, query: dict[str, str], held: dict[str, Any]) -> dict[str, Any]:
+        self._changed(key, "host" if query["host"] else "run", held["version"], held["value"])
+        return held
+
+
+class Held:
+    """A lock or reservation that this step has. `fence` is higher each time that it changes hands."""
+
+    def __init__(self, live: Live, lock: str, owner: str, got: dict[str, Any]) -> None:
+        self._live = live
+        self.lock = lock
+        self.owner = owner
+        self.name: str = got["name"]
+        self.fence: int = got["fence"]
+        self.about: dict[str, Any] = got.get("about", {})
+
+    def free(self) -> None:
+        """Give it back."""
+        self._live.free(self.lock, self.owner)
+
+    def __enter__(self) -> Held:  # noqa: PYI034 - Self is of Python 3.11
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.free()
+
+
+def _connected(path: str) -> socket.socket:
+    """A new connection; a listener whose queue is full says so, and is asked again. Raises OSError."""
+    link = socket.socket(socket.AF_UNIX)
+    link.settimeout(ANSWER)
+    until = time.monotonic() + ANSWER
+    while True:
+        try:
+            link.connect(path)
+        except OSError as error:
+            if not isinstance(error, BlockingIOError) or time.monotonic() > until:
+                link.close()
+                raise
+            time.sleep(TICK)
+        else:
+            return link
+
+
+def _read(link: socket.socket) -> tuple[int, bytes]:
+    """The status and the body of an answer with a Content-Length. Raises OSError, and ValueError for other text."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        data += _more(link)
+    head, _blank, body = data.partition(b"\r\n\r\n")
+    lines = head.decode("latin-1").split("\r\n")
+    headers = {name.lower(): text.strip() for name, _colon, text in (line.partition(":") for line in lines[1:])}
+    length = int(headers.get("content-length", "no length"))
+    parts, size = [body], len(body)
+    while size < length:
+        parts.append(_more(link))
+        size += len(parts[-1])
+    return int(lines[0].split(" ")[1]), b"".join(parts)
+
+
+def _more(link: socket.socket) -> bytes:
+    data = link.recv(CHUNK)
+    if not data:
+        raise ConnectionResetError("the connection was closed")
+    return data
+
+
+def _problem(kind: str, data: dict[str, Any], timeout: float) -> LiveError:
+    """The exception for a problem of the server's. The time in its text is that of the last piece of the wait."""
+    detail, advice = str(data.get("detail", "no reason given")), str(data.get("advice", ""))
+    if kind == "timeout":
+        missing = data.get("missing") or []
+        who = f"; missing: {', '.join(map(str, missing[:10]))}" if missing else ""
+        what = detail.partition(" within ")[0].partition(" got no version")[0]
+        return TimedOut(f"not within {timeout:g} s: {what}{who}")
+    if kind == "aborted":
+        return Aborted(detail)
+    return Refused(f"{detail} ({advice})" if advice else detail, kind)
+
+
+def _is_key(name: str) -> bool:
+    stem, mark, number = name.rpartition("_v")
+    return bool(stem and mark and number.isdigit())
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="")
+
+
+USAGE = """\
+rack_live get KEY [DEFAULT]           the value that a key has now
+rack_live set KEY TEXT                set a key of this host, with --run of the run
+rack_live set_json KEY JSON           the same with JSON
+rack_live increment KEY [NUMBER]      add to a number
+rack_live wait NAME                   wait for a message, or until a key (NAME_v1) is set
+rack_live wait_all NAME [HOST...]     wait until all hosts have sent a message
+rack_live send NAME [TEXT]            send a message
+rack_live sync NAME [HOST...]         meet all hosts at a barrier
+rack_live abort REASON [NAME]         end the waiting of all
+rack_live once NAME                   exit code 0 for the first one, 1 for all others
+rack_live lock NAME, unlock NAME      get a lock, give it back
+Options: --timeout SECONDS, --host HOST, --run, --lease SECONDS, --on-lost wait"""
+OPTIONS = ("timeout", "host", "lease", "on-lost")
+
+
+def command(words: Sequence[str], live: Live) -> tuple[int, Any]:
+    """Run one call of `rack_live`; returns its exit code and what it prints. Raises LiveError and ValueError."""
+    plain, options = _parsed(words)
+    if not plain or plain[0] not in COMMANDS:
+        raise ValueError(f"rack_live: expected one of {', '.join(COMMANDS)}, got {plain[0] if plain else 'nothing'}")
+    least, most, call = COMMANDS[plain[0]]
+    if not least <= len(plain) - 1 <= most:
+        raise ValueError(f"rack_live {plain[0]}: wrong number of words; there are:\n{USAGE}")
+    return call(live, plain[1:], options)
+
+
+def _parsed(words: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
+    plain: list[str] = []
+    options: dict[str, Any] = {}
+    rest = iter(words)
+    for word in rest:
+        name = word[2:]
+        if word == "--run":
+            options["scope"] = "run"
+        elif word.startswith("--") and name in OPTIONS:
+            value = next(rest, "")
+            options[name.replace("-", "_")] = float(value) if name in ("timeout", "lease") else value
+        elif word.startswith("--"):
+            raise ValueError(f"rack_live: there is no option {word}; there are --run, --{', --'.join(OPTIONS)}")
+        else:
+            plain.append(word)
+    return plain, options
+
+
+def _get(live: Live, words: list[str], options: dict[str, Any]) -> tuple[int, Any]:
+    found = live.get(words[0], NOTHING, **options)
+    if found is not NOTHING:
+        return 0, found
+    if len(words) > 1:
+        return 0, words[1]
+    raise ValueError(f"rack_live get: {words[0]} is not set")
+
+
+def _owner(live: Live) -> str:
+    """A lock of a shell script belongs to its step on its host, so that another call can give it back."""
+    return f"{live.step}@{live.host or 'run'}"
+
+
+def _lock(live: Live, words: list[str], options: dict[str, Any]) -> tuple[int, Any]:
+    live.lock(words[0], owner=_owner(live), **options)
+    return 0, ""
+
+
+def _unlock(live: Live, words: list[str], _options: dict[str, Any]) -> tuple[int, Any]:
+    live.free(words[0], _owner(live))
+    return 0, ""
+
+
+def _abort(live: Live, words: list[str], options: dict[str, Any]) -> tuple[int, Any]:
+    live.abort(words[0], words[1] if words[1:] else EVERYTHING, **options)
+    return 0, ""
+
+
+def _done(_result: object) -> tuple[int, Any]:
+    return 0, ""
+
+
+MOST = 10_000
+COMMANDS: dict[str, tuple[int, int, Callable[[Live, list[str], dict[str, Any]], tuple[int, Any]]]] = {
+    "get": (1, 2, _get),
+    "set": (2, 2, lambda live, words, more: _done(live.set(words[0], words[1], **more))),
+    "set_json": (2, 2, lambda live, words, more: _done(live.set(words[0], json.loads(words[1]), **more))),
+    "increment": (1, 2, lambda live, words, more: (0, live.increment(words[0], *map(json.loads, words[1:]), **more))),
+    "wait": (1, 1, lambda live, words, more: (0, live.wait(words[0], **more))),
+    "wait_all": (1, MOST, lambda live, words, more: (0, live.wait_all(words[0], words[1:] or ALL, **more))),
+    "send": (1, 2, lambda live, words, more: _done(live.send(words[0], words[1] if words[1:] else None, **more))),
+    "sync": (1, MOST, lambda live, words, more: (0, live.sync(words[0], words[1:] or ALL, **more))),
+    "abort": (1, 2, _abort),
+    "once": (1, 1, lambda live, words, more: (0 if live.once(words[0], **more) else 4, "")),
+    "lock": (1, 1, _lock),
+    "unlock": (1, 1, _unlock),
+}
+
+
+def main() -> int:
+    """`rack_live`: the exit code is 0, 4 where `once` was not the first, 1 with the reason on stdout."""
+    try:
+        live = Live(json.loads(os.environ.get(GIVEN) or "{}"))
+        code, printed = command(sys.argv[1:], live)
+    except (LiveError, ValueError, TypeError, KeyError) as error:
+        sys.stdout.write(f"{error}\n")
+        return 1
+    if printed is not None and printed != "":
+        sys.stdout.write(f"{printed if isinstance(printed, str) else json.dumps(printed)}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The context server of a run: a process that begins with the run, and ends by itself when the run is over."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import ROOT
+
+COMMAND = "from ansible_collections.rack.recipes.plugins.plugin_utils.cli.main import main; main()"
+SOCKET, LOG = "ctx.sock", "server.log"
+LONGEST_PATH = 107  # bytes of a socket's path; see unix(7)
+NEEDED = ("starlette", "uvicorn")
+
+
+def check_packages() -> None:
+    """Raise UsageError if the packages of the server are not installed."""
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
+        raise UsageError(
+            f"--serve needs the Python packages {', '.join(missing)}: `pip install 'rack-recipes[server]'` brings them"
+        )
+
+
+def start(run: Run) -> None:
+    """Start it, and do not wait: it is needed by steps on the live bus alone, and these wait for it."""
+    (run.folder / LOG).touch(FILE_MODE)
+    path = os.pathsep.join(filter(None, (ROOT, os.environ.get("PYTHONPATH"))))
+    options = ["serve", "--run", run.run_id, "--with-run", "--socket", str(_socket(run.folder))]
+    with (run.folder / LOG).open("ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-c", COMMAND, *options],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            env={**os.environ, "PYTHONPATH": path, "RACK_RECIPES_RUNS": str(run.folder.parent.absolute())},
+            start_new_session=True,  # an interrupt at the terminal must not end it before the steps
+        )
+
+
+def _socket(folder: Path) -> Path:
+    """The socket for other programs: in the run's folder, unless its path is too long for a socket."""
+    path = folder / SOCKET
+    return path if len(os.fsencode(path)) <= LONGEST_PATH else Path(tempfile.mkdtemp(prefix="rack-recipes-")) / SOCKET

@@ -1,0 +1,76 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The way by which steps come to a server: a socket of their own, whose requests are those that steps may make."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.live import step_socket
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.live.step_pass import HEADER, host_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import is_held
+from ansible_collections.rack.recipes.plugins.plugin_utils.server import unix_socket
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import AUTHOR, Caller
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import Service
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.steps.step_routes import STEP_ROUTES
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class StepDoor:
+    """The socket for steps, which listens, and where it is. With `with_run` the server ends when the run does."""
+
+    place: step_socket.StepSocket
+    listener: socket.socket
+    run_folder: Path
+    with_run: bool = False
+
+    def is_open(self) -> bool:
+        """Whether the server goes on."""
+        return not self.with_run or is_held(self.run_folder)
+
+    def app(self, service: Service) -> ASGIApp:
+        """The application for what comes through the door."""
+        from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.app import make_app
+
+        return make_app(service, _identify_by(self.place.key_bytes), STEP_ROUTES)
+
+    def tell(self) -> None:
+        """Let the run know that steps may come."""
+        step_socket.tell(self.run_folder, self.place)
+
+
+@contextmanager
+def step_door(run_folder: Path, *, with_run: bool = False) -> Iterator[StepDoor]:
+    """A door during the block; nothing is left of it. Raises UsageError."""
+    place = step_socket.make(run_folder)
+    listener = unix_socket.listen(Path(place.path))
+    try:
+        yield StepDoor(place, listener, run_folder, with_run)
+    finally:
+        listener.close()
+        step_socket.forget(run_folder, place)
+
+
+def _identify_by(key: bytes) -> Callable[[Scope], Caller]:
+    """How steps are known: the name of the caller is the host, empty for a step of the run."""
+
+    def identify(scope: Scope) -> Caller:
+        given = dict(scope["headers"]).get(HEADER.lower().encode(), b"").decode("latin-1")
+        host = host_of(key, given)
+        if host is None:
+            advice = "steps get their pass from the run; a pass of an earlier server counts no more"
+            raise Problem("not-allowed", "this is no pass of a step of this run", advice)
+        return Caller(host, AUTHOR)
+
+    return identify

@@ -1,0 +1,19 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A project with scriptlets for the live bus."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def talkers(project: Path) -> Path:
+    """A project with the scriptlets of these tests."""
+    shutil.copytree(Path(__file__).parent / "cases" / "scriptlets", project / "scriptlets")
+    return project

@@ -108,7 +108,7 @@ def _server(
                 self.servers.append(made)
             for_steps.load()
             self.servers.append(await loop.create_server(partial(self._connection, for_steps), sock=door.listener))
-            self._follower = asyncio.gather(service.commit.follow(), _end_with_run(self, door))
+            self._followers = [*map(loop.create_task, (service.commit.follow(), _end_with_run(self, door)))]
             ready()
 
         def _connection(self, of: uvicorn.Config = config) -> Any:
@@ -124,7 +124,7 @@ def _server(
         async def shutdown(self, sockets: Any = None) -> None:
             """End: first the streams and those who wait, then what is being answered."""
             service.listeners.close()
-            self._follower.cancel()
+            _cancel(self._followers)
             await super().shutdown(sockets)
 
         @contextmanager
@@ -146,6 +146,11 @@ def _server(
             self.should_exit = True
 
     return Server(config)
+
+
+def _cancel(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
 
 
 async def _end_with_run(server: uvicorn.Server, door: StepDoor) -> None:

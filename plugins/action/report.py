@@ -17,7 +17,7 @@ from ansible.utils.vars import transform_to_native_types
 from ansible_collections.rack.recipes.plugins.plugin_utils import settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError, translated
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats import DEFAULT_FORMATS, FORMATS
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.status_file import writing_status
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_status_file import writing_status
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import current
 
 ARGUMENTS = {

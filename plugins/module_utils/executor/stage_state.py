@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any, Callable
 
     from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launcher import Launcher
-    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.kernel_events import ProcessObserver
+    from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_events import ProcessObserver
 
     Record = dict[str, Any]
     Step = dict[str, Any]
@@ -49,7 +49,7 @@ class StageState:
             return None
         if self._observer is None:
             # only a run with a log pays for this import, and for the process
-            from ansible_collections.rack.recipes.plugins.module_utils.executor.process.kernel_events import (
+            from ansible_collections.rack.recipes.plugins.module_utils.executor.process.process_events import (
                 ProcessObserver,
             )
 

@@ -34,7 +34,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.caus
     host_sets,
     perfect_matches,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.distributions import hypergeometric_tail
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.distribution_quantiles import (
+    hypergeometric_tail,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 

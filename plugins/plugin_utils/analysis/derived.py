@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_values import
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.capped_findings import MOST_RESULTS, SHOWN
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import NOTABLE, NOTE, Finding, ResultId
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.few_numbers import moments
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.moments_without_numpy import moments
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_plan import plan_of

@@ -44,7 +44,7 @@ def findings(run: RunData, history: History) -> Iterator[Finding]:
 
 
 def _told_of(run: RunData, flakes: list[tuple[result_history.Place, Flake]]) -> Iterator[Finding]:
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.flake_rates import METHOD, finding
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.flake_quarantine import METHOD, finding
 
     flakes.sort(key=lambda one: (-one[1].failed / one[1].runs, natural(one[0][0]), one[0][1]))
     failed = {(row["host"], row["step"]) for row in run.steps if row["verdict"] in FAILED}

@@ -15,7 +15,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.language.criteria import FAILED, LIMITS, MARGINAL, PASSED
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import Row, RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_statistics import grouped
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import SEVERITY, rank
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdict_order import SEVERITY, rank
 
 VERDICTS = (FAILED, MARGINAL, PASSED)  # of a criterion
 UNJUDGED = len(SEVERITY)

@@ -26,7 +26,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.dataframes i
     data_frame,
     frames,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.json_numbers import number_of, numbers_in
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.numbers_in_json import number_of, numbers_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import Row, RunData, load
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.value_statistics import statistics
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError

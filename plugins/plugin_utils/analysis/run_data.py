@@ -12,8 +12,8 @@ from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.json_numbers import number_of, numbers_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.numbers_in_json import number_of, numbers_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
 
 if TYPE_CHECKING:

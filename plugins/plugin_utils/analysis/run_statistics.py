@@ -16,7 +16,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, RAN
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import Row, RunData, is_looped
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import rank
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdict_order import rank
 
 SLOWEST = 50
 """How many results are among the slowest."""

@@ -18,10 +18,10 @@ from functools import lru_cache
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.json_numbers import numbers_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats, Places, usable
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.numbers_in_json import numbers_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import Row, RunData
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import values_of_runs
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_to_rows import number as stored_number

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.derived import derived_numbers
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.few_numbers import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.moments_without_numpy import (
     FewMoments,
     moments,
     percentile_of_sorted,

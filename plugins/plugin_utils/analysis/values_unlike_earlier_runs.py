@@ -23,7 +23,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history impo
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import multiple_tests
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.distributions import student_two_sided
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.distribution_quantiles import (
+    student_two_sided,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.intervals import (
     LEAST_HISTORY,
     prediction_interval,

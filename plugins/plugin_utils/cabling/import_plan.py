@@ -20,11 +20,16 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.formats impor
     topology_dot,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.formats.csv_rows import headings
-from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.formats.yaml_file import YamlFile, read_yaml
+from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.formats.yaml_with_places import YamlFile, read_yaml
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.plan_model import CablingPlan
-from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.sources import Source
+from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.read_sources import Source
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, quoted, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import (
+    closest,
+    listed,
+    quoted,
+    shown,
+)
 
 JSON, YAML, CSV, DOT = "JSON", "YAML", "CSV", "dot"
 HEADS = ("topology", "cables", "results")  # at the top of a file

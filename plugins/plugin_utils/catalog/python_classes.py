@@ -16,7 +16,7 @@ from ansible_collections.rack.recipes.plugins.module_utils import short_names
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.check_declarations import check_declared
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError, Place
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, quoted
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import closest, quoted
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 
 BASES = frozenset(("Scriptlet", "BaseScriptlet", "ShellScriptlet"))

@@ -13,6 +13,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.hidden_folders import SUFFIX, hiding_file
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.python_classes import ScriptletClass, read_python
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import Kind, ScriptletEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_files import (
@@ -20,7 +21,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_fil
     Candidate,
     is_runnable,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.shadowing import SUFFIX, hiding_file
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.sidecar import read_sidecar
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.trusted_files import (
     Stamp,

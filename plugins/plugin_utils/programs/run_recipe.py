@@ -17,12 +17,12 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_values import
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.context_file import to_data
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import RUN
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.programs.call_command import call_command
-from ansible_collections.rack.recipes.plugins.plugin_utils.programs.command_line_arguments import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.programs.build_command_line import (
     Inventory,
     options_of,
     written,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.programs.call_cli import call_command
 from ansible_collections.rack.recipes.plugins.plugin_utils.programs.program_context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.programs.recipe_result import RecipeResult, read_result
 

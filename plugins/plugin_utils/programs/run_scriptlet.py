@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.programs.call_command import call_command
-from ansible_collections.rack.recipes.plugins.plugin_utils.programs.command_line_arguments import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.programs.build_command_line import (
     Inventory,
     options_of,
     written,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.programs.call_cli import call_command
 from ansible_collections.rack.recipes.plugins.plugin_utils.programs.program_context import Context
 from ansible_collections.rack.recipes.plugins.plugin_utils.programs.recipe_result import Verdict
 

@@ -13,7 +13,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin import proposal_names
+from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin import legacy_test_imports
 from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.optional_pytest import pytest
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse wrong inventories and parameters before anything is collected. Know the proposal's module names."""
-    proposal_names.install()
+    legacy_test_imports.install()
     for name in config.getoption("rack_inventory"):
         if "," not in name and not (config.invocation_params.dir / name).exists():
             raise pytest.UsageError(f"--rack-inventory: expected a file, a folder or a list of hosts, got {name!r}")

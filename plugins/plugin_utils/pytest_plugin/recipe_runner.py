@@ -15,8 +15,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.programs.call_command import CommandEnd, call_command
-from ansible_collections.rack.recipes.plugins.plugin_utils.programs.command_line_arguments import options_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.programs.build_command_line import options_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.programs.call_cli import CommandEnd, call_command
 from ansible_collections.rack.recipes.plugins.plugin_utils.programs.recipe_result import RecipeResult, read_result
 from ansible_collections.rack.recipes.plugins.plugin_utils.programs.run_recipe import Recipe, recipe_words
 from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin.scriptlet_runner import own_store

@@ -23,7 +23,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution i
     Substitution,
     SubstitutionError,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, quoted, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import (
+    closest,
+    listed,
+    quoted,
+    shown,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import read_value
 
 OF, TYPE = "of", "type"  # words of `Param.also` beside limits

@@ -15,7 +15,7 @@ from typing import Any
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import DEEPEST
 from ansible_collections.rack.recipes.plugins.module_utils.language import references
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import quoted, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import quoted, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import MAX_REPEATED
 
 REFERENCE = re.compile(references.REFERENCE)

@@ -16,7 +16,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings imp
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.history import History
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.past_values import past_values
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import load
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.store_findings import store_findings_at
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.write_findings import store_findings_at
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_formats import DEFAULT_FORMATS
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables

@@ -20,7 +20,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.masking.secret_names 
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import param_from_data
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_scan import secrets_shown_in
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secrets_in_values import secrets_shown_in
 
 GIVEN = "rack_recipes_params"
 NO_NAMES = SecretNames()

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.python_path import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.find_python import (
     BEGUN,
     NONE_FOUND,
     tried_pythons,

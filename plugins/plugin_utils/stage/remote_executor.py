@@ -32,10 +32,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_erro
     loss_reason,
     refusal,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer, read_answer
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_clock import ahead
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.zip_payload import executor_code, pack
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.python_path import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.find_python import (
     BEGUN,
     FACT,
     NONE_FOUND,
@@ -47,6 +44,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.python_path imp
     search_command,
     warn_of_discovery,
 )
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer, read_answer
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_clock import ahead
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.zip_payload import executor_code, pack
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import (
     Request,
     imports_installed,

@@ -15,7 +15,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreEr
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.all_databases import DATABASES, SCHEMES
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_errors import patiently, translated
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.store_url import shown, without_secrets
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.hide_url_password import (
+    shown,
+    without_secrets,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.run_migrations import require_newest, upgrade
 
 if TYPE_CHECKING:

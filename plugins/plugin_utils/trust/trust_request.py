@@ -22,7 +22,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_policie
 from ansible_collections.rack.recipes.plugins.plugin_utils.plan.plan_model import Plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.project_files import project_files, runs_files
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.ansible_modules import full_name, names_of
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.find_ansible_module import full_name, names_of
 
 RUN, DEBUG = "run", "debug"  # actions; DEBUG is also the folder of the command's recipes, beside the runs
 

@@ -23,7 +23,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.checked_f
     unknown,
     words,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import listed, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import listed, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings, config_file
 from ansible_collections.rack.recipes.plugins.plugin_utils.waivers.waiver_model import (

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.summary.rules import by_rules
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.summary.rule_based_summary import by_rules
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.summary.write_summary import summary
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.summary.model_server import (

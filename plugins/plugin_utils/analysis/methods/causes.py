@@ -14,7 +14,9 @@ from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.distributions import hypergeometric_tail
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.distribution_quantiles import (
+    hypergeometric_tail,
+)
 
 ALPHA = 0.05
 LEAST_MATCH = 2  # hosts that failed

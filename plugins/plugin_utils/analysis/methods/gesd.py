@@ -11,7 +11,9 @@ from typing import NamedTuple
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.distributions import student_two_sided
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.distribution_quantiles import (
+    student_two_sided,
+)
 
 LEAST_SCORE = 2.3
 """Deviations below this have a chance above .05 in any group of 16 or more, and are not computed."""

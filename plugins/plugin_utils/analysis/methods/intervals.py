@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import floats
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.distributions import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.distribution_quantiles import (
     beta_quantile,
     student_quantile,
 )

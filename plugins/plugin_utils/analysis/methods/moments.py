@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import lazy_numpy as np
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.arrays import Floats, Places, floats
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.few_numbers import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.moments_without_numpy import (
     quantile_of_sorted,
     values_for_percentile,
 )

@@ -25,7 +25,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.checked_f
     refuse,
     unknown,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
 
 WARN = "warn"

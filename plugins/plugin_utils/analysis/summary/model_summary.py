@@ -12,13 +12,17 @@ from dataclasses import dataclass
 
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import NOTE, Finding
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.summary.check_model_answer import (
+    Checked,
+    NoAnswer,
+    check,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.summary.endpoint import (
     Endpoint,
     EndpointError,
     ask,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.summary.facts import Fact, to_text
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.summary.sentences import Checked, NoAnswer, check
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.plugins.plugin_utils.visible_text import cut, visible
 

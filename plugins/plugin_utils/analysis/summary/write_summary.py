@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import NOTE, Finding
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.summary.rules import KIND, by_rules
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.summary.rule_based_summary import KIND, by_rules
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 
 

@@ -36,7 +36,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.packing.resul
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import UNREADABLE, opened, reason
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FOLDER_MODE
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfers import FOLDER as ARTIFACTS
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfer_records import FOLDER as ARTIFACTS
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.recorder.run_snapshot import (
     FOLDER,
     HOSTS,

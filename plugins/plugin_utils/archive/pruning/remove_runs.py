@@ -28,7 +28,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.databa
     patiently,
     translated,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.store_url import shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.hide_url_password import shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import PATIENCE
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 

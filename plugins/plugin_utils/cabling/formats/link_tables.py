@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.build_plan import Draft
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.formats.csv_rows import CsvRow, headings, rows
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.plan_model import Cable, End, Position
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import closest, listed
 
 INTERFACES = ("dcim.interface", "interface", "")
 CONNECTED = ("connected", "")

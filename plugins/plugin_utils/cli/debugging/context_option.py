@@ -13,7 +13,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_values import
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_entry import ScriptletEntry
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.param_options import read_mapping
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import listed
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import listed
 
 LOCAL = "localhost"  # this machine's name as a host
 RUN = ""  # the host of the run's own keys in `ctx show --json`

@@ -50,7 +50,7 @@ def analyse(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import analyse as findings_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import with_summary
     from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import load
-    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.store_findings import store_findings_at
+    from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.write_findings import store_findings_at
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.finding_lines import finding_lines
     from ansible_collections.rack.recipes.plugins.plugin_utils.cli.results.open_store import opened, run_id_of
     from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError

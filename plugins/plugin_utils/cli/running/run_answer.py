@@ -19,7 +19,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.colours 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.terminal.text_table import printable
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, StoreError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.end_status import REHEARSED
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.status_file import ReportStatus, read
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_status_file import ReportStatus, read
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import Summary
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_signals import BY_SIGNAL
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import (

@@ -174,7 +174,7 @@ def _identify(options: argparse.Namespace, settings: Settings) -> tuple[Identify
     grants = LiveGrants(path, _log)
     if not settings.policy:
         return Identify(grants), False
-    from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.policy_callers import identify_by
+    from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.role_by_policy import identify_by
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.key_access import guarded_actions
     from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.parse_policy import read_policy
 

@@ -45,7 +45,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution i
     SubstitutionError,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.validate import check_included
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import quoted, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import quoted, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import NodePositions
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import MAX_ERRORS, Document, read
 

@@ -20,7 +20,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.unchecke
     text,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import BARE_REFERENCE
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import listed, quoted, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import listed, quoted, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 
 KNOWN = {*LIMITS, *OTHERS}

@@ -22,7 +22,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.unchecke
     text,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import REFERENCE
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, quoted
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import closest, listed, quoted
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.step_fie
     no_references_in_hosts,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.rules.unchecked_mapping import Node, text
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import listed, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import listed, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
 

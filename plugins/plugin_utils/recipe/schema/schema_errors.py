@@ -23,7 +23,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.suggest
     key_for_synonym,
     suggested_value,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, quoted, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import (
+    closest,
+    listed,
+    quoted,
+    shown,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
 

@@ -21,7 +21,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import (
     UsageError,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import Path as ValuePath
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, listed, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import closest, listed, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import KEY
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document, read
 

@@ -21,14 +21,14 @@ from yaml import events
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import DEEPEST
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeError, RecipeErrors
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.decode import RecipeSource, decode, refused
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest, quoted, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import closest, quoted, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.node_positions import (
     ROOT,
     NodePositions,
     Spot,
     Spots,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.open_collections import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader_stack import (
     Anchor,
     Open,
     OpenList,

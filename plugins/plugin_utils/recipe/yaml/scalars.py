@@ -15,7 +15,7 @@ import re
 from functools import lru_cache
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_values import LARGEST
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import quoted
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import quoted
 
 type Scalar = str | int | float | bool | None
 

@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.few_numbers import quantile_of_sorted
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.moments_without_numpy import (
+    quantile_of_sorted,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.axes import Area, Scale, axis_below, scale_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.chart_model import (
     Chart,

@@ -13,7 +13,9 @@ from math import floor
 
 from markupsafe import Markup
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.few_numbers import quantile_of_sorted
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.moments_without_numpy import (
+    quantile_of_sorted,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.axes import (
     Area,
     Scale,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import rank
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdict_order import rank
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.timeline import Lane, Span
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.cells import RUN_SCOPED
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import visible
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.format_values import visible
 
 WIDTH = 1120
 """The width of a chart that fills the page, in pixels."""

@@ -19,7 +19,7 @@ from itertools import chain
 from math import isfinite
 from typing import Any
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import cut, shown, visible
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.format_values import cut, shown, visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Table
 
 MOST_CHARACTERS = 4_000_000

@@ -12,10 +12,10 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import rank
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdict_order import rank
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.svg_elements import LETTER, element, label
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.format_values import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.host_places import HostGroup, HostPlace
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_colours import style_of
 
 WIDTH = 460

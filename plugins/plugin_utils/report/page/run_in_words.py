@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.format_values import cut, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.host_places import HostPlace
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import cut, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table
 
 ABOVE = frozenset({"status", "description", "hosts", "steps", "results", "not_passing", "not_run", "seconds"})

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.report import verdict_colours
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import cut, shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.format_values import cut, shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Table
 
 MOST_ROWS = 1000

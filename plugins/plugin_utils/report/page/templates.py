@@ -18,9 +18,9 @@ from markupsafe import Markup
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts import chart_style
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.number_words import seconds
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.format_values import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.rack_picture import address
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.template_cache import user_cache
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import visible
 
 STATIC = Path(__file__).parents[1] / "writers" / "static"
 PAGE = "report.html.j2"

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, VERDICTS
 from ansible_collections.rack.recipes.plugins.plugin_utils.report import verdict_colours
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.format_values import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.page import (
     finding_cards,
     host_places,
@@ -27,7 +28,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.data_bloc
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.host_places import HostPlace
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.page_pictures import pictures
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.templates import Templates
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Table, named
 
 NOT_IN_BLOCKS = frozenset({"summary", "counts", "matrix"})

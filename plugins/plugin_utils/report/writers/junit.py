@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.format_values import cut, shown, visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.host_results import Cells, HostResult, by_host
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.outcomes import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.junit_and_ocp_status import (
     ERROR,
     FAIL,
     OUTCOMES,
@@ -25,7 +26,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.outcomes impor
     SKIP,
     outcome_of,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import cut, shown, visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table, named
 
 NAME = "rack.recipes"

@@ -17,8 +17,9 @@ from typing import Any
 from urllib.parse import quote
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FOLDER_MODE
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.format_values import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.host_results import Cells, HostResult, by_host
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.outcomes import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.junit_and_ocp_status import (
     ERROR,
     FAIL,
     OUTCOMES,
@@ -26,7 +27,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.outcomes impor
     SKIP,
     outcome_of,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Table, named
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
 

@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_jo
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader, damage
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.step_results import Results, StepEnd
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfers import missing_artifacts
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfer_records import missing_artifacts
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Setti
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.pinned_code import Pins
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import HOOKS, scriptlet_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.templating import ANSIBLE
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.ansible_modules import full_name, names_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_run
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.find_ansible_module import full_name, names_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.trust_request import (
     TrustRequest,
     Use,

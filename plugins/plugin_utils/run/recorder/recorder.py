@@ -62,7 +62,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_status import
     checks_of,
     counts_of,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.missing_tools import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.missing_controller_packages import (
     missing_on_controller,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import prepare

@@ -106,7 +106,7 @@ def recipe_files(path: str, digest: str) -> list[tuple[str, bytes]]:
         if digest == f"sha256:{sha256(text).hexdigest()}":  # a recipe without includes
             return [(_inside(path, {}), text)]
         # a recipe without includes does not pay for these
-        from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.source_files import included
+        from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.included_contents import included
         from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import digest as digest_of
 
         more = included(text, path)

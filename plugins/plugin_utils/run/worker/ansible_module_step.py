@@ -36,12 +36,12 @@ from ansible_collections.rack.recipes.plugins.module_utils.executor.child.launch
 from ansible_collections.rack.recipes.plugins.module_utils.executor.stage_run import StageRun
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.recipe_model import ResultPart
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import parts_written
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfers import FOLDER
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfer_records import FOLDER
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage import HostStage
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_errors import refusal
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.missing_tools import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.missing_controller_packages import (
     missing_on_controller,
     unknown_module,
 )

@@ -24,7 +24,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.file_descriptors impo
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import FILE_MODE, make_private
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfers import FOLDER, transfer
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfer_records import FOLDER, transfer
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
 
 PARTIAL = "partial"

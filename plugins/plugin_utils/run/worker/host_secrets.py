@@ -31,7 +31,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.literal_s
     literal,
     literal_secrets_of,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_scan import secrets_shown_in
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secrets_in_values import secrets_shown_in
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.vault_values import VaultValues, own_variables
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.digest_salt import salt_beside
 

@@ -27,12 +27,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegates import 
     told_through,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_secrets import add_secrets
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.readiness import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.startable_steps import (
     blocking_verdicts,
     halt_reason,
     time_left,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.group_request import group_id, group_request
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.delegate_request import group_id, group_request
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import (
     Program,
     Request,

@@ -19,7 +19,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.context_view import n
 from ansible_collections.rack.recipes.plugins.plugin_utils.compile.task_names import CONTROLLER
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append, insist
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfers import missing_artifacts
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfer_records import missing_artifacts
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import RUN_HOST, Run, current
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.delegates import group_problem
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.missing_results import (
@@ -39,12 +39,6 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.host_stage
     Steps,
     request_of,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.readiness import (
-    startable,
-    was_given_up,
-    was_reached,
-    wrong_password_reason,
-)
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.resource_locks import (
     Resource,
     holding_locks,
@@ -54,6 +48,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.stage_summ
     Record,
     summary,
     task_summary,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.startable_steps import (
+    startable,
+    was_given_up,
+    was_reached,
+    wrong_password_reason,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_clock import clock_record
@@ -255,7 +255,7 @@ def _answers(task: StageTask, remote: RemoteExecutor) -> Iterator[HostAnswer]:
     run = task.run
     if not (task.first.is_module or task.first.starts_programs):
         # only network devices pay for this import
-        from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.network_device import refuse_stage
+        from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.refuse_network_device import refuse_stage
 
         yield from (refuse_stage(stage, remote.halted) for stage in task.stages)
         return

@@ -20,7 +20,10 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.databa
     DatabaseKind,
     last_argument,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.store_url import shown, without_secrets
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.hide_url_password import (
+    shown,
+    without_secrets,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import URL

@@ -15,8 +15,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreEr
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import sqlite_file
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.database_kind import DatabaseKind
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.hide_url_password import shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import is_reading
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.store_url import shown
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine

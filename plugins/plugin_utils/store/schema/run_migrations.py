@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database import lazy_sqlalchemy as sql
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.all_databases import DATABASES
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.hide_url_password import shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.read_only_connection import reading
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.store_url import shown
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine

@@ -16,7 +16,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.databa
     TooBigError,
     may_be_too_big,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.store_url import shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.store.database.hide_url_password import shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.record_to_rows import Row
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place, RecipeError, TrustError
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guarded_files import read_guarded
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model import (

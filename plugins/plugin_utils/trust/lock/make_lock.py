@@ -15,7 +15,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_ent
 from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.scriptlet_files import SIDECAR, Candidate
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import CatalogError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.zip_payload import files_with_imports, read
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.ansible_modules import code_of, files_below
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.find_ansible_module import code_of, files_below
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model import (
     DIGEST,
     LockedRecipe,

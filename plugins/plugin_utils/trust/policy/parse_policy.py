@@ -22,7 +22,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.checked_f
     unknown,
     words,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import shown
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import shown
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import Document
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.guarded_files import read_guarded
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.policy.policy_model import (

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import rank
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdict_order import rank
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.chart_model import Limit, Quantity
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.trend import Change, TrendPoint, trend

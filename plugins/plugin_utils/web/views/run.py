@@ -16,14 +16,14 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import run_s
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding, from_row
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import rank
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdict_order import rank
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import StoreError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.proportions import proportions
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.format_values import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.page import finding_cards, host_places, run_in_words
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.data_block import block_data
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.host_places import HostPlace
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.rack_picture import rack_picture
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Table
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables import columns as of
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.cells import as_text, rows

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import HARMLESS, NOT_TRIED, PASSING
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import run_statistics
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import FINDING_KINDS
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.json_numbers import number_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.natural_order import natural
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.numbers_in_json import number_of
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import rank
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdict_order import rank
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.chart_model import Chart, Quantity
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.heat_map import number_map, verdict_map

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import (
     analyse_run,
-    changes,
+    change_points_and_drift,
     values_unlike_earlier_runs,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import (
@@ -26,7 +26,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings imp
     most_important_first,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods import outliers
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.store_findings import store_findings
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.write_findings import store_findings
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries
@@ -68,7 +68,7 @@ def test_the_gravest_come_first_then_those_that_explain_most() -> None:
 def test_a_method_is_left_out_only_where_it_can_find_nothing() -> None:
     least = {
         "outliers": (outliers.LEAST_GROUP, 0),
-        "changes": (0, changes.LEAST_RUNS),
+        "changes": (0, change_points_and_drift.LEAST_RUNS),
         "values_unlike_earlier_runs": (0, values_unlike_earlier_runs.LEAST_HISTORY + 1),
     }
     assert {name: tuple(needs) for name, needs in analyse_run.NEEDS.items()} == least

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from ansible_collections.rack.recipes.plugins.module_utils import run_analysis
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.analyse_run import analyse_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import GRADES, Finding, ResultId, from_row
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.store_findings import store_findings
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.write_findings import store_findings
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.database_engine import engine
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.reading import queries

@@ -10,7 +10,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import run_statistics
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import SEVERITY, rank
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdict_order import SEVERITY, rank
 
 
 def steps(*cells):

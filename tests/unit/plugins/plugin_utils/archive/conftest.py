@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfers import transfer
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfer_records import transfer
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import (
     delta,

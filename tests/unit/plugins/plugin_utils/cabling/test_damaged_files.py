@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.formats.csv_rows import headings, rows
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.import_plan import FORMATS, import_plan
-from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.sources import Source
+from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.read_sources import Source
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 
 SAMPLES = sorted(path for path in Path(__file__).with_name("samples").iterdir() if path.suffix != ".md")

@@ -13,7 +13,7 @@ import yaml
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.import_plan import import_plan
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.plan_model import Cable, CablingPlan, End, Position
-from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.sources import Source
+from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.read_sources import Source
 from ansible_collections.rack.recipes.plugins.plugin_utils.cabling.write_plan import (
     change,
     inventory_text,

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Engine
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import NOTABLE, PROBLEM, Finding
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.store_findings import store_findings_at
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.write_findings import store_findings_at
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.run_in_short import LONGEST, MOST, run_in_short

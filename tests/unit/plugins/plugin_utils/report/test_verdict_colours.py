@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import PASSING, VERDICTS
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdicts import SEVERITY
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.verdict_order import SEVERITY
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.verdict_colours import css, style_of
 
 LIGHT_PAGE, DARK_PAGE = "#ffffff", "#121417"

@@ -18,7 +18,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_erro
     no_answer,
     refusal,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.python_path import BEGUN, NONE_FOUND, TRIES
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.find_python import BEGUN, NONE_FOUND, TRIES
 
 PYTHON = "/opt/python/bin/python3"
 NO_ROOM = f"{PYTHON}: error while loading shared libraries: libm.so.6: failed to map segment from shared object"

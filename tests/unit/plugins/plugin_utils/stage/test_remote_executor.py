@@ -28,8 +28,8 @@ from ansible_collections.rack.recipes.plugins.module_utils.runner.host_folders i
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage import remote_executor
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.connection_errors import SILENT_BEFORE
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.find_python import BEGUN
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.python_path import BEGUN
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.remote_executor import RemoteExecutor, Unreachable
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request import request
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import (

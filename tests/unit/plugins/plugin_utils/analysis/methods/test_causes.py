@@ -13,7 +13,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.caus
     host_sets,
     perfect_matches,
 )
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.distributions import hypergeometric_tail
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.distribution_quantiles import (
+    hypergeometric_tail,
+)
 
 HOSTS = [f"r{number:03}" for number in range(200)]
 

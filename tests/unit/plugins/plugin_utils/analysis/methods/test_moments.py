@@ -14,7 +14,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.few_numbers import values_for_percentile
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.moments import (
     GroupMoments,
     group_moments,
@@ -22,6 +21,9 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.mome
     mad,
     moments,
     percentile,
+)
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.moments_without_numpy import (
+    values_for_percentile,
 )
 
 LEVELS = [(1e6, 1.0), (1e9, 1.0), (1e12, 1.0), (1e8, 0.001)]

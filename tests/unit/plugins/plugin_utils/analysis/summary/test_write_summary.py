@@ -18,9 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding, ResultId
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.summary.check_model_answer import NoAnswer, check
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.summary.facts import facts_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.summary.rules import by_rules
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.summary.sentences import NoAnswer, check
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.summary.rule_based_summary import by_rules
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.summary.write_summary import summary
 from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.summary.model_server import (

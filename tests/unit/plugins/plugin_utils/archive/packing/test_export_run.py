@@ -29,7 +29,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.archive.verify_pack i
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError, RackError, UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.compressed_journal import compress, compressed
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfers import transfer
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfer_records import transfer
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.schema.tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.store.writing.import_journal import import_journal
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.journal.sample_records import whole_run

@@ -20,7 +20,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running.run_answe
     report_of,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.status_file import NAME
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_status_file import NAME
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import Summary
 
 INTERRUPTED = Summary("R1", "interrupted", 143, {"error": 2})

@@ -11,7 +11,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.cli.running import watch as watching
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfers import transfer
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfer_records import transfer
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import held
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.cli.call_command import call
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import (

@@ -55,7 +55,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.keyword
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.schema.suggestions import SYNONYMS
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.serialize import PARAM_LIMITS
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.substitution import REFERENCE
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.messages import closest
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.message_wording import closest
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.yaml.reader import MAX_ERRORS, read
 
 META = "test_meta: {test_id: T}\n"

@@ -16,7 +16,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.heat_ma
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.histogram import histogram
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.timeline import Lane, Span, timeline
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts.trend import Change, TrendPoint, trend
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import visible
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.format_values import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Table
 
 from .conftest import checked_svg

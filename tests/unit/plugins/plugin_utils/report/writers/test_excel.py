@@ -16,7 +16,7 @@ import openpyxl
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import shown, visible
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.format_values import shown, visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.table_model import Column, Table
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import excel
 

@@ -13,7 +13,7 @@ from html.parser import HTMLParser
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import Finding
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import visible
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.format_values import visible
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.tables.all_tables import tables
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.writers import html
 

@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import encode
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfers import transfer
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfer_records import transfer
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.launcher.run_summary import Summary, summarize
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import (
     artifact,

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import encode
 from ansible_collections.rack.recipes.plugins.module_utils.runner.main import MARK
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.python_path import BEGUN, TRIES
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.find_python import BEGUN, TRIES
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import TASK
 
 REASONS = {"refused": "no space left", "killed": " (out of memory: the kernel killed 1 process meanwhile)"}

@@ -19,7 +19,7 @@ from ansible_collections.rack.recipes.plugins.module_utils.journal_record import
 from ansible_collections.rack.recipes.plugins.module_utils.runner import artifact_pieces as module
 from ansible_collections.rack.recipes.plugins.module_utils.runner.artifact_pieces import pieces
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfers import missing_artifacts
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.artifact_transfer_records import missing_artifacts
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.fetch_artifacts import Wanted, fetch_artifacts
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.host_answer import HostAnswer
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.run.minimal_runs import artifact

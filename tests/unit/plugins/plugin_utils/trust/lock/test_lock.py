@@ -24,7 +24,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Setti
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload import zip_payload
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.payload.pinned_code import pin
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import PayloadFiles
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust import ansible_modules
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust import find_ansible_module
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.check_trust import check_run
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_file import read_lock, write_lock
 from ansible_collections.rack.recipes.plugins.plugin_utils.trust.lock.lock_model import differences
@@ -345,7 +345,7 @@ def test_a_module_of_the_project_that_hides_ansible_core_s_is_refused(library: P
 
 
 def test_a_collection_without_a_version_is_locked_by_its_folder(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(ansible_modules, "_folders", lambda: iter([Path("collections")]))
+    monkeypatch.setattr(find_ansible_module, "_folders", lambda: iter([Path("collections")]))
     plugins = Path("collections/ansible_collections/my/coll/plugins")
     for path in ("modules/probe.py", "module_utils/helper.py"):
         (plugins / path).parent.mkdir(parents=True)

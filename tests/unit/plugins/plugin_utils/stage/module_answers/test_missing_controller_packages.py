@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.missing_tools import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.module_answers.missing_controller_packages import (
     missing_on_controller,
     unknown_module,
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.outcomes import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.junit_and_ocp_status import (
     ERROR,
     FAIL,
     OUTCOMES,

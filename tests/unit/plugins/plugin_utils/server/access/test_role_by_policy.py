@@ -13,7 +13,7 @@ import pytest
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import Place
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import ADMIN, AUTHOR, VIEWER
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.grant_model import Grant
-from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.policy_callers import identify_by
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.role_by_policy import identify_by
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.token_file import LiveGrants, changed_grants
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.tokens import new_token
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.peer import Peer

@@ -17,7 +17,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secret_scan import secrets_shown_in
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.secrets.secrets_in_values import secrets_shown_in
 
 SECRETS = ["hunter2-of-r2", 'a "b" \\ ü→/+\nsecond line of it', "12345678", "abcd", "ab"]
 FORMS: dict[str, Callable[[str], Any]] = {

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeErrors
-from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.source_files import included
+from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.includes.included_contents import included
 from ansible_collections.rack.recipes.plugins.plugin_utils.recipe.load import digest, load
 
 

@@ -10,7 +10,7 @@ from math import comb, inf
 import pytest
 from scipy import stats
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.distributions import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.distribution_quantiles import (
     beta_quantile,
     hypergeometric_tail,
     incomplete_beta,

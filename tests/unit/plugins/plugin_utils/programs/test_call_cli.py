@@ -10,9 +10,9 @@ import json
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError, StoreError, UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.programs import call_command as called
-from ansible_collections.rack.recipes.plugins.plugin_utils.programs.call_command import CommandEnd, call_command
-from ansible_collections.rack.recipes.plugins.plugin_utils.programs.command_line_arguments import options_of, written
+from ansible_collections.rack.recipes.plugins.plugin_utils.programs import call_cli as called
+from ansible_collections.rack.recipes.plugins.plugin_utils.programs.build_command_line import options_of, written
+from ansible_collections.rack.recipes.plugins.plugin_utils.programs.call_cli import CommandEnd, call_command
 
 
 def test_the_command_is_called_in_the_project(tmp_path):

@@ -11,8 +11,12 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.summary.check_model_answer import (
+    Checked,
+    NoAnswer,
+    check,
+)
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.summary.facts import facts_of
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.summary.sentences import Checked, NoAnswer, check
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.summary.model_server import sentences
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.summary.sample_run import (
     CAUSE,

@@ -14,7 +14,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.current_run import Run, RunInputs
-from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.readiness import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.worker.startable_steps import (
     blocking_verdicts,
     halt_reason,
     startable,

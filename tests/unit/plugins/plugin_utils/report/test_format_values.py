@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.safe_text import cut, shown, visible
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.format_values import cut, shown, visible
 
 
 @pytest.mark.parametrize(

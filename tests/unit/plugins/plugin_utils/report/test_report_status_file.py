@@ -15,7 +15,7 @@ import pytest
 
 from ansible_collections.rack.recipes.plugins.module_utils.masking.mask import Mask
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RackError
-from ansible_collections.rack.recipes.plugins.plugin_utils.report.status_file import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.report.report_status_file import (
     NAME,
     ReportStatus,
     read,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.json_numbers import numbers_in
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.numbers_in_json import numbers_in
 
 
 @pytest.mark.parametrize(

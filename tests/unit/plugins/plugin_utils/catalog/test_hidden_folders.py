@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.shadowing import hidden_folder, hiding_file
+from ansible_collections.rack.recipes.plugins.plugin_utils.catalog.hidden_folders import hidden_folder, hiding_file
 
 
 @pytest.fixture(autouse=True)

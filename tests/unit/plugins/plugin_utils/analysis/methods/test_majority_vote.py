@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.categories import vote
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.methods.majority_vote import vote
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 INSTALL = """
-from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin import proposal_names
-proposal_names.install()
-proposal_names.install()
+from ansible_collections.rack.recipes.plugins.plugin_utils.pytest_plugin import legacy_test_imports
+legacy_test_imports.install()
+legacy_test_imports.install()
 """
 
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import RULES, Finding, ResultId
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.summary.rules import by_rules
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.summary.rule_based_summary import by_rules
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.summary.sample_run import (
     CAUSE,
     FINDINGS,

@@ -13,8 +13,8 @@ import pytest
 from ansible.plugins import loader as loaders
 from ansible.release import __version__
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust import ansible_modules
-from ansible_collections.rack.recipes.plugins.plugin_utils.trust.ansible_modules import (
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust import find_ansible_module
+from ansible_collections.rack.recipes.plugins.plugin_utils.trust.find_ansible_module import (
     Code,
     code_of,
     full_name,
@@ -34,9 +34,9 @@ def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(loader, "config", [str(tmp_path / folder)])
         monkeypatch.setattr(loader, "_paths", None)
     monkeypatch.setattr(
-        ansible_modules, "_folders", lambda: iter((Path("absent"), Path("collections"), Path("installed")))
+        find_ansible_module, "_folders", lambda: iter((Path("absent"), Path("collections"), Path("installed")))
     )
-    ansible_modules._routes.cache_clear()
+    find_ansible_module._routes.cache_clear()
 
 
 def put(*paths: str) -> tuple[Path, ...]:
@@ -145,10 +145,10 @@ def test_a_folder_is_read_whole(tmp_path: Path):
     put("plugins/modules/a.py", "plugins/modules/a.pyc", "plugins/__pycache__/b.py", "shared/c.py")
     Path("plugins/utils").symlink_to(tmp_path / "shared")
     Path("shared/again").symlink_to(tmp_path / "plugins")
-    found = [str(path.relative_to("plugins")) for path in ansible_modules.files_below(Path("plugins"))]
+    found = [str(path.relative_to("plugins")) for path in find_ansible_module.files_below(Path("plugins"))]
     assert found == ["modules/a.py", "utils/c.py"]
 
 
 def test_collections_are_looked_for_where_ansible_does(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.undo()
-    assert Path("/usr/share/ansible/collections") in [*ansible_modules._folders()]
+    assert Path("/usr/share/ansible/collections") in [*find_ansible_module._folders()]

@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.group_request import group_id, group_request
+from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.delegate_request import group_id, group_request
 from ansible_collections.rack.recipes.plugins.plugin_utils.stage.request.request import (
     Request,
     imports_installed,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.changes import findings
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.change_points_and_drift import findings
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import NOTABLE, NOTE, PROBLEM
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.conftest import Historian
 from ansible_collections.rack.recipes.tests.unit.plugins.plugin_utils.analysis.stored_runs import (

@@ -10,7 +10,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import evidence
+from ansible_collections.rack.recipes.plugins.plugin_utils.analysis import missing_results_and_values
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.findings import NOTABLE, PROBLEM, Finding, ResultId
 from ansible_collections.rack.recipes.plugins.plugin_utils.analysis.run_data import RunData, arranged
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
@@ -21,7 +21,7 @@ HOSTS = ("r1", "r2", "r10")
 
 def found(**rows: Any) -> list[Finding]:
     run = rows.pop("run", {"run_id": "R1", "ended": "2026-11-25T12:00:00Z"})
-    return [*evidence.findings(arranged(RunData(run=run, **rows)), Mock())]
+    return [*missing_results_and_values.findings(arranged(RunData(run=run, **rows)), Mock())]
 
 
 def results(verdict: str = "passed", hosts: tuple[str, ...] = HOSTS) -> list[dict[str, Any]]:

@@ -29,12 +29,12 @@ ANALYSERS: Sequence[str] = (
     "causes",
     "links",
     "moved_parts",
-    "evidence",
+    "missing_results_and_values",
     "derived",
     "outliers",
     "flakes",
     "own_findings",
-    "changes",
+    "change_points_and_drift",
     "regressions",
     "values_unlike_earlier_runs",
     "waivers",
@@ -58,7 +58,7 @@ class Needs(NamedTuple):
 
 NEEDS: Mapping[str, Needs] = {
     "outliers": Needs(hosts=4),
-    "changes": Needs(runs=10),
+    "change_points_and_drift": Needs(runs=10),
     "values_unlike_earlier_runs": Needs(runs=4),
 }
 """Methods that are left out where they can find nothing, since numpy takes longer to import than a small report."""

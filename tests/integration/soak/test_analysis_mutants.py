@@ -49,7 +49,7 @@ def run_tests(mutant: dict[str, Any]) -> subprocess.CompletedProcess[str]:
 
 
 def test_without_a_change_the_tests_pass():
-    mutant = {"file": "categories.py", "line": '"""Names and', "becomes": '"""Names, and'}
+    mutant = {"file": "majority_vote.py", "line": '"""Names and', "becomes": '"""Names, and'}
     done = run_tests(mutant)
     assert done.returncode == 0, done.stdout
 

@@ -63,7 +63,7 @@ def test_without_an_address_nothing_of_http_is_loaded() -> None:
     code = f"import sys, {name}; {MODULES}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     found = {each.rpartition(".")[2] for each in json.loads(done.stdout.replace("'", '"'))}
-    assert found == {"summary", "facts", "rules", "write_summary"}
+    assert found == {"summary", "facts", "rule_based_summary", "write_summary"}
 
 
 def test_sentences_of_a_model_are_suggestions_with_their_figures(model: ModelServer) -> None:

@@ -162,8 +162,8 @@ def test_a_drop_in_brings_its_siblings(folder: str, line: str):
             "def later():\n    from rack_recipes import (\n        run_program,\n        debug_trace,\n    )",
             {"shell"},
         ),
-        ("import rack_recipes", {"shell"}),
-        ("from rack_recipes import *", {"shell"}),
+        ("import rack_recipes", {"host_files", "shell"}),
+        ("from rack_recipes import *", {"host_files", "shell"}),
     ],
 )
 def test_a_short_name_brings_the_module_that_defines_it(line: str, brought: set[str]):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import socket
 import ssl
 import time
@@ -17,11 +16,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
-from ansible_collections.rack.recipes.plugins.plugin_utils.server import unix_socket
+from ansible_collections.rack.recipes.plugins.plugin_utils.server import end_signals, unix_socket
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.caller import Caller
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.identify import Identify
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.network import network_socket
@@ -129,21 +127,9 @@ def _server(
 
         @contextmanager
         def capture_signals(self) -> Iterator[None]:
-            """Let SIGTERM and SIGINT end the server in good order, with exit code 0; an ignored one stays ignored."""
-            handled = [
-                number for number in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(number) != signal.SIG_IGN
-            ]
-            before = {number: signal.signal(number, self.handle_exit) for number in handled}
-            try:
+            """Let SIGTERM and SIGINT end the server in good order, with exit code 0."""
+            with end_signals.handled_by(lambda *_signal: end_signals.end(self)):
                 yield
-            finally:
-                for number, handler in before.items():
-                    signal.signal(number, handler)
-
-        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            """End; a second signal waits for nobody."""
-            self.force_exit = self.should_exit
-            self.should_exit = True
 
     return Server(config)
 

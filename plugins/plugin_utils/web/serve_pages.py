@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.server import end_signals
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_source import PageSource
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.sign_in import Sessions
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.site import Site
@@ -101,23 +100,9 @@ def serve(source: PageSource, listener: socket.socket, sessions: Sessions | None
 
         @contextmanager
         def capture_signals(self) -> Iterator[None]:
-            """Let SIGTERM and SIGINT end the server in good order, with exit code 0; an ignored one stays ignored."""
-            numbers = (signal.SIGTERM, signal.SIGINT)
-            before = {
-                number: signal.signal(number, self.handle_exit)
-                for number in numbers
-                if signal.getsignal(number) != signal.SIG_IGN
-            }
-            try:
+            """Let SIGTERM and SIGINT end the server in good order, with exit code 0."""
+            with end_signals.handled_by(lambda *_signal: end_signals.end(self)):
                 yield
-            finally:
-                for number, handler in before.items():
-                    signal.signal(number, handler)
-
-        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            """End; a second signal waits for nobody."""
-            self.force_exit = self.should_exit
-            self.should_exit = True
 
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     config = uvicorn.Config(

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import http.client
 import socket
 import ssl
 from typing import Any
@@ -41,7 +40,8 @@ class NetworkConnection(UnixConnection):
     """HTTP over TCP, with TLS where there is a context for it."""
 
     def __init__(self, server: Server, context: ssl.SSLContext | None = None) -> None:
-        http.client.HTTPConnection.__init__(self, "localhost", timeout=TIMEOUT)
+        super().__init__("")
+        self.host = "localhost"
         self._place = ("127.0.0.1", urlsplit(server.ready["url"]).port or 0)
         self._context = context
 

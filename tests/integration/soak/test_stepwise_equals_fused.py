@@ -23,11 +23,12 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.errors import RecipeE
 from call_rack_recipes import CHECKOUT, rack_recipes
 from run_outcome import Outcome, outcome
 
+TOGETHER = {"live_convergence.yml"}  # its steps wait for each other: tests/integration/live
 # Those for any host. The others are run where there are BMCs, switches or a hall: tests/integration/rack, test_hall.py.
 SHIPPED = sorted(
     path.name
     for path in (CHECKOUT / "recipes").glob("*.yml")
-    if yaml.safe_load(path.read_text(encoding="utf-8")).get("hosts", "all") == "all"
+    if path.name not in TOGETHER and yaml.safe_load(path.read_text(encoding="utf-8")).get("hosts", "all") == "all"
 )
 
 # Where a default is none, or takes long.

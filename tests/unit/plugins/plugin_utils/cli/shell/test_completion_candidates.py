@@ -60,6 +60,9 @@ def test_every_value_has_a_kind_or_none_on_purpose(name: str):
     free = {
         "AGE",
         "ATTRIBUTE",
+        "CN",
+        "GROUP",
+        "HOST:PORT",
         "NODE[:PORT]",
         "PORT",
         "SECONDS",

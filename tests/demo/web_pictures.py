@@ -17,7 +17,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path += [str(ROOT / "tests" / name) for name in ("rack", "tools", "integration")]
@@ -27,7 +27,7 @@ from ansible_collections.rack.recipes.tests.integration.web.web_server import we
 CHROMIUM = "/usr/bin/chromium"
 WIDE, NARROW = {"width": 1340, "height": 860}, {"width": 400, "height": 800}
 RUN = f"/runs/{id_of(RUNS)}"
-PICTURES: tuple[tuple[str, str, Any, str], ...] = (
+PICTURES: tuple[tuple[str, str, Any, Literal["light", "dark"]], ...] = (
     ("page-runs-light", "/runs", WIDE, "light"),
     ("page-run-light", RUN, WIDE, "light"),
     ("page-run-dark", RUN, WIDE, "dark"),

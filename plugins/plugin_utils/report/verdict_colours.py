@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import VERDICTS
+from typing import Any
+
+from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, VERDICTS
 
 OTHER = "unreachable"
 """The verdict like which a word is shown that is not known here."""
@@ -27,3 +29,15 @@ def css() -> str:
     dark = "".join(f"--{name}:{own.dark};" for name, own in VERDICTS.items())
     classes = "".join(f".v-{name}{{--v:var(--{name})}}" for name in VERDICTS)
     return f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}{classes}"
+
+
+def for_script() -> dict[str, Any]:
+    """What scripts of pages need to show words: the verdicts in order, their symbols, and like which others look."""
+    return {
+        "order": list(VERDICTS),
+        "symbols": {name: verdict.symbol for name, verdict in VERDICTS.items()},
+        "statuses": dict(STATUSES),
+        "other": OTHER,
+        "passing": [name for name in VERDICTS if name in PASSING],
+        "notTried": [name for name in VERDICTS if name in NOT_TRIED],
+    }

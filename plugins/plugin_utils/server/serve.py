@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 import ssl
 import time
@@ -40,13 +39,13 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.networ
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import Service
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.steps.step_door import StepDoor
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.uvicorn_config import uvicorn_config
 
 if TYPE_CHECKING:
     import uvicorn
 
 TICKS = 10  # of uvicorn, in a second
 LOOK = 0.3  # seconds between two looks whether a run goes on
-GRACE = 5  # seconds for answers that are being made when the server is told to end
 
 
 def check_packages() -> None:
@@ -184,24 +183,8 @@ def serve(
     """
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.app import make_app
 
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     turnstile = Turnstile(with_room(limits), time.monotonic)
-    config = _config(make_app(service, admission(identify, turnstile)), turnstile)
-    for_steps = _config(door.app(service), turnstile)
+    protocol = guarded_protocol(turnstile)
+    config = uvicorn_config(make_app(service, admission(identify, turnstile)), http=protocol)
+    for_steps = uvicorn_config(door.app(service), http=protocol)
     _server(config, service, network, turnstile, ready, door, for_steps).run([own.socket])
-
-
-def _config(app: Any, turnstile: Turnstile) -> uvicorn.Config:
-    import uvicorn
-
-    return uvicorn.Config(
-        app,
-        http=guarded_protocol(turnstile),
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE,
-    )

@@ -13,7 +13,6 @@ from typing import Any
 
 from jinja2.sandbox import SandboxedEnvironment
 
-from ansible_collections.rack.recipes.plugins.module_utils.verdicts import NOT_TRIED, PASSING, VERDICTS
 from ansible_collections.rack.recipes.plugins.plugin_utils.report import verdict_colours
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.charts import chart_style
 from ansible_collections.rack.recipes.plugins.plugin_utils.report.page.templates import STATIC as OF_REPORT
@@ -81,12 +80,7 @@ def _read(path: Path) -> str:
 def told_to_script(data: dict[str, Any]) -> dict[str, Any]:
     """What the shared parts of the script need on any page, and `data`."""
     return {
-        "order": list(VERDICTS),
-        "symbols": {name: verdict.symbol for name, verdict in VERDICTS.items()},
-        "statuses": dict(verdict_colours.STATUSES),
-        "other": verdict_colours.OTHER,
-        "passing": [name for name in VERDICTS if name in PASSING],
-        "notTried": [name for name in VERDICTS if name in NOT_TRIED],
+        **verdict_colours.for_script(),
         **data,
     }
 

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import ipaddress
-import logging
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,13 +14,13 @@ from typing import Any
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.server import end_signals
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.uvicorn_config import uvicorn_config
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.page_source import PageSource
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.sign_in import Sessions
 from ansible_collections.rack.recipes.plugins.plugin_utils.web.site import Site
 
 DEFAULT = "127.0.0.1:8321"
 BACKLOG = 128
-GRACE = 5  # seconds for answers that are being made when the server is told to end
 NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
@@ -104,15 +103,4 @@ def serve(source: PageSource, listener: socket.socket, sessions: Sessions | None
             with end_signals.handled_by(lambda *_signal: end_signals.end(self)):
                 yield
 
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-    config = uvicorn.Config(
-        site,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE,
-    )
-    Server(config).run([listener])
+    Server(uvicorn_config(site)).run([listener])

@@ -113,12 +113,7 @@ def _head(by_name: Mapping[str, Table], hosts: Sequence[HostPlace], blocks: Sequ
     """The data that the page's script needs at once; that of the tables is in their blocks."""
     matrix = by_name["matrix"]
     return {
-        "order": list(VERDICTS),
-        "symbols": {name: verdict.symbol for name, verdict in VERDICTS.items()},
-        "statuses": dict(verdict_colours.STATUSES),
-        "other": verdict_colours.OTHER,
-        "passing": [name for name in VERDICTS if name in PASSING],
-        "notTried": [name for name in VERDICTS if name in NOT_TRIED],
+        **verdict_colours.for_script(),
         "tables": [_about(own) for own in blocks],
         "steps": [visible(column.name) for column in matrix.columns[1:]],
         "hosts": [visible(one.host) for one in hosts],

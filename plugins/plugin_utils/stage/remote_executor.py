@@ -285,10 +285,8 @@ class RemoteExecutor:
         return float(PAUSE * 2 ** (tries - 1) * random.uniform(0.75, 1.25))  # noqa: S311 - no secret
 
     def _tries_more(self, reason: str) -> int:
-        """How often a host that was not reached is tried again: always where ssh has not said why."""
-        if lacks_reason(reason):
-            return TRIES_MORE
-        return 0 if self._was_given_up() else tries_more(self._action._connection)
+        """How often a host that was not reached is tried again; one that was given up, until ssh has said why."""
+        return 0 if self._was_given_up() and not lacks_reason(reason) else tries_more(self._action._connection)
 
     def _why(self, lost: str) -> str:
         return f"lost, and not back within {self._reconnect_timeout:g} s: {lost}" if self._connected else lost

@@ -118,17 +118,19 @@ class Tries:
     done: int = 0
     found: int = 0
     wrong: Counter[str] = field(default_factory=Counter)
+    reasons: dict[str, str] = field(default_factory=dict)
     tries_with_wrong: int = 0
     seconds: list[float] = field(default_factory=list)
 
-    def add(self, failed: set[str], must: set[str], may: set[str], seconds: float) -> None:
-        """Count one run; `failed` are its results that did not pass."""
+    def add(self, failed: Mapping[str, str], must: set[str], may: set[str], seconds: float) -> None:
+        """Count one run; `failed` are its results that did not pass, each with its reason."""
         named = {place for places in must for place in places.split("|")}
-        extra = {place for place in failed - named if place.partition("/")[2] not in may}
+        extra = {place: failed[place] for place in {*failed} - named if place.partition("/")[2] not in may}
         self.done += 1
-        self.found += all(failed & set(places.split("|")) for places in must)
+        self.found += all({*failed} & set(places.split("|")) for places in must)
         self.tries_with_wrong += bool(extra)
-        self.wrong.update(extra)
+        self.wrong.update({*extra})
+        self.reasons |= extra
         self.seconds.append(seconds)
 
 
@@ -162,18 +164,18 @@ def new_rack() -> RackState:
     return state
 
 
-def failed_results(recipes: Sequence[str]) -> tuple[set[str], float]:
-    """Run recipes; returns the results that did not pass, as HOST/STEP, and the seconds that it took."""
+def failed_results(recipes: Sequence[str]) -> tuple[dict[str, str], float]:
+    """Run recipes; returns the reasons of the results that did not pass, by HOST/STEP, and the seconds that it took."""
     started = time.monotonic()
-    failed: set[str] = set()
+    failed: dict[str, str] = {}
     for recipe in recipes:
         own = RECIPES[recipe]
         done = rack_recipes("run", f"recipes/{recipe}.yml", "-i", ".rack-recipes/rack/inventory.yml", *own.words)
         assert done.code in (0, 1, 3), done.stderr
-        found = results(done.answer["run_id"]).verdicts()
+        found = results(done.answer["run_id"]).steps
         assert len(found) > own.least
-        bad = {place for place, verdict in found.items() if verdict not in HARMLESS}
-        failed |= {f"{host}/{step}" for step, host in bad if step not in own.outside}
+        bad = {place: step for place, step in found.items() if step["verdict"] not in HARMLESS}
+        failed |= {f"{host}/{step}": told["reason"] for (step, host), told in bad.items() if step not in own.outside}
     return failed, time.monotonic() - started
 
 
@@ -194,14 +196,15 @@ def test_a_healthy_rack_has_no_findings(rack: RackState) -> None:
             new_rack()
         tries.add(*_of_run(failed_results(recipes)))
     _keep("healthy rack", tries)
-    assert not tries.wrong
+    assert not tries.reasons
 
 
-def _of_run(run: tuple[set[str], float], *names: str) -> tuple[set[str], set[str], set[str], float]:
+def _of_run(run: tuple[Mapping[str, str], float], *names: str) -> tuple[Mapping[str, str], set[str], set[str], float]:
     must = {place for name in names for place in EXPECTED[name]["must"]}
     may = {step for name in names for step in EXPECTED[name]["may"]}
     away = {EXPECTED[name]["at"] for name in names if EXPECTED[name].get("away")}
-    return {place for place in run[0] if place in must or place.partition("/")[0] not in away}, must, may, run[1]
+    said = {place: why for place, why in run[0].items() if place in must or place.partition("/")[0] not in away}
+    return said, must, may, run[1]
 
 
 @pytest.mark.parametrize("name", EXPECTED if reliability_sweeps.is_whole() else SLICE)
@@ -213,7 +216,7 @@ def test_a_fault_is_found_where_it_is(rack: RackState, name: str) -> None:
         tries.add(*_of_run(failed_results(recipes_of(name)), name))
     _keep(name, tries)
     assert tries.found == tries.done
-    assert not tries.wrong
+    assert not tries.reasons
 
 
 @pytest.mark.skipif(not reliability_sweeps.is_whole(), reason="a sweep of make soak")
@@ -246,6 +249,7 @@ def _keep(name: str, tries: Tries) -> None:
         "found": tries.found,
         "tries_with_wrong": tries.tries_with_wrong,
         "wrong": dict(tries.wrong),
+        "reasons": tries.reasons,
         "seconds": round(seconds[len(seconds) // 2], 1),
         "seed": reliability_sweeps.seed(),
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -264,7 +268,8 @@ def page(known: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _row(name: str, own: Mapping[str, Any]) -> str:
-    wrong = ", ".join(f"{place} ({count})" for place, count in sorted(own["wrong"].items()))
+    reasons = {place: f", {why}".replace("|", "/") for place, why in own.get("reasons", {}).items()}
+    wrong = ", ".join(f"{place} ({count}{reasons.get(place, '')})" for place, count in sorted(own["wrong"].items()))
     said = f"{own['tries_with_wrong']}{f': {wrong}' if wrong else ''}"
     found = "-" if name == "healthy rack" else own["found"]
     recipes = ", ".join(own["recipes"])

@@ -57,10 +57,10 @@ class CpuHogs(Scriptlet):
     def run(self, ctx, params):
         root = Path(params["root"])
         own = ancestors()
-        before, started = wanted(root), time.monotonic()
+        before = wanted(root)
         time.sleep(params["seconds"])
-        after, elapsed = wanted(root), time.monotonic() - started
-        grown = {pid: 100 * (after[pid] - before[pid]) / elapsed for pid in after if pid in before and pid not in own}
+        after = wanted(root)
+        grown = {pid: percent(before[pid], after[pid]) for pid in after if pid in before and pid not in own}
         pid, most = max(grown.items(), key=lambda one: one[1], default=(0, 0.0))
         name = command_line(root, pid)
         ctx.set("host.cpu_hogs_v1", {"process": str(pid), "command": name, "percent": round(most, 1)})
@@ -82,15 +82,26 @@ def ancestors():
     return found
 
 
+def percent(before, after):
+    """How much of a core a process wanted between two looks at it (%).
+
+    The kernel counts a wait when it ends, so one that began before the first look could make more than a whole core.
+    """
+    return min(100.0, 100 * (after[0] - before[0]) / (after[1] - before[1]))
+
+
 def wanted(root):
-    """For how many seconds each process has run so far, or has waited for a core; of its main thread."""
+    """For how many seconds each process has run or has waited for a core, its main thread; and when that was read.
+
+    On a busy host the processes are not all read at one moment.
+    """
     found = {}
     for path in root.glob("[0-9]*/schedstat"):
         try:
             ran, waited = path.read_text(encoding="ascii").split()[:2]
         except OSError:
             continue
-        found[int(path.parent.name)] = (int(ran) + int(waited)) / NANOSECONDS
+        found[int(path.parent.name)] = ((int(ran) + int(waited)) / NANOSECONDS, time.monotonic())
     if not found:
         raise ValueError(f"the kernel does not count the time of processes ({root}/PID/schedstat)")
     return found

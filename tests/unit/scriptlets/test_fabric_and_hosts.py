@@ -376,17 +376,21 @@ class TestKernelLog:
 class TestCpuHogs:
     def test_a_busy_process_is_named(self, scriptlet, rack_context, monkeypatch):
         module = scriptlet("host.cpu_hogs")
-        seen = iter([{7: 1.0, 8: 0.0}, {7: 9.0, 8: 0.1, 9: 5.0}])
+        seen = iter([{7: (1.0, 0), 8: (0.0, 0)}, {7: (9.0, 10), 8: (0.1, 10), 9: (5.0, 10)}])
         monkeypatch.setattr(module, "wanted", lambda _root: next(seen))
         monkeypatch.setattr(module, "command_line", lambda _root, _pid: "spin")
         outcome = rack_context.run(module.CpuHogs, {"seconds": 0.01})
-        assert outcome.reason.startswith("process 7 (spin) wants ")
+        assert outcome.verdict == "passed"
+        seen = iter([{7: (1.0, 0), 8: (0.0, 0)}, {7: (9.5, 10), 8: (0.1, 10), 9: (5.0, 10)}])
+        outcome = rack_context.run(module.CpuHogs, {"seconds": 0.01})
+        assert outcome.reason.startswith("process 7 (spin) wants 85 % of a core")
 
-    def test_a_quiet_host(self, scriptlet, rack_context):
-        assert (
-            rack_context.run(scriptlet("host.cpu_hogs").CpuHogs, {"seconds": 0.1, "max_percent": 400}).verdict
-            == "passed"
-        )
+    def test_a_wait_that_began_before_makes_no_more_than_a_core(self, scriptlet):
+        assert scriptlet("host.cpu_hogs").percent((1.0, 100.0), (5.0, 101.0)) == 100
+
+    def test_no_process_wants_more_than_a_core(self, scriptlet, rack_context):
+        hogs = scriptlet("host.cpu_hogs").CpuHogs
+        assert rack_context.run(hogs, {"seconds": 0.1, "max_percent": 100}).verdict == "passed"
 
     def test_a_kernel_that_does_not_count(self, scriptlet, tmp_path):
         with pytest.raises(ValueError, match="does not count the time of processes"):

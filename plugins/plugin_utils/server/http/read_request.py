@@ -17,6 +17,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.http.route_mod
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.problems import Problem
 
 LARGEST_BODY = LARGEST_VALUE + 65536  # bytes: a value as large as a key can hold, and what stands around it
+MOST_DISCARDED = 16 * LARGEST_BODY  # bytes of a body that is too large
 MOST_PARAMS = 50
 
 Scope = MutableMapping[str, Any]
@@ -85,6 +86,7 @@ async def body_of(entry: RouteEntry, scope: Scope, receive: Receive) -> tuple[An
 async def _read(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
     length = headers.get(b"content-length", b"0")
     if length.isdigit() and int(length[:18]) > LARGEST_BODY:
+        await _discard(receive, 0)
         raise _too_large()
     parts, size, more = [], 0, True
     while more:
@@ -93,11 +95,22 @@ async def _read(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
             raise GoneError
         part = message.get("body", b"")
         size += len(part)
+        more = message.get("more_body", False)
         if size > LARGEST_BODY:
+            await _discard(receive, size, more=more)
             raise _too_large()
         parts.append(part)
-        more = message.get("more_body", False)
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def _discard(receive: Receive, size: int, *, more: bool = True) -> None:
+    """Take the rest of a body of which `size` bytes are read: who is still sending would not see the answer."""
+    while more and size <= MOST_DISCARDED:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise GoneError
+        size += len(message.get("body", b""))
+        more = message.get("more_body", False)
 
 
 def _too_large() -> Problem:

@@ -159,3 +159,12 @@ def has_died(pid, seconds=60):
 def open_files():
     """How many file descriptors this process has."""
     return len(os.listdir("/proc/self/fd"))
+
+
+def wait_for(condition, seconds=60):
+    """What `condition` returns, as soon as that is true."""
+    until = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return found

@@ -19,6 +19,7 @@ from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.r
     children_of,
     has_died,
     step,
+    wait_for,
 )
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.runner.runner_process import Host, pack
 
@@ -122,7 +123,8 @@ def test_a_lost_answer_can_be_asked_for_again(delegate):
 
 def test_the_end_of_the_stage_ends_all_hosts_and_starts_no_other(delegate):
     probe, files = script("sleep 60")
-    assert start(delegate, probe, files=files, at_once=2, attach=0.5).state == "running"
+    assert start(delegate, probe, files=files, at_once=2, attach=0).state == "running"
+    steps_of_hosts(delegate, 2)
     answer = delegate.ask({"id": "stage1", "offset": 0, "attach": 60, "end": "the user has had enough"})
     assert answer.state == "ended"
     found = verdicts(answer)
@@ -142,16 +144,21 @@ def test_the_end_of_the_lease_ends_all_hosts(delegate):
     assert {verdict for verdict, _reason in verdicts(answer).values()} == {"error"}
 
 
-def host_runners(delegate):
-    (runner,) = delegate.runners()
-    return children_of(runner)
+def steps_of_hosts(delegate, count):
+    """The steps that run by now, by the process of their host, once there are so many of both."""
+
+    def steps():
+        found = {host: children_of(host) for runner in delegate.runners() for host in children_of(runner)}
+        return found if sum(map(len, found.values())) == len(found) == count else None
+
+    return wait_for(steps)
 
 
 def test_a_host_whose_process_is_killed_is_told_and_the_others_go_on(delegate):
-    probe, files = script('[ "$RACK_HOST" != bmc2 ] || exec sleep 60')
-    assert start(delegate, probe, files=files, at_once=1, attach=1).state == "running"
-    (killed,) = host_runners(delegate)
-    (left,) = children_of(killed)
+    probe, files = script('[ "$RACK_HOST" != bmc2 ] || { : >../../../reached; exec sleep 60; }')
+    assert start(delegate, probe, files=files, at_once=1, attach=0).state == "running"
+    wait_for((delegate.base / "reached").exists)
+    ((killed, (left,)),) = steps_of_hosts(delegate, 1).items()
     os.kill(killed, signal.SIGKILL)
     answer = delegate.poll()
     assert answer.state == "ended"
@@ -162,14 +169,12 @@ def test_a_host_whose_process_is_killed_is_told_and_the_others_go_on(delegate):
 
 def test_the_hosts_end_with_their_runner(delegate):
     probe, files = script("sleep 60")
-    assert start(delegate, probe, files=files, attach=0.5).state == "running"
+    assert start(delegate, probe, files=files, attach=0).state == "running"
+    running = steps_of_hosts(delegate, 3)
     (runner,) = delegate.runners()
-    running = host_runners(delegate)
-    steps = [pid for each in running for pid in children_of(each)]
-    assert (len(running), len(steps)) == (3, 3)
     os.kill(runner, signal.SIGKILL)
     assert delegate.poll().state == "killed"
-    assert all(map(has_died, [*running, *steps]))
+    assert all(map(has_died, [*running, *(step for steps in running.values() for step in steps)]))
 
 
 def test_a_host_that_cannot_be_run_says_why(delegate):

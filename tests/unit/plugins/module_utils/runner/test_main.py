@@ -26,6 +26,7 @@ from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.r
     is_alive,
     no_sandbox,
     step,
+    wait_for,
 )
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.runner import runner_process
 from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.runner.runner_process import Host, module_utils
@@ -69,13 +70,6 @@ def host(tmp_path):
 def script(name="script", text="", **fields):
     """A step, and the file that it runs."""
     return step(name, kind="shell", file=f"{name}.sh", **fields), {f"{name}.sh": f"#!/bin/sh\n{text}\n{OK}"}
-
-
-def wait_for(condition, seconds=60):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)
 
 
 def test_a_stage_that_is_done_is_answered_at_once(host):

@@ -22,6 +22,7 @@ from ansible_collections.rack.recipes.tests.unit.plugins.module_utils.executor.r
     is_alive,
     python,
     request,
+    wait_for,
 )
 
 LEAVE = "trap '' TERM HUP INT; echo $$ >> pids; while :; do sleep 0.05; done"
@@ -140,13 +141,6 @@ def test_who_cannot_be_ended_at_all_is_not_waited_for(files, monkeypatch):
     assert ran.outcome == ("error", f"timed out after 0.3 s; could not be ended: {name}")
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-
-
-def wait_for(condition, seconds=60):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def test_others_are_left_alone(files):

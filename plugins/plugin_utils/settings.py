@@ -39,6 +39,7 @@ MEANING: dict[str, str] = {
     "debug": "whether what steps do is told in detail",
     "log_level": "how much of what steps do is told",
     "serve": "whether a context server runs during the run",
+    "valkey": "address of the Valkey in which several context servers share one context",
     "locked": "whether only what the lock file has is run",
     "policy": "the file that says who may do what",
     "merge": "what becomes of writes of a key that meet",
@@ -116,6 +117,7 @@ class Settings:
     debug: bool = False
     log_level: str = ""
     serve: bool = False
+    valkey: str = field(default="", repr=False)
     locked: bool = False
     policy: str = ""
     merge: Rules = ()

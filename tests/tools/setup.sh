@@ -64,7 +64,7 @@ find_python() {
 
 # --- Debian packages --------------------------------------------------------------------------------------------------
 
-# A command or file to look for, and the package it is in. mariadb-server itself would add a service.
+# A command or file to look for, and the package it is in. mariadb-server and valkey-server would add services.
 packages_of() {
   case $1 in
     run) printf '%s\n' 'ssh openssh-client' 'sshd openssh-server' ;;
@@ -77,7 +77,7 @@ packages_of() {
       '/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf fonts-dejavu-core' 'pg_ctlcluster postgresql' 'sudo sudo' \
       'faketime faketime' 'dnsmasq dnsmasq-base' 'bwrap bubblewrap' 'cmark-gfm cmark-gfm' 'fish fish' 'zsh zsh' 'fio fio' \
       'stress-ng stress-ng' 'curl curl' 'mawk mawk' 'gawk gawk' 'busybox busybox' \
-      'prove perl' 'bats bats' 'smartctl smartmontools' ;;
+      'prove perl' 'bats bats' 'smartctl smartmontools' 'valkey-check-rdb valkey-tools' ;;
   esac
 }
 

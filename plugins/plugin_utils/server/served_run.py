@@ -11,7 +11,6 @@ import platform
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ansible_collections.rack.recipes.plugins.module_utils.context_view import now
 from ansible_collections.rack.recipes.plugins.module_utils.journal_record import JOURNAL
@@ -20,6 +19,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_policie
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal import compressed_journal
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import append
+from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record
 from ansible_collections.rack.recipes.plugins.plugin_utils.private_files import make_private
 from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_folders import (
     hold,
@@ -33,6 +33,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Setti
 from ansible_collections.rack.recipes.plugins.plugin_utils.version import VERSION
 
 SERVED = "served"  # the field of the run record that says that a server began the run
+SHARED = "shared"  # and the one that says that its journal is a copy of a log of several servers
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ def open_run(settings: Settings, start: str = "", *, new: bool = False) -> Serve
     journal = journal_of(runs, start) if start else None if new else _newest_served(runs)
     if journal and start and not run_record(journal).get(SERVED):
         return _joined(journal)
+    if journal and run_record(journal).get(SHARED):
+        raise UsageError(f"run {journal.parent.name} is a copy of what servers share in Valkey: serve it by --valkey")
     hooks = load_hooks(settings.merge, [Path(folder) for folder in settings.scriptlets])
     journal = journal or _new_journal(runs)
     if not compressed_journal.exists(journal) or journal.exists():
@@ -61,7 +64,11 @@ def open_run(settings: Settings, start: str = "", *, new: bool = False) -> Serve
 
 
 def _newest_served(runs: Path) -> Path | None:
-    return next((path for path in reversed(journals(runs)) if path.exists() and run_record(path).get(SERVED)), None)
+    return next((path for path in reversed(journals(runs)) if path.exists() and _is_own(run_record(path))), None)
+
+
+def _is_own(record: Record) -> bool:
+    return bool(record.get(SERVED)) and not record.get(SHARED)
 
 
 def _new_journal(runs: Path) -> Path:
@@ -84,11 +91,12 @@ def _own(journal: Path, settings: Settings, hooks: dict[str, MergeHook]) -> Serv
         hold(journal.parent)
     except UsageError:
         raise UsageError(f"run {run_id} is served already: use that server, or begin another run with --new") from None
-    append(journal, [_first_record(run_id, settings, hooks)])
+    append(journal, [first_record(run_id, settings, hooks)])
     return ServedRun(run_id, journal, MergeHooks(hooks) if hooks else None)
 
 
-def _first_record(run_id: str, settings: Settings, hooks: dict[str, MergeHook]) -> dict[str, Any]:
+def first_record(run_id: str, settings: Settings, hooks: dict[str, MergeHook]) -> Record:
+    """The run record of a run that a server begins."""
     digests = {policy: hook.digest for policy, hook in hooks.items()}
     return {
         "kind": "run",

@@ -7,11 +7,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.group_commit import GroupCommit
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.listeners import Listeners
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.live_context import LiveContext, Written
+from ansible_collections.rack.recipes.plugins.plugin_utils.server.shared.shared_commit import SharedCommit, SharedLog
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.writes.key_operations import WriteRequest
+
+
+class Commit(Protocol):
+    """How writes get into the journal."""
+
+    async def write(self, request: WriteRequest) -> Written:
+        """Write, and return once it is kept. Raises Problem."""
+
+    async def refresh(self) -> None:
+        """Know all that was acknowledged before this call, by whichever server. Raises Problem."""
+
+    async def settle(self) -> None:
+        """Wait until all that could be read by now is kept as safely as writes are. Raises Problem."""
+
+    async def follow(self) -> None:
+        """Fold what others append, for as long as the server runs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,18 +38,23 @@ class Service:
 
     live: LiveContext
     listeners: Listeners
-    commit: GroupCommit
+    commit: Commit
 
     async def write(self, request: WriteRequest) -> Written:
         """Write, and return once it is in the journal. Raises Problem."""
         return await self.commit.write(request)
+
+    async def refresh(self) -> None:
+        """Know all that was acknowledged before this call. Raises Problem."""
+        await self.commit.refresh()
 
     async def settle(self) -> None:
         """Wait until all that could be read by now is kept as safely as writes are. Raises Problem."""
         await self.commit.settle()
 
 
-def make_service(live: LiveContext, *, fsync: bool = False) -> Service:
-    """The service of a context."""
+def make_service(live: LiveContext, *, fsync: bool = False, log: SharedLog | None = None) -> Service:
+    """The service of a context; with `log` its journal is a copy of one that several servers share."""
     listeners = Listeners(live)
-    return Service(live, listeners, GroupCommit(live, listeners, fsync=fsync))
+    commit = SharedCommit(live, listeners, log) if log else GroupCommit(live, listeners, fsync=fsync)
+    return Service(live, listeners, commit)

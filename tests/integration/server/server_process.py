@@ -62,7 +62,8 @@ class UnixConnection(http.client.HTTPConnection):
 class Server:
     """A server of the current folder's project; its socket lies in a folder with a short path."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, **env: object) -> None:
+        self._env = env
         self.socket = str(folder / "ctx.sock")
         self._options = ("--socket", self.socket, *options)
         self.log = folder / "log"
@@ -75,7 +76,7 @@ class Server:
                 [sys.executable, "-c", COMMAND, "serve", "--json", *self._options],
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=environment(),
+                env=environment(**self._env),
             )
         assert self.process.stdout
         line = self.process.stdout.readline()
@@ -114,10 +115,10 @@ class Server:
 
 
 @contextmanager
-def served(*options: str) -> Iterator[Server]:
+def served(*options: str, **env: object) -> Iterator[Server]:
     """A server during the block; nothing is left of it."""
     with tempfile.TemporaryDirectory(prefix="rr") as folder:
-        server = Server(Path(folder), *options)
+        server = Server(Path(folder), *options, **env)
         try:
             yield server
         finally:

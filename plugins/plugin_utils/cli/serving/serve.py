@@ -30,6 +30,8 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.limits
 if TYPE_CHECKING:
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.access.identify import Identify
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.network.network_socket import Tls
+    from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_run import ServedRun
+    from ansible_collections.rack.recipes.plugins.plugin_utils.server.shared.valkey_log import ValkeyLog
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.steps.step_door import StepDoor
     from ansible_collections.rack.recipes.plugins.plugin_utils.settings import Settings
 
@@ -61,6 +63,12 @@ def add_serve(command: argparse.ArgumentParser) -> None:
         help="the run whose context is served: id or its beginning (default: the newest that a server began)",
     )
     which.add_argument("--new", action="store_true", help="begin a new context")
+    command.add_argument(
+        "--valkey",
+        metavar="URL",
+        help="the Valkey in which several servers share one context, such as valkey://HOST:6379/0 (default: the "
+        "setting `valkey`; in RACK_RECIPES_VALKEY a password stays out of the list of processes)",
+    )
     command.add_argument("--with-run", action="store_true", help="end when the run of --run ends")
     command.add_argument(
         "--durability",
@@ -81,6 +89,7 @@ def add_serve(command: argparse.ArgumentParser) -> None:
         "rack-recipes serve",
         "rack-recipes serve --socket ctx/ctx.sock --new --durability fsync",
         "rack-recipes serve --run 20261129 --with-run",
+        "rack-recipes serve --valkey unix:///run/valkey/valkey.sock --durability fsync",
         "rack-recipes serve --listen 127.0.0.1:8470",
         "rack-recipes serve --listen 0.0.0.0:8470 --tls-cert cert.pem --tls-key key.pem --tls-client-ca clients.pem",
         "rack-recipes serve --web --listen 127.0.0.1:8321",
@@ -125,8 +134,8 @@ def serve(options: argparse.Namespace) -> Answer:
     from ansible_collections.rack.recipes.plugins.plugin_utils.server import serve as process
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.live_context import LiveContext
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.live.mask_writes import SecretValues
-    from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_run import open_run
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.service import make_service
+    from ansible_collections.rack.recipes.plugins.plugin_utils.server.shared.shared_commit import catch_up
     from ansible_collections.rack.recipes.plugins.plugin_utils.server.steps.step_door import step_door
 
     if options.with_run and not options.run:
@@ -138,15 +147,36 @@ def serve(options: argparse.Namespace) -> Answer:
     with ExitStack() as stack:
         network = [stack.enter_context(process.listening_on_network(*each)) for each in _network(options)]
         own = stack.enter_context(process.listening(path, shared=shared))
-        run = open_run(settings, options.run, new=options.new)
+        run, log = _run(options, settings)
         live = LiveContext(run.journal, SecretValues(settings.secret_keys), run.hooks)
+        if log:
+            catch_up(live, log)
         ready = {"status": "ready", "run_id": run.run_id, "socket": str(path.absolute()), "pid": os.getpid()}
         ready |= {"url": network[0].url} if network else {}
-        service = make_service(live, fsync=options.durability == FSYNC)
+        service = make_service(live, fsync=options.durability == FSYNC, log=log)
         limits = Limits(**{name: getattr(options, name) for name in LIMITS})
         door = stack.enter_context(step_door(run.journal.parent, with_run=options.with_run))
         process.serve(service, own, network, identify, limits, partial(_tell, ready, door, as_json=options.json), door)
     return None, 0
+
+
+def _run(options: argparse.Namespace, settings: Settings) -> tuple[ServedRun, ValkeyLog | None]:
+    """The run that is served, and the log if several servers share it. Raises UsageError."""
+    url = options.valkey or settings.valkey
+    if not url or options.run:
+        from ansible_collections.rack.recipes.plugins.plugin_utils.server.served_run import open_run
+
+        if options.valkey:
+            raise UsageError("serve --valkey goes on with the run of its Valkey: leave out --run")
+        return open_run(settings, options.run, new=options.new), None
+    from ansible_collections.rack.recipes.plugins.plugin_utils.server.shared.shared_run import open_shared_run
+    from ansible_collections.rack.recipes.plugins.plugin_utils.server.shared.valkey_log import check_durability, connect
+
+    client = connect(url)
+    warning = check_durability(client, always=options.durability == FSYNC)
+    if warning:
+        _log(warning)
+    return open_shared_run(settings, client, new=options.new)
 
 
 def _network(options: argparse.Namespace) -> list[tuple[str, Tls | None]]:

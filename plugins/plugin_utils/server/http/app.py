@@ -80,6 +80,8 @@ class _Endpoint:
         except Problem as problem:
             raise _without_body(problem, scope) from None
         body, media = await body_of(entry, scope, receive)
+        if entry.method == "GET":
+            await self._service.refresh()
         response = await entry.handler(Call(self._service, params, body, media, caller))
         await self._service.settle()
         if entry.method == "GET":  # it may have waited; a write is answered, as it is in the journal

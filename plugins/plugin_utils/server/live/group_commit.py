@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import traceback
+from collections.abc import Iterable
 from contextlib import suppress
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
@@ -50,6 +51,9 @@ class GroupCommit:
             loop.call_soon(self._write_soon)
         return await future
 
+    async def refresh(self) -> None:
+        """Know all that was acknowledged by now: what other processes append is known soon, not at once."""
+
     async def settle(self) -> None:
         """Wait until all that could be read by now is on the disk. Raises Problem where it cannot be brought there.
 
@@ -73,7 +77,7 @@ class GroupCommit:
         """Write all that waits at this moment."""
         self._is_planned = False
         batch, again = self._commit()
-        _answer(batch)
+        answer_all(batch)
         self._listeners.tell()
         self._plan_again(again)
 
@@ -92,7 +96,7 @@ class GroupCommit:
                 self._broken = self._broken or await self._synced()
                 self._syncing.set_result(None)
                 self._syncing = None
-                _answer([(future, self._broken or outcome) for future, outcome in batch])
+                answer_all([(future, self._broken or outcome) for future, outcome in batch])
                 self._waiting[:0] = again
         finally:
             self._at_work = None
@@ -130,7 +134,8 @@ class GroupCommit:
             )
 
 
-def _answer(outcomes: list[tuple[asyncio.Future[Written], Written | Problem]]) -> None:
+def answer_all(outcomes: Iterable[tuple[asyncio.Future[Written], Written | Problem]]) -> None:
+    """Give each waiting request its outcome."""
     for future, outcome in outcomes:
         if future.done():  # its client is gone
             continue

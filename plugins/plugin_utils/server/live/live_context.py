@@ -28,6 +28,7 @@ from ansible_collections.rack.recipes.plugins.plugin_utils.context.merge_policie
     hook_of,
 )
 from ansible_collections.rack.recipes.plugins.plugin_utils.context.run_context import Context
+from ansible_collections.rack.recipes.plugins.plugin_utils.errors import JournalError
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.append import APPENDING, append, append_lines
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.reader import JournalReader
 from ansible_collections.rack.recipes.plugins.plugin_utils.journal.record_fields import Record, encode
@@ -69,6 +70,21 @@ class Draft:
 
 
 Outcome = Written | Problem | None  # None: try it again in the next batch
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Requests that are written together: the outcome of each, and the records that some of them need."""
+
+    outcomes: list[Outcome]
+    records: list[Record]
+    owners: list[int]  # for each record the number of its request
+
+    def settle(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """The outcomes of all requests, with those that their records had."""
+        for number, outcome in zip(self.owners, outcomes, strict=True):
+            self.outcomes[number] = outcome
+        return self.outcomes
 
 
 class LiveContext:
@@ -114,22 +130,34 @@ class LiveContext:
         A later request sees what an earlier one has written.
         """
         self.catch_up()
-        outcomes: list[Outcome] = [None] * len(requests)
+        batch = self.draft(requests)
+        outcomes = batch.settle(self._write(batch.records))
+        self._write_merges()
+        return outcomes
+
+    def draft(self, requests: Sequence[WriteRequest]) -> Batch:
+        """The records that these requests need, by what is known at this moment; nothing is written."""
+        batch = Batch([None] * len(requests), [], [])
         drafts: dict[Place, Draft] = {}
-        records: list[Record] = []
-        owners: list[int] = []
         time = now()
         for number, request in enumerate(requests):
             drafted = self._draft(request, drafts, time)
             if isinstance(drafted, dict):
-                records.append(drafted)
-                owners.append(number)
+                batch.records.append(drafted)
+                batch.owners.append(number)
             else:
-                outcomes[number] = drafted
-        for number, outcome in zip(owners, self._write(records), strict=True):
-            outcomes[number] = outcome
-        self._write_merges()
-        return outcomes
+                batch.outcomes[number] = drafted
+        return batch
+
+    def take(self, lines: Sequence[bytes]) -> list[Outcome]:
+        """Append records that another log keeps, fold them, and return what became of each. Raises JournalError."""
+        try:
+            safe = append_lines(self._file, lines)[1]
+        except OSError as error:
+            raise JournalError(f"{self._reader.path}: {error.strerror}") from error
+        if safe < len(lines):
+            raise JournalError(f"{self._reader.path}: {os.strerror(errno.ENOSPC)}")
+        return [self._outcome(line.record, line.start - 1) for line in self._reader.read() if line.record]
 
     def _draft(self, request: WriteRequest, drafts: dict[Place, Draft], time: str) -> Record | Outcome:
         """The record of a request, or its outcome where there is nothing to write."""
@@ -205,8 +233,8 @@ class LiveContext:
         return [*written, *[_cannot_write(None)] * (len(records) - safe)]
 
     def _outcome(self, record: Record, offset: int) -> Outcome:
-        delta = self._fold(record, offset + 1)[0]  # a newline stands before each record
-        return None if delta.outcome == REFUSED else _written(delta)
+        deltas = self._fold(record, offset + 1)  # a newline stands before each record
+        return _written(deltas[0]) if deltas and deltas[0].outcome != REFUSED else None
 
     def _read(self, until: int | None = None) -> None:
         lines = self._reader.read() if until is None else self._reader.read(until)

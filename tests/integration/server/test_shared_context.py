@@ -1,0 +1,194 @@
+# Copyright: (c) 2026, rack.recipes contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Several servers at one Valkey serve one context: each may be asked, and each may die."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+import valkey
+
+from ansible_collections.rack.recipes.tests.integration.server.server_process import Server, served
+from call_rack_recipes import rack_recipes
+from valkey_server import ValkeyServer
+
+KEY = "numbers.stats_v1"
+COUNT = "storm.count_v1"
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[ValkeyServer]:
+    with ValkeyServer() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _empty(request: pytest.FixtureRequest, project: Path) -> None:
+    if "shared" in request.fixturenames:
+        found: ValkeyServer = request.getfixturevalue("shared")
+        with valkey.Valkey.from_url(found.url) as client:
+            client.flushall()
+
+
+@contextmanager
+def servers(shared: ValkeyServer, count: int, *options: str) -> Iterator[list[Server]]:
+    """Servers as on machines of their own, each with its own folder of runs."""
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(served(*options, RACK_RECIPES_VALKEY=shared.url, RACK_RECIPES_RUNS=f"runs{number}"))
+            for number in range(count)
+        ]
+
+
+def test_what_one_server_has_written_the_other_one_knows_at_once(shared: ValkeyServer) -> None:
+    with servers(shared, 2) as (first, second):
+        assert first.ready["run_id"] == second.ready["run_id"]
+        for version in range(1, 11):
+            one, other = (first, second) if version % 2 else (second, first)
+            assert one.ask("PUT", f"/ctx/{KEY}?version={version - 1}", version).data["version"] == version
+            assert other.ask("GET", f"/ctx/{KEY}").data["value"] == version
+        late = second.ask("PUT", f"/ctx/{KEY}?version=3", "late")
+        assert (late.status, late.data["current"]["value"]) == (409, 10)
+        histories = [each.ask("GET", f"/ctx/{KEY}/history").data for each in (first, second)]
+        assert histories[0] == histories[1]
+        assert [change["after"] for change in histories[0]["changes"]] == [*range(1, 11)]
+
+
+def test_locks_messages_and_waits_reach_across(shared: ValkeyServer) -> None:
+    with servers(shared, 2) as (first, second):
+        assert first.ask("POST", "/locks/port_7", {"owner": "a", "lease": 600}).data["fence"] == 1
+        assert second.ask("POST", "/locks/port_7", {"owner": "b", "lease": 600}).status == 409
+        assert second.ask("DELETE", "/locks/port_7?owner=a").status == 200
+        found: list[object] = []
+        waiting = threading.Thread(target=lambda: found.append(second.ask("GET", f"/ctx/{KEY}?wait=100").data["value"]))
+        waiting.start()
+        first.ask("PUT", f"/ctx/{KEY}", "now")
+        waiting.join()
+        assert found == ["now"]
+
+
+def test_a_request_that_is_sent_again_to_another_server_is_done_once(shared: ValkeyServer) -> None:
+    with servers(shared, 2) as (first, second):
+        for server in (first, second, first):
+            answer = server.ask("POST", f"/ctx/{COUNT}/increment", {}, Idempotency_Key="request 1")
+            assert (answer.status, answer.data["value"]) == (200, 1)
+
+
+def test_increments_at_several_servers_count_each_once(shared: ValkeyServer) -> None:
+    with servers(shared, 3) as started:
+
+        def add(server: Server) -> None:
+            connection = server.connection()
+            for _turn in range(20):
+                assert connection.ask("POST", f"/ctx/{COUNT}/increment", {}).status == 200
+            connection.close()
+
+        threads = [threading.Thread(target=add, args=(server,)) for server in started * 4]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert [each.ask("GET", f"/ctx/{COUNT}").data["value"] for each in started] == [240] * 3
+
+
+def test_a_server_has_no_state_of_its_own(shared: ValkeyServer, project: Path) -> None:
+    with servers(shared, 1) as (first,):
+        first.ask("PUT", f"/ctx/{KEY}", {"mean": 3})
+        first.kill()
+        run = first.ready["run_id"]
+        with (project / "runs0" / run / "journal.jsonl").open("ab") as journal:
+            journal.write(b'\n{"kind": "del')  # as a server leaves it that is killed while it writes
+        with served(RACK_RECIPES_VALKEY=shared.url, RACK_RECIPES_RUNS="elsewhere") as second:
+            assert second.ask("GET", f"/ctx/{KEY}").data["value"] == {"mean": 3}
+            first.start()
+            assert first.ask("POST", f"/ctx/{KEY}/increment", {"path": "/mean"}).data["version"] == 2
+            assert second.ask("GET", f"/ctx/{KEY}").data["value"] == {"mean": 4}
+    copies = [(project / folder / run / "journal.jsonl").read_bytes() for folder in ("runs0", "elsewhere")]
+    assert copies[0] == copies[1]
+    for folder in ("runs0", "elsewhere"):
+        assert rack_recipes("flush", RACK_RECIPES_RUNS=folder).code == 0
+    shown = rack_recipes("ctx", "show", "--json").answer
+    assert [entry["value"] for entry in shown["context"]] == [{"mean": 4}]
+
+
+def test_a_valkey_that_does_not_answer_holds_up_nobody_for_ever(shared: ValkeyServer) -> None:
+    with servers(shared, 1) as (server,):
+        server.ask("PUT", f"/ctx/{KEY}", 1)
+        with shared.frozen():
+            for method, target in (("GET", f"/ctx/{KEY}"), ("PUT", f"/ctx/{KEY}")):
+                answer = server.ask(method, target, 2)
+                assert (answer.status, answer.data["detail"].partition(":")[0]) == (503, "Valkey does not answer")
+                assert "Idempotency-Key" in answer.data["advice"]
+        assert server.ask("PUT", f"/ctx/{KEY}", 3).status == 200
+        assert server.ask("GET", f"/ctx/{KEY}").data["value"] == 3
+
+
+def test_a_valkey_that_lost_what_it_acknowledged_is_noticed(shared: ValkeyServer) -> None:
+    with servers(shared, 1) as (server,):
+        server.ask("PUT", f"/ctx/{KEY}", 1)
+        with valkey.Valkey.from_url(shared.url) as client:
+            client.flushall()
+        answer = server.ask("GET", f"/ctx/{KEY}")
+        assert (answer.status, answer.data["detail"].partition(":")[0]) == (503, "Valkey has lost records")
+        assert server.ask("PUT", f"/ctx/{KEY}", 2).status == 503
+
+
+def test_a_new_context_is_new_for_all(shared: ValkeyServer) -> None:
+    with servers(shared, 1) as (first,):
+        first.ask("PUT", f"/ctx/{KEY}", 1)
+    with servers(shared, 1, "--new") as (second,):
+        assert second.ready["run_id"] != first.ready["run_id"]
+        assert second.ask("GET", f"/ctx/{KEY}").status == 404
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"appendonly": "no"}, "Valkey keeps nothing when it ends: set `appendonly yes`"),
+        ({"appendfsync": "everysec"}, "--durability fsync needs `appendfsync always`"),
+    ],
+)
+def test_a_valkey_that_keeps_too_little_is_refused(project: Path, options: dict[str, str], said: str) -> None:
+    with ValkeyServer(options=options) as server:
+        done = rack_recipes("serve", "--durability", "fsync", RACK_RECIPES_VALKEY=server.url)
+        assert (done.code, said in done.stderr) == (2, True), done.stderr
+        assert server.password not in done.stdout + done.stderr
+
+
+def test_a_valkey_that_may_lose_the_last_seconds_is_said(project: Path) -> None:
+    with ValkeyServer(options={"appendfsync": "everysec"}) as server, servers(server, 1) as (first,):
+        assert "Valkey may lose the last seconds of acknowledged writes" in first.log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "said"),
+    [
+        (["--valkey", "valkey://127.0.0.1:1/0"], {}, "Valkey at valkey://127.0.0.1:1/0 does not answer"),
+        (["--valkey", "http://x"], {}, "http://x is no address of a Valkey server"),
+        (["--valkey", "valkey://127.0.0.1:1", "--run", "R"], {}, "leave out --run"),
+    ],
+)
+def test_options_that_cannot_be(project: Path, words: list[str], env: dict[str, str], said: str) -> None:
+    done = rack_recipes("serve", *words, **env)
+    assert (done.code, said in done.stderr) == (2, True), done.stderr
+
+
+def test_merge_hooks_need_one_server(shared: ValkeyServer, project: Path) -> None:
+    done = rack_recipes("serve", RACK_RECIPES_VALKEY=shared.url, RACK_RECIPES_MERGE="power.*=hook site.later")
+    assert done.code == 2
+    assert "merge hooks run in one server" in done.stderr
+
+
+def test_a_copy_is_served_by_valkey_alone(shared: ValkeyServer, project: Path) -> None:
+    with servers(shared, 1) as (first,):
+        run = first.ready["run_id"]
+        again = rack_recipes("serve", RACK_RECIPES_VALKEY=shared.url, RACK_RECIPES_RUNS="runs0")
+        assert (again.code, "a folder of runs of its own" in again.stderr) == (2, True), again.stderr
+    done = rack_recipes("serve", "--run", run, RACK_RECIPES_RUNS="runs0")
+    assert (done.code, "serve it by --valkey" in done.stderr) == (2, True), done.stderr

@@ -181,6 +181,13 @@ options:
     type: bool
     ini: [{section: rack_recipes, key: serve}]
     env: [{name: RACK_RECIPES_SERVE}]
+  valkey:
+    description:
+      - The address of the Valkey in which several context servers share one context, as C(rack-recipes serve) takes it.
+    default: ""
+    type: str
+    ini: [{section: rack_recipes, key: valkey}]
+    env: [{name: RACK_RECIPES_VALKEY}]
   locked:
     description:
       - Whether only recipes, scriptlets, hooks and modules are run that are as C(rack-recipes lock) wrote them down.

@@ -107,19 +107,13 @@ def _id(name: str) -> str:
 
 def _serve(emulator: Any, spec_file: Path, bmc: Bmc, listening: socket.socket) -> None:
     """Be one BMC until the rack ends."""
-    from sushy_tools import error
-    from sushy_tools.emulator.resources.systems import fakedriver
     from werkzeug.serving import make_server
 
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    # where the emulator looks for its driver
-    fakedriver.FakeDriver = driver_class(fakedriver.FakeDriver, error, spec_file, bmc)
-    app = emulator.app
-    app.configure(extra_config=_settings(bmc))
-    add_resources(app, bmc)
+    app = make_app(emulator, spec_file, bmc)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(bmc.folder.parent / CERTIFICATE, bmc.folder.parent / KEY)
     threading.Thread(target=event_log.watch, args=(bmc.folder,), daemon=True).start()
@@ -127,12 +121,31 @@ def _serve(emulator: Any, spec_file: Path, bmc: Bmc, listening: socket.socket) -
     make_server(host, port, app, threaded=True, ssl_context=context, fd=listening.fileno()).serve_forever()
 
 
+def make_app(emulator: Any, spec_file: Path, bmc: Bmc) -> Any:
+    """The emulator's application, which answers for this BMC. A process can have one."""
+    from sushy_tools import error
+    from sushy_tools.emulator import memoize
+    from sushy_tools.emulator.resources.systems import fakedriver
+
+    # where the emulator looks for what it keeps its state in, and for its driver
+    memoize.PersistentDict = StateInMemory
+    fakedriver.FakeDriver = driver_class(fakedriver.FakeDriver, error, spec_file, bmc)
+    app = emulator.app
+    app.configure(extra_config=_settings(bmc))
+    add_resources(app, bmc)
+    return app
+
+
+class StateInMemory(dict[Any, Any]):
+    """What the emulator keeps its state in, instead of files, which are locked when several clients are the first."""
+
+    def make_permanent(self, folder: str | None, file: str) -> None:
+        """Nothing to do: it ends with the rack."""
+
+
 def _settings(bmc: Bmc) -> dict[str, Any]:
-    state = bmc.folder / "emulator"
-    state.mkdir(exist_ok=True)
     return {
         "SUSHY_EMULATOR_FAKE_DRIVER": True,
-        "SUSHY_EMULATOR_STATE_DIR": str(state),
         "SUSHY_EMULATOR_AUTH_FILE": str(bmc.folder.parent / "users"),
         "SUSHY_EMULATOR_FAKE_SYSTEMS": [{"uuid": bmc.system, "name": bmc.server, "power_state": "On", "nics": []}],
         "SUSHY_EMULATOR_CHASSIS": [{"Id": bmc.server, "Name": f"Chassis of {bmc.server}", "UUID": bmc.chassis}],

@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import time
 from pathlib import Path
 
 RUN_ID = "RACK_RECIPES_RUN_ID"  # a variable in the environment of Ansible
+MADE = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")  # what `new_run_id` makes
 ROOT = str(Path(__file__).parents[6])  # the folder in which this collection can be imported
 
 

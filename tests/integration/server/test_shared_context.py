@@ -179,6 +179,13 @@ def test_options_that_cannot_be(project: Path, words: list[str], env: dict[str, 
     assert (done.code, said in done.stderr) == (2, True), done.stderr
 
 
+def test_what_is_no_id_of_a_run_names_no_folder(shared: ValkeyServer, project: Path) -> None:
+    with valkey.Valkey.from_url(shared.url) as client:
+        client.set("rack_recipes:run", "../../elsewhere")
+    done = rack_recipes("serve", RACK_RECIPES_VALKEY=shared.url)
+    assert (done.code, "rack_recipes:run is no id of a run: '../../elsewhere'" in done.stderr) == (2, True), done.stderr
+
+
 def test_merge_hooks_need_one_server(shared: ValkeyServer, project: Path) -> None:
     done = rack_recipes("serve", RACK_RECIPES_VALKEY=shared.url, RACK_RECIPES_MERGE="power.*=hook site.later")
     assert done.code == 2

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ansible_collections.rack.recipes.plugins.plugin_utils.errors import UsageError
+from ansible_collections.rack.recipes.plugins.plugin_utils.run.run_ids import MADE
 from ansible_collections.rack.recipes.plugins.plugin_utils.server.shared.shared_commit import (
     LostRecordsError,
     SharedLogError,
@@ -112,9 +113,12 @@ def current_run(client: valkey.Valkey, proposed: str, *, new: bool) -> str:
     try:
         client.set(CURRENT, proposed, nx=not new)
         found: Any = client.get(CURRENT)
-        return str(found.decode())
     except valkey.ValkeyError as error:
         raise UsageError(f"Valkey does not answer: {error}") from error
+    run_id = str(found.decode(errors="backslashreplace"))
+    if not MADE.fullmatch(run_id):  # it becomes the name of a folder
+        raise UsageError(f"Valkey's key {CURRENT} is no id of a run: {run_id[:80]!r}; --new begins another context")
+    return run_id
 
 
 class ValkeyLog:
